@@ -1,0 +1,78 @@
+"""Class names of every data set in its own order. No integer label ever reaches a user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fercli.errors import UsageError
+
+# One word per expression, everywhere in the product.
+NEUTRAL, HAPPINESS, SURPRISE, SADNESS = "neutral", "happiness", "surprise", "sadness"
+ANGER, DISGUST, FEAR, CONTEMPT = "anger", "disgust", "fear", "contempt"
+
+# BTN, Table 4: the order in which the paper prints class-wise accuracy.
+PAPER_ORDER = (NEUTRAL, HAPPINESS, SADNESS, SURPRISE, FEAR, DISGUST, ANGER, CONTEMPT)
+
+_ALIASES = {
+    "happy": HAPPINESS,
+    "joy": HAPPINESS,
+    "sad": SADNESS,
+    "surprised": SURPRISE,
+    "angry": ANGER,
+    "disgusted": DISGUST,
+    "fearful": FEAR,
+    "afraid": FEAR,
+    "contemptuous": CONTEMPT,
+    "calm": NEUTRAL,
+}
+
+
+def canonical(name: str) -> str:
+    """Return the product's word for an expression: `canonical("Happy") == "happiness"`; unknown words come back lower-cased."""
+    word = name.strip().lower()
+    return _ALIASES.get(word, word)
+
+
+@dataclass(frozen=True)
+class LabelSchema:
+    """The classes of one data set: `names[i]` is what index i means; `codes[i]` is how the owner's files write it."""
+
+    name: str
+    names: tuple[str, ...]
+    codes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(set(self.names)) != len(self.names) or len(self.codes) != len(self.names):
+            raise ValueError(f"label schema {self.name}: names must be distinct and have one code each")
+
+    def index(self, name: str) -> int:
+        """Index of a class name in any spelling `canonical` knows; UsageError if this data set has no such class."""
+        try:
+            return self.names.index(canonical(name))
+        except ValueError:
+            raise UsageError(f"{name!r} is not a class of {self.name}", fix=f"classes: {', '.join(self.names)}") from None
+
+
+def _schema(name: str, names: tuple[str, ...], first_code: int = 0) -> LabelSchema:
+    return LabelSchema(name, names, tuple(str(first_code + i) for i in range(len(names))))
+
+
+SCHEMAS: dict[str, LabelSchema] = {
+    schema.name: schema
+    for schema in (
+        _schema("rafdb", (SURPRISE, FEAR, DISGUST, HAPPINESS, SADNESS, ANGER, NEUTRAL), first_code=1),
+        _schema("affectnet7", (NEUTRAL, HAPPINESS, SADNESS, SURPRISE, FEAR, DISGUST, ANGER)),
+        _schema("affectnet8", (NEUTRAL, HAPPINESS, SADNESS, SURPRISE, FEAR, DISGUST, ANGER, CONTEMPT)),
+        _schema("fer2013", (ANGER, DISGUST, FEAR, HAPPINESS, SADNESS, SURPRISE, NEUTRAL)),
+        _schema("ferplus", (NEUTRAL, HAPPINESS, SURPRISE, SADNESS, ANGER, DISGUST, FEAR, CONTEMPT)),
+        _schema("expw", (ANGER, DISGUST, FEAR, HAPPINESS, SADNESS, SURPRISE, NEUTRAL)),
+        _schema("caer-s", (ANGER, DISGUST, FEAR, HAPPINESS, NEUTRAL, SADNESS, SURPRISE)),
+    )
+}
+
+
+def schema(name: str) -> LabelSchema:
+    """Look a schema up by data-set name; UsageError lists the known ones."""
+    if name not in SCHEMAS:
+        raise UsageError(f"unknown label schema {name!r}", fix=f"known: {', '.join(SCHEMAS)}")
+    return SCHEMAS[name]

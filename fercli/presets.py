@@ -1,0 +1,267 @@
+"""The only defaults: what each model and each training recipe is made of. Every field can be set with `--set name=value`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from fercli.errors import UsageError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+# dlib's face-recognition network subtracts these from RGB in 0..255 (then divides by 255 here).
+FACE_RESNET_MEAN = (122.782 / 255, 117.001 / 255, 104.298 / 255)
+
+
+@dataclass(frozen=True)
+class InputConfig:
+    """What the network is fed: an RGB crop `size` x `size`, scaled to 0..1, then (value - mean) / std per channel."""
+
+    size: int = 224
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    colour: Literal["rgb", "grey"] = "rgb"  # grey: ITU-R 601 luminance repeated in all three channels
+
+
+@dataclass(frozen=True)
+class ImageBackboneConfig:
+    """IR50 (He et al. as in face.evoLVe; three stages) or the three-stage face ResNet of dlib."""
+
+    kind: Literal["ir", "face_resnet"] = "ir"
+    stem: int = 64
+    widths: tuple[int, int, int] = (64, 128, 256)
+    depths: tuple[int, int, int] = (3, 4, 14)
+
+
+@dataclass(frozen=True)
+class LandmarkConfig:
+    """MobileFaceNet with three taps, frozen. `width` scales every channel count.
+
+    bn: `frozen` keeps the running statistics; `official_train` lets them drift as the public baseline code does (spec 1.7, 22).
+    input: what it is fed; `imagenet` passes the image branch's normalised input on, as the baseline does (spec 1.7, 23).
+    """
+
+    width: float = 1.0
+    bn: Literal["frozen", "official_train"] = "frozen"
+    input: Literal["unit_rgb", "unit_bgr", "imagenet"] = "unit_rgb"
+
+
+@dataclass(frozen=True)
+class CrossConfig:
+    """Cross-attention between landmark queries and image keys/values, one block per level (POSTER++, Eq. 1-4)."""
+
+    heads: tuple[int, int, int] = (2, 4, 8)
+    drop_path: tuple[float, float, float] = (0.0, 0.125, 0.25)
+    layer_scale: float = 1e-5
+
+
+@dataclass(frozen=True)
+class VitConfig:
+    """The classifier over the tokens of all levels; its logits are P_VIT."""
+
+    width: int = 768
+    depth: int = 2
+    heads: int = 8
+    mlp_ratio: float = 4.0
+
+
+@dataclass(frozen=True)
+class MlaConfig:
+    """Multi-level attention, training only (BTN, Eq. 1-2; spec 1.7, 7-12)."""
+
+    down: Literal["conv_s2", "conv_s1_avgpool"] = "conv_s2"
+    ffn: bool = True
+    residual: Literal["kv", "query", "none"] = "kv"
+    layer_scale: float = 1e-5
+    drop_path: tuple[float, float] = (0.125, 0.25)
+
+
+@dataclass(frozen=True)
+class EmbedConfig:
+    """F_MLA to one map per class (spec 1.7, 6)."""
+
+    kernel: Literal[1, 3] = 1
+
+
+@dataclass(frozen=True)
+class CbaConfig:
+    """Class batch attention, training only (BTN, Eq. 3-5; spec 1.7, 1-4 and 20)."""
+
+    scale: Literal["sqrt_classes", "sqrt_dim", "none"] = "sqrt_classes"
+    value: Literal["logits", "probs"] = "logits"
+    detach_value: bool = False
+    pe: Literal["sinusoidal", "learned", "none"] = "sinusoidal"
+
+
+@dataclass(frozen=True)
+class BtConfig:
+    """Where the batch transformer's embedding comes from: F_MLA, or S3 for the paper's "BT only" row (spec 1.7, 16)."""
+
+    source: Literal["mla", "s3"] = "mla"
+
+
+@dataclass(frozen=True)
+class AblateConfig:
+    """Table 5's "MLA only" row, which the paper leaves undefined (spec 1.7, 15); `none` is the normal model."""
+
+    mla_only: Literal["none", "vit_replace", "vit_concat", "aux_head"] = "none"
+
+
+@dataclass(frozen=True)
+class BtnConfig:
+    """One Batch Transformer Network. Sizes that follow from others (map sides, token count) are computed, never stated."""
+
+    preset: str = "btn-base"
+    input: InputConfig = field(default_factory=InputConfig)
+    backbone_size: int = 112  # side that both backbones see
+    resize_mode: Literal["nearest", "bilinear", "area"] = "nearest"  # from input.size to backbone_size (spec 1.1)
+    image: ImageBackboneConfig = field(default_factory=ImageBackboneConfig)
+    landmark: LandmarkConfig = field(default_factory=LandmarkConfig)
+    cross: CrossConfig = field(default_factory=CrossConfig)
+    vit: VitConfig = field(default_factory=VitConfig)
+    mla: MlaConfig = field(default_factory=MlaConfig)
+    embed: EmbedConfig = field(default_factory=EmbedConfig)
+    cba: CbaConfig = field(default_factory=CbaConfig)
+    bt: BtConfig = field(default_factory=BtConfig)
+    ablate: AblateConfig = field(default_factory=AblateConfig)
+
+
+MODELS: dict[str, BtnConfig] = {
+    config.preset: config
+    for config in (
+        BtnConfig(),
+        BtnConfig(
+            # the shipped model: faces of 48 px and more, dlib's face ResNet as image branch
+            preset="btn-compact",
+            input=InputConfig(size=96, mean=FACE_RESNET_MEAN, std=(1.0, 1.0, 1.0), colour="grey"),
+            backbone_size=96,
+            image=ImageBackboneConfig(kind="face_resnet", stem=32, widths=(32, 64, 128), depths=(3, 4, 3)),
+            landmark=LandmarkConfig(width=0.5),
+            cross=CrossConfig(heads=(1, 2, 4), drop_path=(0.0, 0.05, 0.1), layer_scale=0.1),
+            vit=VitConfig(width=128, depth=2, heads=4),
+            mla=MlaConfig(layer_scale=0.1, drop_path=(0.05, 0.1)),
+        ),
+        BtnConfig(
+            # the same topology for tests and quick looks: a training step takes milliseconds
+            preset="btn-tiny",
+            input=InputConfig(size=48, colour="grey"),
+            backbone_size=48,
+            image=ImageBackboneConfig(stem=16, widths=(16, 32, 64), depths=(1, 1, 2)),
+            landmark=LandmarkConfig(width=0.25),
+            cross=CrossConfig(heads=(1, 2, 4), drop_path=(0.0, 0.0, 0.0), layer_scale=0.1),
+            vit=VitConfig(width=64, depth=1, heads=2),
+            mla=MlaConfig(layer_scale=0.1, drop_path=(0.0, 0.0)),
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """L = vit L_VIT + bt L_BT + cba L_CBA (BTN, Eq. 9), each a cross-entropy; a weight of 0 leaves the term out."""
+
+    vit: float = 2.0
+    bt: float = 1.0
+    cba: float = 1.0
+    label_smoothing: float = 0.0
+    soft_targets: bool = False  # vote distributions instead of one label, where the data set has votes
+    class_weight: float = 0.0  # weights n_c ** -class_weight, normalised; 0 is off
+
+
+@dataclass(frozen=True)
+class SamConfig:
+    """Sharpness-aware minimisation (Foret et al. 2021); rho 0 is the plain optimiser."""
+
+    rho: float = 0.05
+    adaptive: bool = False
+    freeze_bn_second: bool = False  # official: batch-norm statistics are updated in both passes (spec 1.7, 24)
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Training-time changes to a crop. Lengths are fractions of the side, angles degrees; 0 is off."""
+
+    flip: float = 0.5
+    rotate: float = 0.0
+    translate: float = 0.0
+    scale: float = 0.0  # zoom drawn from 1 - scale .. 1 + scale
+    brightness: float = 0.0
+    contrast: float = 0.0
+    lowres: float = 0.0  # probability of shrinking to 25..75 % and back
+    blur: float = 0.0  # probability of a Gaussian blur, sigma 0.5..1.5 px
+    erase: float = 0.5  # probability of RandomErasing, after normalisation, with 0
+    erase_scale: tuple[float, float] = (0.02, 0.1)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One recipe. The defaults are the paper's RAF-DB run (BTN 4.2; spec 2.1)."""
+
+    recipe: str = "rafdb"
+    epochs: int = 200
+    batch_size: int = 64
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    lr: float = 2e-5
+    backbone_lr: float = 1.0  # factor on lr for the pretrained image branch
+    weight_decay: float = 0.0
+    schedule: Literal["exponential", "cosine", "constant"] = "exponential"
+    gamma: float = 0.98  # exponential: factor per epoch
+    warmup_epochs: float = 0.0
+    sampler: Literal["shuffle", "balanced"] = "shuffle"
+    balance: float = 1.0  # balanced: draws per class are proportional to n_c ** (1 - balance)
+    drop_last: bool = False
+    grad_clip: float = 0.0  # global norm; 0 is off
+    ema: float = 0.0  # decay per step of the averaged weights that are evaluated; 0 is off
+    amp: Literal["off", "bf16", "fp16"] = "off"
+    seed: int = 0
+    validation: float = 0.1  # stratified share of train held out when the data set has no validation split
+    loss: LossConfig = field(default_factory=LossConfig)
+    sam: SamConfig = field(default_factory=SamConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+
+_COMPACT_AUGMENT = AugmentConfig(
+    rotate=12, translate=0.06, scale=0.1, brightness=0.25, contrast=0.25, lowres=0.1, blur=0.1, erase=0.4, erase_scale=(0.02, 0.15)
+)
+
+RECIPES: dict[str, TrainConfig] = {
+    recipe.recipe: recipe
+    for recipe in (
+        TrainConfig(),
+        TrainConfig(
+            recipe="affectnet7", batch_size=144, lr=0.8e-6, sampler="balanced", augment=AugmentConfig(erase=1.0)
+        ),
+        TrainConfig(recipe="affectnet8", batch_size=144, lr=1e-6, sampler="balanced", augment=AugmentConfig(erase=1.0)),
+        TrainConfig(
+            recipe="compact",
+            epochs=20,
+            batch_size=64,
+            optimizer="adamw",
+            lr=1e-3,
+            backbone_lr=0.3,
+            weight_decay=0.02,
+            schedule="cosine",
+            warmup_epochs=0.5,
+            drop_last=True,
+            grad_clip=5.0,
+            ema=0.999,
+            loss=LossConfig(soft_targets=True),
+            sam=SamConfig(rho=0.0),
+            augment=_COMPACT_AUGMENT,
+        ),
+    )
+}
+
+
+def model_preset(name: str) -> BtnConfig:
+    """Look a model up by name; UsageError lists the known ones."""
+    if name not in MODELS:
+        raise UsageError(f"unknown model preset {name!r}", fix=f"known: {', '.join(MODELS)}")
+    return MODELS[name]
+
+
+def recipe(name: str) -> TrainConfig:
+    """Look a training recipe up by name; UsageError lists the known ones."""
+    if name not in RECIPES:
+        raise UsageError(f"unknown recipe {name!r}", fix=f"known: {', '.join(RECIPES)}")
+    return RECIPES[name]

@@ -1,0 +1,53 @@
+"""Where the five landmarks of an aligned face go: eyes (image left, image right), nose, mouth corners (left, right)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fercli.errors import UsageError
+
+Points = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class CropTemplate:
+    """Five points as fractions of the crop's side, x to the right and y down; (0, 0) is the top left corner of the crop."""
+
+    name: str
+    points: Points
+    source: str
+
+    def __post_init__(self) -> None:
+        if len(self.points) != 5:
+            raise ValueError(f"template {self.name} needs five points, has {len(self.points)}")
+
+
+def _fractions(points: Points, side: float) -> Points:
+    return tuple((x / side, y / side) for x, y in points)
+
+
+TEMPLATES: dict[str, CropTemplate] = {
+    template.name: template
+    for template in (
+        CropTemplate(
+            "arcface",
+            _fractions(
+                ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)), 112
+            ),
+            "ArcFace 112x112 (face.evoLVe's 96x112 points, 8 px to the right)",
+        ),
+        CropTemplate(
+            "fer2013",
+            # mean of the MTCNN landmarks of FER2013's 48x48 crops, made symmetric about the middle
+            _fractions(((15.3, 18.5), (32.7, 18.5), (24.0, 28.8), (16.9, 37.4), (31.1, 37.4)), 48),
+            "mean MTCNN landmarks of the FER2013 crops, made symmetric",
+        ),
+    )
+}
+
+
+def template(name: str) -> CropTemplate:
+    """Look a template up by name; UsageError lists the known ones."""
+    if name not in TEMPLATES:
+        raise UsageError(f"unknown crop template {name!r}", fix=f"known: {', '.join(TEMPLATES)}")
+    return TEMPLATES[name]

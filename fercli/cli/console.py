@@ -1,0 +1,110 @@
+"""What a command says: results to stdout (text, tables, JSON lines), everything else to stderr (talk, progress)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+# (done, total or None when unknown, note): how a step tells what it is at.
+Progress = Callable[[int, int | None, str], None]
+
+_PIPE_WIDTH = 10_000  # characters; wide enough that no row is ever wrapped where no person reads
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal something that is not a result (stderr)."""
+    typer.echo(text, err=True)
+
+
+def warn(text: str) -> None:
+    """Tell the person at the terminal that something is not as it should be (stderr)."""
+    typer.echo(f"warning: {text}", err=True)
+
+
+def show(result: str | RenderableType) -> None:
+    """Write a result for people to stdout: text as it is, a table as wide as the terminal or, in a pipe, as needed."""
+    if isinstance(result, str):
+        typer.echo(result)
+        return
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False).print(result)
+
+
+def json_line(value: object) -> None:
+    """Write a value to stdout as one line of JSON; dataclasses, paths and numpy values are turned into plain ones."""
+    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain))
+
+
+def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """Return a rich table for `show`; numbers are set to the right, `None` is empty."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    result = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
+    for place, column in enumerate(columns):
+        values = [row[place] for row in rows if row[place] is not None]
+        numeric = bool(values) and all(isinstance(value, int | float) for value in values)
+        result.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        result.add_row(*(Text("" if value is None else str(value)) for value in row))
+    return result
+
+
+@contextmanager
+def progress(description: str, *, quiet: bool = False) -> Iterator[Progress]:
+    """Give a step its `progress(done, total, note)`: a live bar on stderr, nothing where stderr is no terminal.
+
+    total is None while the end is unknown; note is a short word about the item at hand.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield _silent
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+    # a pipe on stdout carries results: they must not be drawn into the bar on stderr
+    with Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
+        task = bar.add_task(description, total=None, note="")
+
+        def report(done: int, total: int | None, note: str = "") -> None:
+            bar.update(task, completed=done, total=total, note=note)
+
+        yield report
+
+
+def _silent(done: int, total: int | None, note: str = "") -> None:
+    """Take progress and show none."""
+
+
+def _plain(value: object) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "tolist"):  # numpy arrays and scalars, without importing numpy
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -1,0 +1,101 @@
+"""A device name in; the torch device or the ONNX Runtime providers that serve it out, or a clear refusal."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import sys
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from fercli.errors import DeviceError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+CUDA_PROVIDER, CPU_PROVIDER = "CUDAExecutionProvider", "CPUExecutionProvider"
+Provider = str | tuple[str, dict[str, int]]
+
+_NO_GPU = "no NVIDIA driver answers on this machine"
+_FIX = "--device cpu, or see `fer doctor` for what is missing"
+
+
+@lru_cache(maxsize=1)
+def cuda_device_count() -> int:
+    """Number of CUDA devices the driver reports; 0 without a driver. Loads the driver's library only, not torch."""
+    library = {"win32": "nvcuda.dll", "darwin": None}.get(sys.platform, "libcuda.so.1")
+    if library is None:
+        return 0
+    try:
+        driver = ctypes.CDLL(library)
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+def check_name(name: str) -> str:
+    """Return `name` if it is auto, cpu, cuda or cuda:N; UsageError otherwise."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise UsageError(f"unknown device {name!r}", fix="devices: auto, cpu, cuda, cuda:0, cuda:1, ...")
+    return name
+
+
+def cuda_index(name: str) -> int:
+    """The N of cuda:N, 0 for plain cuda; DeviceError if the driver has no such device."""
+    index = int(name.partition(":")[2] or 0)
+    found = cuda_device_count()
+    if index >= found:
+        reason = (
+            _NO_GPU if found == 0 else f"the driver reports {found} device{'s' if found > 1 else ''}, counted from 0"
+        )
+        raise DeviceError(f"device {name} was asked for, but {reason}", fix=_FIX)
+    return index
+
+
+def resolve_device(name: str) -> torch.device:
+    """Turn auto | cpu | cuda | cuda:N into a torch device that exists; auto is the first GPU, or the CPU without one."""
+    import torch
+
+    check_name(name)
+    usable = torch.cuda.is_available()
+    if name == "cpu" or (name == "auto" and not usable):
+        return torch.device("cpu")
+    index = 0 if name == "auto" else cuda_index(name)
+    if not usable:
+        built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built for the CPU only"
+        raise DeviceError(
+            f"device {name} was asked for, but this torch ({torch.__version__}, {built}) cannot use it", fix=_FIX
+        )
+    return torch.device("cuda", index)
+
+
+def providers(name: str) -> list[Provider]:
+    """ONNX Runtime's providers for auto | cpu | cuda | cuda:N, most wanted first; DeviceError if cuda cannot be had."""
+    import onnxruntime
+
+    check_name(name)
+    built = CUDA_PROVIDER in onnxruntime.get_available_providers()
+    if name == "cpu" or (name == "auto" and not (built and cuda_device_count())):
+        return [CPU_PROVIDER]
+    index = 0 if name == "auto" else cuda_index(name)
+    if not built:
+        raise DeviceError(
+            f"device {name} was asked for, but this onnxruntime {onnxruntime.__version__} is built for the CPU only",
+            fix="pip uninstall -y onnxruntime && pip install onnxruntime-gpu",
+        )
+    return [(CUDA_PROVIDER, {"device_id": index}), CPU_PROVIDER]
+
+
+def cpu_threads() -> int:
+    """Threads a CPU engine should use: FER_THREADS, else OMP_NUM_THREADS, else the cores this process may run on."""
+    for variable in ("FER_THREADS", "OMP_NUM_THREADS"):
+        text = os.environ.get(variable, "")
+        if text.isdigit() and int(text) > 0:
+            return int(text)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,227 @@
+"""The Batch Transformer Network: normalised images [B, 3, S, S] to logits P_VIT [B, N]; in training also P_CBA and P_BT.
+
+The parts are the nouns of the paper's Fig. 2: image backbone, landmark backbone, cross-attention at three levels, ViT; and the
+training-only `batch` part (MLA, embedding, CBA, BT), which inference never runs and shipped weights never hold.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
+from torch import Tensor, nn
+
+from fercli.models.batch_transformer import ClassBatchAttention, batch_transformer
+from fercli.models.cross_attention import CrossAttentionBlock
+from fercli.models.face_resnet import FaceResNet
+from fercli.models.ir50 import IRBackbone
+from fercli.models.mla import MultiLevelAttention
+from fercli.models.mobilefacenet import MobileFaceNet, Taps
+from fercli.models.vit import VisionTransformer
+from fercli.presets import BtnConfig
+
+# Letters: B images, S side of the input, s side of the first level's map, C channels of a level, W width of the ViT, N classes.
+
+
+class BatchOutput(NamedTuple):
+    """What a training step sees: logits [B, N] of the classifier, of class batch attention and of the batch transformer.
+
+    p_cba and p_bt are None without the training-only part; aux only with ablate.mla_only = aux_head.
+    """
+
+    p_vit: Tensor
+    p_cba: Tensor | None
+    p_bt: Tensor | None
+    aux: Tensor | None
+
+
+class Levels(NamedTuple):
+    """S1, S2, S3: what cross-attention makes of each level, [B, C, s, s], [B, C, s/2, s/2], [B, C, s/4, s/4]."""
+
+    low: Tensor
+    middle: Tensor
+    high: Tensor
+
+
+class BatchPart(nn.Module):
+    """MLA, embedding, channel positional encoding and CBA: the part that exists in training only (BTN, Fig. 3)."""
+
+    def __init__(self, config: BtnConfig, *, sides: tuple[int, int, int], num_classes: int) -> None:
+        super().__init__()
+        self.mla: MultiLevelAttention | None = None
+        if config.bt.source == "mla" and config.ablate.mla_only == "none":
+            self.mla = _mla(config, sides)
+        channels, side = config.image.widths[2], sides[2]
+        self.cba = ClassBatchAttention(
+            config.cba, channels=channels, positions=side * side, num_classes=num_classes, kernel=config.embed.kernel
+        )
+
+    def features(self, levels: Levels) -> Tensor:
+        """F_MLA, or S3 for the paper's "BT only" row: [B, C, s/4, s/4]."""
+        return levels.high if self.mla is None else self.mla(*levels)
+
+    def forward(self, levels: Levels, p_vit: Tensor) -> tuple[Tensor, Tensor]:
+        p_cba = self.cba(self.features(levels), p_vit)
+        return p_cba, batch_transformer(p_cba, p_vit, value=self.cba.config.value)
+
+
+class BTN(nn.Module):
+    """A BTN of any size; `training_parts=False` leaves out what only training uses.
+
+    forward: normalised images [B, 3, S, S] with S = config.input.size -> P_VIT [B, N]; row b depends on image b alone.
+    forward_batch: the same images -> BatchOutput, for training.
+    """
+
+    unit_scale: Tensor
+    unit_shift: Tensor
+
+    def __init__(self, config: BtnConfig, num_classes: int, *, training_parts: bool = True) -> None:
+        super().__init__()
+        self.config = config
+        self.num_classes = num_classes
+        kind = FaceResNet if config.image.kind == "face_resnet" else IRBackbone
+        self.image_backbone = kind(config.image.stem, config.image.widths, config.image.depths)
+        self.landmark_backbone = MobileFaceNet(config.landmark.width).requires_grad_(False)
+        sides = level_sides(config)
+        widths = config.image.widths
+        stride = self.image_backbone.tap_stride
+        self.tap_convs = nn.ModuleList(nn.Conv2d(width, width, 3, stride, 1) for width in widths)
+        self.landmark_convs = nn.ModuleList(
+            nn.Identity() if theirs == ours else nn.Conv2d(theirs, ours, 3, 1, 1)
+            for theirs, ours in zip(self.landmark_backbone.channels, widths, strict=True)
+        )
+        self.cross = nn.ModuleList(
+            CrossAttentionBlock(
+                widths[level],
+                config.cross.heads[level],
+                side=sides[level],
+                drop_path=config.cross.drop_path[level],
+                layer_scale=config.cross.layer_scale,
+            )
+            for level in range(3)
+        )
+        width = config.vit.width
+        self.embed_low = nn.Sequential(nn.Conv2d(widths[0], width, 3, 2, 1), nn.Conv2d(width, width, 3, 2, 1))
+        self.embed_middle = nn.Conv2d(widths[1], width, 3, 2, 1)
+        self.embed_high = nn.Conv2d(widths[2], width, 1)
+        mla_tokens = config.ablate.mla_only == "vit_concat"
+        self.vit = VisionTransformer(
+            tokens=(4 if mla_tokens else 3) * sides[2] ** 2,
+            width=width,
+            depth=config.vit.depth,
+            heads=config.vit.heads,
+            mlp_ratio=config.vit.mlp_ratio,
+            num_classes=num_classes,
+        )
+        # Table 5's "MLA only" puts MLA into the inference path, or gives it a loss of its own; the normal model has neither.
+        auxiliary = config.ablate.mla_only == "aux_head"
+        with_mla = training_parts if auxiliary else config.ablate.mla_only != "none"
+        self.mla = _mla(config, sides) if with_mla else None
+        self.embed_mla = nn.Conv2d(widths[2], width, 1) if mla_tokens else None
+        self.aux_head = nn.Linear(widths[2], num_classes) if auxiliary and training_parts else None
+        self.batch = BatchPart(config, sides=sides, num_classes=num_classes) if training_parts else None
+        self.register_buffer("unit_scale", torch.tensor(config.input.std).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("unit_shift", torch.tensor(config.input.mean).view(1, 3, 1, 1), persistent=False)
+
+    def train(self, mode: bool = True) -> BTN:
+        """Switch to training, but leave the frozen landmark branch's batch norm on its running statistics (spec 2.3, 2)."""
+        super().train(mode)
+        if self.config.landmark.bn == "frozen":
+            self.landmark_backbone.eval()
+        return self
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self._backbone_input(images)
+        return self._classify(self._levels(x, self._landmark_taps(x)))[0]
+
+    def forward_batch(self, images: Tensor, taps: Taps | None = None) -> BatchOutput:
+        """P_VIT with P_CBA and P_BT of the images as one batch; `taps` reuses `landmark_taps` of the same images."""
+        x = self._backbone_input(images)
+        levels = self._levels(x, taps if taps is not None else self._landmark_taps(x))
+        p_vit, f_mla = self._classify(levels)
+        p_cba, p_bt = self.batch(levels, p_vit) if self.batch is not None else (None, None)
+        aux = None
+        if self.aux_head is not None and f_mla is not None:
+            aux = self.aux_head(f_mla.mean(dim=(2, 3)))
+        return BatchOutput(p_vit, p_cba, p_bt, aux)
+
+    def landmark_taps(self, images: Tensor) -> Taps:
+        """Features of the frozen branch; with `landmark.bn = frozen` they depend on each image alone and may be reused."""
+        return self._landmark_taps(self._backbone_input(images))
+
+    def inference_state(self) -> dict[str, Tensor]:
+        """The state dict without anything that only training uses."""
+        training_only = ("batch.", "aux_head.", "mla.") if self.aux_head is not None else ("batch.",)
+        return {name: value for name, value in self.state_dict().items() if not name.startswith(training_only)}
+
+    def _backbone_input(self, images: Tensor) -> Tensor:
+        size, ours = images.shape[-1], self.config.backbone_size
+        if size == ours:
+            return images
+        if self.config.resize_mode == "nearest" and size == 2 * ours:
+            return images[..., ::2, ::2]  # what F.interpolate's nearest takes
+        if self.config.resize_mode == "bilinear":
+            return F.interpolate(images, size=(ours, ours), mode="bilinear", antialias=True)
+        return F.interpolate(images, size=(ours, ours), mode=self.config.resize_mode)
+
+    @torch.no_grad()
+    def _landmark_taps(self, x: Tensor) -> Taps:
+        if self.config.landmark.input != "imagenet":
+            x = x * self.unit_scale + self.unit_shift
+        if self.config.landmark.input == "unit_bgr":
+            x = x.flip(1)
+        return self.landmark_backbone(x)
+
+    def _levels(self, x: Tensor, taps: Taps) -> Levels:
+        maps = self.image_backbone(x)
+        return Levels(
+            *(
+                self.cross[level](self.landmark_convs[level](taps[level]), self.tap_convs[level](maps[level]))
+                for level in range(3)
+            )
+        )
+
+    def _classify(self, levels: Levels) -> tuple[Tensor, Tensor | None]:
+        """P_VIT, and F_MLA where the ablation puts it into the inference path."""
+        f_mla = self.mla(*levels) if self.mla is not None else None
+        high = levels.high
+        if f_mla is not None and self.config.ablate.mla_only == "vit_replace":
+            high = f_mla
+        maps = [self.embed_low(levels.low), self.embed_middle(levels.middle), self.embed_high(high)]
+        if self.embed_mla is not None and f_mla is not None:
+            maps.append(self.embed_mla(f_mla))
+        tokens = torch.cat([tokens.flatten(2) for tokens in maps], dim=2).transpose(1, 2)  # [B, 3 (s/4)^2, W]
+        return self.vit(tokens), f_mla
+
+
+def level_sides(config: BtnConfig) -> tuple[int, int, int]:
+    """Sides of the maps of the three levels: (28, 14, 7) for backbones that see 112 px."""
+    side = config.backbone_size / 4
+    if side % 4:
+        raise ValueError(f"backbone_size must be a multiple of 16, is {config.backbone_size}")
+    return int(side), int(side) // 2, int(side) // 4
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Number of parameters, frozen ones included."""
+    return sum(math.prod(parameter.shape) for parameter in model.parameters())
+
+
+def load_partial(model: BTN, state: Mapping[str, Tensor], *, prefixes: tuple[str, ...]) -> None:
+    """Load the entries under the prefixes; every one of the model's entries there must be met, and no other may come.
+
+    Raises RuntimeError, as load_state_dict does, naming what is missing, unexpected or of another shape.
+    """
+    wanted = {name for name in model.state_dict() if name.startswith(prefixes)}
+    given = {name: value for name, value in state.items() if name.startswith(prefixes)}
+    missing, unexpected = sorted(wanted - given.keys()), sorted(given.keys() - wanted)
+    if missing or unexpected:
+        raise RuntimeError(f"missing {missing[:5]} ({len(missing)}), unexpected {unexpected[:5]} ({len(unexpected)})")
+    model.load_state_dict(given, strict=False)
+
+
+def _mla(config: BtnConfig, sides: tuple[int, int, int]) -> MultiLevelAttention:
+    return MultiLevelAttention(config.mla, channels=config.image.widths, heads=config.cross.heads, sides=sides)

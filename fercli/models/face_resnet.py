@@ -1,0 +1,54 @@
+"""Face ResNet: an image [B, 3, S, S] to three feature maps at S/4, S/8 and S/16 (first three stages of dlib's face network)."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
+from torch import Tensor, nn
+
+
+class FaceResNetBlock(nn.Module):
+    """Two 3x3 convolutions with a shortcut; when it shrinks, the shortcut is a 2x2 average with zeros for the new channels."""
+
+    def __init__(self, in_channels: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.new_channels = channels - in_channels
+        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        residual = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        if self.stride == 2:
+            x = F.pad(F.avg_pool2d(x, 2, ceil_mode=True), (0, 0, 0, 0, 0, self.new_channels))
+        return F.relu(x + residual)
+
+
+class FaceResNet(nn.Module):
+    """The stem (7x7 stride 2, max pool) and three stages; dlib's 29-convolution network has two more, which are not used.
+
+    dlib's shrinking convolutions have no padding; here they have one pixel, so that maps halve exactly.
+    forward: [B, 3, S, S] -> ([B, w1, S/4, S/4], [B, w2, S/8, S/8], [B, w3, S/16, S/16]); S is a multiple of 16.
+    """
+
+    tap_stride = 1
+
+    def __init__(self, stem: int, widths: tuple[int, int, int], depths: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, stem, 7, 2, 3, bias=False), nn.BatchNorm2d(stem), nn.ReLU(), nn.MaxPool2d(3, 2, 1)
+        )
+        before = (stem, *widths[:2])
+        self.stages = nn.ModuleList(
+            nn.Sequential(
+                *(FaceResNetBlock(width if i else first, width, 2 if i == 0 and level > 0 else 1) for i in range(depth))
+            )
+            for level, (first, width, depth) in enumerate(zip(before, widths, depths, strict=True))
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x = self.stem(x)  # [B, stem, S/4, S/4]
+        low = self.stages[0](x)
+        middle = self.stages[1](low)
+        return low, middle, self.stages[2](middle)

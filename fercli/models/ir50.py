@@ -1,0 +1,53 @@
+"""IR backbone: an image [B, 3, S, S] to three feature maps at S/2, S/4 and S/8 (IR50's first three stages, as in face.evoLVe)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class IRBlock(nn.Module):
+    """Improved-residual bottleneck: BN, conv 3x3, PReLU, conv 3x3 with the stride, BN, plus a shortcut."""
+
+    def __init__(self, in_channels: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.shortcut: nn.Module
+        if in_channels == channels:
+            self.shortcut = nn.MaxPool2d(1, stride)
+        else:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
+            )
+        self.residual = nn.Sequential(
+            nn.BatchNorm2d(in_channels),
+            nn.Conv2d(in_channels, channels, 3, 1, 1, bias=False),
+            nn.PReLU(channels),
+            nn.Conv2d(channels, channels, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.shortcut(x) + self.residual(x)
+
+
+class IRBackbone(nn.Module):
+    """Three stages of IR blocks; with stem 64, widths (64, 128, 256) and depths (3, 4, 14) it is IR50 without its last stage.
+
+    forward: [B, 3, S, S] -> ([B, w1, S/2, S/2], [B, w2, S/4, S/4], [B, w3, S/8, S/8]); S is 112 in the paper.
+    """
+
+    tap_stride = 2  # from a stage's map to the level's map
+
+    def __init__(self, stem: int, widths: tuple[int, int, int], depths: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, stem, 3, 1, 1, bias=False), nn.BatchNorm2d(stem), nn.PReLU(stem))
+        before = (stem, *widths[:2])
+        self.stages = nn.ModuleList(
+            nn.Sequential(*(IRBlock(width if i else first, width, 1 if i else 2) for i in range(depth)))
+            for first, width, depth in zip(before, widths, depths, strict=True)
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x = self.stem(x)  # [B, stem, S, S]
+        low = self.stages[0](x)
+        middle = self.stages[1](low)
+        return low, middle, self.stages[2](middle)

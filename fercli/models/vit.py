@@ -1,0 +1,86 @@
+"""The classifier: tokens of all levels [B, T, W] to class logits P_VIT [B, N] (POSTER++'s ViT)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
+from torch import Tensor, nn
+
+# Letters: B images, T tokens, W width, H heads, D = W / H, N classes.
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention, [B, T, W] -> [B, T, W]."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)  # [B, H, T, D]
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        return self.proj(mixed.transpose(1, 2).flatten(2))
+
+
+class TransformerBlock(nn.Module):
+    """Pre-norm transformer encoder block, [B, T, W] -> [B, T, W]."""
+
+    def __init__(self, width: int, heads: int, mlp_ratio: float) -> None:
+        super().__init__()
+        hidden = int(width * mlp_ratio)
+        self.norm1 = nn.LayerNorm(width, eps=1e-6)
+        self.attention = SelfAttention(width, heads)
+        self.norm2 = nn.LayerNorm(width, eps=1e-6)
+        self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+class SqueezeExcitation(nn.Module):
+    """A gate on the class token: x * sigmoid(W2 relu(W1 x)), without reduction (spec 1.3). [B, W] -> [B, W]."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear1 = nn.Linear(width, width)
+        self.linear2 = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(self.linear2(F.relu(self.linear1(x))))
+
+
+class VisionTransformer(nn.Module):
+    """Class token, learned positions, blocks, layer norm, gate, linear head (spec 1.3).
+
+    forward: tokens [B, T, W] -> logits [B, N].
+    """
+
+    def __init__(self, *, tokens: int, width: int, depth: int, heads: int, mlp_ratio: float, num_classes: int) -> None:
+        super().__init__()
+        self.cls_token = nn.Parameter(torch.empty(1, 1, width))
+        self.pos_embed = nn.Parameter(torch.empty(1, tokens + 1, width))
+        self.blocks = nn.Sequential(*(TransformerBlock(width, heads, mlp_ratio) for _ in range(depth)))
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.gate = SqueezeExcitation(width)
+        self.head = nn.Linear(width, num_classes)
+        nn.init.trunc_normal_(self.cls_token, std=0.02)
+        nn.init.trunc_normal_(self.pos_embed, std=0.02)
+        self.apply(_init_linear)
+
+    def features(self, tokens: Tensor) -> Tensor:
+        """The normalised class token [B, W], before gate and head."""
+        cls = self.cls_token.expand(tokens.shape[0], -1, -1)
+        x = self.blocks(torch.cat((cls, tokens), dim=1) + self.pos_embed)  # [B, 1 + T, W]
+        return self.norm(x)[:, 0]
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.head(self.gate(self.features(tokens)))
+
+
+def _init_linear(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.01)
+        nn.init.zeros_(module.bias)

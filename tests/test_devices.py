@@ -67,7 +67,9 @@ def test_providers__cuda_with_a_cpu_build_names_the_package(monkeypatch):
 
 def test_providers__cuda_n_asks_for_that_device(monkeypatch):
     monkeypatch.setattr(devices, "cuda_device_count", lambda: 2)
-    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    monkeypatch.setattr(
+        "onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    )
     assert devices.providers("cuda:1") == [("CUDAExecutionProvider", {"device_id": 1}), "CPUExecutionProvider"]
 
 

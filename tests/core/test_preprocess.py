@@ -32,7 +32,9 @@ def test_to_input__equals_torchvision_to_tensor_and_normalize():
     np.testing.assert_allclose(to_input(crop[None], config)[0], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("crops", [np.zeros((1, 4, 4, 3), np.float32), np.zeros((1, 5, 4, 3), np.uint8), np.zeros((4, 4, 3), np.uint8)])
+@pytest.mark.parametrize(
+    "crops", [np.zeros((1, 4, 4, 3), np.float32), np.zeros((1, 5, 4, 3), np.uint8), np.zeros((4, 4, 3), np.uint8)]
+)
 def test_to_input__refuses_other_shapes_and_types(crops):
     with pytest.raises(ValueError, match=r"crops must be uint8 \[B, 4, 4, 3\]"):
         to_input(crops, InputConfig(size=4))

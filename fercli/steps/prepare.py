@@ -1,0 +1,266 @@
+"""Turns FER2013's csv (and FERPlus' votes) into a folder of PNG files with dataset.csv and dataset.json."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import secrets
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image
+
+from fercli.errors import DataError, RefusedError, UsageError
+from fercli.labels import schema
+from fercli.store.datasets.fer2013 import (
+    SIDE,
+    VOTE_CLASSES,
+    FerRow,
+    VoteRow,
+    check_same_rows,
+    majority,
+    read_fer2013,
+    read_votes,
+    without_single_votes,
+)
+from fercli.store.datasets.prepared import CSV_NAME, JSON_NAME, Record, fingerprint, write_prepared
+from fercli.store.datasets.records import SPLITS, Split
+
+Progress = Callable[[int, int | None, str], None]
+Rule = Literal["majority", "original"]
+Reason = Literal["no_majority", "unknown", "not_a_face"]
+
+
+def _silent(_done: int, _total: int | None, _note: str) -> None:
+    """Report no progress."""
+
+
+UNLABELLED = "unlabelled"  # folder of the images that have votes but no winner
+LICENCE = (
+    "Images: FER2013, ICML-2013 Kaggle challenge (the owner's licence text is not known; research use). "
+    "Votes, where present: FERPlus, MIT."
+)
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Identical pictures among the images that were written.
+
+    groups: pictures that occur more than once. val_in_train, test_in_train: labelled images of that split that also
+    occur in train. conflicting: groups whose labels differ.
+    """
+
+    groups: int
+    val_in_train: int
+    test_in_train: int
+    conflicting: int
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare` wrote: labelled images per split and class, and images without a label per split and reason."""
+
+    root: Path
+    name: str
+    labels: tuple[str, ...]
+    counts: Mapping[Split, Mapping[str, int]]
+    excluded: Mapping[Split, Mapping[str, int]]
+    duplicates: Duplicates
+    fingerprint: str
+
+    @property
+    def total(self) -> dict[Split, int]:
+        """Labelled images per split."""
+        return {split: sum(classes.values()) for split, classes in self.counts.items()}
+
+
+def prepare(
+    csv: Path,
+    out: Path,
+    *,
+    ferplus: Path | None = None,
+    labels: Rule | None = None,
+    overwrite: bool = False,
+    progress: Progress = _silent,
+) -> Prepared:
+    """Write FER2013 as OUT/{train,val,test}/CLASS/NAME.png with its tables; all of it or nothing.
+
+    NAME is FERPlus' own (fer0000000, as the published subset lists have it) or, without one, the csv row (row0000000).
+    Training, PublicTest and PrivateTest become train, val and test. labels: `majority` (the default with `ferplus`)
+    takes FERPlus' winner and sets images without one apart; `original` keeps the owner's labels.
+    Errors: DataError for faults in the csv files, RefusedError where `out` exists, UsageError for no votes to count.
+    """
+    rule: Rule = labels or ("majority" if ferplus else "original")
+    if rule == "majority" and ferplus is None:
+        raise UsageError("labels by majority need FERPlus' votes", fix="--ferplus fer2013new.csv, or --labels original")
+    _check_out(out, overwrite=overwrite)
+    progress(0, None, "reading")
+    rows = read_fer2013(csv)
+    votes = _votes(ferplus, rows) if ferplus else None
+    names = schema("ferplus" if rule == "majority" else "fer2013").names
+    records = _mark_duplicates(rows, _records(rows, votes, rule))
+    result = _summary(out, records, rows, name="ferplus" if rule == "majority" else "fer2013", labels=names)
+    with _new_folder(out) as folder:
+        _write_images(folder, rows, records, progress)
+        sources = {"fer2013": csv} | ({"ferplus": ferplus} if ferplus else {})
+        write_prepared(
+            folder,
+            records,
+            facts=_facts(result, rule, sources),
+            vote_classes=VOTE_CLASSES if votes else (),
+        )
+    return result
+
+
+def _votes(ferplus: Path, rows: Sequence[FerRow]) -> list[VoteRow]:
+    voted = read_votes(ferplus)
+    check_same_rows(rows, voted)
+    return voted
+
+
+def _records(rows: Sequence[FerRow], voted: Sequence[VoteRow] | None, rule: Rule) -> list[Record]:
+    records: list[Record] = []
+    for number, row in enumerate(rows):
+        vote = voted[number].votes if voted else None
+        name = (voted[number].name if voted else None) or f"row{number:07d}.png"
+        label, reason = (row.label, None) if rule == "original" or vote is None else _majority_label(vote)
+        if label is not None:
+            path: str | None = f"{row.split}/{label}/{name}"
+        elif vote is not None and reason == "no_majority" and _usable(vote):
+            path = f"{UNLABELLED}/{row.split}/{name}"
+        else:
+            path = None
+        records.append(Record(path, row.split, label, row.label, number, excluded=reason, votes=vote))
+    return records
+
+
+def _majority_label(votes: Sequence[int]) -> tuple[str | None, Reason | None]:
+    winner = majority(votes)
+    if winner is None:
+        return None, "no_majority"
+    if winner == "NF":
+        return None, "not_a_face"
+    return (None, "unknown") if winner == "unknown" else (winner, None)
+
+
+def _usable(votes: Sequence[int]) -> bool:
+    """Whether expressions hold at least half of the votes that are left without single ones."""
+    kept = without_single_votes(votes)
+    expressions = sum(kept[: len(schema("ferplus").names)])
+    return expressions > 0 and 2 * expressions >= sum(kept)
+
+
+def _mark_duplicates(rows: Sequence[FerRow], records: Sequence[Record]) -> list[Record]:
+    """Give written images with identical pixels a common group: the first twelve digits of the pixels' sha256."""
+    members: dict[bytes, list[int]] = defaultdict(list)
+    for number, record in enumerate(records):
+        if record.path is not None:
+            members[rows[number].pixels].append(number)
+    marked = list(records)
+    for pixels, numbers in members.items():
+        if len(numbers) > 1:
+            across = len({records[number].split for number in numbers}) > 1
+            for number in numbers:
+                values = vars(records[number]) | {
+                    "duplicate_group": hashlib.sha256(pixels).hexdigest()[:12],
+                    "duplicate_across_splits": across,
+                }
+                marked[number] = Record(**values)
+    return marked
+
+
+def _summary(
+    out: Path, records: Sequence[Record], rows: Sequence[FerRow], *, name: str, labels: tuple[str, ...]
+) -> Prepared:
+    found = Counter((record.split, record.label) for record in records)
+    reasons = Counter((record.split, record.excluded) for record in records)
+    return Prepared(
+        root=out,
+        name=name,
+        labels=labels,
+        counts={split: {label: found[split, label] for label in labels} for split in SPLITS},
+        excluded={
+            split: {reason: n for (where, reason), n in sorted(reasons.items(), key=str) if where == split and reason}
+            for split in SPLITS
+        },
+        duplicates=_count_duplicates(records),
+        fingerprint=fingerprint(records, (hashlib.sha256(row.pixels).hexdigest() for row in rows)),
+    )
+
+
+def _count_duplicates(records: Sequence[Record]) -> Duplicates:
+    groups: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        if record.duplicate_group:
+            groups[record.duplicate_group].append(record)
+    with_train = [group for group in groups.values() if any(record.split == "train" for record in group)]
+
+    def in_train(split: Split) -> int:
+        return sum(record.split == split and record.label is not None for group in with_train for record in group)
+
+    return Duplicates(
+        groups=len(groups),
+        val_in_train=in_train("val"),
+        test_in_train=in_train("test"),
+        conflicting=sum(len({record.label for record in group if record.label}) > 1 for group in groups.values()),
+    )
+
+
+def _facts(result: Prepared, rule: Rule, sources: Mapping[str, Path]) -> dict[str, object]:
+    return {
+        "name": result.name,
+        "schema": result.name,
+        "labels": list(result.labels),
+        "label_rule": rule,
+        "licence": LICENCE,
+        "sources": {name: {"file": path.name, "sha256": _sha256(path)} for name, path in sources.items()},
+        "counts": result.counts,
+        "excluded": result.excluded,
+        "duplicates": asdict(result.duplicates),
+        "fingerprint": result.fingerprint,
+    }
+
+
+def _write_images(folder: Path, rows: Sequence[FerRow], records: Sequence[Record], progress: Progress) -> None:
+    for parent in {Path(record.path).parent for record in records if record.path}:
+        (folder / parent).mkdir(parents=True, exist_ok=True)
+    for number, (row, record) in enumerate(zip(rows, records, strict=True), start=1):
+        if record.path is not None:
+            Image.frombytes("L", (SIDE, SIDE), row.pixels).save(folder / record.path)
+        progress(number, len(rows), "writing")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_out(out: Path, *, overwrite: bool) -> None:
+    if not out.exists():
+        return
+    if not overwrite:
+        raise RefusedError(f"{out} is already there", fix="--overwrite, or another output folder")
+    if not out.is_dir() or (any(out.iterdir()) and not ((out / CSV_NAME).exists() and (out / JSON_NAME).exists())):
+        raise RefusedError(f"{out} is not a prepared data set, so it is not replaced", fix="another output folder")
+
+
+@contextlib.contextmanager
+def _new_folder(out: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `out` that takes its place at the end, or vanishes on any failure."""
+    mark = secrets.token_hex(4)
+    folder, old = out.with_name(f".{out.name}.{mark}.part"), out.with_name(f".{out.name}.{mark}.old")
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+        if out.exists():
+            out.rename(old)
+        folder.rename(out)
+    except OSError as error:
+        raise DataError(f"cannot write {out} ({error.strerror})", fix="another output folder, or more room") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,96 @@
+"""Reads image folders of the form train|val|valid|test/CLASS/*: class names come from folder names, never guessed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fercli.errors import DataError
+from fercli.labels import SCHEMAS, LabelSchema, canonical
+from fercli.store.datasets.records import SPLITS, Dataset, Sample, Split, paper_order
+
+_SPLIT_FOLDERS: dict[Split, tuple[str, ...]] = {
+    "train": ("train",),
+    "val": ("val", "valid", "validation"),
+    "test": ("test",),
+}
+LAYOUT = "train/CLASS/*.png, val/CLASS/*.png, test/CLASS/*.png with CLASS such as happiness"
+# AffectNet's seven classes are its eight without contempt (spec 3.2).
+_LEFT_OUT = {"affectnet7": {"7", "contempt"}}
+
+
+def open_folder(root: Path, *, labels: LabelSchema | None = None, name: str | None = None) -> Dataset:
+    """Read a folder of split folders of class folders.
+
+    labels: the data set's schema; it fixes the order and lets folders be named by the owner's codes. Without it the
+    order is the paper's (Table 4), then unknown names alphabetically, over the classes that have images.
+    Errors: DataError where there is no split, no image, or a class folder that cannot be understood.
+    """
+    splits = _split_folders(root)
+    found = {
+        (split, folder.name): _images(folder)
+        for split, split_folder in splits.items()
+        for folder in sorted(split_folder.iterdir())
+        if folder.is_dir() and not folder.name.startswith(".")
+    }
+    classes = {folder: _class_name(folder, labels, root) for (_, folder), images in found.items() if images}
+    if not classes:
+        raise DataError(f"{root} has no images in class folders", fix=f"expected layout: {LAYOUT}")
+    names = labels.names if labels else paper_order({name for name in classes.values() if name})
+    samples = tuple(
+        Sample(path=path, split=split, label=names.index(class_name))
+        for (split, folder), images in found.items()
+        if images and (class_name := classes[folder]) is not None
+        for path in images
+    )
+    return Dataset(
+        name=name or (labels.name if labels else root.resolve().name),
+        schema=labels.name if labels else "folder",
+        labels=names,
+        samples=samples,
+        root=root,
+    )
+
+
+def _split_folders(root: Path) -> dict[Split, Path]:
+    splits: dict[Split, Path] = {}
+    for split in SPLITS:
+        there = [root / alias for alias in _SPLIT_FOLDERS[split] if (root / alias).is_dir()]
+        if len(there) > 1:
+            raise DataError(f"{root} has both {there[0].name} and {there[1].name}", fix="keep one validation split")
+        if there:
+            splits[split] = there[0]
+    if not splits:
+        raise DataError(f"{root} has no train, val or test folder", fix=f"expected layout: {LAYOUT}")
+    return splits
+
+
+def _images(folder: Path) -> list[Path]:
+    from fercli.media.images import IMAGE_SUFFIXES  # brings OpenCV, which prepared sets do without
+
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+
+
+def _class_name(folder: str, labels: LabelSchema | None, root: Path) -> str | None:
+    """Name of the class a folder holds; None where the schema leaves it out."""
+    if labels is None:
+        if folder.isdigit():
+            raise DataError(
+                f"{root}: class folder {folder!r} is a number, and every data set counts differently",
+                fix=f"name the data set: one of {', '.join(SCHEMAS)}, with --data {root}",
+            )
+        return canonical(folder)
+    word = canonical(folder)
+    if word in labels.names:
+        return word
+    if folder in labels.codes:
+        return labels.names[labels.codes.index(folder)]
+    if word in _LEFT_OUT.get(labels.name, ()):
+        return None
+    raise DataError(
+        f"{root}: {folder!r} is no class of {labels.name}",
+        fix=f"classes: {', '.join(labels.names)}, or the owner's codes {labels.codes[0]}..{labels.codes[-1]}",
+    )

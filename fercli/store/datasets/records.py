@@ -1,0 +1,73 @@
+"""What a data set is once it is read: samples with a split and a class index, and the order the indices refer to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from fercli.labels import PAPER_ORDER
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One face crop on disk.
+
+    label: index into the data set's labels; None for an image that has votes but no winning class.
+    votes: raw annotator votes, one per label in the data set's order; votes for other classes (unknown, not a face)
+        are left out, so they need not add up to the number of annotators. None where the data set has no votes.
+    group: shared by images with identical pixels; None for an image without a copy, or where nobody looked.
+    """
+
+    path: Path
+    split: Split
+    label: int | None
+    votes: tuple[float, ...] | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set in its own label order.
+
+    labels: `labels[i]` is what index i means. schema: name of the label schema, `folder` for a plain image folder.
+    crop: name of the template the images were aligned to by `fer align`, None for the owner's crops.
+    fingerprint: changes whenever an image, a label or a split does; None where the owner's files carry none.
+    """
+
+    name: str
+    schema: str
+    labels: tuple[str, ...]
+    samples: tuple[Sample, ...]
+    root: Path
+    crop: str | None = None
+    fingerprint: str | None = None
+
+    def __post_init__(self) -> None:
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError(f"data set {self.name}: labels are not distinct: {self.labels}")
+        for sample in self.samples:
+            if sample.label is not None and not 0 <= sample.label < len(self.labels):
+                raise ValueError(f"data set {self.name}: {sample.path} has label {sample.label} of {len(self.labels)}")
+            if sample.votes is not None and len(sample.votes) != len(self.labels):
+                raise ValueError(f"data set {self.name}: {sample.path} has {len(sample.votes)} votes")
+
+    def split(self, name: Split, *, with_unlabelled: bool = False) -> tuple[Sample, ...]:
+        """Samples of one split in a fixed order, empty where there is none; unlabelled ones (votes only) on request."""
+        return tuple(s for s in self.samples if s.split == name and (with_unlabelled or s.label is not None))
+
+    def counts(self, split: Split) -> dict[str, int]:
+        """Labelled images per class name of one split, in label order, zeros included."""
+        counts = dict.fromkeys(self.labels, 0)
+        for sample in self.split(split):
+            counts[self.labels[sample.label or 0]] += 1
+        return counts
+
+
+def paper_order(names: set[str]) -> tuple[str, ...]:
+    """Put class names in the paper's order (BTN, Table 4); names it does not know follow alphabetically."""
+    known = tuple(name for name in PAPER_ORDER if name in names)
+    return known + tuple(sorted(names - set(known)))

@@ -13,13 +13,15 @@ class FaceResNetBlock(nn.Module):
         super().__init__()
         self.stride = stride
         self.new_channels = channels - in_channels
-        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, 1, bias=False)
+        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, 1 if stride == 1 else 0, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        residual = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        # a shrinking convolution is centred on odd pixels, as dlib's: padded at the right and bottom only
+        padded = x if self.stride == 1 else F.pad(x, (0, 1, 0, 1))
+        residual = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(padded)))))
         if self.stride == 2:
             x = F.pad(F.avg_pool2d(x, 2, ceil_mode=True), (0, 0, 0, 0, 0, self.new_channels))
         return F.relu(x + residual)
@@ -28,7 +30,8 @@ class FaceResNetBlock(nn.Module):
 class FaceResNet(nn.Module):
     """The stem (7x7 stride 2, max pool) and three stages; dlib's 29-convolution network has two more, which are not used.
 
-    dlib's shrinking convolutions have no padding; here they have one pixel, so that maps halve exactly.
+    dlib's shrinking convolutions have no padding; here they have one pixel at the right and bottom, so that maps halve
+    exactly and both paths of a block stay in register (one pixel on every side shifts them and spoils dlib's weights).
     forward: [B, 3, S, S] -> ([B, w1, S/4, S/4], [B, w2, S/8, S/8], [B, w3, S/16, S/16]); S is a multiple of 16.
     """
 

@@ -42,6 +42,7 @@ class LandmarkConfig:
     """
 
     width: float = 1.0
+    activation: Literal["prelu", "relu"] = "prelu"  # relu folds into the convolution at inference
     bn: Literal["frozen", "official_train"] = "frozen"
     input: Literal["unit_rgb", "unit_bgr", "imagenet"] = "unit_rgb"
 
@@ -133,10 +134,10 @@ MODELS: dict[str, BtnConfig] = {
         BtnConfig(
             # the shipped model: faces of 48 px and more, dlib's face ResNet as image branch
             preset="btn-compact",
-            input=InputConfig(size=96, mean=FACE_RESNET_MEAN, std=(1.0, 1.0, 1.0), colour="grey"),
-            backbone_size=96,
+            input=InputConfig(size=80, mean=FACE_RESNET_MEAN, std=(1.0, 1.0, 1.0), colour="grey"),
+            backbone_size=80,
             image=ImageBackboneConfig(kind="face_resnet", stem=32, widths=(32, 64, 128), depths=(3, 4, 3)),
-            landmark=LandmarkConfig(width=0.5),
+            landmark=LandmarkConfig(width=0.25, activation="relu"),
             cross=CrossConfig(heads=(1, 2, 4), drop_path=(0.0, 0.05, 0.1), layer_scale=0.1),
             vit=VitConfig(width=128, depth=2, heads=4),
             mla=MlaConfig(layer_scale=0.1, drop_path=(0.05, 0.1)),
@@ -221,7 +222,15 @@ class TrainConfig:
 
 
 _COMPACT_AUGMENT = AugmentConfig(
-    rotate=12, translate=0.06, scale=0.1, brightness=0.25, contrast=0.25, lowres=0.1, blur=0.1, erase=0.4, erase_scale=(0.02, 0.15)
+    rotate=12,
+    translate=0.06,
+    scale=0.1,
+    brightness=0.25,
+    contrast=0.25,
+    lowres=0.1,
+    blur=0.1,
+    erase=0.4,
+    erase_scale=(0.02, 0.15),
 )
 
 RECIPES: dict[str, TrainConfig] = {

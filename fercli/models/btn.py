@@ -84,7 +84,7 @@ class BTN(nn.Module):
         self.num_classes = num_classes
         kind = FaceResNet if config.image.kind == "face_resnet" else IRBackbone
         self.image_backbone = kind(config.image.stem, config.image.widths, config.image.depths)
-        self.landmark_backbone = MobileFaceNet(config.landmark.width).requires_grad_(False)
+        self.landmark_backbone = MobileFaceNet(config.landmark.width, config.landmark.activation).requires_grad_(False)
         sides = level_sides(config)
         widths = config.image.widths
         stride = self.image_backbone.tap_stride

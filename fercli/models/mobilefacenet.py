@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+Activation = Literal["prelu", "relu"]
 
-def _conv(in_channels: int, channels: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    """Convolution without bias, batch norm, PReLU."""
-    return nn.Sequential(*_linear(in_channels, channels, kernel, stride, groups), nn.PReLU(channels))
+
+def _conv(
+    in_channels: int, channels: int, kernel: int, stride: int = 1, groups: int = 1, *, activation: Activation
+) -> nn.Sequential:
+    """Convolution without bias, batch norm, activation."""
+    layers = _linear(in_channels, channels, kernel, stride, groups)
+    return nn.Sequential(*layers, nn.PReLU(channels) if activation == "prelu" else nn.ReLU())
 
 
 def _linear(in_channels: int, channels: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
@@ -24,11 +29,13 @@ def _linear(in_channels: int, channels: int, kernel: int, stride: int = 1, group
 class InvertedResidual(nn.Module):
     """Expand 1x1, depthwise 3x3, project 1x1 without activation; a shortcut where nothing shrinks."""
 
-    def __init__(self, in_channels: int, channels: int, hidden: int, stride: int, *, shortcut: bool) -> None:
+    def __init__(
+        self, in_channels: int, channels: int, hidden: int, stride: int, *, shortcut: bool, activation: Activation
+    ) -> None:
         super().__init__()
         self.shortcut = shortcut
-        self.expand = _conv(in_channels, hidden, 1)
-        self.depthwise = _conv(hidden, hidden, 3, stride, groups=hidden)
+        self.expand = _conv(in_channels, hidden, 1, activation=activation)
+        self.depthwise = _conv(hidden, hidden, 3, stride, groups=hidden, activation=activation)
         self.project = _linear(hidden, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,25 +57,24 @@ class MobileFaceNet(nn.Module):
     channels: those of the three taps, (64, 128, 512) at width 1.
     """
 
-    def __init__(self, width: float = 1.0) -> None:
+    def __init__(self, width: float = 1.0, activation: Activation = "prelu") -> None:
         super().__init__()
         w64, w128, w256, w512 = (max(8, round(width * channels / 8) * 8) for channels in (64, 128, 256, 512))
         self.channels = (w64, w128, w512)
-        self.conv1 = _conv(3, w64, 3, 2)
-        self.conv2 = _conv(w64, w64, 3, groups=w64)
-        self.low = nn.Sequential(
-            InvertedResidual(w64, w64, w128, 2, shortcut=False),
-            *(InvertedResidual(w64, w64, w128, 1, shortcut=True) for _ in range(4)),
-        )
-        self.middle = nn.Sequential(
-            InvertedResidual(w64, w128, w256, 2, shortcut=False),
-            *(InvertedResidual(w128, w128, w256, 1, shortcut=True) for _ in range(6)),
-        )
-        self.high = nn.Sequential(
-            InvertedResidual(w128, w128, w512, 2, shortcut=False),
-            *(InvertedResidual(w128, w128, w256, 1, shortcut=True) for _ in range(2)),
-            _conv(w128, w512, 1),
-        )
+        self.conv1 = _conv(3, w64, 3, 2, activation=activation)
+        self.conv2 = _conv(w64, w64, 3, groups=w64, activation=activation)
+
+        def level(before: int, channels: int, hidden: tuple[int, int], repeats: int) -> list[nn.Module]:
+            first = InvertedResidual(before, channels, hidden[0], 2, shortcut=False, activation=activation)
+            rest = (
+                InvertedResidual(channels, channels, hidden[1], 1, shortcut=True, activation=activation)
+                for _ in range(repeats)
+            )
+            return [first, *rest]
+
+        self.low = nn.Sequential(*level(w64, w64, (w128, w128), 4))
+        self.middle = nn.Sequential(*level(w64, w128, (w256, w256), 6))
+        self.high = nn.Sequential(*level(w128, w128, (w512, w256), 2), _conv(w128, w512, 1, activation=activation))
 
     def forward(self, x: Tensor) -> Taps:
         low = self.low(self.conv2(self.conv1(x)))
@@ -82,9 +88,9 @@ class LandmarkNet(nn.Module):
     Used to train the landmark branch; the BTN itself never computes the points.
     """
 
-    def __init__(self, width: float = 1.0, *, size: int = 112) -> None:
+    def __init__(self, width: float = 1.0, activation: Activation = "prelu", *, size: int = 112) -> None:
         super().__init__()
-        self.trunk = MobileFaceNet(width)
+        self.trunk = MobileFaceNet(width, activation)
         channels, side = self.trunk.channels[2], size // 16
         self.pool = nn.Sequential(
             nn.Conv2d(channels, channels, side, groups=channels, bias=False), nn.BatchNorm2d(channels)

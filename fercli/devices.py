@@ -57,7 +57,7 @@ def cuda_index(name: str) -> int:
 
 
 def resolve_device(name: str) -> torch.device:
-    """Turn auto | cpu | cuda | cuda:N into a torch device that exists; auto is the first GPU, or the CPU without one."""
+    """Turn auto | cpu | cuda | cuda:N into a torch device that exists; auto is the first GPU, else the CPU."""
     import torch
 
     check_name(name)

@@ -37,7 +37,7 @@ def test_resolve_device__a_gpu_beyond_the_last_is_refused(monkeypatch):
 def test_resolve_device__a_gpu_that_this_torch_cannot_use_is_told(monkeypatch):
     monkeypatch.setattr(devices, "cuda_device_count", lambda: 1)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(DeviceError, match="this torch .* cannot use it"):
+    with pytest.raises(DeviceError, match=r"this torch .* cannot use it"):
         devices.resolve_device("cuda:0")
 
 

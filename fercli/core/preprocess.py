@@ -32,7 +32,7 @@ def to_input(crops: NDArray[np.uint8], config: InputConfig) -> NDArray[np.float3
 
 
 def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float32]:
-    """Softmax of logits [B, N] divided by a calibration temperature (Guo et al. 2017): float32 [B, N], rows sum to 1."""
+    """Softmax of logits [B, N] divided by a calibration temperature (Guo et al. 2017): float32, rows sum to 1."""
     scaled = logits.astype(np.float64) / temperature
     raised = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     return (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)

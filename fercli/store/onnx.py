@@ -67,7 +67,7 @@ def session_metadata(session: onnxruntime.InferenceSession) -> Mapping[str, str]
 def onnx_metadata(path: Path) -> dict[str, str]:
     """The metadata_props of an ONNX file, without building a session; WeightsError for a missing or broken file."""
     import onnx
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     _check_file(path)
     try:

@@ -1,0 +1,1 @@
+"""Weights of other projects in, our names out: one file per source."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fercli.errors import DataError
 from fercli.labels import SCHEMAS, LabelSchema, canonical
+from fercli.media.images import list_images
 from fercli.store.datasets.records import SPLITS, Dataset, Sample, Split, paper_order
 
 _SPLIT_FOLDERS: dict[Split, tuple[str, ...]] = {
@@ -27,7 +28,7 @@ def open_folder(root: Path, *, labels: LabelSchema | None = None, name: str | No
     """
     splits = _split_folders(root)
     found = {
-        (split, folder.name): _images(folder)
+        (split, folder.name): list_images(folder)
         for split, split_folder in splits.items()
         for folder in sorted(split_folder.iterdir())
         if folder.is_dir() and not folder.name.startswith(".")
@@ -62,16 +63,6 @@ def _split_folders(root: Path) -> dict[Split, Path]:
     if not splits:
         raise DataError(f"{root} has no train, val or test folder", fix=f"expected layout: {LAYOUT}")
     return splits
-
-
-def _images(folder: Path) -> list[Path]:
-    from fercli.media.images import IMAGE_SUFFIXES  # brings OpenCV, which prepared sets do without
-
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
 
 
 def _class_name(folder: str, labels: LabelSchema | None, root: Path) -> str | None:

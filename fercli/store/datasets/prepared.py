@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from fercli.errors import DataError
 from fercli.store.datasets.records import SPLITS, Dataset, Sample, Split
@@ -109,7 +109,7 @@ def _sample(root: Path, row: Mapping[str, str], labels: Sequence[str], has_votes
         raise ValueError(f"{row['path']} is not there")
     return Sample(
         path=path,
-        split=cast("Split", row["split"]),
+        split=row["split"],
         label=labels.index(row["label"]) if row["label"] else None,
         votes=tuple(float(row[VOTES + name]) for name in labels) if has_votes else None,
         group=row.get("duplicate_group") or None,

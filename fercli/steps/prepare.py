@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import secrets
-import shutil
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from PIL import Image
 
-from fercli.errors import DataError, RefusedError, UsageError
+from fercli.errors import UsageError
 from fercli.labels import schema
+from fercli.store.atomic import refuse_existing_folder, replacing_folder
 from fercli.store.datasets.fer2013 import (
     SIDE,
     VOTE_CLASSES,
@@ -27,23 +25,22 @@ from fercli.store.datasets.fer2013 import (
     read_votes,
     without_single_votes,
 )
-from fercli.store.datasets.prepared import CSV_NAME, JSON_NAME, Record, fingerprint, write_prepared
+from fercli.store.datasets.prepared import JSON_NAME, Record, fingerprint, write_prepared
 from fercli.store.datasets.records import SPLITS, Split
 
 Progress = Callable[[int, int | None, str], None]
 Rule = Literal["majority", "original"]
 Reason = Literal["no_majority", "unknown", "not_a_face"]
 
-
-def _silent(_done: int, _total: int | None, _note: str) -> None:
-    """Report no progress."""
-
-
 UNLABELLED = "unlabelled"  # folder of the images that have votes but no winner
 LICENCE = (
     "Images: FER2013, ICML-2013 Kaggle challenge (the owner's licence text is not known; research use). "
     "Votes, where present: FERPlus, MIT."
 )
+
+
+def _silent(_done: int, _total: int | None, _note: str) -> None:
+    """Report no progress."""
 
 
 @dataclass(frozen=True)
@@ -97,14 +94,14 @@ def prepare(
     rule: Rule = labels or ("majority" if ferplus else "original")
     if rule == "majority" and ferplus is None:
         raise UsageError("labels by majority need FERPlus' votes", fix="--ferplus fer2013new.csv, or --labels original")
-    _check_out(out, overwrite=overwrite)
+    refuse_existing_folder(out, overwrite=overwrite, mark=JSON_NAME)
     progress(0, None, "reading")
     rows = read_fer2013(csv)
     votes = _votes(ferplus, rows) if ferplus else None
     names = schema("ferplus" if rule == "majority" else "fer2013").names
     records = _mark_duplicates(rows, _records(rows, votes, rule))
     result = _summary(out, records, rows, name="ferplus" if rule == "majority" else "fer2013", labels=names)
-    with _new_folder(out) as folder:
+    with replacing_folder(out) as folder:
         _write_images(folder, rows, records, progress)
         sources = {"fer2013": csv} | ({"ferplus": ferplus} if ferplus else {})
         write_prepared(
@@ -237,30 +234,3 @@ def _write_images(folder: Path, rows: Sequence[FerRow], records: Sequence[Record
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _check_out(out: Path, *, overwrite: bool) -> None:
-    if not out.exists():
-        return
-    if not overwrite:
-        raise RefusedError(f"{out} is already there", fix="--overwrite, or another output folder")
-    if not out.is_dir() or (any(out.iterdir()) and not ((out / CSV_NAME).exists() and (out / JSON_NAME).exists())):
-        raise RefusedError(f"{out} is not a prepared data set, so it is not replaced", fix="another output folder")
-
-
-@contextlib.contextmanager
-def _new_folder(out: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `out` that takes its place at the end, or vanishes on any failure."""
-    mark = secrets.token_hex(4)
-    folder, old = out.with_name(f".{out.name}.{mark}.part"), out.with_name(f".{out.name}.{mark}.old")
-    try:
-        folder.mkdir(parents=True)
-        yield folder
-        if out.exists():
-            out.rename(old)
-        folder.rename(out)
-    except OSError as error:
-        raise DataError(f"cannot write {out} ({error.strerror})", fix="another output folder, or more room") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)

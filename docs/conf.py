@@ -1,0 +1,16 @@
+"""Sphinx settings: `sphinx-build -W -b html docs docs/_build/html`, with the extra `docs` installed."""
+
+from fercli import __version__
+
+project = "fer"
+author = "fer contributors"
+copyright = "2026, fer contributors"  # noqa: A001 (Sphinx's name for it)
+release = version = __version__
+
+extensions = ["myst_parser"]
+myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_heading_anchors = 3
+exclude_patterns = ["_build"]
+
+html_theme = "furo"
+html_title = f"fer {release}"

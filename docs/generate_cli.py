@@ -1,0 +1,88 @@
+"""Writes docs/cli.md from the commands themselves: `python docs/generate_cli.py` after any change of an option.
+
+A test compares the page with what `reference()` returns, so the page cannot grow stale.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from fercli.cli.main import app
+from fercli.errors import ExitCode
+
+PAGE = Path(__file__).with_name("cli.md")
+
+
+def commands() -> Iterator[tuple[str, typer.Context]]:
+    """Every command line that has a help page, in the order of `fer --help`: ("fer align", its context)."""
+
+    def walk(command: Any, parent: typer.Context | None) -> Iterator[tuple[str, typer.Context]]:
+        context = typer.Context(command, parent=parent, info_name=command.name)
+        yield context.command_path, context
+        for child in getattr(command, "commands", {}).values():
+            yield from walk(child, context)
+
+    yield from walk(typer.main.get_command(app), None)
+
+
+def parameters(context: typer.Context) -> list[Any]:
+    """The arguments and options of one command, `--help` and the completion options left out."""
+    ignored = {"help", "install_completion", "show_completion"}
+    return [parameter for parameter in context.command.params if parameter.name not in ignored]
+
+
+def reference() -> str:
+    """The page's text."""
+    parts = [
+        "# Command line reference",
+        "Made from the code by `docs/generate_cli.py`; `fer COMMAND --help` says the same.",
+        f"Every command ends in one of the [exit codes](exit-codes.md) {', '.join(str(int(code)) for code in ExitCode)}.",
+    ]
+    for path, context in commands():
+        parts.append(f"## {path}")
+        parts.append(_description(inspect.cleandoc(context.command.help or "")))
+        parts.append(f"```text\n{path} {' '.join(context.command.collect_usage_pieces(context))}\n```")
+        rows = [_row(parameter, context) for parameter in parameters(context)]
+        if rows:
+            parts.append("\n".join(["| parameter | default | meaning |", "|---|---|---|", *rows]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _description(text: str) -> str:
+    """A docstring as markdown: indented example lines become a code block."""
+    return re.sub(r"(?:^ +\S.*\n?)+", lambda found: _code_block(found[0]), text, flags=re.MULTILINE).strip()
+
+
+def _code_block(lines: str) -> str:
+    return f"```bash\n{inspect.cleandoc(lines)}\n```\n"
+
+
+def _row(parameter: Any, context: typer.Context) -> str:
+    if parameter.param_type_name == "argument":
+        name = f"`{parameter.make_metavar(context)}`"
+    else:
+        name = ", ".join(f"`{option}`" for option in [*parameter.opts, *parameter.secondary_opts])
+        if not parameter.is_flag:
+            name += f" `{parameter.make_metavar(context)}`"
+    default = parameter.default
+    if parameter.required:
+        shown = "required"
+    elif default is None or default is False or callable(default) or default in ((), []):
+        shown = ""
+    else:
+        shown = f"`{getattr(default, 'value', default)}`"
+    meaning = " ".join((parameter.help or "").split())
+    if parameter.envvar:
+        meaning += f" Also: environment variable `{parameter.envvar}`."
+    cells = (cell.replace("|", "\\|") for cell in (name, shown, meaning))
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(reference(), encoding="utf-8")

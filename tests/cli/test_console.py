@@ -1,0 +1,67 @@
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fercli.cli import console
+
+LONG_PATH = "/".join(["a-folder-with-a-long-name"] * 12) + "/face.png"
+
+
+@dataclass(frozen=True)
+class Row:
+    path: Path
+    score: float
+
+
+def test_say__and_warn_go_to_stderr(capsys: pytest.CaptureFixture[str]):
+    console.say("12 faces")
+    console.warn("a.jpg has none")
+    assert capsys.readouterr() == ("", "12 faces\nwarning: a.jpg has none\n")
+
+
+def test_show__leaves_text_and_its_brackets_alone(capsys: pytest.CaptureFixture[str]):
+    console.show(f"[bold] {LONG_PATH}")
+    assert capsys.readouterr() == (f"[bold] {LONG_PATH}\n", "")
+
+
+def test_show__wraps_no_row_in_a_pipe(capsys: pytest.CaptureFixture[str]):
+    console.show(console.table("faces", ["file", "score"], [[LONG_PATH, 0.5], ["[b].png", None]]))
+    output = capsys.readouterr().out
+    assert any(LONG_PATH in line and "0.5" in line for line in output.splitlines())
+    assert "[b].png" in output
+    assert "\x1b" not in output
+
+
+def test_json_line__is_one_line_of_plain_values(capsys: pytest.CaptureFixture[str]):
+    console.json_line({"row": Row(Path("ä.png"), 0.5), "box": np.array([1, 2]), "p": np.float32(0.25)})
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line) == {"row": {"path": "ä.png", "score": 0.5}, "box": [1, 2], "p": 0.25}
+
+
+def test_json_line__refuses_what_json_cannot_say():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        console.json_line({"accuracy": float("nan")})
+    with pytest.raises(TypeError, match="object has no JSON form"):
+        console.json_line({"thing": object()})
+
+
+def test_progress__says_nothing_where_no_terminal_is(capsys: pytest.CaptureFixture[str]):
+    with console.progress("align") as report:
+        report(1, 2, "a.png")
+        report(2, None, "b.png")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress__draws_on_stderr_and_leaves_piped_results_alone(monkeypatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    with console.progress("align") as report:
+        report(1, 2, "[a].png")
+        console.json_line({"done": 1})
+    output = capsys.readouterr()
+    assert output.out == '{"done": 1}\n'
+    assert "align" in output.err
+    assert "[a].png" in output.err

@@ -1,0 +1,140 @@
+import errno
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+import typer
+
+from fercli import __version__
+from fercli.cli import main as cli
+from fercli.errors import DataError, ExitCode
+
+HEAVY = {"torch", "torchvision", "numpy", "cv2", "onnx", "onnxruntime", "PIL", "av", "facenet_pytorch", "safetensors"}
+
+
+@pytest.fixture
+def raising(monkeypatch: pytest.MonkeyPatch):
+    """Replace the commands by one, `fer work`, that raises what it is given."""
+
+    def install(error: BaseException) -> None:
+        app = typer.Typer()
+        app.callback()(cli.fer)
+
+        @app.command()
+        def work() -> None:
+            raise error
+
+        monkeypatch.setattr(cli, "app", app)
+
+    return install
+
+
+def test_version__is_the_packages(capsys: pytest.CaptureFixture[str]):
+    assert cli.main(["--version"]) == ExitCode.DONE
+    assert capsys.readouterr().out == f"fer {__version__}\n"
+
+
+def test_no_arguments__show_the_help_as_a_usage_mistake(capsys: pytest.CaptureFixture[str]):
+    assert cli.main([]) == ExitCode.USAGE
+    output = capsys.readouterr()
+    assert "Usage: fer" in output.out
+    assert output.err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "fix"),
+    [
+        (["predcit", "a.jpg"], "error: No such command 'predcit'. Did you mean 'predict'?", "fix: fer --help"),
+        (["data", "prepair"], "error: No such command 'prepair'. Did you mean 'prepare'?", "fix: fer data --help"),
+        (["predict", "--jsn", "a.jpg"], "error: No such option: --jsn (Possible options: --json)", "fix: fer predict"),
+        (["predict", "--engine", "onyx", "a.jpg"], "error: Invalid value for '--engine'", "fix: fer predict --help"),
+        (["align"], "error: Missing argument", "fix: fer align --help"),
+    ],
+)
+def test_usage_mistake__is_two_lines_with_the_nearest_name(
+    arguments: list[str], error: str, fix: str, capsys: pytest.CaptureFixture[str]
+):
+    assert cli.main(arguments) == ExitCode.USAGE
+    output = capsys.readouterr()
+    first, second = output.err.splitlines()
+    assert first.startswith(error)
+    assert second.startswith(fix)
+    assert output.out == ""
+
+
+def test_fer_error__is_two_lines_on_stderr_and_its_exit_code(raising, capsys: pytest.CaptureFixture[str]):
+    raising(DataError("faces has no manifest", fix="fer align photos faces"))
+    assert cli.main(["work"]) == ExitCode.DATA
+    output = capsys.readouterr()
+    assert output.err == "error: faces has no manifest\nfix: fer align photos faces\n"
+    assert output.out == ""
+
+
+def test_fer_error__without_a_fix_is_one_line(raising, capsys: pytest.CaptureFixture[str]):
+    raising(DataError("a.jpg is not a picture"))
+    assert cli.main(["work"]) == ExitCode.DATA
+    assert capsys.readouterr().err == "error: a.jpg is not a picture\n"
+
+
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_debug__adds_the_traceback(by: str, raising, capsys: pytest.CaptureFixture[str], monkeypatch):
+    raising(DataError("a.jpg is not a picture"))
+    if by == "environment":
+        monkeypatch.setenv("FER_DEBUG", "1")
+    assert cli.main(["--debug", "work"] if by == "option" else ["work"]) == ExitCode.DATA
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-1] == "error: a.jpg is not a picture"
+
+
+def test_full_disk__is_told_without_a_traceback(raising, capsys: pytest.CaptureFixture[str]):
+    raising(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "out/a.png"))
+    assert cli.main(["work"]) == ExitCode.REFUSED
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "error: out/a.png: No space left on device"
+    assert second.startswith("fix: ")
+
+
+@pytest.mark.parametrize("error", [ValueError("bug"), OSError(errno.EIO, "bug")])
+def test_unexpected_error__keeps_its_traceback(error: Exception, raising):
+    raising(error)
+    with pytest.raises(type(error), match="bug"):
+        cli.main(["work"])
+
+
+def test_ctrl_c__ends_in_130(raising, capsys: pytest.CaptureFixture[str]):
+    raising(KeyboardInterrupt())
+    assert cli.main(["work"]) == ExitCode.INTERRUPTED
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_reader_that_leaves__is_no_traceback(option: str):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "fercli", option]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert done.stderr == b""
+    assert done.returncode == ExitCode.REFUSED
+
+
+def test_help__imports_nothing_heavy():
+    script = "import sys; from fercli.cli.main import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stderr.split()}
+    assert "fercli" in loaded
+    assert not loaded & HEAVY
+    assert not {name for name in done.stderr.split() if name.startswith("fercli.steps.")}
+
+
+@pytest.mark.slow
+def test_help__answers_within_0_4_seconds():
+    def elapsed_s() -> float:
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "fercli", "--help"], capture_output=True, check=True)
+        return time.perf_counter() - started
+
+    assert min(elapsed_s() for _ in range(5)) < 0.4

@@ -53,7 +53,7 @@ class EvaluationResult:
 
     n_per_class, class_accuracy: by class name; an accuracy is None where the split has no image of the class.
     confusion: counts, rows = truth. ece: expected calibration error, 15 bins.
-    without_train_copies: the score without images that also occur in train, None where no copy is known.
+    without_train_copies: the score without images that also occur in train, None where none is known to.
     left_out: images of classes the model does not know, by class name; they are in no score.
     warnings: one sentence each on what makes the score less than it seems.
     """
@@ -236,6 +236,8 @@ def _score(matrix: NDArray[np.int64]) -> Score:
 
 
 def _score_without_copies(dataset: Dataset, answers: _Answers) -> Score | None:
+    if answers.samples[0].split == "train":
+        return None
     trained = {sample.group for sample in dataset.split("train", with_unlabelled=True)} - {None}
     fresh = np.array([sample.group not in trained for sample in answers.samples])  # [B]
     if fresh.all() or not fresh.any():

@@ -106,7 +106,7 @@ def card_from(metadata: Mapping[str, str], *, where: str) -> WeightsCard:
         return WeightsCard.from_json(metadata["card"], where=where)
     if "part" in metadata:
         raise WeightsError(
-            f"{where} holds only a {metadata['part']}, not a whole model",
+            f"{where} holds only the {metadata['part']} of a model",
             fix="train a model that starts from it: fer train DATA --init-from " + where,
         )
     raise WeightsError(
@@ -134,6 +134,11 @@ def load_part(path: Path) -> tuple[dict[str, Tensor], PartCard]:
     with _open(path, "pt") as file:
         state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
     return state, PartCard(part, json.loads(metadata.get("provenance", "{}")))
+
+
+def holds_part(path: Path) -> bool:
+    """Whether a safetensors file holds one part of a network rather than a whole model with its card."""
+    return "part" in _metadata(path)
 
 
 def check_keys(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], *, where: str) -> None:

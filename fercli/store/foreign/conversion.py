@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,15 @@ from fercli.store.weights import PartName
 if TYPE_CHECKING:
     from torch import Tensor
 
+Rules = Sequence[tuple[str, str]]  # (pattern that fits a whole name, replacement or reason)
+
 
 @dataclass(frozen=True)
 class Conversion:
     """The outcome of reading one foreign file.
 
     state: tensors under our names. renamed: our name -> theirs. dropped: their name -> why we do not keep it.
-    part: what the tensors are, None for a whole model. details: facts for the provenance.
+    part: what the tensors are, None for a whole model.
     """
 
     source: str
@@ -26,17 +29,33 @@ class Conversion:
     state: Mapping[str, Tensor]
     renamed: Mapping[str, str]
     dropped: Mapping[str, str]
-    details: Mapping[str, str | int | float]
+
+
+def rename(
+    theirs: Mapping[str, Tensor], *, source: str, part: PartName | None, renames: Rules, drops: Rules
+) -> Conversion:
+    """Sort a foreign state dict by the first rule that fits each name; names that no rule knows are dropped as such."""
+    state: dict[str, Tensor] = {}
+    renamed: dict[str, str] = {}
+    dropped: dict[str, str] = {}
+    for name, tensor in theirs.items():
+        reason = next((reason for pattern, reason in drops if re.fullmatch(pattern, name)), None)
+        ours = next((match.expand(new) for old, new in renames if (match := re.fullmatch(old, name))), None)
+        if reason is not None or ours is None:
+            dropped[name] = reason or "unknown"
+        else:
+            state[ours], renamed[ours] = tensor, name
+    return Conversion(source, part, state, renamed, dropped)
 
 
 def check_complete(conversion: Conversion, expected: Mapping[str, Tensor], *, where: str) -> None:
     """WeightsError unless the conversion fills exactly the names and shapes that our network expects."""
     missing = [name for name in expected if name not in conversion.state]
     if missing:
+        few = ", ".join(missing[:2]) + (", ..." if len(missing) > 2 else "")
         raise WeightsError(
-            f"{where}: as {conversion.source} it leaves {len(missing)} of our {len(expected)} tensors empty"
-            f" ({', '.join(missing[:4])}{', ...' if len(missing) > 4 else ''})",
-            fix="is it another kind of file? --from poster_v2 | mobilefacenet | ir50 | face_resnet",
+            f"{where} is no complete {conversion.source}: {len(missing)} of {len(expected)} tensors missing ({few})",
+            fix="name its kind: --from poster_v2, mobilefacenet, ir50 or face_resnet",
         )
     odd = [
         f"{conversion.renamed.get(name, name)} {list(tensor.shape)}"
@@ -44,4 +63,4 @@ def check_complete(conversion: Conversion, expected: Mapping[str, Tensor], *, wh
         if name not in expected or expected[name].shape != tensor.shape
     ]
     if odd:
-        raise WeightsError(f"{where}: tensors of another size than {conversion.source} has: {', '.join(odd[:4])}")
+        raise WeightsError(f"{where} has tensors of another size than {conversion.source}: {', '.join(odd[:4])}")

@@ -61,7 +61,7 @@ def convert_face_resnet(path: Path) -> Conversion:
         state[f"{_PREFIX}{norm}.num_batches_tracked"] = torch.tensor(0)
     if "fc" in theirs:
         dropped["fc"] = _UNUSED
-    return Conversion("face_resnet", "image_backbone", state, renamed, dropped, {"values": "8-bit quantised"})
+    return Conversion("face_resnet", "image_backbone", state, renamed, dropped)
 
 
 def read_manifest(path: Path) -> dict[str, NDArray[np.float32]]:
@@ -121,7 +121,9 @@ def spread_statistics(state: Mapping[str, Tensor], batches: Iterable[Tensor]) ->
     for norm, sums in moments.items():
         mean, square = torch.stack(sums).sum(0) / images
         variance = square - mean.square()
-        factor = state[f"{norm}.weight"] / (state[f"{norm}.running_var"] + _EPS).sqrt()  # y = factor (x - old mean) + bias
+        factor = (
+            state[f"{norm}.weight"] / (state[f"{norm}.running_var"] + _EPS).sqrt()
+        )  # y = factor (x - old mean) + bias
         spread[f"{norm}.weight"] = (factor * (variance + _EPS).sqrt()).float()
         spread[f"{norm}.bias"] = (state[f"{norm}.bias"] + factor * (mean - state[f"{norm}.running_mean"])).float()
         spread[f"{norm}.running_mean"] = mean.float()

@@ -1,0 +1,24 @@
+"""A folder of face crops in, an array of some of them at a model's size out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.errors import DataError
+from fercli.media.crop import crop_whole
+from fercli.media.images import list_images, read_rgb
+
+
+def sample_crops(folder: Path, size: int, *, limit: int) -> NDArray[np.uint8]:
+    """Read up to `limit` pictures spread evenly over a folder's sorted list: uint8 [B, size, size, 3] RGB.
+
+    Raises: DataError if the folder or its pictures are not there or cannot be read.
+    """
+    paths = list_images(folder)
+    if not paths:
+        raise DataError(f"{folder} holds no pictures", fix=f"fer align PHOTOS {folder}")
+    chosen = np.unique(np.linspace(0, len(paths) - 1, min(limit, len(paths))).round().astype(int))
+    return np.stack([crop_whole(read_rgb(paths[place]), size)[0] for place in chosen])

@@ -32,6 +32,10 @@ Weights = Annotated[
 
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Faces that go through the network together.")]
 
+MinFace = Annotated[
+    int, typer.Option("--min-face", metavar="PX", min=1, help="Smallest face to look for: its side in pixels.")
+]
+
 Settings = Annotated[
     list[str] | None,
     typer.Option(

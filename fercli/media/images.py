@@ -1,0 +1,138 @@
+"""A picture file in, RGB uint8 [H, W, 3] as a person would see it out; and back to a file."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from fercli.errors import DataError, UsageError
+
+Rgb = NDArray[np.uint8]  # [H, W, 3]
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif")
+MAX_PIXELS = 200_000_000  # a picture beyond this is refused before it takes gigabytes
+
+_FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".bmp": "BMP", ".webp": "WEBP", ".tif": "TIFF"} | {
+    ".tiff": "TIFF",
+    ".ppm": "PPM",
+}
+_OPTIONS: dict[str, dict[str, int | bool | str]] = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "PNG": {"compress_level": 3},
+    "WEBP": {"lossless": True},
+    "TIFF": {"compression": "tiff_lzw"},
+}
+WRITABLE_SUFFIXES = tuple(_FORMATS)
+# what Pillow's decoders raise for broken files, beside OSError
+_BROKEN = (SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error, MemoryError)
+
+
+def read_rgb(path: Path) -> Rgb:
+    """Read a picture upright (EXIF), in colour, on white where it is transparent, its first frame if it moves.
+
+    Returns uint8 [H, W, 3]. Raises: DataError with one sentence for whatever is no readable picture.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's remarks on odd but readable files
+            with Image.open(path) as picture:
+                width, height = picture.size
+                if width * height > MAX_PIXELS:
+                    raise DataError(f"{path}: {width} x {height} pixels are more than this program reads")
+                picture.load()
+                return _as_seen(ImageOps.exif_transpose(picture))
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{path}: more pixels than this program reads") from error
+    except UnidentifiedImageError as error:
+        raise DataError(f"{path}: {_what_it_is(path)}") from error
+    except OSError as error:
+        raise DataError(f"{path}: {_why_unreadable(path, error)}") from error
+    except _BROKEN as error:
+        raise DataError(f"{path}: the picture is broken") from error
+
+
+def write_image(path: Path, rgb: Rgb) -> None:
+    """Write RGB uint8 [H, W, 3] in the format of the file's suffix, under a temporary name until it is complete.
+
+    Raises: UsageError for a suffix that is no picture format.
+    """
+    kind = _FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise UsageError(f"cannot write {path.suffix or 'a file without suffix'}", fix=" ".join(WRITABLE_SUFFIXES))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
+    try:
+        Image.fromarray(rgb).save(temporary, format=kind, **_OPTIONS.get(kind, {}))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Every picture file below a folder by its suffix, hidden files and folders left out, sorted.
+
+    Raises: DataError if the folder is not there or no folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder} is {'not a folder' if folder.exists() else 'not there'}")
+    return files_below(folder, IMAGE_SUFFIXES)
+
+
+def files_below(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """Files below a folder with one of the suffixes in either case, hidden ones left out, sorted."""
+    found = []
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(place, name) for name in names if name[0] != "." and name.lower().endswith(suffixes)]
+    return sorted(found)
+
+
+def is_animated(path: Path) -> bool:
+    """Whether a picture file holds more than one frame; False for what is no picture."""
+    try:
+        with Image.open(path) as picture:
+            return getattr(picture, "n_frames", 1) > 1
+    except (OSError, *_BROKEN):
+        return False
+
+
+def _as_seen(picture: Image.Image) -> Rgb:
+    if picture.mode.startswith(("I", "F")):
+        return _from_deep_grey(np.asarray(picture))
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return np.array(picture.convert("RGB"))
+
+
+def _from_deep_grey(grey: NDArray[np.generic]) -> Rgb:
+    """Grey values of 16 or 32 bits, or floats in 0..1 or 0..255, as RGB."""
+    values = grey.astype(np.float64)
+    if np.issubdtype(grey.dtype, np.floating):
+        values = values * 255 if values.max(initial=0) <= 1 else values
+    else:
+        values = values / 257  # 65535 is white
+    eight_bit = np.nan_to_num(values).round().clip(0, 255).astype(np.uint8)
+    return np.repeat(eight_bit[..., None], 3, axis=2)
+
+
+def _what_it_is(path: Path) -> str:
+    if path.stat().st_size == 0:
+        return "the file is empty"
+    return f"not a picture, whatever its name says ({path.suffix})" if path.suffix else "not a picture"
+
+
+def _why_unreadable(path: Path, error: OSError) -> str:
+    if path.is_dir():
+        return "a folder, not a picture"
+    if error.strerror:
+        return error.strerror[0].lower() + error.strerror[1:]
+    return "the picture breaks off" if "truncated" in str(error) else "the picture is broken"

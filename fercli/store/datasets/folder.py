@@ -49,7 +49,15 @@ def open_folder(root: Path, *, labels: LabelSchema | None = None, name: str | No
         labels=names,
         samples=samples,
         root=root,
+        crop=_crop(root),
     )
+
+
+def _crop(root: Path) -> str | None:
+    from fercli.store.alignment import read_alignment  # which imports this package
+
+    alignment = read_alignment(root)
+    return alignment.settings.crop if alignment else None
 
 
 def _split_folders(root: Path) -> dict[Split, Path]:

@@ -50,7 +50,9 @@ class LabelSchema:
         try:
             return self.names.index(canonical(name))
         except ValueError:
-            raise UsageError(f"{name!r} is not a class of {self.name}", fix=f"classes: {', '.join(self.names)}") from None
+            raise UsageError(
+                f"{name!r} is not a class of {self.name}", fix=f"classes: {', '.join(self.names)}"
+            ) from None
 
 
 def _schema(name: str, names: tuple[str, ...], first_code: int = 0) -> LabelSchema:

@@ -19,6 +19,7 @@ _SHOWN = 20  # unreadable files named on the terminal; align.csv has them all
 def align(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder with pictures, at any depth.")],
     target: Annotated[Path, typer.Argument(metavar="DST", help="Folder to make: the same tree, with crops.")],
+    *,
     size: Annotated[int, typer.Option("--size", min=8, help="Side of a crop in pixels.")] = 224,
     template: Annotated[
         Literal["arcface", "fer2013"],

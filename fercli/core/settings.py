@@ -27,9 +27,26 @@ def fields_of(kind: type, prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-def override(config: T, settings: Sequence[str]) -> T:
-    """Return `config` with every `dotted.name=value` applied; UsageError lists all unknown names and unfit values together."""
-    known = fields_of(type(config))
+def leaves_of(config: object, prefix: str = "") -> dict[str, Any]:
+    """Every leaf value of a nested dataclass: dotted name -> value."""
+    leaves: dict[str, Any] = {}
+    for item in dataclasses.fields(typing.cast(Any, config)):
+        value = getattr(config, item.name)
+        if dataclasses.is_dataclass(value):
+            leaves |= leaves_of(value, f"{prefix}{item.name}.")
+        else:
+            leaves[prefix + item.name] = value
+    return leaves
+
+
+def override(config: T, settings: Sequence[str], *, groups: Sequence[str] = ()) -> T:
+    """Return `config` with every `dotted.name=value` applied; UsageError lists all unknown names and unfit values together.
+
+    groups: names of sub-dataclasses whose fields are set without their prefix, and outside of which nothing can be set.
+    """
+    places = {name: f"{group}.{name}" for group in groups for name in fields_of(type(getattr(config, group)))}
+    hints = fields_of(type(config))
+    known = {name: hints[place] for name, place in places.items()} if groups else hints
     faults: list[str] = []
     values = dataclasses.asdict(typing.cast(Any, config))
     for setting in settings:
@@ -46,7 +63,7 @@ def override(config: T, settings: Sequence[str]) -> T:
             except ValueError as error:
                 faults.append(f"{name}: {error}")
                 continue
-            *path, leaf = name.split(".")
+            *path, leaf = places.get(name, name).split(".")
             place = values
             for part in path:
                 place = place[part]

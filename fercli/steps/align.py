@@ -138,7 +138,7 @@ class _Aligner:
 
 
 def output_name(source: str, *, number: int | None = None) -> str:
-    """Path of a crop below the target: as the source, with `-faceN` for a further face, with .png if it has no writer."""
+    """Path of a crop below the target: the source's, with `-faceN` for a further face, .png if it has no writer."""
     path = Path(source)
     if path.suffix.lower() not in WRITABLE_SUFFIXES:
         path = path.with_name(path.name + ".png")

@@ -1,0 +1,169 @@
+"""`fer train`: a data set and a recipe to weights with their card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fercli.cli import options
+
+if TYPE_CHECKING:
+    from fercli.presets import BtnConfig, TrainConfig
+    from fercli.steps.train import Event, TrainResult
+    from fercli.store.runs import RunConfig
+
+
+def train(
+    dataset: Annotated[
+        str, typer.Argument(help="Data set name (rafdb, ferplus, ...) or a folder train|val|test/CLASS/*.")
+    ],
+    data: Annotated[Path | None, typer.Option("--data", help="Folder of a data set given by name [data/NAME].")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder [runs/DATASET-MODEL].")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Model preset; left out: the recipe's own.")] = None,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", help="Training recipe; left out: the data set's own.")
+    ] = None,
+    init: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--init", metavar="FILE", help="Backbone or whole weights to start from; can be given many times."
+        ),
+    ] = None,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Start without a trained landmark branch (it stays random).")
+    ] = False,
+    settings: options.Settings = None,
+    list_settings: Annotated[
+        bool, typer.Option("--list-settings", help="Print every setting with its value, and do nothing else.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run of the same command.")
+    ] = False,
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that read pictures.")] = 0,
+    device: options.Device = "auto",
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a Batch Transformer Network and leave weights, card, csv log and checkpoint in a run folder.
+
+    Example: fer train rafdb --data ~/rafdb/basic --init ir50.safetensors --init mobilefacenet.safetensors
+    """
+    from fercli.cli import console
+    from fercli.core.settings import override
+    from fercli.store.runs import RunConfig as Told
+
+    model_config, recipe_config = _presets(dataset, model, recipe)
+    told = Told(
+        dataset=dataset,
+        data=None if data is None else str(data),
+        model=model_config,
+        train=recipe_config,
+        init=tuple(init or ()),
+    )
+    told = override(told, list(settings or ()), groups=("model", "train"))
+    if list_settings:
+        _show_settings(told)
+        return
+    from fercli.devices import resolve_device
+    from fercli.errors import WeightsError
+    from fercli.steps.train import train as run
+    from fercli.store.datasets import open_dataset
+    from fercli.store.starting_weights import has_landmarks
+
+    images = open_dataset(dataset, data)
+    if not from_scratch and not has_landmarks(told.init):
+        raise WeightsError(
+            "the landmark branch stays frozen in training, and no --init file holds a trained one",
+            fix="--init LANDMARKS.safetensors (fer convert or fer distill makes it), or --from-scratch",
+        )
+    folder = out if out is not None else Path("runs") / f"{Path(dataset).name}-{told.model.preset}"
+    if not quiet:
+        train_counts = images.counts("train")
+        console.say(f"{images.name}: {sum(train_counts.values())} training images, classes {', '.join(images.labels)}")
+        console.say(
+            f"{told.model.preset}, recipe {told.train.recipe}, on {resolve_device(device)}; run folder {folder}"
+        )
+    with _live(quiet=quiet) as report:
+        result = run(
+            images,
+            folder,
+            config=told,
+            device=device,
+            workers=workers,
+            resume=resume,
+            overwrite=overwrite,
+            report=report,
+        )
+    console.json_line(result) if json else _show_result(result)
+
+
+def _presets(dataset: str, model: str | None, recipe: str | None) -> tuple[BtnConfig, TrainConfig]:
+    """The paper's data sets get the paper's model and recipe, everything else the compact ones."""
+    from fercli.presets import RECIPES, model_preset
+    from fercli.presets import recipe as recipe_preset
+
+    chosen = recipe or (dataset if dataset in RECIPES else "compact")
+    return model_preset(model or ("btn-compact" if chosen == "compact" else "btn-base")), recipe_preset(chosen)
+
+
+def _show_settings(config: RunConfig) -> None:
+    from fercli.cli import console
+    from fercli.core.settings import leaves_of
+
+    for group in (config.model, config.train):
+        console.show("\n".join(f"{name}={value}" for name, value in leaves_of(group).items()))
+
+
+@contextmanager
+def _live(*, quiet: bool) -> Iterator[Callable[[Event], None]]:
+    """A bar for the epoch under way and a line per finished epoch, on stderr."""
+    from fercli.cli import console
+    from fercli.steps.train import StepProgress
+
+    with console.progress("train", quiet=quiet) as bar:
+
+        def report(event: Event) -> None:
+            if isinstance(event, StepProgress):
+                note = (
+                    f"epoch {event.epoch}/{event.epochs}  loss {event.loss:.3f}  accuracy {event.accuracy:.1%}  "
+                    f"{event.images_per_s:.0f} images/s  {_duration(event.seconds_left)} left"
+                )
+                bar(event.step, event.steps, note)
+            elif not quiet:
+                console.say(
+                    f"epoch {event.epoch}: loss {event.loss:.3f}, train {event.train_accuracy:.1%}, "
+                    f"validation {event.val_accuracy:.2%} (mean class {event.val_mean_accuracy:.2%}), "
+                    f"{_duration(event.seconds)}" + (", best so far" if event.best else "")
+                )
+
+        yield report
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def _show_result(result: TrainResult) -> None:
+    from fercli.cli import console
+
+    rows = [
+        (s.split, s.images, f"{s.accuracy:.2%}", f"{s.mean_accuracy:.2%}", f"{s.calibration_error:.2%}")
+        for s in result.scores
+    ]
+    console.show(
+        console.table(
+            f"epoch {result.epoch}, selected by {result.selected_by}",
+            ("split", "images", "accuracy", "mean class", "calibration error"),
+            rows,
+        )
+    )
+    console.show(
+        f"weights: {result.weights}\nnext: fer eval {result.weights} DATA    fer export --onnx --weights {result.weights}"
+    )

@@ -1,0 +1,102 @@
+"""Random changes to a batch of training crops, on whatever device it lies; every draw comes from the generator given."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
+from torch import Tensor
+
+from fercli.presets import AugmentConfig
+
+# Letters: B images, S side.
+
+
+def augment(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    """Flip, move, relight, shrink and blur crops [B, 3, S, S] in 0..1; the result stays in 0..1.
+
+    `generator` lives on the CPU, so the same seed gives the same changes on any device.
+    """
+    if config.flip or config.rotate or config.translate or config.scale:
+        matrix = affine_matrices(len(images), config, generator).to(images)
+        images = warp(images, matrix)
+    if config.brightness or config.contrast:
+        images = _relight(images, config, generator)
+    if config.lowres:
+        images = _lowres(images, config.lowres, generator)
+    if config.blur:
+        images = _blur(images, config.blur, generator)
+    return images
+
+
+def affine_matrices(batch: int, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    """Random [B, 2, 3] maps from output to input coordinates in -1..1: flip, rotation, zoom, shift."""
+
+    def symmetric(limit: float) -> Tensor:
+        return (torch.rand(batch, generator=generator) * 2 - 1) * limit
+
+    mirror = torch.where(torch.rand(batch, generator=generator) < config.flip, -1.0, 1.0)
+    angle = symmetric(math.radians(config.rotate))
+    zoom = 1 / (1 + symmetric(config.scale))
+    shift = torch.stack((symmetric(2 * config.translate), symmetric(2 * config.translate)), dim=1)  # [B, 2]
+    cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
+    linear = torch.stack((torch.stack((cos * mirror, -sin), 1), torch.stack((sin * mirror, cos), 1)), 1)  # [B, 2, 2]
+    return torch.cat((linear, shift.unsqueeze(2)), dim=2)
+
+
+def warp(images: Tensor, matrices: Tensor) -> Tensor:
+    """Resample [B, 3, S, S] through [B, 2, 3]; what comes from outside repeats the edge."""
+    grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def _relight(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    batch = len(images)
+    brightness = (torch.rand(batch, generator=generator) * 2 - 1) * config.brightness
+    contrast = 1 + (torch.rand(batch, generator=generator) * 2 - 1) * config.contrast
+    mean = images.mean(dim=(1, 2, 3), keepdim=True)
+    moved = (images - mean) * contrast.to(images).view(-1, 1, 1, 1) + mean + brightness.to(images).view(-1, 1, 1, 1)
+    return moved.clamp(0, 1)
+
+
+def _lowres(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+    """Shrink some images of the batch to one random 25..75 % of their side and enlarge them again."""
+    chosen = (torch.rand(len(images), generator=generator) < probability).to(images.device)
+    side = images.shape[-1]
+    small = max(8, int(side * (0.25 + 0.5 * torch.rand(1, generator=generator).item())))
+    poor = F.interpolate(images, size=(small, small), mode="bilinear", antialias=True, align_corners=False)
+    poor = F.interpolate(poor, size=(side, side), mode="bilinear", align_corners=False)
+    return torch.where(chosen.view(-1, 1, 1, 1), poor, images)
+
+
+def _blur(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+    """Blur some images of the batch with one Gaussian of random sigma, 0.5..1.5 px."""
+    chosen = (torch.rand(len(images), generator=generator) < probability).to(images.device)
+    sigma = 0.5 + torch.rand(1, generator=generator).item()
+    offsets = torch.arange(-4, 5, device=images.device, dtype=images.dtype)
+    kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    kernel = (kernel / kernel.sum()).view(1, 1, 1, 9)
+    flat = F.pad(images.flatten(0, 1).unsqueeze(1), (4, 4, 4, 4), mode="replicate")  # [3B, 1, S+8, S+8]
+    blurred = F.conv2d(F.conv2d(flat, kernel), kernel.mT).view_as(images)
+    return torch.where(chosen.view(-1, 1, 1, 1), blurred, images)
+
+
+def erase(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    """RandomErasing (Zhong et al. 2020) on normalised images: one rectangle, ratio 0.3..3.3, filled with 0 (spec 2.1)."""
+    if not config.erase:
+        return images
+    batch, side = len(images), images.shape[-1]
+    low, high = config.erase_scale
+    chosen = torch.rand(batch, generator=generator) < config.erase
+    area = (low + (high - low) * torch.rand(batch, generator=generator)) * side * side
+    ratio = torch.exp(math.log(0.3) + math.log(3.3 / 0.3) * torch.rand(batch, generator=generator))
+    height = torch.sqrt(area * ratio).round().clamp(1, side - 1)
+    width = torch.sqrt(area / ratio).round().clamp(1, side - 1)
+    top = (torch.rand(batch, generator=generator) * (side - height + 1)).floor()
+    left = (torch.rand(batch, generator=generator) * (side - width + 1)).floor()
+    place = torch.arange(side)
+    rows = (place >= top[:, None]) & (place < (top + height)[:, None])  # [B, S]
+    columns = (place >= left[:, None]) & (place < (left + width)[:, None])  # [B, S]
+    hole = rows[:, :, None] & columns[:, None, :] & chosen[:, None, None]  # [B, S, S]
+    return images.masked_fill(hole.unsqueeze(1).to(images.device), 0.0)

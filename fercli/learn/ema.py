@@ -1,0 +1,37 @@
+"""An exponential moving average of a model's weights and batch-norm statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+
+class Ema:
+    """Averages every floating-point entry of a state dict; whole-number entries are copied."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.steps = 0
+        self.state = {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """Move towards the model; early steps move faster, so that the random start is forgotten."""
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        for name, value in model.state_dict().items():
+            if value.is_floating_point():
+                self.state[name].lerp_(value.detach(), 1 - decay)
+            else:
+                self.state[name].copy_(value)
+
+    def state_dict(self) -> dict[str, object]:
+        return {"steps": self.steps, "state": self.state}
+
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
+        self.steps = int(state["steps"])  # type: ignore[call-overload]
+        saved: Mapping[str, Tensor] = state["state"]  # type: ignore[assignment]
+        for name, value in self.state.items():
+            value.copy_(saved[name])

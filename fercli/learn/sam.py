@@ -1,0 +1,51 @@
+"""Sharpness-aware minimisation around any PyTorch optimizer (Foret et al. 2021, Algorithm 1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class SAM:
+    """Two gradients per step: `perturb` climbs to w + rho g / |g|, `restore` comes back, then the optimizer steps.
+
+    The weights come back from a saved copy: subtracting the perturbation does not give float32 values back exactly, and
+    replacing `.data` would break averaged or compiled copies. State is the optimizer's own, moments included.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer, *, rho: float, adaptive: bool = False) -> None:
+        if rho < 0:
+            raise ValueError(f"rho must not be negative, is {rho}")
+        self.optimizer = optimizer
+        self.rho = rho
+        self.adaptive = adaptive
+        self._saved: list[tuple[Tensor, Tensor]] = []
+
+    @torch.no_grad()
+    def perturb(self, *, grad_scale: float = 1.0) -> Tensor:
+        """Move to the worst point nearby and return the gradient's norm; gradients are divided by `grad_scale` first."""
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
+        grads = [p.grad / grad_scale for p in parameters if p.grad is not None]
+        directions = [p.abs() * g for p, g in zip(parameters, grads, strict=True)] if self.adaptive else grads
+        norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(d) for d in directions]))
+        self._saved = [(p, p.detach().clone()) for p in parameters]
+        if torch.isfinite(norm):
+            scale = self.rho / (norm + 1e-12)
+            for p, g in zip(parameters, grads, strict=True):
+                p.add_((p.square() if self.adaptive else 1.0) * g * scale)
+        return norm
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Put the weights back exactly as they were before `perturb`."""
+        for parameter, value in self._saved:
+            parameter.copy_(value)
+        self._saved = []
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.optimizer.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.optimizer.load_state_dict(state)

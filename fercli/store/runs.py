@@ -1,0 +1,156 @@
+"""The folder of a training run: configuration, environment, one row per epoch, checkpoint, weights, result."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fercli
+from fercli.core.settings import from_dict
+from fercli.errors import DataError, RefusedError, UsageError
+from fercli.presets import BtnConfig, TrainConfig
+from fercli.store.atomic import replacing
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything a run was told: enough to do it again."""
+
+    dataset: str
+    data: str | None
+    model: BtnConfig
+    train: TrainConfig
+    init: tuple[str, ...]
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Names of the files of one run."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def environment(self) -> Path:
+        return self.path / "environment.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.csv"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint.pt"
+
+    @property
+    def best(self) -> Path:
+        return self.path / "best.safetensors"
+
+    @property
+    def last(self) -> Path:
+        return self.path / "last.safetensors"
+
+    @property
+    def result(self) -> Path:
+        return self.path / "result.json"
+
+
+def start_run(path: Path, config: RunConfig, *, overwrite: bool) -> RunFolder:
+    """Make the folder and write what the run was told and where it runs.
+
+    Raises: RefusedError if there is a run already.
+    """
+    folder = RunFolder(path)
+    if folder.config.exists() and not overwrite:
+        raise RefusedError(f"{path} already holds a run", fix="--resume goes on with it, --overwrite starts again")
+    for old in (folder.checkpoint, folder.metrics, folder.best, folder.last, folder.result):
+        old.unlink(missing_ok=True)
+    write_json(folder.config, dataclasses.asdict(config))
+    write_json(folder.environment, environment())
+    return folder
+
+
+def open_run(path: Path, told: RunConfig) -> RunFolder:
+    """Open a run to go on with it; UsageError names every setting that differs from what it was started with."""
+    folder = RunFolder(path)
+    if not folder.config.is_file():
+        raise DataError(f"there is no run in {path}", fix="start without --resume")
+    before = from_dict(RunConfig, json.loads(folder.config.read_text()), where=str(folder.config), error=DataError)
+    changed = _differences(dataclasses.asdict(before), dataclasses.asdict(told))
+    if changed:
+        raise UsageError(
+            f"{path} was started with other settings: {'; '.join(changed)}",
+            fix="resume with the same command as before",
+        )
+    return folder
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a JSON file; it appears complete or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=2, default=str) + "\n")
+
+
+def write_metrics(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write every epoch's row so far as csv, columns in the order of the first row."""
+    with replacing(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def environment() -> dict[str, Any]:
+    """Versions, machine and git revision: what a reader needs to judge a number."""
+    packages = ("torch", "torchvision", "numpy", "opencv-python", "onnxruntime-gpu")
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    return {
+        "fercli": fercli.__version__,
+        "git": _git_revision(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "packages": versions,
+    }
+
+
+def _git_revision() -> str | None:
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607
+            cwd=Path(fercli.__file__).parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return None
+    return answer.stdout.strip() or None
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    found = []
+    for name in before.keys() | now.keys():
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += _differences(old, new, f"{prefix}{name}.")
+        elif old != new:
+            found.append(f"{prefix}{name} was {old!r}, now {new!r}")
+    return sorted(found)

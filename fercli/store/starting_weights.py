@@ -1,0 +1,53 @@
+"""Where a network starts from: backbone files and whole weights files, put into a BTN by part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fercli.errors import WeightsError
+from fercli.store.weights import check_keys, find_weights, holds_part, load_part, load_weights
+
+if TYPE_CHECKING:
+    from fercli.models.btn import BTN
+
+LANDMARKS = "landmark_backbone."
+
+
+def start_from(model: BTN, files: Sequence[str]) -> list[str]:
+    """Load every file into the model, later ones over earlier ones; returns one sentence per file.
+
+    A part file fills its branch exactly. A whole weights file fills every part that has the same shape: with another number of
+    classes its head is left out, and said to be. Raises: WeightsError for a file that does not fit.
+    """
+    return [_load(model, find_weights(file, (".safetensors",))) for file in files]
+
+
+def has_landmarks(files: Sequence[str]) -> bool:
+    """Whether any of the files holds a landmark branch."""
+    for file in files:
+        path = find_weights(file, (".safetensors",))
+        if not holds_part(path) or load_part(path)[1].part == "landmark_backbone":
+            return True
+    return False
+
+
+def _load(model: BTN, path: Path) -> str:
+    ours = model.state_dict()
+    if holds_part(path):
+        state, card = load_part(path)
+        check_keys(state, {k: v for k, v in ours.items() if k.startswith(f"{card.part}.")}, where=str(path))
+        model.load_state_dict(state, strict=False)
+        return f"{card.part} from {path}"
+    state, whole = load_weights(path)
+    fitting = {k: v for k, v in state.items() if k in ours and ours[k].shape == v.shape}
+    left_out = sorted(set(state) - set(fitting))
+    if any(not key.startswith("vit.head.") for key in left_out):
+        raise WeightsError(
+            f"{path} ({whole.model.preset}) does not fit {model.config.preset}: {len(left_out)} entries differ "
+            f"({', '.join(left_out[:4])})",
+            fix=f"--model {whole.model.preset}, or start from its backbones",
+        )
+    model.load_state_dict(fitting, strict=False)
+    return f"all weights from {path}" + (f" except the head ({', '.join(left_out)})" if left_out else "")

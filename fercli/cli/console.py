@@ -14,7 +14,6 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
 
 # (done, total or None when unknown, note): how a step tells what it is at.
 Progress = Callable[[int, int | None, str], None]
@@ -47,20 +46,22 @@ def json_line(value: object) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain))
 
 
-def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """Return a rich table for `show`; numbers are set to the right, `None` is empty."""
+def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> RenderableType:
+    """Return a table under its title for `show`; numbers are set to the right, `None` is empty."""
     from rich import box
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    result = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
+    result = Table(box=box.SIMPLE_HEAD)
     for place, column in enumerate(columns):
         values = [row[place] for row in rows if row[place] is not None]
         numeric = bool(values) and all(isinstance(value, int | float) for value in values)
         result.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         result.add_row(*(Text("" if value is None else str(value)) for value in row))
-    return result
+    # a title of the table itself would be wrapped to the table's width
+    return Group(Text(title, style="bold"), result) if title else result
 
 
 @contextmanager

@@ -28,8 +28,10 @@ def test_show__leaves_text_and_its_brackets_alone(capsys: pytest.CaptureFixture[
 
 
 def test_show__wraps_no_row_in_a_pipe(capsys: pytest.CaptureFixture[str]):
-    console.show(console.table("faces", ["file", "score"], [[LONG_PATH, 0.5], ["[b].png", None]]))
+    console.show(console.table("a title longer than the table", ["file"], [["a.png"]]))
+    console.show(console.table(None, ["file", "score"], [[LONG_PATH, 0.5], ["[b].png", None]]))
     output = capsys.readouterr().out
+    assert output.splitlines()[0] == "a title longer than the table"
     assert any(LONG_PATH in line and "0.5" in line for line in output.splitlines())
     assert "[b].png" in output
     assert "\x1b" not in output

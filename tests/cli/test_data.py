@@ -1,0 +1,57 @@
+"""`fer data prepare` as it is typed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fercli.cli.main import main
+from fercli.errors import ExitCode
+
+
+@pytest.fixture
+def fer2013(tmp_path: Path) -> Path:
+    grey = " ".join(["9"] * 2304)
+    path = tmp_path / "fer2013.csv"
+    path.write_text(f"emotion,pixels,Usage\n3,{grey},Training\n3,{grey},PrivateTest\n")
+    return path
+
+
+def test_prepare__shows_counts_and_copies(fer2013, tmp_path, capsys):
+    assert main(["data", "prepare", "fer2013", str(fer2013), str(tmp_path / "out")]) == ExitCode.DONE
+    shown = capsys.readouterr().out
+    assert "happiness" in shown
+    assert "1 pictures occur more than once, 0 of them with different labels" in shown
+    assert "0 val and 1 test images also occur in train" in shown
+
+
+def test_prepare__json_is_one_object(fer2013, tmp_path, capsys):
+    assert main(["data", "prepare", "fer2013", str(fer2013), str(tmp_path / "out"), "--json"]) == ExitCode.DONE
+    result = json.loads(capsys.readouterr().out)
+    assert result["counts"]["test"]["happiness"] == 1
+    assert result["root"] == str(tmp_path / "out")
+
+
+def test_prepare__twice_is_refused(fer2013, tmp_path, capsys):
+    line = ["data", "prepare", "fer2013", str(fer2013), str(tmp_path / "out")]
+    assert main(line) == ExitCode.DONE
+    capsys.readouterr()
+    assert main(line) == ExitCode.REFUSED
+    assert "already there" in capsys.readouterr().err
+    assert main([*line, "--overwrite"]) == ExitCode.DONE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["fer2013", "missing.csv", "out"], ExitCode.DATA),
+        (["fer2014", "missing.csv", "out"], ExitCode.USAGE),
+        (["fer2013", "missing.csv", "out", "--labels", "majority"], ExitCode.USAGE),
+    ],
+)
+def test_prepare__mistakes_have_their_codes(arguments, code, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["data", "prepare", *arguments]) == code
+    assert "fix:" in capsys.readouterr().err

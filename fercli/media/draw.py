@@ -43,41 +43,59 @@ def annotate(rgb: Rgb, predictions: Sequence[Prediction]) -> Rgb:
     picture = Image.fromarray(rgb)
     pen = ImageDraw.Draw(picture)
     faces = [prediction for prediction in predictions if prediction.found is not None]
-    taken: list[Rect] = []
-    for prediction in faces:
-        box = _box(prediction, zoom)
+    boxes = [_box(prediction, zoom) for prediction in faces]
+    for prediction, box in zip(faces, boxes, strict=True):
         pen.rectangle(box, outline=_colour(prediction), width=_line_width(box, picture.size))
-    for prediction in faces:
-        _draw_label(pen, prediction, _box(prediction, zoom), picture.size, taken)
+    labels: list[Rect] = []
+    for prediction, box in zip(faces, boxes, strict=True):
+        others = [other for other in boxes if other is not box]
+        labels.append(_draw_label(pen, prediction, box, picture.size, labels, others))
     if not faces:
         _write(pen, (0, 0), predictions[0].detail or "no face" if predictions else "no face", _font(_note_px(picture)))
     return np.array(picture)
 
 
 def _draw_label(
-    pen: ImageDraw.ImageDraw, prediction: Prediction, box: Rect, size_wh: tuple[int, int], taken: list[Rect]
-) -> None:
-    """Write the label where it is inside the picture and covers no other label: above, below, or in the box."""
+    pen: ImageDraw.ImageDraw,
+    prediction: Prediction,
+    box: Rect,
+    size_wh: tuple[int, int],
+    labels: Sequence[Rect],
+    faces: Sequence[Rect],
+) -> Rect:
+    """Write the expression, a bar below it as long as it is probable; returns the place that takes."""
     name = prediction.label or prediction.status
-    probability = (prediction.probabilities or {}).get(name)
-    text = name if probability is None else f"{name} {probability:.0%}"
-    if prediction.status == "uncertain":
-        text = f"uncertain: {text}"
-    font_px = int(np.clip((box[2] - box[0]) / 7, _FONT_MIN, min(_FONT_MAX, max(_FONT_MIN, min(size_wh) / 14))))
+    probability = (prediction.probabilities or {}).get(name, 0.0)
+    text = f"{name}? {probability:.0%}" if prediction.status == "uncertain" else f"{name} {probability:.0%}"
+    smallest = max(_FONT_MIN, max(size_wh) // 130)
+    font_px = int(np.clip((box[2] - box[0]) / 7, smallest, max(smallest, min(_FONT_MAX, min(size_wh) / 14))))
     font = _font(font_px)
     bar = max(2, font_px // 5)
-    width = pen.textlength(text, font=font) + font_px * 0.6
-    height = font_px * 1.35 + bar
-    left = float(np.clip(box[0], 0, max(0.0, size_wh[0] - width)))
-    tops = (box[1] - height, box[3], box[1], box[3] - height)
-    places = [(left, top, left + width, top + height) for top in (_inside(top, height, size_wh[1]) for top in tops)]
-    place = next((place for place in places if not any(_overlap(place, other) for other in taken)), places[0])
-    taken.append(place)
-    colour = _colour(prediction)
+    wide, high = pen.textlength(text, font=font) + font_px * 0.6, font_px * 1.35 + bar
+    left, top, right, bottom = place = _free_place(box, (wide, high), size_wh, labels, faces)
     pen.rectangle(place, fill=(0, 0, 0))
-    pen.text((place[0] + font_px * 0.3, place[1] + font_px * 0.05), text, font=font, fill=(255, 255, 255))
-    if probability is not None:
-        pen.rectangle((place[0], place[3] - bar, place[0] + width * probability, place[3]), fill=colour)
+    pen.text((left + font_px * 0.3, top + font_px * 0.05), text, font=font, fill=(255, 255, 255))
+    pen.rectangle((left, bottom - bar, left + (right - left) * probability, bottom), fill=_colour(prediction))
+    return place
+
+
+def _free_place(
+    box: Rect,
+    label_wh: tuple[float, float],
+    size_wh: tuple[int, int],
+    labels: Sequence[Rect],
+    faces: Sequence[Rect],
+) -> Rect:
+    """Where a label is inside the picture and, if that can be, covers no other label and no other face."""
+    left = float(np.clip(box[0], 0, max(0.0, size_wh[0] - label_wh[0])))
+    tops = (box[1] - label_wh[1], box[3], box[1], box[3] - label_wh[1])  # above, below, inside
+    places = [
+        (left, top, left + label_wh[0], top + label_wh[1])
+        for top in (max(0.0, min(top, size_wh[1] - label_wh[1])) for top in tops)
+    ]
+    legible = [place for place in places if not any(_overlap(place, other) for other in labels)]
+    free = [place for place in legible if not any(_overlap(place, other) for other in faces)]
+    return (free or legible or places)[0]
 
 
 def _write(pen: ImageDraw.ImageDraw, corner: tuple[float, float], text: str, font: ImageFont.FreeTypeFont) -> None:
@@ -102,15 +120,11 @@ def _colour(prediction: Prediction) -> Colour:
 
 
 def _line_width(box: Rect, size_wh: tuple[int, int]) -> int:
-    return int(np.clip(min((box[2] - box[0]) / 40, min(size_wh) / 200), 1, 8))
+    return int(np.clip(min((box[2] - box[0]) / 40, min(size_wh) / 200), 2, 8))
 
 
 def _note_px(picture: Image.Image) -> int:
     return int(np.clip(min(picture.size) / 20, _FONT_MIN, _FONT_MAX))
-
-
-def _inside(top: float, height: float, limit: float) -> float:
-    return max(0.0, min(top, limit - height))
 
 
 def _overlap(one: Rect, other: Rect) -> bool:

@@ -116,11 +116,10 @@ def _as_seen(picture: Image.Image) -> Rgb:
 def _from_deep_grey(grey: NDArray[np.generic]) -> Rgb:
     """Grey values of 16 or 32 bits, or floats in 0..1 or 0..255, as RGB."""
     values = grey.astype(np.float64)
+    white = 65535.0
     if np.issubdtype(grey.dtype, np.floating):
-        values = values * 255 if values.max(initial=0) <= 1 else values
-    else:
-        values = values / 257  # 65535 is white
-    eight_bit = np.nan_to_num(values).round().clip(0, 255).astype(np.uint8)
+        white = 1.0 if values.max(initial=0) <= 1 else 255.0
+    eight_bit = np.nan_to_num(values * (255 / white)).round().clip(0, 255).astype(np.uint8)
     return np.repeat(eight_bit[..., None], 3, axis=2)
 
 

@@ -19,7 +19,7 @@ def plot_confusion(path: Path, matrix: NDArray[np.int64], labels: Sequence[str],
     side = 2.2 + 0.75 * len(labels)  # inches
     figure = Figure(figsize=(side, side), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot(xlabel="answer", ylabel="truth", title=title)
+    axes = figure.add_subplot(xlabel="answer (% of the row, count)", ylabel="truth", title=title)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(labels)), labels)

@@ -1,0 +1,103 @@
+"""`fer predict`: the expression of every face in pictures and videos."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fercli.cli import console, options
+from fercli.errors import DataError, RefusedError
+
+if TYPE_CHECKING:
+    from fercli.cli.predict_report import Report
+
+
+def predict(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCES...", help="Pictures, videos, folders of them (any depth), globs.")
+    ],
+    *,
+    weights: options.Weights = None,
+    engine: options.Engine = "auto",
+    device: options.Device = "auto",
+    min_face: options.MinFace = 20,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="Folder to make: annotated copies (videos as H.264), predictions.csv."
+        ),
+    ] = None,
+    overwrite: options.Overwrite = False,
+    strict: options.Strict = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Read the expression of every face in pictures and videos.
+
+    Every face gets a row, and so does every picture or frame without one. A file that cannot be read is told and
+    the others go on. Everything about preprocessing comes from the card of the weights.
+
+    Example:
+
+      fer predict photo.jpg clip.mp4 --out read
+    """
+    from fercli.cli.predict_report import Report
+    from fercli.core.stopwatch import Stopwatch
+    from fercli.media.faces import FaceDetector
+    from fercli.media.sources import find_sources
+    from fercli.steps import predict as step
+    from fercli.store.copies import AnnotatedCopies
+    from fercli.store.inference import load_classifier
+    from fercli.store.predictions import PredictionsCsv, as_record
+
+    found = find_sources(sources)
+    report = Report()
+    if all(source.fault for source in found):
+        for source in found:
+            report.add_failed(str(source.path), source.fault or "")
+        _end(report, strict=strict)
+    classifier = load_classifier(weights, engine, device)
+    detector = FaceDetector(device, min_face)
+    watch = Stopwatch()
+    with ExitStack() as opened:
+        copies = opened.enter_context(AnnotatedCopies(out, found, overwrite=overwrite)) if out else None
+        table = opened.enter_context(PredictionsCsv(out, classifier.card.labels, overwrite=overwrite)) if out else None
+        progress = opened.enter_context(console.progress("predict", quiet=quiet))
+        for reading in step.predict(found, classifier, detector=detector, watch=watch, progress=progress):
+            report.add(reading)
+            with watch.stage("write"):
+                if json:
+                    for prediction in reading.predictions:
+                        console.json_line(as_record(prediction))
+                if table:
+                    table.add(reading.predictions)
+                if copies and reading.rgb is not None:
+                    copies.add(reading.source, reading.rgb, reading.predictions, time_s=reading.time_s)
+    if not json:
+        report.show()
+    if not quiet:
+        report.tell_times(watch, f"{classifier.engine} on {classifier.device}")
+        if out:
+            console.say(f"written to {out}")
+    _end(report, strict=strict)
+
+
+def _end(report: Report, *, strict: bool) -> None:
+    """Tell what could not be read; raise if nothing could, or if --strict wants everything read."""
+    failed = report.failed
+    if not failed:
+        return
+    fix = "check the path: pictures and videos of the usual formats can be read"
+    if not report.frames and len(failed) == 1:
+        raise DataError(": ".join(failed[0]), fix=fix)
+    for path, reason in failed:
+        console.warn(f"{path}: {reason}")
+    count = f"{len(failed)} of {len(failed) + report.whole} sources could not be read"
+    if not report.frames:
+        raise DataError(f"none of the {len(failed)} sources could be read", fix=fix)
+    if strict:
+        raise RefusedError(f"{count} completely (--strict)", fix="take them out, or leave --strict away")
+    console.warn(f"{count} completely")

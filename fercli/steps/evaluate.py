@@ -221,7 +221,7 @@ def _result(classifier: Classifier, dataset: Dataset, samples: Sequence[Sample],
         left_out=dict(left_out),
         engine=classifier.engine,
         device=classifier.device,
-        warnings=_warnings(dataset, card, left_out),
+        warnings=_warnings(dataset, card, left_out, unwritten=dataset.unwritten.get(samples[0].split, 0)),
     )
 
 
@@ -245,11 +245,13 @@ def _score_without_copies(dataset: Dataset, answers: _Answers) -> Score | None:
     return _score(answers.confusion(fresh))
 
 
-def _warnings(dataset: Dataset, card: WeightsCard, left_out: Mapping[str, int]) -> tuple[str, ...]:
+def _warnings(dataset: Dataset, card: WeightsCard, left_out: Mapping[str, int], *, unwritten: int) -> tuple[str, ...]:
     found: list[str] = []
     if left_out:
         listed = ", ".join(f"{name} ({count})" for name, count in left_out.items())
         found.append(f"{card.name} does not know {listed}: these images are in no score")
+    if unwritten:
+        found.append(f"{unwritten} labelled images have no file (no face was found in them): they are in no score")
     if dataset.crop is not None and dataset.crop != card.crop.name:
         found.append(f"the images are aligned to {dataset.crop}, {card.name} was trained on {card.crop.name} crops")
     return tuple(found)

@@ -172,6 +172,15 @@ def test_evaluate__warns_of_another_alignment(use, prepared):
     assert "aligned to fer2013" in evaluate("toy", str(prepared)).warnings[0]
 
 
+def test_evaluate__warns_of_images_that_alignment_lost(use, prepared):
+    use("fear", "anger")
+    table = prepared / "dataset.csv"
+    table.write_text(table.read_text().replace("test/fear/c.png", ""))
+    result = evaluate("toy", str(prepared))
+    assert result.score.n == 2
+    assert result.warnings[0].startswith("1 labelled images have no file")
+
+
 def test_evaluate__writes_what_it_found(use, folder, tmp_path, monkeypatch):
     use("fear", "anger")
     drawn = []

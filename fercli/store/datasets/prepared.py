@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,7 @@ def open_prepared(root: Path) -> Dataset:
     facts = _facts(root / JSON_NAME)
     labels = tuple(facts["labels"])
     samples: list[Sample] = []
+    unwritten: Counter[Split] = Counter()
     faults: list[str] = []
     with (root / CSV_NAME).open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
@@ -79,10 +81,12 @@ def open_prepared(root: Path) -> Dataset:
             raise DataError(f"{root / CSV_NAME} has no column {', '.join(sorted(missing))}", fix=_PREPARE_AGAIN)
         has_votes = {VOTES + name for name in labels} <= set(reader.fieldnames or ())
         for row in reader:
-            if not row["path"]:
-                continue
             try:
-                samples.append(_sample(root, row, labels, has_votes))
+                split = _split(row["split"])
+                if row["path"]:
+                    samples.append(_sample(root, row, split, labels, has_votes=has_votes))
+                elif row["label"]:
+                    unwritten[split] += 1
             except ValueError as fault:
                 faults.append(f"line {reader.line_num}: {fault}")
     if faults:
@@ -96,12 +100,17 @@ def open_prepared(root: Path) -> Dataset:
         root=root,
         crop=facts.get("crop"),
         fingerprint=facts.get("fingerprint"),
+        unwritten=unwritten,
     )
 
 
-def _sample(root: Path, row: Mapping[str, str], labels: Sequence[str], has_votes: bool) -> Sample:
-    if row["split"] not in SPLITS:
-        raise ValueError(f"split {row['split']!r} is none of {', '.join(SPLITS)}")
+def _split(name: str) -> Split:
+    if name not in SPLITS:
+        raise ValueError(f"split {name!r} is none of {', '.join(SPLITS)}")
+    return name
+
+
+def _sample(root: Path, row: Mapping[str, str], split: Split, labels: Sequence[str], *, has_votes: bool) -> Sample:
     if row["label"] and row["label"] not in labels:
         raise ValueError(f"label {row['label']!r} is none of {', '.join(labels)}")
     path = root / row["path"]
@@ -109,7 +118,7 @@ def _sample(root: Path, row: Mapping[str, str], labels: Sequence[str], has_votes
         raise ValueError(f"{row['path']} is not there")
     return Sample(
         path=path,
-        split=row["split"],
+        split=split,
         label=labels.index(row["label"]) if row["label"] else None,
         votes=tuple(float(row[VOTES + name]) for name in labels) if has_votes else None,
         group=row.get("duplicate_group") or None,

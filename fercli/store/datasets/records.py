@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -36,6 +37,7 @@ class Dataset:
     labels: `labels[i]` is what index i means. schema: name of the label schema, `folder` for a plain image folder.
     crop: name of the template the images were aligned to by `fer align`, None for the owner's crops.
     fingerprint: changes whenever an image, a label or a split does; None where the owner's files carry none.
+    unwritten: labelled images per split that have no file, as where `fer align --on-no-face skip` found no face.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Dataset:
     root: Path
     crop: str | None = None
     fingerprint: str | None = None
+    unwritten: Mapping[Split, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(set(self.labels)) != len(self.labels):

@@ -74,3 +74,13 @@ def test_readme__has_the_two_commands_in_one_line_each():
         starts + ". && .venv/bin/fer predict docs/images/astronaut.jpg",
         starts + "'.[test]' && .venv/bin/pytest",
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs" / "python.md"], ids=lambda page: page.name)
+def test_page__shows_python_that_runs(page: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, page.name, "exec"), {})

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
-import importlib.util
-import inspect
 import os
 import sys
 import traceback
@@ -17,14 +14,23 @@ import typer
 from typer.exceptions import TyperException
 
 from fercli import __version__
+from fercli.cli.align import align
 from fercli.cli.console import say
+from fercli.cli.convert import convert
+from fercli.cli.data import prepare
+from fercli.cli.distill import distill
+from fercli.cli.eval import evaluate
+from fercli.cli.export import export
+from fercli.cli.predict import predict
+from fercli.cli.train import train
 from fercli.errors import ExitCode, FerError
 
 # What a person can mend about the machine, not a fault of the program.
 _SYSTEM_FAULTS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 
-app = typer.Typer(name="fer", rich_markup_mode="rich", no_args_is_help=True, add_completion=True)
-data = typer.Typer(rich_markup_mode="rich", no_args_is_help=True)
+# plain help pages: drawing them with rich would double the time until they stand there
+app = typer.Typer(name="fer", rich_markup_mode=None, no_args_is_help=True)
+data = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 
 
 @dataclass
@@ -69,19 +75,16 @@ def _data() -> None:
     """
 
 
-# the order of `fer --help` is the order of the work
-for _verb in ("doctor", "align", "train", "distill", "eval", "export", "predict", "convert"):
-    if importlib.util.find_spec(f"fercli.cli.{_verb}"):
-        _module = importlib.import_module(f"fercli.cli.{_verb}")
-        _functions = [
-            f
-            for n, f in vars(_module).items()
-            if inspect.isfunction(f) and f.__module__ == _module.__name__ and n[0] != "_"
-        ]
-        app.command(_verb)(next((f for f in _functions if f.__name__ in (_verb, "evaluate")), _functions[0]))
-if importlib.util.find_spec("fercli.cli.data"):
-    data.command("prepare")(importlib.import_module("fercli.cli.data").prepare)
-app.add_typer(data, name="data")
+# in the order of the work, which is the order of `fer --help`
+app.command("align", short_help="Find faces and bring them into one position and size.")(align)
+app.command("train", short_help="Train a Batch Transformer Network on a data set.")(train)
+app.command("eval", short_help="Measure how well weights read a data set.")(evaluate)
+app.command("export", short_help="Write a model as one ONNX file, compared with torch.")(export)
+app.command("predict", short_help="Read the expression of every face in pictures and videos.")(predict)
+app.command("convert", short_help="Turn weights of other projects into a file of ours.")(convert)
+app.command("distill", short_help="Train a landmark branch from a landmark network's answers.")(distill)
+data.command("prepare", short_help="Turn FER2013's csv file into image folders.")(prepare)
+app.add_typer(data, name="data", short_help="Bring data sets into the form the commands read.")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -126,9 +129,9 @@ def _tell(message: str, fix: str | None, *, debug: bool) -> None:
 
 
 def _tell_usage(error: TyperException) -> None:
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context else "fer"
-    if type(error).__name__ == "NoArgsIsHelpError":  # the help was the answer
+    if type(error).__name__ == "NoArgsIsHelpError":  # a private class of typer; its message is the help page
+        say(error.format_message())
         return
+    context = getattr(error, "ctx", None)
     say(f"error: {error.format_message()}")
-    say(f"fix: {path} --help")
+    say(f"fix: {context.command_path if context else 'fer'} --help")

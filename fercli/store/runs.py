@@ -114,7 +114,7 @@ def write_metrics(path: Path, rows: list[dict[str, Any]]) -> None:
 
 def environment() -> dict[str, Any]:
     """Versions, machine and git revision: what a reader needs to judge a number."""
-    packages = ("torch", "torchvision", "numpy", "opencv-python", "onnxruntime-gpu")
+    packages = ("torch", "torchvision", "numpy", "opencv-python-headless", "onnxruntime-gpu")
     versions = {}
     for package in packages:
         try:

@@ -1,0 +1,154 @@
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper
+
+from fercli.core.card import WeightsCard
+from fercli.core.preprocess import to_input
+from fercli.errors import DeviceError, UsageError, WeightsError
+from fercli.models.btn import BTN
+from fercli.presets import model_preset
+from fercli.store import inference
+from fercli.store.inference import load_classifier
+from fercli.store.weights import save_weights
+from fercli.templates import template
+
+CARD = WeightsCard(
+    name="test",
+    version="1",
+    labels=("neutral", "happiness", "anger"),
+    schema="three",
+    crop=template("arcface"),
+    model=model_preset("btn-tiny"),
+    temperature=2.0,
+)
+
+
+@pytest.fixture
+def onnx_file(tmp_path):
+    """A graph whose logits are the mean of each channel: enough to see what is fed to it."""
+    graph = helper.make_graph(
+        [helper.make_node("ReduceMean", ["images", "axes"], ["logits"], keepdims=0)],
+        "means",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch", 3, 48, 48])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 3])],
+        [helper.make_tensor("axes", TensorProto.INT64, [2], [2, 3])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    helper.set_model_props(model, {"card": CARD.to_json()})
+    onnx.save(model, tmp_path / "means.onnx")
+    return tmp_path / "means.onnx"
+
+
+@pytest.fixture
+def torch_file(tmp_path):
+    torch.manual_seed(0)
+    model = BTN(CARD.model, 3, training_parts=False)
+    save_weights(tmp_path / "w.safetensors", model.state_dict(), CARD)
+    return tmp_path / "w.safetensors"
+
+
+def _crops(count):
+    return np.random.default_rng(0).integers(0, 256, (count, 48, 48, 3), np.uint8)
+
+
+def test_onnx_classifier__preprocesses_and_calibrates_as_the_card_says(onnx_file):
+    classifier = load_classifier(onnx_file, device="cpu")
+    crops = _crops(2)
+    means = to_input(crops, CARD.model.input).mean(axis=(2, 3))
+    np.testing.assert_allclose(classifier.logits(crops), means, atol=1e-5)
+    raised = np.exp(means / 2.0)
+    np.testing.assert_allclose(classifier.classify(crops), raised / raised.sum(axis=1, keepdims=True), atol=1e-5)
+
+
+def test_onnx_classifier__chunks_join_in_order(onnx_file, monkeypatch):
+    whole = load_classifier(onnx_file, device="cpu").logits(_crops(7))
+    monkeypatch.setattr(inference, "CHUNK", 3)
+    np.testing.assert_allclose(load_classifier(onnx_file, device="cpu").logits(_crops(7)), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["onnx_file", "torch_file"])
+def test_classifier__no_faces_are_no_answers(kind, request):
+    classifier = load_classifier(request.getfixturevalue(kind), device="cpu")
+    assert classifier.classify(_crops(0)).shape == (0, 3)
+
+
+def test_torch_classifier__rows_are_the_models_own_answers(torch_file):
+    classifier = load_classifier(torch_file, device="cpu")
+    assert (classifier.engine, classifier.device, classifier.card) == ("torch", "cpu", CARD)
+    crops = _crops(3)
+    torch.manual_seed(0)
+    model = BTN(CARD.model, 3, training_parts=False).eval()
+    with torch.no_grad():
+        expected = model(torch.from_numpy(to_input(crops, CARD.model.input))).numpy()
+    np.testing.assert_allclose(classifier.logits(crops), expected, atol=1e-6)
+
+
+def test_load_classifier__cuda_that_is_not_there_is_refused(onnx_file, monkeypatch):
+    monkeypatch.setattr("fercli.devices.cuda_device_count", lambda: 0)
+    with pytest.raises(DeviceError, match="no NVIDIA driver"):
+        load_classifier(onnx_file, device="cuda")
+
+
+def test_load_classifier__a_provider_that_does_not_start_is_refused_by_name_and_told_by_auto(onnx_file, monkeypatch):
+    if torch.cuda.is_available():
+        pytest.skip("the provider would start")
+    monkeypatch.setattr("fercli.devices.cuda_device_count", lambda: 1)
+    monkeypatch.setattr(
+        "onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    )
+    with pytest.raises(DeviceError, match="ONNX Runtime chose CPUExecutionProvider"):
+        load_classifier(onnx_file, device="cuda")
+    assert load_classifier(onnx_file, device="auto").device == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("kind", "engine", "hint"),
+    [("onnx_file", "torch", "engine torch runs"), ("torch_file", "onnx", "engine onnx runs")],
+)
+def test_load_classifier__an_engine_refuses_the_others_file(kind, engine, hint, request):
+    with pytest.raises(UsageError, match=hint):
+        load_classifier(request.getfixturevalue(kind), engine=engine)
+
+
+def test_load_classifier__unknown_engines_and_foreign_files_are_told(tmp_path):
+    with pytest.raises(UsageError, match="unknown engine"):
+        load_classifier(None, engine="tensorflow")
+    torch.save({}, tmp_path / "model.pth")
+    with pytest.raises(WeightsError, match="foreign checkpoint"):
+        load_classifier(tmp_path / "model.pth")
+
+
+@pytest.mark.parametrize("content", [b"", b"this is text, not a graph"])
+def test_load_classifier__a_broken_onnx_file_is_a_weights_error(tmp_path, content):
+    (tmp_path / "w.onnx").write_bytes(content)
+    with pytest.raises(WeightsError):
+        load_classifier(tmp_path / "w.onnx", device="cpu")
+
+
+def test_load_classifier__an_onnx_file_without_a_card_is_refused(onnx_file):
+    model = onnx.load(onnx_file)
+    del model.metadata_props[:]
+    onnx.save(model, onnx_file)
+    with pytest.raises(WeightsError, match="has no card"):
+        load_classifier(onnx_file, device="cpu")
+
+
+def test_torch_classifier__weights_of_another_model_are_refused(tmp_path):
+    save_weights(tmp_path / "w.safetensors", {"x": torch.zeros(1)}, CARD)
+    with pytest.raises(WeightsError, match="does not fit the model"):
+        load_classifier(tmp_path / "w.safetensors", device="cpu")
+
+
+@pytest.mark.slow
+def test_onnx_classifier__never_imports_torch(onnx_file):
+    code = (
+        "import sys, numpy; from fercli.store.inference import load_classifier;"
+        f"load_classifier({str(onnx_file)!r}).classify(numpy.zeros((1, 48, 48, 3), 'uint8'));"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

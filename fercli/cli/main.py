@@ -19,6 +19,7 @@ from fercli.cli.console import say
 from fercli.cli.convert import convert
 from fercli.cli.data import prepare
 from fercli.cli.distill import distill
+from fercli.cli.doctor import doctor
 from fercli.cli.eval import evaluate
 from fercli.cli.export import export
 from fercli.cli.predict import predict
@@ -82,6 +83,7 @@ app.command("eval", short_help="Measure how well weights read a data set.")(eval
 app.command("export", short_help="Write a model as one ONNX file, compared with torch.")(export)
 app.command("predict", short_help="Read the expression of every face in pictures and videos.")(predict)
 app.command("convert", short_help="Turn weights of other projects into a file of ours.")(convert)
+app.command("doctor", short_help="Show what this machine has, and how to mend what is missing.")(doctor)
 app.command("distill", short_help="Train a landmark branch from a landmark network's answers.")(distill)
 data.command("prepare", short_help="Turn FER2013's csv file into image folders.")(prepare)
 app.add_typer(data, name="data", short_help="Bring data sets into the form the commands read.")

@@ -60,4 +60,4 @@ def export(
     show(table(f"{report.out} ({report.name})", ("what", "value"), rows))
     if not quiet:
         say(f"next:  fer predict PHOTO --weights {report.out}")
-        say(f"       fer eval DATA --weights {report.out}")
+        say(f"       fer eval {report.out} DATA")

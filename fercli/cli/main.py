@@ -83,8 +83,8 @@ app.command("eval", short_help="Measure how well weights read a data set.")(eval
 app.command("export", short_help="Write a model as one ONNX file, compared with torch.")(export)
 app.command("predict", short_help="Read the expression of every face in pictures and videos.")(predict)
 app.command("convert", short_help="Turn weights of other projects into a file of ours.")(convert)
-app.command("doctor", short_help="Show what this machine has, and how to mend what is missing.")(doctor)
 app.command("distill", short_help="Train a landmark branch from a landmark network's answers.")(distill)
+app.command("doctor", short_help="Tell what is installed, and what mends what is missing.")(doctor)
 data.command("prepare", short_help="Turn FER2013's csv file into image folders.")(prepare)
 app.add_typer(data, name="data", short_help="Bring data sets into the form the commands read.")
 

@@ -51,7 +51,9 @@ def train(
 ) -> None:
     """Train a Batch Transformer Network and leave weights, card, csv log and checkpoint in a run folder.
 
-    Example: fer train rafdb --data ~/rafdb/basic --init ir50.safetensors --init mobilefacenet.safetensors
+    Example:
+
+      fer train rafdb --data ~/rafdb/basic --init ir50.safetensors --init mobilefacenet.safetensors
     """
     from fercli.cli import console
     from fercli.core.settings import override

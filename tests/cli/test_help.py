@@ -21,7 +21,7 @@ def test_help__says_what_the_command_does_and_shows_an_example(path: str):
     what, heading, example = inspect.cleandoc(COMMANDS[path].command.help).partition("\n\nExample:\n\n")
     assert what.split("\n\n")[0].endswith((".", ":"))
     assert heading
-    assert example.startswith(f"  {path} "), "indented, so that it stands out on the terminal and in the docs"
+    assert example.startswith(f"  {path}"), "indented, so that it stands out on the terminal and in the docs"
 
 
 @pytest.mark.parametrize(

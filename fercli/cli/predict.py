@@ -78,7 +78,7 @@ def predict(
                     copies.add(reading.source, reading.rgb, reading.predictions, time_s=reading.time_s)
     if not json:
         report.show()
-    if not quiet:
+    if report.frames and not quiet:
         report.tell_times(watch, f"{classifier.engine} on {classifier.device}")
         if out:
             console.say(f"written to {out}")

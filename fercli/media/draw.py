@@ -49,7 +49,7 @@ def annotate(rgb: Rgb, predictions: Sequence[Prediction]) -> Rgb:
     labels: list[Rect] = []
     for prediction, box in zip(faces, boxes, strict=True):
         others = [other for other in boxes if other is not box]
-        labels.append(_draw_label(pen, prediction, box, picture.size, labels, others))
+        labels.append(_draw_label(pen, prediction, box, size_wh=picture.size, labels=labels, faces=others))
     if not faces:
         _write(pen, (0, 0), predictions[0].detail or "no face" if predictions else "no face", _font(_note_px(picture)))
     return np.array(picture)
@@ -59,6 +59,7 @@ def _draw_label(
     pen: ImageDraw.ImageDraw,
     prediction: Prediction,
     box: Rect,
+    *,
     size_wh: tuple[int, int],
     labels: Sequence[Rect],
     faces: Sequence[Rect],

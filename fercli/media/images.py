@@ -18,7 +18,6 @@ from fercli.errors import DataError, UsageError
 Rgb = NDArray[np.uint8]  # [H, W, 3]
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif")
-MAX_PIXELS = 200_000_000  # a picture beyond this is refused before it takes gigabytes
 
 _FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".bmp": "BMP", ".webp": "WEBP", ".tif": "TIFF"} | {
     ".tiff": "TIFF",
@@ -31,6 +30,7 @@ _OPTIONS: dict[str, dict[str, int | bool | str]] = {
     "TIFF": {"compression": "tiff_lzw"},
 }
 WRITABLE_SUFFIXES = tuple(_FORMATS)
+_LIMIT = round(2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6)  # Pillow refuses more
 # what Pillow's decoders raise for broken files, beside OSError
 _BROKEN = (SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error, MemoryError)
 
@@ -44,13 +44,10 @@ def read_rgb(path: Path) -> Rgb:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd but readable files
             with Image.open(path) as picture:
-                width, height = picture.size
-                if width * height > MAX_PIXELS:
-                    raise DataError(f"{path}: {width} x {height} pixels are more than this program reads")
                 picture.load()
                 return _as_seen(ImageOps.exif_transpose(picture))
     except Image.DecompressionBombError as error:
-        raise DataError(f"{path}: more pixels than this program reads") from error
+        raise DataError(f"{path}: the picture is too large ({_LIMIT} million pixels can be read)") from error
     except UnidentifiedImageError as error:
         raise DataError(f"{path}: {_what_it_is(path)}") from error
     except OSError as error:
@@ -82,7 +79,8 @@ def list_images(folder: Path) -> list[Path]:
     Raises: DataError if the folder is not there or no folder.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder} is {'not a folder' if folder.exists() else 'not there'}")
+        state = "is not a folder" if folder.exists() else "is not there"
+        raise DataError(f"{folder} {state}", fix="give a folder with pictures")
     return files_below(folder, IMAGE_SUFFIXES)
 
 

@@ -28,6 +28,7 @@ from fercli.templates import template as named_template
 
 Progress = Callable[[int, int | None, str], None]
 
+_SURE = 0.9  # detector's score
 _CHUNK_FILES = 256
 _CHUNK_PIXELS = 24_000_000  # pictures held in memory at once
 
@@ -146,12 +147,18 @@ def output_name(source: str, *, number: int | None = None) -> str:
 
 
 def _choose(faces: Sequence[Face], rgb: Rgb, which: str) -> list[tuple[int, Face]]:
-    """The faces that are wanted, with their numbers in order of size."""
+    """The faces that are wanted, with their numbers in order of size.
+
+    One face of several is taken from those the detector is sure of, if there are any: a doubtful one may be a chair.
+    """
     numbered = list(enumerate(faces))
-    if which == "center" and faces:
+    if which == "all":
+        return numbered
+    sure = [item for item in numbered if item[1].score >= _SURE] or numbered
+    if which == "center" and sure:
         middle = rgb.shape[1] / 2, rgb.shape[0] / 2
-        return [min(numbered, key=lambda item: _distance(item[1], middle))]
-    return numbered if which == "all" else numbered[:1]
+        return [min(sure, key=lambda item: _distance(item[1], middle))]
+    return sure[:1]
 
 
 def _distance(face: Face, point: tuple[float, float]) -> float:

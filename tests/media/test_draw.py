@@ -1,0 +1,59 @@
+"""Annotated copies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fercli.media.draw import annotate
+from fercli.results import Face, Prediction
+
+POINTS = ((0.0, 0.0),) * 5
+
+
+def _read(box: tuple[float, float, float, float], label: str = "happiness", value: float = 0.9) -> Prediction:
+    return Prediction(
+        "a.jpg", "ok", found=Face(box, 1.0, POINTS), face=0, label=label, probabilities={label: value, "x": 1 - value}
+    )
+
+
+def test_annotate__draws_the_box_and_leaves_the_rest():
+    picture = np.full((400, 600, 3), 128, np.uint8)
+    drawn = annotate(picture, [_read((200, 150, 300, 300))])
+    assert drawn.shape == picture.shape
+    assert (picture == 128).all()  # the original is untouched
+    assert (drawn[150:300, 200] != 128).any(axis=-1).all()  # left side of the box
+    assert (drawn[170:280, 210:290] == 128).all()  # the face itself
+    assert (drawn[310:] == 128).all()
+
+
+def test_annotate__bar_is_as_long_as_the_probability():
+    def coloured(value: float) -> int:
+        drawn = annotate(np.zeros((400, 600, 3), np.uint8), [_read((200, 150, 300, 300), value=value)])
+        row = drawn[149]  # within the bar, which ends where the box begins
+        return int((row == (240, 228, 66)).all(axis=-1).sum())
+
+    assert coloured(0.6) / coloured(1.0) == pytest.approx(0.6, abs=0.1)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (48, 48), (30, 900), (2000, 40), (360, 640)])
+def test_annotate__takes_any_size_and_enlarges_small_ones(shape: tuple[int, int]):
+    picture = np.zeros((*shape, 3), np.uint8)
+    drawn = annotate(picture, [_read((-5, -5, shape[1] + 9, shape[0] + 9))])
+    assert max(drawn.shape[:2]) >= 320
+    zoom = drawn.shape[0] // shape[0]
+    assert drawn.shape[:2] == (shape[0] * zoom, shape[1] * zoom)
+
+
+def test_annotate__labels_of_neighbours_do_not_cover_each_other():
+    picture = np.full((400, 600, 3), 128, np.uint8)
+    side_by_side = [_read((200, 150, 240, 200)), _read((245, 150, 285, 200))]
+    black = (annotate(picture, side_by_side) == 0).all(axis=-1)
+    assert black[:150].any()  # one above
+    assert black[202:].any()  # one below
+
+
+def test_annotate__says_that_there_is_no_face():
+    picture = np.full((400, 600, 3), 128, np.uint8)
+    nothing = Prediction("a.jpg", "no_face", detail="no face found")
+    assert (annotate(picture, [nothing]) != 128).any()

@@ -1,0 +1,134 @@
+"""Picture files as a person would see them, and broken ones as one clear sentence."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fercli.errors import DataError, UsageError
+from fercli.media.images import is_animated, list_images, read_rgb, write_image
+
+RED, WHITE = (255, 0, 0), (255, 255, 255)
+
+
+def test_read_rgb__turns_a_picture_as_exif_says(tmp_path: Path):
+    picture = Image.new("RGB", (40, 20), "white")
+    picture.paste("red", (0, 0, 10, 10))  # red at the top left
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees clockwise to see it upright
+    picture.save(tmp_path / "turned.png", exif=exif)
+    rgb = read_rgb(tmp_path / "turned.png")
+    assert rgb.shape == (40, 20, 3)
+    assert tuple(rgb[2, -3]) == RED  # now at the top right
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "YCbCr", "LA", "RGBA"])
+def test_read_rgb__reads_every_mode_as_rgb(mode: str, tmp_path: Path):
+    Image.new("RGB", (8, 6), "white").convert(mode).save(tmp_path / "a.tif")
+    rgb = read_rgb(tmp_path / "a.tif")
+    assert (rgb.shape, rgb.dtype) == ((6, 8, 3), np.uint8)
+    assert rgb.min() >= 254
+
+
+def test_read_rgb__scales_sixteen_bits_of_grey(tmp_path: Path):
+    values = np.array([[0, 257 * 100, 65535]], np.uint16)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    assert read_rgb(tmp_path / "deep.png")[0, :, 0].tolist() == [0, 100, 255]
+
+
+def test_read_rgb__puts_what_is_transparent_on_white(tmp_path: Path):
+    pixels = np.array([[[255, 0, 0, 255], [255, 0, 0, 0]]], np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "clear.png")
+    assert read_rgb(tmp_path / "clear.png").tolist() == [[list(RED), list(WHITE)]]
+
+
+def test_read_rgb__puts_a_transparent_palette_colour_on_white(tmp_path: Path):
+    picture = Image.new("P", (1, 1), 0)
+    picture.putpalette([255, 0, 0])
+    picture.save(tmp_path / "palette.png", transparency=0)
+    assert read_rgb(tmp_path / "palette.png").tolist() == [[list(WHITE)]]
+
+
+def test_read_rgb__takes_the_first_frame_of_a_moving_picture(tmp_path: Path):
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "moves.gif", save_all=True, append_images=frames[1:])
+    assert tuple(read_rgb(tmp_path / "moves.gif")[0, 0]) == RED
+    assert is_animated(tmp_path / "moves.gif")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("text.jpg", b"hello", "not a picture"),
+        ("empty.png", b"", "empty"),
+        ("cut.png", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "broken|not a picture|breaks off"),
+    ],
+)
+def test_read_rgb__says_what_is_wrong(name: str, content: bytes, said: str, tmp_path: Path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=said) as error:
+        read_rgb(tmp_path / name)
+    assert str(tmp_path / name) in error.value.message
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".bmp", ".gif"])
+def test_read_rgb__never_lets_another_error_out_of_a_damaged_file(suffix: str, astronaut: np.ndarray, tmp_path: Path):
+    Image.fromarray(astronaut[::8, ::8]).save(tmp_path / f"whole{suffix}")
+    whole = (tmp_path / f"whole{suffix}").read_bytes()
+    random = np.random.default_rng(0)
+    for number in range(40):
+        damaged = bytearray(whole[: random.integers(1, len(whole))])
+        for place in random.integers(0, len(damaged), 3):
+            damaged[place] = random.integers(256)
+        path = tmp_path / f"{number}{suffix}"
+        path.write_bytes(damaged)
+        with contextlib.suppress(DataError):
+            assert read_rgb(path).shape[2] == 3
+
+
+def test_read_rgb__refuses_a_missing_file_and_a_folder(tmp_path: Path):
+    with pytest.raises(DataError, match="no such file"):
+        read_rgb(tmp_path / "nope.jpg")
+    with pytest.raises(DataError, match="folder"):
+        read_rgb(tmp_path)
+
+
+def test_read_rgb__refuses_a_picture_that_would_fill_the_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    Image.new("1", (100, 100)).save(tmp_path / "large.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(DataError, match="too large"):
+        read_rgb(tmp_path / "large.png")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".bmp", ".tiff", ".ppm"])
+def test_write_image__keeps_every_pixel(suffix: str, astronaut: np.ndarray, tmp_path: Path):
+    write_image(tmp_path / "new" / f"face{suffix}", astronaut[:50, :60])
+    np.testing.assert_array_equal(read_rgb(tmp_path / "new" / f"face{suffix}"), astronaut[:50, :60])
+
+
+def test_write_image__leaves_nothing_behind_when_it_fails(tmp_path: Path):
+    with pytest.raises(TypeError):
+        write_image(tmp_path / "face.png", np.zeros((4, 4, 7), np.uint8))
+    with pytest.raises(UsageError, match="cannot write"):
+        write_image(tmp_path / "face.doc", np.zeros((4, 4, 3), np.uint8))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_list_images__finds_pictures_at_any_depth_and_leaves_out_hidden_ones(tmp_path: Path):
+    for name in ("b/two.JPG", "a.png", "notes.txt", ".hidden.png", ".git/x.png", "b/c/three.webp"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert [path.relative_to(tmp_path).as_posix() for path in list_images(tmp_path)] == [
+        "a.png",
+        "b/c/three.webp",
+        "b/two.JPG",
+    ]
+
+
+def test_list_images__refuses_what_is_no_folder(tmp_path: Path):
+    with pytest.raises(DataError, match="not there"):
+        list_images(tmp_path / "nope")

@@ -1,0 +1,113 @@
+"""Videos in and out with true times."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from fercli.errors import DataError
+from fercli.media.video import VideoReader, VideoWriter
+
+TIMES = [0.0, 0.04, 0.1, 0.5, 0.52, 1.0]  # s: no constant rate
+
+
+def _frame(number: int, width: int = 64, height: int = 48) -> np.ndarray:
+    rgb = np.full((height, width, 3), 30 * number + 20, np.uint8)
+    rgb[:16, :16] = (255, 0, 0)
+    return rgb
+
+
+def _clip(path: Path, times: list[float], **size: int) -> Path:
+    with VideoWriter(path) as writer:
+        for number, time_s in enumerate(times):
+            writer.write(_frame(number % 8, **size), time_s)
+    return path
+
+
+def test_video__keeps_times_of_a_variable_rate(tmp_path: Path):
+    with VideoReader(_clip(tmp_path / "a.mp4", TIMES)) as video:
+        frames = list(video)
+    assert [frame.index for frame in frames] == list(range(6))
+    np.testing.assert_allclose([frame.time_s for frame in frames], TIMES, atol=1e-4)
+    assert video.broken is None
+    for number, frame in enumerate(frames):
+        assert abs(int(frame.rgb[40, 40, 0]) - (30 * number + 20)) < 6
+
+
+def test_writer__makes_what_browsers_play(tmp_path: Path):
+    path = _clip(tmp_path / "a.mp4", TIMES, width=65, height=47)  # odd sides
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert (stream.width, stream.height) == (66, 48)
+    content = path.read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat")  # the index is in front
+
+
+def test_reader__turns_frames_as_the_display_matrix_says(tmp_path: Path):
+    path = _clip(tmp_path / "a.mp4", TIMES[:3])
+    content = bytearray(path.read_bytes())
+    one = 0x10000
+    plain = b"".join(value.to_bytes(4, "big", signed=True) for value in (one, 0, 0, 0, one, 0, 0, 0, 0x40000000))
+    turned = b"".join(value.to_bytes(4, "big", signed=True) for value in (0, one, 0, -one, 0, 0, 0, 0, 0x40000000))
+    place = content.index(plain, content.index(b"tkhd"))
+    content[place : place + 36] = turned  # as a phone held upright writes it: turn by 90 degrees clockwise
+    path.write_bytes(content)
+    with VideoReader(path) as video:
+        first = next(iter(video))
+    assert first.rgb.shape == (64, 48, 3)
+    red = (first.rgb[..., 0] > 200) & (first.rgb[..., 1] < 60)
+    assert red[4:12, 36:44].all()  # the mark at the top left is now at the top right
+    assert not red[:, :28].any()
+
+
+def test_reader__reads_a_gif_with_its_times(tmp_path: Path):
+    frames = [Image.fromarray(_frame(number)) for number in range(3)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=[100, 300, 100])
+    with VideoReader(tmp_path / "a.gif") as video:
+        times = [frame.time_s for frame in video]
+    np.testing.assert_allclose(times, [0, 0.1, 0.4], atol=0.02)
+    assert video.broken is None
+
+
+def test_reader__uses_what_decodes_of_a_cut_off_file_and_says_so(tmp_path: Path):
+    path = tmp_path / "a.mp4"
+    noise = np.random.default_rng(0)
+    with VideoWriter(path) as writer:
+        for number in range(60):
+            writer.write(noise.integers(0, 256, (48, 64, 3), dtype=np.uint8), number / 25)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with VideoReader(path) as video:
+        read = sum(1 for _ in video)
+    assert 10 < read < 45
+    assert video.broken is not None
+    assert "breaks off" in video.broken
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"])
+def test_reader__refuses_what_is_no_video(content: bytes, tmp_path: Path):
+    (tmp_path / "a.mp4").write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.mp4: "):
+        VideoReader(tmp_path / "a.mp4")
+
+
+def test_reader__refuses_a_missing_file_and_a_folder(tmp_path: Path):
+    with pytest.raises(DataError, match="no such file"):
+        VideoReader(tmp_path / "nope.mp4")
+    with pytest.raises(DataError, match="folder"):
+        VideoReader(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_reader__reads_real_clips_of_variable_rate(shared: Path):
+    with VideoReader(shared / "data" / "videos" / "C_pyfeat_face_noface.mov") as video:
+        times = [frame.time_s for frame in video]
+    assert len(times) == 169
+    assert times[-1] == pytest.approx(6.3604, abs=1e-3)
+    assert np.ptp(np.diff(times)) > 0.005
+    assert video.broken is None

@@ -1,0 +1,148 @@
+"""fer align's step on a small tree: what is found, kept, resumed and refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fercli.core.geometry import template_points
+from fercli.errors import DataError, RefusedError, UsageError
+from fercli.media.faces import FaceDetector
+from fercli.media.images import read_rgb, write_image
+from fercli.steps.align import align, output_name
+from fercli.store.alignment import read_alignment
+from fercli.templates import template
+
+
+@pytest.fixture
+def tree(tmp_path: Path, astronaut: np.ndarray) -> Path:
+    """Two pictures with the astronaut, one without a face, one that is no picture."""
+    source = tmp_path / "in"
+    write_image(source / "train" / "fear" / "one.png", astronaut[20:220, 120:330])
+    write_image(source / "two.jpg", np.hstack([astronaut[20:220, 120:330], astronaut[20:220, 330:120:-1]]))
+    write_image(source / "none.png", np.full((60, 90, 3), 90, np.uint8))
+    (source / "text.jpg").write_text("hello")
+    return source
+
+
+def _rows(target: Path) -> dict[str, dict[str, str]]:
+    with (target / "align.csv").open(newline="") as file:
+        return {row["source"]: row for row in csv.DictReader(file)}
+
+
+def test_align__keeps_the_tree_and_has_a_row_for_every_file(tree: Path, tmp_path: Path):
+    target = tmp_path / "out"
+    result = align(tree, target, size=112)
+    assert (result.found, result.no_face, len(result.unreadable), result.crops) == (2, 1, 1, 3)
+    rows = _rows(target)
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "none.png": "no_face",
+        "text.jpg": "unreadable",
+        "train/fear/one.png": "ok",
+        "two.jpg": "ok",
+    }
+    assert "not a picture" in rows["text.jpg"]["reason"]
+    assert rows["none.png"]["output"] == "none.png"
+    for name in ("none.png", "train/fear/one.png", "two.jpg"):
+        assert read_rgb(target / name).shape == (112, 112, 3)
+    assert not [path for path in target.rglob("*") if path.name.startswith(".")]
+    assert json.loads((target / "align.json").read_text())["complete"] is True
+
+
+def test_align__transform_takes_the_landmarks_to_the_template(tree: Path, tmp_path: Path):
+    align(tree, tmp_path / "out", size=112)
+    row = _rows(tmp_path / "out")["train/fear/one.png"]
+    points = np.array([[float(row[f"{eye}_eye_{axis}"]) for axis in "xy"] for eye in ("left", "right")])
+    matrix = np.array([float(row[f"m{place}"]) for place in ("00", "01", "02", "10", "11", "12")]).reshape(2, 3)
+    moved = points @ matrix[:, :2].T + matrix[:, 2]
+    np.testing.assert_allclose(moved, template_points(template("arcface"), 112)[:2], atol=4)
+    # and the detector finds the eyes of the crop there
+    (face, *_) = FaceDetector("cpu").detect([read_rgb(tmp_path / "out" / "train" / "fear" / "one.png")])[0]
+    np.testing.assert_allclose(face.landmarks[:2], moved, atol=3)
+
+
+def test_align__does_not_redo_what_is_finished(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    target = tmp_path / "out"
+    align(tree, target, size=64)
+    (target / "none.png").unlink()  # lost: done again; text.jpg is tried again as well
+    before = (target / "two.jpg").stat().st_mtime_ns
+    result = align(tree, target, size=64)
+    assert result.resumed == 2
+    assert (target / "two.jpg").stat().st_mtime_ns == before
+    assert (target / "none.png").is_file()
+    assert len(_rows(target)) == 4
+
+
+def test_align__redoes_a_picture_that_changed(tree: Path, tmp_path: Path):
+    align(tree, tmp_path / "out", size=64)
+    newer = (tmp_path / "out" / "two.jpg").stat().st_mtime + 10
+    os.utime(tree / "two.jpg", (newer, newer))
+    assert align(tree, tmp_path / "out", size=64).resumed == 2
+
+
+def test_align__goes_on_after_an_interruption(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    target = tmp_path / "out"
+    monkeypatch.setattr("fercli.steps.align._CHUNK_FILES", 1)
+
+    def interrupt(done: int, total: int | None, note: str) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        align(tree, target, size=64, progress=interrupt)
+    assert json.loads((target / "align.json").read_text())["complete"] is False
+    done = read_alignment(target)
+    assert done is not None
+    assert [row.source for row in done.rows] == ["none.png", "text.jpg"]
+    result = align(tree, target, size=64)
+    assert (result.resumed, result.crops) == (1, 3)
+
+
+def test_align__refuses_other_settings_until_told_to_overwrite(tree: Path, tmp_path: Path):
+    target = tmp_path / "out"
+    align(tree, target, size=64, faces="all")
+    assert (target / "two-face1.jpg").is_file()
+    with pytest.raises(RefusedError, match="size 64 \\(now 80\\)"):
+        align(tree, target, size=80, faces="all")
+    align(tree, target, size=80, overwrite=True)
+    assert read_rgb(target / "two.jpg").shape == (80, 80, 3)
+    assert not (target / "two-face1.jpg").exists()
+
+
+def test_align__refuses_a_folder_with_other_things(tree: Path, tmp_path: Path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").touch()
+    with pytest.raises(RefusedError, match="not empty"):
+        align(tree, tmp_path / "mine")
+
+
+def test_align__skips_pictures_without_a_face_on_request(tree: Path, tmp_path: Path):
+    result = align(tree, tmp_path / "out", size=64, on_no_face="skip")
+    assert (result.crops, result.no_face) == (2, 1)
+    assert not (tmp_path / "out" / "none.png").exists()
+
+
+def test_align__refuses_what_cannot_work(tree: Path, tmp_path: Path):
+    with pytest.raises(UsageError, match="lies inside"):
+        align(tree, tree / "out")
+    with pytest.raises(DataError, match="not there"):
+        align(tmp_path / "nope", tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no pictures"):
+        align(tmp_path / "empty", tmp_path / "out")
+    (tmp_path / "empty" / "a.png").touch()
+    with pytest.raises(DataError, match="none of the 1"):
+        align(tmp_path / "empty", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("source", "number", "expected"),
+    [("a/b.png", None, "a/b.png"), ("a/b.jpg", 2, "a/b-face2.jpg"), ("a/b.gif", None, "a/b.gif.png")],
+)
+def test_output_name__keeps_the_name(source: str, number: int | None, expected: str):
+    assert output_name(source, number=number) == expected

@@ -1,0 +1,200 @@
+"""fer predict's step behind stand-ins for detector and classifier: order, batches, rows for everything."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fercli.core.card import WeightsCard
+from fercli.core.stopwatch import Stopwatch
+from fercli.errors import RefusedError
+from fercli.labels import schema
+from fercli.media.images import Rgb, read_rgb, write_image
+from fercli.media.sources import find_sources
+from fercli.media.video import VideoReader, VideoWriter
+from fercli.presets import MODELS
+from fercli.results import Face
+from fercli.steps.predict import Reading, predict
+from fercli.store.copies import AnnotatedCopies
+from fercli.store.predictions import PredictionsCsv, as_record
+from fercli.templates import template
+
+NAMES = schema("rafdb").names
+FACE = Face((10.0, 10.0, 50.0, 60.0), 0.9, ((20.0, 25.0), (40.0, 25.0), (30.0, 35.0), (22.0, 48.0), (38.0, 48.0)))
+
+
+class BrightDetector:
+    """Finds one face in every frame that is not black, and remembers its batches."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def detect(self, frames: Sequence[Rgb]) -> list[list[Face]]:
+        self.batches.append(len(frames))
+        return [[FACE] if frame.max() > 30 else [] for frame in frames]
+
+
+class RednessClassifier:
+    """Class 0 with 0.9 if the crop is red, class 1 with 0.6 otherwise."""
+
+    card = WeightsCard("fake", "1", NAMES, "rafdb", template("arcface"), MODELS["btn-tiny"], abstain_below=0.7)
+    engine, device = "torch", "cpu"
+
+    def logits(self, crops: np.ndarray) -> np.ndarray:
+        return np.log(self.classify(crops))
+
+    def classify(self, crops: np.ndarray) -> np.ndarray:
+        assert crops.shape[1:] == (48, 48, 3)
+        red = crops[..., 0].mean(axis=(1, 2)) > crops[..., 2].mean(axis=(1, 2))
+        answers = np.full((len(crops), 7), 0.1 / 6, np.float32)
+        answers[red, 0] = 0.9
+        answers[~red] = 0.4 / 6
+        answers[~red, 1] = 0.6
+        return answers
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """a: red, b: blue, c: black, d: text, e: a clip of 40 frames, red, then black."""
+    colours = {"a": (200, 0, 0), "b": (0, 0, 200), "c": (0, 0, 0)}
+    for name, colour in colours.items():
+        write_image(tmp_path / f"{name}.png", np.full((80, 90, 3), colour, np.uint8))
+    (tmp_path / "d.jpg").write_text("hello")
+    with VideoWriter(tmp_path / "e.mp4") as writer:
+        for number in range(40):
+            writer.write(np.full((80, 90, 3), (200, 0, 0) if number < 30 else 0, np.uint8), number / 10)
+    return tmp_path
+
+
+def _read(folder: Path) -> list[Reading]:
+    return list(predict(find_sources([str(folder)]), RednessClassifier(), detector=BrightDetector()))
+
+
+def test_predict__has_a_row_for_every_face_and_for_every_frame_without(folder: Path):
+    readings = _read(folder)
+    assert [reading.source.path.name for reading in readings] == ["a.png", "b.png", "c.png", "d.jpg"] + ["e.mp4"] * 40
+    statuses = [reading.predictions[0].status for reading in readings]
+    assert statuses == ["ok", "uncertain", "no_face", "unreadable"] + ["ok"] * 30 + ["no_face"] * 10
+    first, second = readings[0].predictions[0], readings[1].predictions[0]
+    assert (first.label, first.face, first.frame, first.time_s) == ("surprise", 0, None, None)
+    assert second.label == "fear"
+    assert second.detail == "60% is under the model's limit of 70%"
+    assert "not a picture" in (readings[3].predictions[0].detail or "")
+    frames = [reading.predictions[0] for reading in readings[4:]]
+    assert [frame.frame for frame in frames] == list(range(40))
+    np.testing.assert_allclose([frame.time_s or 0 for frame in frames], np.arange(40) / 10, atol=1e-4)
+
+
+def test_predict__holds_few_frames_at_a_time(folder: Path):
+    detector = BrightDetector()
+    readings = predict(find_sources([str(folder / "e.mp4")]), RednessClassifier(), detector=detector)
+    next(readings)
+    assert detector.batches == [16]  # nothing beyond the first batch was read
+    assert sum(1 for _ in readings) == 39
+    assert detector.batches == [16, 16, 8]
+
+
+def test_predict__tells_of_a_video_that_breaks_off_after_its_frames(tmp_path: Path):
+    noise = np.random.default_rng(0)
+    with VideoWriter(tmp_path / "cut.mp4") as writer:
+        for number in range(60):
+            writer.write(noise.integers(0, 256, (80, 90, 3), dtype=np.uint8), number / 25)
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    readings = _read(tmp_path)
+    assert all(reading.rgb is not None for reading in readings[:-1])
+    assert len(readings) > 10
+    last = readings[-1].predictions[0]
+    assert (last.status, last.frame) == ("unreadable", None)
+    assert "breaks off" in (last.detail or "")
+
+
+def test_predict__reports_progress_and_stages(folder: Path):
+    told: list[tuple[int, int | None, str]] = []
+    watch = Stopwatch()
+    list(
+        predict(
+            find_sources([str(folder)]),
+            RednessClassifier(),
+            detector=BrightDetector(),
+            watch=watch,
+            progress=lambda *what: told.append(what),
+        )
+    )
+    assert told[-1] == (44, 44, "e.mp4")
+    assert list(watch.seconds) == ["read", "detect", "classify"]
+
+
+def test_as_record__is_plain_json(folder: Path):
+    records = [as_record(prediction) for reading in _read(folder) for prediction in reading.predictions]
+    again = json.loads(json.dumps(records[0]))
+    assert again["label"] == "surprise"
+    assert again["probabilities"].keys() == set(NAMES)
+    assert again["box_xyxy"] == [10, 10, 50, 60]
+    assert records[3]["probabilities"] is None
+
+
+def test_predictions_csv__has_a_column_per_class(folder: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    with PredictionsCsv(out, NAMES) as table:
+        for reading in _read(folder):
+            table.add(reading.predictions)
+    with (out / "predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 44
+    assert float(rows[0]["p_surprise"]) == pytest.approx(0.9)
+    assert (rows[0]["nose_x"], rows[2]["status"], rows[2]["p_fear"]) == ("30.0", "no_face", "")
+    with pytest.raises(RefusedError):
+        PredictionsCsv(out, NAMES)
+
+
+def test_predictions_csv__leaves_no_half_file(tmp_path: Path):
+    with pytest.raises(KeyboardInterrupt), PredictionsCsv(tmp_path, NAMES):
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_annotated_copies__keep_names_sizes_and_times(folder: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    sources = find_sources([str(folder)])
+    with AnnotatedCopies(out, sources) as copies:
+        for reading in predict(sources, RednessClassifier(), detector=BrightDetector()):
+            if reading.rgb is not None:
+                copies.add(reading.source, reading.rgb, reading.predictions, time_s=reading.time_s)
+    assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.png", "c.png", "e.mp4"]
+    assert read_rgb(out / "a.png").shape == (320, 360, 3)  # too small to read: enlarged four times
+    with VideoReader(out / "e.mp4") as video:
+        np.testing.assert_allclose([frame.time_s for frame in video], np.arange(40) / 10, atol=1e-4)
+    with pytest.raises(RefusedError, match="already there"):
+        AnnotatedCopies(out, sources)
+    AnnotatedCopies(out, sources, overwrite=True)
+
+
+def test_annotated_copies__give_every_source_its_own_name(tmp_path: Path):
+    for name in ("x/a.png", "y/a.png", "y/still.gif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    copies = AnnotatedCopies(tmp_path / "out", find_sources([str(tmp_path / "x"), str(tmp_path / "y")]))
+    assert [path.name for path in copies.paths.values()] == ["a.png", "a-2.png", "still.gif.png"]
+
+
+def test_annotated_copies__leave_no_half_video(folder: Path, tmp_path: Path):
+    sources = find_sources([str(folder / "e.mp4")])
+
+    def interrupted() -> None:
+        with AnnotatedCopies(tmp_path / "out", sources) as copies:
+            for reading in predict(sources, RednessClassifier(), detector=BrightDetector()):
+                assert reading.rgb is not None
+                copies.add(reading.source, reading.rgb, reading.predictions, time_s=reading.time_s)
+                if reading.predictions[0].frame == 5:
+                    raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list((tmp_path / "out").iterdir()) == []

@@ -1,0 +1,93 @@
+"""align.csv, align.json and the journal between them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fercli.errors import DataError, UsageError
+from fercli.results import Face
+from fercli.store.alignment import (
+    Alignment,
+    AlignRow,
+    AlignSettings,
+    Journal,
+    carry_dataset,
+    read_alignment,
+    write_rows,
+    write_settings,
+)
+
+SETTINGS = AlignSettings("mtcnn 1", size=96)
+FACE = Face((1.0, 2.0, 30.25, 40.5), 0.9876, ((5.0, 6.0), (7.0, 8.0), (9.0, 10.0), (11.0, 12.0), (13.0, 14.5)))
+ROWS = (
+    AlignRow("a/x.jpg", "ok", "a/x.jpg", None, 0, FACE, (0.5, -0.25, 3.0, 0.25, 0.5, -4.0)),
+    AlignRow("b, c.png", "unreadable", reason="the file is empty"),
+    AlignRow("d.png", "no_face", "d.png", "no face found", transform=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0)),
+)
+
+
+def test_alignment__comes_back_as_it_was_written(tmp_path: Path):
+    write_settings(tmp_path, SETTINGS, counts={"ok": 1})
+    write_rows(tmp_path, reversed(ROWS))
+    assert read_alignment(tmp_path) == Alignment(SETTINGS, ROWS)
+
+
+def test_read_alignment__is_none_where_nothing_was_aligned(tmp_path: Path):
+    assert read_alignment(tmp_path) is None
+
+
+def test_journal__counts_after_a_kill_in_the_middle_of_a_line(tmp_path: Path):
+    write_settings(tmp_path, SETTINGS)
+    with Journal(tmp_path) as journal:
+        journal.append(ROWS)
+    path = tmp_path / ".align.journal.csv"
+    path.write_bytes(path.read_bytes()[:-5])
+    assert read_alignment(tmp_path) == Alignment(SETTINGS, ROWS[:2])
+    with Journal(tmp_path) as journal:
+        journal.append(ROWS[2:])
+    assert read_alignment(tmp_path) == Alignment(SETTINGS, ROWS)
+
+
+def test_fingerprint__changes_with_any_setting():
+    others = (AlignSettings("mtcnn 2", size=96), AlignSettings("mtcnn 1", size=96, margin=0.1))
+    assert len({SETTINGS.fingerprint, *(other.fingerprint for other in others)}) == 3
+    assert SETTINGS.fingerprint == AlignSettings("mtcnn 1", size=96).fingerprint
+
+
+def test_settings__name_the_crop_with_its_margin():
+    assert (SETTINGS.crop, AlignSettings("m", margin=0.1).crop) == ("arcface", "arcface+0.1")
+
+
+@pytest.mark.parametrize("wrong", [{"size": 2}, {"margin": -1.0}, {"min_face_px": 0}, {"template": "nope"}])
+def test_settings__refuse_what_makes_no_sense(wrong: dict[str, object]):
+    with pytest.raises(UsageError):
+        AlignSettings("m", **wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"format": 9}', '{"format": 1, "settings": {"size": "x"}}'])
+def test_read_alignment__refuses_a_broken_json(text: str, tmp_path: Path):
+    (tmp_path / "align.json").write_text(text)
+    with pytest.raises(DataError, match=r"align\.json"):
+        read_alignment(tmp_path)
+
+
+def test_carry_dataset__adds_the_crop_and_leaves_out_what_was_not_written(tmp_path: Path):
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    target.mkdir()
+    (source / "dataset.csv").write_text('path,split,label\na/x.jpg,train,fear\n"b, c.png",test,fear\nd.png,test,\n')
+    facts = {"format": 1, "name": "n", "schema": "folder", "labels": ["fear", "anger"], "fingerprint": "f"}
+    (source / "dataset.json").write_text(json.dumps(facts))
+    assert carry_dataset(source, target, Alignment(SETTINGS, ROWS))
+    lines = (target / "dataset.csv").read_text().splitlines()
+    assert lines == ["path,split,label", "a/x.jpg,train,fear", ",test,fear", "d.png,test,"]
+    carried = json.loads((target / "dataset.json").read_text())
+    assert carried["crop"] == "arcface"
+    assert carried["fingerprint"] != "f"
+
+
+def test_carry_dataset__does_nothing_without_one(tmp_path: Path):
+    assert not carry_dataset(tmp_path, tmp_path, Alignment(SETTINGS))

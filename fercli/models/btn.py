@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fercli.models.batch_transformer import ClassBatchAttention, batch_transformer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (PyTorch's own name for it)
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 # Letters: B images, T tokens, W width, H heads, D = W / H, N classes.

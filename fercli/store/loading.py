@@ -61,9 +61,8 @@ def loader(
 ) -> DataLoader[tuple[Tensor, Tensor]]:
     """Go through the batches in the order given; pinned memory where a GPU waits for them."""
     extra: dict[str, Any] = {"prefetch_factor": 4} if workers else {}
-    return DataLoader(
-        crops, batch_sampler=list(batches), num_workers=workers, pin_memory=device.type == "cuda", **extra
-    )  # type: ignore[arg-type]
+    order = [list(batch) for batch in batches]
+    return DataLoader(crops, batch_sampler=order, num_workers=workers, pin_memory=device.type == "cuda", **extra)
 
 
 def in_batches(order: Sequence[int], size: int, *, drop_last: bool) -> list[list[int]]:

@@ -115,7 +115,7 @@ def write_metrics(path: Path, rows: list[dict[str, Any]]) -> None:
 def environment() -> dict[str, Any]:
     """Versions, machine and git revision: what a reader needs to judge a number."""
     packages = ("torch", "torchvision", "numpy", "opencv-python-headless", "onnxruntime-gpu")
-    versions = {}
+    versions: dict[str, str | None] = {}
     for package in packages:
         try:
             versions[package] = importlib.metadata.version(package)
@@ -134,7 +134,7 @@ def environment() -> dict[str, Any]:
 def _git_revision() -> str | None:
     try:
         answer = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607
+            ["git", "rev-parse", "HEAD"],
             cwd=Path(fercli.__file__).parent,
             capture_output=True,
             text=True,

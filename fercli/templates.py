@@ -21,6 +21,13 @@ class CropTemplate:
         if len(self.points) != 5:
             raise ValueError(f"template {self.name} needs five points, has {len(self.points)}")
 
+    def with_margin(self, margin: float) -> CropTemplate:
+        """Show more of the picture: `margin`, a fraction of this template's side, is added on every side."""
+        if not margin:
+            return self
+        points = tuple(((x + margin) / (1 + 2 * margin), (y + margin) / (1 + 2 * margin)) for x, y in self.points)
+        return CropTemplate(f"{self.name}+{margin:g}", points, self.source)
+
 
 def _fractions(points: Points, side: float) -> Points:
     return tuple((x / side, y / side) for x, y in points)
@@ -48,7 +55,9 @@ TEMPLATES: dict[str, CropTemplate] = {
 
 
 def template(name: str) -> CropTemplate:
-    """Look a template up by name; UsageError lists the known ones."""
-    if name not in TEMPLATES:
-        raise UsageError(f"unknown crop template {name!r}", fix=f"known: {', '.join(TEMPLATES)}")
-    return TEMPLATES[name]
+    """Look a template up by name, `arcface`, or with a margin, `arcface+0.1`; UsageError lists the known ones."""
+    plain, plus, margin = name.partition("+")
+    try:
+        return TEMPLATES[plain].with_margin(float(margin) if plus else 0.0)
+    except (KeyError, ValueError):
+        raise UsageError(f"unknown crop template {name!r}", fix=f"known: {', '.join(TEMPLATES)}") from None

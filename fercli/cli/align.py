@@ -28,7 +28,8 @@ def align(
         ),
     ] = "arcface",
     margin: Annotated[
-        float, typer.Option("--margin", help="Room added on every side, as a fraction of the template's side.")
+        float,
+        typer.Option("--margin", min=0, max=2, help="Room added on every side, as a fraction of the template's side."),
     ] = 0.0,
     min_face: options.MinFace = 20,
     faces: Annotated[

@@ -36,7 +36,7 @@ def template_points(template: CropTemplate, size: int, margin: float = 0.0) -> N
 
     margin: what is added on every side, as a fraction of the template's own side; 0.25 shows the face at two thirds.
     """
-    return (np.asarray(template.points, np.float64) + margin) * (size / (1 + 2 * margin))
+    return np.asarray(template.with_margin(margin).points, np.float64) * size
 
 
 def centred_fit(width: int, height: int, size: int) -> Matrix:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +50,7 @@ def _expand(argument: str) -> Iterator[Source]:
         if not matches:
             yield Source(path, "image", path, fault="no file matches")
         for match in matches:
-            yield from _below(Path(match)) if Path(match).is_dir() else (_one(Path(match), Path(match).name),)
+            yield from _below(match) if match.is_dir() else (_one(match, Path(match.name)),)
 
 
 def _below(folder: Path) -> Iterator[Source]:
@@ -62,8 +61,8 @@ def _below(folder: Path) -> Iterator[Source]:
         yield _one(file, file.relative_to(folder))
 
 
-def _one(path: Path, relative: Path | str) -> Source:
+def _one(path: Path, relative: Path) -> Source:
     suffix = path.suffix.lower()
     is_video = suffix in VIDEO_SUFFIXES or (suffix == ".gif" and is_animated(path))
     fault = None if path.exists() else "no such file or folder"
-    return Source(path, "video" if is_video else "image", Path(relative), fault)
+    return Source(path, "video" if is_video else "image", relative, fault)

@@ -51,10 +51,10 @@ class AlignSettings:
 
     def __post_init__(self) -> None:
         template(self.template)
-        if self.size < 8 or self.min_face_px < 1 or not -0.25 <= self.margin <= 2:
+        if self.size < 8 or self.min_face_px < 1 or not 0 <= self.margin <= 2:
             raise UsageError(
                 f"size {self.size}, minimum face {self.min_face_px}, margin {self.margin:g} cannot be used together",
-                fix="size from 8, minimum face from 1, margin from -0.25 to 2",
+                fix="size from 8, minimum face from 1, margin from 0 to 2",
             )
 
     @property
@@ -65,7 +65,7 @@ class AlignSettings:
     @property
     def crop(self) -> str:
         """Name of the template with its margin, as a data set and a model's card carry it: `arcface`, `arcface+0.1`."""
-        return f"{self.template}{self.margin:+g}" if self.margin else self.template
+        return template(self.template).with_margin(self.margin).name
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def _rows(checkup: Checkup) -> list[tuple[str, str]]:
         rows.append(("GPU", "none that torch can use" if machine.cuda_devices else "none"))
     if machine.driver:
         rows.append(("NVIDIA driver", machine.driver))
-    rows.append(("onnxruntime can be asked for", ", ".join(checkup.providers) or "nothing"))
+    rows.append(("onnxruntime is built for", ", ".join(checkup.providers) or "nothing"))
     rows.append(("video codecs", ", ".join(name for name, there in checkup.codecs.items() if there) or "none"))
     rows += [(f"weights {found.path.name}", f"{found.card} ({found.size_mb} MB)") for found in checkup.weights]
     if trial:

@@ -68,6 +68,8 @@ def read_manifest(path: Path) -> dict[str, NDArray[np.float32]]:
     """Every array of a tensorflow.js manifest by name, dequantised (value * scale + min); WeightsError if broken."""
     try:
         groups = json.loads(path.read_text())
+        if not isinstance(groups, list):
+            raise TypeError("it is no list of weight groups")
         arrays: dict[str, NDArray[np.float32]] = {}
         for group in groups:
             content = b"".join((path.parent / Path(part).name).read_bytes() for part in group["paths"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,9 @@ from fercli.errors import WeightsError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+# what torch's unpickler raises for bytes that make no sense, beside its own UnpicklingError
+_BROKEN = (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError, struct.error)
 
 
 class _Meter:
@@ -62,7 +66,7 @@ def _load(path: Path) -> Any:
             f"{path} is no plain torch checkpoint: {_refused(str(error))}",
             fix="in the project it came from: torch.save(model.state_dict(), FILE), then convert that file",
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, UnicodeDecodeError) as error:
+    except _BROKEN as error:
         raise WeightsError(
             f"{path} is broken or no torch checkpoint ({_one_line(error)})", fix="get the file again"
         ) from error

@@ -46,7 +46,7 @@ def _expand(argument: str) -> Iterator[Source]:
     elif path.exists() or not _GLOB_SIGNS & set(argument):
         yield _one(path, Path(path.name))
     else:
-        matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - absolute patterns too
+        matches = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
         if not matches:
             yield Source(path, "image", path, fault="no file matches")
         for match in matches:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, get_args
 
@@ -22,9 +24,20 @@ CHUNK = 32  # faces run at once: more gains no speed and costs memory
 class Classifier(Protocol):
     """A trained model ready to run. `engine` and `device` say what really runs, not what was asked for."""
 
-    card: WeightsCard
-    engine: str
-    device: str
+    @property
+    def card(self) -> WeightsCard:
+        """Labels, crop, preprocessing and temperature."""
+        ...
+
+    @property
+    def engine(self) -> str:
+        """`onnx` or `torch`."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """`cpu` or `cuda:N`."""
+        ...
 
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """P_VIT of RGB crops uint8 [B, S, S, 3] (S = card.model.input.size): float32 [B, N]."""
@@ -35,63 +48,55 @@ class Classifier(Protocol):
         ...
 
 
-class _Chunked:
-    """What both engines share: chunks of crops, preprocessing as the card says, temperature."""
+@dataclass(frozen=True)
+class LoadedClassifier:
+    """A classifier over an engine's `run`: normalised images float32 [B, 3, S, S] to logits float32 [B, N], B <= CHUNK."""
 
-    def __init__(self, card: WeightsCard, *, engine: str, device: str) -> None:
-        self.card = card
-        self.engine = engine
-        self.device = device
+    card: WeightsCard
+    engine: str
+    device: str
+    run: Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        parts = [
-            self._run(to_input(crops[start : start + CHUNK], self.card.model.input))
-            for start in range(0, len(crops), CHUNK)
-        ]
-        return np.concatenate(parts) if parts else np.zeros((0, len(self.card.labels)), np.float32)
+        if not len(crops):
+            return np.zeros((0, len(self.card.labels)), np.float32)
+        chunks = (crops[start : start + CHUNK] for start in range(0, len(crops), CHUNK))
+        return np.concatenate([self.run(to_input(chunk, self.card.model.input)) for chunk in chunks])
 
     def classify(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         return softmax(self.logits(crops), self.card.temperature)
 
-    def _run(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        raise NotImplementedError
+
+def open_onnx(path: Path, *, device: str = "auto") -> LoadedClassifier:
+    """Open an exported file in ONNX Runtime; torch is never imported."""
+    session, running = open_session(path, device)
+
+    def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(session.run([OUTPUT], {INPUT: images})[0], np.float32)
+
+    return LoadedClassifier(card_from(session_metadata(session), where=str(path)), "onnx", running, run)
 
 
-class OnnxClassifier(_Chunked):
-    """An exported file in ONNX Runtime; torch is never imported."""
+def open_torch(path: Path, *, device: str = "auto") -> LoadedClassifier:
+    """Open a safetensors file in torch: the inference part of BTN, strictly loaded, in evaluation mode."""
+    import torch
 
-    def __init__(self, path: Path, *, device: str = "auto") -> None:
-        self._session, running = open_session(path, device)
-        super().__init__(card_from(session_metadata(self._session), where=str(path)), engine="onnx", device=running)
+    from fercli.models.btn import BTN
 
-    def _run(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(self._session.run([OUTPUT], {INPUT: images})[0], np.float32)
+    state, card = load_weights(path)
+    target = resolve_device(device)
+    model = BTN(card.model, len(card.labels), training_parts=False)
+    check_keys(state, model.state_dict(), where=str(path))
+    model.load_state_dict(state)
+    layout = torch.channels_last if target.type == "cuda" else torch.contiguous_format
+    model.eval().to(target).to(memory_format=layout)
 
-
-class TorchClassifier(_Chunked):
-    """A safetensors file in torch: the inference part of BTN, strictly loaded, in evaluation mode."""
-
-    def __init__(self, path: Path, *, device: str = "auto") -> None:
-        import torch
-
-        from fercli.models.btn import BTN
-
-        state, card = load_weights(path)
-        target = resolve_device(device)
-        model = BTN(card.model, len(card.labels), training_parts=False)
-        check_keys(state, model.state_dict(), where=str(path))
-        model.load_state_dict(state)
-        layout = torch.channels_last if target.type == "cuda" else torch.contiguous_format
-        self._model = model.eval().to(target).to(memory_format=layout)
-        self._target, self._layout = target, layout
-        super().__init__(card, engine="torch", device=str(target))
-
-    def _run(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        import torch
-
+    def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            batch = torch.from_numpy(images).to(self._target, memory_format=self._layout)
-            return self._model(batch).float().cpu().numpy()
+            batch = torch.from_numpy(images).to(target, memory_format=layout)
+            return model(batch).float().cpu().numpy()
+
+    return LoadedClassifier(card, "torch", str(target), run)
 
 
 def load_classifier(name_or_path: str | Path | None = None, engine: str = "auto", device: str = "auto") -> Classifier:
@@ -105,7 +110,7 @@ def load_classifier(name_or_path: str | Path | None = None, engine: str = "auto"
     suffixes = {"auto": (ONNX_SUFFIX, TORCH_SUFFIX), "onnx": (ONNX_SUFFIX,), "torch": (TORCH_SUFFIX,)}[engine]
     path = find_weights(name_or_path, suffixes)
     if path.suffix == ONNX_SUFFIX and engine != "torch":
-        return OnnxClassifier(path, device=device)
+        return open_onnx(path, device=device)
     if engine == "onnx":
         raise UsageError(
             f"engine onnx runs {ONNX_SUFFIX} files, not {path}",
@@ -119,4 +124,4 @@ def load_classifier(name_or_path: str | Path | None = None, engine: str = "auto"
         raise WeightsError(
             f"{path} looks like a foreign checkpoint", fix=f"fer convert {path} {path.with_suffix(TORCH_SUFFIX)}"
         )
-    return TorchClassifier(path, device=device)
+    return open_torch(path, device=device)

@@ -56,7 +56,7 @@ def _crops(count):
     return np.random.default_rng(0).integers(0, 256, (count, 48, 48, 3), np.uint8)
 
 
-def test_onnx_classifier__preprocesses_and_calibrates_as_the_card_says(onnx_file):
+def test_open_onnx__preprocesses_and_calibrates_as_the_card_says(onnx_file):
     classifier = load_classifier(onnx_file, device="cpu")
     crops = _crops(2)
     means = to_input(crops, CARD.model.input).mean(axis=(2, 3))
@@ -65,7 +65,7 @@ def test_onnx_classifier__preprocesses_and_calibrates_as_the_card_says(onnx_file
     np.testing.assert_allclose(classifier.classify(crops), raised / raised.sum(axis=1, keepdims=True), atol=1e-5)
 
 
-def test_onnx_classifier__chunks_join_in_order(onnx_file, monkeypatch):
+def test_open_onnx__chunks_join_in_order(onnx_file, monkeypatch):
     whole = load_classifier(onnx_file, device="cpu").logits(_crops(7))
     monkeypatch.setattr(inference, "CHUNK", 3)
     np.testing.assert_allclose(load_classifier(onnx_file, device="cpu").logits(_crops(7)), whole, atol=1e-6)
@@ -77,7 +77,7 @@ def test_classifier__no_faces_are_no_answers(kind, request):
     assert classifier.classify(_crops(0)).shape == (0, 3)
 
 
-def test_torch_classifier__rows_are_the_models_own_answers(torch_file):
+def test_open_torch__rows_are_the_models_own_answers(torch_file):
     classifier = load_classifier(torch_file, device="cpu")
     assert (classifier.engine, classifier.device, classifier.card) == ("torch", "cpu", CARD)
     crops = _crops(3)
@@ -138,14 +138,14 @@ def test_load_classifier__an_onnx_file_without_a_card_is_refused(onnx_file):
         load_classifier(onnx_file, device="cpu")
 
 
-def test_torch_classifier__weights_of_another_model_are_refused(tmp_path):
+def test_open_torch__weights_of_another_model_are_refused(tmp_path):
     save_weights(tmp_path / "w.safetensors", {"x": torch.zeros(1)}, CARD)
     with pytest.raises(WeightsError, match="does not fit the model"):
         load_classifier(tmp_path / "w.safetensors", device="cpu")
 
 
 @pytest.mark.slow
-def test_onnx_classifier__never_imports_torch(onnx_file):
+def test_open_onnx__never_imports_torch(onnx_file):
     code = (
         "import sys, numpy; from fercli.store.inference import load_classifier;"
         f"load_classifier({str(onnx_file)!r}).classify(numpy.zeros((1, 48, 48, 3), 'uint8'));"

@@ -62,18 +62,19 @@ def normalise(crops: Tensor, config: InputConfig) -> Tensor:
 
 
 def to_unit(crops: Tensor, config: InputConfig) -> Tensor:
-    """uint8 crops [B, 3, S, S] to float 0..1, grey where the model wants it (ITU-R 601)."""
+    """uint8 crops [B, 3, S, S] to float 0..1 in channels-last memory, grey where the model wants it (ITU-R 601)."""
     unit = crops.float() / 255
     if config.colour == "grey":
         weights = torch.tensor((0.299, 0.587, 0.114), device=unit.device).view(1, 3, 1, 1)
         unit = (unit * weights).sum(dim=1, keepdim=True).expand(-1, 3, -1, -1)
-    return unit
+    return unit.contiguous(memory_format=torch.channels_last)
 
 
 def prepare_batch(crops: Tensor, model: BTN, config: TrainConfig, draw: torch.Generator) -> Tensor:
     """uint8 crops [B, 3, S, S] to the augmented, normalised input of a training step."""
     changed = augment(to_unit(crops, model.config.input), config.augment, draw)
-    return erase(normalise(changed, model.config.input), config.augment, draw)
+    images = erase(normalise(changed, model.config.input), config.augment, draw)
+    return images.contiguous(memory_format=torch.channels_last)
 
 
 def train_step(

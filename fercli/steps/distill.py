@@ -70,9 +70,13 @@ def distill(
         train, held_out = _some(train, images, seed), _some(held_out, max(1, images // 10), seed)
     torch.manual_seed(seed)
     size, config = model.backbone_size, InputConfig(colour=model.input.colour)
-    student = LandmarkNet(model.landmark.width, model.landmark.activation, size=size).to(where)
-    points = _teacher_points(load_landmark_net(teacher).to(where), [*train, *held_out], config, progress)
+    student = LandmarkNet(model.landmark.width, model.landmark.activation, size=size)
+    student.to(where, memory_format=torch.channels_last)
+    points = _teacher_points(load_landmark_net(teacher).to(where, memory_format=torch.channels_last), [*train, *held_out], config, progress)
     truth = points[len(train) :]
+    with torch.no_grad():  # start from the mean face: the output's batch norm would need hundreds of steps to shrink to it
+        student.norm.bias.copy_(points.mean(dim=0).flatten())
+        student.norm.weight.copy_(points.std(dim=0).flatten())
 
     optimizer = torch.optim.AdamW(student.parameters(), lr=lr, weight_decay=1e-3)
     steps = len(train) // batch_size if len(train) > batch_size else 1

@@ -170,7 +170,7 @@ class _Run:
         loss = self.recipe.loss
         self.model = BTN(config.model, classes, training_parts=bool(loss.bt or loss.cba))
         self.notes = tuple(start_from(self.model, config.init))
-        self.model.to(self.device)
+        self.model.to(self.device, memory_format=torch.channels_last)  # twice as fast on CPUs, and what mixed precision wants
         self.optimizer = SAM(
             make_optimizer(self.model, self.recipe), rho=self.recipe.sam.rho, adaptive=self.recipe.sam.adaptive
         )

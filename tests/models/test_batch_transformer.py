@@ -1,0 +1,65 @@
+"""Class batch attention against the paper's loop (Eq. 4) and its algebra."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from fercli.models.batch_transformer import batch_attention, class_batch_attention, sinusoidal_encoding
+
+B, N, D = 5, 3, 4
+
+
+@pytest.fixture()
+def embedding() -> torch.Tensor:
+    return torch.randn(B, N, D, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture()
+def values() -> torch.Tensor:
+    return torch.randn(B, N, generator=torch.Generator().manual_seed(1))
+
+
+def test_class_batch_attention__equals_the_papers_loop_over_classes(embedding: torch.Tensor, values: torch.Tensor):
+    scale = 1 / math.sqrt(N)
+    expected = torch.empty(B, N)
+    for n in range(N):
+        for i in range(B):
+            scores = [sum(float(embedding[i, n, d] * embedding[j, n, d]) for d in range(D)) * scale for j in range(B)]
+            exps = [math.exp(s) for s in scores]
+            expected[i, n] = sum(e / sum(exps) * float(values[j, n]) for j, e in enumerate(exps))
+    torch.testing.assert_close(class_batch_attention(embedding, values, scale=scale), expected)
+
+
+def test_class_batch_attention__follows_a_permutation_of_the_batch(embedding: torch.Tensor, values: torch.Tensor):
+    order = torch.tensor([3, 0, 4, 1, 2])
+    mixed = class_batch_attention(embedding, values, scale=1.0)
+    torch.testing.assert_close(class_batch_attention(embedding[order], values[order], scale=1.0), mixed[order])
+
+
+def test_class_batch_attention__stays_between_the_values_of_the_batch(embedding: torch.Tensor, values: torch.Tensor):
+    mixed = class_batch_attention(embedding, values, scale=1.0)
+    assert (mixed <= values.max(dim=0).values + 1e-6).all()
+    assert (mixed >= values.min(dim=0).values - 1e-6).all()
+
+
+def test_class_batch_attention__of_a_lone_image_changes_nothing(embedding: torch.Tensor, values: torch.Tensor):
+    torch.testing.assert_close(class_batch_attention(embedding[:1], values[:1], scale=1.0), values[:1])
+
+
+def test_batch_attention__positional_encoding_is_a_bias_per_key(embedding: torch.Tensor):
+    # spec 1.5: softmax((e_i + p)(e_j + p)) = softmax(e_i e_j + e_j p), since what does not depend on j drops out
+    p = torch.randn(N, D, generator=torch.Generator().manual_seed(2))
+    per_class = embedding.transpose(0, 1)  # [N, B, D]
+    key_bias = (per_class * p[:, None]).sum(dim=-1)  # [N, B]
+    expected = (per_class @ per_class.mT + key_bias[:, None, :]).softmax(dim=-1)
+    torch.testing.assert_close(batch_attention(embedding + p, scale=1.0), expected)
+
+
+def test_sinusoidal_encoding__of_an_odd_width_by_hand():
+    # position 1 of width 3: sin(1), cos(1), sin(1 / 10000^(2/3)); position 0: 0, 1, 0
+    encoding = sinusoidal_encoding(2, 3)
+    expected = torch.tensor([[0.0, 1.0, 0.0], [math.sin(1), math.cos(1), math.sin(10000 ** (-2 / 3))]])
+    torch.testing.assert_close(encoding, expected)

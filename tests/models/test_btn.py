@@ -1,0 +1,187 @@
+"""The network against the paper's shapes and counts, and its one promise: an answer never depends on batch mates."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from fercli.models.btn import BTN, count_parameters, level_sides, load_partial
+from fercli.presets import MODELS, AblateConfig, BtConfig, CbaConfig, LandmarkConfig, MlaConfig
+
+TINY = MODELS["btn-tiny"]
+
+
+def tiny(**changes: object) -> BTN:
+    torch.manual_seed(0)
+    return BTN(replace(TINY, **changes), 7)
+
+
+def images(batch: int, seed: int = 1, size: int = 48) -> torch.Tensor:
+    return torch.randn(batch, 3, size, size, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(
+    ("classes", "training", "expected"), [(7, False, 43_753_941), (8, False, 43_754_710), (7, True, 45_035_528), (8, True, 45_036_554)]
+)
+def test_btn_base__has_the_published_number_of_parameters(classes: int, training: bool, expected: int):
+    # POSTER++ without its dead modules: 43.75 M live parameters; BTN adds 1,281,587 (N = 7) or 1,281,844 (N = 8) in training.
+    # 8 classes in training: 43,754,710 + 1,281,844
+    with torch.device("meta"):
+        model = BTN(MODELS["btn-base"], classes, training_parts=training)
+    assert count_parameters(model) == expected
+
+
+def test_btn_base__frozen_branch_is_what_does_not_learn():
+    with torch.device("meta"):
+        model = BTN(MODELS["btn-base"], 7, training_parts=False)
+    assert sum(p.numel() for p in model.parameters() if p.requires_grad) == 42_842_709
+
+
+def test_btn_base__maps_have_the_papers_shapes():
+    with torch.device("meta"):
+        model = BTN(MODELS["btn-base"], 7).eval()
+        x = torch.empty(2, 3, 112, 112)
+        levels = model._levels(x, model._landmark_taps(x))
+        taps = model.landmark_backbone(x)
+    assert [tuple(t.shape[1:]) for t in taps] == [(64, 28, 28), (128, 14, 14), (512, 7, 7)]
+    assert [tuple(level.shape[1:]) for level in levels] == [(64, 28, 28), (128, 14, 14), (256, 7, 7)]
+    assert level_sides(MODELS["btn-base"]) == (28, 14, 7)
+    assert model.vit.pos_embed.shape == (1, 148, 768)
+
+
+@pytest.mark.parametrize("name", sorted(set(MODELS) - {"btn-base"}))
+def test_presets__run_with_any_number_of_classes(name: str):
+    config = MODELS[name]
+    model = BTN(config, 5)
+    output = model.forward_batch(images(3, size=config.input.size))
+    assert {t.shape for t in (output.p_vit, output.p_cba, output.p_bt) if t is not None} == {(3, 5)}
+
+
+def test_p_vit__is_the_same_to_the_last_bit_with_other_batch_mates():
+    model = tiny().eval()
+    batch = images(6)
+    other = torch.cat((batch[:1], images(5, seed=2)))
+    assert torch.equal(model(batch)[0], model(other)[0])
+
+
+def test_p_cba__changes_with_the_batch_mates():
+    model = tiny().eval()
+    batch = images(6)
+    other = torch.cat((batch[:1], images(5, seed=2)))
+    first, second = model.forward_batch(batch).p_cba, model.forward_batch(other).p_cba
+    assert first is not None
+    assert second is not None
+    assert (first[0] - second[0]).abs().max() > 1e-5
+
+
+def test_p_bt__of_a_lone_image_is_twice_p_vit():
+    # spec 1.5: with B = 1 the attention weight is 1, so P_CBA = P_VIT and P_BT = 2 P_VIT
+    output = tiny().eval().forward_batch(images(1))
+    torch.testing.assert_close(output.p_cba, output.p_vit)
+    torch.testing.assert_close(output.p_bt, 2 * output.p_vit)
+
+
+def test_inference_state__holds_nothing_of_the_training_part_and_answers_the_same():
+    model = tiny().eval()
+    state = model.inference_state()
+    assert not [name for name in state if name.startswith("batch.")]
+    assert [name for name in model.state_dict() if name.startswith("batch.")]
+    alone = BTN(TINY, 7, training_parts=False).eval()
+    alone.load_state_dict(state, strict=True)
+    assert torch.equal(alone(images(4)), model(images(4)))
+
+
+def test_l_vit_alone__gives_the_training_part_no_gradient():
+    # spec 1.6: L_VIT's gradient to MLA and embedding is exactly zero
+    model = tiny()
+    model.forward_batch(images(4)).p_vit.sum().backward()
+    assert model.batch is not None
+    assert all(p.grad is None or not p.grad.any() for p in model.batch.parameters())
+
+
+def test_l_cba__reaches_the_classifier_unless_detached():
+    for detach, reaches in ((False, True), (True, False)):
+        model = tiny(cba=CbaConfig(detach_value=detach))
+        output = model.forward_batch(images(4))
+        assert output.p_cba is not None
+        (output.p_cba**2).sum().backward()
+        grad = model.vit.head.weight.grad
+        assert (grad is not None and bool(grad.any())) is reaches
+
+
+def statistics(model: BTN) -> list[torch.Tensor]:
+    return [b.clone() for name, b in model.landmark_backbone.named_buffers() if "running" in name]
+
+
+def test_landmark_branch__frozen_means_frozen_in_training():
+    model = tiny().train()
+    before = statistics(model)
+    model.forward_batch(images(4))
+    assert all(torch.equal(a, b) for a, b in zip(before, statistics(model), strict=True))
+    assert not any(p.requires_grad for p in model.landmark_backbone.parameters())
+
+
+def test_landmark_branch__official_switch_lets_statistics_drift():
+    model = tiny(landmark=LandmarkConfig(width=0.25, bn="official_train")).train()
+    before = statistics(model)
+    model.forward_batch(images(4))
+    assert not any(torch.equal(a, b) for a, b in zip(before, statistics(model), strict=True))
+
+
+def test_landmark_input__is_the_unit_range_image_in_the_order_asked_for():
+    seen = {}
+    for order in ("unit_rgb", "unit_bgr", "imagenet"):
+        model = tiny(landmark=LandmarkConfig(width=0.25, input=order)).eval()
+        model.landmark_backbone.register_forward_pre_hook(lambda _m, args, order=order: seen.__setitem__(order, args[0]))
+        unit = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(3))
+        mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (TINY.input.mean, TINY.input.std))
+        model((unit - mean) / std)
+    torch.testing.assert_close(seen["unit_rgb"], unit)
+    torch.testing.assert_close(seen["unit_bgr"], unit.flip(1))
+    torch.testing.assert_close(seen["imagenet"], (unit - mean) / std)
+
+
+def test_resize__nearest_by_two_takes_every_second_pixel_as_interpolate_does():
+    model = tiny(input=replace(TINY.input, size=96))
+    x = images(2, size=96)
+    assert torch.equal(model._backbone_input(x), torch.nn.functional.interpolate(x, size=48))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mla": MlaConfig(down="conv_s1_avgpool")},
+        {"mla": MlaConfig(ffn=False, residual="none")},
+        {"mla": MlaConfig(residual="query", layer_scale=1.0)},
+        {"bt": BtConfig(source="s3")},
+        {"cba": CbaConfig(scale="none", value="probs", pe="learned")},
+        {"cba": CbaConfig(scale="sqrt_dim", pe="none")},
+        *({"ablate": AblateConfig(mla_only=mode)} for mode in ("vit_replace", "vit_concat", "aux_head")),
+    ],
+    ids=str,
+)
+def test_switches__train_and_strip_to_inference(changes: dict[str, object]):
+    model = tiny(**changes)
+    output = model.forward_batch(images(3))
+    assert output.p_bt is not None
+    (output.p_vit + output.p_bt).sum().backward()
+    alone = BTN(model.config, 7, training_parts=False).eval()
+    alone.load_state_dict(model.inference_state(), strict=True)
+    assert torch.equal(alone(images(2)), model.eval()(images(2)))
+
+
+def test_probs__p_bt_is_a_log_distribution():
+    output = tiny(cba=CbaConfig(value="probs")).eval().forward_batch(images(4))
+    assert output.p_bt is not None
+    torch.testing.assert_close(output.p_bt.exp().sum(dim=1), torch.ones(4), atol=1e-5, rtol=0)
+
+
+def test_load_partial__refuses_a_part_that_is_incomplete():
+    model = tiny()
+    state = {k: v for k, v in model.state_dict().items() if k.startswith("image_backbone.")}
+    load_partial(model, state, prefixes=("image_backbone.",))
+    state.popitem()
+    with pytest.raises(RuntimeError, match="missing"):
+        load_partial(model, state, prefixes=("image_backbone.",))

@@ -26,8 +26,9 @@ from fercli.cli.predict import predict
 from fercli.cli.train import train
 from fercli.errors import ExitCode, FerError
 
-# What a person can mend about the machine, not a fault of the program.
-_SYSTEM_FAULTS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
+# What the system says of a path that a person gave, or of the disk: theirs to mend, not a fault of the program.
+_PATH_FAULTS = {errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+_DISK_FAULTS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 
 # plain help pages: drawing them with rich would double the time until they stand there
 app = typer.Typer(name="fer", rich_markup_mode=None, no_args_is_help=True)
@@ -107,10 +108,10 @@ def main(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.REFUSED
     except OSError as error:
-        if error.errno not in _SYSTEM_FAULTS:
+        if error.errno not in _PATH_FAULTS | _DISK_FAULTS:
             raise
-        place = error.filename or "output"
-        _tell(f"{place}: {error.strerror}", "check its permissions and the free space there", debug=session.debug)
+        fix = "check the path" if error.errno in _PATH_FAULTS else "check its permissions and the free space there"
+        _tell(f"{error.filename or 'output'}: {error.strerror}", fix, debug=session.debug)
         return ExitCode.REFUSED
     if code == ExitCode.INTERRUPTED:
         say("interrupted")

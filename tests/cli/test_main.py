@@ -89,12 +89,19 @@ def test_debug__adds_the_traceback(by: str, raising, capsys: pytest.CaptureFixtu
     assert lines[-1] == "error: a.jpg is not a picture"
 
 
-def test_full_disk__is_told_without_a_traceback(raising, capsys: pytest.CaptureFixture[str]):
-    raising(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "out/a.png"))
+@pytest.mark.parametrize(
+    ("fault", "what", "fix"),
+    [
+        (errno.ENOSPC, "No space left on device", "fix: check its permissions and the free space there"),
+        (errno.ENOTDIR, "Not a directory", "fix: check the path"),
+    ],
+)
+def test_fault_of_the_disk_or_a_path__is_told_without_a_traceback(
+    fault: int, what: str, fix: str, raising, capsys: pytest.CaptureFixture[str]
+):
+    raising(OSError(fault, os.strerror(fault), "out/a.png"))
     assert cli.main(["work"]) == ExitCode.REFUSED
-    first, second = capsys.readouterr().err.splitlines()
-    assert first == "error: out/a.png: No space left on device"
-    assert second.startswith("fix: ")
+    assert capsys.readouterr().err.splitlines() == [f"error: out/a.png: {what}", fix]
 
 
 @pytest.mark.parametrize("error", [ValueError("bug"), OSError(errno.EIO, "bug")])

@@ -187,10 +187,12 @@ def _chunks(pictures: Sequence[Path]) -> Iterator[list[tuple[Path, Rgb | None, s
 
 def _earlier_rows(source: Path, target: Path, settings: AlignSettings, *, overwrite: bool) -> dict[str, list[AlignRow]]:
     """Rows of an earlier run that still hold, by source; makes `target` ready to be written to."""
-    earlier = None if overwrite and not target.is_dir() else _read_earlier(target, overwrite=overwrite)
+    earlier = _read_earlier(target, overwrite=overwrite)
     if earlier is None:
         target.mkdir(parents=True, exist_ok=True)
         return {}
+    for torn in target.rglob(".*.part.*"):  # what a killed run was writing
+        torn.unlink()
     if overwrite:
         for row in earlier.rows:
             if row.output:

@@ -99,8 +99,10 @@ def test_align__goes_on_after_an_interruption(tree: Path, tmp_path: Path, monkey
     done = read_alignment(target)
     assert done is not None
     assert [row.source for row in done.rows] == ["none.png", "text.jpg"]
+    (target / ".none.1234.part.png").write_bytes(b"half")  # as a killed run leaves it
     result = align(tree, target, size=64)
     assert (result.resumed, result.crops) == (1, 3)
+    assert not list(target.glob(".*"))
 
 
 def test_align__refuses_other_settings_until_told_to_overwrite(tree: Path, tmp_path: Path):

@@ -5,18 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from fercli.progress import Progress, silent
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-# (done, total or None when unknown, note): how a step tells what it is at.
-Progress = Callable[[int, int | None, str], None]
 
 _PIPE_WIDTH = 10_000  # characters; wide enough that no row is ever wrapped where no person reads
 
@@ -71,7 +70,7 @@ def progress(description: str, *, quiet: bool = False) -> Iterator[Progress]:
     total is None while the end is unknown; note is a short word about the item at hand.
     """
     if quiet or not sys.stderr.isatty():
-        yield _silent
+        yield silent
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -93,10 +92,6 @@ def progress(description: str, *, quiet: bool = False) -> Iterator[Progress]:
             bar.update(task, completed=done, total=total, note=note)
 
         yield report
-
-
-def _silent(done: int, total: int | None, note: str = "") -> None:
-    """Take progress and show none."""
 
 
 def _plain(value: object) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
@@ -12,6 +12,7 @@ from fercli.errors import DataError, RefusedError, UsageError
 from fercli.media.crop import crop_face, crop_whole
 from fercli.media.faces import FaceDetector, detector_version
 from fercli.media.images import WRITABLE_SUFFIXES, Rgb, list_images, read_rgb, write_image
+from fercli.progress import Progress, silent
 from fercli.results import Face
 from fercli.store.alignment import (
     Alignment,
@@ -25,8 +26,6 @@ from fercli.store.alignment import (
     write_settings,
 )
 from fercli.templates import template as named_template
-
-Progress = Callable[[int, int | None, str], None]
 
 _SURE = 0.9  # detector's score
 _CHUNK_FILES = 256
@@ -59,7 +58,7 @@ def align(
     on_no_face: Literal["keep", "skip"] = "keep",
     device: str = "auto",
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> AlignSummary:
     """Align every picture below `source` into `target`; what an earlier run with equal settings finished is not redone.
 
@@ -93,7 +92,7 @@ class _Aligner:
         self.source, self.target, self.settings, self.detector = source, target, settings, detector
         self.template = named_template(settings.template)
 
-    def run(self, pictures: Sequence[Path], *, done: int, progress: Progress | None) -> Iterator[list[AlignRow]]:
+    def run(self, pictures: Sequence[Path], *, done: int, progress: Progress) -> Iterator[list[AlignRow]]:
         """Yield the rows of each chunk once its crops are written."""
         total = done + len(pictures)
         for chunk in _chunks(pictures):
@@ -107,8 +106,7 @@ class _Aligner:
             for (path, rgb), faces in zip(readable, found, strict=True):
                 rows += self._write_crops(path, rgb, faces)
             done += len(chunk)
-            if progress:
-                progress(done, total, chunk[-1][0].name)
+            progress(done, total, chunk[-1][0].name)
             yield rows
 
     def _write_crops(self, path: Path, rgb: Rgb, faces: Sequence[Face]) -> list[AlignRow]:

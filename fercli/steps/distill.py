@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from fercli.learn.loop import to_unit
 from fercli.learn.sampling import generator
 from fercli.models.mobilefacenet import LandmarkNet
 from fercli.presets import AugmentConfig, BtnConfig, InputConfig
+from fercli.progress import Progress, silent
 from fercli.store.atomic import refuse_existing
 from fercli.store.datasets.crops import load_crop
 from fercli.store.datasets.records import Dataset, Sample
@@ -53,7 +54,7 @@ def distill(
     seed: int = 0,
     device: str = "auto",
     overwrite: bool = False,
-    progress: Callable[[int, int | None, str], None] = lambda done, total, note: None,
+    progress: Progress = silent,
 ) -> DistillResult:
     """Train the landmark branch of `model` to find the 68 points that a MobileFaceNet checkpoint finds.
 
@@ -71,10 +72,12 @@ def distill(
     torch.manual_seed(seed)
     size, config = model.backbone_size, InputConfig(colour=model.input.colour)
     student = LandmarkNet(model.landmark.width, model.landmark.activation, size=size)
-    student.to(where, memory_format=torch.channels_last)
-    points = _teacher_points(load_landmark_net(teacher).to(where, memory_format=torch.channels_last), [*train, *held_out], config, progress)
+    student.to(where).to(memory_format=torch.channels_last)
+    guide = load_landmark_net(teacher).to(where).to(memory_format=torch.channels_last)
+    points = _teacher_points(guide, [*train, *held_out], config, progress)
     truth = points[len(train) :]
-    with torch.no_grad():  # start from the mean face: the output's batch norm would need hundreds of steps to shrink to it
+    # start from the mean face: the output's batch norm would need hundreds of steps to shrink to it
+    with torch.no_grad():
         student.norm.bias.copy_(points.mean(dim=0).flatten())
         student.norm.weight.copy_(points.std(dim=0).flatten())
 
@@ -127,7 +130,7 @@ def _teacher_points(
     teacher: LandmarkNet,
     samples: Sequence[Sample],
     config: InputConfig,
-    progress: Callable[[int, int | None, str], None],
+    progress: Progress,
 ) -> Tensor:
     teacher.eval()
     where = next(teacher.parameters()).device

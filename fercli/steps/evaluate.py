@@ -6,7 +6,7 @@ import csv
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,13 +26,13 @@ from fercli.core.metrics import (
 from fercli.errors import DataError
 from fercli.media.images import Rgb
 from fercli.media.plots import plot_confusion
+from fercli.progress import Progress, silent
 from fercli.store.atomic import refuse_existing_folder, replacing_folder
 from fercli.store.datasets import SPLITS, Dataset, Sample, Split, open_dataset
 from fercli.store.datasets.crops import load_crop
 from fercli.store.datasets.records import paper_order
 from fercli.store.inference import Classifier, load_classifier
 
-Progress = Callable[[int, int | None, str], None]
 RESULT_NAME = "result.json"
 _FAULTS_SHOWN = 5
 
@@ -84,10 +84,6 @@ class EvaluationResult:
             raise ValueError("class figures are not in the order of the labels")
 
 
-def _silent(_done: int, _total: int | None, _note: str) -> None:
-    """Report no progress."""
-
-
 def evaluate(
     weights: str | Path | None,
     data: str,
@@ -99,7 +95,7 @@ def evaluate(
     device: str = "auto",
     out: Path | None = None,
     overwrite: bool = False,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> EvaluationResult:
     """Score weights on one split of a data set; labels are matched by name, never by number.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from fercli import __version__
 from fercli.core.card import WeightsCard
 from fercli.core.preprocess import to_input
 from fercli.errors import RefusedError, UsageError
+from fercli.progress import Progress, silent
 from fercli.store.atomic import refuse_existing, replacing
 from fercli.store.crops import sample_crops
 from fercli.store.onnx import INPUT, OPSET, OUTPUT, open_session
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 BATCHES = (1, 3, 7, 16)  # sizes that the comparison runs at
 TOLERANCE = 1e-3  # largest difference of a logit that is accepted
-
-Progress = Callable[[int, int | None, str], None]
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def export(
     *,
     faces: Path | None = None,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> ExportReport:
     """Write the inference part of a model as ONNX with its card, if ONNX Runtime gives the same answers as torch.
 
@@ -77,31 +76,30 @@ def export(
     """
     import onnx
 
-    tell = progress or _silent
     if out.suffix != ONNX_SUFFIX:
         raise UsageError(f"the output {out} must end in {ONNX_SUFFIX}", fix=str(out.with_suffix(ONNX_SUFFIX)))
     if weights.suffix == ONNX_SUFFIX:
         raise UsageError(f"{weights} is an ONNX file already", fix=f"export from a {TORCH_SUFFIX} file")
     refuse_existing(out, overwrite=overwrite)
-    tell(0, 4, "loading")
+    progress(0, 4, "loading")
     state, card = load_weights(weights)
     size = card.model.input.size
     crops = _generated(size) if faces is None else sample_crops(faces, size, limit=max(BATCHES))
     model = _model(state, card, where=str(weights))
-    tell(1, 4, "translating")
+    progress(1, 4, "translating")
     graph = translate(model, card)
     with replacing(out) as temporary:
         onnx.save(graph, temporary)
-        tell(2, 4, "checking")
+        progress(2, 4, "checking")
         onnx.checker.check_model(temporary, full_check=True)
-        tell(3, 4, "comparing")
+        progress(3, 4, "comparing")
         parity = compare(
             model, temporary, to_input(crops, card.model.input), images="generated" if faces is None else "faces"
         )
         _refuse_difference(parity)
         _describe(graph, card, parity)
         onnx.save(graph, temporary)
-    tell(4, 4, "done")
+    progress(4, 4, "done")
     return ExportReport(
         out=out,
         size_bytes=out.stat().st_size,
@@ -252,7 +250,3 @@ def _quiet_exporter() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def _silent(_done: int, _total: int | None, _note: str) -> None:
-    """Take progress and show none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,10 +15,9 @@ from fercli.media.crop import crop_face
 from fercli.media.images import Rgb, read_rgb
 from fercli.media.sources import Source
 from fercli.media.video import VideoReader
+from fercli.progress import Progress, silent
 from fercli.results import Face, Prediction
 from fercli.store.inference import Classifier
-
-Progress = Callable[[int, int | None, str], None]
 
 _CHUNK_FRAMES = 16
 _CHUNK_PIXELS = 24_000_000  # frames held in memory at once, whatever their number
@@ -62,7 +61,7 @@ def predict(
     *,
     detector: Detector,
     watch: Stopwatch | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Iterator[Reading]:
     """Yield what is read from each picture and frame, in order; detection and classification run in batches.
 
@@ -75,8 +74,7 @@ def predict(
         yield from _read_chunk(chunk, classifier, detector, watch)
         done += len(chunk)
         last = chunk[-1]
-        if progress:
-            progress(done, None if last.left is None else done + last.left + last.sources_after, last.source.path.name)
+        progress(done, None if last.left is None else done + last.left + last.sources_after, last.source.path.name)
 
 
 def _read_chunk(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,6 +13,7 @@ from PIL import Image
 
 from fercli.errors import UsageError
 from fercli.labels import schema
+from fercli.progress import Progress, silent
 from fercli.store.atomic import refuse_existing_folder, replacing_folder
 from fercli.store.datasets.fer2013 import (
     SIDE,
@@ -28,7 +29,6 @@ from fercli.store.datasets.fer2013 import (
 from fercli.store.datasets.prepared import JSON_NAME, Record, fingerprint, write_prepared
 from fercli.store.datasets.records import SPLITS, Split
 
-Progress = Callable[[int, int | None, str], None]
 Rule = Literal["majority", "original"]
 Reason = Literal["no_majority", "unknown", "not_a_face"]
 
@@ -37,10 +37,6 @@ LICENCE = (
     "Images: FER2013, ICML-2013 Kaggle challenge (the owner's licence text is not known; research use). "
     "Votes, where present: FERPlus, MIT."
 )
-
-
-def _silent(_done: int, _total: int | None, _note: str) -> None:
-    """Report no progress."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +78,7 @@ def prepare(
     ferplus: Path | None = None,
     labels: Rule | None = None,
     overwrite: bool = False,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> Prepared:
     """Write FER2013 as OUT/{train,val,test}/CLASS/NAME.png with its tables; all of it or nothing.
 

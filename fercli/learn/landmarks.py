@@ -42,6 +42,7 @@ def distill_step(
     student: LandmarkNet,
     crops: Tensor,
     points: Tensor,
+    *,
     optimizer: torch.optim.Optimizer,
     config: AugmentConfig,
     draw: torch.Generator,

@@ -92,7 +92,12 @@ def distill(
             index = order[step * batch_size : (step + 1) * batch_size].tolist()
             crops = to_unit(_crops([train[i] for i in index], size).to(where), config)
             error = distill_step(
-                student, crops, points[index].to(where), optimizer, AUGMENT, generator(seed, epoch, step)
+                student,
+                crops,
+                points[index].to(where),
+                optimizer=optimizer,
+                config=AUGMENT,
+                draw=generator(seed, epoch, step),
             )
             progress(epoch * steps + step + 1, epochs * steps, f"epoch {epoch + 1}, error {100 * error:.1f} %")
     final = _error(student, held_out, truth, size, config)

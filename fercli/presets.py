@@ -166,6 +166,7 @@ class LossConfig:
     cba: float = 1.0
     label_smoothing: float = 0.0
     soft_targets: bool = False  # vote distributions instead of one label, where the data set has votes
+    unlabelled: bool = True  # with soft_targets: also train on images whose votes have no winner
     class_weight: float = 0.0  # weights n_c ** -class_weight, normalised; 0 is off
 
 

@@ -98,7 +98,7 @@ class TrainResult:
     selected_by: str
     temperature: float
     scores: tuple[SplitScore, ...]
-    notes: tuple[str, ...]
+    started_from: tuple[dict[str, Any], ...]
 
 
 Event = StepProgress | EpochReport
@@ -173,7 +173,7 @@ class _Run:
         torch.manual_seed(self.recipe.seed)
         loss = self.recipe.loss
         self.model = BTN(config.model, classes, training_parts=bool(loss.bt or loss.cba))
-        self.notes = tuple(start_from(self.model, config.init))
+        self.started_from = tuple(start_from(self.model, config.init))
         # channels last: twice as fast on CPUs, and what mixed precision wants
         self.model.to(self.device).to(memory_format=torch.channels_last)
         self.optimizer = SAM(
@@ -235,7 +235,7 @@ class _Run:
             selected_by=self._selected_by(),
             temperature=temperature,
             scores=tuple(scores),
-            notes=self.notes,
+            started_from=self.started_from,
         )
         write_json(self.folder.result, asdict(result))
         return result
@@ -405,13 +405,13 @@ class _Run:
                 "epoch": epoch,
                 **{score.split: asdict(score) for score in scores},
             },
-            provenance={"trained_by": "fer train", "started_from": list(self.notes), "seed": self.recipe.seed},
+            provenance={"trained_by": "fer train", "started_from": self.started_from, "seed": self.recipe.seed},
         )
 
 
 def _splits(dataset: Dataset, recipe: TrainConfig) -> tuple[list[Sample], list[Sample]]:
     """Training and validation samples; without a validation split a stratified share of train is held out by seed."""
-    train_samples = list(dataset.split("train", with_unlabelled=recipe.loss.soft_targets))
+    train_samples = list(dataset.split("train", with_unlabelled=recipe.loss.soft_targets and recipe.loss.unlabelled))
     if not train_samples:
         raise DataError(f"{dataset.root} has no training images", fix="a folder train/CLASS/* with pictures")
     own = list(dataset.split("val"))

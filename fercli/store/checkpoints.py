@@ -24,7 +24,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise WeightsError(f"there is no checkpoint {path}", fix="start without --resume")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError) as error:
         raise WeightsError(f"{path} is not a readable checkpoint ({error})", fix="start without --resume") from error
     if not isinstance(state, dict) or "model" not in state:
         raise WeightsError(f"{path} is not a checkpoint of fer train", fix="start without --resume")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fercli.errors import WeightsError
 from fercli.store.weights import check_keys, find_weights, holds_part, load_part, load_weights
@@ -12,11 +13,9 @@ from fercli.store.weights import check_keys, find_weights, holds_part, load_part
 if TYPE_CHECKING:
     from fercli.models.btn import BTN
 
-LANDMARKS = "landmark_backbone."
 
-
-def start_from(model: BTN, files: Sequence[str]) -> list[str]:
-    """Load every file into the model, later ones over earlier ones; returns one sentence per file.
+def start_from(model: BTN, files: Sequence[str]) -> list[dict[str, Any]]:
+    """Load every file into the model, later ones over earlier ones; returns what each brought, for the card.
 
     A part file fills its branch exactly. A whole weights file fills every part that has the same shape: with another number of
     classes its head is left out, and said to be. Raises: WeightsError for a file that does not fit.
@@ -33,13 +32,14 @@ def has_landmarks(files: Sequence[str]) -> bool:
     return False
 
 
-def _load(model: BTN, path: Path) -> str:
+def _load(model: BTN, path: Path) -> dict[str, Any]:
     ours = model.state_dict()
+    origin = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     if holds_part(path):
         state, card = load_part(path)
         check_keys(state, {k: v for k, v in ours.items() if k.startswith(f"{card.part}.")}, where=str(path))
         model.load_state_dict(state, strict=False)
-        return f"{card.part} from {path}"
+        return {"part": card.part, **origin, "provenance": card.provenance}
     state, whole = load_weights(path)
     fitting = {k: v for k, v in state.items() if k in ours and ours[k].shape == v.shape}
     left_out = sorted(set(state) - set(fitting))
@@ -50,4 +50,4 @@ def _load(model: BTN, path: Path) -> str:
             fix=f"--model {whole.model.preset}, or start from its backbones",
         )
     model.load_state_dict(fitting, strict=False)
-    return f"all weights from {path}" + (f" except the head ({', '.join(left_out)})" if left_out else "")
+    return {"part": "all", **origin, "left_out": left_out, "provenance": whole.provenance}

@@ -12,12 +12,12 @@ from fercli.models.batch_transformer import batch_attention, class_batch_attenti
 B, N, D = 5, 3, 4
 
 
-@pytest.fixture()
+@pytest.fixture
 def embedding() -> torch.Tensor:
     return torch.randn(B, N, D, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.fixture()
+@pytest.fixture
 def values() -> torch.Tensor:
     return torch.randn(B, N, generator=torch.Generator().manual_seed(1))
 

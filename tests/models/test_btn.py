@@ -23,7 +23,8 @@ def images(batch: int, seed: int = 1, size: int = 48) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    ("classes", "training", "expected"), [(7, False, 43_753_941), (8, False, 43_754_710), (7, True, 45_035_528), (8, True, 45_036_554)]
+    ("classes", "training", "expected"),
+    [(7, False, 43_753_941), (8, False, 43_754_710), (7, True, 45_035_528), (8, True, 45_036_554)],
 )
 def test_btn_base__has_the_published_number_of_parameters(classes: int, training: bool, expected: int):
     # POSTER++ without its dead modules: 43.75 M live parameters; BTN adds 1,281,587 (N = 7) or 1,281,844 (N = 8) in training.
@@ -134,7 +135,9 @@ def test_landmark_input__is_the_unit_range_image_in_the_order_asked_for():
     seen = {}
     for order in ("unit_rgb", "unit_bgr", "imagenet"):
         model = tiny(landmark=LandmarkConfig(width=0.25, input=order)).eval()
-        model.landmark_backbone.register_forward_pre_hook(lambda _m, args, order=order: seen.__setitem__(order, args[0]))
+        model.landmark_backbone.register_forward_pre_hook(
+            lambda _m, args, order=order: seen.__setitem__(order, args[0])
+        )
         unit = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(3))
         mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (TINY.input.mean, TINY.input.std))
         model((unit - mean) / std)

@@ -44,6 +44,11 @@ def train(
         bool, typer.Option("--resume", help="Go on with an interrupted run of the same command.")
     ] = False,
     workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that read pictures.")] = 0,
+    licence: Annotated[str, typer.Option("--licence", help="Licence of the weights, for their card.")] = "",
+    note: Annotated[
+        list[str] | None,
+        typer.Option("--note", help="What users of the weights must know, for their card; repeatable."),
+    ] = None,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
     json: options.Json = False,
@@ -99,6 +104,8 @@ def train(
             workers=workers,
             resume=resume,
             overwrite=overwrite,
+            licence=licence,
+            notes=note or (),
             report=report,
         )
     console.json_line(result) if json else _show_result(result)

@@ -7,13 +7,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fercli.core import metrics
 from fercli.core.card import WeightsCard
+from fercli.core.scores import SplitScore, split_score
 from fercli.devices import resolve_device
 from fercli.errors import DataError, RefusedError
 from fercli.learn.ema import Ema
@@ -31,9 +34,9 @@ from fercli.learn.sam import SAM
 from fercli.learn.sampling import epoch_order, generator
 from fercli.learn.schedule import lr_factor
 from fercli.models.btn import BTN
-from fercli.presets import TrainConfig
 from fercli.store.checkpoints import load_checkpoint, save_checkpoint
-from fercli.store.datasets.records import Dataset, Sample
+from fercli.store.datasets.holdout import train_and_validation
+from fercli.store.datasets.records import Dataset, Sample, Split
 from fercli.store.loading import Crops, in_batches, labels_of, loader, targets_of
 from fercli.store.runs import RunConfig, RunFolder, open_run, start_run, write_json, write_metrics
 from fercli.store.starting_weights import start_from
@@ -74,18 +77,6 @@ class EpochReport:
     val_mean_accuracy: float
     seconds: float
     best: bool
-
-
-@dataclass(frozen=True)
-class SplitScore:
-    """Scores of the selected weights on one split; class_accuracy by name, None for a class without images."""
-
-    split: str
-    images: int
-    accuracy: float
-    mean_accuracy: float
-    class_accuracy: dict[str, float | None]
-    calibration_error: float
 
 
 @dataclass(frozen=True)
@@ -133,6 +124,8 @@ def train(
     workers: int = 0,
     resume: bool = False,
     overwrite: bool = False,
+    licence: str = "",
+    notes: Sequence[str] = (),
     report: Callable[[Event], None] = _tell_nobody,
 ) -> TrainResult:
     """Train a BTN and leave in `out`: config, environment, metrics.csv, checkpoint, best and last weights, result.json.
@@ -142,14 +135,20 @@ def train(
     Raises: DataError without training images, RefusedError on an existing run or a loss that is not finite.
     """
     config = replace(config, fingerprint=dataset.fingerprint)
-    train_samples, val_samples = _splits(dataset, config.train)
+    loss = config.train.loss
+    train_samples, val_samples = train_and_validation(
+        dataset,
+        share=config.train.validation,
+        seed=config.train.seed,
+        with_unlabelled=loss.soft_targets and loss.unlabelled,
+    )
     folder = open_run(out, config) if resume else start_run(out, config, overwrite=overwrite)
     run = _Run(dataset, train_samples, val_samples, folder, config, device=device, workers=workers, report=report)
     if resume and folder.checkpoint.is_file():
         run.restore(load_checkpoint(folder.checkpoint))
     while run.state.epoch < config.train.epochs:
         run.one_epoch()
-    return run.finish()
+    return run.finish(licence=licence, notes=notes)
 
 
 class _Run:
@@ -216,7 +215,7 @@ class _Run:
             self.scaler.load_state_dict(saved["scaler"])
         self.state = _State(**saved["state"])
 
-    def finish(self) -> TrainResult:
+    def finish(self, *, licence: str, notes: Sequence[str]) -> TrainResult:
         """Calibrate the selected weights on validation, score them there and once on test, write both into their card."""
         selected, _ = load_weights(self.folder.best)
         self.model.load_state_dict(selected, strict=False)  # the training-only part is not in it
@@ -227,7 +226,8 @@ class _Run:
         if test:
             logits, truth = self._logits(Crops(test, labels_of(test), self.config.model.input.size))
             scores.append(self._score("test", logits, truth, temperature))
-        save_weights(self.folder.best, selected, self._card(self.state.best_epoch, temperature, scores))
+        card = self._card(self.state.best_epoch, temperature, scores)
+        save_weights(self.folder.best, selected, replace(card, licence=licence, notes=tuple(notes)))
         result = TrainResult(
             folder=self.folder.path,
             weights=self.folder.best,
@@ -353,7 +353,7 @@ class _Run:
             )
         )
 
-    def _logits(self, crops: Crops) -> tuple[Any, Any]:
+    def _logits(self, crops: Crops) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """P_VIT float32 [B, N] and truth int64 [B] of a split, as numpy arrays."""
         if not len(crops):
             raise DataError(f"{self.dataset.root} leaves no images to validate on", fix="--set validation=0.1")
@@ -365,21 +365,10 @@ class _Run:
             truth.append(targets)
         return torch.cat(logits).numpy(), torch.cat(truth).numpy()
 
-    def _score(self, split: Literal["val", "test"], logits: Any, truth: Any, temperature: float) -> SplitScore:
-        probabilities = torch.softmax(torch.from_numpy(logits) / temperature, dim=1).numpy()
-        matrix = metrics.confusion(truth, logits.argmax(axis=1), len(self.dataset.labels))
-        by_class = metrics.class_accuracy(matrix)
-        present = matrix.sum(axis=1) > 0
-        return SplitScore(
-            split=split,
-            images=int(matrix.sum()),
-            accuracy=metrics.overall_accuracy(matrix),
-            mean_accuracy=metrics.mean_class_accuracy(matrix),
-            class_accuracy={
-                name: float(by_class[i]) if present[i] else None for i, name in enumerate(self.dataset.labels)
-            },
-            calibration_error=metrics.expected_calibration_error(probabilities, truth),
-        )
+    def _score(
+        self, split: Split, logits: NDArray[np.float32], truth: NDArray[np.int64], temperature: float
+    ) -> SplitScore:
+        return split_score(split, logits, truth, labels=self.dataset.labels, temperature=temperature)
 
     def _selected_by(self) -> str:
         own = (
@@ -407,23 +396,3 @@ class _Run:
             },
             provenance={"trained_by": "fer train", "started_from": self.started_from, "seed": self.recipe.seed},
         )
-
-
-def _splits(dataset: Dataset, recipe: TrainConfig) -> tuple[list[Sample], list[Sample]]:
-    """Training and validation samples; without a validation split a stratified share of train is held out by seed."""
-    train_samples = list(dataset.split("train", with_unlabelled=recipe.loss.soft_targets and recipe.loss.unlabelled))
-    if not train_samples:
-        raise DataError(f"{dataset.root} has no training images", fix="a folder train/CLASS/* with pictures")
-    own = list(dataset.split("val"))
-    if own:
-        return train_samples, own
-    labels = labels_of(train_samples)
-    held: set[int] = set()
-    for label in labels[labels >= 0].unique().tolist():
-        members = (labels == label).nonzero().flatten()
-        order = torch.randperm(len(members), generator=generator(recipe.seed, label, 23))
-        held |= set(members[order[: max(1, round(recipe.validation * len(members)))]].tolist())
-    kept = [sample for i, sample in enumerate(train_samples) if i not in held]
-    if not kept:
-        raise DataError(f"{dataset.root}: too few training images to hold some out", fix="add a val split")
-    return kept, [train_samples[i] for i in sorted(held)]

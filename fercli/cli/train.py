@@ -47,7 +47,7 @@ def train(
     licence: Annotated[str, typer.Option("--licence", help="Licence of the weights, for their card.")] = "",
     note: Annotated[
         list[str] | None,
-        typer.Option("--note", help="What users of the weights must know, for their card; repeatable."),
+        typer.Option("--note", metavar="TEXT", help="What users of the weights must know, for their card; repeatable."),
     ] = None,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,

@@ -39,6 +39,14 @@ _MARKS = {
     "ir50": ("body.0.res_layer.1.weight", "body1.0.res_layer.1.weight"),
 }
 
+# Who made the weights and on what terms, for the card of whatever starts from them.
+_ORIGINS = {
+    "poster_v2": "POSTER++ (code MIT; weights derive from MS-Celeb-1M and the data set, research use)",
+    "mobilefacenet": "cunjian/pytorch_face_landmark (no licence stated)",
+    "ir50": "face.evoLVe (code MIT; weights derive from MS-Celeb-1M, research use)",
+    "face_resnet": "dlib_face_recognition_resnet_model_v1 (Davis King, CC0), 8-bit copy of face-api.js (MIT)",
+}
+
 
 @dataclass(frozen=True)
 class ConvertReport:
@@ -83,7 +91,12 @@ def convert(
     if labels is not None and conversion.part is not None:
         raise UsageError(f"--labels is for whole models: {source} holds an {conversion.part}")
     check_complete(conversion, _expected(conversion), where=str(source))
-    provenance = {"source": conversion.source, "file": source.name, "converted_by": f"fercli {__version__}"}
+    provenance = {
+        "source": conversion.source,
+        "origin": _ORIGINS[conversion.source],
+        "file": source.name,
+        "converted_by": f"fercli {__version__}",
+    }
     measured, state = 0, conversion.state
     if faces is not None:
         measured, state = _with_statistics(state, faces)

@@ -18,11 +18,11 @@ class ExitCode(IntEnum):
 
 
 class FerError(Exception):
-    """A mistake the user can mend. Survives pickling, so a data-loading worker can raise it."""
+    """A mistake the user can mend: `message` says what and where, `fix` how. Survives pickling, so a worker can raise it."""
 
     exit_code = ExitCode.REFUSED
 
-    def __init__(self, message: str, *, fix: str | None = None) -> None:
+    def __init__(self, message: str, *, fix: str) -> None:
         super().__init__(message)
         self.message = message
         self.fix = fix
@@ -31,7 +31,7 @@ class FerError(Exception):
         return (_rebuild, (type(self), self.message, self.fix))
 
 
-def _rebuild(kind: type[FerError], message: str, fix: str | None) -> FerError:
+def _rebuild(kind: type[FerError], message: str, fix: str) -> FerError:
     return kind(message, fix=fix)
 
 

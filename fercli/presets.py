@@ -37,8 +37,8 @@ class ImageBackboneConfig:
 class LandmarkConfig:
     """MobileFaceNet with three taps, frozen. `width` scales every channel count.
 
-    bn: `frozen` keeps the running statistics; `official_train` lets them drift as the public baseline code does (spec 1.7, 22).
-    input: what it is fed; `imagenet` passes the image branch's normalised input on, as the baseline does (spec 1.7, 23).
+    bn: `frozen` keeps the running statistics; `official_train` lets them drift as the public baseline code does.
+    input: what it is fed; `imagenet` passes the image branch's normalised input on, as the baseline does.
     """
 
     width: float = 1.0
@@ -68,7 +68,7 @@ class VitConfig:
 
 @dataclass(frozen=True)
 class MlaConfig:
-    """Multi-level attention, training only (BTN, Eq. 1-2; spec 1.7, 7-12)."""
+    """Multi-level attention, training only (BTN, Eq. 1-2)."""
 
     down: Literal["conv_s2", "conv_s1_avgpool"] = "conv_s2"
     ffn: bool = True
@@ -79,14 +79,14 @@ class MlaConfig:
 
 @dataclass(frozen=True)
 class EmbedConfig:
-    """F_MLA to one map per class (spec 1.7, 6)."""
+    """F_MLA to one map per class."""
 
     kernel: Literal[1, 3] = 1
 
 
 @dataclass(frozen=True)
 class CbaConfig:
-    """Class batch attention, training only (BTN, Eq. 3-5; spec 1.7, 1-4 and 20)."""
+    """Class batch attention, training only (BTN, Eq. 3-5)."""
 
     scale: Literal["sqrt_classes", "sqrt_dim", "none"] = "sqrt_classes"
     value: Literal["logits", "probs"] = "logits"
@@ -96,14 +96,14 @@ class CbaConfig:
 
 @dataclass(frozen=True)
 class BtConfig:
-    """Where the batch transformer's embedding comes from: F_MLA, or S3 for the paper's "BT only" row (spec 1.7, 16)."""
+    """Where the batch transformer's embedding comes from: F_MLA, or S3 for the paper's "BT only" row."""
 
     source: Literal["mla", "s3"] = "mla"
 
 
 @dataclass(frozen=True)
 class AblateConfig:
-    """Table 5's "MLA only" row, which the paper leaves undefined (spec 1.7, 15); `none` is the normal model."""
+    """Table 5's "MLA only" row, which the paper leaves undefined; `none` is the normal model."""
 
     mla_only: Literal["none", "vit_replace", "vit_concat", "aux_head"] = "none"
 
@@ -115,7 +115,7 @@ class BtnConfig:
     preset: str = "btn-base"
     input: InputConfig = field(default_factory=InputConfig)
     backbone_size: int = 112  # side that both backbones see
-    resize_mode: Literal["nearest", "bilinear", "area"] = "nearest"  # from input.size to backbone_size (spec 1.1)
+    resize_mode: Literal["nearest", "bilinear", "area"] = "nearest"  # from input.size to backbone_size
     image: ImageBackboneConfig = field(default_factory=ImageBackboneConfig)
     landmark: LandmarkConfig = field(default_factory=LandmarkConfig)
     cross: CrossConfig = field(default_factory=CrossConfig)
@@ -125,6 +125,26 @@ class BtnConfig:
     cba: CbaConfig = field(default_factory=CbaConfig)
     bt: BtConfig = field(default_factory=BtConfig)
     ablate: AblateConfig = field(default_factory=AblateConfig)
+
+    def __post_init__(self) -> None:
+        faults = []
+        if self.backbone_size < 32 or self.backbone_size % 16:
+            faults.append(f"backbone_size must be a multiple of 16 and at least 32, is {self.backbone_size}")
+        if self.input.size < self.backbone_size:
+            faults.append(f"input.size {self.input.size} is smaller than backbone_size {self.backbone_size}")
+        if min(self.image.stem, *self.image.widths, *self.image.depths, self.vit.width, self.vit.depth) < 1:
+            faults.append("image.stem, image.widths, image.depths, vit.width and vit.depth must be at least 1")
+        for name, width, heads in (
+            *(("cross.heads", w, h) for w, h in zip(self.image.widths, self.cross.heads, strict=True)),
+            ("vit.heads", self.vit.width, self.vit.heads),
+        ):
+            if heads < 1 or width % heads:
+                faults.append(f"{name}: {heads} heads do not divide {width} channels")
+        rates = (*self.cross.drop_path, *self.mla.drop_path)
+        if not all(0 <= rate < 1 for rate in rates):
+            faults.append(f"drop_path must lie in 0..1, is {rates}")
+        if faults:
+            raise ValueError("; ".join(faults))
 
 
 MODELS: dict[str, BtnConfig] = {
@@ -164,6 +184,7 @@ class LossConfig:
     vit: float = 2.0
     bt: float = 1.0
     cba: float = 1.0
+    aux: float = 1.0  # of the head that ablate.mla_only = aux_head adds
     label_smoothing: float = 0.0
     soft_targets: bool = False  # vote distributions instead of one label, where the data set has votes
     unlabelled: bool = True  # with soft_targets: also train on images whose votes have no winner
@@ -176,7 +197,7 @@ class SamConfig:
 
     rho: float = 0.05
     adaptive: bool = False
-    freeze_bn_second: bool = False  # official: batch-norm statistics are updated in both passes (spec 1.7, 24)
+    freeze_bn_second: bool = False  # official: batch-norm statistics are updated in both passes
 
 
 @dataclass(frozen=True)
@@ -197,7 +218,7 @@ class AugmentConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One recipe. The defaults are the paper's RAF-DB run (BTN 4.2; spec 2.1)."""
+    """One recipe. The defaults are the paper's RAF-DB run (BTN 4.2)."""
 
     recipe: str = "rafdb"
     epochs: int = 200
@@ -220,6 +241,32 @@ class TrainConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     sam: SamConfig = field(default_factory=SamConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def __post_init__(self) -> None:
+        limits = {
+            "epochs": (self.epochs, 1, None),
+            "batch_size": (self.batch_size, 1, None),
+            "lr": (self.lr, 0, None),
+            "backbone_lr": (self.backbone_lr, 0, None),
+            "weight_decay": (self.weight_decay, 0, None),
+            "gamma": (self.gamma, 0, 1),
+            "warmup_epochs": (self.warmup_epochs, 0, None),
+            "grad_clip": (self.grad_clip, 0, None),
+            "ema": (self.ema, 0, 0.999999),
+            "validation": (self.validation, 0, 0.9),
+            "loss.label_smoothing": (self.loss.label_smoothing, 0, 1),
+            "sam.rho": (self.sam.rho, 0, None),
+            "augment.flip": (self.augment.flip, 0, 1),
+            "augment.scale": (self.augment.scale, 0, 0.9),
+            "augment.erase": (self.augment.erase, 0, 1),
+        }
+        faults = [
+            f"{name} must be at least {low}" + (f" and at most {high}" if high is not None else "") + f", is {value}"
+            for name, (value, low, high) in limits.items()
+            if value < low or (high is not None and value > high)
+        ]
+        if faults:
+            raise ValueError("; ".join(faults))
 
 
 _COMPACT_AUGMENT = AugmentConfig(

@@ -56,7 +56,6 @@ def convert(
         return
     rows: list[tuple[str, int, str]] = [("matched", len(report.renamed), "under our names")]
     rows += [("dropped", count, why) for why, count in Counter(report.dropped.values()).items()]
-    rows += [("missing", 0, "")]
     show(table(f"{report.source} ({report.kind})", ("tensors", "count", "what became of them"), rows))
     say(f"wrote {report.out}: {report.part.replace('_', ' ')}, {report.parameters:,} parameters")
     if report.labels:

@@ -123,12 +123,11 @@ def run() -> None:
     sys.exit(main(sys.argv[1:]))
 
 
-def _tell(message: str, fix: str | None, *, debug: bool) -> None:
+def _tell(message: str, fix: str, *, debug: bool) -> None:
     if debug:
         traceback.print_exc()
     say(f"error: {message}")
-    if fix:
-        say(f"fix: {fix}")
+    say(f"fix: {fix}")
 
 
 def _tell_usage(error: TyperException) -> None:

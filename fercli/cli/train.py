@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 def train(
     dataset: Annotated[
-        str, typer.Argument(help="Data set name (rafdb, ferplus, ...) or a folder train|val|test/CLASS/*.")
-    ],
+        str | None, typer.Argument(help="Data set name (rafdb, ferplus, ...) or a folder train|val|test/CLASS/*.")
+    ] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Folder of a data set given by name [data/NAME].")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder [runs/DATASET-MODEL].")] = None,
     model: Annotated[str | None, typer.Option("--model", help="Model preset; left out: the recipe's own.")] = None,
@@ -62,11 +62,18 @@ def train(
     """
     from fercli.cli import console
     from fercli.core.settings import override
+    from fercli.errors import UsageError
+    from fercli.labels import SCHEMAS
     from fercli.store.runs import RunConfig as Told
 
-    model_config, recipe_config = _presets(dataset, model, recipe)
+    if dataset is None and not list_settings:
+        raise UsageError(
+            "train needs a data set", fix=f"fer train NAME, or fer train FOLDER; names: {', '.join(SCHEMAS)}"
+        )
+    name = dataset or ""
+    model_config, recipe_config = _presets(name, model, recipe)
     told = Told(
-        dataset=dataset,
+        dataset=name,
         data=None if data is None else str(data),
         model=model_config,
         train=recipe_config,
@@ -82,13 +89,14 @@ def train(
     from fercli.store.datasets import open_dataset
     from fercli.store.starting_weights import has_landmarks
 
-    images = open_dataset(dataset, data)
+    images = open_dataset(name, data)
     if not from_scratch and not has_landmarks(told.init):
         raise WeightsError(
             "the landmark branch stays frozen in training, and no --init file holds a trained one",
-            fix="--init LANDMARKS.safetensors (fer convert or fer distill makes it), or --from-scratch",
+            fix=f"--init {'fer-compact' if told.model.preset == 'btn-compact' else 'LANDMARKS.safetensors'} "
+            "(fer convert and fer distill make landmark branches), or --from-scratch",
         )
-    folder = out if out is not None else Path("runs") / f"{Path(dataset).name}-{told.model.preset}"
+    folder = out if out is not None else Path("runs") / f"{Path(name).resolve().name}-{told.model.preset}"
     if not quiet:
         train_counts = images.counts("train")
         console.say(f"{images.name}: {sum(train_counts.values())} training images, classes {', '.join(images.labels)}")

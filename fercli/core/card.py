@@ -13,6 +13,7 @@ from fercli.presets import BtnConfig
 from fercli.templates import CropTemplate
 
 FORMAT = 1
+_AGAIN = "export or convert the weights again"
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,11 @@ class WeightsCard:
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
-            raise WeightsError(f"card {self.name}: needs at least two distinct labels, has {list(self.labels)}")
+            raise WeightsError(
+                f"card {self.name}: needs at least two distinct labels, has {list(self.labels)}", fix=_AGAIN
+            )
         if not self.temperature > 0:
-            raise WeightsError(f"card {self.name}: temperature must be positive, is {self.temperature}")
+            raise WeightsError(f"card {self.name}: temperature must be positive, is {self.temperature}", fix=_AGAIN)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2, sort_keys=True)
@@ -54,12 +57,12 @@ class WeightsCard:
         try:
             values = json.loads(text)
         except json.JSONDecodeError as error:
-            raise WeightsError(f"{where}: its card is not JSON ({error})", fix="export the weights again") from error
+            raise WeightsError(f"{where}: its card is not JSON ({error})", fix=_AGAIN) from error
         if not isinstance(values, Mapping):
-            raise WeightsError(f"{where}: its card is not a JSON object", fix="export the weights again")
+            raise WeightsError(f"{where}: its card is not a JSON object", fix=_AGAIN)
         if values.get("format") != FORMAT:
             raise WeightsError(
                 f"{where}: card format {values.get('format')!r}, this program reads {FORMAT}",
                 fix="update fercli, or export the weights again",
             )
-        return from_dict(WeightsCard, values, where=where, error=WeightsError)
+        return from_dict(WeightsCard, values, where=where, error=WeightsError, fix=_AGAIN)

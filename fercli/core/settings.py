@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from fercli.errors import FerError, UsageError
 
 T = TypeVar("T")
+_SETTINGS = "fer train --list-settings shows every name with its default"
 
 
 def fields_of(kind: type, prefix: str = "") -> dict[str, Any]:
@@ -69,16 +70,16 @@ def override(config: T, settings: Sequence[str], *, groups: Sequence[str] = ()) 
                 place = place[part]
             place[leaf] = value
     if faults:
-        raise UsageError("; ".join(faults), fix="fer train --list-settings shows every name with its default")
-    return from_dict(type(config), values, where="settings", error=UsageError)
+        raise UsageError("; ".join(faults), fix=_SETTINGS)
+    return from_dict(type(config), values, where="settings", error=UsageError, fix=_SETTINGS)
 
 
-def from_dict(kind: type[T], values: Mapping[str, Any], *, where: str, error: type[FerError]) -> T:
+def from_dict(kind: type[T], values: Mapping[str, Any], *, where: str, error: type[FerError], fix: str) -> T:
     """Build a nested dataclass from JSON-like values; `error` lists every unknown, missing or unfit field."""
     faults: list[str] = []
     result = _build(kind, values, "", faults)
     if faults:
-        raise error(f"{where}: " + "; ".join(faults))
+        raise error(f"{where}: " + "; ".join(faults), fix=fix)
     return typing.cast(T, result)
 
 
@@ -104,7 +105,13 @@ def _build(kind: Any, values: Any, prefix: str, faults: list[str]) -> Any:
             built[name] = _fit(values[name], hint)
         except ValueError as fault:
             faults.append(f"{prefix}{name}: {fault}")
-    return kind(**built) if len(faults) == before else None
+    if len(faults) > before:
+        return None
+    try:
+        return kind(**built)
+    except ValueError as fault:
+        faults.append(str(fault))
+        return None
 
 
 def _fit(value: Any, hint: Any) -> Any:

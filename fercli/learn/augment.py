@@ -83,7 +83,7 @@ def _blur(images: Tensor, probability: float, generator: torch.Generator) -> Ten
 
 
 def erase(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
-    """RandomErasing (Zhong et al. 2020) on normalised images: one rectangle, ratio 0.3..3.3, filled with 0 (spec 2.1)."""
+    """RandomErasing (Zhong et al. 2020) on normalised images: one rectangle, ratio 0.3..3.3, filled with 0."""
     if not config.erase:
         return images
     batch, side = len(images), images.shape[-1]

@@ -87,7 +87,7 @@ def train_step(
     class_weights: Tensor | None = None,
     scaler: torch.amp.GradScaler | None = None,
 ) -> StepReport:
-    """Move the weights once: two gradients with SAM, one where its rho is 0 (spec 2.2).
+    """Move the weights once: two gradients with SAM, one where its rho is 0.
 
     Args: images [B, 3, S, S] normalised, targets [B] indices or [B, N] distributions, on the model's device.
     The frozen landmark features are computed once for both passes.

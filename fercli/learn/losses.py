@@ -24,15 +24,17 @@ def btn_loss(
         "vit": (output.p_vit, config.vit),
         "bt": (output.p_bt, config.bt),
         "cba": (output.p_cba, config.cba),
-        "aux": (output.aux, 1.0),
+        "aux": (output.aux, config.aux),
     }
     total = torch.zeros((), device=output.p_vit.device)
     terms: dict[str, Tensor] = {}
     for name, (logits, weight) in heads.items():
         if logits is not None and weight:
-            term = F.cross_entropy(
-                logits.float(), targets, weight=class_weights, label_smoothing=config.label_smoothing
+            # summed and divided by B: PyTorch's own mean divides by the weights for indices, but by B for distributions
+            summed = F.cross_entropy(
+                logits.float(), targets, weight=class_weights, label_smoothing=config.label_smoothing, reduction="sum"
             )
+            term = summed / len(targets)
             total = total + weight * term
             terms[name] = term.detach()
     return total, terms

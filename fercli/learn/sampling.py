@@ -20,7 +20,7 @@ def epoch_order(labels: Tensor, config: TrainConfig, epoch: int) -> Tensor:
     """Indices [M] of the images of one epoch, M = len(labels).
 
     shuffle: every image once. balanced: M draws with replacement, an image of class c with weight n_c ** -balance; with balance 1
-    every class is drawn equally often (ImbalancedDatasetSampler's distribution, spec 2.1). Images without a label (-1) count
+    every class is drawn equally often (ImbalancedDatasetSampler's distribution). Images without a label (-1) count
     as a class of their own mean weight.
     """
     draw = generator(config.seed, epoch, 11)

@@ -59,7 +59,9 @@ class FaceDetector:
         max_side: int = 1600,
     ) -> None:
         if min_face_px < 1 or max_side < _SMALL_CANVAS:
-            raise UsageError(f"a minimum face of {min_face_px} px with pictures of {max_side} px makes no sense")
+            raise UsageError(
+                f"a minimum face of {min_face_px} px with pictures of {max_side} px makes no sense", fix="--min-face 20"
+            )
         self.device: torch.device = resolve_device(device)
         self.min_face_px, self.thresholds, self.max_side = min_face_px, thresholds, max_side
         import torch

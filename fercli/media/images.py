@@ -47,13 +47,23 @@ def read_rgb(path: Path) -> Rgb:
                 picture.load()
                 return _as_seen(ImageOps.exif_transpose(picture))
     except Image.DecompressionBombError as error:
-        raise DataError(f"{path}: the picture is too large ({_LIMIT} million pixels can be read)") from error
+        raise DataError(
+            f"{path}: the picture is too large ({_LIMIT} million pixels can be read)",
+            fix="a file that a viewer opens; get this one again if it should be one",
+        ) from error
     except UnidentifiedImageError as error:
-        raise DataError(f"{path}: {_what_it_is(path)}") from error
+        raise DataError(
+            f"{path}: {_what_it_is(path)}", fix="a file that a viewer opens; get this one again if it should be one"
+        ) from error
     except OSError as error:
-        raise DataError(f"{path}: {_why_unreadable(path, error)}") from error
+        raise DataError(
+            f"{path}: {_why_unreadable(path, error)}",
+            fix="a file that a viewer opens; get this one again if it should be one",
+        ) from error
     except _BROKEN as error:
-        raise DataError(f"{path}: the picture is broken") from error
+        raise DataError(
+            f"{path}: the picture is broken", fix="a file that a viewer opens; get this one again if it should be one"
+        ) from error
 
 
 def write_image(path: Path, rgb: Rgb) -> None:

@@ -43,20 +43,31 @@ class VideoReader:
         self.path = path
         self.broken: str | None = None
         if path.is_dir():
-            raise DataError(f"{path}: a folder, not a video")
+            raise DataError(
+                f"{path}: a folder, not a video",
+                fix="a file that a viewer opens; get this one again if it should be one",
+            )
         if path.is_file() and path.stat().st_size == 0:
-            raise DataError(f"{path}: the file is empty")
+            raise DataError(
+                f"{path}: the file is empty", fix="a file that a viewer opens; get this one again if it should be one"
+            )
         try:
             self._container: Any = av.open(str(path))
         except FileNotFoundError as error:
-            raise DataError(f"{path}: no such file or directory") from error
+            raise DataError(f"{path}: no such file or directory", fix="check the path") from error
         except PermissionError as error:
-            raise DataError(f"{path}: permission denied") from error
+            raise DataError(f"{path}: permission denied", fix="make it readable for this user") from error
         except (av.FFmpegError, OSError) as error:
-            raise DataError(f"{path}: not a video, or its header is missing (a file that was cut off)") from error
+            raise DataError(
+                f"{path}: not a video, or its header is missing (a file that was cut off)",
+                fix="a file that a viewer opens; get this one again if it should be one",
+            ) from error
         if not self._container.streams.video:
             self._container.close()
-            raise DataError(f"{path}: has no picture track")
+            raise DataError(
+                f"{path}: has no picture track",
+                fix="a file that a viewer opens; get this one again if it should be one",
+            )
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
         self.frames: int | None = self._stream.frames or None
@@ -82,7 +93,10 @@ class VideoReader:
             yield Frame(index, time_s, _upright(picture))
             index, last_s = index + 1, time_s
         if index == 0:
-            raise DataError(f"{self.path}: no frame can be decoded")
+            raise DataError(
+                f"{self.path}: no frame can be decoded",
+                fix="a file that a viewer opens; get this one again if it should be one",
+            )
         self.broken = self._fault(index, last_s + interval_s, faults)
 
     def _decoded(self) -> Iterator[Any]:

@@ -38,10 +38,10 @@ def sinusoidal_encoding(positions: int, channels: int) -> Tensor:
 
 
 class ClassBatchAttention(nn.Module):
-    """F_MLA to one map per class, channel positional encoding, attention over the batch (spec 1.5).
+    """F_MLA to one map per class, channel positional encoding, attention over the batch.
 
     forward: features [B, C, H, W], p_vit [B, N] logits -> P_CBA [B, N]; computed in float32 whatever the surroundings.
-    P_CBA holds logits, or log probabilities when `value` is `probs`.
+    P_CBA holds logits; when `value` is `probs`, log probabilities: the mix of Eq. 5, divided by its sum over the classes.
     """
 
     def __init__(self, config: CbaConfig, *, channels: int, positions: int, num_classes: int, kernel: int) -> None:

@@ -7,7 +7,6 @@ training-only `batch` part (MLA, embedding, CBA, BT), which inference never runs
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -127,7 +126,7 @@ class BTN(nn.Module):
         self.register_buffer("unit_shift", torch.tensor(config.input.mean).view(1, 3, 1, 1), persistent=False)
 
     def train(self, mode: bool = True) -> BTN:
-        """Switch to training, but leave the frozen landmark branch's batch norm on its running statistics (spec 2.3, 2)."""
+        """Switch to training, but leave the frozen landmark branch's batch norm on its running statistics."""
         super().train(mode)
         if self.config.landmark.bn == "frozen":
             self.landmark_backbone.eval()
@@ -208,19 +207,6 @@ def level_sides(config: BtnConfig) -> tuple[int, int, int]:
 def count_parameters(model: nn.Module) -> int:
     """Number of parameters, frozen ones included."""
     return sum(math.prod(parameter.shape) for parameter in model.parameters())
-
-
-def load_partial(model: BTN, state: Mapping[str, Tensor], *, prefixes: tuple[str, ...]) -> None:
-    """Load the entries under the prefixes; every one of the model's entries there must be met, and no other may come.
-
-    Raises RuntimeError, as load_state_dict does, naming what is missing, unexpected or of another shape.
-    """
-    wanted = {name for name in model.state_dict() if name.startswith(prefixes)}
-    given = {name: value for name, value in state.items() if name.startswith(prefixes)}
-    missing, unexpected = sorted(wanted - given.keys()), sorted(given.keys() - wanted)
-    if missing or unexpected:
-        raise RuntimeError(f"missing {missing[:5]} ({len(missing)}), unexpected {unexpected[:5]} ({len(unexpected)})")
-    model.load_state_dict(given, strict=False)
 
 
 def _mla(config: BtnConfig, sides: tuple[int, int, int]) -> MultiLevelAttention:

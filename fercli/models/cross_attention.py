@@ -48,7 +48,7 @@ def _relative_position(side: int) -> Tensor:
 
 
 class CrossAttentionBlock(nn.Module):
-    """One level: z = y + g1 * attention(Q, y), then z + g2 * MLP(LN(z)), with y = LN(KV) (spec 1.2).
+    """One level: z = y + g1 * attention(Q, y), then z + g2 * MLP(LN(z)), with y = LN(KV).
 
     residual: what the attention is added to: `kv` (y, as POSTER++), `query`, or `none` (attention and projection only).
     forward: query_map, kv_map [B, C, S, S] -> [B, C, S, S].

@@ -41,7 +41,7 @@ class TransformerBlock(nn.Module):
 
 
 class SqueezeExcitation(nn.Module):
-    """A gate on the class token: x * sigmoid(W2 relu(W1 x)), without reduction (spec 1.3). [B, W] -> [B, W]."""
+    """A gate on the class token: x * sigmoid(W2 relu(W1 x)), without reduction. [B, W] -> [B, W]."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class SqueezeExcitation(nn.Module):
 
 
 class VisionTransformer(nn.Module):
-    """Class token, learned positions, blocks, layer norm, gate, linear head (spec 1.3).
+    """Class token, learned positions, blocks, layer norm, gate, linear head.
 
     forward: tokens [B, T, W] -> logits [B, N].
     """

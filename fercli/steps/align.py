@@ -252,7 +252,8 @@ def _finish(source: Path, target: Path, alignment: Alignment, *, resumed: int) -
     write_settings(target, alignment.settings, counts=by_status)
     if by_status["unreadable"] == len({row.source for row in rows}):
         raise DataError(
-            f"none of the {by_status['unreadable']} pictures in {source} could be read, e.g. {_why(rows[0])}"
+            f"none of the {by_status['unreadable']} pictures in {source} could be read, e.g. {_why(rows[0])}",
+            fix="a folder with pictures that an image viewer opens",
         )
     return AlignSummary(
         target=target,

@@ -84,12 +84,14 @@ def convert(
     """
     kind = _checked(kind, out, overwrite=overwrite)
     if source.suffix == TORCH_SUFFIX:
-        raise UsageError(f"{source} is safetensors already, there is nothing to convert")
+        raise UsageError(f"{source} is safetensors already, there is nothing to convert", fix="use it as it is")
     conversion = _read(source, kind)
     if faces is not None and conversion.source != "face_resnet":
-        raise UsageError("--faces is for face_resnet only: other files hold true batch-norm statistics")
+        raise UsageError("--faces is for face_resnet only: other files hold true statistics", fix="leave --faces away")
     if labels is not None and conversion.part is not None:
-        raise UsageError(f"--labels is for whole models: {source} holds an {conversion.part}")
+        raise UsageError(
+            f"--labels is for whole models: {source} holds an {conversion.part}", fix="leave --labels away"
+        )
     check_complete(conversion, _expected(conversion), where=str(source))
     provenance = {
         "source": conversion.source,
@@ -168,7 +170,7 @@ def _schema_of(labels: str | None, *, classes: int) -> LabelSchema:
     if labels is None:
         raise UsageError(
             f"the file has {classes} classes but does not say which; data sets order them differently",
-            fix=f"--labels {' | '.join(fitting)}" if fitting else None,
+            fix=f"--labels {' | '.join(fitting)}" if fitting else "no data set known here has as many",
         )
     known = schema(labels)
     if len(known.names) != classes:

@@ -137,7 +137,10 @@ def translate(model: nn.Module, card: WeightsCard) -> Any:
     inside = {tensor.name for tensor in graph.graph.initializer}
     stray = sorted(inside & _training_only(card))
     if stray:
-        raise RefusedError(f"the exported graph holds what only training uses: {', '.join(stray[:4])}")
+        raise RefusedError(
+            f"the exported graph holds what only training uses: {', '.join(stray[:4])}",
+            fix="report this; the weights are intact",
+        )
     _strip(graph)
     return graph
 

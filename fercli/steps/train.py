@@ -14,11 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+import fercli
 from fercli.core import metrics
 from fercli.core.card import WeightsCard
 from fercli.core.scores import SplitScore, split_score
 from fercli.devices import resolve_device
-from fercli.errors import DataError, RefusedError
+from fercli.errors import DataError, RefusedError, UsageError
 from fercli.learn.ema import Ema
 from fercli.learn.loop import (
     make_optimizer,
@@ -142,8 +143,11 @@ def train(
         seed=config.train.seed,
         with_unlabelled=loss.soft_targets and loss.unlabelled,
     )
+    # all that can go wrong at the start goes wrong before an earlier run is touched
+    run = _Run(
+        dataset, train_samples, val_samples, RunFolder(out), config, device=device, workers=workers, report=report
+    )
     folder = open_run(out, config) if resume else start_run(out, config, overwrite=overwrite)
-    run = _Run(dataset, train_samples, val_samples, folder, config, device=device, workers=workers, report=report)
     if resume and folder.checkpoint.is_file():
         run.restore(load_checkpoint(folder.checkpoint))
     while run.state.epoch < config.train.epochs:
@@ -171,7 +175,14 @@ class _Run:
         classes, size = len(dataset.labels), config.model.input.size
         torch.manual_seed(self.recipe.seed)
         loss = self.recipe.loss
-        self.model = BTN(config.model, classes, training_parts=bool(loss.bt or loss.cba))
+        batch_part = bool(loss.bt or loss.cba)
+        if batch_part and config.model.ablate.mla_only != "none":
+            raise UsageError(
+                f"ablate.mla_only={config.model.ablate.mla_only} is a model without the batch transformer, but its losses are on",
+                fix="--set loss.bt=0 --set loss.cba=0",
+            )
+        training_parts = batch_part or config.model.ablate.mla_only == "aux_head"
+        self.model = BTN(config.model, classes, training_parts=training_parts)
         self.started_from = tuple(start_from(self.model, config.init))
         # channels last: twice as fast on CPUs, and what mixed precision wants
         self.model.to(self.device).to(memory_format=torch.channels_last)
@@ -394,5 +405,9 @@ class _Run:
                 "epoch": epoch,
                 **{score.split: asdict(score) for score in scores},
             },
-            provenance={"trained_by": "fer train", "started_from": self.started_from, "seed": self.recipe.seed},
+            provenance={
+                "trained_by": f"fer train {fercli.__version__}",
+                "recipe": asdict(self.recipe),
+                "started_from": self.started_from,
+            },
         )

@@ -104,7 +104,7 @@ def read_alignment(root: Path) -> Alignment | None:
         raise DataError(f"{where} cannot be read ({error})", fix=fix) from error
     if not isinstance(facts, Mapping) or facts.get("format") != FORMAT:
         raise DataError(f"{where} is not of format {FORMAT}", fix=fix)
-    settings = from_dict(AlignSettings, facts.get("settings", {}), where=str(where), error=DataError)
+    settings = from_dict(AlignSettings, facts.get("settings", {}), where=str(where), error=DataError, fix=fix)
     rows = {(row.source, row.face): row for name in (CSV_NAME, JOURNAL_NAME) for row in _read_rows(root / name, fix)}
     return Alignment(settings, tuple(rows.values()))
 

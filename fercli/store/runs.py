@@ -20,6 +20,12 @@ from fercli.errors import DataError, RefusedError, UsageError
 from fercli.presets import BtnConfig, TrainConfig
 from fercli.store.atomic import replacing
 
+_AGAIN = "start without --resume, in a new folder"
+_PACKAGES = {
+    "torch", "torchvision", "numpy", "pillow", "av", "facenet-pytorch", "opencv-python", "opencv-python-headless",
+    "onnxruntime", "onnxruntime-gpu",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class RunConfig:
@@ -88,7 +94,9 @@ def open_run(path: Path, told: RunConfig) -> RunFolder:
     folder = RunFolder(path)
     if not folder.config.is_file():
         raise DataError(f"there is no run in {path}", fix="start without --resume")
-    before = from_dict(RunConfig, json.loads(folder.config.read_text()), where=str(folder.config), error=DataError)
+    before = from_dict(
+        RunConfig, json.loads(folder.config.read_text()), where=str(folder.config), error=DataError, fix=_AGAIN
+    )
     changed = _differences(dataclasses.asdict(before), dataclasses.asdict(told))
     if changed:
         raise UsageError(
@@ -114,13 +122,11 @@ def write_metrics(path: Path, rows: list[dict[str, Any]]) -> None:
 
 def environment() -> dict[str, Any]:
     """Versions, machine and git revision: what a reader needs to judge a number."""
-    packages = ("torch", "torchvision", "numpy", "opencv-python-headless", "onnxruntime-gpu")
-    versions: dict[str, str | None] = {}
-    for package in packages:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = None
+    versions = {
+        name: distribution.version
+        for distribution in importlib.metadata.distributions()
+        if (name := distribution.name) in _PACKAGES
+    }
     return {
         "fercli": fercli.__version__,
         "git": _git_revision(),

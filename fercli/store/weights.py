@@ -107,7 +107,7 @@ def card_from(metadata: Mapping[str, str], *, where: str) -> WeightsCard:
     if "part" in metadata:
         raise WeightsError(
             f"{where} holds only the {metadata['part']} of a model",
-            fix="train a model that starts from it: fer train DATA --init-from " + where,
+            fix="train a model that starts from it: fer train DATA --init " + where,
         )
     raise WeightsError(
         f"{where} has no card, so nobody knows its labels and preprocessing",
@@ -176,6 +176,7 @@ def _save(path: Path, state: Mapping[str, Tensor], metadata: dict[str, str]) -> 
     tensors = {key: tensor.detach().to("cpu").clone().contiguous() for key, tensor in state.items()}
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata=metadata)
+        temporary.chmod(0o644)  # safetensors makes files that only their owner can read
 
 
 def _metadata(path: Path) -> dict[str, str]:

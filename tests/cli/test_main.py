@@ -72,21 +72,15 @@ def test_fer_error__is_two_lines_on_stderr_and_its_exit_code(raising, capsys: py
     assert output.out == ""
 
 
-def test_fer_error__without_a_fix_is_one_line(raising, capsys: pytest.CaptureFixture[str]):
-    raising(DataError("a.jpg is not a picture"))
-    assert cli.main(["work"]) == ExitCode.DATA
-    assert capsys.readouterr().err == "error: a.jpg is not a picture\n"
-
-
 @pytest.mark.parametrize("by", ["option", "environment"])
 def test_debug__adds_the_traceback(by: str, raising, capsys: pytest.CaptureFixture[str], monkeypatch):
-    raising(DataError("a.jpg is not a picture"))
+    raising(DataError("a.jpg is not a picture", fix="another file"))
     if by == "environment":
         monkeypatch.setenv("FER_DEBUG", "1")
     assert cli.main(["--debug", "work"] if by == "option" else ["work"]) == ExitCode.DATA
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "Traceback (most recent call last):"
-    assert lines[-1] == "error: a.jpg is not a picture"
+    assert lines[-2:] == ["error: a.jpg is not a picture", "fix: another file"]
 
 
 @pytest.mark.parametrize(

@@ -80,13 +80,13 @@ def test_override__reaches_every_field_of_every_preset(config: BtnConfig | Train
 
 
 def test_from_dict__turns_json_lists_into_tuples():
-    assert from_dict(Outer, {"sides": [3, 4]}, where="x.json", error=DataError) == Outer(sides=(3, 4))
+    assert from_dict(Outer, {"sides": [3, 4]}, where="x.json", error=DataError, fix="again") == Outer(sides=(3, 4))
 
 
 def test_from_dict__raises_the_given_error_with_every_fault_and_the_place():
     values = {"sise": 3, "size": 2.5, "flip": 1, "inner": {"scale": "cube", "rote": 1}}
     with pytest.raises(WeightsError) as caught:
-        from_dict(Outer, values, where="model.onnx", error=WeightsError)
+        from_dict(Outer, values, where="model.onnx", error=WeightsError, fix="again")
     message = caught.value.message
     assert message.startswith("model.onnx: ")
     for fault in ("unknown field sise", "size: 2.5", "flip: 1", "inner.scale: 'cube'", "unknown field inner.rote"):
@@ -99,4 +99,4 @@ def test_from_dict__names_a_missing_field():
         labels: tuple[str, ...]
 
     with pytest.raises(DataError, match=r"a\.json: missing field labels"):
-        from_dict(Strict, {}, where="a.json", error=DataError)
+        from_dict(Strict, {}, where="a.json", error=DataError, fix="again")

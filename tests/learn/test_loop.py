@@ -9,6 +9,7 @@ import torch
 
 from fercli.learn.ema import Ema
 from fercli.learn.loop import make_optimizer, prepare_batch, set_learning_rate, to_unit, train_step
+from fercli.learn.losses import btn_loss
 from fercli.learn.sam import SAM
 from fercli.learn.sampling import generator
 from fercli.models.btn import BTN
@@ -56,7 +57,7 @@ def test_train_step__sam_computes_the_frozen_landmarks_once():
 
 @pytest.mark.parametrize(("still", "updates"), [(False, 2), (True, 1)])
 def test_train_step__batch_norm_in_sams_second_pass(still: bool, updates: int):
-    # spec 1.7, 24: the official code updates statistics in both passes; with momentum 0.1 the share of the old mean is 0.9 per
+    # the official code updates statistics in both passes; with momentum 0.1 the share of the old mean is 0.9 per
     # update, but the second pass sees moved weights, so the count of effective updates is read from a layer before any of them
     recipe = replace(TrainConfig(), sam=SamConfig(rho=1e-9, freeze_bn_second=still))
     model, optimizer = fresh(recipe)
@@ -101,3 +102,30 @@ def test_ema__forgets_its_start_and_copies_counters():
     # first step: decay min(0.999, 2 / 11), so weight = 1 * 2/11 + 3 * 9/11
     torch.testing.assert_close(ema.state["weight"], torch.tensor([2 / 11 + 27 / 11]))
     assert int(ema.state["num_batches_tracked"]) == 7
+
+
+def test_train_step__takes_sams_second_gradient_at_the_perturbed_weights():
+    # one SGD step by hand: g at w, then g' at w + rho g / |g|, then w - lr g'
+    recipe = replace(TrainConfig(), optimizer="sgd", lr=0.1, sam=SamConfig(rho=0.5))
+    model, optimizer = fresh(recipe)
+    reference, _ = fresh(recipe)
+    images = prepare_batch(CROPS, model, recipe, generator(0))
+    reference.train()
+    weights = [p for p in reference.parameters() if p.requires_grad]
+
+    def gradient() -> list[torch.Tensor]:
+        loss, _ = btn_loss(reference.forward_batch(images), TARGETS, recipe.loss)
+        return list(torch.autograd.grad(loss, weights))
+
+    first = gradient()
+    norm = torch.sqrt(sum((g**2).sum() for g in first))
+    start = [w.detach().clone() for w in weights]
+    with torch.no_grad():
+        for w, g in zip(weights, first, strict=True):
+            w.add_(0.5 * g / norm)
+    second = gradient()
+    train_step(model, images, TARGETS, optimizer, recipe)
+    moved = [p.detach() for p in model.parameters() if p.requires_grad]
+    # Nesterov momentum 0.9: the first step is lr (g' + 0.9 g')
+    for now, before, g in zip(moved, start, second, strict=True):
+        torch.testing.assert_close(now, before - 0.1 * 1.9 * g, atol=1e-5, rtol=1e-3)

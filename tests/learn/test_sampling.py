@@ -20,7 +20,7 @@ def test_epoch_order__shuffle_visits_every_image_once_and_differs_by_epoch():
 
 
 def test_epoch_order__balanced_draws_every_class_equally():
-    # spec 2.1: weights 1 / n_c, so each class gets a third of the draws; standard error sqrt(1/3 * 2/3 / 1000) = 0.015
+    # weights 1 / n_c, so each class gets a third of the draws; standard error sqrt(1/3 * 2/3 / 1000) = 0.015
     order = epoch_order(LABELS, TrainConfig(sampler="balanced"), 0)
     shares = torch.bincount(LABELS[order], minlength=3) / len(order)
     assert shares.tolist() == pytest.approx([1 / 3] * 3, abs=0.06)
@@ -36,7 +36,7 @@ def test_epoch_order__half_balance_draws_by_the_root_of_the_counts():
 def test_lr_factor__exponential_steps_once_an_epoch():
     config = TrainConfig()
     assert [lr_factor(config, epochs) for epochs in (0, 0.99, 1, 199)] == pytest.approx([1, 1, 0.98, 0.98**199])
-    # spec 2.1: 200 epochs end at 1.8 % of the start
+    # 200 epochs end at 1.8 % of the start
     assert lr_factor(config, 199) == pytest.approx(0.018, abs=1e-3)
 
 

@@ -50,7 +50,7 @@ def test_class_batch_attention__of_a_lone_image_changes_nothing(embedding: torch
 
 
 def test_batch_attention__positional_encoding_is_a_bias_per_key(embedding: torch.Tensor):
-    # spec 1.5: softmax((e_i + p)(e_j + p)) = softmax(e_i e_j + e_j p), since what does not depend on j drops out
+    # softmax((e_i + p)(e_j + p)) = softmax(e_i e_j + e_j p), since what does not depend on j drops out
     p = torch.randn(N, D, generator=torch.Generator().manual_seed(2))
     per_class = embedding.transpose(0, 1)  # [N, B, D]
     key_bias = (per_class * p[:, None]).sum(dim=-1)  # [N, B]

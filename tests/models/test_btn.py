@@ -7,8 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fercli.models.btn import BTN, count_parameters, level_sides, load_partial
-from fercli.presets import MODELS, AblateConfig, BtConfig, CbaConfig, LandmarkConfig, MlaConfig
+from fercli.core.settings import override
+from fercli.errors import UsageError
+from fercli.models.btn import BTN, count_parameters, level_sides
+from fercli.models.cross_attention import CrossAttentionBlock
+from fercli.presets import MODELS, AblateConfig, BtConfig, CbaConfig, EmbedConfig, LandmarkConfig, MlaConfig
 
 TINY = MODELS["btn-tiny"]
 
@@ -78,7 +81,7 @@ def test_p_cba__changes_with_the_batch_mates():
 
 
 def test_p_bt__of_a_lone_image_is_twice_p_vit():
-    # spec 1.5: with B = 1 the attention weight is 1, so P_CBA = P_VIT and P_BT = 2 P_VIT
+    # with B = 1 the attention weight is 1, so P_CBA = P_VIT and P_BT = 2 P_VIT
     output = tiny().eval().forward_batch(images(1))
     torch.testing.assert_close(output.p_cba, output.p_vit)
     torch.testing.assert_close(output.p_bt, 2 * output.p_vit)
@@ -95,7 +98,7 @@ def test_inference_state__holds_nothing_of_the_training_part_and_answers_the_sam
 
 
 def test_l_vit_alone__gives_the_training_part_no_gradient():
-    # spec 1.6: L_VIT's gradient to MLA and embedding is exactly zero
+    # L_VIT's gradient to MLA and embedding is exactly zero
     model = tiny()
     model.forward_batch(images(4)).p_vit.sum().backward()
     assert model.batch is not None
@@ -181,10 +184,57 @@ def test_probs__p_bt_is_a_log_distribution():
     torch.testing.assert_close(output.p_bt.exp().sum(dim=1), torch.ones(4), atol=1e-5, rtol=0)
 
 
-def test_load_partial__refuses_a_part_that_is_incomplete():
-    model = tiny()
-    state = {k: v for k, v in model.state_dict().items() if k.startswith("image_backbone.")}
-    load_partial(model, state, prefixes=("image_backbone.",))
-    state.popitem()
-    with pytest.raises(RuntimeError, match="missing"):
-        load_partial(model, state, prefixes=("image_backbone.",))
+@pytest.mark.parametrize(
+    ("embed", "mla", "expected"),
+    [
+        # training-only parameters of btn-base: 1,281,587 in all (N = 7); a 3x3 embedding adds 8 x 256 x 7;
+        # without LN, gamma and MLP of both blocks: 2 C + C + 8 C^2 + 5 C for C = 128 and 256
+        (1, MlaConfig(), 1_281_587),
+        (3, MlaConfig(), 1_295_923),
+        (1, MlaConfig(ffn=False), 1_281_587 - sum(8 * c * c + 8 * c for c in (128, 256))),
+    ],
+)
+def test_training_part__has_the_parameters_of_the_switch(embed: int, mla: MlaConfig, expected: int):
+    with torch.device("meta"):
+        part = BTN(replace(MODELS["btn-base"], embed=EmbedConfig(kernel=embed), mla=mla), 7).batch
+    assert part is not None
+    assert count_parameters(part) == expected
+
+
+@pytest.mark.parametrize("residual", ["kv", "query", "none"])
+def test_cross_attention__with_a_layer_scale_of_zero_is_its_residual_side(residual: str):
+    block = CrossAttentionBlock(8, 2, side=3, drop_path=0.0, layer_scale=0.0, ffn=False, residual=residual)
+    query, kv = torch.randn(2, 8, 3, 3), torch.randn(2, 8, 3, 3)
+    normalised = torch.nn.functional.layer_norm(kv.permute(0, 2, 3, 1), (8,)).permute(0, 3, 1, 2)
+    if residual == "none":  # nothing to fall back on: the attention itself, unscaled
+        assert not torch.allclose(block(query, kv), normalised)
+        assert block.gamma1 is None
+    else:
+        torch.testing.assert_close(block(query, kv), normalised if residual == "kv" else query)
+
+
+def test_cba_scale__is_the_switchs_factor():
+    # N = 7 classes; btn-tiny's last map is 3 x 3
+    scales = {scale: tiny(cba=CbaConfig(scale=scale)).batch.cba.scale for scale in ("sqrt_classes", "sqrt_dim", "none")}
+    assert scales == pytest.approx({"sqrt_classes": 7**-0.5, "sqrt_dim": 1 / 3, "none": 1.0})
+
+
+def test_bt_source__s3_has_no_mla():
+    model = tiny(bt=BtConfig(source="s3"))
+    assert model.batch is not None
+    assert model.batch.mla is None
+    levels = model._levels(images(2), model.landmark_taps(images(2)))
+    assert torch.equal(model.batch.features(levels), levels.high)
+
+
+def test_p_vit__hardly_differs_between_batch_sizes():
+    model = tiny().eval()
+    together = model(images(7))
+    alone = torch.cat([model(image[None]) for image in images(7)])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("setting", ["backbone_size=50", "vit.heads=7", "cross.heads=3,2,4", "mla.drop_path=0.1,1.5"])
+def test_config__that_no_network_can_have_is_refused(setting: str):
+    with pytest.raises(UsageError):
+        override(TINY, [setting])

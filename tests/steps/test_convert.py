@@ -156,7 +156,7 @@ def test_convert__the_real_landmark_network_becomes_a_backbone(shared, tmp_path)
     state, card = load_part(tmp_path / "out.safetensors")
     assert (card.part, report.kind) == ("landmark_backbone", "mobilefacenet")
     assert len(report.renamed) + len(report.dropped) == 333
-    assert report.parameters == 1_007_248 - 96_016  # spec 6: all, but for the head
+    assert report.parameters == 1_007_248 - 96_016  # all, but for the head
     # the same numbers under two names: the first convolution
     theirs = torch.load(shared / "weights" / "mobilefacenet_68.pt", weights_only=True)
     assert torch.equal(state["landmark_backbone.conv1.0.weight"], theirs["conv1.conv.weight"])

@@ -185,7 +185,7 @@ def official(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_prepare__of_the_real_ferplus_has_the_published_counts(official, shared, tmp_path):
     result = prepare(official, tmp_path / "out", ferplus=shared / "data/fer2013/fer2013new.csv")
-    assert result.total == {"train": 25060, "val": 3199, "test": 3153}  # spec 3.3
+    assert result.total == {"train": 25060, "val": 3199, "test": 3153}  # as published with the FERPlus rule
     assert tuple(result.counts["train"].values()) == (8740, 7287, 3149, 3014, 2100, 119, 532, 119)
     assert tuple(result.counts["test"].values()) == (1090, 893, 396, 384, 273, 18, 83, 16)
     _check_subset_lists(tmp_path / "out", shared)

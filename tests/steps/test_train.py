@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from fercli.core.settings import override
 from fercli.errors import DataError, RefusedError, UsageError, WeightsError
 from fercli.media.images import write_image
 from fercli.presets import MODELS, RECIPES, LossConfig, SamConfig, TrainConfig
@@ -138,3 +139,37 @@ def test_load_checkpoint__refuses_what_is_no_checkpoint(tmp_path: Path):
     save_checkpoint(tmp_path / "odd.pt", {"other": 1})
     with pytest.raises(WeightsError, match="not a checkpoint of fer train"):
         load_checkpoint(tmp_path / "odd.pt")
+
+
+def test_train__mla_only_with_a_head_of_its_own_trains_that_head(faces: Dataset, tmp_path: Path):
+    # Table 5's "MLA only": no batch transformer, so no BT and CBA losses, but MLA has parameters and a loss
+    loss = LossConfig(soft_targets=False, bt=0, cba=0)
+    config = replace(
+        told(replace(RECIPE, epochs=1, loss=loss)), model=override(MODELS["btn-tiny"], ["ablate.mla_only=aux_head"])
+    )
+    train(faces, tmp_path / "run", config=config, device="cpu")
+    state = load_checkpoint(tmp_path / "run" / "checkpoint.pt")["model"]
+    assert [name for name in state if name.startswith("mla.")]
+    assert [name for name in state if name.startswith("aux_head.")]
+    with pytest.raises(UsageError, match="losses are on"):
+        train(faces, tmp_path / "other", config=replace(config, train=RECIPE), device="cpu")
+
+
+def test_train__a_start_that_fails_leaves_the_earlier_run_alone(faces: Dataset, tmp_path: Path):
+    recipe = replace(RECIPE, epochs=1)
+    earlier = train(faces, tmp_path / "run", config=told(recipe), device="cpu")
+    with pytest.raises(WeightsError):
+        train(
+            faces,
+            tmp_path / "run",
+            config=replace(told(recipe), init=("nowhere.safetensors",)),
+            device="cpu",
+            overwrite=True,
+        )
+    assert load_weights(earlier.weights)[1].scores
+
+
+@pytest.mark.parametrize("setting", ["train.epochs=0", "train.batch_size=-1", "train.lr=-1", "train.validation=2"])
+def test_settings__that_no_run_can_have_are_refused(setting: str):
+    with pytest.raises(UsageError, match=setting.partition("=")[0].partition(".")[2]):
+        override(told(), [setting])

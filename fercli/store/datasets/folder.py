@@ -15,7 +15,7 @@ _SPLIT_FOLDERS: dict[Split, tuple[str, ...]] = {
     "test": ("test",),
 }
 LAYOUT = "train/CLASS/*.png, val/CLASS/*.png, test/CLASS/*.png with CLASS such as happiness"
-# AffectNet's seven classes are its eight without contempt (spec 3.2).
+# AffectNet's seven classes are its eight without contempt.
 _LEFT_OUT = {"affectnet7": {"7", "contempt"}}
 
 

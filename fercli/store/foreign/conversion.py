@@ -63,4 +63,7 @@ def check_complete(conversion: Conversion, expected: Mapping[str, Tensor], *, wh
         if name not in expected or expected[name].shape != tensor.shape
     ]
     if odd:
-        raise WeightsError(f"{where} has tensors of another size than {conversion.source}: {', '.join(odd[:4])}")
+        raise WeightsError(
+            f"{where} has tensors of another size than {conversion.source}: {', '.join(odd[:4])}",
+            fix="get the published file again",
+        )

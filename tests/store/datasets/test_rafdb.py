@@ -22,7 +22,7 @@ def test_open_rafdb__reads_the_owners_list(tree):
     root = official(tree, "train_00001.jpg 5", "test_0001.jpg 7", images=images)
     assert is_rafdb(root)
     dataset = open_rafdb(root)
-    # spec 3.1: 1 surprise 2 fear 3 disgust 4 happiness 5 sadness 6 anger 7 neutral
+    # 1 surprise 2 fear 3 disgust 4 happiness 5 sadness 6 anger 7 neutral
     assert [(s.split, dataset.labels[s.label]) for s in dataset.samples] == [("train", "sadness"), ("test", "neutral")]
     assert dataset.split("val") == ()
     assert open_rafdb(root / "basic").samples == dataset.samples

@@ -113,6 +113,12 @@ def main(arguments: Sequence[str]) -> int:
         fix = "check the path" if error.errno in _PATH_FAULTS else "check its permissions and the free space there"
         _tell(f"{error.filename or 'output'}: {error.strerror}", fix, debug=session.debug)
         return ExitCode.REFUSED
+    except ImportError as error:
+        if ".so" not in str(error):
+            raise
+        fix = "apt-get install -y libgl1 libglib2.0-0 gives OpenCV what it needs; fer doctor tells about the rest"
+        _tell(f"a system library is missing: {error}", fix, debug=session.debug)
+        return ExitCode.REFUSED
     if code == ExitCode.INTERRUPTED:
         say("interrupted")
     return int(code)

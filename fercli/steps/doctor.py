@@ -27,7 +27,7 @@ _PACKAGES: Sequence[tuple[tuple[str, ...], str, str, bool]] = (
     (("facenet-pytorch",), "facenet_pytorch", "finding faces", True),
     (("onnxruntime-gpu", "onnxruntime"), "onnxruntime", "running exported models", True),
     (
-        ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"),
+        ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"),
         "cv2",
         "turning and cutting pictures",
         True,
@@ -172,7 +172,7 @@ def _not_loading(error: Exception, name: str, purpose: str, *, installed: bool, 
     if library and library[1].startswith(("libGL", "libgthread", "libglib")):
         return Fault(
             f"{name} does not load: the system has no {library[1]} ({purpose})",
-            "apt-get install -y libgl1 libglib2.0-0, or pip install opencv-python-headless instead",
+            "apt-get install -y libgl1 libglib2.0-0",
             blocking,
         )
     reason = str(error).strip().splitlines() or [type(error).__name__]

@@ -139,3 +139,14 @@ def test_help__answers_within_0_4_seconds():
         return time.perf_counter() - started
 
     assert min(elapsed_s() for _ in range(5)) < 0.4
+
+
+def test_import_error__of_a_system_library_names_the_package_that_has_it(raising, capsys: pytest.CaptureFixture[str]):
+    raising(ImportError("libGL.so.1: cannot open shared object file: No such file or directory"))
+    assert cli.main(["work"]) == ExitCode.REFUSED
+    lines = capsys.readouterr().err.splitlines()
+    assert (
+        lines[0]
+        == "error: a system library is missing: libGL.so.1: cannot open shared object file: No such file or directory"
+    )
+    assert lines[1].startswith("fix: apt-get install -y libgl1")

@@ -85,7 +85,7 @@ def test_doctor__two_packages_of_one_module_are_a_conflict(default_model, monkey
     what = {fault.what: fault.fix for fault in doctor().faults}
     text = "onnxruntime-gpu and onnxruntime overwrite each other's files: both are the module onnxruntime"
     assert what[text] == "pip uninstall -y onnxruntime-gpu onnxruntime && pip install onnxruntime-gpu"
-    assert any("opencv-python-headless and opencv-python overwrite" in fault for fault in what)
+    assert any("opencv-python and opencv-python-headless overwrite" in fault for fault in what)
 
 
 def test_doctor__a_missing_system_library_is_named_with_the_way_to_get_it(default_model, monkeypatch):

@@ -130,8 +130,10 @@ class BtnConfig:
         faults = []
         if self.backbone_size < 32 or self.backbone_size % 16:
             faults.append(f"backbone_size must be a multiple of 16 and at least 32, is {self.backbone_size}")
-        if self.input.size < self.backbone_size:
-            faults.append(f"input.size {self.input.size} is smaller than backbone_size {self.backbone_size}")
+        if self.input.size < 1 or not all(self.input.std):
+            faults.append(
+                f"input.size must be at least 1 and input.std not 0, are {self.input.size} and {self.input.std}"
+            )
         if min(self.image.stem, *self.image.widths, *self.image.depths, self.vit.width, self.vit.depth) < 1:
             faults.append("image.stem, image.widths, image.depths, vit.width and vit.depth must be at least 1")
         for name, width, heads in (

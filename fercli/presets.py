@@ -64,6 +64,7 @@ class VitConfig:
     depth: int = 2
     heads: int = 8
     mlp_ratio: float = 4.0
+    init_std: float = 0.01  # of every linear layer; the baseline's value
 
 
 @dataclass(frozen=True)

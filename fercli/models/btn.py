@@ -108,12 +108,7 @@ class BTN(nn.Module):
         self.embed_high = nn.Conv2d(widths[2], width, 1)
         mla_tokens = config.ablate.mla_only == "vit_concat"
         self.vit = VisionTransformer(
-            tokens=(4 if mla_tokens else 3) * sides[2] ** 2,
-            width=width,
-            depth=config.vit.depth,
-            heads=config.vit.heads,
-            mlp_ratio=config.vit.mlp_ratio,
-            num_classes=num_classes,
+            config.vit, tokens=(4 if mla_tokens else 3) * sides[2] ** 2, num_classes=num_classes
         )
         # Table 5's "MLA only" puts MLA into the inference path, or gives it a loss of its own; the normal model has neither.
         auxiliary = config.ablate.mla_only == "aux_head"

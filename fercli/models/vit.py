@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fercli.presets import VitConfig
+
 # Letters: B images, T tokens, W width, H heads, D = W / H, N classes.
 
 
@@ -58,17 +60,23 @@ class VisionTransformer(nn.Module):
     forward: tokens [B, T, W] -> logits [B, N].
     """
 
-    def __init__(self, *, tokens: int, width: int, depth: int, heads: int, mlp_ratio: float, num_classes: int) -> None:
+    def __init__(self, config: VitConfig, *, tokens: int, num_classes: int) -> None:
         super().__init__()
+        width = config.width
         self.cls_token = nn.Parameter(torch.empty(1, 1, width))
         self.pos_embed = nn.Parameter(torch.empty(1, tokens + 1, width))
-        self.blocks = nn.Sequential(*(TransformerBlock(width, heads, mlp_ratio) for _ in range(depth)))
+        self.blocks = nn.Sequential(
+            *(TransformerBlock(width, config.heads, config.mlp_ratio) for _ in range(config.depth))
+        )
         self.norm = nn.LayerNorm(width, eps=1e-6)
         self.gate = SqueezeExcitation(width)
         self.head = nn.Linear(width, num_classes)
         nn.init.trunc_normal_(self.cls_token, std=0.02)
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
-        self.apply(_init_linear)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=config.init_std)
+                nn.init.zeros_(module.bias)
 
     def features(self, tokens: Tensor) -> Tensor:
         """The normalised class token [B, W], before gate and head."""
@@ -78,9 +86,3 @@ class VisionTransformer(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         return self.head(self.gate(self.features(tokens)))
-
-
-def _init_linear(module: nn.Module) -> None:
-    if isinstance(module, nn.Linear):
-        nn.init.trunc_normal_(module.weight, std=0.01)
-        nn.init.zeros_(module.bias)

@@ -1,0 +1,57 @@
+"""The shipped default model: found by name, whole, honest in its card, and the same in both engines."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fercli.labels import SCHEMAS
+from fercli.media.crop import crop_face
+from fercli.media.faces import FaceDetector
+from fercli.store.inference import load_classifier
+from fercli.store.weights import DEFAULT_NAME, find_weights, load_weights, read_card
+
+SUFFIXES = (".onnx", ".safetensors")
+
+
+@pytest.fixture(scope="module")
+def crop(astronaut: np.ndarray) -> np.ndarray:
+    """The astronaut's smiling face as the model wants it: uint8 [1, S, S, 3]."""
+    card = read_card(find_weights(None, (".safetensors",)))
+    [[face]] = FaceDetector("cpu").detect([astronaut])
+    return crop_face(astronaut, face.landmarks, card.crop, card.model.input.size)[0][None]
+
+
+def test_default_model__has_one_card_in_both_files():
+    onnx, safetensors = (read_card(find_weights(None, (suffix,))) for suffix in SUFFIXES)
+    assert onnx == safetensors
+    assert onnx.name == DEFAULT_NAME
+    assert onnx.labels == SCHEMAS["ferplus"].names
+
+
+def test_default_model__states_what_it_scored_and_where_it_is_from():
+    card = read_card(find_weights(None))
+    assert card.scores["test"]["images"] == 3153
+    assert set(card.scores["test"]["class_accuracy"]) == set(card.labels)
+    assert {origin["part"] for origin in card.provenance["started_from"]} == {"image_backbone", "landmark_backbone"}
+    assert card.licence
+    assert card.notes
+
+
+def test_default_model__holds_nothing_that_only_training_uses():
+    state, _ = load_weights(find_weights(None, (".safetensors",)))
+    assert not [name for name in state if name.startswith("batch.")]
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_default_model__sees_the_astronaut_smile(engine: str, crop: np.ndarray):
+    classifier = load_classifier(None, engine, "cpu")
+    [probabilities] = classifier.classify(crop)
+    assert classifier.card.labels[int(probabilities.argmax())] == "happiness"
+    assert probabilities.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_default_model__answers_the_same_in_both_engines(crop: np.ndarray):
+    crops = np.concatenate([crop, crop[:, :, ::-1], 255 - crop])
+    onnx, torch = (load_classifier(None, engine, "cpu").logits(crops) for engine in ("onnx", "torch"))
+    np.testing.assert_allclose(onnx, torch, atol=1e-4)

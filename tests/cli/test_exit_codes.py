@@ -94,14 +94,22 @@ def test_interrupted__by_ctrl_c(tmp_path: Path):
     pipe = tmp_path / "fer2013.csv"
     os.mkfifo(pipe)
     command = [sys.executable, "-m", "fercli", "data", "prepare", "fer2013", str(pipe), str(tmp_path / "out")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
-        writing = _open_when_read(pipe, running)
-        running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=30)
-        os.close(writing)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=_hear_ctrl_c) as running:
+        try:
+            writing = _open_when_read(pipe, running)
+            running.send_signal(signal.SIGINT)
+            _, said = running.communicate(timeout=30)
+            os.close(writing)
+        finally:
+            running.kill()
     assert running.returncode == ExitCode.INTERRUPTED
     assert said.splitlines()[-1] == "interrupted"
     assert not (tmp_path / "out").exists()
+
+
+def _hear_ctrl_c() -> None:
+    """Undo what a shell does to a job in the background: it ignores Ctrl-C, and so would every process below it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _open_when_read(pipe: Path, running: subprocess.Popen[str]) -> int:

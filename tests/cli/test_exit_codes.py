@@ -93,8 +93,10 @@ def test_device__by_a_gpu_that_is_not_there(tmp_path: Path, capsys: pytest.Captu
 def test_interrupted__by_ctrl_c(tmp_path: Path):
     pipe = tmp_path / "fer2013.csv"
     os.mkfifo(pipe)
-    command = [sys.executable, "-m", "fercli", "data", "prepare", "fer2013", str(pipe), str(tmp_path / "out")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=_hear_ctrl_c) as running:
+    # a shell makes its jobs in the background ignore Ctrl-C, and so every process below them: hear it again
+    hear = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from fercli.cli.main import run; run()"
+    command = [sys.executable, "-c", hear, "data", "prepare", "fer2013", str(pipe), str(tmp_path / "out")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
         try:
             writing = _open_when_read(pipe, running)
             running.send_signal(signal.SIGINT)
@@ -105,11 +107,6 @@ def test_interrupted__by_ctrl_c(tmp_path: Path):
     assert running.returncode == ExitCode.INTERRUPTED
     assert said.splitlines()[-1] == "interrupted"
     assert not (tmp_path / "out").exists()
-
-
-def _hear_ctrl_c() -> None:
-    """Undo what a shell does to a job in the background: it ignores Ctrl-C, and so would every process below it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _open_when_read(pipe: Path, running: subprocess.Popen[str]) -> int:

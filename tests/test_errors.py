@@ -9,7 +9,7 @@ from fercli.errors import DataError, DeviceError, ExitCode, FerError, RefusedErr
     ("kind", "code"), [(RefusedError, 1), (UsageError, 2), (DataError, 3), (WeightsError, 4), (DeviceError, 5)]
 )
 def test_error__ends_in_its_documented_exit_code(kind: type[FerError], code: int):
-    assert kind("what").exit_code == code
+    assert kind("what", fix="how").exit_code == code
 
 
 def test_exit_codes__are_the_published_ones():

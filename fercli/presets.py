@@ -162,7 +162,7 @@ MODELS: dict[str, BtnConfig] = {
             image=ImageBackboneConfig(kind="face_resnet", stem=32, widths=(32, 64, 128), depths=(3, 4, 3)),
             landmark=LandmarkConfig(width=0.25, activation="relu"),
             cross=CrossConfig(heads=(1, 2, 4), drop_path=(0.0, 0.05, 0.1), layer_scale=0.1),
-            vit=VitConfig(width=128, depth=2, heads=4),
+            vit=VitConfig(width=128, depth=2, heads=4, init_std=0.05),
             mla=MlaConfig(layer_scale=0.1, drop_path=(0.05, 0.1)),
         ),
         BtnConfig(

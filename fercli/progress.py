@@ -1,8 +1,9 @@
-"""How a step tells what it is at: a plain callable, so that steps know no terminal."""
+"""How a step tells what it is at: plain callables and events, so that steps know no terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 # (done, total or None while the end is unknown, a short note about the item at hand)
 Progress = Callable[[int, int | None, str], None]
@@ -10,3 +11,42 @@ Progress = Callable[[int, int | None, str], None]
 
 def silent(_done: int, _total: int | None, _note: str) -> None:
     """Take progress and tell nobody."""
+
+
+@dataclass(frozen=True)
+class StepProgress:
+    """A step was done. `epoch` counts from 1; images_per_s is over this epoch so far in this process."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    accuracy: float
+    images_per_s: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """An epoch was done and scored on the validation split. Accuracies and shares are 0..1."""
+
+    epoch: int
+    lr: float
+    loss: float
+    loss_vit: float
+    loss_bt: float | None
+    loss_cba: float | None
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    val_mean_accuracy: float
+    seconds: float
+    best: bool
+
+
+TrainEvent = StepProgress | EpochReport
+
+
+def no_report(_event: TrainEvent) -> None:
+    """Take an event of a training run and show it to no one."""

@@ -13,7 +13,8 @@ from fercli.cli import options
 
 if TYPE_CHECKING:
     from fercli.presets import BtnConfig, TrainConfig
-    from fercli.steps.train import Event, TrainResult
+    from fercli.progress import TrainEvent
+    from fercli.steps.train import TrainResult
     from fercli.store.runs import RunConfig
 
 
@@ -137,14 +138,14 @@ def _show_settings(config: RunConfig) -> None:
 
 
 @contextmanager
-def _live(*, quiet: bool) -> Iterator[Callable[[Event], None]]:
+def _live(*, quiet: bool) -> Iterator[Callable[[TrainEvent], None]]:
     """A bar for the epoch under way and a line per finished epoch, on stderr."""
     from fercli.cli import console
-    from fercli.steps.train import StepProgress
+    from fercli.progress import StepProgress
 
     with console.progress("train", quiet=quiet) as bar:
 
-        def report(event: Event) -> None:
+        def report(event: TrainEvent) -> None:
             if isinstance(event, StepProgress):
                 note = (
                     f"epoch {event.epoch}/{event.epochs}  loss {event.loss:.3f}  accuracy {event.accuracy:.1%}  "

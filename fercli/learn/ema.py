@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 
 class Ema:
@@ -27,11 +28,10 @@ class Ema:
             else:
                 self.state[name].copy_(value)
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         return {"steps": self.steps, "state": self.state}
 
-    def load_state_dict(self, state: Mapping[str, object]) -> None:
-        self.steps = int(state["steps"])  # type: ignore[call-overload]
-        saved: Mapping[str, Tensor] = state["state"]  # type: ignore[assignment]
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.steps = state["steps"]
         for name, value in self.state.items():
-            value.copy_(saved[name])
+            value.copy_(state["state"][name])

@@ -35,6 +35,7 @@ from fercli.learn.sam import SAM
 from fercli.learn.sampling import epoch_order, generator
 from fercli.learn.schedule import lr_factor
 from fercli.models.btn import BTN
+from fercli.progress import EpochReport, StepProgress, TrainEvent, no_report
 from fercli.store.checkpoints import load_checkpoint, save_checkpoint
 from fercli.store.datasets.holdout import train_and_validation
 from fercli.store.datasets.records import Dataset, Sample, Split
@@ -49,38 +50,6 @@ EVEN_ODDS = 0.5  # calibrated: under it an answer is more likely wrong than righ
 
 
 @dataclass(frozen=True)
-class StepProgress:
-    """A step was done. `epoch` counts from 1; images_per_s is over this epoch so far in this process."""
-
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    loss: float
-    accuracy: float
-    images_per_s: float
-    seconds_left: float
-
-
-@dataclass(frozen=True)
-class EpochReport:
-    """An epoch was done and scored on the validation split. Accuracies and shares are 0..1."""
-
-    epoch: int
-    lr: float
-    loss: float
-    loss_vit: float
-    loss_bt: float | None
-    loss_cba: float | None
-    train_accuracy: float
-    val_loss: float
-    val_accuracy: float
-    val_mean_accuracy: float
-    seconds: float
-    best: bool
-
-
-@dataclass(frozen=True)
 class TrainResult:
     """What a finished run has: its folder, the selected weights and their scores. `selected_by` says on what."""
 
@@ -91,9 +60,6 @@ class TrainResult:
     temperature: float
     scores: tuple[SplitScore, ...]
     started_from: tuple[dict[str, Any], ...]
-
-
-Event = StepProgress | EpochReport
 
 
 @dataclass
@@ -112,10 +78,6 @@ class _State:
     rows: list[dict[str, Any]] | None = None
 
 
-def _tell_nobody(_event: Event) -> None:
-    """Take a report and show it to no one."""
-
-
 def train(
     dataset: Dataset,
     out: Path,
@@ -127,7 +89,7 @@ def train(
     overwrite: bool = False,
     licence: str = "",
     notes: Sequence[str] = (),
-    report: Callable[[Event], None] = _tell_nobody,
+    report: Callable[[TrainEvent], None] = no_report,
 ) -> TrainResult:
     """Train a BTN and leave in `out`: config, environment, metrics.csv, checkpoint, best and last weights, result.json.
 
@@ -168,7 +130,7 @@ class _Run:
         *,
         device: str,
         workers: int,
-        report: Callable[[Event], None],
+        report: Callable[[TrainEvent], None],
     ) -> None:
         self.dataset, self.folder, self.config, self.recipe = dataset, folder, config, config.train
         self.device, self.workers, self.report = resolve_device(device), workers, report

@@ -16,7 +16,8 @@ from fercli.core.settings import override
 from fercli.errors import DataError, RefusedError, UsageError, WeightsError
 from fercli.media.images import write_image
 from fercli.presets import MODELS, RECIPES, LossConfig, SamConfig, TrainConfig
-from fercli.steps.train import Event, StepProgress, train
+from fercli.progress import StepProgress, TrainEvent
+from fercli.steps.train import train
 from fercli.store.checkpoints import load_checkpoint, save_checkpoint
 from fercli.store.datasets import Dataset, open_dataset
 from fercli.store.runs import RunConfig
@@ -66,10 +67,10 @@ class KilledError(Exception):
     """Stands for a killed process."""
 
 
-def stop_after(steps: int) -> Callable[[Event], None]:
+def stop_after(steps: int) -> Callable[[TrainEvent], None]:
     done = []
 
-    def report(event: Event) -> None:
+    def report(event: TrainEvent) -> None:
         if isinstance(event, StepProgress):
             done.append(event)
             if len(done) == steps:

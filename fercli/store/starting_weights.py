@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fercli.errors import WeightsError
-from fercli.store.weights import check_keys, find_weights, holds_part, load_part, load_weights
+from fercli.store.weights import check_keys, find_weights, load_part, load_weights, part_of
 
 if TYPE_CHECKING:
     from fercli.models.btn import BTN
@@ -25,17 +25,13 @@ def start_from(model: BTN, files: Sequence[str]) -> list[dict[str, Any]]:
 
 def has_landmarks(files: Sequence[str]) -> bool:
     """Whether any of the files holds a landmark branch."""
-    for file in files:
-        path = find_weights(file, (".safetensors",))
-        if not holds_part(path) or load_part(path)[1].part == "landmark_backbone":
-            return True
-    return False
+    return any(part_of(find_weights(file, (".safetensors",))) in (None, "landmark_backbone") for file in files)
 
 
 def _load(model: BTN, path: Path) -> dict[str, Any]:
     ours = model.state_dict()
     origin = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    if holds_part(path):
+    if part_of(path) is not None:
         state, card = load_part(path)
         check_keys(state, {k: v for k, v in ours.items() if k.startswith(f"{card.part}.")}, where=str(path))
         model.load_state_dict(state, strict=False)

@@ -125,20 +125,20 @@ def save_part(path: Path, state: Mapping[str, Tensor], card: PartCard) -> None:
 
 def load_part(path: Path) -> tuple[dict[str, Tensor], PartCard]:
     """Read one part of a network, with keys as in the whole BTN; WeightsError if the file is anything else."""
-    metadata = _metadata(path)
-    part = next((name for name in get_args(PartName) if name == metadata.get("part")), None)
+    part = part_of(path)
     if part is None:
         raise WeightsError(
             f"{path} is not a backbone file", fix="fer convert SOURCE OUT makes one from published weights"
         )
     with _open(path, "pt") as file:
         state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
-    return state, PartCard(part, json.loads(metadata.get("provenance", "{}")))
+    return state, PartCard(part, json.loads(_metadata(path).get("provenance", "{}")))
 
 
-def holds_part(path: Path) -> bool:
-    """Whether a safetensors file holds one part of a network rather than a whole model with its card."""
-    return "part" in _metadata(path)
+def part_of(path: Path) -> PartName | None:
+    """Which part of a network a safetensors file holds, None for anything else; reads no tensor."""
+    stated = _metadata(path).get("part")
+    return next((name for name in get_args(PartName) if name == stated), None)
 
 
 def check_keys(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], *, where: str) -> None:

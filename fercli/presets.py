@@ -157,8 +157,8 @@ MODELS: dict[str, BtnConfig] = {
         BtnConfig(
             # the shipped model: faces of 48 px and more, dlib's face ResNet as image branch
             preset="btn-compact",
-            input=InputConfig(size=80, mean=FACE_RESNET_MEAN, std=(1.0, 1.0, 1.0), colour="grey"),
-            backbone_size=80,
+            input=InputConfig(size=96, mean=FACE_RESNET_MEAN, std=(1.0, 1.0, 1.0), colour="grey"),
+            backbone_size=96,
             image=ImageBackboneConfig(kind="face_resnet", stem=32, widths=(32, 64, 128), depths=(3, 4, 3)),
             landmark=LandmarkConfig(width=0.25, activation="relu"),
             cross=CrossConfig(heads=(1, 2, 4), drop_path=(0.0, 0.05, 0.1), layer_scale=0.1),

@@ -13,7 +13,7 @@ from fercli.cli.main import main
 from fercli.core.card import WeightsCard
 from fercli.labels import schema
 from fercli.media.images import Rgb, write_image
-from fercli.media.video import VideoWriter
+from fercli.media.video_writer import VideoWriter
 from fercli.presets import MODELS
 from fercli.results import Face
 from fercli.templates import template

@@ -36,7 +36,9 @@ def _tone(container: Any, codec: str, start_s: float, until_s: float) -> tuple[A
     return stream, packets + stream.encode(None)
 
 
-def _source(path: Path, codec: str | None, *, times: np.ndarray, shift_s: float = 0.0, sound_from_s: float = 0.0) -> Path:
+def _source(
+    path: Path, codec: str | None, *, times: np.ndarray, shift_s: float = 0.0, sound_from_s: float = 0.0
+) -> Path:
     """A clip whose picture turns white at BEEP_S, when its tone begins; every time in the file is later by `shift_s`."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("mpeg4", rate=25)
@@ -66,9 +68,7 @@ def _copy(source: Path, target: Path) -> Path:
 def _beginnings(path: Path) -> tuple[float, float]:
     """When the picture turns white and when the tone begins, on the clock of a player."""
     with av.open(str(path)) as container:
-        white = next(
-            frame.time for frame in container.decode(video=0) if frame.to_ndarray(format="gray").mean() > 128
-        )
+        white = next(frame.time for frame in container.decode(video=0) if frame.to_ndarray(format="gray").mean() > 128)
     with av.open(str(path)) as container:
         for frame in container.decode(audio=0):
             loud = np.flatnonzero(np.abs(frame.to_ndarray().astype(np.float32)).mean(axis=0) > 0.1)

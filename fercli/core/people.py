@@ -106,6 +106,8 @@ class People(Generic[Item]):
             self._settle(self._waiting[0] + self._interval_s)
             self._waiting = None
         people = sorted((p for p in self._people.values() if p.faces), key=lambda person: -person.seen_s)
+        for person in people:
+            person.timeline.reach(self.end_s)
         widest_s = max((person.timeline.width_s for person in people), default=0.0)
         for person in people:
             person.timeline.widen(widest_s)
@@ -140,5 +142,6 @@ class People(Generic[Item]):
             del self._people[least.track]
             self.folded.tracks.add(least.track)
             self.folded.seen_s += least.seen_s
-        self._people[track] = person = Person(track, self._classes)
+        person: Person[Item] = Person(track, self._classes)
         person.last_s = time_s
+        self._people[track] = person

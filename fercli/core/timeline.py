@@ -23,11 +23,15 @@ class Timeline:
 
     def add(self, values: NDArray[np.float64], *, start_s: float, end_s: float) -> None:
         """Let `values` hold from `start_s` to `end_s`; stretches may overlap and then count both."""
-        while end_s > self.width_s * len(self._sums):
-            self.widen(self.width_s * 2)
+        self.reach(end_s)
         first, last = math.floor(start_s / self.width_s), math.ceil(end_s / self.width_s)
         edges = np.clip(np.arange(first, last + 1) * self.width_s, start_s, end_s)
         self._sums[first:last] += np.diff(edges)[:, None] * np.append(values, 1.0)
+
+    def reach(self, end_s: float) -> None:
+        """Merge pairs of bins until they span everything up to `end_s`."""
+        while end_s > self.width_s * len(self._sums):
+            self.widen(self.width_s * 2)
 
     def widen(self, width_s: float) -> None:
         """Merge pairs of bins until they are `width_s` wide: another timeline's width."""

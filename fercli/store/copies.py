@@ -23,7 +23,7 @@ class AnnotatedCopies:
     """
 
     def __init__(self, folder: Path, sources: Sequence[Source], *, overwrite: bool = False) -> None:
-        self.paths = _copy_paths(folder, sources)
+        self.paths = copy_paths(folder, sources)
         for path in self.paths.values():
             refuse_existing(path, overwrite=overwrite)
         self._video: Path | None = None
@@ -51,7 +51,7 @@ class AnnotatedCopies:
         self._writer.write(drawn, time_s or 0.0)
 
 
-def _copy_paths(folder: Path, sources: Sequence[Source]) -> dict[Path, Path]:
+def copy_paths(folder: Path, sources: Sequence[Source]) -> dict[Path, Path]:
     """A place for every source's copy, numbered where two would have the same."""
     paths: dict[Path, Path] = {}
     taken: set[Path] = set()

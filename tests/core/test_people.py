@@ -45,6 +45,14 @@ def test_people__timelines_show_gaps_and_have_one_width():
     np.testing.assert_allclose(present, np.tile([0.9, 0.1, 0.0], (len(present), 1)), atol=1e-9)
 
 
+def test_people__timelines_span_the_video_also_when_everyone_left_early():
+    people: People[str] = People(2)
+    for number in range(1000):
+        people.add(number * 1.0, [_face(1, 0.9, 0.1)] if number < 5 else [])
+    (person,) = people.finish()
+    assert len(person.timeline.means(people.end_s)) * person.timeline.width_s >= 1000
+
+
 def test_people__beyond_the_limit_only_the_sum_is_kept():
     people: People[str] = People(2, most=2)
     for number in range(30):

@@ -35,7 +35,7 @@ def chart(means: NDArray[np.float64], labels: Sequence[str], *, width_s: float, 
     return (
         f'<div class="chart" tabindex="0" role="group" aria-label="{escaped(title)}" data-chart="{escaped(data)}">'
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" aria-label="{escaped(title)}">'
-        f"{areas}</svg>"
+        f'{areas}</svg><div class="scale" aria-hidden="true"><span>100 %</span><span>50 %</span><span>0 %</span></div>'
         f'<svg class="strip" viewBox="0 0 {WIDTH} 10" preserveAspectRatio="none" aria-hidden="true">{strip}</svg>'
         f'<div class="axis" aria-hidden="true">{_axis(end_s)}</div>'
         '<div class="cursor" hidden></div><div class="tip" role="status" hidden></div></div>'

@@ -104,7 +104,7 @@ class HtmlReport:
                 page.write(f"<section><h2>Videos</h2><ol>{links}</ol></section>")
             if self._videos or self._cards:
                 page.write(legend(self._card.labels))
-            if len(self._videos) > 1:
+            if self._videos and not self._single:
                 page.write(_heading(0, self._videos[0]))
             _append(self._video_parts, page)
             if self._cards:
@@ -118,16 +118,21 @@ class HtmlReport:
             page.write(about_model(self._card) + about_settings(self._card, self._settings, made=made))
             page.write(f"</main><script>{_resource('report.js')}</script></body></html>\n")
 
+    @property
+    def _single(self) -> bool:
+        """Whether the page is about one video, whose name is its title then."""
+        return len(self._videos) == 1 and not self._cards
+
     def _head(self) -> str:
         names = self._videos
-        title = names[0] if len(names) == 1 and not self._cards else "Expressions"
-        under = f"Facial expressions over time, read by {self._card.name}" if names else f"Read by {self._card.name}"
+        title = names[0] if self._single else "Facial expressions"
+        under = f"{'Expressions over time, read' if self._single else 'Read'} by {self._card.name} {self._card.version}"
         links = "".join(f'<li><a href="#video{n}">{escaped(name)}</a></li>' for n, name in enumerate(names))
         return (
             '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
             '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
-            f"<title>{escaped(title)}: expressions</title><style>{_resource('report.css')}</style></head>"
+            f"<title>{escaped(title)}</title><style>{_resource('report.css')}</style></head>"
             f'<body>{hatch()}<header><h1>{escaped(title)}</h1><p class="soft">{escaped(under)}</p>'
             f"{f'<ol>{links}</ol>' if len(names) > 1 else ''}</header><main>"
         )

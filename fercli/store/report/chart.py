@@ -146,6 +146,6 @@ def _axis(end_s: float) -> str:
     marks = ""
     for number in range(math.floor(end_s / step_s + 1e-9) + 1):
         place = 100 * number * step_s / max(end_s, 1e-9)
-        if place <= 97 or number == 0:
+        if place <= 93 or number == 0:
             marks += f'<span style="left:{place:.2f}%">{clock(number * step_s, decimals=decimals)}</span>'
     return marks + '<span class="unit">min:s</span>'

@@ -57,39 +57,26 @@ class VideoSection:
         seen = self._people
         people = len(everyone) + len(seen.folded.tracks)
         followed = any(person.track is not None for person in everyone)
-        tiles = [
-            ("Length", clock(seen.end_s), "min:s", False),
-            (
-                "Frames read",
-                f"{seen.frames:,}",
-                f"{seen.frames / max(seen.end_s, 1e-9):.1f} a second on average",
-                False,
-            ),
-            ("People followed", f"{people:,}" if followed else "none", amount(seen.faces, "face") + " read", False),
-            (
-                "Frames without a face",
-                percent(seen.frames_without_face / max(seen.frames, 1)),
-                f"{seen.frames_without_face:,} frames, {seen.without_face_s:.1f} s",
-                False,
-            ),
-            (
+        without = f"{seen.frames_without_face:,} frames, {seen.without_face_s:.1f} s"
+        tiles = (
+            _tile("Length", clock(seen.end_s), "min:s"),
+            _tile("Frames read", f"{seen.frames:,}", f"{seen.frames / max(seen.end_s, 1e-9):.1f} a second"),
+            _tile("People followed", f"{people:,}" if followed else "none", amount(seen.faces, "face") + " read"),
+            _tile("Frames without a face", percent(seen.frames_without_face / max(seen.frames, 1)), without),
+            _tile(
                 "Uncertain faces",
                 percent(seen.uncertain_faces / max(seen.faces, 1)),
                 f"{seen.uncertain_faces:,} of {seen.faces:,}",
-                False,
             ),
-            ("Not decodable", "part of it" if self._faults else "nothing", "; ".join(self._faults), bool(self._faults)),
-        ]
-        cells = "".join(
-            f"<div{' class=alarm' if alarm else ''}><dt>{name}</dt><dd>{escaped(value)}<small>{escaped(note)}</small></dd></div>"
-            for name, value, note, alarm in tiles
+            _tile("Not decodable", "part of it", "; ".join(self._faults), alarm=True)
+            if self._faults
+            else _tile("Not decodable", "nothing", ""),
         )
-        return f'<section class="tiles-box" style="padding:0"><dl class="tiles" style="margin:0">{cells}</dl></section>'
+        return f'<section class="bare"><dl class="tiles">{"".join(tiles)}</dl></section>'
 
     def _person(self, person: Person[bytes]) -> str:
         end_s, width_s = self._people.end_s, person.timeline.width_s
         means = person.timeline.means(end_s)
-        # every chart has the whole video as its width: a timeline ends where its person was last seen
         colour = css_colour(track_colour(person.track)) if person.track is not None else "transparent"
         who = "All faces (not followed)" if person.track is None else f"Person #{person.track}"
         seen = (
@@ -127,14 +114,12 @@ class VideoSection:
         for name, seconds, share in self._by_time(person):
             if seconds <= 0:
                 continue
-            paint = "" if name == "uncertain" else css_colour(expression_colour(name, self._labels))
-            look = f'style="background:{paint}"' if paint else 'class="hatched"'
-            wide = f"flex-grow:{share:.5f}"
-            bars += (
-                f'<i class="hatched" style="{wide}"></i>' if not paint else f'<i style="{wide};background:{paint}"></i>'
-            )
-            dot = f'<span class="dot" {look}></span>' if paint else '<span class="dot hatched"></span>'
-            words += f"<li>{dot}{escaped(name)} {percent(share)}, {seconds:.1f} s</li>"
+            css, paint = "hatched", ""
+            if name != "uncertain":
+                css, paint = "", f";background:{css_colour(expression_colour(name, self._labels))}"
+            bars += f'<i class="{css}" style="flex-grow:{share:.5f}{paint}"></i>'
+            words += f'<li><span class="dot {css}" style="{paint[1:]}"></span>'
+            words += f"{escaped(name)} {percent(share)}, {seconds:.1f} s</li>"
         return (
             f'<h3>Share of time</h3><div class="shares" role="img" aria-label="{escaped(self._in_words(person))}">{bars}</div>'
             f'<ul class="list">{words}</ul>'
@@ -161,6 +146,11 @@ class VideoSection:
             f"<section><p>{amount(len(folded.tracks), 'more person', 'more people')} in view for {folded.seen_s:.1f} s "
             f"in all, without a chart: a report shows {MOST_PEOPLE}. Every face is in the table of predictions.</p></section>"
         )
+
+
+def _tile(name: str, value: str, note: str, *, alarm: bool = False) -> str:
+    css = ' class="alarm"' if alarm else ""
+    return f"<div{css}><dt>{name}</dt><dd>{escaped(value)}<small>{escaped(note)}</small></dd></div>"
 
 
 def _seen(prediction: Prediction, labels: Sequence[str]) -> SeenFace:

@@ -22,10 +22,11 @@ class VideoWriter:
     """Write RGB frames of equal size at their true times: H.264, yuv420p, the index in front, as browsers want it.
 
     sound: a file whose first sound track comes along, None or a file without one: a silent video.
+    crf, preset: x264's; superfast takes a third less time than veryfast here, and half more space.
     Odd sides are grown by one repeated row or column, as yuv420p needs even ones.
     """
 
-    def __init__(self, path: Path, *, crf: int = 20, preset: str = "veryfast", sound: Path | None = None) -> None:
+    def __init__(self, path: Path, *, crf: int = 21, preset: str = "superfast", sound: Path | None = None) -> None:
         self._options = {"crf": str(crf), "preset": preset, "g": "120"}  # a key frame every few seconds, to seek
         # the suffix does not choose: a temporary name may carry any
         self._container: Any = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})

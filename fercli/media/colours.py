@@ -32,7 +32,7 @@ def expression_colour(label: str, labels: Sequence[str]) -> Colour:
 
 def track_colour(track: int) -> Colour:
     """A bright colour that a track keeps from its first frame to its last."""
-    red, green, blue = colorsys.hsv_to_rgb((0.53 + track * _GOLDEN) % 1, 0.7, 1.0)
+    red, green, blue = colorsys.hsv_to_rgb((0.9 + track * _GOLDEN) % 1, 0.7, 1.0)
     return round(red * 255), round(green * 255), round(blue * 255)
 
 

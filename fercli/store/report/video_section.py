@@ -119,7 +119,7 @@ class VideoSection:
                 css, paint = "", f";background:{css_colour(expression_colour(name, self._labels))}"
             bars += f'<i class="{css}" style="flex-grow:{share:.5f}{paint}"></i>'
             words += f'<li><span class="dot {css}" style="{paint[1:]}"></span>'
-            words += f"{escaped(name)} {percent(share)}, {seconds:.1f} s</li>"
+            words += f"{escaped(name)} {percent(share)}, {seconds:.{1 if seconds >= 1 else 2}f} s</li>"
         return (
             f'<h3>Share of time</h3><div class="shares" role="img" aria-label="{escaped(self._in_words(person))}">{bars}</div>'
             f'<ul class="list">{words}</ul>'

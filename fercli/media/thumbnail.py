@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import cv2
-import numpy as np
 
 from fercli.errors import DataError
 from fercli.media.images import Rgb
@@ -16,17 +15,22 @@ _QUALITY = 82
 def face_jpeg(rgb: Rgb, box_xyxy: Box, *, side: int = 112) -> bytes:
     """A square around a face, JPEG of side x side; edge pixels repeat where it reaches out of the picture."""
     left, top, right, bottom = box_xyxy
-    half = max(right - left, bottom - top, 2.0) * (0.5 + _AROUND)
-    middle_x, middle_y = (left + right) / 2, (top + bottom) / 2
-    scale = side / (2 * half)
-    to_thumbnail = np.array([[scale, 0, side / 2 - middle_x * scale], [0, scale, side / 2 - middle_y * scale]])
-    if scale < 0.5:  # average first: a warp alone would skip pixels
-        x0, y0 = max(0, int(middle_x - half)), max(0, int(middle_y - half))
-        part = rgb[y0 : max(y0 + 1, int(middle_y + half)), x0 : max(x0 + 1, int(middle_x + half))]
-        return _jpeg(cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA))
-    return _jpeg(
-        cv2.warpAffine(rgb, to_thumbnail, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    )
+    length = max(right - left, bottom - top, 2.0) * (1 + 2 * _AROUND)
+    cut_x, inside_x, before_x = _cut((left + right - length) / 2, length, rgb.shape[1], side)
+    cut_y, inside_y, before_y = _cut((top + bottom - length) / 2, length, rgb.shape[0], side)
+    part = rgb[slice(*cut_y), slice(*cut_x)]
+    how = cv2.INTER_AREA if length > side else cv2.INTER_LINEAR
+    small = cv2.resize(part, (inside_x, inside_y), interpolation=how)
+    after_x, after_y = side - before_x - inside_x, side - before_y - inside_y
+    return _jpeg(cv2.copyMakeBorder(small, before_y, after_y, before_x, after_x, cv2.BORDER_REPLICATE))
+
+
+def _cut(start: float, length: float, available: int, side: int) -> tuple[tuple[int, int], int, int]:
+    """Along one axis: the pixels that lie in the picture, the length they take of `side`, and what is missing before."""
+    first = min(max(0, round(start)), available - 1)
+    last = max(first + 1, min(available, round(start + length)))
+    before = min(max(0, round((first - start) / length * side)), side - 1)
+    return (first, last), min(max(1, round((last - first) / length * side)), side - before), before
 
 
 def picture_jpeg(rgb: Rgb, *, longest: int = 360) -> bytes:

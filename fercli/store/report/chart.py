@@ -33,7 +33,7 @@ def chart(means: NDArray[np.float64], labels: Sequence[str], *, width_s: float, 
         separators=(",", ":"),
     )
     return (
-        f'<div class="chart" tabindex="0" role="group" aria-label="{escaped(title)}" data-chart="{escaped(data)}">'
+        f'<div class="chart" tabindex="0" role="group" aria-label="Chart: arrow keys read its values" data-chart="{escaped(data)}">'
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" aria-label="{escaped(title)}">'
         f'{areas}</svg><div class="scale" aria-hidden="true"><span>100 %</span><span>50 %</span><span>0 %</span></div>'
         f'<svg class="strip" viewBox="0 0 {WIDTH} 10" preserveAspectRatio="none" aria-hidden="true">{strip}</svg>'

@@ -65,4 +65,3 @@ if (cards) {
   sort.addEventListener("change", arrange);
   filter.addEventListener("change", arrange);
 }
-addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => { part.open = true; }));

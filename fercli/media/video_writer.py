@@ -19,7 +19,9 @@ _BT709 = 1  # ITU-T H.273: matrix, primaries and transfer of HD video; sRGB's pr
 
 
 class VideoWriter:
-    """Write RGB frames of equal size at their true times: H.264, yuv420p, the index in front, as browsers want it.
+    """Write RGB frames at their true times: H.264, yuv420p, the index in front, as browsers want it.
+
+    The first frame's size is the video's; where the size changes on the way, frames are stretched to it.
 
     sound: a file whose first sound track comes along, None or a file without one: a silent video.
     crf, preset: x264's; superfast takes a third less time than veryfast here, and half more space.
@@ -48,29 +50,35 @@ class VideoWriter:
         if self._stream is None:
             self._open(even.shape[1], even.shape[0])
         picture = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
-            format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
+            self._stream.width, self._stream.height, "yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
         )
         pts = max(round(time_s / _CLOCK), self._last_pts + 1)
         if self._last_pts >= 0:
             self._interval_s = float((pts - self._last_pts) * _CLOCK)
         self._last_pts = picture.pts = pts
         picture.time_base = _CLOCK
-        picture.duration = round(self._interval_s / _CLOCK)  # counts for the last one only
         if self._sound is not None:
             self._sound.write_until(time_s)
-        self._container.mux(self._stream.encode(picture))
+        self._mux(picture)
 
     def close(self, *, complete: bool = True) -> None:
         """Finish the file; complete: with the sound that goes on after the last frame."""
         try:
             if self._stream is not None:
-                self._container.mux(self._stream.encode(None))
+                self._mux(None)
             if self._sound is not None and complete:
                 self._sound.write_until(None)
         finally:
             if self._sound is not None:
                 self._sound.close()
             self._container.close()
+
+    def _mux(self, picture: Any) -> None:
+        for packet in self._stream.encode(picture):
+            packet.duration = round(
+                self._interval_s / _CLOCK
+            )  # counts for the last one only: others last until the next
+            self._container.mux(packet)
 
     def _open(self, width: int, height: int) -> None:
         self._stream = self._container.add_stream("libx264", rate=_RATE, options=self._options)

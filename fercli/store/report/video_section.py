@@ -42,7 +42,8 @@ class VideoSection:
     def html(self) -> str:
         """The section; the video is over then."""
         everyone = self._people.finish()
-        return self._tiles(everyone) + "".join(self._person(person) for person in everyone) + self._folded()
+        people = "".join(self._person(person) for person in everyone)
+        return self._tiles(everyone) + (people or "<section><p>No face was found.</p></section>") + self._folded()
 
     def _keep_peak(self, rgb: Rgb, prediction: Prediction, face: SeenFace, *, time_s: float) -> None:
         person = self._people.person(face.track)
@@ -62,7 +63,7 @@ class VideoSection:
             _tile("Length", clock(seen.end_s), "min:s"),
             _tile("Frames read", f"{seen.frames:,}", f"{seen.frames / max(seen.end_s, 1e-9):.1f} a second"),
             _tile("People followed", f"{people:,}" if followed else "none", amount(seen.faces, "face") + " read"),
-            _tile("Frames without a face", percent(seen.frames_without_face / max(seen.frames, 1)), without),
+            _tile("Without a face", percent(seen.frames_without_face / max(seen.frames, 1)), without),
             _tile(
                 "Uncertain faces",
                 percent(seen.uncertain_faces / max(seen.faces, 1)),

@@ -149,7 +149,7 @@ def _draw_panel(
     row_px = round(px * 1.45)
     size_wh = px * 9.5, row_px * len(best) + px * 0.3
     others = [other for other in taken if other != face.box]
-    if not best or size_wh[1] > (face.box[3] - face.box[1]) * 1.2:
+    if not best or size_wh[1] > (face.box[3] - face.box[1]) * 0.8:
         return []
     place = panel_place(face.box, size_wh, picture_wh=picture_wh, taken=others)
     if place is None:

@@ -24,7 +24,7 @@ class VideoWriter:
     The first frame's size is the video's; where the size changes on the way, frames are stretched to it.
 
     sound: a file whose first sound track comes along, None or a file without one: a silent video.
-    crf, preset: x264's; superfast at 22 is as near to the original as veryfast at 20, in two thirds of its time.
+    crf, preset: x264's; superfast at 22 is as near to the original as veryfast at 20, in 0.7 of its time.
     Odd sides are grown by one repeated row or column, as yuv420p needs even ones.
     """
 

@@ -38,6 +38,7 @@ class Prediction:
     face: 0-based number of the face in the frame (largest first), None when there is no face.
     probabilities: class name -> probability; they sum to 1. label: the most probable class.
     detail: one sentence for a person when status is not `ok`.
+    track: number of the person the face belongs to, the same from frame to frame; None where faces are not followed.
     """
 
     source: str
@@ -49,6 +50,7 @@ class Prediction:
     label: str | None = None
     probabilities: Mapping[str, float] | None = None
     detail: str | None = None
+    track: int | None = None
 
     def __post_init__(self) -> None:
         if self.status in ("ok", "uncertain"):

@@ -13,6 +13,7 @@ from fercli.errors import DataError, RefusedError
 
 if TYPE_CHECKING:
     from fercli.cli.predict_report import Report
+    from fercli.store.inference import Classifier
 
 
 def predict(
@@ -27,7 +28,15 @@ def predict(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="DIR", help="Folder to make: annotated copies (videos as H.264), predictions.csv."
+            "--out",
+            metavar="DIR",
+            help="Folder to make: annotated copies (H.264 with sound), HTML reports, predictions.csv.",
+        ),
+    ] = None,
+    report_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--report", metavar="FILE", help="One HTML page to make of everything; --out makes one per video."
         ),
     ] = None,
     overwrite: options.Overwrite = False,
@@ -52,6 +61,8 @@ def predict(
     from fercli.store.copies import AnnotatedCopies
     from fercli.store.inference import load_classifier
     from fercli.store.predictions import PredictionsCsv, as_record
+    from fercli.store.report.folder import FolderReports
+    from fercli.store.report.html import HtmlReport
 
     found = find_sources(sources)
     report = Report()
@@ -65,6 +76,9 @@ def predict(
     with ExitStack() as opened:
         copies = opened.enter_context(AnnotatedCopies(out, found, overwrite=overwrite)) if out else None
         table = opened.enter_context(PredictionsCsv(out, classifier.card.labels, overwrite=overwrite)) if out else None
+        card, said = classifier.card, _settings(classifier, weights, min_face)
+        page = opened.enter_context(HtmlReport(report_file, card, said, overwrite=overwrite)) if report_file else None
+        pages = opened.enter_context(FolderReports(out, found, card, said, overwrite=overwrite)) if out else None
         progress = opened.enter_context(console.progress("predict", quiet=quiet))
         for reading in step.predict(found, classifier, detector=detector, watch=watch, progress=progress):
             report.add(reading)
@@ -74,15 +88,34 @@ def predict(
                         console.json_line(as_record(prediction))
                 if table:
                     table.add(reading.predictions)
+                for html in (page, pages):
+                    if html:
+                        html.add(reading.source, reading.rgb, reading.predictions, time_s=reading.time_s)
                 if copies and reading.rgb is not None:
                     copies.add(reading.source, reading.rgb, reading.predictions, time_s=reading.time_s)
     if not json:
         report.show()
     if report.frames and not quiet:
         report.tell_times(watch, f"{classifier.engine} on {classifier.device}")
-        if out:
-            console.say(f"written to {out}")
+        for place in (out, report_file):
+            if place:
+                console.say(f"written to {place}")
     _end(report, strict=strict)
+
+
+def _settings(classifier: Classifier, weights: str | None, min_face: int) -> dict[str, object]:
+    """What shaped the run beside the card of the weights, for the reports."""
+    import hashlib
+
+    from fercli.store.weights import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
+
+    file = find_weights(weights, (ONNX_SUFFIX if classifier.engine == "onnx" else TORCH_SUFFIX,))
+    return {
+        "weights file": f"{file.name}, sha256 {hashlib.sha256(file.read_bytes()).hexdigest()[:16]}",
+        "network run by": f"{classifier.engine} on {classifier.device}",
+        "faces found by": "MTCNN, weights of facenet-pytorch",
+        "smallest face": f"{min_face} px",
+    }
 
 
 def _end(report: Report, *, strict: bool) -> None:

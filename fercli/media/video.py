@@ -1,11 +1,10 @@
-"""A video file in, upright RGB frames with their presentation times out; frames with times in, an H.264 file out."""
+"""A video file in, upright RGB frames with their presentation times out."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from fercli.media.images import Rgb
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".3gp")
 
-_CLOCK = Fraction(1, 90_000)  # s: the writer's clock, fine enough for any frame rate
 _MISSING_S = 0.5  # a video that ends this much before its header says has lost its end
 _GIF_TRAILER = b";"  # a GIF has no length in its header, but it has a last byte
 
@@ -119,49 +117,6 @@ class VideoReader:
         if faults:
             return f"{faults} broken part{'s' if faults > 1 else ''} left out; {frames} frames were read"
         return None
-
-
-class VideoWriter:
-    """Write RGB frames of equal size at their true times: H.264, yuv420p, the index in front, as browsers want it.
-
-    Odd sides are grown by one repeated row or column, as yuv420p needs even ones.
-    """
-
-    def __init__(self, path: Path, *, crf: int = 20) -> None:
-        self._path = path
-        self._crf = crf
-        # the suffix does not choose: a temporary name may carry any
-        self._container: Any = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
-        self._stream: Any = None
-        self._last_pts = -1
-
-    def __enter__(self) -> VideoWriter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def write(self, rgb: Rgb, time_s: float) -> None:
-        """Append a frame uint8 [H, W, 3] shown from `time_s` on; times must not fall."""
-        even = np.pad(rgb, ((0, rgb.shape[0] % 2), (0, rgb.shape[1] % 2), (0, 0)), mode="edge")
-        if self._stream is None:
-            self._open(even.shape[1], even.shape[0])
-        picture = av.VideoFrame.from_ndarray(even, format="rgb24")
-        self._last_pts = picture.pts = max(round(time_s / _CLOCK), self._last_pts + 1)
-        picture.time_base = _CLOCK
-        self._container.mux(self._stream.encode(picture))
-
-    def close(self) -> None:
-        """Finish the file."""
-        if self._stream is not None:
-            self._container.mux(self._stream.encode(None))
-        self._container.close()
-
-    def _open(self, width: int, height: int) -> None:
-        self._stream = self._container.add_stream("libx264", options={"crf": str(self._crf), "preset": "veryfast"})
-        self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
-        self._stream.codec_context.time_base = _CLOCK
-        self._stream.time_base = _CLOCK
 
 
 def _upright(picture: Any) -> Rgb:

@@ -10,7 +10,7 @@ from typing import Any
 from fercli.media.draw import annotate
 from fercli.media.images import WRITABLE_SUFFIXES, Rgb, write_image
 from fercli.media.sources import Source
-from fercli.media.video import VideoWriter
+from fercli.media.video_writer import VideoWriter
 from fercli.results import Prediction
 from fercli.store.atomic import refuse_existing, replacing
 
@@ -23,7 +23,7 @@ class AnnotatedCopies:
     """
 
     def __init__(self, folder: Path, sources: Sequence[Source], *, overwrite: bool = False) -> None:
-        self.paths = _copy_paths(folder, sources)
+        self.paths = copy_paths(folder, sources)
         for path in self.paths.values():
             refuse_existing(path, overwrite=overwrite)
         self._video: Path | None = None
@@ -47,11 +47,11 @@ class AnnotatedCopies:
         if source.path != self._video or self._writer is None:
             self._video = source.path
             temporary = self._open.enter_context(replacing(self.paths[source.path]))
-            self._writer = self._open.enter_context(VideoWriter(temporary))
+            self._writer = self._open.enter_context(VideoWriter(temporary, sound=source.path))
         self._writer.write(drawn, time_s or 0.0)
 
 
-def _copy_paths(folder: Path, sources: Sequence[Source]) -> dict[Path, Path]:
+def copy_paths(folder: Path, sources: Sequence[Source]) -> dict[Path, Path]:
     """A place for every source's copy, numbered where two would have the same."""
     paths: dict[Path, Path] = {}
     taken: set[Path] = set()

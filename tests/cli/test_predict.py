@@ -13,7 +13,7 @@ from fercli.cli.main import main
 from fercli.core.card import WeightsCard
 from fercli.labels import schema
 from fercli.media.images import Rgb, write_image
-from fercli.media.video import VideoWriter
+from fercli.media.video_writer import VideoWriter
 from fercli.presets import MODELS
 from fercli.results import Face
 from fercli.templates import template
@@ -97,9 +97,19 @@ def test_predict__says_once_that_nothing_could_be_read(
 def test_predict__writes_copies_and_refuses_to_replace_them(folder: Path, tmp_path: Path):
     arguments = ["predict", str(folder), "--out", str(tmp_path / "out")]
     assert main(arguments) == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "c.mp4", "predictions.csv"]
+    made = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert made == ["a.png", "c.mp4", "c.report.html", "predictions.csv", "report.html"]
     assert main(arguments) == 1
     assert main([*arguments, "--overwrite"]) == 0
+
+
+def test_predict__makes_one_page_of_everything(folder: Path, tmp_path: Path):
+    page = tmp_path / "page.html"
+    assert main(["predict", str(folder), "--report", str(page)]) == 0
+    text = page.read_text(encoding="utf-8")
+    for words in ("a.png", "c.mp4", "b.jpg", "fake, version 1", "torch on cpu", "not a picture"):
+        assert words in text
+    assert main(["predict", str(folder), "--report", str(page)]) == 1
 
 
 def test_align__shows_counts_and_names_what_it_could_not_read(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -57,3 +59,50 @@ def test_annotate__says_that_there_is_no_face():
     picture = np.full((400, 600, 3), 128, np.uint8)
     nothing = Prediction("a.jpg", "no_face", detail="no face found")
     assert (annotate(picture, [nothing]) != 128).any()
+
+
+def _on_track(prediction: Prediction, track: int, status: str = "ok") -> Prediction:
+    return dataclasses.replace(prediction, track=track, status=status)
+
+
+def test_annotate__a_track_keeps_its_colour_whatever_its_expression():
+    picture = np.zeros((400, 600, 3), np.uint8)
+    edges = [
+        tuple(annotate(picture, [_on_track(_read((200, 150, 300, 300), label), track)])[225, 200])
+        for label, track in (("happiness", 3), ("anger", 3), ("anger", 4))
+    ]
+    assert edges[0] == edges[1] != edges[2]
+
+
+def test_annotate__an_uncertain_face_has_a_dashed_box():
+    picture = np.full((400, 600, 3), 128, np.uint8)
+    sure, unsure = (
+        annotate(picture, [_on_track(_read((200, 150, 300, 300)), 1, status)])[160:290, 200]
+        for status in ("ok", "uncertain")
+    )
+    assert len(np.unique(sure, axis=0)) == 1
+    assert len(np.unique(unsure, axis=0)) == 2  # dashes on dark
+
+
+@pytest.mark.parametrize("background", [0, 255])
+def test_annotate__boxes_are_seen_on_dark_and_on_light(background: int):
+    drawn = annotate(np.full((400, 600, 3), background, np.uint8), [_read((200, 150, 300, 300), "neutral", 0.6)])
+    across = drawn[225, 190:212].astype(int).mean(axis=-1)
+    assert np.ptp(across) > 120
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (540, 0), (0, 340), (540, 340)])
+def test_annotate__labels_are_whole_at_the_borders(corner: tuple[int, int]):
+    # the same face in the middle of a large picture shows the whole label: as many white pixels must be here
+    left, top = corner
+    here = annotate(np.full((400, 600, 3), 90, np.uint8), [_read((left, top, left + 60, top + 60))])
+    middle = annotate(np.full((400, 600, 3), 90, np.uint8), [_read((270, 170, 330, 230))])
+    assert (here > 180).all(axis=-1).sum() == (middle > 180).all(axis=-1).sum() > 100
+
+
+def test_annotate__best_classes_stand_beside_a_face_where_there_is_room():
+    picture = np.full((400, 600, 3), 128, np.uint8)
+    wide = annotate(picture, [_read((200, 100, 320, 250))])
+    assert (wide[110:160, 330:400] == 0).all(axis=-1).any()
+    narrow = annotate(picture[:, :320], [_read((100, 100, 220, 250))])
+    assert (narrow[110:160, 230:] == 128).all()

@@ -17,7 +17,8 @@ from fercli.errors import RefusedError
 from fercli.labels import schema
 from fercli.media.images import Rgb, read_rgb, write_image
 from fercli.media.sources import find_sources
-from fercli.media.video import VideoReader, VideoWriter
+from fercli.media.video import VideoReader
+from fercli.media.video_writer import VideoWriter
 from fercli.presets import MODELS
 from fercli.results import Face
 from fercli.steps.predict import Reading, predict

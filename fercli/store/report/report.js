@@ -1,0 +1,67 @@
+"use strict";
+const clock = (seconds) => {
+  const tenths = Math.round(seconds * 10), whole = Math.floor(tenths / 10);
+  const pad = (value) => String(value).padStart(2, "0");
+  const hours = Math.floor(whole / 3600), minutes = Math.floor(whole / 60) % 60;
+  const start = hours ? hours + ":" + pad(minutes) : String(minutes);
+  return start + ":" + pad(whole % 60) + "." + (tenths % 10);
+};
+for (const chart of document.querySelectorAll(".chart")) {
+  const data = JSON.parse(chart.dataset.chart);
+  const tip = chart.querySelector(".tip"), cursor = chart.querySelector(".cursor");
+  let place = 0;
+  const line = (text, bold) => {
+    const row = document.createElement(bold ? "b" : "div");
+    row.textContent = text;
+    tip.append(row);
+  };
+  const show = (bin) => {
+    place = Math.max(0, Math.min(data.values.length - 1, bin));
+    const row = data.values[place], time = (place + 0.5) * data.width;
+    tip.textContent = "";
+    line(clock(Math.min(time, data.end)), true);
+    if (row === null) line("not seen");
+    else {
+      data.labels.map((label, i) => [row[i], label]).sort((a, b) => b[0] - a[0]).slice(0, 4)
+        .forEach(([value, label]) => line(label + " " + value + " %"));
+      if (row[data.labels.length] > 50) line("uncertain: do not believe it");
+    }
+    tip.hidden = cursor.hidden = false;
+    const x = Math.min(time / data.end, 1) * chart.clientWidth;
+    cursor.style.left = x + "px";
+    tip.style.left = (x + tip.offsetWidth + 20 > chart.clientWidth ? x - tip.offsetWidth - 12 : x + 12) + "px";
+  };
+  const hide = () => { tip.hidden = cursor.hidden = true; };
+  chart.addEventListener("pointermove", (event) => {
+    const share = (event.clientX - chart.getBoundingClientRect().left) / chart.clientWidth;
+    show(Math.floor(share * data.end / data.width));
+  });
+  chart.addEventListener("pointerleave", hide);
+  chart.addEventListener("blur", hide);
+  chart.addEventListener("keydown", (event) => {
+    const steps = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20 };
+    if (event.key in steps) { event.preventDefault(); show(place + steps[event.key]); }
+    if (event.key === "Escape") hide();
+  });
+}
+const cards = document.querySelector(".cards");
+if (cards) {
+  const items = [...cards.children], sort = document.querySelector("#sort"), filter = document.querySelector("#filter");
+  const number = (key) => (a, b) => b.dataset[key] - a.dataset[key];
+  const name = (a, b) => a.dataset.place - b.dataset.place;
+  const orders = {
+    name: name,
+    expression: (a, b) => a.dataset.label.localeCompare(b.dataset.label) || number("top")(a, b),
+    doubt: number("doubt"),
+    faces: number("faces"),
+  };
+  const arrange = () => {
+    items.sort((a, b) => orders[sort.value](a, b) || name(a, b));
+    for (const item of items) {
+      item.hidden = filter.value !== "" && !item.dataset.has.split(" ").includes(filter.value);
+      cards.append(item);
+    }
+  };
+  sort.addEventListener("change", arrange);
+  filter.addEventListener("change", arrange);
+}

@@ -52,6 +52,11 @@ class Prediction:
     detail: str | None = None
     track: int | None = None
 
+    @property
+    def probability(self) -> float | None:
+        """Of the label; None where there is none."""
+        return self.probabilities[self.label] if self.probabilities and self.label is not None else None
+
     def __post_init__(self) -> None:
         if self.status in ("ok", "uncertain"):
             if self.found is None or self.label is None or self.probabilities is None:

@@ -76,7 +76,7 @@ def predict(
     with ExitStack() as opened:
         copies = opened.enter_context(AnnotatedCopies(out, found, overwrite=overwrite)) if out else None
         table = opened.enter_context(PredictionsCsv(out, classifier.card.labels, overwrite=overwrite)) if out else None
-        card, said = classifier.card, _settings(classifier, weights, min_face)
+        card, said = classifier.card, _settings(classifier, weights, min_face) if out or report_file else {}
         page = opened.enter_context(HtmlReport(report_file, card, said, overwrite=overwrite)) if report_file else None
         pages = opened.enter_context(FolderReports(out, found, card, said, overwrite=overwrite)) if out else None
         progress = opened.enter_context(console.progress("predict", quiet=quiet))
@@ -105,15 +105,15 @@ def predict(
 
 def _settings(classifier: Classifier, weights: str | None, min_face: int) -> dict[str, object]:
     """What shaped the run beside the card of the weights, for the reports."""
-    import hashlib
-
+    from fercli.media.faces import detector_version
+    from fercli.store.digest import file_sha256
     from fercli.store.weights import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
 
     file = find_weights(weights, (ONNX_SUFFIX if classifier.engine == "onnx" else TORCH_SUFFIX,))
     return {
-        "weights file": f"{file.name}, sha256 {hashlib.sha256(file.read_bytes()).hexdigest()[:16]}",
+        "weights file": f"{file.name}, sha256 {file_sha256(file)[:16]}",
         "network run by": f"{classifier.engine} on {classifier.device}",
-        "faces found by": "MTCNN, weights of facenet-pytorch",
+        "faces found by": detector_version(),
         "smallest face": f"{min_face} px",
     }
 

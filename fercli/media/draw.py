@@ -81,7 +81,7 @@ class _Drawn:
 
     @property
     def probability(self) -> float:
-        return (self.prediction.probabilities or {}).get(self.prediction.label or "", 0.0)
+        return self.prediction.probability or 0.0
 
     @property
     def texts(self) -> tuple[str, str]:

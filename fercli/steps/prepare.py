@@ -28,6 +28,7 @@ from fercli.store.datasets.fer2013 import (
 )
 from fercli.store.datasets.prepared import JSON_NAME, Record, fingerprint, write_prepared
 from fercli.store.datasets.records import SPLITS, Split
+from fercli.store.digest import file_sha256
 
 Rule = Literal["majority", "original"]
 Reason = Literal["no_majority", "unknown", "not_a_face"]
@@ -210,7 +211,7 @@ def _facts(result: Prepared, rule: Rule, sources: Mapping[str, Path]) -> dict[st
         "labels": list(result.labels),
         "label_rule": rule,
         "licence": LICENCE,
-        "sources": {name: {"file": path.name, "sha256": _sha256(path)} for name, path in sources.items()},
+        "sources": {name: {"file": path.name, "sha256": file_sha256(path)} for name, path in sources.items()},
         "counts": result.counts,
         "excluded": result.excluded,
         "duplicates": asdict(result.duplicates),
@@ -225,8 +226,3 @@ def _write_images(folder: Path, rows: Sequence[FerRow], records: Sequence[Record
         if record.path is not None:
             Image.frombytes("L", (SIDE, SIDE), row.pixels).save(folder / record.path)
         progress(number, len(rows), "writing")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -28,7 +28,7 @@ def as_record(prediction: Prediction) -> dict[str, Any]:
         "face": prediction.face,
         "status": prediction.status,
         "label": prediction.label,
-        "probability": round(probabilities[prediction.label], 6) if probabilities and prediction.label else None,
+        "probability": None if prediction.probability is None else round(prediction.probability, 6),
         "probabilities": {name: round(value, 6) for name, value in probabilities.items()} if probabilities else None,
         "box_xyxy": [round(value, 2) for value in found.box_xyxy] if found else None,
         "detection_score": round(found.score, 4) if found else None,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fercli.errors import WeightsError
+from fercli.store.digest import file_sha256
 from fercli.store.weights import check_keys, find_weights, load_part, load_weights, part_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def has_landmarks(files: Sequence[str]) -> bool:
 
 def _load(model: BTN, path: Path) -> dict[str, Any]:
     ours = model.state_dict()
-    origin = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    origin = {"file": path.name, "sha256": file_sha256(path)}
     if part_of(path) is not None:
         state, card = load_part(path)
         check_keys(state, {k: v for k, v in ours.items() if k.startswith(f"{card.part}.")}, where=str(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +25,10 @@ def chart(means: NDArray[np.float64], labels: Sequence[str], *, width_s: float, 
 
     means: [T, N + 1], probabilities and the share of uncertain time, bin after bin of `width_s`; NaN is a gap.
     """
-    scale = WIDTH / max(end_s, 1e-9)
+    axis = _Axis(width_s, end_s)
     runs = list(_runs(~np.isnan(means[:, 0])))
-    areas = "".join(_areas(means[:, :-1], runs, labels, width_s=width_s, scale=scale, end_s=end_s))
-    strip = "".join(_strip(means, runs, labels, width_s=width_s, scale=scale, end_s=end_s))
+    areas = "".join(_areas(means[:, :-1], runs, labels, axis))
+    strip = "".join(_strip(means, runs, labels, axis))
     data = json.dumps(
         {"labels": list(labels), "width": width_s, "end": end_s, "values": _whole_percents(means)},
         separators=(",", ":"),
@@ -59,14 +60,20 @@ def time_table(means: NDArray[np.float64], labels: Sequence[str], *, width_s: fl
     return table("Most probable expression over time", ("time", "expression", "probability", "uncertain"), rows)
 
 
+@dataclass(frozen=True)
+class _Axis:
+    """Where the edges of bins lie in the drawing."""
+
+    width_s: float
+    end_s: float
+
+    def at(self, bins: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Abscissas [K] of bins [K], which may be fractions; the last bin ends where the video does."""
+        return np.minimum(bins * self.width_s, self.end_s) * (WIDTH / max(self.end_s, 1e-9))
+
+
 def _areas(
-    probabilities: NDArray[np.float64],
-    runs: Sequence[tuple[int, int]],
-    labels: Sequence[str],
-    *,
-    width_s: float,
-    scale: float,
-    end_s: float,
+    probabilities: NDArray[np.float64], runs: Sequence[tuple[int, int]], labels: Sequence[str], axis: _Axis
 ) -> Iterator[str]:
     """One path per class from its upper edge down to the base; the lowest class is drawn last, over the others."""
     tops = probabilities.cumsum(axis=1)
@@ -76,30 +83,21 @@ def _areas(
         path = ""
         for first, last in runs:
             edge = HEIGHT * (1 - np.clip(tops[first:last, place], 0, 1))
-            centres = (np.arange(first, last) + 0.5) * width_s
-            left, right = first * width_s, min(last * width_s, end_s)
-            times = np.concatenate([[left], np.clip(centres, left, right), [right]]) * scale
+            times = axis.at(np.concatenate([[first], np.arange(first, last) + 0.5, [last]]))
             points = _thinned(times, np.concatenate([edge[:1], edge, edge[-1:]]))
             path += f"M{_number(times[0])} {HEIGHT}L{points}V{HEIGHT}Z"
-        colour = css_colour(expression_colour(labels[place], labels))
-        yield f'<path d="{path}" fill="{colour}"><title>{escaped(labels[place])}</title></path>'
+        yield f'<path d="{path}" fill="{_fill(labels, place)}"><title>{escaped(labels[place])}</title></path>'
 
 
 def _strip(
-    means: NDArray[np.float64],
-    runs: Sequence[tuple[int, int]],
-    labels: Sequence[str],
-    *,
-    width_s: float,
-    scale: float,
-    end_s: float,
+    means: NDArray[np.float64], runs: Sequence[tuple[int, int]], labels: Sequence[str], axis: _Axis
 ) -> Iterator[str]:
     """Rectangles of one verdict each; what is uncertain most of the time is hatched."""
     for first, last in runs:
         verdicts = np.where(means[first:last, -1] > 0.5, len(labels), means[first:last, :-1].argmax(axis=1))
         changes = np.flatnonzero(np.diff(verdicts)) + 1
         for begin, end in zip([0, *changes], [*changes, last - first], strict=True):
-            left, right = (first + begin) * width_s * scale, min((first + end) * width_s, end_s) * scale
+            left, right = axis.at(np.array([first + begin, first + end], float))
             verdict = int(verdicts[begin])
             fill = "url(#unsure)" if verdict == len(labels) else _fill(labels, verdict)
             yield f'<rect x="{_number(left)}" width="{_number(right - left)}" height="10" fill="{fill}"/>'

@@ -89,7 +89,7 @@ def _words(face: Prediction) -> str:
 
 
 def _top(face: Prediction) -> float:
-    return (face.probabilities or {}).get(face.label or "", 0.0)
+    return face.probability or 0.0
 
 
 def _colour(face: Prediction, labels: Sequence[str]) -> str:

@@ -35,10 +35,6 @@ class VideoSection:
         for prediction, face in read:
             self._keep_peak(rgb, prediction, face, time_s=time_s)
 
-    @property
-    def frames(self) -> int:
-        return self._people.frames
-
     def html(self) -> str:
         """The section; the video is over then."""
         everyone = self._people.finish()

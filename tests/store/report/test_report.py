@@ -6,6 +6,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -68,8 +69,8 @@ class Page(HTMLParser):
         return [a for name, a in self.tags if name == tag and css in a.get("class", "")]
 
 
-def _source(name: str, kind: str = "video") -> Source:
-    return Source(Path("in") / name, kind, Path(name))  # type: ignore[arg-type]
+def _source(name: str, kind: Literal["image", "video"] = "video") -> Source:
+    return Source(Path("in") / name, kind, Path(name))
 
 
 def _face(label: str, value: float, *, track: int | None = 1, status: Status = "ok") -> Prediction:

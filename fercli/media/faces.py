@@ -1,27 +1,20 @@
-"""Frames in, the faces of each out, largest first: the only file that knows the detector (facenet-pytorch's MTCNN)."""
+"""Frames of any size in, the faces of each out, largest first."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from fercli.devices import resolve_device
 from fercli.errors import UsageError
 from fercli.media.images import Rgb
+from fercli.media.mtcnn import Found, Mtcnn
 from fercli.results import Box, Face, Point
 
-if TYPE_CHECKING:
-    import torch
-
-DETECTOR = "mtcnn"
-_WINDOW = 12  # side of MTCNN's smallest window
-_PYRAMID = 0.709
+DETECTOR = "mtcnn facenet-pytorch 2.5.3"  # whose weights run, and whose answers they give
 _SMALL_SIDE = 192  # a smaller picture is enlarged to this, as MTCNN finds few faces that fill a tiny picture
 _SMALL_CANVAS = 240
 _MIN_SHRUNKEN_FACE = 20  # px: the smallest face looked for in a picture that was shrunk to max_side
@@ -30,7 +23,7 @@ _BATCH_PIXELS = 1_000_000  # per pass: bounds the memory of the first, fully con
 
 def detector_version() -> str:
     """Name and version of what finds the faces, for the record."""
-    return f"{DETECTOR} facenet-pytorch {version('facenet-pytorch')}"
+    return DETECTOR
 
 
 @dataclass(frozen=True)
@@ -46,7 +39,7 @@ class _Canvas:
 class FaceDetector:
     """MTCNN (Zhang et al. 2016) with facenet-pytorch's weights.
 
-    min_face_px: smallest face side to look for, in pixels of the picture. thresholds: of the three stages.
+    min_face_px: smallest face side to look for, in pixels of the picture. thresholds: least scores of its three stages.
     max_side: a picture with a longer side is shrunk to it before the search; boxes are in pixels of the original.
     """
 
@@ -62,14 +55,9 @@ class FaceDetector:
             raise UsageError(
                 f"a minimum face of {min_face_px} px with pictures of {max_side} px makes no sense", fix="--min-face 20"
             )
-        self.device: torch.device = resolve_device(device)
-        self.min_face_px, self.thresholds, self.max_side = min_face_px, thresholds, max_side
-        import torch
-        from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
-
-        # frames arrive as [H, W, 3]: kept in that order, the same answers take two thirds of the time on a CPU
-        layout = torch.channels_last
-        self._nets = tuple(net().eval().to(self.device, memory_format=layout) for net in (PNet, RNet, ONet))
+        self.min_face_px, self.max_side = min_face_px, max_side
+        self._mtcnn = Mtcnn(device, thresholds)
+        self.device = self._mtcnn.device
 
     def detect(self, frames: Sequence[Rgb]) -> list[list[Face]]:
         """Find the faces of RGB frames uint8 [H, W, 3]; frames of equal size run together. No face is an empty list."""
@@ -100,17 +88,8 @@ class FaceDetector:
         return _Canvas(frame, 1.0, (0, 0), self.min_face_px)
 
     def _detect_equal(self, canvases: Sequence[_Canvas]) -> list[list[Face]]:
-        import torch
-        from facenet_pytorch.models.utils.detect_face import detect_face
-
-        smallest = canvases[0].min_face_px
-        # the pyramid must have at least one level, or facenet-pytorch fails on an empty list
-        if min(canvases[0].rgb.shape[:2]) * (_WINDOW / smallest) < _WINDOW:
-            return [[] for _ in canvases]
-        stack = np.stack([canvas.rgb for canvas in canvases])  # [B, H, W, 3]
-        with torch.inference_mode():
-            boxes, landmarks = detect_face(stack, smallest, *self._nets, self.thresholds, _PYRAMID, self.device)
-        return [_faces(*found) for found in zip(canvases, boxes, landmarks, strict=True)]
+        found = self._mtcnn.detect([canvas.rgb for canvas in canvases], canvases[0].min_face_px)
+        return [_faces(canvas, of_canvas) for canvas, of_canvas in zip(canvases, found, strict=True)]
 
 
 def _batches(canvases: Sequence[_Canvas]) -> Iterator[list[int]]:
@@ -123,19 +102,18 @@ def _batches(canvases: Sequence[_Canvas]) -> Iterator[list[int]]:
         yield from (places[start : start + step] for start in range(0, len(places), step))
 
 
-def _faces(canvas: _Canvas, boxes: NDArray[np.object_], landmarks: NDArray[np.object_]) -> list[Face]:
-    """Turn facenet-pytorch's arrays of dtype object, boxes [K, 5] and landmarks [K, 5, 2], into faces of the frame."""
-    rows = np.asarray(boxes, np.float64).reshape(-1, 5)
+def _faces(canvas: _Canvas, found: Found) -> list[Face]:
+    """Faces of a canvas as faces of its frame."""
     offset = np.array(canvas.offset_xy, np.float64)
-    corners = (rows[:, :4].reshape(-1, 2, 2) - offset) / canvas.scale
-    points = (np.asarray(landmarks, np.float64).reshape(-1, 5, 2) - offset) / canvas.scale
+    corners = (found.boxes.astype(np.float64).reshape(-1, 2, 2) - offset) / canvas.scale
+    points = (found.points.astype(np.float64) - offset) / canvas.scale
     faces = [
-        Face(box_xyxy=cast("Box", tuple(box.ravel().tolist())), score=float(row[4]), landmarks=_five(five))
-        for row, box, five in zip(rows, corners, points, strict=True)
+        Face(box_xyxy=cast("Box", tuple(box.ravel().tolist())), score=float(score), landmarks=_five(five))
+        for score, box, five in zip(found.scores, corners, points, strict=True)
     ]
     return sorted(faces, key=lambda face: -face.area)
 
 
-def _five(points: NDArray[np.float64]) -> tuple[Point, Point, Point, Point, Point]:
+def _five(points: np.ndarray) -> tuple[Point, Point, Point, Point, Point]:
     left_eye, right_eye, nose, left_mouth, right_mouth = (cast("Point", tuple(point)) for point in points.tolist())
     return left_eye, right_eye, nose, left_mouth, right_mouth

@@ -22,9 +22,9 @@ from fercli.store.weights import list_weights, read_card
 # (distributions that provide it, module, what it is for, whether predicting needs it)
 _PACKAGES: Sequence[tuple[tuple[str, ...], str, str, bool]] = (
     (("numpy",), "numpy", "arrays", True),
-    (("torch",), "torch", "finding faces, training", True),
-    (("torchvision",), "torchvision", "finding faces, training", True),
-    (("facenet-pytorch",), "facenet_pytorch", "finding faces", True),
+    (("torch",), "torch", "training, evaluation", False),
+    (("torchvision",), "torchvision", "training", False),
+    (("facenet-pytorch",), "facenet_pytorch", "the other side of benchmarks", False),
     (("onnxruntime-gpu", "onnxruntime"), "onnxruntime", "running exported models", True),
     (
         ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"),

@@ -19,9 +19,10 @@ from fercli.core.card import WeightsCard
 from fercli.core.preprocess import to_input
 from fercli.errors import RefusedError, UsageError
 from fercli.progress import Progress, silent
+from fercli.sessions import open_session
 from fercli.store.atomic import refuse_existing, replacing
 from fercli.store.crops import sample_crops
-from fercli.store.onnx import INPUT, OPSET, OUTPUT, open_session
+from fercli.store.onnx import INPUT, OPSET, OUTPUT
 from fercli.store.weights import ONNX_SUFFIX, TORCH_SUFFIX, check_keys, load_weights
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from fercli.core.card import WeightsCard
 from fercli.core.preprocess import softmax, to_input
 from fercli.devices import check_name, resolve_device
 from fercli.errors import UsageError, WeightsError
-from fercli.store.onnx import INPUT, OUTPUT, open_session, session_metadata
+from fercli.sessions import open_session, session_metadata
+from fercli.store.onnx import INPUT, OUTPUT
 from fercli.store.weights import ONNX_SUFFIX, TORCH_SUFFIX, card_from, check_keys, find_weights, load_weights
 
 Engine = Literal["auto", "onnx", "torch"]

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from safetensors import SafetensorError, safe_open
 
-import fercli
 from fercli.core.card import WeightsCard
 from fercli.errors import WeightsError
+from fercli.shipped import weights_folders
 from fercli.store.atomic import replacing
 
 if TYPE_CHECKING:
@@ -34,12 +34,6 @@ class PartCard:
 
     part: PartName
     provenance: dict[str, Any]
-
-
-def weights_folders() -> tuple[Path, ...]:
-    """Where named weights lie: inside the installed package, or in `weights/` of a clone."""
-    package = Path(fercli.__file__).parent
-    return package / "_weights", package.parent / "weights"
 
 
 def find_weights(name_or_path: str | Path | None, suffixes: Sequence[str] = (ONNX_SUFFIX, TORCH_SUFFIX)) -> Path:

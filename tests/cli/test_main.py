@@ -1,8 +1,10 @@
 import errno
+import json
 import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import typer
@@ -150,3 +152,17 @@ def test_import_error__of_a_system_library_names_the_package_that_has_it(raising
         == "error: a system library is missing: libGL.so.1: cannot open shared object file: No such file or directory"
     )
     assert lines[1].startswith("fix: apt-get install -y libgl1")
+
+
+def test_predict__runs_without_torch(tmp_path: Path):
+    from skimage import data, io
+
+    io.imsave(tmp_path / "astronaut.png", data.astronaut())
+    code = (
+        "import sys; sys.modules['torch'] = None; sys.modules['facenet_pytorch'] = None; "
+        "from fercli.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = ["predict", str(tmp_path / "astronaut.png"), "--json", "--device", "cpu"]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["label"] == "happiness"

@@ -8,6 +8,7 @@ from typing import Literal
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
+Landmarks = tuple[Point, Point, Point, Point, Point]
 Status = Literal["ok", "uncertain", "no_face", "unreadable"]
 
 
@@ -21,7 +22,7 @@ class Face:
 
     box_xyxy: Box
     score: float
-    landmarks: tuple[Point, Point, Point, Point, Point]
+    landmarks: Landmarks
 
     @property
     def area(self) -> float:
@@ -39,6 +40,8 @@ class Prediction:
     probabilities: class name -> probability; they sum to 1. label: the most probable class.
     detail: one sentence for a person when status is not `ok`.
     track: number of the person the face belongs to, the same from frame to frame; None where faces are not followed.
+    detected: False where the face was not searched for in this frame but carried over from the one before.
+    smoothing_s: time constant of the average along the track that the probabilities are; None where they stand alone.
     """
 
     source: str
@@ -51,6 +54,8 @@ class Prediction:
     probabilities: Mapping[str, float] | None = None
     detail: str | None = None
     track: int | None = None
+    detected: bool = True
+    smoothing_s: float | None = None
 
     @property
     def probability(self) -> float | None:

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from fercli.errors import UsageError
+
 Device = Annotated[
     str,
     typer.Option(
@@ -36,6 +38,28 @@ MinFace = Annotated[
     int, typer.Option("--min-face", metavar="PX", min=1, help="Smallest face to look for: its side in pixels.")
 ]
 
+VideoMinFace = Annotated[
+    int | None,
+    typer.Option(
+        "--min-face",
+        metavar="PX",
+        min=1,
+        help="Smallest face to look for: its side in pixels; left out: 20 in pictures, 40 in videos.",
+    ),
+]
+
+Thresholds = Annotated[
+    str,
+    typer.Option("--thresholds", metavar="A,B,C", help="Least scores, 0 to 1, of the three stages that find a face."),
+]
+THRESHOLDS = "0.6,0.7,0.7"
+
+MaxSide = Annotated[
+    int,
+    typer.Option("--max-side", metavar="PX", min=240, help="A picture with a longer side is searched shrunk to this."),
+]
+MAX_SIDE = 1600
+
 Settings = Annotated[
     list[str] | None,
     typer.Option(
@@ -50,3 +74,14 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output 
 Strict = Annotated[bool, typer.Option("--strict", help="End with exit code 1 if any input could not be read.")]
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no talk on stderr; errors are still told.")]
+
+
+def three_thresholds(text: str) -> tuple[float, float, float]:
+    """The value of --thresholds as numbers; UsageError if it is anything but three of 0 to 1."""
+    try:
+        one, two, three = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"--thresholds {text}: three numbers with commas are wanted", fix=THRESHOLDS) from error
+    if not all(0 <= value <= 1 for value in (one, two, three)):
+        raise UsageError(f"--thresholds {text}: each lies between 0 and 1", fix=THRESHOLDS)
+    return one, two, three

@@ -13,6 +13,7 @@ from fercli.errors import DataError, RefusedError
 
 if TYPE_CHECKING:
     from fercli.cli.predict_report import Report
+    from fercli.steps.predict import VideoOptions
     from fercli.store.inference import Classifier
 
 
@@ -24,7 +25,9 @@ def predict(
     weights: options.Weights = None,
     engine: options.Engine = "auto",
     device: options.Device = "auto",
-    min_face: options.MinFace = 20,
+    min_face: options.VideoMinFace = None,
+    thresholds: options.Thresholds = options.THRESHOLDS,
+    max_side: options.MaxSide = options.MAX_SIDE,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -39,6 +42,24 @@ def predict(
             "--report", metavar="FILE", help="One HTML page to make of everything; --out makes one per video."
         ),
     ] = None,
+    follow: Annotated[
+        bool, typer.Option("--track/--no-track", help="Number the people of a video, the same from frame to frame.")
+    ] = True,
+    smooth: Annotated[
+        float,
+        typer.Option(
+            "--smooth",
+            metavar="SECONDS",
+            min=0,
+            help="Average the probabilities of a person over about so long; 0: every frame alone.",
+        ),
+    ] = 0.0,
+    detect_every: Annotated[
+        int,
+        typer.Option(
+            "--detect-every", metavar="N", min=1, help="Search every N-th frame of a video, follow the faces between."
+        ),
+    ] = 1,
     overwrite: options.Overwrite = False,
     strict: options.Strict = False,
     json: options.Json = False,
@@ -71,16 +92,20 @@ def predict(
             report.add_failed(str(source.path), source.fault or "")
         _end(report, strict=strict)
     classifier = load_classifier(weights, engine, device)
-    detector = FaceDetector(device, min_face)
+    video = step.VideoOptions(follow=follow, smooth_s=smooth, detect_every=detect_every)
+    detector = FaceDetector(device, thresholds=options.three_thresholds(thresholds), max_side=max_side)
     watch = Stopwatch()
     with ExitStack() as opened:
         copies = opened.enter_context(AnnotatedCopies(out, found, overwrite=overwrite)) if out else None
         table = opened.enter_context(PredictionsCsv(out, classifier.card.labels, overwrite=overwrite)) if out else None
-        card, said = classifier.card, _settings(classifier, weights, min_face) if out or report_file else {}
+        card, said = classifier.card, _settings(classifier, weights, min_face, video) if out or report_file else {}
         page = opened.enter_context(HtmlReport(report_file, card, said, overwrite=overwrite)) if report_file else None
         pages = opened.enter_context(FolderReports(out, found, card, said, overwrite=overwrite)) if out else None
         progress = opened.enter_context(console.progress("predict", quiet=quiet))
-        for reading in step.predict(found, classifier, detector=detector, watch=watch, progress=progress):
+        readings = step.predict(
+            found, classifier, detector=detector, min_face_px=min_face, video=video, watch=watch, progress=progress
+        )
+        for reading in readings:
             report.add(reading)
             with watch.stage("write"):
                 if json:
@@ -103,9 +128,11 @@ def predict(
     _end(report, strict=strict)
 
 
-def _settings(classifier: Classifier, weights: str | None, min_face: int) -> dict[str, object]:
+def _settings(
+    classifier: Classifier, weights: str | None, min_face: int | None, video: VideoOptions
+) -> dict[str, object]:
     """What shaped the run beside the card of the weights, for the reports."""
-    from fercli.media.faces import detector_version
+    from fercli.media.faces import MIN_FACE_PX, VIDEO_MIN_FACE_PX, detector_version
     from fercli.store.digest import file_sha256
     from fercli.store.weights import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
 
@@ -114,7 +141,12 @@ def _settings(classifier: Classifier, weights: str | None, min_face: int) -> dic
         "weights file": f"{file.name}, sha256 {file_sha256(file)[:16]}",
         "network run by": f"{classifier.engine} on {classifier.device}",
         "faces found by": detector_version(),
-        "smallest face": f"{min_face} px",
+        "smallest face": f"{min_face or MIN_FACE_PX} px in pictures, {min_face or VIDEO_MIN_FACE_PX} px in videos",
+        "people of a video": "numbered" if video.follow else "not followed",
+        "probabilities": f"averaged along a track over {video.smooth_s:g} s"
+        if video.smooth_s
+        else "of every frame alone",
+        "faces searched in": f"every {video.detect_every}th frame" if video.detect_every > 1 else "every frame",
     }
 
 

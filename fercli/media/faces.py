@@ -14,6 +14,8 @@ from fercli.media.images import Rgb
 from fercli.media.mtcnn import Found, Mtcnn
 from fercli.results import Box, Face, Point
 
+MIN_FACE_PX = 20  # MTCNN's usual
+VIDEO_MIN_FACE_PX = 40  # smaller ones are too coarse to be read frame by frame, and cost as much as all the others
 DETECTOR = "mtcnn facenet-pytorch 2.5.3"  # whose weights run, and whose answers they give
 _SMALL_SIDE = 192  # a smaller picture is enlarged to this, as MTCNN finds few faces that fill a tiny picture
 _SMALL_CANVAS = 240
@@ -46,7 +48,7 @@ class FaceDetector:
     def __init__(
         self,
         device: str = "auto",
-        min_face_px: int = 20,
+        min_face_px: int = MIN_FACE_PX,
         *,
         thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7),
         max_side: int = 1600,
@@ -59,9 +61,12 @@ class FaceDetector:
         self._mtcnn = Mtcnn(device, thresholds)
         self.device = self._mtcnn.device
 
-    def detect(self, frames: Sequence[Rgb]) -> list[list[Face]]:
-        """Find the faces of RGB frames uint8 [H, W, 3]; frames of equal size run together. No face is an empty list."""
-        canvases = [self._canvas(frame) for frame in frames]
+    def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
+        """Find the faces of RGB frames uint8 [H, W, 3]; frames of equal size run together. No face is an empty list.
+
+        min_face_px: another minimum than the detector's own, for these frames.
+        """
+        canvases = [self._canvas(frame, min_face_px or self.min_face_px) for frame in frames]
         faces: list[list[Face]] = [[] for _ in frames]
         for batch in _batches(canvases):
             found = self._detect_equal([canvases[place] for place in batch])
@@ -69,7 +74,7 @@ class FaceDetector:
                 faces[place] = of_frame
         return faces
 
-    def _canvas(self, frame: Rgb) -> _Canvas:
+    def _canvas(self, frame: Rgb, min_face_px: int) -> _Canvas:
         height, width = frame.shape[:2]
         longest = max(height, width)
         if longest < _SMALL_SIDE:
@@ -79,13 +84,13 @@ class FaceDetector:
             offset_xy = (_SMALL_CANVAS - small_wh[0]) // 2, (_SMALL_CANVAS - small_wh[1]) // 2
             canvas = np.zeros((_SMALL_CANVAS, _SMALL_CANVAS, 3), np.uint8)
             canvas[offset_xy[1] : offset_xy[1] + small_wh[1], offset_xy[0] : offset_xy[0] + small_wh[0]] = enlarged
-            return _Canvas(canvas, scale, offset_xy, self.min_face_px * scale)
+            return _Canvas(canvas, scale, offset_xy, min_face_px * scale)
         if longest > self.max_side:
             scale = self.max_side / longest
             shrunk_wh = max(1, round(width * scale)), max(1, round(height * scale))
-            smallest = max(self.min_face_px * scale, min(self.min_face_px, _MIN_SHRUNKEN_FACE))
+            smallest = max(min_face_px * scale, min(min_face_px, _MIN_SHRUNKEN_FACE))
             return _Canvas(cv2.resize(frame, shrunk_wh, interpolation=cv2.INTER_AREA), scale, (0, 0), smallest)
-        return _Canvas(frame, 1.0, (0, 0), self.min_face_px)
+        return _Canvas(frame, 1.0, (0, 0), min_face_px)
 
     def _detect_equal(self, canvases: Sequence[_Canvas]) -> list[list[Face]]:
         found = self._mtcnn.detect([canvas.rgb for canvas in canvases], canvases[0].min_face_px)

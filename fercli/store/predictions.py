@@ -26,6 +26,7 @@ def as_record(prediction: Prediction) -> dict[str, Any]:
         "frame": prediction.frame,
         "time_s": None if prediction.time_s is None else round(prediction.time_s, 6),
         "face": prediction.face,
+        "track": prediction.track,
         "status": prediction.status,
         "label": prediction.label,
         "probability": None if prediction.probability is None else round(prediction.probability, 6),
@@ -33,6 +34,8 @@ def as_record(prediction: Prediction) -> dict[str, Any]:
         "box_xyxy": [round(value, 2) for value in found.box_xyxy] if found else None,
         "detection_score": round(found.score, 4) if found else None,
         "landmarks": [[round(value, 2) for value in point] for point in found.landmarks] if found else None,
+        "detected": prediction.detected if found else None,
+        "smoothing_s": prediction.smoothing_s,
         "detail": prediction.detail,
     }
 
@@ -52,9 +55,17 @@ class PredictionsCsv:
             temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape")  # file names may be any bytes
         )
         self._writer = csv.writer(file, lineterminator="\n")
-        head = ("source", "frame", "time_s", "face", "status", "label", "probability")
-        names = (*(f"p_{label}" for label in self._labels), *_BOX, "detection_score", *_LANDMARKS, "detail")
-        self._writer.writerow(head + names)
+        head = ("source", "frame", "time_s", "face", "track", "status", "label", "probability")
+        names = (
+            *(f"p_{label}" for label in self._labels),
+            *_BOX,
+            "detection_score",
+            *_LANDMARKS,
+            "detected",
+            "smoothing_s",
+            "detail",
+        )
+        self._writer.writerow([*head, *names, "detected", "smoothing_s", "detail"])
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -67,10 +78,13 @@ class PredictionsCsv:
             probabilities = record["probabilities"] or {}
             points = [value for point in record["landmarks"] or () for value in point]
             self._writer.writerow(
-                [record[name] for name in ("source", "frame", "time_s", "face", "status", "label", "probability")]
+                [
+                    record[name]
+                    for name in ("source", "frame", "time_s", "face", "track", "status", "label", "probability")
+                ]
                 + [probabilities.get(label) for label in self._labels]
                 + (record["box_xyxy"] or [None] * len(_BOX))
                 + [record["detection_score"]]
                 + (points or [None] * len(_LANDMARKS))
-                + [record["detail"]]
+                + [record["detected"], record["smoothing_s"], record["detail"]]
             )

@@ -25,7 +25,7 @@ FACE = Face((10.0, 10.0, 50.0, 60.0), 0.9, ((20.0, 25.0), (40.0, 25.0), (30.0, 3
 class OneFace:
     """Stands in for the detector: one face in every frame."""
 
-    def detect(self, frames: Sequence[Rgb]) -> list[list[Face]]:
+    def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
         return [[FACE] for _ in frames]
 
 
@@ -41,7 +41,7 @@ class Surprised:
 
 @pytest.fixture(autouse=True)
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fercli.media.faces.FaceDetector", lambda *_: OneFace())
+    monkeypatch.setattr("fercli.media.faces.FaceDetector", lambda *_, **__: OneFace())
     monkeypatch.setattr("fercli.store.inference.load_classifier", lambda *_: Surprised())
 
 
@@ -115,7 +115,7 @@ def test_predict__makes_one_page_of_everything(folder: Path, tmp_path: Path):
 def test_align__shows_counts_and_names_what_it_could_not_read(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr("fercli.steps.align.FaceDetector", lambda *_: OneFace())
+    monkeypatch.setattr("fercli.steps.align.FaceDetector", lambda *_, **__: OneFace())
     arguments = ["align", str(folder), str(tmp_path / "out"), "--size", "64"]
     assert main(arguments) == 0
     out, err = capsys.readouterr()

@@ -13,15 +13,16 @@ from PIL import Image
 
 from fercli.core.card import WeightsCard
 from fercli.core.stopwatch import Stopwatch
-from fercli.errors import RefusedError
+from fercli.errors import RefusedError, UsageError
 from fercli.labels import schema
+from fercli.media.faces import VIDEO_MIN_FACE_PX
 from fercli.media.images import Rgb, read_rgb, write_image
 from fercli.media.sources import find_sources
 from fercli.media.video import VideoReader
 from fercli.media.video_writer import VideoWriter
 from fercli.presets import MODELS
 from fercli.results import Face
-from fercli.steps.predict import Reading, predict
+from fercli.steps.predict import Reading, VideoOptions, predict
 from fercli.store.copies import AnnotatedCopies
 from fercli.store.predictions import PredictionsCsv, as_record
 from fercli.templates import template
@@ -36,7 +37,7 @@ class BrightDetector:
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def detect(self, frames: Sequence[Rgb]) -> list[list[Face]]:
+    def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
         self.batches.append(len(frames))
         return [[FACE] if frame.max() > 30 else [] for frame in frames]
 
@@ -129,7 +130,7 @@ def test_predict__reports_progress_and_stages(folder: Path):
         )
     )
     assert told[-1] == (44, 44, "e.mp4")
-    assert list(watch.seconds) == ["read", "detect", "classify"]
+    assert list(watch.seconds) == ["read", "detect", "align", "classify", "follow"]
 
 
 def test_as_record__is_plain_json(folder: Path):
@@ -199,3 +200,79 @@ def test_annotated_copies__leave_no_half_video(folder: Path, tmp_path: Path):
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert list((tmp_path / "out").iterdir()) == []
+
+
+class LeftAndRight:
+    """Finds two faces, the larger one changing sides, so that their order in a frame changes."""
+
+    def __init__(self) -> None:
+        self.searched = 0
+        self.smallest: list[int | None] = []
+
+    def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
+        self.searched += len(frames)
+        self.smallest.append(min_face_px)
+        both = [_face_at(20), _face_at(120)]
+        return [both if frame[0, 0, 0] < 100 else both[::-1] for frame in frames]
+
+
+def _face_at(x: float) -> Face:
+    return Face((x, 20, x + 40, 60), 0.9, ((x + 12, 35), (x + 28, 35), (x + 20, 42), (x + 13, 50), (x + 27, 50)))
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Path:
+    """A clip of 20 frames of noise with a red half and a blue half, whose corner flickers."""
+    still = np.random.default_rng(0).integers(40, 90, (80, 180, 3), dtype=np.uint8)
+    still[:, :90, 0] += 120
+    still[:, 90:, 2] += 120
+    with VideoWriter(tmp_path / "pair.mp4") as writer:
+        for number in range(20):
+            still[:8, :8] = 255 if number % 2 else 0
+            writer.write(still, number / 10)
+    return tmp_path / "pair.mp4"
+
+
+def _tracked(path: Path, **options: object) -> tuple[list[Reading], LeftAndRight]:
+    detector = LeftAndRight()
+    video = VideoOptions(**options)  # type: ignore[arg-type]
+    return list(predict(find_sources([str(path)]), RednessClassifier(), detector=detector, video=video)), detector
+
+
+def test_predict__numbers_people_the_same_from_frame_to_frame(pair: Path):
+    readings, detector = _tracked(pair)
+    for reading in readings:
+        sides = {face.track: face.found.box_xyxy[0] for face in reading.predictions if face.found}
+        assert sides == {0: 20, 1: 120}
+    assert set(detector.smallest) == {VIDEO_MIN_FACE_PX}
+    untracked, _ = _tracked(pair, follow=False)
+    assert {face.track for reading in untracked for face in reading.predictions} == {None}
+
+
+def test_predict__searches_every_nth_frame_and_carries_the_faces_between(pair: Path):
+    readings, detector = _tracked(pair, detect_every=4)
+    assert detector.searched == 5
+    assert [reading.predictions[0].detected for reading in readings] == [number % 4 == 0 for number in range(20)]
+    for reading in readings:
+        corners = sorted(face.found.box_xyxy[0] for face in reading.predictions if face.found)
+        np.testing.assert_allclose(corners, [20, 120], atol=1.0)
+
+
+def test_predict__states_what_was_averaged(tmp_path: Path):
+    with VideoWriter(tmp_path / "turn.mp4") as writer:
+        for number in range(20):
+            writer.write(np.full((80, 90, 3), (200, 0, 0) if number < 10 else (0, 0, 200), np.uint8), number / 10)
+    sources = find_sources([str(tmp_path)])
+    video = VideoOptions(smooth_s=0.5)
+    readings = list(predict(sources, RednessClassifier(), detector=BrightDetector(), video=video))
+    surprise = [reading.predictions[0].probabilities["surprise"] for reading in readings]  # type: ignore[index]
+    assert {reading.predictions[0].smoothing_s for reading in readings} == {0.5}
+    assert surprise[:10] == pytest.approx([0.9] * 10)
+    away = 0.4 / 6
+    assert surprise[14] == pytest.approx(away + (0.9 - away) * np.exp(-1), abs=1e-6)
+
+
+@pytest.mark.parametrize("options", [{"smooth_s": -1}, {"detect_every": 0}, {"smooth_s": 1, "follow": False}])
+def test_video_options__that_make_no_sense_are_refused(options: dict[str, object]):
+    with pytest.raises(UsageError):
+        VideoOptions(**options)  # type: ignore[arg-type]

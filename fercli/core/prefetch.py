@@ -1,0 +1,19 @@
+"""An iterator in, the same items out, each next one made in the background while the last is worked on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar, cast
+
+T = TypeVar("T")
+_END = object()
+
+
+def prefetched(items: Iterator[T]) -> Iterator[T]:
+    """Yield the items in order, one ahead; an error comes where its item would have come."""
+    with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as pool:
+        waiting = pool.submit(next, items, cast(T, _END))
+        while (item := waiting.result()) is not _END:
+            waiting = pool.submit(next, items, cast(T, _END))
+            yield item

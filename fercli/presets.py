@@ -25,18 +25,21 @@ class InputConfig:
 
 @dataclass(frozen=True)
 class ImageBackboneConfig:
-    """IR50 (He et al. as in face.evoLVe; three stages) or the three-stage face ResNet of dlib."""
+    """IR50 (He et al. as in face.evoLVe; three stages) or the face ResNet of dlib; one level per stage."""
 
     kind: Literal["ir", "face_resnet"] = "ir"
     stem: int = 64
+    entry: int = 0  # face_resnet: blocks of the stem's width before the first level, which then lies at an eighth of the side
     widths: tuple[int, int, int] = (64, 128, 256)
     depths: tuple[int, int, int] = (3, 4, 14)
+    tap_convs: bool = True  # a 3x3 convolution between each stage and its cross-attention, as the baseline has it
 
 
 @dataclass(frozen=True)
 class LandmarkConfig:
     """MobileFaceNet with three taps, frozen. `width` scales every channel count.
 
+    It sees what the image branch sees; where that has its first level at an eighth of the side, at half the side.
     bn: `frozen` keeps the running statistics; `official_train` lets them drift as the public baseline code does.
     input: what it is fed; `imagenet` passes the image branch's normalised input on, as the baseline does.
     """
@@ -54,6 +57,7 @@ class CrossConfig:
     heads: tuple[int, int, int] = (2, 4, 8)
     drop_path: tuple[float, float, float] = (0.0, 0.125, 0.25)
     layer_scale: float = 1e-5
+    mlp_ratio: float = 4.0
 
 
 @dataclass(frozen=True)
@@ -129,8 +133,11 @@ class BtnConfig:
 
     def __post_init__(self) -> None:
         faults = []
-        if self.backbone_size < 32 or self.backbone_size % 16:
-            faults.append(f"backbone_size must be a multiple of 16 and at least 32, is {self.backbone_size}")
+        if self.image.kind != "face_resnet" and (self.image.entry or not self.image.tap_convs):
+            faults.append("image.entry and image.tap_convs=false are for image.kind=face_resnet")
+        step = 4 * self.level_stride
+        if self.backbone_size < 2 * step or self.backbone_size % step:
+            faults.append(f"backbone_size must be a multiple of {step} and at least {2 * step}, is {self.backbone_size}")
         if self.input.size < 1 or not all(self.input.std):
             faults.append(
                 f"input.size must be at least 1 and input.std not 0, are {self.input.size} and {self.input.std}"
@@ -149,6 +156,22 @@ class BtnConfig:
         if faults:
             raise ValueError("; ".join(faults))
 
+    @property
+    def level_stride(self) -> int:
+        """Pixels of the backbones' input between neighbours on the first level's map: 4, with entry blocks 8."""
+        return 8 if self.image.entry else 4
+
+    @property
+    def level_sides(self) -> tuple[int, int, int]:
+        """Sides of the maps of the three levels: (28, 14, 7) for backbones that see 112 px."""
+        side = self.backbone_size // self.level_stride
+        return side, side // 2, side // 4
+
+    @property
+    def landmark_size(self) -> int:
+        """Side that the landmark branch sees: its first map is a quarter of it, and the first level's side."""
+        return 4 * self.level_sides[0]
+
 
 MODELS: dict[str, BtnConfig] = {
     config.preset: config
@@ -159,10 +182,12 @@ MODELS: dict[str, BtnConfig] = {
             preset="btn-compact",
             input=InputConfig(size=96, mean=FACE_RESNET_MEAN, std=(1.0, 1.0, 1.0), colour="grey"),
             backbone_size=96,
-            image=ImageBackboneConfig(kind="face_resnet", stem=32, widths=(32, 64, 128), depths=(3, 4, 3)),
-            landmark=LandmarkConfig(width=0.25, activation="relu"),
-            cross=CrossConfig(heads=(1, 2, 4), drop_path=(0.0, 0.05, 0.1), layer_scale=0.1),
-            vit=VitConfig(width=128, depth=2, heads=4, init_std=0.05),
+            image=ImageBackboneConfig(
+                kind="face_resnet", stem=32, entry=3, widths=(64, 128, 256), depths=(4, 3, 3), tap_convs=False
+            ),
+            landmark=LandmarkConfig(width=0.5, activation="relu"),
+            cross=CrossConfig(heads=(2, 4, 8), drop_path=(0.0, 0.05, 0.1), layer_scale=0.1, mlp_ratio=0.5),
+            vit=VitConfig(width=128, depth=2, heads=4, mlp_ratio=2.0, init_std=0.05),
             mla=MlaConfig(layer_scale=0.1, drop_path=(0.05, 0.1)),
         ),
         BtnConfig(

@@ -20,7 +20,7 @@ from fercli.models.ir50 import IRBackbone
 from fercli.models.mla import MultiLevelAttention
 from fercli.models.mobilefacenet import MobileFaceNet, Taps
 from fercli.models.vit import VisionTransformer
-from fercli.presets import BtnConfig
+from fercli.presets import BtnConfig, ImageBackboneConfig
 
 # Letters: B images, S side of the input, s side of the first level's map, C channels of a level, W width of the ViT, N classes.
 
@@ -81,13 +81,14 @@ class BTN(nn.Module):
         super().__init__()
         self.config = config
         self.num_classes = num_classes
-        kind = FaceResNet if config.image.kind == "face_resnet" else IRBackbone
-        self.image_backbone = kind(config.image.stem, config.image.widths, config.image.depths)
+        self.image_backbone = image_backbone(config.image)
         self.landmark_backbone = MobileFaceNet(config.landmark.width, config.landmark.activation).requires_grad_(False)
-        sides = level_sides(config)
+        sides = config.level_sides
         widths = config.image.widths
         stride = self.image_backbone.tap_stride
-        self.tap_convs = nn.ModuleList(nn.Conv2d(width, width, 3, stride, 1) for width in widths)
+        self.tap_convs = nn.ModuleList(
+            nn.Conv2d(width, width, 3, stride, 1) if config.image.tap_convs else nn.Identity() for width in widths
+        )
         self.landmark_convs = nn.ModuleList(
             nn.Identity() if theirs == ours else nn.Conv2d(theirs, ours, 3, 1, 1)
             for theirs, ours in zip(self.landmark_backbone.channels, widths, strict=True)
@@ -99,6 +100,7 @@ class BTN(nn.Module):
                 side=sides[level],
                 drop_path=config.cross.drop_path[level],
                 layer_scale=config.cross.layer_scale,
+                mlp_ratio=config.cross.mlp_ratio,
             )
             for level in range(3)
         )
@@ -163,6 +165,8 @@ class BTN(nn.Module):
 
     @torch.no_grad()
     def _landmark_taps(self, x: Tensor) -> Taps:
+        if self.config.landmark_size != self.config.backbone_size:
+            x = F.avg_pool2d(x, self.config.backbone_size // self.config.landmark_size)
         if self.config.landmark.input != "imagenet":
             x = x * self.unit_scale + self.unit_shift
         if self.config.landmark.input == "unit_bgr":
@@ -191,12 +195,11 @@ class BTN(nn.Module):
         return self.vit(tokens), f_mla
 
 
-def level_sides(config: BtnConfig) -> tuple[int, int, int]:
-    """Sides of the maps of the three levels: (28, 14, 7) for backbones that see 112 px."""
-    side = config.backbone_size / 4
-    if side % 4:
-        raise ValueError(f"backbone_size must be a multiple of 16, is {config.backbone_size}")
-    return int(side), int(side) // 2, int(side) // 4
+def image_backbone(config: ImageBackboneConfig) -> FaceResNet | IRBackbone:
+    """The image branch of a BTN, with random weights."""
+    if config.kind == "face_resnet":
+        return FaceResNet(config.stem, config.widths, config.depths, config.entry)
+    return IRBackbone(config.stem, config.widths, config.depths)
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -63,6 +63,7 @@ class CrossAttentionBlock(nn.Module):
         drop_path: float,
         layer_scale: float,
         ffn: bool = True,
+        mlp_ratio: float = 4.0,
         residual: Literal["kv", "query", "none"] = "kv",
     ) -> None:
         super().__init__()
@@ -74,7 +75,8 @@ class CrossAttentionBlock(nn.Module):
         self.ffn: nn.Module | None = None
         if ffn:
             self.norm_ffn = nn.LayerNorm(channels)
-            self.ffn = nn.Sequential(nn.Linear(channels, 4 * channels), nn.GELU(), nn.Linear(4 * channels, channels))
+            hidden = int(channels * mlp_ratio)
+            self.ffn = nn.Sequential(nn.Linear(channels, hidden), nn.GELU(), nn.Linear(hidden, channels))
             self.gamma2 = nn.Parameter(torch.full((channels,), layer_scale))
 
     def forward(self, query_map: Tensor, kv_map: Tensor) -> Tensor:

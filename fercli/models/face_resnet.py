@@ -1,4 +1,4 @@
-"""Face ResNet: an image [B, 3, S, S] to three feature maps at S/4, S/8 and S/16 (first three stages of dlib's face network)."""
+"""Face ResNet: an image [B, 3, S, S] to three feature maps, each half the side of the one before (stages of dlib's face network)."""
 
 from __future__ import annotations
 
@@ -28,30 +28,34 @@ class FaceResNetBlock(nn.Module):
 
 
 class FaceResNet(nn.Module):
-    """The stem (7x7 stride 2, max pool) and three stages; dlib's 29-convolution network has two more, which are not used.
+    """The stem (7x7 stride 2, max pool), `entry` blocks of its width and three stages, whose maps are the levels.
 
+    dlib's 29-convolution network is stem 32, entry 3, widths 64/128/256, depths 4/3/3 and one more block, which is not used.
+    Without entry blocks the first stage keeps the stem's side; with them every stage halves its input.
     dlib's shrinking convolutions have no padding; here they have one pixel at the right and bottom, so that maps halve
     exactly and both paths of a block stay in register (one pixel on every side shifts them and spoils dlib's weights).
-    forward: [B, 3, S, S] -> ([B, w1, S/4, S/4], [B, w2, S/8, S/8], [B, w3, S/16, S/16]); S is a multiple of 16.
+    forward: [B, 3, S, S] -> ([B, w1, s, s], [B, w2, s/2, s/2], [B, w3, s/4, s/4]), s = S/4, with entry blocks S/8.
     """
 
     tap_stride = 1
 
-    def __init__(self, stem: int, widths: tuple[int, int, int], depths: tuple[int, int, int]) -> None:
+    def __init__(self, stem: int, widths: tuple[int, int, int], depths: tuple[int, int, int], entry: int = 0) -> None:
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(3, stem, 7, 2, 3, bias=False), nn.BatchNorm2d(stem), nn.ReLU(), nn.MaxPool2d(3, 2, 1)
         )
+        self.entry = nn.Sequential(*(FaceResNetBlock(stem, stem, 1) for _ in range(entry)))
         before = (stem, *widths[:2])
+        shrinks = (entry > 0, True, True)
         self.stages = nn.ModuleList(
             nn.Sequential(
-                *(FaceResNetBlock(width if i else first, width, 2 if i == 0 and level > 0 else 1) for i in range(depth))
+                *(FaceResNetBlock(width if i else first, width, 2 if i == 0 and halve else 1) for i in range(depth))
             )
-            for level, (first, width, depth) in enumerate(zip(before, widths, depths, strict=True))
+            for first, width, depth, halve in zip(before, widths, depths, shrinks, strict=True)
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x = self.stem(x)  # [B, stem, S/4, S/4]
+        x = self.entry(self.stem(x))  # [B, stem, S/4, S/4]
         low = self.stages[0](x)
         middle = self.stages[1](low)
         return low, middle, self.stages[2](middle)

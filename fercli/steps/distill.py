@@ -70,7 +70,7 @@ def distill(
     if images is not None:
         train, held_out = _some(train, images, seed), _some(held_out, max(1, images // 10), seed)
     torch.manual_seed(seed)
-    size, config = model.backbone_size, InputConfig(colour=model.input.colour)
+    size, config = model.landmark_size, InputConfig(colour=model.input.colour)
     student = LandmarkNet(model.landmark.width, model.landmark.activation, size=size)
     student.to(where).to(memory_format=torch.channels_last)
     guide = load_landmark_net(teacher).to(where).to(memory_format=torch.channels_last)

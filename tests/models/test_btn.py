@@ -9,7 +9,7 @@ import torch
 
 from fercli.core.settings import override
 from fercli.errors import UsageError
-from fercli.models.btn import BTN, count_parameters, level_sides
+from fercli.models.btn import BTN, count_parameters
 from fercli.models.cross_attention import CrossAttentionBlock
 from fercli.presets import MODELS, AblateConfig, BtConfig, CbaConfig, EmbedConfig, LandmarkConfig, MlaConfig
 
@@ -51,7 +51,7 @@ def test_btn_base__maps_have_the_papers_shapes():
         taps = model.landmark_backbone(x)
     assert [tuple(t.shape[1:]) for t in taps] == [(64, 28, 28), (128, 14, 14), (512, 7, 7)]
     assert [tuple(level.shape[1:]) for level in levels] == [(64, 28, 28), (128, 14, 14), (256, 7, 7)]
-    assert level_sides(MODELS["btn-base"]) == (28, 14, 7)
+    assert MODELS["btn-base"].level_sides == (28, 14, 7)
     assert model.vit.pos_embed.shape == (1, 148, 768)
 
 

@@ -16,21 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import WeightsError
-from fercli.models.face_resnet import FaceResNet
+from fercli.models.btn import image_backbone
+from fercli.presets import model_preset
 from fercli.store.foreign.conversion import Conversion
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_STAGES = {"conv32": 0, "conv64": 1, "conv128": 2}
-_SHAPE = (32, (32, 64, 128), (3, 4, 3))  # stem, widths, depths
+_STAGES = {"conv32": "entry", "conv64": "stages.0", "conv128": "stages.1", "conv256": "stages.2"}
 _PREFIX = "image_backbone."
 _EPS = 1e-5  # of torch's batch norm
-_UNUSED = "belongs to the last two stages or the descriptor, which BTN does not use"
+_UNUSED = "belongs to the last block or the descriptor, which BTN does not use"
 
 
 def convert_face_resnet(path: Path) -> Conversion:
-    """Read `*-weights_manifest.json` and its .bin; the result holds `image_backbone.*` for stem 32, widths 32/64/128.
+    """Read `*-weights_manifest.json` and its .bin; the result holds `image_backbone.*` of `btn-compact`.
 
     Batch norm gets running mean = -bias and running variance = 1, so evaluation mode computes what the source computes;
     `spread_statistics` gives it true statistics for training. Raises: WeightsError for another or a broken file.
@@ -97,7 +97,7 @@ def spread_statistics(state: Mapping[str, Tensor], batches: Iterable[Tensor]) ->
     """
     import torch
 
-    net = FaceResNet(*_SHAPE).eval()
+    net = image_backbone(model_preset("btn-compact").image).eval()
     net.load_state_dict({name.removeprefix(_PREFIX): tensor for name, tensor in state.items()})
     moments: dict[str, list[Tensor]] = {}
 
@@ -144,9 +144,9 @@ def _our_layer(layer: str) -> tuple[str, str] | None:
     if block == "conv32_down":
         return "stem.0", "stem.1"
     stage, _, number = block.partition("_")
-    if stage not in _STAGES or part not in ("conv1", "conv2"):
+    if stage not in _STAGES or number not in ("down", "1", "2", "3") or part not in ("conv1", "conv2"):
         return None
-    # stage 0 has no shrinking block, so its blocks are numbered from 1; in the others `down` is block 0
-    index = 0 if number == "down" else int(number) - (1 if _STAGES[stage] == 0 else 0)
-    place = f"stages.{_STAGES[stage]}.{index}"
+    # the entry has no shrinking block, so its blocks are numbered from 1; in the stages `down` is block 0
+    index = 0 if number == "down" else int(number) - (1 if stage == "conv32" else 0)
+    place = f"{_STAGES[stage]}.{index}"
     return f"{place}.{part}", f"{place}.bn{part[-1]}"

@@ -29,7 +29,9 @@ class ImageBackboneConfig:
 
     kind: Literal["ir", "face_resnet"] = "ir"
     stem: int = 64
-    entry: int = 0  # face_resnet: blocks of the stem's width before the first level, which then lies at an eighth of the side
+    entry: int = (
+        0  # face_resnet: blocks of the stem's width before the first level, which then lies at an eighth of the side
+    )
     widths: tuple[int, int, int] = (64, 128, 256)
     depths: tuple[int, int, int] = (3, 4, 14)
     tap_convs: bool = True  # a 3x3 convolution between each stage and its cross-attention, as the baseline has it
@@ -137,7 +139,9 @@ class BtnConfig:
             faults.append("image.entry and image.tap_convs=false are for image.kind=face_resnet")
         step = 4 * self.level_stride
         if self.backbone_size < 2 * step or self.backbone_size % step:
-            faults.append(f"backbone_size must be a multiple of {step} and at least {2 * step}, is {self.backbone_size}")
+            faults.append(
+                f"backbone_size must be a multiple of {step} and at least {2 * step}, is {self.backbone_size}"
+            )
         if self.input.size < 1 or not all(self.input.std):
             faults.append(
                 f"input.size must be at least 1 and input.std not 0, are {self.input.size} and {self.input.std}"
@@ -215,6 +219,8 @@ class LossConfig:
     aux: float = 1.0  # of the head that ablate.mla_only = aux_head adds
     label_smoothing: float = 0.0
     soft_targets: bool = False  # vote distributions instead of one label, where the data set has votes
+    single_votes: bool = True  # with soft targets: keep classes that got one vote, which FERPlus' own rule drops
+    first_label: float = 0.0  # with soft targets: share of the class the owner gave before votes were taken
     unlabelled: bool = True  # with soft_targets: also train on images whose votes have no winner
     class_weight: float = 0.0  # weights n_c ** -class_weight, normalised; 0 is off
 
@@ -283,6 +289,7 @@ class TrainConfig:
             "ema": (self.ema, 0, 0.999999),
             "validation": (self.validation, 0, 0.9),
             "loss.label_smoothing": (self.loss.label_smoothing, 0, 1),
+            "loss.first_label": (self.loss.first_label, 0, 1),
             "sam.rho": (self.sam.rho, 0, None),
             "augment.flip": (self.augment.flip, 0, 1),
             "augment.scale": (self.augment.scale, 0, 0.9),

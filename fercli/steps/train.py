@@ -155,7 +155,7 @@ class _Run:
         fp16 = self.recipe.amp == "fp16"
         self.scaler = torch.amp.GradScaler(self.device.type) if fp16 else None
         self.labels = labels_of(train_samples)
-        self.crops = Crops(train_samples, targets_of(train_samples, classes, soft=loss.soft_targets), size)
+        self.crops = Crops(train_samples, targets_of(train_samples, classes, loss), size)
         self.val = Crops(val_samples, labels_of(val_samples), size)
         counts = torch.bincount(self.labels[self.labels >= 0], minlength=classes)
         weights = class_weights(counts, loss.class_weight)

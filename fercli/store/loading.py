@@ -11,27 +11,34 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from fercli.errors import DataError
+from fercli.presets import LossConfig
 from fercli.store.datasets.crops import load_crop
 from fercli.store.datasets.records import Sample
 
 # Letters: B images, N classes, S side.
 
 
-def targets_of(samples: Sequence[Sample], classes: int, *, soft: bool) -> Tensor:
-    """What training aims at: class indices int64 [B], or with `soft` distributions float32 [B, N].
+def targets_of(samples: Sequence[Sample], classes: int, loss: LossConfig) -> Tensor:
+    """What training aims at: class indices int64 [B], or with `loss.soft_targets` distributions float32 [B, N].
 
-    soft: votes divided by their sum; a sample without votes gets all its weight on its label.
+    soft_targets: votes divided by their sum, mixed with the owner's first label at the rate `loss.first_label`; a sample
+    without votes gets all its weight on its label. single_votes=false drops a class's only vote where others have more.
     Errors: DataError for a sample with neither label nor votes.
     """
-    if not soft:
+    if not loss.soft_targets:
         return torch.tensor([_label(sample) for sample in samples], dtype=torch.int64)
     rows = torch.zeros(len(samples), classes)
     for row, sample in zip(rows, samples, strict=True):
-        if sample.votes is not None and sum(sample.votes) > 0:
-            row.copy_(torch.tensor(sample.votes))
-            row.div_(row.sum())
-        else:
+        votes = torch.tensor(sample.votes or (0.0,) * classes)
+        if not loss.single_votes and votes.max() > 1:
+            votes[votes <= 1] = 0.0
+        if votes.sum() == 0:
             row[_label(sample)] = 1.0
+            continue
+        row.copy_(votes / votes.sum())
+        if loss.first_label and sample.first_label is not None:
+            row.mul_(1 - loss.first_label)
+            row[sample.first_label] += loss.first_label
     return rows
 
 

@@ -11,7 +11,17 @@ from fercli.core.settings import override
 from fercli.errors import UsageError
 from fercli.models.btn import BTN, count_parameters
 from fercli.models.cross_attention import CrossAttentionBlock
-from fercli.presets import MODELS, AblateConfig, BtConfig, CbaConfig, EmbedConfig, LandmarkConfig, MlaConfig
+from fercli.presets import (
+    MODELS,
+    AblateConfig,
+    BtConfig,
+    BtnConfig,
+    CbaConfig,
+    EmbedConfig,
+    ImageBackboneConfig,
+    LandmarkConfig,
+    MlaConfig,
+)
 
 TINY = MODELS["btn-tiny"]
 
@@ -53,6 +63,22 @@ def test_btn_base__maps_have_the_papers_shapes():
     assert [tuple(level.shape[1:]) for level in levels] == [(64, 28, 28), (128, 14, 14), (256, 7, 7)]
     assert MODELS["btn-base"].level_sides == (28, 14, 7)
     assert model.vit.pos_embed.shape == (1, 148, 768)
+
+
+def test_btn_compact__levels_lie_one_step_deeper_and_the_landmark_branch_sees_half_the_side():
+    config = MODELS["btn-compact"]
+    with torch.device("meta"):
+        model = BTN(config, 8).eval()
+        x = torch.empty(2, 3, 96, 96)
+        levels = model._levels(x, model._landmark_taps(x))
+    assert [tuple(level.shape[1:]) for level in levels] == [(64, 12, 12), (128, 6, 6), (256, 3, 3)]
+    assert (config.level_sides, config.landmark_size) == ((12, 6, 3), 48)
+
+
+@pytest.mark.parametrize("image", [ImageBackboneConfig(entry=3), ImageBackboneConfig(tap_convs=False)])
+def test_ir50__has_neither_entry_blocks_nor_bare_taps(image: ImageBackboneConfig):
+    with pytest.raises(ValueError, match="face_resnet"):
+        BtnConfig(image=image)
 
 
 @pytest.mark.parametrize("name", sorted(set(MODELS) - {"btn-base"}))

@@ -5,6 +5,7 @@ from PIL import Image
 
 from fercli.errors import RefusedError, UsageError, WeightsError
 from fercli.models.ir50 import IRBackbone
+from fercli.presets import model_preset
 from fercli.steps.convert import convert
 from fercli.store.inference import load_classifier
 from fercli.store.weights import load_part, load_weights, read_card
@@ -163,12 +164,12 @@ def test_convert__the_real_landmark_network_becomes_a_backbone(shared, tmp_path)
 
 
 def test_convert__face_resnet_measures_statistics_on_faces(tmp_path, monkeypatch):
-    from fercli.models.face_resnet import FaceResNet
+    from fercli.models.btn import image_backbone
     from fercli.steps import convert as step
     from fercli.store.foreign.conversion import Conversion
 
     torch.manual_seed(0)
-    net = FaceResNet(32, (32, 64, 128), (3, 4, 3))
+    net = image_backbone(model_preset("btn-compact").image)
     state = {f"image_backbone.{name}": value for name, value in net.state_dict().items()}
     monkeypatch.setattr(
         step, "convert_face_resnet", lambda _path: Conversion("face_resnet", "image_backbone", state, {}, {})

@@ -122,6 +122,7 @@ def _sample(root: Path, row: Mapping[str, str], split: Split, labels: Sequence[s
         label=labels.index(row["label"]) if row["label"] else None,
         votes=tuple(float(row[VOTES + name]) for name in labels) if has_votes else None,
         group=row.get("duplicate_group") or None,
+        first_label=labels.index(first) if has_votes and (first := row.get("original_label")) in labels else None,
     )
 
 

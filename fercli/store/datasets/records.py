@@ -20,6 +20,7 @@ class Sample:
     label: index into the data set's labels; None for an image that has votes but no winning class.
     votes: raw annotator votes, one per label in the data set's order; votes for other classes (unknown, not a face)
         are left out, so they need not add up to the number of annotators. None where the data set has no votes.
+    first_label: the class the data set's owner gave before votes were taken (FER2013 under FERPlus); None without votes.
     group: shared by images with identical pixels; None for an image without a copy, or where nobody looked.
     """
 
@@ -28,6 +29,7 @@ class Sample:
     label: int | None
     votes: tuple[float, ...] | None = None
     group: str | None = None
+    first_label: int | None = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ LAYERS = [("conv32_down", 3, 32, 7)] + [
         (64, 64, ["conv64_1", "conv64_2", "conv64_3"]),
         (128, 64, ["conv128_down"]),
         (128, 128, ["conv128_1", "conv128_2"]),
+        (256, 128, ["conv256_down"]),
+        (256, 256, ["conv256_1", "conv256_2"]),
     )
     for block in blocks
     for number in (1, 2)
@@ -29,7 +31,7 @@ def source(tmp_path_factory):
     random = np.random.default_rng(0)
     folder = tmp_path_factory.mktemp("faceapi")
     entries, content = [], b""
-    for name, inputs, channels, kernel in [*LAYERS, ("conv256_down/conv1", 128, 4, 3)]:
+    for name, inputs, channels, kernel in [*LAYERS, ("conv256_down_out/conv1", 256, 4, 3)]:
         for leaf, shape, low, high in (
             ("conv/filters", [kernel, kernel, inputs, channels], -0.05, 0.05),
             ("conv/bias", [channels], -0.1, 0.1),
@@ -72,7 +74,7 @@ def _reference(arrays, x):
 
 
 def _net(state):
-    net = FaceResNet(32, (32, 64, 128), (3, 4, 3)).eval()
+    net = FaceResNet(32, (64, 128, 256), (4, 3, 3), entry=3).eval()
     net.load_state_dict({name.removeprefix("image_backbone."): tensor for name, tensor in state.items()})
     return net
 
@@ -94,7 +96,7 @@ def test_read_manifest__dequantises_value_times_scale_plus_min(tmp_path):
 
 def test_convert_face_resnet__computes_what_the_source_computes(source):
     conversion = convert_face_resnet(source)
-    x = torch.from_numpy(np.random.default_rng(1).normal(0, 0.3, (2, 3, 48, 48)).astype(np.float32))
+    x = torch.from_numpy(np.random.default_rng(1).normal(0, 0.3, (2, 3, 64, 64)).astype(np.float32))
     with torch.no_grad():
         ours, theirs = _net(conversion.state)(x)[2], _reference(read_manifest(source), x)
     assert ours.std() > 0.01
@@ -105,13 +107,13 @@ def test_convert_face_resnet__unused_layers_are_reported(source):
     conversion = convert_face_resnet(source)
     assert len(conversion.renamed) == 4 * len(LAYERS)
     assert set(conversion.dropped) == {
-        f"conv256_down/conv1/{leaf}" for leaf in ("conv/filters", "conv/bias", "scale/weights", "scale/biases")
+        f"conv256_down_out/conv1/{leaf}" for leaf in ("conv/filters", "conv/bias", "scale/weights", "scale/biases")
     }
 
 
 def test_spread_statistics__keep_evaluation_and_make_training_agree_with_it(source):
     state = convert_face_resnet(source).state
-    x = torch.from_numpy(np.random.default_rng(2).normal(0, 0.3, (8, 3, 48, 48)).astype(np.float32))
+    x = torch.from_numpy(np.random.default_rng(2).normal(0, 0.3, (8, 3, 64, 64)).astype(np.float32))
     spread = spread_statistics(state, x.split(4))
     with torch.no_grad():
         before, after = _net(state)(x)[2], _net(spread)(x)[2]

@@ -1,4 +1,4 @@
-"""Face ResNet: an image [B, 3, S, S] to three feature maps, each half the side of the one before (stages of dlib's face network)."""
+"""Face ResNet (stages of dlib's face network): an image [B, 3, S, S] to three maps, each half as wide as the one before."""
 
 from __future__ import annotations
 

@@ -15,6 +15,8 @@ from typer.exceptions import TyperException
 
 from fercli import __version__
 from fercli.cli.align import align
+from fercli.cli.bench import faces as bench_faces
+from fercli.cli.bench import video as bench_video
 from fercli.cli.console import say
 from fercli.cli.convert import convert
 from fercli.cli.data import prepare
@@ -33,6 +35,7 @@ _DISK_FAULTS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQU
 # plain help pages: drawing them with rich would double the time until they stand there
 app = typer.Typer(name="fer", rich_markup_mode=None, no_args_is_help=True)
 data = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+bench = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 
 
 @dataclass
@@ -77,6 +80,16 @@ def _data() -> None:
     """
 
 
+@bench.callback()
+def _bench() -> None:
+    """Measure speed, memory and exactness on this machine, on data of your own.
+
+    Example:
+
+      fer bench faces photos
+    """
+
+
 # in the order of the work, which is the order of `fer --help`
 app.command("align", short_help="Find faces and bring them into one position and size.")(align)
 app.command("train", short_help="Train a Batch Transformer Network on a data set.")(train)
@@ -87,6 +100,9 @@ app.command("convert", short_help="Turn weights of other projects into a file of
 app.command("distill", short_help="Train a landmark branch from a landmark network's answers.")(distill)
 app.command("doctor", short_help="Tell what is installed, and what mends what is missing.")(doctor)
 data.command("prepare", short_help="Turn FER2013's csv file into image folders.")(prepare)
+bench.command("faces", short_help="Find faces side by side with facenet-pytorch.")(bench_faces)
+bench.command("video", short_help="Read a video in several ways.")(bench_video)
+app.add_typer(bench, name="bench", short_help="Measure speed, memory and exactness on this machine.")
 app.add_typer(data, name="data", short_help="Bring data sets into the form the commands read.")
 
 

@@ -72,7 +72,7 @@ def _map(x: Indices, y: Indices) -> NDArray[np.int16]:
     return places.reshape(-1, x.shape[1], 2)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=12)
 def _whole(height: int, width: int, to_height: int, to_width: int) -> tuple[NDArray[Any], ...]:
     """Maps of the four corners and the weight float32 [h, w, 1] of each window, for a whole picture."""
     zero = np.zeros(1, np.int32)

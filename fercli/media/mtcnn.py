@@ -30,8 +30,8 @@ R = TypeVar("R")
 
 _WINDOW, _STRIDE = 12, 2  # of the first network, in pixels of its input
 _PYRAMID = 0.709
-_CROPS_AT_ONCE = 256  # through the second and third network; bounds their memory
-_STRIP_PIXELS, _LEAST_ROWS = 40_000, 16
+_PIXELS, _LEAST_ROWS = 40_000, 16  # of one run on the CPU: what it computes with stays in a core's cache
+_CROPS_ON_GPU = 512
 _MEAN, _SCALE = np.float32(127.5), np.float32(1 / 128)
 
 
@@ -67,7 +67,7 @@ class _Level:
 
     def strips(self) -> Iterator[range]:
         """The rows of answers in parts whose pixels and features stay in a core's cache."""
-        wanted = max(_LEAST_ROWS, _STRIP_PIXELS // self.width // _STRIDE)
+        wanted = max(_LEAST_ROWS, _PIXELS // self.width // _STRIDE)
         parts = max(1, round(self.outputs / wanted))
         edges = [self.outputs * part // parts for part in range(parts + 1)]
         return (range(start, end) for start, end in pairwise(edges))
@@ -185,9 +185,7 @@ class Mtcnn:
                 crops[here] = sums[frame].crops(inside[chunk][here], side)
             return _run(net, crops)
 
-        step = _CROPS_AT_ONCE
-        if self._pool is not None and len(boxes) < step * cpu_threads():
-            step = max(1, -(-len(boxes) // cpu_threads()))
+        step = _CROPS_ON_GPU if self._pool is None else max(1, _PIXELS // side**2)
         outputs = self._share(run, [slice(start, start + step) for start in range(0, len(boxes), step)])
         if not outputs:  # the networks refuse an empty batch
             outputs = [[part[:0] for part in _run(net, np.zeros((1, side, side, 3), np.float32))]]

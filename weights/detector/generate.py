@@ -52,6 +52,35 @@ class PooledActivation(nn.Module):
         return torch.cat([torch.maximum(plain, scaled), self.prelu(rising)], dim=1)
 
 
+class SplitActivation(nn.Module):
+    """prelu(x) as slope * x + (1 - slope) * relu(x): what ONNX Runtime keeps in its blocked layout."""
+
+    def __init__(self, prelu: nn.PReLU) -> None:
+        super().__init__()
+        self.plain, self.positive = scaling(prelu.weight), scaling(1 - prelu.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.plain(x) + self.positive(torch.relu(x))
+
+
+class SplitHead(nn.Module):
+    """A 1x1 convolution of prelu(x), in the same form: head(slope * x) + head((1 - slope) * relu(x))."""
+
+    def __init__(self, prelu: nn.PReLU, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        slope = prelu.weight.view(1, -1, 1, 1)
+        self.plain, self.positive = conv(weight * slope, bias), conv(weight * (1 - slope), torch.zeros_like(bias))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.plain(x) + self.positive(torch.relu(x))
+
+
+def scaling(factors: Tensor) -> nn.Conv2d:
+    made = nn.Conv2d(len(factors), len(factors), 1, groups=len(factors), bias=False)
+    made.weight = nn.Parameter(factors.view(-1, 1, 1, 1))
+    return made
+
+
 class Cascade(nn.Module):
     """One of the three networks over images as they lie in memory."""
 
@@ -66,16 +95,24 @@ class Cascade(nn.Module):
                 block: nn.Module = PooledActivation(first, prelu, pool, order)
                 order = block.order
             else:
-                block = nn.Sequential(first if order is None else conv(first.weight[:, order], first.bias), prelu)
-                order = None
+                kept = first if order is None else conv(first.weight[:, order], first.bias)
+                activation: nn.Module = prelu
+                if isinstance(net, PNet):
+                    activation = SplitActivation(prelu) if number == 2 else nn.Identity()
+                block, order = nn.Sequential(kept, activation), None
             blocks.append(block)
         self.blocks = nn.Sequential(*blocks)
+        if isinstance(net, PNet):
+            heads = net.conv4_2, net.conv4_1
+            weight, bias = (torch.cat([getattr(head, name) for head in heads]) for name in ("weight", "bias"))
+            self.head = SplitHead(net.prelu3, weight, bias)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         net = self.net
         x = self.blocks(images.permute(0, 3, 1, 2))
         if isinstance(net, PNet):
-            return net.conv4_2(x), face_score(net.conv4_1(x))
+            x = self.head(x)
+            return x[:, :4], face_score(x[:, 4:])
         x = x.permute(0, 3, 2, 1).flatten(1)  # as the weights were first made: columns before rows
         if isinstance(net, RNet):
             x = net.prelu4(net.dense4(x))

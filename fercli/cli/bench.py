@@ -1,0 +1,113 @@
+"""`fer bench`: figures that anyone can repeat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fercli.cli import console, options
+
+if TYPE_CHECKING:
+    from fercli.bench.faces import FacesBench
+    from fercli.bench.video import VideoBench
+
+Rounds = Annotated[int, typer.Option("--rounds", min=1, help="How often each side is measured, taking turns.")]
+
+
+def faces(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with photos, at any depth.")],
+    *,
+    min_face: options.MinFace = 20,
+    rounds: Rounds = 3,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Find the faces of photos with this product and with facenet-pytorch: same answers, how fast, in what memory.
+
+    Both run on the CPU with the same threads (FER_THREADS), each time in a fresh process; reading is not counted.
+
+    Example:
+
+      fer bench faces photos
+    """
+    from fercli.bench.faces import bench_faces
+
+    with console.progress("bench", quiet=quiet) as progress:
+        result = bench_faces(folder, min_face_px=min_face, rounds=rounds, progress=progress)
+    if json:
+        console.json_line(result)
+    else:
+        _show_faces(result)
+
+
+def video(
+    file: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video with faces.")],
+    *,
+    weights: options.Weights = None,
+    min_face: options.VideoMinFace = None,
+    rounds: Rounds = 3,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Read a video frame by frame, five times in a row, with a copy written, and with a search every 2nd to 10th frame.
+
+    On the CPU, each time in a fresh process. Searching fewer frames is compared with searching all of them.
+
+    Example:
+
+      fer bench video clip.mp4
+    """
+    from fercli.bench.video import bench_video
+
+    with console.progress("bench", quiet=quiet) as progress:
+        result = bench_video(file, weights=weights, min_face_px=min_face, rounds=rounds, progress=progress)
+    if json:
+        console.json_line(result)
+    else:
+        _show_video(result)
+
+
+def _show_faces(result: FacesBench) -> None:
+    rows = [
+        [side.name, side.faces, *(f"{rate:.2f}" for rate in side.images_per_s), _megabytes(side.peak_mb)]
+        for side in result.sides
+    ]
+    columns = ["detector", "faces", "images/s (median)", "least", "most", "peak memory"]
+    console.show(console.table(f"{result.images} pictures, {result.threads} threads", columns, rows))
+    console.show(
+        f"{result.speed_ratio:.2f} times as fast; worst overlap of a box {result.worst_iou:.4f}, "
+        f"worst landmark {result.worst_px:.3f} px away"
+    )
+    for name in result.different:
+        console.show(f"different faces: {name}")
+
+
+def _show_video(result: VideoBench) -> None:
+    rows = [
+        [
+            way.name,
+            way.frames,
+            f"{way.frames_per_s:.1f}",
+            _megabytes(way.peak_mb),
+            _share(way.faces_missed),
+            _share(way.faces_added),
+            _share(way.points_error),
+            _share(way.same_label),
+        ]
+        for way in result.ways
+    ]
+    columns = ["", "frames", "frames/s", "peak memory", "missed", "added", "landmark error", "same expression"]
+    console.show(console.table(f"{result.video}, {result.threads} threads", columns, rows))
+    for way in result.ways:
+        stages = ", ".join(f"{name} {1000 * seconds / way.frames:.1f}" for name, seconds in way.stages_s.items())
+        console.show(f"{way.name}: milliseconds a frame: {stages}")
+
+
+def _megabytes(value: float | None) -> str | None:
+    return None if value is None else f"{value:.0f} MB"
+
+
+def _share(value: float | None) -> str | None:
+    return None if value is None else f"{value:.1%}"

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fercli.errors import FerError, RefusedError
@@ -43,6 +44,10 @@ def answer(work: Callable[..., Any]) -> None:
 
 
 def _peak_mb() -> float | None:
+    status = Path("/proc/self/status")  # Linux: getrusage there counts what the parent held when it started this
+    if status.is_file():
+        line = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM")), None)
+        return int(line.split()[1]) / 2**10 if line else None
     try:
         import resource
     except ImportError:  # Windows

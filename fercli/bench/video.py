@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -95,7 +96,7 @@ def measure(
     detect_every: int = 1,
     write: bool = False,
 ) -> dict[str, Any]:
-    """Read a video so many times in a row; per frame the track, landmarks and label of each face, of the first time."""
+    """Read a video so many times in a row; per frame the landmarks and label of each face, if it is once."""
     sources = find_sources([video])
     classifier, detector = load_classifier(weights, "auto", "cpu"), FaceDetector("cpu")
     watch, frames = Stopwatch(), 0
@@ -103,15 +104,14 @@ def measure(
     options = VideoOptions(detect_every=detect_every)
     with tempfile.TemporaryDirectory() as folder:
         copies = AnnotatedCopies(Path(folder), sources) if write else None
-        with copies or tempfile.SpooledTemporaryFile(1):
+        with copies or nullcontext():
             readings = predict(
                 sources * times, classifier, detector=detector, min_face_px=min_face_px, video=options, watch=watch
             )
             for reading in readings:
                 frames += 1
                 if frames > len(faces) and times == 1:
-                    found = [face for face in reading.predictions if face.found]
-                    faces.append([(face.track, face.found.landmarks, face.label) for face in found if face.found])
+                    faces.append([(face.found.landmarks, face.label) for face in reading.predictions if face.found])
                 if copies and reading.rgb is not None:
                     with watch.stage("write"):
                         copies.add(reading.source, reading.rgb, reading.predictions, time_s=reading.time_s)
@@ -140,16 +140,16 @@ def _errors(frames: Sequence[Any], every: Sequence[Any]) -> dict[str, float]:
     distances, same = [], []
     for faces, expected in zip(frames, every, strict=True):
         left = list(faces)
-        for _, points, label in expected:
+        for points, label in expected:
             eyes = float(np.linalg.norm(np.subtract(points[0], points[1]))) or 1.0
-            gaps = [np.linalg.norm(np.subtract(other[1], points), axis=1).mean() / eyes for other in left]
+            gaps = [np.linalg.norm(np.subtract(other[0], points), axis=1).mean() / eyes for other in left]
             found += 1
             if not gaps or min(gaps) > 1:
                 missed += 1
                 continue
             nearest = int(np.argmin(gaps))
             distances.append(float(gaps[nearest]))
-            same.append(left.pop(nearest)[2] == label)
+            same.append(left.pop(nearest)[1] == label)
         added += len(left)
     return {
         "faces_missed": missed / max(found, 1),

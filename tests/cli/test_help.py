@@ -9,7 +9,21 @@ DOCS = Path(__file__).parents[2] / "docs"
 generate_cli = runpy.run_path(str(DOCS / "generate_cli.py"))
 COMMANDS = dict(generate_cli["commands"]())
 
-VERBS = ["align", "train", "eval", "export", "predict", "convert", "distill", "doctor", "data", "data prepare"]
+VERBS = [
+    "align",
+    "train",
+    "eval",
+    "export",
+    "predict",
+    "convert",
+    "distill",
+    "doctor",
+    "bench",
+    "bench faces",
+    "bench video",
+    "data",
+    "data prepare",
+]
 
 
 def test_commands__are_the_verbs_of_the_pipeline():

@@ -1,0 +1,51 @@
+"""fer bench from the command line: tables for people, JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fercli.bench.faces import FacesBench, Side
+from fercli.bench.video import VideoBench, Way
+from fercli.cli.main import main
+
+FACES = FacesBench(
+    images=2,
+    threads=2,
+    sides=(Side("fer", 3, (4.0, 3.5, 4.5), 100.0), Side("facenet-pytorch", 3, (1.0, 0.9, 1.1), None)),
+    worst_iou=0.991,
+    worst_px=0.25,
+    different=("a/b.jpg",),
+)
+VIDEO = VideoBench(
+    Path("clip.mp4"),
+    2,
+    None,
+    (
+        Way("every frame", 100, 61.25, 300.0, {"detect": 0.5}),
+        Way("search every 2nd frame", 100, 90.0, 310.0, {"detect": 0.25}, 0.01, 0.0, 0.02, 0.97),
+    ),
+)
+
+
+def test_bench_faces__shows_both_sides(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr("fercli.bench.faces.bench_faces", lambda *_, **__: FACES)
+    assert main(["bench", "faces", "photos"]) == 0
+    shown = capsys.readouterr().out
+    assert "4.00 times as fast" in shown
+    assert "different faces: a/b.jpg" in shown
+    assert main(["bench", "faces", "photos", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sides"][0]["peak_mb"] == 100.0
+
+
+def test_bench_video__shows_every_way(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr("fercli.bench.video.bench_video", lambda *_, **__: VIDEO)
+    assert main(["bench", "video", "clip.mp4"]) == 0
+    shown = capsys.readouterr().out
+    assert "61.2" in shown
+    assert "97.0%" in shown
+    assert "every frame: milliseconds a frame: detect 5.0" in shown
+    assert main(["bench", "video", "clip.mp4", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["ways"][1]["same_label"] == 0.97

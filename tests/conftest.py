@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import runpy
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,24 @@ def astronaut() -> np.ndarray:
     from skimage import data
 
     return np.asarray(data.astronaut())
+
+
+OWNERS = runpy.run_path(str(Path(__file__).parent / "owners_trees.py"))
+
+
+@pytest.fixture
+def owners_tree(tmp_path: Path) -> Callable[..., Path]:
+    """Make a small data set in an owner's layout: `owners_tree("rafdb", each=2)` returns its folder.
+
+    Layouts are the keys of TREES in `owners_trees.py`; `each` is images per class and split.
+    """
+
+    def make(layout: str, **options: object) -> Path:
+        root = tmp_path / layout
+        root.mkdir()
+        return OWNERS["TREES"][layout][1](root, **options)
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from fercli.core.geometry import Matrix, apply, centred_fit, invert, similarity_transform, template_points
 from fercli.media.images import Rgb
+from fercli.results import Box
 from fercli.templates import CropTemplate
 
 _HALF = np.array([0.5, 0.5])
@@ -27,6 +28,15 @@ def crop_face(
 def crop_whole(rgb: Rgb, size: int) -> tuple[Rgb, Matrix]:
     """Show the whole picture, centred and padded to a square; returns crop and transform as `crop_face` does."""
     matrix = centred_fit(rgb.shape[1], rgb.shape[0], size)
+    return warp(rgb, matrix, size), matrix
+
+
+def crop_box(rgb: Rgb, box_xyxy: Box, size: int) -> tuple[Rgb, Matrix]:
+    """Cut a box out, widened about its centre to a square; returns crop and transform as `crop_face` does."""
+    left, top, right, bottom = box_xyxy
+    scale = size / max(right - left, bottom - top)
+    x, y = (left + right) / 2, (top + bottom) / 2
+    matrix = np.array([[scale, 0, size / 2 - scale * x], [0, scale, size / 2 - scale * y]])
     return warp(rgb, matrix, size), matrix
 
 

@@ -127,7 +127,7 @@ def _some(samples: list[Sample], count: int, seed: int) -> list[Sample]:
 
 def _crops(samples: Sequence[Sample], size: int) -> Tensor:
     """Crops as uint8 [B, 3, S, S]."""
-    return torch.from_numpy(np.stack([load_crop(s.path, size) for s in samples])).permute(0, 3, 1, 2)
+    return torch.from_numpy(np.stack([load_crop(s, size) for s in samples])).permute(0, 3, 1, 2)
 
 
 @torch.inference_mode()

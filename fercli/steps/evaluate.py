@@ -180,7 +180,7 @@ def _classify(
         crops: list[Rgb] = []
         for sample in samples[start : start + batch]:
             try:
-                crops.append(load_crop(sample.path, size))
+                crops.append(load_crop(sample, size))
             except DataError as fault:
                 faults.append(fault.message)
         if not faults:
@@ -265,8 +265,9 @@ def _write(folder: Path, result: EvaluationResult, answers: _Answers, *, root: P
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["path", "label", "pred", *(f"p_{label}" for label in labels)])
         for sample, true, row in zip(answers.samples, answers.truth, answers.probabilities, strict=True):
-            path = sample.path.relative_to(root).as_posix()
-            writer.writerow([path, labels[true], labels[row.argmax()], *(f"{share:.6f}" for share in row)])
+            writer.writerow(
+                [sample.called(root), labels[true], labels[row.argmax()], *(f"{share:.6f}" for share in row)]
+            )
     with (folder / "confusion.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["truth", *labels])

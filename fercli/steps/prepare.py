@@ -15,23 +15,13 @@ from fercli.errors import UsageError
 from fercli.labels import schema
 from fercli.progress import Progress, silent
 from fercli.store.atomic import refuse_existing_folder, replacing_folder
-from fercli.store.datasets.fer2013 import (
-    SIDE,
-    VOTE_CLASSES,
-    FerRow,
-    VoteRow,
-    check_same_rows,
-    majority,
-    read_fer2013,
-    read_votes,
-    without_single_votes,
-)
+from fercli.store.datasets.fer2013 import SIDE, VOTE_CLASSES, FerRow, VoteRow, check_same_rows, read_fer2013, read_votes
+from fercli.store.datasets.fer2013_labels import FerLabel, copy_groups, label_rows
 from fercli.store.datasets.prepared import JSON_NAME, Record, fingerprint, write_prepared
 from fercli.store.datasets.records import SPLITS, Split
 from fercli.store.digest import file_sha256
 
 Rule = Literal["majority", "original"]
-Reason = Literal["no_majority", "unknown", "not_a_face"]
 
 UNLABELLED = "unlabelled"  # folder of the images that have votes but no winner
 LICENCE = (
@@ -96,7 +86,7 @@ def prepare(
     rows = read_fer2013(csv)
     votes = _votes(ferplus, rows) if ferplus else None
     names = schema("ferplus" if rule == "majority" else "fer2013").names
-    records = _mark_duplicates(rows, _records(rows, votes, rule))
+    records = _records(rows, label_rows(rows, votes, by_majority=rule == "majority"))
     result = _summary(out, records, rows, name="ferplus" if rule == "majority" else "fer2013", labels=names)
     with replacing_folder(out) as folder:
         _write_images(folder, rows, records, progress)
@@ -116,55 +106,30 @@ def _votes(ferplus: Path, rows: Sequence[FerRow]) -> list[VoteRow]:
     return voted
 
 
-def _records(rows: Sequence[FerRow], voted: Sequence[VoteRow] | None, rule: Rule) -> list[Record]:
-    records: list[Record] = []
-    for number, row in enumerate(rows):
-        vote = voted[number].votes if voted else None
-        name = (voted[number].name if voted else None) or f"row{number:07d}.png"
-        label, reason = (row.label, None) if rule == "original" or vote is None else _majority_label(vote)
-        if label is not None:
-            path: str | None = f"{row.split}/{label}/{name}"
-        elif vote is not None and reason == "no_majority" and _usable(vote):
-            path = f"{UNLABELLED}/{row.split}/{name}"
-        else:
-            path = None
-        records.append(Record(path, row.split, label, row.label, number, excluded=reason, votes=vote))
+def _records(rows: Sequence[FerRow], labels: Sequence[FerLabel]) -> list[Record]:
+    """Where every row goes and why; written images with identical pixels share a group."""
+    groups = copy_groups(rows, [one.usable for one in labels])
+    splits: dict[str, set[Split]] = defaultdict(set)
+    for number, group in groups.items():
+        splits[group].add(rows[number].split)
+    records = []
+    for number, (row, one) in enumerate(zip(rows, labels, strict=True)):
+        folder = f"{row.split}/{one.label}" if one.label is not None else f"{UNLABELLED}/{row.split}"
+        shared = groups.get(number)
+        records.append(
+            Record(
+                path=f"{folder}/{one.name}" if one.usable else None,
+                split=row.split,
+                label=one.label,
+                original_label=row.label,
+                row=number,
+                excluded=one.reason,
+                duplicate_group=shared,
+                duplicate_across_splits=shared is not None and len(splits[shared]) > 1,
+                votes=one.votes,
+            )
+        )
     return records
-
-
-def _majority_label(votes: Sequence[int]) -> tuple[str | None, Reason | None]:
-    winner = majority(votes)
-    if winner is None:
-        return None, "no_majority"
-    if winner == "NF":
-        return None, "not_a_face"
-    return (None, "unknown") if winner == "unknown" else (winner, None)
-
-
-def _usable(votes: Sequence[int]) -> bool:
-    """Whether expressions hold at least half of the votes that are left without single ones."""
-    kept = without_single_votes(votes)
-    expressions = sum(kept[: len(schema("ferplus").names)])
-    return expressions > 0 and 2 * expressions >= sum(kept)
-
-
-def _mark_duplicates(rows: Sequence[FerRow], records: Sequence[Record]) -> list[Record]:
-    """Give written images with identical pixels a common group: the first twelve digits of the pixels' sha256."""
-    members: dict[bytes, list[int]] = defaultdict(list)
-    for number, record in enumerate(records):
-        if record.path is not None:
-            members[rows[number].pixels].append(number)
-    marked = list(records)
-    for pixels, numbers in members.items():
-        if len(numbers) > 1:
-            across = len({records[number].split for number in numbers}) > 1
-            for number in numbers:
-                values = vars(records[number]) | {
-                    "duplicate_group": hashlib.sha256(pixels).hexdigest()[:12],
-                    "duplicate_across_splits": across,
-                }
-                marked[number] = Record(**values)
-    return marked
 
 
 def _summary(

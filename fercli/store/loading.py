@@ -59,7 +59,7 @@ class Crops(TorchDataset[tuple[Tensor, Tensor]]):
         return len(self.samples)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        crop = torch.from_numpy(load_crop(self.samples[index].path, self.size)).permute(2, 0, 1)
+        crop = torch.from_numpy(load_crop(self.samples[index], self.size)).permute(2, 0, 1)
         return crop, self.targets[index]
 
 

@@ -1,22 +1,38 @@
-"""A face crop's file in, RGB pixels at the network's size out: the one way training and evaluation read crops."""
+"""A sample of a data set in, its face as RGB pixels at the network's size out: the one way training and evaluation read."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 
+from fercli.media.crop import crop_box, crop_face
 from fercli.media.images import Rgb, read_rgb
+from fercli.store.datasets.fer2013 import read_pixels_at
+from fercli.store.datasets.records import Sample
+from fercli.templates import template
+
+LANDMARK_TEMPLATE = "arcface"  # what faces with known landmarks are aligned to while they are read
 
 
-def load_crop(path: Path, size: int) -> Rgb:
-    """Read a crop as uint8 [size, size, 3]: by area when it shrinks (no aliasing), bilinear when it grows.
+def load_crop(sample: Sample, size: int) -> Rgb:
+    """Read a face as uint8 [size, size, 3]: by area when it shrinks (no aliasing), bilinear when it grows.
 
-    A crop that is not square is stretched, as the paper's resizing does. Errors: DataError from `read_rgb`.
+    Landmarks bring it into the position of LANDMARK_TEMPLATE, a box is widened to a square and cut out. A crop that is
+    not square is stretched, as the paper's resizing does. Errors: DataError from `read_picture`.
     """
-    rgb = read_rgb(path)
+    rgb = read_picture(sample)
+    if sample.landmarks is not None:
+        return crop_face(rgb, sample.landmarks, template(LANDMARK_TEMPLATE), size)[0]
+    if sample.box_xyxy is not None:
+        return crop_box(rgb, sample.box_xyxy, size)[0]
     height, width = rgb.shape[:2]
     if (height, width) == (size, size):
         return rgb
     shrinks = height * width > size * size
     return cv2.resize(rgb, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def read_picture(sample: Sample) -> Rgb:
+    """Read all that a sample's file or csv line shows: uint8 [H, W, 3]. Errors: DataError for what is no picture."""
+    if sample.offset is None:
+        return read_rgb(sample.path)
+    return cv2.cvtColor(read_pixels_at(sample.path, sample.offset), cv2.COLOR_GRAY2RGB)

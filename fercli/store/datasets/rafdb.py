@@ -1,4 +1,4 @@
-"""Reads RAF-DB (basic) in place: the owner's list and aligned crops, or the numbered folders of its public copy."""
+"""Reads RAF-DB (basic) in place: the owner's list with its crops or photos, or the numbered folders of its public copy."""
 
 from __future__ import annotations
 
@@ -6,56 +6,90 @@ from pathlib import Path
 
 from fercli.errors import DataError
 from fercli.labels import schema
+from fercli.results import Landmarks
+from fercli.store.datasets.crops import LANDMARK_TEMPLATE
+from fercli.store.datasets.faults import refuse_faults
 from fercli.store.datasets.folder import open_folder
 from fercli.store.datasets.records import Dataset, Sample, Split
 
 LIST = Path("EmoLabel") / "list_patition_label.txt"  # the owner's spelling
-ALIGNED = Path("Image") / "aligned"
+ALIGNED, ORIGINAL = Path("Image") / "aligned", Path("Image") / "original"
 LAYOUT = f"{LIST} beside {ALIGNED}/train_00001_aligned.jpg, or DATASET/train/1..7/ and DATASET/test/1..7/"
-_FAULTS_SHOWN = 10
 
 
 def is_rafdb(root: Path) -> bool:
-    """Whether the folder (or its `basic` folder) is the owner's layout."""
+    """Whether the folder, its `basic` folder, or the one above a folder of its pictures, is the owner's layout."""
     return _basic(root) is not None
 
 
 def open_rafdb(root: Path) -> Dataset:
     """Read RAF-DB's owner's layout, its copy DATASET/{train,test}/{1..7}, or split folders of class folders.
 
-    RAF-DB has no validation split. Errors: DataError names lines that cannot be read and images that are not there.
+    Of the owner's layout, Image/aligned is read (100 x 100 crops), and Image/original where it alone is there or `root`
+    names it: photos, whose faces are aligned by the owner's five hand-set landmarks. RAF-DB has no validation split.
+    Errors: DataError names lines that cannot be read and images that are not there.
     """
-    basic = _basic(root)
-    if basic is not None:
-        return _open_official(basic)
+    found = _basic(root)
+    if found is not None:
+        return _open_official(*found)
     copy = root / "DATASET"
     return open_folder(copy if copy.is_dir() else root, labels=schema("rafdb"))
 
 
-def _basic(root: Path) -> Path | None:
-    return next((folder for folder in (root, root / "basic") if (folder / LIST).is_file()), None)
+def _basic(root: Path) -> tuple[Path, Path] | None:
+    """The folder that holds the list, and the one of its pictures that is wanted."""
+    for folder in (root, root / "basic"):
+        if (folder / LIST).is_file():
+            images = next((folder / name for name in (ALIGNED, ORIGINAL) if (folder / name).is_dir()), folder / ALIGNED)
+            return folder, images
+    above = root.resolve().parent
+    if above.name == "Image" and (above.parent / LIST).is_file():
+        return above.parent, above / root.resolve().name
+    return None
 
 
-def _open_official(basic: Path) -> Dataset:
+def _open_official(basic: Path, images: Path) -> Dataset:
     labels = schema("rafdb")
+    photos = images.name == ORIGINAL.name
     samples: list[Sample] = []
     faults: list[str] = []
     for line, text in enumerate((basic / LIST).read_text(encoding="utf-8").splitlines(), start=1):
         if not text.strip():
             continue
         name, _, code = text.strip().partition(" ")
+        stem = Path(name).stem
         split: Split | None = "train" if name.startswith("train_") else "test" if name.startswith("test_") else None
-        path = basic / ALIGNED / f"{Path(name).stem}_aligned.jpg"
+        names = (f"{stem}.jpg", f"{stem}_aligned.jpg") if photos else (f"{stem}_aligned.jpg", f"{stem}.jpg")
+        path = next((images / known for known in names if (images / known).is_file()), None)
         if split is None:
             faults.append(f"line {line}: {name!r} begins with neither train_ nor test_")
-        elif code not in labels.codes:
+        elif code.strip() not in labels.codes:
             faults.append(f"line {line}: label {code!r} is none of {labels.codes[0]}..{labels.codes[-1]}")
-        elif not path.is_file():
-            faults.append(f"line {line}: {path.relative_to(basic)} is not there")
+        elif path is None:
+            faults.append(f"line {line}: {(images / names[0]).relative_to(basic)} is not there")
         else:
-            samples.append(Sample(path, split, labels.codes.index(code)))
-    if faults or not samples:
-        listed = "; ".join(faults[:_FAULTS_SHOWN]) or "no rows"
-        more = f"; and {len(faults) - _FAULTS_SHOWN} more lines" if len(faults) > _FAULTS_SHOWN else ""
-        raise DataError(f"{basic / LIST}: {listed}{more}", fix=f"expected layout: {LAYOUT}")
-    return Dataset(name="rafdb", schema="rafdb", labels=labels.names, samples=tuple(samples), root=basic)
+            try:
+                points = _landmarks(basic, stem) if photos else None
+            except (OSError, ValueError) as fault:
+                faults.append(f"line {line}: no five landmarks in Annotation/manual for {name} ({fault})")
+                continue
+            samples.append(Sample(path, split, labels.codes.index(code.strip()), landmarks=points))
+    refuse_faults(basic / LIST, faults, fix=f"expected layout: {LAYOUT}")
+    if not samples:
+        raise DataError(f"{basic / LIST}: no rows", fix=f"expected layout: {LAYOUT}")
+    return Dataset(
+        name="rafdb",
+        schema="rafdb",
+        labels=labels.names,
+        samples=tuple(samples),
+        root=basic,
+        crop=LANDMARK_TEMPLATE if photos else None,
+    )
+
+
+def _landmarks(basic: Path, stem: str) -> Landmarks:
+    """The five points that the owner's annotators set: eyes, nose, mouth corners, one `x y` a line."""
+    lines = (basic / "Annotation" / "manual" / f"{stem}_manu_attri.txt").read_text(encoding="utf-8").splitlines()
+    left_eye, right_eye, nose, *corners = [(float(x), float(y)) for x, y in (line.split() for line in lines[:5])]
+    left_corner, right_corner = corners
+    return left_eye, right_eye, nose, left_corner, right_corner

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
 from fercli.labels import PAPER_ORDER
+from fercli.results import Box, Landmarks
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
-    """One face crop on disk.
+    """One face on disk: a crop, a part of a picture, or a line of a csv file with pixels. `load_crop` reads it.
 
     label: index into the data set's labels; None for an image that has votes but no winning class.
     votes: raw annotator votes, one per label in the data set's order; votes for other classes (unknown, not a face)
         are left out, so they need not add up to the number of annotators. None where the data set has no votes.
     first_label: the class the data set's owner gave before votes were taken (FER2013 under FERPlus); None without votes.
     group: shared by images with identical pixels; None for an image without a copy, or where nobody looked.
+    box_xyxy: the face in a picture that shows more, in its pixels; None where the picture is the crop.
+    landmarks: five points of the face in its picture, by which it is aligned while it is read; they outrank the box.
+    offset: byte at which the image's line begins where `path` is a csv file of pixels.
+    name: how the owner's lists call the face, where `path` alone does not tell it from others.
     """
 
     path: Path
@@ -30,6 +36,16 @@ class Sample:
     votes: tuple[float, ...] | None = None
     group: str | None = None
     first_label: int | None = None
+    box_xyxy: Box | None = None
+    landmarks: Landmarks | None = None
+    offset: int | None = None
+    name: str | None = None
+
+    def called(self, root: Path) -> str:
+        """Name of the face in its data set, unlike any other's there: the owner's, or its path below `root`."""
+        if self.name is not None:
+            return self.name
+        return (self.path.relative_to(root) if self.path.is_relative_to(root) else self.path).as_posix()
 
 
 @dataclass(frozen=True)
@@ -37,8 +53,9 @@ class Dataset:
     """A data set in its own label order.
 
     labels: `labels[i]` is what index i means. schema: name of the label schema, `folder` for a plain image folder.
-    crop: name of the template the images were aligned to by `fer align`, None for the owner's crops.
-    fingerprint: changes whenever an image, a label or a split does; None where the owner's files carry none.
+    crop: name of the template the images are aligned to, on disk or while they are read; None for the owner's crops.
+    fingerprint: changes whenever a name, a label, a split or a crop does, and in a prepared set whenever a pixel does
+        (`fer data check` hashes the pictures of the others); None before `open_dataset` has computed it.
     unwritten: labelled images per split that have no file, as where `fer align --on-no-face skip` found no face.
     """
 
@@ -70,6 +87,16 @@ class Dataset:
         for sample in self.split(split):
             counts[self.labels[sample.label or 0]] += 1
         return counts
+
+
+def listing_fingerprint(dataset: Dataset) -> str:
+    """Sha256 over what a data set's lists say of every sample: name, split, label, votes, and where its face lies."""
+    digest = hashlib.sha256()
+    for sample in dataset.samples:
+        label = None if sample.label is None else dataset.labels[sample.label]
+        place = sample.landmarks or sample.box_xyxy
+        digest.update(f"{sample.called(dataset.root)},{sample.split},{label},{sample.votes},{place}\n".encode())
+    return digest.hexdigest()
 
 
 def paper_order(names: set[str]) -> tuple[str, ...]:

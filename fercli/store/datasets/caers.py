@@ -1,0 +1,17 @@
+"""Reads CAER-S in place: {train,test}/{Anger,...}/*.png, frames that show more than the face."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fercli.labels import schema
+from fercli.store.datasets.folder import open_folder
+from fercli.store.datasets.records import Dataset
+
+LAYOUT = "train/Anger/*.png ... and test/Anger/*.png ..."
+
+
+def open_caers(root: Path) -> Dataset:
+    """Read CAER-S, or the faces that `fer align` cut from its frames. It has no validation split."""
+    inner = root / "CAER-S"
+    return open_folder(inner if inner.is_dir() else root, labels=schema("caer-s"))

@@ -14,6 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from fercli import __version__
+from fercli.cli.ablate import ablate
 from fercli.cli.align import align
 from fercli.cli.bench import faces as bench_faces
 from fercli.cli.bench import video as bench_video
@@ -94,6 +95,7 @@ def _bench() -> None:
 app.command("align", short_help="Find faces and bring them into one position and size.")(align)
 app.command("train", short_help="Train a Batch Transformer Network on a data set.")(train)
 app.command("eval", short_help="Measure how well weights read a data set.")(evaluate)
+app.command("ablate", short_help="Train the rows of the paper's ablations with several seeds.")(ablate)
 app.command("export", short_help="Write a model as one ONNX file, compared with torch.")(export)
 app.command("predict", short_help="Read the expression of every face in pictures and videos.")(predict)
 app.command("convert", short_help="Turn weights of other projects into a file of ours.")(convert)

@@ -67,6 +67,28 @@ Settings = Annotated[
     ),
 ]
 
+Images = Annotated[
+    int | None,
+    typer.Option(
+        "--images", min=1, help="Train on this many images, classes in their proportions; left out: on all of them."
+    ),
+]
+
+Noise = Annotated[
+    float,
+    typer.Option(
+        "--noise",
+        metavar="SHARE",
+        min=0,
+        max=0.99,
+        help="Share of the training images that get a wrong label, any other class alike; 0.2 is 20 %.",
+    ),
+]
+
+NoiseSeed = Annotated[
+    int, typer.Option("--noise-seed", help="Decides which images --images keeps and which --noise mislabels.")
+]
+
 Json = Annotated[bool, typer.Option("--json", help="Write results to stdout as JSON instead of a table.")]
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that is already there.")]

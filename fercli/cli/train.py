@@ -12,7 +12,6 @@ import typer
 from fercli.cli import options
 
 if TYPE_CHECKING:
-    from fercli.presets import BtnConfig, TrainConfig
     from fercli.progress import TrainEvent
     from fercli.steps.train import TrainResult
     from fercli.store.runs import RunConfig
@@ -37,6 +36,15 @@ def train(
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Start without a trained landmark branch (it stays random).")
     ] = False,
+    images: options.Images = None,
+    noise: options.Noise = 0.0,
+    noise_seed: options.NoiseSeed = 0,
+    relabel: Annotated[
+        Path | None,
+        typer.Option(
+            "--relabel", metavar="CSV", help="New labels of training images: a csv with the columns path and new_label."
+        ),
+    ] = None,
     settings: options.Settings = None,
     list_settings: Annotated[
         bool, typer.Option("--list-settings", help="Print every setting with its value, and do nothing else.")
@@ -62,9 +70,11 @@ def train(
       fer train rafdb --data ~/rafdb/basic --init ir50.safetensors --init mobilefacenet.safetensors
     """
     from fercli.cli import console
+    from fercli.cli.starting import chosen_presets, refuse_random_landmarks
     from fercli.core.settings import override
     from fercli.errors import UsageError
     from fercli.labels import SCHEMAS
+    from fercli.store.datasets.changes import change, checked_changes
     from fercli.store.runs import RunConfig as Told
 
     if dataset is None and not list_settings:
@@ -72,8 +82,10 @@ def train(
             "train needs a data set", fix=f"fer train NAME, or fer train FOLDER; names: {', '.join(SCHEMAS)}"
         )
     name = dataset or ""
-    model_config, recipe_config = _presets(name, model, recipe)
+    model_config, recipe_config = chosen_presets(name, model, recipe)
+    changes = checked_changes(images=images, noise=noise, noise_seed=noise_seed, relabel=relabel)
     told = Told(
+        changes=changes,
         dataset=name,
         data=None if data is None else str(data),
         model=model_config,
@@ -85,28 +97,21 @@ def train(
         _show_settings(told)
         return
     from fercli.devices import resolve_device
-    from fercli.errors import WeightsError
     from fercli.steps.train import train as run
     from fercli.store.datasets import open_dataset
-    from fercli.store.starting_weights import has_landmarks
 
-    images = open_dataset(name, data)
-    if not from_scratch and not has_landmarks(told.init):
-        raise WeightsError(
-            "the landmark branch stays frozen in training, and no --init file holds a trained one",
-            fix=f"--init {'fer-compact' if told.model.preset == 'btn-compact' else 'LANDMARKS.safetensors'} "
-            "(fer convert and fer distill make landmark branches), or --from-scratch",
-        )
+    faces = change(open_dataset(name, data), changes)
+    refuse_random_landmarks(told, from_scratch=from_scratch)
     folder = out if out is not None else Path("runs") / f"{Path(name).resolve().name}-{told.model.preset}"
     if not quiet:
-        train_counts = images.counts("train")
-        console.say(f"{images.name}: {sum(train_counts.values())} training images, classes {', '.join(images.labels)}")
+        train_counts = faces.counts("train")
+        console.say(f"{faces.name}: {sum(train_counts.values())} training images, classes {', '.join(faces.labels)}")
         console.say(
             f"{told.model.preset}, recipe {told.train.recipe}, on {resolve_device(device)}; run folder {folder}"
         )
     with _live(quiet=quiet) as report:
         result = run(
-            images,
+            faces,
             folder,
             config=told,
             device=device,
@@ -118,15 +123,6 @@ def train(
             report=report,
         )
     console.json_line(result) if json else _show_result(result)
-
-
-def _presets(dataset: str, model: str | None, recipe: str | None) -> tuple[BtnConfig, TrainConfig]:
-    """The paper's data sets get the paper's model and recipe, everything else the compact ones."""
-    from fercli.presets import RECIPES, model_preset
-    from fercli.presets import recipe as recipe_preset
-
-    chosen = recipe or (dataset if dataset in RECIPES else "compact")
-    return model_preset(model or ("btn-compact" if chosen == "compact" else "btn-base")), recipe_preset(chosen)
 
 
 def _show_settings(config: RunConfig) -> None:

@@ -10,7 +10,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from fercli.core.settings import from_dict
 from fercli.errors import DataError, RefusedError, UsageError
 from fercli.presets import BtnConfig, TrainConfig
 from fercli.store.atomic import replacing
+from fercli.store.datasets.changes import Changes
 
 _AGAIN = "start without --resume, in a new folder"
 _PACKAGES = {
@@ -37,6 +38,7 @@ class RunConfig:
     train: TrainConfig
     init: tuple[str, ...]
     fingerprint: str | None = None
+    changes: Changes = field(default_factory=Changes)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ VERBS = [
     "align",
     "train",
     "eval",
+    "ablate",
     "export",
     "predict",
     "convert",

@@ -1,0 +1,64 @@
+"""`fer ablate` as it is typed, with real runs of the smallest network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fercli.cli.main import main
+from fercli.errors import ExitCode
+from fercli.media.images import write_image
+
+SMALL = ["--model", "btn-tiny", "--from-scratch", "--device", "cpu", "--set", "epochs=1", "--set", "batch_size=6"]
+
+
+@pytest.fixture
+def faces(tmp_path: Path) -> Path:
+    """Dark and bright noise in two classes, ten images each to train on, two each to validate and to test on."""
+    draw = np.random.default_rng(0)
+    for split, count in (("train", 10), ("val", 2), ("test", 2)):
+        for name, low in (("happiness", 0), ("sadness", 120)):
+            for number in range(count):
+                picture = draw.integers(low, low + 120, (48, 48, 3), dtype=np.uint8)
+                write_image(tmp_path / "faces" / split / name / f"{number}.png", picture)
+    return tmp_path / "faces"
+
+
+@pytest.mark.slow
+def test_ablate__trains_scores_and_does_nothing_the_second_time(faces: Path, tmp_path: Path, capsys):
+    out = tmp_path / "out"
+    line = ["ablate", "losses", str(faces), "-o", str(out), "--seeds", "2", "--noise", "0.2", "--images", "12", *SMALL]
+    assert main([*line, "--json"]) == ExitCode.DONE
+    result = json.loads(capsys.readouterr().out)
+    assert [row["accuracy"]["n"] for row in result["rows"]] == [2, 2, 2, 2]
+    assert "12 training images, 20% label noise (seed 0)" in result["data"]
+    times = {path: path.stat().st_mtime_ns for path in (out / "runs").rglob("result.json")}
+    assert len(times) == 8
+    assert main([*line, "--quiet"]) == ExitCode.DONE
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    assert "VIT + BT + CBA" in capsys.readouterr().out
+
+
+def test_ablate__dry_run_lists_the_runs_and_makes_nothing(faces: Path, tmp_path: Path, capsys):
+    assert main(["ablate", "lambda", str(faces), "-o", str(tmp_path / "out"), "--dry-run", *SMALL]) == ExitCode.DONE
+    assert capsys.readouterr().out.count("to do") == 9 * 5
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["components", "FACES"], ExitCode.WEIGHTS),  # no landmark branch
+        (["components", "FACES", "--from-scratch", "--values", "1,2"], ExitCode.USAGE),
+        (["lambda", "FACES", "--from-scratch", "--seeds", "x"], ExitCode.USAGE),
+        (["colours", "FACES"], ExitCode.USAGE),
+        (["losses", "FACES", "--from-scratch", "--images", "500"], ExitCode.DATA),
+    ],
+)
+def test_ablate__mistakes_have_their_codes(words: list[str], code: ExitCode, faces: Path, capsys):
+    arguments = [str(faces) if word == "FACES" else word for word in words]
+    assert main(["ablate", *arguments, "--model", "btn-tiny"]) == code
+    assert "fix:" in capsys.readouterr().err

@@ -15,6 +15,8 @@ from fercli.media.mtcnn import Found, Mtcnn
 from fercli.results import Box, Face, Point
 
 MIN_FACE_PX = 20  # MTCNN's usual
+THRESHOLDS = (0.6, 0.7, 0.7)
+MAX_SIDE = 1600
 VIDEO_MIN_FACE_PX = 40  # smaller ones are too coarse to be read frame by frame, and cost as much as all the others
 DETECTOR = "mtcnn facenet-pytorch 2.5.3"  # whose weights run, and whose answers they give
 _SMALL_SIDE = 192  # a smaller picture is enlarged to this, as MTCNN finds few faces that fill a tiny picture
@@ -50,8 +52,8 @@ class FaceDetector:
         device: str = "auto",
         min_face_px: int = MIN_FACE_PX,
         *,
-        thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7),
-        max_side: int = 1600,
+        thresholds: tuple[float, float, float] = THRESHOLDS,
+        max_side: int = MAX_SIDE,
     ) -> None:
         if min_face_px < 1 or max_side < _SMALL_CANVAS:
             raise UsageError(

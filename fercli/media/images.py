@@ -40,6 +40,8 @@ def read_rgb(path: Path) -> Rgb:
 
     Returns uint8 [H, W, 3]. Raises: DataError with one sentence for whatever is no readable picture.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise DataError(f"{path}: no file that pictures are read from", fix="a file; this is a pipe or a device")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd but readable files

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
 from fercli.core.geometry import Matrix
+from fercli.core.parallel import in_order
+from fercli.core.prefetch import prefetched
+from fercli.devices import cpu_threads
 from fercli.errors import DataError, RefusedError, UsageError
 from fercli.media.crop import crop_face, crop_whole
-from fercli.media.faces import FaceDetector, detector_version
+from fercli.media.faces import MAX_SIDE, MIN_FACE_PX, THRESHOLDS, FaceDetector, detector_version
 from fercli.media.images import WRITABLE_SUFFIXES, Rgb, list_images, read_rgb, write_image
 from fercli.progress import Progress, silent
 from fercli.results import Face
@@ -25,35 +29,51 @@ from fercli.store.alignment import (
     write_rows,
     write_settings,
 )
+from fercli.store.contact_sheet import write_contact_sheet
+from fercli.store.datasets.rafdb_places import AlignPlaces, align_places, carry_list
 from fercli.templates import template as named_template
 
 _SURE = 0.9  # detector's score
 _CHUNK_FILES = 256
-_CHUNK_PIXELS = 24_000_000  # pictures held in memory at once
+_CHUNK_PIXELS = 24_000_000  # pictures searched together; as many more are read meanwhile
 
 
 @dataclass(frozen=True)
 class AlignSummary:
-    """What a run found. Counts are pictures; `resumed` of them were done by an earlier run."""
+    """What a run found. Counts are pictures; `several` have more than one face, `resumed` were done by an earlier run."""
 
     target: Path
     settings: AlignSettings
     found: int
+    several: int
     no_face: int
     unreadable: tuple[AlignRow, ...]
     crops: int
     resumed: int
     is_dataset: bool
+    contact_sheet: Path
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A file that was opened: its pixels, or why there are none; and its faces once they were looked for."""
+
+    path: Path
+    rgb: Rgb | None
+    fault: str | None = None
+    faces: Sequence[Face] = ()
 
 
 def align(
     source: Path,
-    target: Path,
+    target: Path | None = None,
     *,
     size: int = 224,
     template: str = "arcface",
     margin: float = 0.0,
-    min_face: int = 20,
+    min_face: int = MIN_FACE_PX,
+    thresholds: tuple[float, float, float] = THRESHOLDS,
+    max_side: int = MAX_SIDE,
     faces: Literal["largest", "center", "all"] = "largest",
     on_no_face: Literal["keep", "skip"] = "keep",
     device: str = "auto",
@@ -62,86 +82,99 @@ def align(
 ) -> AlignSummary:
     """Align every picture below `source` into `target`; what an earlier run with equal settings finished is not redone.
 
-    Options as in AlignSettings; overwrite replaces a run with other settings.
+    target None: RAF-DB as its owner ships it, aligned in place, where training finds the crops. Options as in
+    AlignSettings; overwrite replaces a run with other settings.
     Raises: DataError if there is nothing to read, UsageError for settings that make no sense,
     RefusedError if `target` holds a run with other settings or anything else.
     """
-    settings = AlignSettings(detector_version(), size, template, margin, min_face, faces, on_no_face)
-    pictures = list_images(source)
+    settings = AlignSettings(
+        detector_version(), size, template, margin, min_face, faces, on_no_face, thresholds, max_side
+    )
+    places = align_places(source, target)
+    pictures = list_images(places.source)
     if not pictures:
-        raise DataError(f"{source} has no pictures", fix="give the folder that holds them, at any depth")
-    if target.resolve().is_relative_to(source.resolve()):
-        raise UsageError(f"{target} lies inside {source}", fix="give an output folder beside it")
-    done = _earlier_rows(source, target, settings, overwrite=overwrite)
-    todo = [picture for picture in pictures if picture.relative_to(source).as_posix() not in done]
+        raise DataError(f"{places.source} has no pictures", fix="give the folder that holds them, at any depth")
+    if places.target.resolve().is_relative_to(places.source.resolve()):
+        raise UsageError(f"{places.target} lies inside {places.source}", fix="give an output folder beside it")
+    done = _earlier_rows(places.source, places.target, settings, overwrite=overwrite)
+    todo = [picture for picture in pictures if picture.relative_to(places.source).as_posix() not in done]
     rows = [row for of_picture in done.values() for row in of_picture]
-    write_settings(target, settings)
-    with Journal(target) as journal:
+    write_settings(places.target, settings)
+    with Journal(places.target) as journal:
         if todo:
-            aligner = _Aligner(source, target, settings, FaceDetector(device, min_face))
-            for new in aligner.run(todo, done=len(pictures) - len(todo), progress=progress):
+            detector = FaceDetector(device, min_face, thresholds=thresholds, max_side=max_side)
+            for new in _Aligner(places, settings, detector).run(todo, done=len(done), progress=progress):
                 journal.append(new)
                 rows += new
-    return _finish(source, target, Alignment(settings, tuple(rows)), resumed=len(pictures) - len(todo))
+    return _finish(places, Alignment(settings, tuple(rows)), resumed=len(done))
 
 
 class _Aligner:
-    """Reads, detects, crops and writes one chunk of pictures after the other."""
+    """Finds the faces of one chunk of pictures after the other, while threads read the next one and write crops."""
 
-    def __init__(self, source: Path, target: Path, settings: AlignSettings, detector: FaceDetector) -> None:
-        self.source, self.target, self.settings, self.detector = source, target, settings, detector
+    def __init__(self, places: AlignPlaces, settings: AlignSettings, detector: FaceDetector) -> None:
+        self.places, self.settings, self.detector = places, settings, detector
         self.template = named_template(settings.template)
 
-    def run(self, pictures: Sequence[Path], *, done: int, progress: Progress) -> Iterator[list[AlignRow]]:
-        """Yield the rows of each chunk once its crops are written."""
-        total = done + len(pictures)
-        for chunk in _chunks(pictures):
-            readable = [(path, rgb) for path, rgb, _ in chunk if rgb is not None]
-            found = self.detector.detect([rgb for _, rgb in readable])
-            rows = [
-                AlignRow(self._name(path), "unreadable", reason=reason)
-                for path, _, reason in chunk
-                if reason is not None
-            ]
-            for (path, rgb), faces in zip(readable, found, strict=True):
-                rows += self._write_crops(path, rgb, faces)
-            done += len(chunk)
-            progress(done, total, chunk[-1][0].name)
-            yield rows
+    def run(self, paths: Sequence[Path], *, done: int, progress: Progress) -> Iterator[list[AlignRow]]:
+        """Yield the rows of each picture, in order, once its crops are written."""
+        total, threads = done + len(paths), cpu_threads()
+        with ThreadPoolExecutor(threads, thread_name_prefix="align") as pool:
+            read = in_order(pool, _read, paths, ahead=2 * threads)
+            found = self._with_faces(prefetched(_chunks(read)))
+            for rows in in_order(pool, self._write, found, ahead=2 * threads):
+                done += 1
+                progress(done, total, rows[0].source)
+                yield rows
 
-    def _write_crops(self, path: Path, rgb: Rgb, faces: Sequence[Face]) -> list[AlignRow]:
-        name = self._name(path)
-        chosen = _choose(faces, rgb, self.settings.faces)
+    def _with_faces(self, chunks: Iterator[list[_Picture]]) -> Iterator[_Picture]:
+        for chunk in chunks:
+            found = iter(self.detector.detect([picture.rgb for picture in chunk if picture.rgb is not None]))
+            for picture in chunk:
+                if picture.rgb is None:
+                    yield picture
+                else:
+                    yield _Picture(picture.path, picture.rgb, faces=next(found))
+
+    def _write(self, picture: _Picture) -> list[AlignRow]:
+        """Write the crops that are wanted of a picture and say what was done."""
+        name = picture.path.relative_to(self.places.source).as_posix()
+        if picture.rgb is None:
+            return [AlignRow(name, "unreadable", reason=picture.fault)]
+        chosen = _choose(picture.faces, picture.rgb, self.settings.faces)
         if not chosen:
-            return [self._without_face(name, rgb)]
+            return [self._without_face(name, picture.rgb)]
         rows = []
         for number, face in chosen:
-            size, margin = self.settings.size, self.settings.margin
-            crop, matrix = crop_face(rgb, face.landmarks, self.template, size, margin=margin)
+            crop, matrix = crop_face(
+                picture.rgb, face.landmarks, self.template, self.settings.size, margin=self.settings.margin
+            )
             first = number == chosen[0][0]
-            output = output_name(name, number=None if first else number)
-            write_image(self.target / output, crop)
-            rows.append(AlignRow(name, "ok", output, None, number, face, _flat(matrix)))
+            output = output_name(name, number=None if first else number, ending=self.places.ending)
+            write_image(self.places.target / output, crop)
+            rows.append(AlignRow(name, "ok", output, None, number, face, _flat(matrix), len(picture.faces)))
         return rows
 
     def _without_face(self, name: str, rgb: Rgb) -> AlignRow:
         if self.settings.on_no_face == "skip":
-            return AlignRow(name, "no_face", reason="no face found, nothing written")
+            return AlignRow(name, "no_face", reason="no face found, nothing written", faces=0)
         crop, matrix = crop_whole(rgb, self.settings.size)
-        output = output_name(name)
-        write_image(self.target / output, crop)
-        return AlignRow(name, "no_face", output, "no face found, the whole picture was taken", transform=_flat(matrix))
-
-    def _name(self, path: Path) -> str:
-        return path.relative_to(self.source).as_posix()
+        output = output_name(name, ending=self.places.ending)
+        write_image(self.places.target / output, crop)
+        reason = "no face found, the whole picture was taken"
+        return AlignRow(name, "no_face", output, reason, transform=_flat(matrix), faces=0)
 
 
-def output_name(source: str, *, number: int | None = None) -> str:
-    """Path of a crop below the target: the source's, with `-faceN` for a further face, .png if it has no writer."""
+def output_name(source: str, *, number: int | None = None, ending: str = "") -> str:
+    """Path of a crop below the target: the source's, with `-faceN` for a further face, .png if it has no writer.
+
+    ending: what every name ends in before its suffix.
+    """
     path = Path(source)
     if path.suffix.lower() not in WRITABLE_SUFFIXES:
         path = path.with_name(path.name + ".png")
-    return (path if number is None else path.with_stem(f"{path.stem}-face{number}")).as_posix()
+    further = "" if number is None else f"-face{number}"
+    return path.with_stem(f"{path.stem}{ending}{further}").as_posix()
 
 
 def _choose(faces: Sequence[Face], rgb: Rgb, which: str) -> list[tuple[int, Face]]:
@@ -164,18 +197,20 @@ def _distance(face: Face, point: tuple[float, float]) -> float:
     return ((left + right) / 2 - point[0]) ** 2 + ((top + bottom) / 2 - point[1]) ** 2
 
 
-def _chunks(pictures: Sequence[Path]) -> Iterator[list[tuple[Path, Rgb | None, str | None]]]:
-    """Read pictures, as many at once as memory allows: (path, pixels, None) or (path, None, why it cannot be read)."""
-    chunk: list[tuple[Path, Rgb | None, str | None]] = []
+def _read(path: Path) -> _Picture:
+    try:
+        return _Picture(path, read_rgb(path))
+    except DataError as error:
+        return _Picture(path, None, error.message.removeprefix(f"{path}: "))
+
+
+def _chunks(pictures: Iterator[_Picture]) -> Iterator[list[_Picture]]:
+    """As many pictures as are searched together: few enough to hold in memory."""
+    chunk: list[_Picture] = []
     pixels = 0
-    for path in pictures:
-        try:
-            rgb = read_rgb(path)
-        except DataError as error:
-            chunk.append((path, None, error.message.removeprefix(f"{path}: ")))
-        else:
-            chunk.append((path, rgb, None))
-            pixels += rgb.shape[0] * rgb.shape[1]
+    for picture in pictures:
+        chunk.append(picture)
+        pixels += picture.rgb.shape[0] * picture.rgb.shape[1] if picture.rgb is not None else 0
         if len(chunk) == _CHUNK_FILES or pixels >= _CHUNK_PIXELS:
             yield chunk
             chunk, pixels = [], 0
@@ -243,27 +278,31 @@ def _holds(picture: Path, target: Path, rows: Sequence[AlignRow]) -> bool:
     return True
 
 
-def _finish(source: Path, target: Path, alignment: Alignment, *, resumed: int) -> AlignSummary:
-    rows = alignment.rows
+def _finish(places: AlignPlaces, alignment: Alignment, *, resumed: int) -> AlignSummary:
+    rows, target = alignment.rows, places.target
     by_status = {
         status: len({row.source for row in rows if row.status == status}) for status in ("ok", "no_face", "unreadable")
     }
     write_rows(target, rows)
-    write_settings(target, alignment.settings, counts=by_status)
     if by_status["unreadable"] == len({row.source for row in rows}):
         raise DataError(
-            f"none of the {by_status['unreadable']} pictures in {source} could be read, e.g. {_why(rows[0])}",
+            f"none of the {by_status['unreadable']} pictures in {places.source} could be read, e.g. {_why(rows[0])}",
             fix="a folder with pictures that an image viewer opens",
         )
+    is_dataset = carry_dataset(places.source, target, alignment) or carry_list(places)
+    sheet = write_contact_sheet(places.source, target, alignment)
+    write_settings(target, alignment.settings, counts=by_status)
     return AlignSummary(
         target=target,
         settings=alignment.settings,
         found=by_status["ok"],
+        several=len({row.source for row in rows if (row.faces or 0) > 1}),
         no_face=by_status["no_face"],
-        unreadable=tuple(replace(row) for row in rows if row.status == "unreadable"),
+        unreadable=tuple(row for row in rows if row.status == "unreadable"),
         crops=sum(row.output is not None for row in rows),
         resumed=resumed,
-        is_dataset=carry_dataset(source, target, alignment),
+        is_dataset=is_dataset,
+        contact_sheet=sheet,
     )
 
 

@@ -27,6 +27,7 @@ from fercli.errors import DataError
 from fercli.media.images import Rgb
 from fercli.media.plots import plot_confusion
 from fercli.progress import Progress, silent
+from fercli.store.alignment import alignment_differences
 from fercli.store.atomic import refuse_existing_folder, replacing_folder
 from fercli.store.datasets import SPLITS, Dataset, Sample, Split, open_dataset
 from fercli.store.datasets.crops import load_crop
@@ -250,7 +251,21 @@ def _warnings(dataset: Dataset, card: WeightsCard, left_out: Mapping[str, int], 
         found.append(f"{unwritten} labelled images have no file (no face was found in them): they are in no score")
     if dataset.crop is not None and dataset.crop != card.crop.name:
         found.append(f"the images are aligned to {dataset.crop}, {card.name} was trained on {card.crop.name} crops")
+    else:
+        found += _other_alignment(dataset, card)
     return tuple(found)
+
+
+def _other_alignment(dataset: Dataset, card: WeightsCard) -> list[str]:
+    """A sentence if the record of the images' alignment is not that of the images the model was trained on."""
+    if "alignment" not in card.data:
+        return []
+    trained = card.data["alignment"]
+    if (dataset.alignment is None) != (trained is None):
+        here, there = ("not ", "were") if dataset.alignment is None else ("", "were not")
+        return [f"the images are {here}aligned by fer align, those that {card.name} was trained on {there}"]
+    differences = alignment_differences(trained, dataset.alignment or {})
+    return [f"the images are aligned otherwise than {card.name} was trained: {differences}"] if differences else []
 
 
 def _number(value: float) -> float | None:

@@ -361,7 +361,12 @@ class _Run:
             model=self.config.model,
             temperature=temperature,
             abstain_below=EVEN_ODDS,
-            data={"name": dataset.name, "train_images": len(self.crops), "fingerprint": dataset.fingerprint},
+            data={
+                "name": dataset.name,
+                "train_images": len(self.crops),
+                "fingerprint": dataset.fingerprint,
+                "alignment": dataset.alignment,
+            },
             scores={
                 "selected_by": self._selected_by(),
                 "epoch": epoch,

@@ -20,6 +20,7 @@ from fercli.templates import template
 
 CSV_NAME, JSON_NAME, JOURNAL_NAME = "align.csv", "align.json", ".align.journal.csv"
 FORMAT = 1
+_LOOKS = ("detector", "template", "margin", "size")
 _TEXT = ("utf-8", "surrogateescape")  # file names may hold any bytes
 
 Status = Literal["ok", "no_face", "unreadable"]
@@ -29,7 +30,7 @@ _LANDMARKS = tuple(
     f"{name}_{axis}" for name in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right") for axis in ("x", "y")
 )
 _TRANSFORM = ("m00", "m01", "m02", "m10", "m11", "m12")  # crop = [[m00, m01], [m10, m11]] picture + [m02, m12]
-COLUMNS = ("source", "output", "status", "reason", "face", "score", *_BOX, *_LANDMARKS, *_TRANSFORM)
+COLUMNS = ("source", "output", "status", "reason", "face", "faces", "score", *_BOX, *_LANDMARKS, *_TRANSFORM)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class AlignSettings:
 
     margin: added on every side of the template, as a fraction of its side. faces: which of several in a picture.
     on_no_face: `keep` writes the whole picture, so that a test set stays whole; `skip` writes nothing.
-    detector: name and version of what found the faces.
+    detector: name and version of what found the faces; thresholds, max_side: as in FaceDetector.
     """
 
     detector: str
@@ -48,6 +49,8 @@ class AlignSettings:
     min_face_px: int = 20
     faces: Literal["largest", "center", "all"] = "largest"
     on_no_face: Literal["keep", "skip"] = "keep"
+    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
+    max_side: int = 1600
 
     def __post_init__(self) -> None:
         template(self.template)
@@ -73,6 +76,7 @@ class AlignRow:
     """One picture, or one of its faces. Paths are relative to the two roots; output is None if nothing was written.
 
     face: 0-based number, largest first, None without a face. transform: picture to crop, row by row, None without crop.
+    faces: how many were found in the picture, None if it could not be read.
     """
 
     source: str
@@ -82,14 +86,21 @@ class AlignRow:
     face: int | None = None
     found: Face | None = None
     transform: Transform | None = None
+    faces: int | None = None
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """One run as it is on disk."""
+    """One run as it is on disk. complete: whether it came to its end."""
 
     settings: AlignSettings
     rows: tuple[AlignRow, ...] = field(default=())
+    complete: bool = False
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What a data set and a model's card keep of it: every setting, and their fingerprint."""
+        return {"fingerprint": self.settings.fingerprint, **asdict(self.settings)}
 
 
 def read_alignment(root: Path) -> Alignment | None:
@@ -106,7 +117,33 @@ def read_alignment(root: Path) -> Alignment | None:
         raise DataError(f"{where} is not of format {FORMAT}", fix=fix)
     settings = from_dict(AlignSettings, facts.get("settings", {}), where=str(where), error=DataError, fix=fix)
     rows = {(row.source, row.face): row for name in (CSV_NAME, JOURNAL_NAME) for row in _read_rows(root / name, fix)}
-    return Alignment(settings, tuple(rows.values()))
+    return Alignment(settings, tuple(rows.values()), facts.get("complete") is True)
+
+
+def finished_alignment(root: Path) -> Alignment | None:
+    """The run that made a folder, None if there is none; DataError if it did not come to its end."""
+    alignment = read_alignment(root)
+    if alignment is not None and not alignment.complete:
+        raise DataError(f"{root} was aligned only in part", fix="give the same fer align command again to finish it")
+    return alignment
+
+
+def alignment_differences(trained: object, now: Mapping[str, Any]) -> str | None:
+    """How faces that are aligned `now` look otherwise than those a model saw in training, None if they do not.
+
+    trained: the record in the card's data, whatever is there. Compared are the settings that shape a crop and that both
+    name; which pictures, faces and sizes of face were taken is no difference in looks.
+    """
+    if not isinstance(trained, Mapping):
+        return None
+    return (
+        ", ".join(
+            f"{name} {now[name]} (trained on {trained[name]})"
+            for name in _LOOKS
+            if name in now and name in trained and now[name] != trained[name]
+        )
+        or None
+    )
 
 
 def write_settings(root: Path, settings: AlignSettings, *, counts: Mapping[str, int] | None = None) -> None:
@@ -170,7 +207,7 @@ def carry_dataset(source: Path, target: Path, alignment: Alignment) -> bool:
     facts = json.loads((source / prepared.JSON_NAME).read_text(encoding="utf-8"))
     settings = alignment.settings
     before = facts.get("fingerprint", "")
-    facts |= {"crop": settings.crop, "size": settings.size, "alignment": settings.fingerprint}
+    facts |= {"crop": settings.crop, "size": settings.size, "alignment": alignment.record}
     facts["fingerprint"] = hashlib.sha256(f"{before} {settings.fingerprint}".encode()).hexdigest()
     with replacing(target / prepared.JSON_NAME) as temporary:
         temporary.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -183,7 +220,7 @@ def _cells(row: AlignRow) -> list[object]:
     points = [f"{value:.2f}" for point in found.landmarks for value in point] if found else [""] * len(_LANDMARKS)
     transform = [f"{value:.6g}" for value in row.transform] if row.transform else [""] * len(_TRANSFORM)
     score = f"{found.score:.4f}" if found else ""
-    return [row.source, row.output, row.status, row.reason, row.face, score, *box, *points, *transform]
+    return [row.source, row.output, row.status, row.reason, row.face, row.faces, score, *box, *points, *transform]
 
 
 def _read_rows(path: Path, fix: str) -> list[AlignRow]:
@@ -221,6 +258,7 @@ def _row(values: Mapping[str, str]) -> AlignRow:
         output=values["output"] or None,
         reason=values["reason"] or None,
         face=int(values["face"]) if values["face"] else None,
+        faces=int(values["faces"]) if values.get("faces") else None,
         found=found,
         transform=cast("Transform", numbers(_TRANSFORM)) if values["m00"] else None,
     )

@@ -1,4 +1,4 @@
-"""fer predict and fer align from the command line: what goes to stdout, what to stderr, and how they end."""
+"""fer predict from the command line: what goes to stdout, what to stderr, and how they end."""
 
 from __future__ import annotations
 
@@ -110,17 +110,3 @@ def test_predict__makes_one_page_of_everything(folder: Path, tmp_path: Path):
     for words in ("a.png", "c.mp4", "b.jpg", "fake, version 1", "torch on cpu", "not a picture"):
         assert words in text
     assert main(["predict", str(folder), "--report", str(page)]) == 1
-
-
-def test_align__shows_counts_and_names_what_it_could_not_read(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    monkeypatch.setattr("fercli.steps.align.FaceDetector", lambda *_, **__: OneFace())
-    arguments = ["align", str(folder), str(tmp_path / "out"), "--size", "64"]
-    assert main(arguments) == 0
-    out, err = capsys.readouterr()
-    assert "1 crops" in out
-    assert "b.jpg: not a picture" in err
-    assert main([*arguments, "--margin", "0.1"]) == 1
-    assert main(["align", str(tmp_path / "nope"), str(tmp_path / "out2")]) == 3
-    assert main([*arguments, "--template", "nope"]) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from fercli.media.faces import FaceDetector
 from fercli.media.images import read_rgb, write_image
 from fercli.steps.align import align, output_name
 from fercli.store.alignment import read_alignment
+from fercli.store.datasets import open_dataset
 from fercli.templates import template
 
 
@@ -103,6 +105,116 @@ def test_align__goes_on_after_an_interruption(tree: Path, tmp_path: Path, monkey
     result = align(tree, target, size=64)
     assert (result.resumed, result.crops) == (1, 3)
     assert not list(target.glob(".*"))
+
+
+def test_align__says_where_there_are_several_faces(tree: Path, tmp_path: Path):
+    result = align(tree, tmp_path / "out", size=64)
+    assert result.several == 1
+    assert {name: row["faces"] for name, row in _rows(tmp_path / "out").items()} == {
+        "none.png": "0",
+        "text.jpg": "",
+        "train/fear/one.png": "1",
+        "two.jpg": "2",
+    }
+
+
+def test_align__leaves_a_page_to_look_at(tree: Path, tmp_path: Path):
+    result = align(tree, tmp_path / "out", size=64, on_no_face="skip")
+    page = result.contact_sheet.read_text(encoding="utf-8")
+    assert result.contact_sheet.parent == tmp_path / "out"
+    assert page.count("<img ") == 3  # two crops, and the picture without a face itself
+    assert 'href="../in/none.png"' in page
+    assert "not a picture" in page
+
+
+def test_align__goes_by_the_file_and_not_by_its_name(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    whole = (tree / "two.jpg").read_bytes()
+    (tree / "bad").mkdir()
+    (tree / "bad" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (tree / "bad" / "empty.jpg").touch()
+    (tree / "bad" / "folder.jpg").mkdir()
+    (tree / "bad" / "png.jpg").write_bytes((tree / "train" / "fear" / "one.png").read_bytes())
+    os.mkfifo(tree / "bad" / "pipe.jpg")
+    read = read_rgb
+
+    def deleted_in_between(path: Path) -> np.ndarray:
+        if path.name == "none.png":
+            path.unlink()
+        return read(path)
+
+    monkeypatch.setattr("fercli.steps.align.read_rgb", deleted_in_between)
+    result = align(tree, tmp_path / "out", size=64)
+    assert {row.source: row.reason for row in result.unreadable} == {
+        "bad/cut.jpg": "the picture breaks off",
+        "bad/empty.jpg": "the file is empty",
+        "bad/pipe.jpg": "no file that pictures are read from",
+        "none.png": "no such file or directory",
+        "text.jpg": "not a picture, whatever its name says (.jpg)",
+    }
+    assert result.found == 3
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 2), (13, 700)])
+def test_align__takes_pictures_of_any_shape(shape: tuple[int, int], tmp_path: Path):
+    write_image(tmp_path / "in" / "odd.png", np.full((*shape, 3), 120, np.uint8))
+    assert align(tmp_path / "in", tmp_path / "out", size=32).no_face == 1
+
+
+@pytest.fixture
+def rafdb(tmp_path: Path, astronaut: np.ndarray) -> Path:
+    """RAF-DB as its owner ships it: photos, crops of 100 px, and the list of labels; one photo without a face."""
+    basic = tmp_path / "RAF" / "basic"
+    for name in ("train_00001", "test_0001"):
+        write_image(basic / "Image" / "original" / f"{name}.jpg", astronaut[20:220, 120:330])
+        write_image(basic / "Image" / "aligned" / f"{name}_aligned.jpg", np.zeros((100, 100, 3), np.uint8))
+    write_image(basic / "Image" / "original" / "train_00002.jpg", np.full((60, 90, 3), 90, np.uint8))
+    write_image(basic / "Image" / "aligned" / "train_00002_aligned.jpg", np.zeros((100, 100, 3), np.uint8))
+    (basic / "EmoLabel").mkdir()
+    (basic / "EmoLabel" / "list_patition_label.txt").write_text(
+        "train_00001.jpg 5\ntrain_00002.jpg 2\ntest_0001.jpg 7\n"
+    )
+    return tmp_path / "RAF"
+
+
+def test_align__aligns_rafdb_in_place_where_training_finds_it(rafdb: Path):
+    assert open_dataset("rafdb", rafdb).alignment is None
+    result = align(rafdb, size=64, on_no_face="skip")
+    assert (result.found, result.no_face, result.is_dataset) == (2, 1, True)
+    assert read_rgb(rafdb / "basic" / "Image" / "aligned" / "train_00001_aligned.jpg").max() == 0  # the owner's stays
+    dataset = open_dataset("rafdb", rafdb)
+    assert [read_rgb(sample.path).shape for sample in dataset.samples] == [(64, 64, 3)] * 2
+    assert (dataset.crop, dataset.unwritten) == ("arcface", {"train": 1})
+    assert dataset.alignment is not None
+    assert dataset.alignment["fingerprint"] == result.settings.fingerprint
+    assert align(rafdb, size=64, on_no_face="skip").resumed == 3
+
+
+def test_align__makes_a_copy_of_rafdb_in_its_owners_layout(rafdb: Path, tmp_path: Path):
+    align(rafdb / "basic", tmp_path / "copy", size=64, faces="all")
+    dataset = open_dataset(str(tmp_path / "copy"))
+    assert [dataset.labels[sample.label or 0] for sample in dataset.samples] == ["sadness", "fear", "neutral"]
+    assert dataset.samples[0].path == tmp_path / "copy" / "Image" / "aligned" / "train_00001_aligned.jpg"
+    assert dataset.crop == "arcface"
+    assert open_dataset("rafdb", rafdb).crop is None
+
+
+def test_align__in_place_that_was_interrupted_is_no_data_set(rafdb: Path):
+    with pytest.raises(KeyboardInterrupt):
+        align(rafdb, size=64, progress=_interrupt_at_once)
+    with pytest.raises(DataError, match="only in part"):
+        open_dataset("rafdb", rafdb)
+
+
+def _interrupt_at_once(done: int, total: int | None, note: str) -> None:
+    raise KeyboardInterrupt
+
+
+def test_align__wants_a_target_for_anything_but_rafdb(tree: Path, rafdb: Path):
+    with pytest.raises(UsageError, match="where should"):
+        align(tree)
+    shutil.rmtree(rafdb / "basic" / "Image" / "original")
+    with pytest.raises(DataError, match="Image/original"):
+        align(rafdb)
 
 
 def test_align__refuses_other_settings_until_told_to_overwrite(tree: Path, tmp_path: Path):

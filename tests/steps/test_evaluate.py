@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,28 @@ def test_evaluate__scores_again_without_copies_of_training_images(use, prepared)
 def test_evaluate__warns_of_another_alignment(use, prepared):
     use("fear", "anger")
     assert "aligned to fer2013" in evaluate("toy", str(prepared)).warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("trained", "now", "said"),
+    [
+        ({"size": 224, "margin": 0.0}, {"size": 112, "margin": 0.0}, "size 112 (trained on 224)"),
+        (None, {"size": 112}, "the images are aligned by fer align, those that toy was trained on were not"),
+        (
+            {"size": 224},
+            None,
+            "the images are not aligned by fer align, those that toy was trained on were",
+        ),
+    ],
+)
+def test_evaluate__warns_of_another_record_of_alignment(use, prepared, trained, now, said):
+    fake = use("fear", "anger")
+    fake.card = replace(fake.card, crop=template("fer2013"), data={"alignment": trained})
+    facts = json.loads((prepared / "dataset.json").read_text())
+    (prepared / "dataset.json").write_text(json.dumps(facts | {"alignment": now}))
+    assert said in evaluate("toy", str(prepared)).warnings[0]
+    (prepared / "dataset.json").write_text(json.dumps(facts | {"alignment": trained}))
+    assert evaluate("toy", str(prepared)).warnings == ()
 
 
 def test_evaluate__warns_of_images_that_alignment_lost(use, prepared):

@@ -14,7 +14,9 @@ from fercli.store.alignment import (
     AlignRow,
     AlignSettings,
     Journal,
+    alignment_differences,
     carry_dataset,
+    finished_alignment,
     read_alignment,
     write_rows,
     write_settings,
@@ -23,16 +25,37 @@ from fercli.store.alignment import (
 SETTINGS = AlignSettings("mtcnn 1", size=96)
 FACE = Face((1.0, 2.0, 30.25, 40.5), 0.9876, ((5.0, 6.0), (7.0, 8.0), (9.0, 10.0), (11.0, 12.0), (13.0, 14.5)))
 ROWS = (
-    AlignRow("a/x.jpg", "ok", "a/x.jpg", None, 0, FACE, (0.5, -0.25, 3.0, 0.25, 0.5, -4.0)),
+    AlignRow("a/x.jpg", "ok", "a/x.jpg", None, 0, FACE, (0.5, -0.25, 3.0, 0.25, 0.5, -4.0), 2),
     AlignRow("b, c.png", "unreadable", reason="the file is empty"),
-    AlignRow("d.png", "no_face", "d.png", "no face found", transform=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0)),
+    AlignRow("d.png", "no_face", "d.png", "no face found", transform=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0), faces=0),
 )
 
 
 def test_alignment__comes_back_as_it_was_written(tmp_path: Path):
     write_settings(tmp_path, SETTINGS, counts={"ok": 1})
     write_rows(tmp_path, reversed(ROWS))
-    assert read_alignment(tmp_path) == Alignment(SETTINGS, ROWS)
+    assert read_alignment(tmp_path) == Alignment(SETTINGS, ROWS, complete=True)
+
+
+def test_finished_alignment__refuses_a_run_that_was_interrupted(tmp_path: Path):
+    assert finished_alignment(tmp_path) is None
+    write_settings(tmp_path, SETTINGS)
+    with pytest.raises(DataError, match="only in part"):
+        finished_alignment(tmp_path)
+    write_settings(tmp_path, SETTINGS, counts={"ok": 1})
+    assert finished_alignment(tmp_path) is not None
+
+
+def test_alignment_differences__names_what_makes_crops_look_otherwise():
+    trained = json.loads(json.dumps(Alignment(SETTINGS).record))  # as a card carries it
+    assert alignment_differences(trained, Alignment(SETTINGS).record) is None
+    other = AlignSettings("mtcnn 1", size=64, margin=0.2, min_face_px=40, on_no_face="skip")
+    assert (
+        alignment_differences(trained, Alignment(other).record)
+        == "margin 0.2 (trained on 0.0), size 64 (trained on 96)"
+    )
+    assert alignment_differences(trained, {"detector": "mtcnn 2"}) == "detector mtcnn 2 (trained on mtcnn 1)"
+    assert alignment_differences(None, {"detector": "mtcnn 2"}) is None
 
 
 def test_read_alignment__is_none_where_nothing_was_aligned(tmp_path: Path):
@@ -87,6 +110,8 @@ def test_carry_dataset__adds_the_crop_and_leaves_out_what_was_not_written(tmp_pa
     carried = json.loads((target / "dataset.json").read_text())
     assert carried["crop"] == "arcface"
     assert carried["fingerprint"] != "f"
+    assert carried["alignment"]["fingerprint"] == SETTINGS.fingerprint
+    assert carried["alignment"]["size"] == 96
 
 
 def test_carry_dataset__does_nothing_without_one(tmp_path: Path):

@@ -26,7 +26,9 @@ def open_folder(root: Path, *, labels: LabelSchema | None = None, name: str | No
     order is the paper's (Table 4), then unknown names alphabetically, over the classes that have images.
     Errors: DataError where there is no split, no image, or a class folder that cannot be understood.
     """
-    splits = _split_folders(root)
+    from fercli.store.alignment import finished_alignment  # which imports this package
+
+    splits, alignment = _split_folders(root), finished_alignment(root)
     found = {
         (split, folder.name): list_images(folder)
         for split, split_folder in splits.items()
@@ -49,15 +51,9 @@ def open_folder(root: Path, *, labels: LabelSchema | None = None, name: str | No
         labels=names,
         samples=samples,
         root=root,
-        crop=_crop(root),
+        crop=alignment.settings.crop if alignment else None,
+        alignment=alignment.record if alignment else None,
     )
-
-
-def _crop(root: Path) -> str | None:
-    from fercli.store.alignment import read_alignment  # which imports this package
-
-    alignment = read_alignment(root)
-    return alignment.settings.crop if alignment else None
 
 
 def _split_folders(root: Path) -> dict[Split, Path]:

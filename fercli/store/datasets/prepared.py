@@ -99,6 +99,7 @@ def open_prepared(root: Path) -> Dataset:
         samples=tuple(samples),
         root=root,
         crop=facts.get("crop"),
+        alignment=facts.get("alignment"),
         fingerprint=facts.get("fingerprint"),
         unwritten=unwritten,
     )

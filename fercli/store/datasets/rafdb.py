@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from fercli.errors import DataError
@@ -14,6 +15,7 @@ from fercli.store.datasets.records import Dataset, Sample, Split
 
 LIST = Path("EmoLabel") / "list_patition_label.txt"  # the owner's spelling
 ALIGNED, ORIGINAL = Path("Image") / "aligned", Path("Image") / "original"
+ALIGNED_HERE = Path("Image") / "aligned-by-fer"  # by `fer align`, in place
 LAYOUT = f"{LIST} beside {ALIGNED}/train_00001_aligned.jpg, or DATASET/train/1..7/ and DATASET/test/1..7/"
 
 
@@ -25,8 +27,8 @@ def is_rafdb(root: Path) -> bool:
 def open_rafdb(root: Path) -> Dataset:
     """Read RAF-DB's owner's layout, its copy DATASET/{train,test}/{1..7}, or split folders of class folders.
 
-    Of the owner's layout, Image/aligned is read (100 x 100 crops), and Image/original where it alone is there or `root`
-    names it: photos, whose faces are aligned by the owner's five hand-set landmarks. RAF-DB has no validation split.
+    Of the owner's layout, Image/aligned-by-fer is read if `fer align` made it, else Image/aligned (100 x 100 crops), and
+    Image/original where it alone is there or `root` names it: photos, whose faces are aligned by the owner's five hand-set landmarks. RAF-DB has no validation split.
     Errors: DataError names lines that cannot be read and images that are not there.
     """
     found = _basic(root)
@@ -36,12 +38,17 @@ def open_rafdb(root: Path) -> Dataset:
     return open_folder(copy if copy.is_dir() else root, labels=schema("rafdb"))
 
 
+def basic_folder(root: Path) -> Path | None:
+    """The folder with the owner's list: this one or its `basic` folder; None if there is none."""
+    return next((folder for folder in (root, root / "basic") if (folder / LIST).is_file()), None)
+
+
 def _basic(root: Path) -> tuple[Path, Path] | None:
     """The folder that holds the list, and the one of its pictures that is wanted."""
-    for folder in (root, root / "basic"):
-        if (folder / LIST).is_file():
-            images = next((folder / name for name in (ALIGNED, ORIGINAL) if (folder / name).is_dir()), folder / ALIGNED)
-            return folder, images
+    folder = basic_folder(root)
+    if folder is not None:
+        known = (folder / name for name in (ALIGNED_HERE, ALIGNED, ORIGINAL))
+        return folder, next((images for images in known if images.is_dir()), folder / ALIGNED)
     above = root.resolve().parent
     if above.name == "Image" and (above.parent / LIST).is_file():
         return above.parent, above / root.resolve().name
@@ -49,7 +56,11 @@ def _basic(root: Path) -> tuple[Path, Path] | None:
 
 
 def _open_official(basic: Path, images: Path) -> Dataset:
-    labels = schema("rafdb")
+    from fercli.store.alignment import finished_alignment  # which imports this package
+
+    labels, alignment = schema("rafdb"), finished_alignment(images)
+    faceless = {Path(row.source).stem for row in alignment.rows if row.output is None} if alignment else set()
+    unwritten: Counter[Split] = Counter()
     photos = images.name == ORIGINAL.name
     samples: list[Sample] = []
     faults: list[str] = []
@@ -65,6 +76,8 @@ def _open_official(basic: Path, images: Path) -> Dataset:
             faults.append(f"line {line}: {name!r} begins with neither train_ nor test_")
         elif code.strip() not in labels.codes:
             faults.append(f"line {line}: label {code!r} is none of {labels.codes[0]}..{labels.codes[-1]}")
+        elif stem in faceless:
+            unwritten[split] += 1
         elif path is None:
             faults.append(f"line {line}: {(images / names[0]).relative_to(basic)} is not there")
         else:
@@ -83,7 +96,9 @@ def _open_official(basic: Path, images: Path) -> Dataset:
         labels=labels.names,
         samples=tuple(samples),
         root=basic,
-        crop=LANDMARK_TEMPLATE if photos else None,
+        crop=alignment.settings.crop if alignment else LANDMARK_TEMPLATE if photos else None,
+        alignment=alignment.record if alignment else None,
+        unwritten=unwritten,
     )
 
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from fercli.labels import PAPER_ORDER
 from fercli.results import Box, Landmarks
@@ -54,6 +54,7 @@ class Dataset:
 
     labels: `labels[i]` is what index i means. schema: name of the label schema, `folder` for a plain image folder.
     crop: name of the template the images are aligned to, on disk or while they are read; None for the owner's crops.
+    alignment: the settings of that `fer align` with their fingerprint, None where nothing is recorded.
     fingerprint: changes whenever a name, a label, a split or a crop does, and in a prepared set whenever a pixel does
         (`fer data check` hashes the pictures of the others); None before `open_dataset` has computed it.
     unwritten: labelled images per split that have no file, as where `fer align --on-no-face skip` found no face.
@@ -65,6 +66,7 @@ class Dataset:
     samples: tuple[Sample, ...]
     root: Path
     crop: str | None = None
+    alignment: Mapping[str, Any] | None = None
     fingerprint: str | None = None
     unwritten: Mapping[Split, int] = field(default_factory=dict)
 
@@ -91,7 +93,7 @@ class Dataset:
 
 def listing_fingerprint(dataset: Dataset) -> str:
     """Sha256 over what a data set's lists say of every sample: name, split, label, votes, and where its face lies."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(str(dataset.alignment["fingerprint"]).encode() if dataset.alignment else b"")
     for sample in dataset.samples:
         label = None if sample.label is None else dataset.labels[sample.label]
         place = sample.landmarks or sample.box_xyxy

@@ -28,7 +28,8 @@ def open_rafdb(root: Path) -> Dataset:
     """Read RAF-DB's owner's layout, its copy DATASET/{train,test}/{1..7}, or split folders of class folders.
 
     Of the owner's layout, Image/aligned-by-fer is read if `fer align` made it, else Image/aligned (100 x 100 crops), and
-    Image/original where it alone is there or `root` names it: photos, whose faces are aligned by the owner's five hand-set landmarks. RAF-DB has no validation split.
+    Image/original where it alone is there or `root` names it: photos, whose faces are aligned by the owner's five hand-set
+    landmarks. RAF-DB has no validation split.
     Errors: DataError names lines that cannot be read and images that are not there.
     """
     found = _basic(root)

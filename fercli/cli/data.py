@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +11,7 @@ import typer
 from fercli.cli import console, options
 
 if TYPE_CHECKING:
+    from fercli.steps.check import CheckResult
     from fercli.steps.prepare import Prepared
 
 
@@ -50,6 +52,97 @@ def prepare(
         console.json_line(result)
     else:
         _show(result)
+
+
+def check(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="Data set by name (rafdb, affectnet8, ...), or a folder of class folders."),
+    ],
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="Where the named data set lies [data/NAME].")
+    ] = None,
+    *,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            "--manifest",
+            metavar="FILE",
+            help="csv file with the hash of every picture [NAME.manifest.csv]; one that is there is compared with.",
+        ),
+    ] = None,
+    faces: Annotated[
+        int, typer.Option("--faces", min=0, help="Crops to look for a face in, to tell how they are aligned; 0: none.")
+    ] = 200,
+    strict: Annotated[bool, typer.Option("--strict", help="Let warnings count as faults.")] = False,
+    device: options.Device = "auto",
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Compare a data set with what is published of it, and find broken pictures, copies and faces out of place.
+
+    Reads every picture once and writes a manifest with their hashes. With a manifest from before, tells what has
+    changed since. Ends with exit code 3 if something is wrong.
+
+    Example:
+
+      fer data check rafdb ~/rafdb
+    """
+    from fercli.errors import ExitCode
+    from fercli.steps.check import check as step
+
+    with console.progress(f"check {name}", quiet=quiet) as progress:
+        result = step(
+            name, folder, manifest=manifest, overwrite=overwrite, faces=faces, device=device, progress=progress
+        )
+    if json:
+        console.json_line(asdict(result) | {"faults": result.faults})
+    else:
+        _show_check(result)
+    if result.faults or (strict and result.findings):
+        raise typer.Exit(ExitCode.DATA)
+
+
+def _show_check(result: CheckResult) -> None:
+    known = result.published
+    columns = [*result.labels, "total"]
+    rows: list[list[object]] = []
+    for split, counts in result.counts.items():
+        rows.append([split, "found", *counts.values(), sum(counts.values())])
+        if known and split in known.counts:
+            rows.append([split, "published", *known.counts[split].values(), sum(known.counts[split].values())])
+    if known and known.total:
+        sums = [sum(counts[label] for counts in result.counts.values()) for label in result.labels]
+        rows.append(["all", "found", *sums, sum(sums)])
+        rows.append(["all", "published", *known.total.values(), sum(known.total.values())])
+    console.show(console.table(f"{result.name}: {result.root}", ["split", "", *columns], rows))
+    if known and known.note:
+        console.show(f"{known.note}\n")
+    copies = ", ".join(f"{count} {split} images are in train too" for split, count in result.copies.in_train.items())
+    facts = [
+        ("pictures read", f"{result.pictures}, unreadable {result.unreadable}"),
+        ("copies", f"{result.copies.groups} pictures occur more than once; {copies}"),
+        ("faces", _faces(result)),
+        ("lists", f"fingerprint {result.fingerprint}"),
+        ("manifest", f"{result.manifest}, sha256 {result.manifest_sha256}"),
+    ]
+    console.show(console.table(None, ("what", "found"), facts))
+    for finding in result.findings:
+        console.show(f"{'fault' if finding.fault else 'warning'}: {finding.what}")
+    warnings = len(result.findings) - result.faults
+    console.show(f"{result.faults} faults, {warnings} warnings" if result.findings else "nothing is wrong")
+
+
+def _faces(result: CheckResult) -> str:
+    position = result.position
+    if position is None:
+        return f"none found in {result.looked_at} crops" if result.looked_at else "not looked for"
+    how = "aligned" if position.aligned else "not aligned"
+    return (
+        f"found in {position.faces} of {result.looked_at} crops, {how} (landmarks {position.spread:.1%} of the side from "
+        f"their middle), nearest template {position.template} ({position.distance:.1%} off)"
+    )
 
 
 def _show(result: Prepared) -> None:

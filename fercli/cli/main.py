@@ -20,7 +20,7 @@ from fercli.cli.bench import faces as bench_faces
 from fercli.cli.bench import video as bench_video
 from fercli.cli.console import say
 from fercli.cli.convert import convert
-from fercli.cli.data import prepare
+from fercli.cli.data import check, prepare
 from fercli.cli.distill import distill
 from fercli.cli.doctor import doctor
 from fercli.cli.eval import evaluate
@@ -73,7 +73,7 @@ def fer(
 
 @data.callback()
 def _data() -> None:
-    """Bring data sets into the form that the other commands read.
+    """Check data sets, and bring them into the form that the other commands read.
 
     Example:
 
@@ -105,7 +105,8 @@ data.command("prepare", short_help="Turn FER2013's csv file into image folders."
 bench.command("faces", short_help="Find faces side by side with facenet-pytorch.")(bench_faces)
 bench.command("video", short_help="Read a video in several ways.")(bench_video)
 app.add_typer(bench, name="bench", short_help="Measure speed, memory and exactness on this machine.")
-app.add_typer(data, name="data", short_help="Bring data sets into the form the commands read.")
+data.command("check", short_help="Compare a data set with what is published of it.")(check)
+app.add_typer(data, name="data", short_help="Check data sets, and bring them into the form the commands read.")
 
 
 def main(arguments: Sequence[str]) -> int:

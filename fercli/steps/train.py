@@ -351,13 +351,12 @@ class _Run:
 
     def _card(self, epoch: int, temperature: float, scores: Sequence[SplitScore]) -> WeightsCard:
         dataset = self.dataset
-        crop = dataset.crop or ("fer2013" if dataset.schema in ("fer2013", "ferplus") else "arcface")
         return WeightsCard(
             name=self.folder.path.name,
             version="1",
             labels=dataset.labels,
             schema=dataset.schema,
-            crop=template(crop),
+            crop=template(dataset.template),
             model=self.config.model,
             temperature=temperature,
             abstain_below=EVEN_ODDS,

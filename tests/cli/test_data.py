@@ -55,3 +55,38 @@ def test_prepare__mistakes_have_their_codes(arguments, code, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     assert main(["data", "prepare", *arguments]) == code
     assert "fix:" in capsys.readouterr().err
+
+
+def test_check__shows_found_beside_published_and_ends_in_3(owners_tree, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["data", "check", "rafdb", str(owners_tree("rafdb")), "--faces", "0"]) == ExitCode.DATA
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["test", "found", "2", "2", "2", "2", "2", "2", "2", "14"] in shown
+    assert ["test", "published", "329", "74", "160", "1185", "478", "162", "680", "3068"] in shown
+    assert ["2", "faults,", "0", "warnings"] in shown
+    assert (tmp_path / "rafdb.manifest.csv").is_file()
+
+
+def test_check__of_a_sound_folder_ends_in_0(owners_tree, tmp_path, capsys):
+    line = ["data", "check", str(owners_tree("folder")), "--faces", "0", "--manifest", str(tmp_path / "m.csv")]
+    assert main(line) == ExitCode.DONE
+    assert "nothing is wrong" in capsys.readouterr().out
+    assert main([*line, "--json"]) == ExitCode.DONE
+    result = json.loads(capsys.readouterr().out)
+    assert (result["faults"], result["counts"]["test"]["anger"]) == (0, 2)
+
+
+def test_check__strict_lets_warnings_count(owners_tree, tmp_path, capsys):
+    line = ["data", "check", "expw", str(owners_tree("expw")), "--faces", "0", "--manifest", str(tmp_path / "m.csv")]
+    assert main(line) == ExitCode.DONE
+    assert "warning: all: 168 images" in capsys.readouterr().out
+    assert main([*line, "--strict"]) == ExitCode.DATA
+
+
+@pytest.mark.parametrize("name", ["rafdb", "affectnet7", "expw", "caer-s", "fer2013", "ferplus"])
+def test_check__without_the_data_tells_where_it_is_applied_for(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["data", "check", name]) == ExitCode.DATA
+    said = capsys.readouterr().err
+    assert "http" in said or "Kaggle" in said
+    assert "train" in said or "csv" in said or "label.lst" in said

@@ -24,6 +24,7 @@ VERBS = [
     "bench video",
     "data",
     "data prepare",
+    "data check",
 ]
 
 

@@ -79,6 +79,14 @@ class Dataset:
             if sample.votes is not None and len(sample.votes) != len(self.labels):
                 raise ValueError(f"data set {self.name}: {sample.path} has {len(sample.votes)} votes")
 
+    @property
+    def template(self) -> str:
+        """Name of the crop template by which a model of this data set must look for faces.
+
+        Owners' crops are taken for ArcFace's close ones, those of FER2013 for its own.
+        """
+        return self.crop or ("fer2013" if self.schema in ("fer2013", "ferplus") else "arcface")
+
     def split(self, name: Split, *, with_unlabelled: bool = False) -> tuple[Sample, ...]:
         """Samples of one split in a fixed order, empty where there is none; unlabelled ones (votes only) on request."""
         return tuple(s for s in self.samples if s.split == name and (with_unlabelled or s.label is not None))

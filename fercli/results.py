@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 Landmarks = tuple[Point, Point, Point, Point, Point]
-Status = Literal["ok", "uncertain", "no_face", "unreadable"]
+Status = Literal["ok", "uncertain", "too_small", "no_face", "decode_error", "unreadable"]
+READ: tuple[Status, ...] = ("ok", "uncertain", "too_small")  # a face was read, whether or not it is to be believed
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,17 @@ class Face:
         left, top, right, bottom = self.box_xyxy
         return max(0.0, right - left) * max(0.0, bottom - top)
 
+    @property
+    def side(self) -> float:
+        """Of a square as large as the box, in pixels."""
+        return math.sqrt(self.area)
+
 
 @dataclass(frozen=True)
 class Prediction:
     """What was read from one face of one frame, or why there is nothing to read.
 
-    source: the path or name the user gave. frame: 0-based number in decoding order, None for a still picture.
+    source: the path or name the user gave. frame: 0-based number in the order shown, None for a still picture.
     time_s: presentation time of the frame from the container, None for a still picture.
     face: 0-based number of the face in the frame (largest first), None when there is no face.
     probabilities: class name -> probability; they sum to 1. label: the most probable class.
@@ -58,17 +65,37 @@ class Prediction:
     smoothing_s: float | None = None
 
     @property
+    def box_xyxy(self) -> Box | None:
+        """Left, top, right, bottom of the face in pixels; None where there is none."""
+        return self.found.box_xyxy if self.found is not None else None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a face was read, but is not to be believed: uncertain, or too small."""
+        return self.status in ("uncertain", "too_small")
+
+    @property
     def probability(self) -> float | None:
         """Of the label; None where there is none."""
         return self.probabilities[self.label] if self.probabilities and self.label is not None else None
 
     def __post_init__(self) -> None:
-        if self.status in ("ok", "uncertain"):
+        if self.status in READ:
             if self.found is None or self.label is None or self.probabilities is None:
                 raise ValueError("a classified face needs its box, label and probabilities")
             if abs(sum(self.probabilities.values()) - 1) > 1e-3:
                 raise ValueError(f"probabilities sum to {sum(self.probabilities.values()):.4f}, not 1")
-            if self.label != max(self.probabilities, key=lambda name: (self.probabilities or {})[name]):
+            if self.probabilities[self.label] < max(self.probabilities.values()):
                 raise ValueError(f"{self.label} is not the most probable class")
         elif self.label is not None or self.probabilities is not None:
             raise ValueError(f"status {self.status} has no label")
+
+
+def is_frame(predictions: Sequence[Prediction]) -> bool:
+    """Whether predictions are about a frame of a video, not about a picture or a whole source."""
+    return bool(predictions) and predictions[0].frame is not None
+
+
+def lost_frames(count: int) -> str | None:
+    """What to say of a video in which so many frames could not be decoded; None if there is nothing to say."""
+    return f"{count} {'frame' if count == 1 else 'frames'} could not be decoded" if count else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,35 @@ def owners_tree(tmp_path: Path) -> Callable[..., Path]:
         return OWNERS["TREES"][layout][1](root, **options)
 
     return make
+
+
+@pytest.fixture
+def damaged_clip() -> Callable[..., Path]:
+    """Write a clip of 40 frames of noise at 10 a second, and overwrite the data of some of them with zeros."""
+
+    def write(path: Path, *, broken: Sequence[int]) -> Path:
+        import av
+
+        from fercli.media.video_writer import VideoWriter
+
+        noise = np.random.default_rng(0)
+        with VideoWriter(path) as writer:
+            for number in range(40):
+                writer.write(noise.integers(40, 255, (80, 90, 3), dtype=np.uint8), number / 10)
+        with av.open(str(path)) as container:
+            packets = {
+                round(float(packet.pts * packet.time_base) * 10): packet
+                for packet in container.demux(video=0)
+                if packet.size
+            }
+        content = bytearray(path.read_bytes())
+        for number in broken:
+            place, size = packets[number].pos, packets[number].size
+            content[place : place + size] = bytes(size)
+        path.write_bytes(content)
+        return path
+
+    return write
 
 
 @pytest.fixture(scope="session")

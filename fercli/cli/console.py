@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Timer
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -65,7 +68,7 @@ def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[obj
 
 @contextmanager
 def progress(description: str, *, quiet: bool = False) -> Iterator[Progress]:
-    """Give a step its `progress(done, total, note)`: a live bar on stderr, nothing where stderr is no terminal.
+    """Give a step its `progress(done, total, note)`: a live bar on stderr with rate and time left, no bar in a pipe.
 
     total is None while the end is unknown; note is a short word about the item at hand.
     """
@@ -73,14 +76,31 @@ def progress(description: str, *, quiet: bool = False) -> Iterator[Progress]:
         yield silent
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
     from rich.progress import Progress as Bar
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """Steps a second, of late."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:.1f}/s" if task.speed else "")
 
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
+        Rate(),
         TimeElapsedColumn(),
+        TextColumn("left"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}", markup=False),
     )
@@ -92,6 +112,35 @@ def progress(description: str, *, quiet: bool = False) -> Iterator[Progress]:
             bar.update(task, completed=done, total=total, note=note)
 
         yield report
+
+
+def names_from_stdin() -> list[str]:
+    """What stands on stdin, a name a line; between zero bytes, if there are any (`find -print0`)."""
+    content = sys.stdin.buffer.read()
+    names = content.split(b"\0") if b"\0" in content else content.splitlines()
+    return [os.fsdecode(name) for name in names if name.strip()]
+
+
+@contextmanager
+def interrupt_sets(event: Event, *, after_s: float | None = None) -> Iterator[None]:
+    """Let the first Ctrl-C, or the end of so many seconds, set the event; a second Ctrl-C interrupts as usual."""
+    usual = signal.getsignal(signal.SIGINT)
+
+    def first(*_: object) -> None:
+        signal.signal(signal.SIGINT, usual)
+        event.set()
+
+    timer = Timer(after_s, event.set) if after_s is not None else None
+    signal.signal(signal.SIGINT, first)
+    if timer:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+        if timer:
+            timer.cancel()
 
 
 def _plain(value: object) -> Any:

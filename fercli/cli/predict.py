@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fercli.cli import console, options
-from fercli.errors import DataError, RefusedError
+from fercli.errors import DataError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from fercli.cli.predict_report import Report
+    from fercli.media.sources import Source
     from fercli.steps.predict import VideoOptions
     from fercli.store.inference import Classifier
 
 
 def predict(
     sources: Annotated[
-        list[str], typer.Argument(metavar="SOURCES...", help="Pictures, videos, folders of them (any depth), globs.")
+        list[str],
+        typer.Argument(
+            metavar="SOURCES...",
+            help="Pictures, videos, folders of them (any depth), globs, http and rtsp addresses, numbers of cameras; "
+            "- reads a list of them from stdin.",
+        ),
     ],
     *,
     weights: options.Weights = None,
     engine: options.Engine = "auto",
     device: options.Device = "auto",
     min_face: options.VideoMinFace = None,
+    min_read: Annotated[
+        float,
+        typer.Option(
+            "--min-read", metavar="PX", min=0, help="A face with a smaller side is read, but called too_small."
+        ),
+    ] = options.MIN_READ,
     thresholds: options.Thresholds = options.THRESHOLDS,
     max_side: options.MaxSide = options.MAX_SIDE,
     out: Annotated[
@@ -34,6 +48,15 @@ def predict(
             "--out",
             metavar="DIR",
             help="Folder to make: annotated copies (H.264 with sound), HTML reports, predictions.csv.",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where an interrupted run left --out DIR: finished files are kept.")
+    ] = False,
+    save: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--save", metavar="FILE", help="Rows to write as .csv, .parquet or .jsonl, by the name; again for more."
         ),
     ] = None,
     report_file: Annotated[
@@ -60,6 +83,10 @@ def predict(
             "--detect-every", metavar="N", min=1, help="Search every N-th frame of a video, follow the faces between."
         ),
     ] = 1,
+    seconds: Annotated[
+        float | None,
+        typer.Option("--seconds", metavar="S", min=0.1, help="End cameras and streams after so long; Ctrl-C does too."),
+    ] = None,
     overwrite: options.Overwrite = False,
     strict: options.Strict = False,
     json: options.Json = False,
@@ -74,79 +101,106 @@ def predict(
 
       fer predict photo.jpg clip.mp4 --out read
     """
+    from fercli.cli.predict_outputs import Outputs, Wanted
     from fercli.cli.predict_report import Report
     from fercli.core.stopwatch import Stopwatch
     from fercli.media.faces import FaceDetector
-    from fercli.media.sources import find_sources
     from fercli.steps import predict as step
-    from fercli.store.copies import AnnotatedCopies
     from fercli.store.inference import load_classifier
-    from fercli.store.predictions import PredictionsCsv, as_record
-    from fercli.store.report.folder import FolderReports
-    from fercli.store.report.html import HtmlReport
 
-    found = find_sources(sources)
+    wanted = Wanted(json, tuple(save or ()), report_file, out, resume, overwrite)
+    found = _found(sources, out)
     report = Report()
     if all(source.fault for source in found):
         for source in found:
-            report.add_failed(str(source.path), source.fault or "")
+            report.add_failed(source.name, source.fault or "")
         _end(report, strict=strict)
     classifier = load_classifier(weights, engine, device)
     video = step.VideoOptions(follow=follow, smooth_s=smooth, detect_every=detect_every)
     detector = FaceDetector(device, thresholds=options.three_thresholds(thresholds), max_side=max_side)
-    watch = Stopwatch()
-    with ExitStack() as opened:
-        copies = opened.enter_context(AnnotatedCopies(out, found, overwrite=overwrite)) if out else None
-        table = opened.enter_context(PredictionsCsv(out, classifier.card.labels, overwrite=overwrite)) if out else None
-        card, said = classifier.card, _settings(classifier, weights, min_face, video) if out or report_file else {}
-        page = opened.enter_context(HtmlReport(report_file, card, said, overwrite=overwrite)) if report_file else None
-        pages = opened.enter_context(FolderReports(out, found, card, said, overwrite=overwrite)) if out else None
-        progress = opened.enter_context(console.progress("predict", quiet=quiet))
+    settings = (
+        _settings(classifier, weights, video, (min_face, min_read, thresholds, max_side)) if wanted.places else {}
+    )
+    runs_on = f"{classifier.engine} on {classifier.device}"
+    watch, stop = Stopwatch(), Event()
+    with (
+        Outputs(wanted, found, classifier.card, settings, report, runs_on=runs_on) as outputs,
+        console.progress("predict", quiet=quiet) as progress,
+        _until_stopped(found, stop, seconds),
+    ):
         readings = step.predict(
-            found, classifier, detector=detector, min_face_px=min_face, video=video, watch=watch, progress=progress
+            outputs.todo,
+            classifier,
+            detector=detector,
+            min_face_px=min_face,
+            min_read_px=min_read,
+            video=video,
+            watch=watch,
+            progress=progress,
+            stop=stop,
         )
         for reading in readings:
             report.add(reading)
             with watch.stage("write"):
-                if json:
-                    for prediction in reading.predictions:
-                        console.json_line(as_record(prediction))
-                if table:
-                    table.add(reading.predictions)
-                for html in (page, pages):
-                    if html:
-                        html.add(reading.source, reading.rgb, reading.predictions, time_s=reading.time_s)
-                if copies and reading.rgb is not None:
-                    copies.add(reading.source, reading.rgb, reading.predictions, time_s=reading.time_s)
+                outputs.add(reading)
     if not json:
         report.show()
-    if report.frames and not quiet:
-        report.tell_times(watch, f"{classifier.engine} on {classifier.device}")
-        for place in (out, report_file):
-            if place:
-                console.say(f"written to {place}")
+    if not quiet:
+        if report.frames:
+            report.tell_times(watch, runs_on)
+        for place in wanted.places:
+            console.say(f"written to {place}")
     _end(report, strict=strict)
 
 
+def _found(arguments: list[str], out: Path | None) -> list[Source]:
+    """What the arguments name, `-` being a list on stdin; what an earlier run wrote into --out is left out."""
+    from fercli.media.sources import find_sources
+
+    names = [name for given in arguments for name in (console.names_from_stdin() if given == "-" else (given,))]
+    if not names:
+        raise UsageError("stdin names nothing to read", fix="find photos -name '*.jpg' | fer predict -")
+    found = find_sources(names)
+    if out is None:
+        return found
+    place = out.resolve()
+    return [source for source in found if source.address is not None or place not in source.path.resolve().parents]
+
+
+@contextmanager
+def _until_stopped(sources: list[Source], stop: Event, seconds: float | None) -> Iterator[None]:
+    """Where a source is live, Ctrl-C or the end of --seconds ends it well; anywhere else Ctrl-C interrupts."""
+    if not any(source.is_live for source in sources):
+        yield
+        return
+    if seconds is None:
+        console.say("Ctrl-C ends the recording")
+    with console.interrupt_sets(stop, after_s=seconds):
+        yield
+
+
 def _settings(
-    classifier: Classifier, weights: str | None, min_face: int | None, video: VideoOptions
+    classifier: Classifier, weights: str | None, video: VideoOptions, search: tuple[int | None, float, str, int]
 ) -> dict[str, object]:
-    """What shaped the run beside the card of the weights, for the reports."""
+    """What shapes the results beside the card of the weights: for the reports, and for a job to go on with."""
+    from fercli import __version__
     from fercli.media.faces import MIN_FACE_PX, VIDEO_MIN_FACE_PX, detector_version
     from fercli.store.digest import file_sha256
     from fercli.store.weights import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
 
     file = find_weights(weights, (ONNX_SUFFIX if classifier.engine == "onnx" else TORCH_SUFFIX,))
+    min_face, min_read, thresholds, max_side = search
     return {
         "weights file": f"{file.name}, sha256 {file_sha256(file)[:16]}",
-        "network run by": f"{classifier.engine} on {classifier.device}",
-        "faces found by": detector_version(),
+        "faces found by": f"{detector_version()}, thresholds {thresholds}, pictures of at most {max_side} px",
         "smallest face": f"{min_face or MIN_FACE_PX} px in pictures, {min_face or VIDEO_MIN_FACE_PX} px in videos",
+        "smallest face to be believed": f"{min_read:g} px",
         "people of a video": "numbered" if video.follow else "not followed",
         "probabilities": f"averaged along a track over {video.smooth_s:g} s"
         if video.smooth_s
         else "of every frame alone",
         "faces searched in": f"every {video.detect_every}th frame" if video.detect_every > 1 else "every frame",
+        "made by": f"fer {__version__}",
     }
 
 
@@ -156,13 +210,14 @@ def _end(report: Report, *, strict: bool) -> None:
     if not failed:
         return
     fix = "check the path: pictures and videos of the usual formats can be read"
-    if not report.frames and len(failed) == 1:
+    nothing_read = not report.frames and not report.earlier
+    if nothing_read and len(failed) == 1:
         raise DataError(": ".join(failed[0]), fix=fix)
-    for path, reason in failed:
-        console.warn(f"{path}: {reason}")
     count = f"{len(failed)} of {len(failed) + report.whole} sources could not be read"
-    if not report.frames:
+    console.warn(f"{count} completely:" if not nothing_read else f"{count}:")
+    for path, reason in failed:
+        console.say(f"  {path}: {reason}")
+    if nothing_read:
         raise DataError(f"none of the {len(failed)} sources could be read", fix=fix)
     if strict:
         raise RefusedError(f"{count} completely (--strict)", fix="take them out, or leave --strict away")
-    console.warn(f"{count} completely")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fercli.cli import console
+from fercli.results import lost_frames
 
 if TYPE_CHECKING:
     from fercli.core.stopwatch import Stopwatch
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from fercli.steps.predict import Reading
 
 _BAR = 20  # characters
+_STAGES = ("decode", "detect", "align", "classify", "follow", "write")
 
 
 @dataclass
@@ -23,17 +25,19 @@ class _Video:
     frames: int = 0
     without_face: int = 0
     faces: int = 0
-    uncertain: int = 0
+    doubtful: Counter[str] = field(default_factory=Counter)
+    lost: int = 0
     end_s: float = 0.0
     labels: Counter[str] = field(default_factory=Counter)
 
 
 class Report:
-    """Collects readings in little memory. failed: (path, reason) of sources that could not be read, or not to the end."""
+    """Collects readings in little memory."""
 
     def __init__(self) -> None:
-        self.failed: list[tuple[str, str]] = []
+        self._failed: dict[str, str] = {}
         self.frames = 0
+        self.earlier = 0
         self.faces = 0
         self._rows: list[list[object]] = []
         self._places: dict[str, str] = {}
@@ -41,23 +45,39 @@ class Report:
         self._read: set[str] = set()
 
     @property
+    def failed(self) -> list[tuple[str, str]]:
+        """(name, reason) of sources that could not be read, or not completely."""
+        lost = {path: lost_frames(video.lost) for path, video in self._videos.items()}
+        return list({**{path: why for path, why in lost.items() if why}, **self._failed}.items())
+
+    @property
     def whole(self) -> int:
-        """Sources that were read to the end."""
+        """Sources that were read completely."""
         return len(self._read - {path for path, _ in self.failed})
 
     def add_failed(self, path: str, reason: str) -> None:
         """Note a source that could not be read."""
-        self.failed.append((path, reason))
+        self._failed[path] = reason
+
+    def add_earlier(self, path: str, fault: str | None) -> None:
+        """Count a source that an earlier run has read."""
+        self.earlier += 1
+        self._read.add(path)
+        if fault:
+            self.add_failed(path, fault)
 
     def add(self, reading: Reading) -> None:
         """Count one picture or frame."""
-        path = str(reading.source.path)
-        if reading.rgb is None:
-            self.add_failed(path, reading.predictions[0].detail or "")
+        path = reading.source.name
+        if reading.rgb is None and reading.frame is None:
+            self.add_failed(path, reading.fault or "")
             return
         self._read.add(path)
+        if reading.rgb is None:
+            self._videos.setdefault(path, _Video()).lost += 1
+            return
         self.frames += 1
-        self.faces += sum(prediction.found is not None for prediction in reading.predictions)
+        self.faces += len(reading.faces)
         if reading.source.kind == "video":
             self._add_frame(self._videos.setdefault(path, _Video()), reading)
         else:
@@ -65,16 +85,17 @@ class Report:
             self._rows += [_row(prediction) for prediction in reading.predictions]
 
     def _add_frame(self, video: _Video, reading: Reading) -> None:
-        faces = [prediction for prediction in reading.predictions if prediction.found is not None]
         video.frames += 1
-        video.faces += len(faces)
-        video.without_face += not faces
+        video.faces += len(reading.faces)
+        video.without_face += not reading.faces
         video.end_s = reading.time_s or 0.0
-        video.uncertain += sum(prediction.status == "uncertain" for prediction in faces)
-        video.labels.update(prediction.label for prediction in faces if prediction.label and prediction.status == "ok")
+        video.doubtful.update(face.status.replace("_", " ") for face in reading.faces if face.is_doubtful)
+        video.labels.update(face.label for face in reading.faces if face.label and not face.is_doubtful)
 
     def show(self) -> None:
         """Write the tables to stdout."""
+        if self.earlier:
+            console.say(f"{self.earlier} sources were finished before")
         if self._rows:
             columns = ["picture", "face", "expression", "probability", "second best", "box (left top right bottom)"]
             # names below the folders that were given, unless two of them would be the same
@@ -86,11 +107,11 @@ class Report:
 
     def tell_times(self, watch: Stopwatch, engine: str) -> None:
         """Tell on stderr where the time went."""
-        total_s = watch.total_s
-        stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in watch.seconds.items())
+        total_s, seconds = watch.total_s, watch.seconds
+        stages = ", ".join(f"{name} {seconds.get(name, 0.0):.2f} s" for name in _STAGES)
         console.say(
             f"{self.frames} frames, {self.faces} faces in {total_s:.2f} s "
-            f"({self.frames / total_s:.1f} frames a second, {engine}): {stages}"
+            f"({self.frames / total_s:.1f} frames a second, {engine}): {stages} (decode beside the others)"
         )
 
 
@@ -98,11 +119,10 @@ def _row(prediction: Prediction) -> list[object]:
     if prediction.found is None or prediction.label is None:
         return [prediction.source, None, "no face", None, None, None]
     ranked = sorted((prediction.probabilities or {}).items(), key=lambda item: -item[1])
-    uncertain = prediction.status == "uncertain"
     return [
         prediction.source,
         prediction.face,
-        f"uncertain ({prediction.label})" if uncertain else prediction.label,
+        f"{prediction.status.replace('_', ' ')} ({prediction.label})" if prediction.is_doubtful else prediction.label,
         f"{ranked[0][1]:.1%}",
         f"{ranked[1][0]} {ranked[1][1]:.1%}",
         " ".join(f"{value:.0f}" for value in prediction.found.box_xyxy),
@@ -114,7 +134,9 @@ def _show_video(path: str, video: _Video) -> None:
         f"{path}: {video.frames} frames, the last at {video.end_s:.1f} s; {video.faces} faces, "
         f"{video.without_face} frames without a face"
     )
-    counts = [*video.labels.most_common(), *([("uncertain", video.uncertain)] if video.uncertain else [])]
+    if video.lost:
+        title += f", {video.lost} could not be decoded"
+    counts = [*video.labels.most_common(), *video.doubtful.most_common()]
     rows = [
         [label, count, f"{count / video.faces:.1%}", "█" * round(_BAR * count / video.faces)] for label, count in counts
     ]

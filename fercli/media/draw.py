@@ -87,7 +87,7 @@ class _Drawn:
     def texts(self) -> tuple[str, str]:
         """What the label says, and a short form for where there is no room."""
         name = self.prediction.label or self.prediction.status
-        mark = "?" if self.prediction.status == "uncertain" else ""
+        mark = "?" if self.prediction.is_doubtful else ""
         return f"{name}{mark} {self.probability:.0%}", f"{name[:3]}{mark} {self.probability:.0%}"
 
     @property
@@ -99,7 +99,7 @@ def _draw_box(pen: ImageDraw.ImageDraw, face: _Drawn) -> None:
     """Edges in colour within a thin dark line, so that they are seen on any background; dashed if uncertain."""
     left, top, right, bottom = face.box
     pen.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline=_BLACK, width=face.line_px + 2)
-    if face.prediction.status != "uncertain":
+    if not face.prediction.is_doubtful:
         pen.rectangle(face.box, outline=face.edge, width=face.line_px)
         return
     dash = max(4.0, (right - left) / 12)

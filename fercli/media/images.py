@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import struct
@@ -35,9 +36,10 @@ _LIMIT = round(2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6)  # Pillow refuses more
 _BROKEN = (SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error, MemoryError)
 
 
-def read_rgb(path: Path) -> Rgb:
+def read_rgb(path: Path, content: bytes | None = None) -> Rgb:
     """Read a picture upright (EXIF), in colour, on white where it is transparent, its first frame if it moves.
 
+    content: its bytes, if they are here already; `path` is what messages call it then.
     Returns uint8 [H, W, 3]. Raises: DataError with one sentence for whatever is no readable picture.
     """
     if path.exists() and not path.is_file() and not path.is_dir():
@@ -45,7 +47,7 @@ def read_rgb(path: Path) -> Rgb:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd but readable files
-            with Image.open(path) as picture:
+            with Image.open(path if content is None else io.BytesIO(content)) as picture:
                 picture.load()
                 return _as_seen(ImageOps.exif_transpose(picture))
     except Image.DecompressionBombError as error:
@@ -105,13 +107,27 @@ def files_below(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     return sorted(found)
 
 
+def is_picture(path: Path) -> bool:
+    """Whether a file begins as a picture does; what follows may still be broken."""
+    return _frames_of(path) > 0
+
+
 def is_animated(path: Path) -> bool:
     """Whether a picture file holds more than one frame; False for what is no picture."""
+    return _frames_of(path) > 1
+
+
+def _frames_of(path: Path) -> int:
+    """How many frames a picture file holds, 0 if it is none, 1 for one that is too large to be opened."""
     try:
-        with Image.open(path) as picture:
-            return getattr(picture, "n_frames", 1) > 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as picture:
+                return int(getattr(picture, "n_frames", 1))
+    except Image.DecompressionBombError:
+        return 1
     except (OSError, *_BROKEN):
-        return False
+        return 0
 
 
 def _as_seen(picture: Image.Image) -> Rgb:
@@ -134,8 +150,10 @@ def _from_deep_grey(grey: NDArray[np.generic]) -> Rgb:
 
 
 def _what_it_is(path: Path) -> str:
-    if path.stat().st_size == 0:
+    if path.is_file() and path.stat().st_size == 0:
         return "the file is empty"
+    if path.suffix.lower() in (".heic", ".heif"):
+        return "HEIC pictures are not read; a copy as JPEG or PNG is"
     return f"not a picture, whatever its name says ({path.suffix})" if path.suffix else "not a picture"
 
 

@@ -80,8 +80,8 @@ class Sound:
             return
 
 
-def open_sound(path: Path, target: Any) -> Sound | None:
-    """Prepare the first sound track of a file for a container; None if it has none that can be read."""
+def open_sound(path: Path | str, target: Any) -> Sound | None:
+    """Prepare the first sound track of a file or address for a container; None if it has none that can be read."""
     try:
         source = av.open(str(path))
     except (av.FFmpegError, OSError):

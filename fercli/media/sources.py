@@ -1,48 +1,84 @@
-"""What a user names (files, folders, globs) in, pictures and videos out; what is missing stays in the list."""
+"""What a user names (files, folders, globs, addresses, cameras) in, pictures and videos out; what is missing stays in."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 
-from fercli.media.images import IMAGE_SUFFIXES, files_below, is_animated
+from fercli.media.images import IMAGE_SUFFIXES, files_below, is_animated, is_picture
 from fercli.media.video import VIDEO_SUFFIXES
 
 _GLOB_SIGNS = frozenset("*?[")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_CAMERA_FILE = re.compile(r"/dev/video(\d+)")
+_LIVE_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "srt", "udp", "tcp")
+SCHEMES = ("http", "https", *_LIVE_SCHEMES)
 
 
 @dataclass(frozen=True)
 class Source:
-    """One picture or video.
+    """One picture or video: a file, an address on the network, or a camera.
 
-    relative: its place below the folder that was named, its file name if it was named itself.
-    fault: why there is nothing to open, None if there may be.
+    path: the file; for what is none, a name that no other source has. relative: its place below the folder that was
+    named, its file name if it was named itself; where a copy of it goes. fault: why there is nothing to open, None if
+    there may be. address: where it is on the network, or the number of a camera; None for files.
     """
 
     path: Path
     kind: Literal["image", "video"]
     relative: Path
     fault: str | None = None
+    address: str | int | None = None
+
+    @property
+    def name(self) -> str:
+        """What results and messages call it: no user name and no password of an address."""
+        if isinstance(self.address, int):
+            return f"camera {self.address}"
+        return str(self.path) if self.address is None else without_login(self.address)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it goes on until somebody ends it: a camera, or an address that streams."""
+        return isinstance(self.address, int) or (
+            self.address is not None and urlsplit(self.address).scheme.lower() in _LIVE_SCHEMES
+        )
 
 
 def find_sources(arguments: Sequence[str]) -> list[Source]:
-    """Expand files, folders (at any depth) and globs in the order given, every file once.
+    """Expand files, folders (at any depth), globs, addresses and numbers of cameras in order, every one once.
 
-    A name that leads to nothing becomes a source with a fault, so that the others can still be read.
+    A file goes before a camera of that name. A name that leads to nothing becomes a source with a fault, so that the
+    others can still be read.
     """
-    sources: dict[Path, Source] = {}
+    sources: dict[Path | str | int, Source] = {}
     for argument in arguments:
         for source in _expand(argument):
-            sources.setdefault(source.path.resolve(), source)
+            sources.setdefault(source.path.resolve() if source.address is None else source.address, source)
     return list(sources.values())
 
 
+def without_login(address: str) -> str:
+    """An address without user name and password, as may be shown and written."""
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 def _expand(argument: str) -> Iterator[Source]:
+    if _ADDRESS.match(argument):
+        yield _at(argument)
+        return
     path = Path(argument)
     if path.is_dir():
         yield from _below(path)
+    elif argument.isdecimal() and not path.exists():
+        yield _camera(int(argument))
+    elif device := _CAMERA_FILE.fullmatch(argument):
+        yield _camera(int(device[1]))
     elif path.exists() or not _GLOB_SIGNS & set(argument):
         yield _one(path, Path(path.name))
     else:
@@ -51,6 +87,25 @@ def _expand(argument: str) -> Iterator[Source]:
             yield Source(path, "image", path, fault="no file matches")
         for match in matches:
             yield from _below(match) if match.is_dir() else (_one(match, Path(match.name)),)
+
+
+def _camera(number: int) -> Source:
+    path = Path(f"camera-{number}")
+    return Source(path, "video", path, address=number)
+
+
+def _at(address: str) -> Source:
+    parts = urlsplit(address)
+    scheme = parts.scheme.lower()
+    shown = Path(without_login(address))
+    if scheme == "file":
+        path = Path(unquote(parts.path))
+        return _one(path, Path(path.name))
+    if scheme not in SCHEMES:
+        return Source(shown, "video", shown, fault=f"{scheme} addresses are not read, only {', '.join(SCHEMES)}")
+    last = Path(re.sub(r"[^\w.-]+", "_", unquote(parts.path).rpartition("/")[2]) or parts.hostname or "stream")
+    is_image = scheme in ("http", "https") and last.suffix.lower() in IMAGE_SUFFIXES
+    return Source(shown, "image" if is_image else "video", last, address=address)
 
 
 def _below(folder: Path) -> Iterator[Source]:
@@ -62,7 +117,13 @@ def _below(folder: Path) -> Iterator[Source]:
 
 
 def _one(path: Path, relative: Path) -> Source:
+    """A file, by its suffix; one with a suffix that says nothing, by whether it is a picture."""
     suffix = path.suffix.lower()
-    is_video = suffix in VIDEO_SUFFIXES or (suffix == ".gif" and is_animated(path))
-    fault = None if path.exists() else "no such file or folder"
+    if suffix == ".gif":
+        is_video = is_animated(path)
+    elif suffix in VIDEO_SUFFIXES or suffix in IMAGE_SUFFIXES:
+        is_video = suffix in VIDEO_SUFFIXES
+    else:
+        is_video = path.is_file() and path.stat().st_size > 0 and not is_picture(path)
+    fault = None if path.is_file() else "neither a file nor a folder" if path.exists() else "no such file or folder"
     return Source(path, "video" if is_video else "image", relative, fault)

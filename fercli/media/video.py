@@ -1,4 +1,4 @@
-"""A video file in, upright RGB frames with their presentation times out."""
+"""A video file or address in, upright RGB frames with their presentation times out."""
 
 from __future__ import annotations
 
@@ -14,59 +14,63 @@ import numpy as np
 from fercli.errors import DataError
 from fercli.media.images import Rgb
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".3gp")
+VIDEO_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".3gp", ".3g2", ".ogv"),
+    *(".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".vob", ".mxf"),
+)
 
 _MISSING_S = 0.5  # a video that ends this much before its header says has lost its end
 _GIF_TRAILER = b";"  # a GIF has no length in its header, but it has a last byte
+_TIMEOUTS_S = (20.0, 20.0)  # for addresses: to open, and between two packets
+_STREAM_OPTIONS = {"rtsp_transport": "tcp"}  # a lost UDP packet would be a damaged picture
+_FIX = "a file that a viewer opens; get this one again if it should be one"
+_FIX_ADDRESS = "try the address in a player"
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture of a video: its number in decoding order, when it is shown, and its pixels turned upright."""
+    """One picture of a video: its number in the order shown, when it is shown, and its pixels turned upright.
+
+    rgb: None for a frame that could not be decoded, or only with damage; fault says why then.
+    """
 
     index: int
     time_s: float
-    rgb: Rgb
+    rgb: Rgb | None
+    fault: str | None = None
+
+
+@dataclass(frozen=True)
+class _Lost:
+    """A frame that could not be decoded; time_s None: not even its time is known."""
+
+    time_s: float | None
 
 
 class VideoReader:
-    """Frames of one video, once, in order, one in memory at a time.
+    """Frames of one video, once, in order, one in memory at a time. Those that cannot be decoded come without pixels.
 
-    frames: how many the header promises, None if it does not say. broken: after the last frame, one sentence if
-    something could not be decoded or the end is missing; None for a whole video.
-    Raises: DataError if the file is no readable video.
+    place: a file, or an address. name: what messages call it. frames: how many the header promises, None if it does
+    not say. broken: after the last frame, one sentence if the end is missing; None otherwise.
+    Raises: DataError if there is no readable video.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, place: Path | str, *, name: str | None = None) -> None:
+        self._path = place if isinstance(place, Path) else None
+        self.name = name or str(place)
         self.broken: str | None = None
-        if path.is_dir():
-            raise DataError(
-                f"{path}: a folder, not a video",
-                fix="a file that a viewer opens; get this one again if it should be one",
-            )
-        if path.is_file() and path.stat().st_size == 0:
-            raise DataError(
-                f"{path}: the file is empty", fix="a file that a viewer opens; get this one again if it should be one"
-            )
-        try:
-            self._container: Any = av.open(str(path))
-        except FileNotFoundError as error:
-            raise DataError(f"{path}: no such file or directory", fix="check the path") from error
-        except PermissionError as error:
-            raise DataError(f"{path}: permission denied", fix="make it readable for this user") from error
-        except (av.FFmpegError, OSError) as error:
-            raise DataError(
-                f"{path}: not a video, or its header is missing (a file that was cut off)",
-                fix="a file that a viewer opens; get this one again if it should be one",
-            ) from error
-        if not self._container.streams.video:
+        self._stopped = False  # an error ended it
+        self._fix = _FIX if self._path else _FIX_ADDRESS
+        if self._path and self._path.is_dir():
+            raise self._error("a folder, not a video")
+        if self._path and self._path.is_file() and self._path.stat().st_size == 0:
+            raise self._error("the file is empty")
+        self._container = self._opened(place)
+        streams = [stream for stream in self._container.streams.video if not _is_cover(stream)]
+        if not streams:
             self._container.close()
-            raise DataError(
-                f"{path}: has no picture track",
-                fix="a file that a viewer opens; get this one again if it should be one",
-            )
-        self._stream = self._container.streams.video[0]
+            raise self._error("has no picture track")
+        self._stream = streams[0]
         self._stream.thread_type = "AUTO"
         self.frames: int | None = self._stream.frames or None
         self._start_s = float(self._container.start_time or 0) / av.time_base
@@ -79,44 +83,78 @@ class VideoReader:
 
     def __iter__(self) -> Iterator[Frame]:
         interval_s = 1 / float(self._stream.average_rate or 25)
-        index, last_s, faults = 0, -interval_s, 0
-        for picture in self._decoded():
-            if picture is None:
-                faults += 1
+        index, read, last_s = 0, 0, -interval_s
+        lost: list[_Lost] = []
+        for picture in self._pictures():
+            if isinstance(picture, _Lost):
+                lost.append(picture)
                 continue
-            if picture.pts is None:
-                time_s = last_s + interval_s
-            else:
-                time_s = max(float(picture.pts * picture.time_base) - self._start_s, 0.0)
+            time_s = last_s + interval_s if picture.pts is None else self._time_s(picture.pts, picture.time_base)
+            for frame in _in_order(lost, index, after_s=last_s, until_s=time_s):
+                yield frame
+                index += 1
             yield Frame(index, time_s, _upright(picture))
-            index, last_s = index + 1, time_s
-        if index == 0:
-            raise DataError(
-                f"{self.path}: no frame can be decoded",
-                fix="a file that a viewer opens; get this one again if it should be one",
-            )
-        self.broken = self._fault(index, last_s + interval_s, faults)
+            index, read, last_s = index + 1, read + 1, time_s
+        if read == 0:
+            raise self._error("no frame can be decoded")
+        yield from _in_order(lost, index, after_s=last_s, until_s=None)
+        self.broken = self._fault(read, last_s + interval_s)
 
-    def _decoded(self) -> Iterator[Any]:
-        """Decoded pictures; None for a packet that cannot be decoded or a file that ends in the middle of one."""
+    def _opened(self, place: Path | str) -> Any:
+        try:
+            if isinstance(place, Path):
+                return av.open(str(place))
+            return av.open(place, timeout=_TIMEOUTS_S, options=_STREAM_OPTIONS if "rtsp" in place[:5].lower() else {})
+        except FileNotFoundError as error:
+            raise DataError(f"{self.name}: no such file or directory", fix="check the path") from error
+        except PermissionError as error:
+            raise DataError(f"{self.name}: permission denied", fix="make it readable for this user") from error
+        except (av.FFmpegError, OSError) as error:
+            if self._path is None:
+                raise self._error(f"cannot be opened ({(error.strerror or str(error)).lower()})") from error
+            raise self._error("not a video, or its header is missing (a file that was cut off)") from error
+
+    def _pictures(self) -> Iterator[Any]:
+        """Decoded pictures, and a _Lost for each that cannot be decoded, or is damaged, in the order of decoding."""
         try:
             for packet in self._container.demux(self._stream):
                 try:
-                    yield from packet.decode()
+                    for picture in packet.decode():
+                        damaged = picture.is_corrupt and picture.pts is not None
+                        yield _Lost(self._time_s(picture.pts, picture.time_base)) if damaged else picture
                 except av.FFmpegError:
-                    yield None
-        except av.FFmpegError:
-            yield None
+                    known = packet.pts is not None and packet.time_base is not None
+                    yield _Lost(self._time_s(packet.pts, packet.time_base) if known else None)
+        except (av.FFmpegError, OSError):
+            self._stopped = True
 
-    def _fault(self, frames: int, end_s: float, faults: int) -> str | None:
+    def _time_s(self, pts: int, time_base: Any) -> float:
+        return max(float(pts * time_base) - self._start_s, 0.0)
+
+    def _fault(self, frames: int, end_s: float) -> str | None:
         promised_s = _promised_s(self._container, self._stream)
         if promised_s is not None and end_s < promised_s - _MISSING_S:
             return f"breaks off after {end_s:.1f} s of {promised_s:.1f} s; {frames} frames were read"
-        if self._container.format.name == "gif" and not _ends_with(self.path, _GIF_TRAILER):
+        if self._stopped or self._ends_early():
             return f"breaks off after {end_s:.1f} s; {frames} frames were read"
-        if faults:
-            return f"{faults} broken part{'s' if faults > 1 else ''} left out; {frames} frames were read"
         return None
+
+    def _ends_early(self) -> bool:
+        return (
+            self._path is not None and self._container.format.name == "gif" and not _ends_with(self._path, _GIF_TRAILER)
+        )
+
+    def _error(self, what: str) -> DataError:
+        return DataError(f"{self.name}: {what}", fix=self._fix)
+
+
+def _in_order(lost: list[_Lost], index: int, *, after_s: float, until_s: float | None) -> Iterator[Frame]:
+    """Take out of `lost` what is due before a frame at `until_s` (None: all of it), as frames without pixels."""
+    due = [frame for frame in lost if until_s is None or frame.time_s is None or frame.time_s < until_s]
+    lost[:] = [frame for frame in lost if frame not in due]
+    for number, frame in enumerate(sorted(due, key=lambda frame: frame.time_s or 0.0)):
+        time_s = after_s if frame.time_s is None else max(frame.time_s, after_s)
+        yield Frame(index + number, max(time_s, 0.0), None, "the frame cannot be decoded")
 
 
 def _upright(picture: Any) -> Rgb:
@@ -148,3 +186,8 @@ def _ends_with(path: Path, last: bytes) -> bool:
     with path.open("rb") as file:
         file.seek(-len(last), os.SEEK_END)
         return file.read() == last
+
+
+def _is_cover(stream: Any) -> bool:
+    """Whether a picture track is the cover of a sound file, not a video."""
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)

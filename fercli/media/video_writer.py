@@ -23,12 +23,14 @@ class VideoWriter:
 
     The first frame's size is the video's; where the size changes on the way, frames are stretched to it.
 
-    sound: a file whose first sound track comes along, None or a file without one: a silent video.
+    sound: a file or address whose first sound track comes along, None or a file without one: a silent video.
     crf, preset: x264's; superfast at 22 is as near to the original as veryfast at 20, in 0.7 of its time.
     Odd sides are grown by one repeated row or column, as yuv420p needs even ones.
     """
 
-    def __init__(self, path: Path, *, crf: int = 22, preset: str = "superfast", sound: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, *, crf: int = 22, preset: str = "superfast", sound: Path | str | None = None
+    ) -> None:
         self._options = {"crf": str(crf), "preset": preset, "g": "120"}  # a key frame every few seconds, to seek
         # the suffix does not choose: a temporary name may carry any
         self._container: Any = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})

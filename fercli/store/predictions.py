@@ -1,21 +1,50 @@
-"""Predictions in, flat rows out: for a line of JSON, and for predictions.csv."""
+"""Predictions in, flat rows out, and back: what csv, Parquet and JSON lines hold."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
 
-from fercli.results import Prediction
-from fercli.store.atomic import refuse_existing, replacing
+from fercli.results import Box, Face, Landmarks, Prediction
 
-CSV_NAME = "predictions.csv"
+Kind = Literal["text", "int", "float", "bool"]
+Cell = str | int | float | bool | None
+
 _BOX = ("box_left", "box_top", "box_right", "box_bottom")
 _LANDMARKS = tuple(
     f"{name}_{axis}" for name in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right") for axis in ("x", "y")
 )
+_CLASS = "p_"  # before the name of a class
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table of predictions; every cell may be absent."""
+
+    name: str
+    kind: Kind
+
+
+def columns(labels: Sequence[str]) -> tuple[Column, ...]:
+    """The columns of a table whose model has these classes, in order."""
+    return (
+        Column("source", "text"),
+        Column("frame", "int"),
+        Column("time_s", "float"),
+        Column("face", "int"),
+        Column("track", "int"),
+        Column("status", "text"),
+        Column("label", "text"),
+        Column("probability", "float"),
+        *(Column(_CLASS + label, "float") for label in labels),
+        *(Column(name, "float") for name in _BOX),
+        Column("detection_score", "float"),
+        *(Column(name, "float") for name in _LANDMARKS),
+        Column("detected", "bool"),
+        Column("smoothing_s", "float"),
+        Column("detail", "text"),
+    )
 
 
 def as_record(prediction: Prediction) -> dict[str, Any]:
@@ -40,51 +69,46 @@ def as_record(prediction: Prediction) -> dict[str, Any]:
     }
 
 
-class PredictionsCsv:
-    """Writes predictions.csv row by row; the file gets its name when the `with` ends without an error."""
+def as_row(prediction: Prediction, labels: Sequence[str]) -> list[Cell]:
+    """A prediction as the cells of `columns(labels)`; what does not apply is None."""
+    record = as_record(prediction)
+    probabilities = record["probabilities"] or {}
+    points = [value for point in record["landmarks"] or () for value in point]
+    return [
+        *(record[name] for name in ("source", "frame", "time_s", "face", "track", "status", "label", "probability")),
+        *(probabilities.get(label) for label in labels),
+        *(record["box_xyxy"] or [None] * len(_BOX)),
+        record["detection_score"],
+        *(points or [None] * len(_LANDMARKS)),
+        *(record[name] for name in ("detected", "smoothing_s", "detail")),
+    ]
 
-    def __init__(self, folder: Path, labels: Sequence[str], *, overwrite: bool = False) -> None:
-        self.path = folder / CSV_NAME
-        refuse_existing(self.path, overwrite=overwrite)
-        self._labels = tuple(labels)
-        self._open = ExitStack()
 
-    def __enter__(self) -> PredictionsCsv:
-        temporary = self._open.enter_context(replacing(self.path))
-        file = self._open.enter_context(
-            temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape")  # file names may be any bytes
+def from_row(row: Mapping[str, str], labels: Sequence[str]) -> Prediction:
+    """A prediction from the cells of a csv file, column name -> text.
+
+    Raises: KeyError, ValueError if it is no such row.
+    """
+    cells = {column.name: _value(row[column.name], column.kind) for column in columns(labels)}
+    found = None
+    if cells["box_left"] is not None:
+        points = [cast("float", cells[name]) for name in _LANDMARKS]
+        found = Face(
+            cast("Box", tuple(cells[name] for name in _BOX)),
+            cast("float", cells["detection_score"]),
+            cast("Landmarks", tuple(zip(points[::2], points[1::2], strict=True))),
         )
-        self._writer = csv.writer(file, lineterminator="\n")
-        head = ("source", "frame", "time_s", "face", "track", "status", "label", "probability")
-        names = (
-            *(f"p_{label}" for label in self._labels),
-            *_BOX,
-            "detection_score",
-            *_LANDMARKS,
-            "detected",
-            "smoothing_s",
-            "detail",
-        )
-        self._writer.writerow([*head, *names, "detected", "smoothing_s", "detail"])
-        return self
+    fields: dict[str, Any] = {
+        name: cells[name]
+        for name in ("source", "status", "frame", "time_s", "face", "label", "detail", "track", "smoothing_s")
+    }
+    probabilities = {label: cast("float", cells[_CLASS + label]) for label in labels} if cells["label"] else None
+    return Prediction(**fields, found=found, probabilities=probabilities, detected=cells["detected"] is not False)
 
-    def __exit__(self, *error: Any) -> None:
-        self._open.__exit__(*error)
 
-    def add(self, predictions: Sequence[Prediction]) -> None:
-        """Append one row per prediction; what does not apply is an empty cell."""
-        for prediction in predictions:
-            record = as_record(prediction)
-            probabilities = record["probabilities"] or {}
-            points = [value for point in record["landmarks"] or () for value in point]
-            self._writer.writerow(
-                [
-                    record[name]
-                    for name in ("source", "frame", "time_s", "face", "track", "status", "label", "probability")
-                ]
-                + [probabilities.get(label) for label in self._labels]
-                + (record["box_xyxy"] or [None] * len(_BOX))
-                + [record["detection_score"]]
-                + (points or [None] * len(_LANDMARKS))
-                + [record["detected"], record["smoothing_s"], record["detail"]]
-            )
+def _value(text: str, kind: Kind) -> Cell:
+    if text == "":
+        return None
+    if kind == "bool":
+        return text == "True"
+    return {"text": str, "int": int, "float": float}[kind](text)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +22,9 @@ from fercli.presets import MODELS
 from fercli.results import Face
 from fercli.steps.predict import Reading, VideoOptions, predict
 from fercli.store.copies import AnnotatedCopies
-from fercli.store.predictions import PredictionsCsv, as_record
 from fercli.templates import template
 
+DamagedClip = Callable[..., Path]  # the fixture of tests/conftest.py
 NAMES = schema("rafdb").names
 FACE = Face((10.0, 10.0, 50.0, 60.0), 0.9, ((20.0, 25.0), (40.0, 25.0), (30.0, 35.0), (22.0, 48.0), (38.0, 48.0)))
 
@@ -93,6 +91,33 @@ def test_predict__has_a_row_for_every_face_and_for_every_frame_without(folder: P
     np.testing.assert_allclose([frame.time_s or 0 for frame in frames], np.arange(40) / 10, atol=1e-4)
 
 
+def test_predict__doubts_a_face_that_is_too_small_but_keeps_what_it_read(folder: Path):
+    (reading,) = predict(
+        find_sources([str(folder / "a.png")]), RednessClassifier(), detector=BrightDetector(), min_read_px=45
+    )  # the face has a box of 40 x 50: a side of 44.7
+    (face,) = reading.faces
+    assert (face.status, face.label, face.is_doubtful) == ("too_small", "surprise", True)
+    assert face.detail == "a side of 45 px is under the 45 px that it takes to be believed"
+
+
+def test_predict__has_a_row_for_a_frame_that_cannot_be_decoded(tmp_path: Path, damaged_clip: DamagedClip):
+    damaged_clip(tmp_path / "a.mp4", broken=(20, 21))
+    readings = _read(tmp_path)
+    rows = [reading.predictions[0] for reading in readings]
+    assert [row.frame for row in rows] == list(range(40))
+    assert [row.frame for row in rows if row.status == "decode_error"] == [20, 21]
+    np.testing.assert_allclose([row.time_s or 0 for row in rows], np.arange(40) / 10, atol=1e-4)
+
+
+def test_predict__guesses_how_much_is_still_to_come_from_the_size_of_files(folder: Path):
+    for name in ("f.mp4", "g.mp4"):
+        (folder / name).write_bytes((folder / "e.mp4").read_bytes())
+    told: list[tuple[int, int | None, str]] = []
+    sources = find_sources([str(folder)])
+    list(predict(sources, RednessClassifier(), detector=BrightDetector(), progress=lambda *what: told.append(what)))
+    assert told[0][1:] == (124, "e.mp4")  # four pictures and three clips of 40 frames, two of which nobody has opened
+
+
 def test_predict__holds_few_frames_at_a_time(folder: Path):
     detector = BrightDetector()
     readings = predict(find_sources([str(folder / "e.mp4")]), RednessClassifier(), detector=detector)
@@ -130,36 +155,7 @@ def test_predict__reports_progress_and_stages(folder: Path):
         )
     )
     assert told[-1] == (44, 44, "e.mp4")
-    assert list(watch.seconds) == ["read", "detect", "align", "classify", "follow"]
-
-
-def test_as_record__is_plain_json(folder: Path):
-    records = [as_record(prediction) for reading in _read(folder) for prediction in reading.predictions]
-    again = json.loads(json.dumps(records[0]))
-    assert again["label"] == "surprise"
-    assert again["probabilities"].keys() == set(NAMES)
-    assert again["box_xyxy"] == [10, 10, 50, 60]
-    assert records[3]["probabilities"] is None
-
-
-def test_predictions_csv__has_a_column_per_class(folder: Path, tmp_path: Path):
-    out = tmp_path / "out"
-    with PredictionsCsv(out, NAMES) as table:
-        for reading in _read(folder):
-            table.add(reading.predictions)
-    with (out / "predictions.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 44
-    assert float(rows[0]["p_surprise"]) == pytest.approx(0.9)
-    assert (rows[0]["nose_x"], rows[2]["status"], rows[2]["p_fear"]) == ("30.0", "no_face", "")
-    with pytest.raises(RefusedError):
-        PredictionsCsv(out, NAMES)
-
-
-def test_predictions_csv__leaves_no_half_file(tmp_path: Path):
-    with pytest.raises(KeyboardInterrupt), PredictionsCsv(tmp_path, NAMES):
-        raise KeyboardInterrupt
-    assert list(tmp_path.iterdir()) == []
+    assert list(watch.seconds) == ["decode", "detect", "align", "classify", "follow"]
 
 
 def test_annotated_copies__keep_names_sizes_and_times(folder: Path, tmp_path: Path):

@@ -6,12 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fercli.core.card import WeightsCard
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
-from fercli.results import Prediction
+from fercli.results import Prediction, is_frame
 from fercli.store.atomic import refuse_existing
 from fercli.store.copies import copy_paths
 from fercli.store.report.html import HtmlReport
@@ -23,7 +24,8 @@ _SUFFIX = ".report.html"
 class FolderReports:
     """Writes NAME.report.html beside the copy of every video, as soon as it is over, and report.html for the rest.
 
-    paths: where each video's report goes, by source path. A single video needs no index.
+    paths: where each video's report goes, by source path; taken: where copies of an earlier run are.
+    A single video needs no index.
     Raises: RefusedError at once if one of them is there and may not be replaced.
     """
 
@@ -34,11 +36,14 @@ class FolderReports:
         card: WeightsCard,
         settings: Mapping[str, object] | None = None,
         *,
+        taken: Mapping[Path, Path] = MappingProxyType({}),
         overwrite: bool = False,
     ) -> None:
         videos = {source.path for source in sources if source.kind == "video"}
         self.paths = {
-            path: copy.with_suffix(_SUFFIX) for path, copy in copy_paths(folder, sources).items() if path in videos
+            path: copy.with_suffix(_SUFFIX)
+            for path, copy in copy_paths(folder, sources, taken).items()
+            if path in videos
         }
         for path in self.paths.values():
             refuse_existing(path, overwrite=overwrite)
@@ -67,12 +72,21 @@ class FolderReports:
     ) -> None:
         """Add a picture or the next frame of a video; rgb None: it, or the rest of it, could not be read."""
         if source.path != self._video:
-            self._open_video.close()
-            self._video, self._page = None, None
-        if source.kind == "video" and (rgb is not None or self._page is not None):
+            self.end_video()
+        if source.kind == "video" and (rgb is not None or self._page is not None or is_frame(predictions)):
             (self._page or self._begin(source)).add(source, rgb, predictions, time_s=time_s)
         elif self._index is not None:
             self._index.add(source, rgb, predictions, time_s=time_s)
+
+    def add_finished(self, source: Source) -> None:
+        """Link the page of a video that an earlier run has made."""
+        if self._index is not None:
+            self._index.link(str(source.relative), os.path.relpath(self.paths[source.path], self._folder))
+
+    def end_video(self) -> None:
+        """The video at hand is over: its page gets its name."""
+        self._open_video.close()
+        self._video, self._page = None, None
 
     def _begin(self, source: Source) -> HtmlReport:
         """Open the page of a video at its first frame."""
@@ -81,6 +95,5 @@ class FolderReports:
         self._page = self._open_video.enter_context(
             HtmlReport(path, self._card, self._settings, overwrite=self._overwrite)
         )
-        if self._index is not None:
-            self._index.link(str(source.relative), os.path.relpath(path, self._folder))
+        self.add_finished(source)
         return self._page

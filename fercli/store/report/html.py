@@ -16,7 +16,7 @@ from fercli import __version__
 from fercli.core.card import WeightsCard
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
-from fercli.results import Prediction
+from fercli.results import Prediction, is_frame
 from fercli.store.atomic import refuse_existing, replacing
 from fercli.store.report.about import about_model, about_settings, legend
 from fercli.store.report.chart import hatch
@@ -73,11 +73,11 @@ class HtmlReport:
             self._end_video()
             self._source = source.path
         name = str(source.relative)
-        if source.kind == "video" and (rgb is not None or self._video is not None):
+        if source.kind == "video" and (rgb is not None or self._video is not None or is_frame(predictions)):
             self._video = self._video or VideoSection(name, self._card.labels)
             self._video.add(rgb, predictions, time_s=time_s)
         elif rgb is None:
-            self._unread.append((str(source.path), "; ".join(p.detail or "" for p in predictions) or "unreadable"))
+            self._unread.append((source.name, "; ".join(p.detail or "" for p in predictions) or "unreadable"))
         else:
             card = picture_card(name, rgb, predictions, labels=self._card.labels, place=self._cards)
             self._picture_parts.write(card + "\n")

@@ -54,7 +54,7 @@ def _outlines(rgb: Rgb, faces: Sequence[Prediction], labels: Sequence[str]) -> s
             continue
         left, top, right, bottom = face.found.box_xyxy
         place = f'x="{left:.0f}" y="{top:.0f}" width="{right - left:.0f}" height="{bottom - top:.0f}"'
-        unsure = ' class="unsure"' if face.status == "uncertain" else ""
+        unsure = ' class="unsure"' if face.is_doubtful else ""
         shapes += f'<rect class="back" {place}/><rect{unsure} {place} stroke="{_colour(face, labels)}"/>'
     return (
         f'<svg viewBox="0 0 {rgb.shape[1]} {rgb.shape[0]}" preserveAspectRatio="none" aria-hidden="true">{shapes}</svg>'
@@ -70,7 +70,7 @@ def _listed(faces: Sequence[Prediction], labels: Sequence[str]) -> str:
     rows = []
     for (label, status), count in counts.most_common():
         dot = _dot(css_colour(expression_colour(label, labels)), status)
-        rows.append((dot, f"{label}{', uncertain' if status == 'uncertain' else ''}: {amount(count, 'face')}"))
+        rows.append((dot, f"{label}{_doubt(status)}: {amount(count, 'face')}"))
     return _list(rows)
 
 
@@ -79,13 +79,17 @@ def _list(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def _dot(colour: str, status: str) -> str:
-    if status == "uncertain":
+    if _doubt(status):
         return '<span class="dot hatched"></span>'
     return f'<span class="dot" style="background:{colour}"></span>'
 
 
 def _words(face: Prediction) -> str:
-    return f"{face.label} {percent(_top(face))}{', uncertain' if face.status == 'uncertain' else ''}"
+    return f"{face.label} {percent(_top(face))}{_doubt(face.status)}"
+
+
+def _doubt(status: str) -> str:
+    return "" if status == "ok" else f", {status.replace('_', ' ')}"
 
 
 def _top(face: Prediction) -> float:
@@ -93,6 +97,6 @@ def _top(face: Prediction) -> float:
 
 
 def _colour(face: Prediction, labels: Sequence[str]) -> str:
-    if face.status == "uncertain" or face.label is None:
+    if face.is_doubtful or face.label is None:
         return css_colour(UNCERTAIN)
     return css_colour(expression_colour(face.label, labels))

@@ -10,7 +10,7 @@ from fercli.core.people import MOST_PEOPLE, People, Person, SeenFace
 from fercli.media.colours import expression_colour, track_colour
 from fercli.media.images import Rgb
 from fercli.media.thumbnail import face_jpeg
-from fercli.results import Prediction
+from fercli.results import Prediction, is_frame
 from fercli.store.report.chart import chart, time_table
 from fercli.store.report.markup import amount, clock, css_colour, escaped, inline_jpeg, percent, table
 
@@ -23,9 +23,13 @@ class VideoSection:
         self._labels = tuple(labels)
         self._people: People[bytes] = People(len(self._labels))
         self._faults: list[str] = []
+        self._lost = 0
 
     def add(self, rgb: Rgb | None, predictions: Sequence[Prediction], *, time_s: float | None) -> None:
-        """Add a frame; rgb None: what could not be decoded, told by the prediction."""
+        """Add a frame; rgb None: it, or the rest of the video, could not be decoded, as the prediction tells."""
+        if rgb is None and is_frame(predictions):
+            self._lost += 1
+            return
         if rgb is None:
             self._faults += [prediction.detail for prediction in predictions if prediction.detail]
             return
@@ -65,11 +69,15 @@ class VideoSection:
                 percent(seen.uncertain_faces / max(seen.faces, 1)),
                 f"{seen.uncertain_faces:,} of {seen.faces:,}",
             ),
-            _tile("Not decodable", "part of it", "; ".join(self._faults), alarm=True)
-            if self._faults
-            else _tile("Not decodable", "nothing", ""),
+            self._not_decodable(),
         )
         return f'<section class="bare"><dl class="tiles">{"".join(tiles)}</dl></section>'
+
+    def _not_decodable(self) -> str:
+        lost = [amount(self._lost, "frame")] if self._lost else []
+        if not self._faults and not lost:
+            return _tile("Not decodable", "nothing", "")
+        return _tile("Not decodable", "part of it", "; ".join([*lost, *self._faults]), alarm=True)
 
     def _person(self, person: Person[bytes]) -> str:
         end_s, width_s = self._people.end_s, person.timeline.width_s
@@ -153,4 +161,4 @@ def _tile(name: str, value: str, note: str, *, alarm: bool = False) -> str:
 def _seen(prediction: Prediction, labels: Sequence[str]) -> SeenFace:
     probabilities = prediction.probabilities or {}
     values = np.array([probabilities[label] for label in labels])
-    return SeenFace(prediction.track, values, prediction.status == "uncertain")
+    return SeenFace(prediction.track, values, prediction.is_doubtful)

@@ -1,0 +1,3 @@
+from fercli.predictor import Predictor as Predictor
+
+__version__: str

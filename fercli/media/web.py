@@ -1,0 +1,36 @@
+"""The address of a file on the network in, its bytes out."""
+
+from __future__ import annotations
+
+import base64
+from urllib.error import HTTPError, URLError
+from urllib.parse import unquote, urlsplit
+from urllib.request import Request, urlopen
+
+from fercli.errors import DataError
+
+_TIMEOUT_S = 20.0
+_MOST_BYTES = 500_000_000
+_FIX = "try the address in a browser"
+
+
+def fetch(address: str, *, name: str) -> bytes:
+    """What lies at an http or https address; user name and password in it are sent as basic authentication.
+
+    name: what messages call it. Raises: DataError if it cannot be had, or is larger than 500 MB.
+    """
+    parts = urlsplit(address)
+    login, _, host = parts.netloc.rpartition("@")
+    request = Request(parts._replace(netloc=host).geturl(), headers={"User-Agent": "fer"})
+    if login:
+        request.add_header("Authorization", "Basic " + base64.b64encode(unquote(login).encode()).decode())
+    try:
+        with urlopen(request, timeout=_TIMEOUT_S) as answer:
+            content = bytes(answer.read(_MOST_BYTES + 1))
+    except HTTPError as error:
+        raise DataError(f"{name}: the server answers {error.code} {error.reason}", fix=_FIX) from error
+    except (URLError, OSError, ValueError) as error:
+        raise DataError(f"{name}: no answer ({getattr(error, 'reason', error)})", fix=_FIX) from error
+    if len(content) > _MOST_BYTES:
+        raise DataError(f"{name}: larger than {_MOST_BYTES // 1_000_000} MB", fix="fetch it, then name the file")
+    return content

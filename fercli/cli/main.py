@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import traceback
@@ -145,6 +146,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def run() -> None:
     """Entry point of the `fer` script."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be any bytes, terminals know any set
     sys.exit(main(sys.argv[1:]))
 
 

@@ -59,7 +59,7 @@ MaxSide = Annotated[
     typer.Option("--max-side", metavar="PX", min=240, help="A picture with a longer side is searched shrunk to this."),
 ]
 MAX_SIDE = 1600
-MIN_READ = 16.0
+MIN_READ = 20.0
 
 Settings = Annotated[
     list[str] | None,

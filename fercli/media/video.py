@@ -42,9 +42,10 @@ class Frame:
 
 @dataclass(frozen=True)
 class _Lost:
-    """A frame that could not be decoded; time_s None: not even its time is known."""
+    """A picture that could not be decoded: what is left of it."""
 
-    time_s: float | None
+    pts: int | None
+    time_base: Any
 
 
 class VideoReader:
@@ -84,20 +85,17 @@ class VideoReader:
     def __iter__(self) -> Iterator[Frame]:
         interval_s = 1 / float(self._stream.average_rate or 25)
         index, read, last_s = 0, 0, -interval_s
-        lost: list[_Lost] = []
         for picture in self._pictures():
+            pts = picture.pts
+            time_s = last_s + interval_s if pts is None else max(float(pts * picture.time_base) - self._start_s, 0.0)
             if isinstance(picture, _Lost):
-                lost.append(picture)
-                continue
-            time_s = last_s + interval_s if picture.pts is None else self._time_s(picture.pts, picture.time_base)
-            for frame in _in_order(lost, index, after_s=last_s, until_s=time_s):
-                yield frame
-                index += 1
-            yield Frame(index, time_s, _upright(picture))
-            index, read, last_s = index + 1, read + 1, time_s
+                yield Frame(index, time_s, None, "the frame cannot be decoded")
+            else:
+                yield Frame(index, time_s, _upright(picture))
+                read += 1
+            index, last_s = index + 1, time_s
         if read == 0:
             raise self._error("no frame can be decoded")
-        yield from _in_order(lost, index, after_s=last_s, until_s=None)
         self.broken = self._fault(read, last_s + interval_s)
 
     def _opened(self, place: Path | str) -> Any:
@@ -115,21 +113,33 @@ class VideoReader:
             raise self._error("not a video, or its header is missing (a file that was cut off)") from error
 
     def _pictures(self) -> Iterator[Any]:
-        """Decoded pictures, and a _Lost for each that cannot be decoded, or is damaged, in the order of decoding."""
+        """Decoded pictures in the order shown, with a _Lost for each that cannot be decoded, or is damaged.
+
+        Decoders work on several frames at once and tell of an error late: what is lost are the packets that a later
+        picture overtakes, as many as there were errors (some formats have packets that show nothing).
+        """
+        waiting: set[int] = set()
+        errors, time_base = 0, self._stream.time_base
         try:
             for packet in self._container.demux(self._stream):
+                if packet.size and packet.pts is not None and not packet.is_discard:
+                    waiting.add(packet.pts)
                 try:
-                    for picture in packet.decode():
-                        damaged = picture.is_corrupt and picture.pts is not None
-                        yield _Lost(self._time_s(picture.pts, picture.time_base)) if damaged else picture
+                    pictures = packet.decode()
                 except av.FFmpegError:
-                    known = packet.pts is not None and packet.time_base is not None
-                    yield _Lost(self._time_s(packet.pts, packet.time_base) if known else None)
+                    errors += 1
+                    continue
+                for picture in pictures:
+                    if picture.pts is not None:
+                        overtaken = sorted(pts for pts in waiting if pts < picture.pts)
+                        waiting.difference_update(overtaken, (picture.pts,))
+                        lost = overtaken[max(0, len(overtaken) - errors) :]
+                        errors -= len(lost)
+                        yield from (_Lost(pts, time_base) for pts in lost)
+                    yield _Lost(picture.pts, time_base) if picture.is_corrupt else picture
         except (av.FFmpegError, OSError):
             self._stopped = True
-
-    def _time_s(self, pts: int, time_base: Any) -> float:
-        return max(float(pts * time_base) - self._start_s, 0.0)
+        yield from (_Lost(pts, time_base) for pts in sorted(waiting)[:errors])
 
     def _fault(self, frames: int, end_s: float) -> str | None:
         promised_s = _promised_s(self._container, self._stream)
@@ -146,15 +156,6 @@ class VideoReader:
 
     def _error(self, what: str) -> DataError:
         return DataError(f"{self.name}: {what}", fix=self._fix)
-
-
-def _in_order(lost: list[_Lost], index: int, *, after_s: float, until_s: float | None) -> Iterator[Frame]:
-    """Take out of `lost` what is due before a frame at `until_s` (None: all of it), as frames without pixels."""
-    due = [frame for frame in lost if until_s is None or frame.time_s is None or frame.time_s < until_s]
-    lost[:] = [frame for frame in lost if frame not in due]
-    for number, frame in enumerate(sorted(due, key=lambda frame: frame.time_s or 0.0)):
-        time_s = after_s if frame.time_s is None else max(frame.time_s, after_s)
-        yield Frame(index + number, max(time_s, 0.0), None, "the frame cannot be decoded")
 
 
 def _upright(picture: Any) -> Rgb:

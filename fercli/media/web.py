@@ -28,6 +28,7 @@ def fetch(address: str, *, name: str) -> bytes:
         with urlopen(request, timeout=_TIMEOUT_S) as answer:
             content = bytes(answer.read(_MOST_BYTES + 1))
     except HTTPError as error:
+        error.close()
         raise DataError(f"{name}: the server answers {error.code} {error.reason}", fix=_FIX) from error
     except (URLError, OSError, ValueError) as error:
         raise DataError(f"{name}: no answer ({getattr(error, 'reason', error)})", fix=_FIX) from error

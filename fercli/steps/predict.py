@@ -26,7 +26,7 @@ from fercli.progress import Progress, silent
 from fercli.results import Face, Prediction, Status
 from fercli.store.inference import Classifier
 
-MIN_READ_PX = 16  # a face with a smaller side is read, but not to be believed
+MIN_READ_PX = 20  # a face with a smaller side is read, but not to be believed: docs/predict.md has the measurement
 
 
 @dataclass(frozen=True)

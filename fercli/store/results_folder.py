@@ -95,7 +95,9 @@ class ResultsFolder:
             return
         self._copies.end_video()
         self._pages.end_video()
-        self._job.end(self._source, copy=self._copies.paths[self._source.path], fault=self._fault or lost_frames(self._lost))
+        self._job.end(
+            self._source, copy=self._copies.paths[self._source.path], fault=self._fault or lost_frames(self._lost)
+        )
 
     def _show_finished(self, source: Source) -> None:
         if source.kind == "video":

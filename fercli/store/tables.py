@@ -130,7 +130,8 @@ def _pyarrow() -> Any:
         import pyarrow
     except ModuleNotFoundError as error:
         raise RefusedError(
-            "Parquet files are written by pyarrow, which is not there", fix="pip install pyarrow, or name it .csv or .jsonl"
+            "Parquet files are written by pyarrow, which is not there",
+            fix="pip install pyarrow, or name it .csv or .jsonl",
         ) from error
     return pyarrow
 

@@ -55,6 +55,6 @@ def test_measure__reads_a_clip_in_every_way(way: str, clip: Path):
     task = {"weights": None, "min_face_px": None, **video._WAYS[way]}
     result = video.measure(side=way, video=str(clip), **task)
     assert result["frames"] == (30 if "five" in way else 6)
-    assert {"read", "detect", "classify"} <= set(result["stages_s"])
+    assert {"decode", "detect", "classify"} <= set(result["stages_s"])
     assert ("write" in result["stages_s"]) == ("written" in way)
     assert [len(frame) for frame in result["faces"]] == ([] if "five" in way else [1] * 6)

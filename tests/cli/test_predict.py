@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from collections.abc import Sequence
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 
 from fercli.cli.main import main
 from fercli.core.card import WeightsCard
 from fercli.labels import schema
+from fercli.media.camera import CameraReader
 from fercli.media.images import Rgb, write_image
+from fercli.media.video import VideoReader
 from fercli.media.video_writer import VideoWriter
 from fercli.presets import MODELS
 from fercli.results import Face
@@ -65,8 +74,10 @@ def test_predict__shows_pictures_and_sums_up_videos(folder: Path, capsys: pytest
     assert "5 frames" in out
     assert out.count("a.png") == 1
     assert "not a picture" in err
-    assert "1 of 3 sources could not be read" in err
-    assert "detect" in err
+    assert "warning: 1 of 3 sources could not be read completely:\n" in err
+    assert err.rstrip().endswith("b.jpg: not a picture, whatever its name says (.jpg)")
+    for stage in ("decode", "detect", "align", "classify", "follow", "write"):
+        assert f" {stage} 0." in err
 
 
 def test_predict__json_is_one_object_per_line_and_nothing_else(folder: Path, capsys: pytest.CaptureFixture[str]):
@@ -98,7 +109,7 @@ def test_predict__writes_copies_and_refuses_to_replace_them(folder: Path, tmp_pa
     arguments = ["predict", str(folder), "--out", str(tmp_path / "out")]
     assert main(arguments) == 0
     made = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert made == ["a.png", "c.mp4", "c.report.html", "predictions.csv", "report.html"]
+    assert made == [".job.jsonl", "a.png", "c.mp4", "c.report.html", "predictions.csv", "report.html"]
     assert main(arguments) == 1
     assert main([*arguments, "--overwrite"]) == 0
 
@@ -110,3 +121,163 @@ def test_predict__makes_one_page_of_everything(folder: Path, tmp_path: Path):
     for words in ("a.png", "c.mp4", "b.jpg", "fake, version 1", "torch on cpu", "not a picture"):
         assert words in text
     assert main(["predict", str(folder), "--report", str(page)]) == 1
+
+
+def test_predict__takes_a_list_from_stdin(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    for listed in (f"{folder}/a.png\n\n{folder}/nope.jpg\r\n", f"{folder}/a.png\0{folder}/nope.jpg\0"):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(listed.encode())))
+        assert main(["predict", "-", "--json"]) == 0
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [(Path(line["source"]).name, line["status"]) for line in lines] == [
+            ("a.png", "ok"),
+            ("nope.jpg", "unreadable"),
+        ]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    assert main(["predict", "-"]) == 2
+    assert "stdin names nothing" in capsys.readouterr().err
+
+
+def test_predict__saves_tables_by_their_suffix(folder: Path, tmp_path: Path):
+    names = [tmp_path / f"rows{suffix}" for suffix in (".csv", ".jsonl", ".parquet")]
+    arguments = ["predict", str(folder), *(word for name in names for word in ("--save", str(name)))]
+    assert main(arguments) == 0
+    with names[0].open(newline="") as file:
+        frames = [row["frame"] for row in csv.DictReader(file)]
+    assert frames == ["", "", "0", "1", "2", "3", "4"]
+    assert len(names[1].read_text().splitlines()) == 7
+    assert pyarrow.parquet.read_table(names[2])["status"].to_pylist() == ["ok", "unreadable"] + ["ok"] * 5
+    assert main(arguments) == 1
+    assert main(["predict", str(folder), "--save", str(tmp_path / "rows.xls")]) == 2
+
+
+def test_predict__lists_a_video_with_frames_that_cannot_be_decoded(
+    tmp_path: Path, damaged_clip: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+):
+    clip, out = damaged_clip(tmp_path / "clip.mp4", broken=(4, 5)), tmp_path / "out"
+    assert main(["predict", str(clip), "--out", str(out), "--strict"]) == 1
+    told, err = capsys.readouterr()
+    assert "38 frames, the last at 3.9 s; 38 faces, 0 frames without a face, 2 could not be decoded" in told
+    assert "clip.mp4: 2 frames could not be decoded" in err
+    with (out / "predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["frame"] for row in rows if row["status"] == "decode_error"] == ["4", "5"]
+    assert "2 frames" in (out / "clip.report.html").read_text()
+    assert main(["predict", str(clip), "--out", str(out), "--resume", "--strict"]) == 1
+    assert "clip.mp4: 2 frames could not be decoded" in capsys.readouterr().err
+
+
+def test_predict__resume_keeps_what_is_finished_and_takes_in_what_is_new(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    out, rows = tmp_path / "in" / "out", tmp_path / "rows.jsonl"
+    arguments = ["predict", str(folder), "--out", str(out)]
+    assert main(arguments) == 0
+    made = {path.name: path.stat().st_mtime_ns for path in out.iterdir() if path.suffix in (".mp4", ".png")}
+    (folder / "d.mp4").write_bytes((folder / "c.mp4").read_bytes())
+    capsys.readouterr()
+    assert main([*arguments, "--resume", "--json", "--save", str(rows)]) == 0
+    told, err = capsys.readouterr()
+    assert [json.loads(line)["frame"] for line in told.splitlines()] == [None, 0, 1, 2, 3, 4, None, 0, 1, 2, 3, 4]
+    assert rows.read_text() == told
+    assert {name: (out / name).stat().st_mtime_ns for name in made} == made
+    page = (out / "report.html").read_text()
+    for words in ("a.png", "c.report.html", "d.report.html", "b.jpg"):
+        assert words in page
+    assert "1 of 4 sources could not be read completely" in err
+    assert main([*arguments, "--resume", "--smooth", "1"]) == 1
+    assert "other settings" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("extra", [[], ["--out", "x", "--report", "y.html"]])
+def test_predict__resume_needs_a_folder_and_no_page(extra: list[str], folder: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["predict", str(folder), "--resume", *extra]) == 2
+    assert "--resume" in capsys.readouterr().err
+
+
+_KILLED = """
+import os, signal, sys
+sys.path.insert(0, {tests!r})
+import test_predict as here
+from fercli.media import faces
+from fercli.store import inference
+
+class Killer(here.OneFace):
+    seen = 0
+    def detect(self, frames, *, min_face_px=None):
+        Killer.seen += len(frames)
+        if Killer.seen > 60:  # in the second of three clips of 40 frames
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().detect(frames)
+
+faces.FaceDetector = lambda *_, **__: Killer()
+inference.load_classifier = lambda *_: here.Surprised()
+here.main(sys.argv[1:])
+"""
+
+
+@pytest.mark.slow
+def test_predict__goes_on_after_it_was_killed(
+    tmp_path: Path, damaged_clip: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+):
+    clips, out = tmp_path / "clips", tmp_path / "out"
+    clips.mkdir()
+    for name in ("a", "b", "c"):
+        damaged_clip(clips / f"{name}.mp4", broken=())
+    arguments = ["predict", str(clips), "--out", str(out), "--quiet"]
+    script = _KILLED.format(tests=str(Path(__file__).parent))
+    killed = subprocess.run([sys.executable, "-c", script, *arguments], check=False, capture_output=True, timeout=300)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert sorted(path.name for path in out.iterdir() if path.name[0] != ".") == ["a.mp4", "a.report.html"]
+    detected: list[int] = []
+
+    class Counter(OneFace):
+        def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
+            detected.append(len(frames))
+            return super().detect(frames)
+
+    monkeypatch.setattr("fercli.media.faces.FaceDetector", lambda *_, **__: Counter())
+    before = (out / "a.mp4").stat().st_mtime_ns
+    assert main(arguments) == 1
+    assert main([*arguments, "--resume"]) == 0
+    assert sum(detected) == 80
+    assert (out / "a.mp4").stat().st_mtime_ns == before
+    names = [".job.jsonl", *(f"{name}{end}" for name in "abc" for end in (".mp4", ".report.html")), "predictions.csv"]
+    assert sorted(path.name for path in out.iterdir()) == [*names, "report.html"]
+    with (out / "predictions.csv").open(newline="") as file:
+        rows = [(Path(row["source"]).name, int(row["frame"])) for row in csv.DictReader(file)]
+    assert rows == [(f"{name}.mp4", number) for name in "abc" for number in range(40)]
+    with VideoReader(out / "b.mp4") as video:
+        assert sum(1 for _ in video) == 40
+
+
+def test_predict__ends_a_camera_after_so_long_with_everything_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    class Capture:
+        def isOpened(self) -> bool:
+            return True
+
+        def read(self) -> tuple[bool, np.ndarray]:
+            time.sleep(0.01)
+            return True, np.full((80, 90, 3), 99, np.uint8)
+
+        def release(self) -> None:
+            pass
+
+    monkeypatch.setattr(
+        "fercli.media.camera.CameraReader", lambda number: CameraReader(number, capture=lambda _: Capture())
+    )
+    out = tmp_path / "out"
+    assert main(["predict", "0", "--seconds", "0.3", "--out", str(out), "--quiet"]) == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        ".job.jsonl",
+        "camera-0.mp4",
+        "camera-0.report.html",
+        "predictions.csv",
+    ]
+    with (out / "predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) > 1
+    assert (rows[0]["source"], rows[0]["time_s"]) == ("camera 0", "0.0")
+    with VideoReader(out / "camera-0.mp4") as video:
+        assert sum(1 for _ in video) == len(rows)

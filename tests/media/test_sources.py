@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import struct
+import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from fercli.media.sources import find_sources
+from fercli.media.video_writer import VideoWriter
 
 
 @pytest.fixture
@@ -55,3 +60,49 @@ def test_find_sources__takes_a_moving_gif_as_a_video(tmp_path: Path):
     frames[0].save(tmp_path / "moves.gif", save_all=True, append_images=frames[1:])
     frames[0].save(tmp_path / "still.gif")
     assert [source.kind for source in find_sources([str(tmp_path)])] == ["video", "image"]
+
+
+def test_find_sources__knows_addresses_and_cameras(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(folder)
+    (folder / "1").touch()
+    found = find_sources(["rtsp://me:secret@host:554/door?x=1", "http://host/a%20b.jpg", "https://host/", "0", "1"])
+    assert [(source.name, source.kind, source.is_live, source.address is None) for source in found] == [
+        ("rtsp://host:554/door?x=1", "video", True, False),
+        ("http://host/a%20b.jpg", "image", False, False),
+        ("https://host/", "video", False, False),
+        ("camera 0", "video", True, False),
+        ("1", "image", False, True),  # a file goes before a camera
+    ]
+    assert [source.relative.as_posix() for source in found] == ["door", "a_b.jpg", "host", "camera-0", "1"]
+    assert "secret" not in str(found[0].path)
+    assert find_sources(["/dev/video3"])[0].name == "camera 3"
+
+
+def test_find_sources__refuses_addresses_it_cannot_read():
+    (source,) = find_sources(["ftp://host/a.mp4"])
+    assert source.fault is not None
+    assert source.fault.startswith("ftp addresses are not read, only http, https, rtsp")
+
+
+def test_find_sources__looks_into_files_whose_suffix_says_nothing(tmp_path: Path):
+    Image.new("L", (4, 4)).save(tmp_path / "a.xyz", format="png")
+    with VideoWriter(tmp_path / "b.mp4") as writer:
+        writer.write(np.zeros((48, 64, 3), np.uint8), 0.0)
+    (tmp_path / "b.mp4").rename(tmp_path / "b.xyz")
+    assert [source.kind for source in find_sources([str(tmp_path / "*.xyz")])] == ["image", "video"]
+
+
+def test_find_sources__does_not_open_what_is_no_file(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (source,) = find_sources([str(tmp_path / "pipe.jpg")])
+    assert source.fault == "neither a file nor a folder"
+
+
+def test_find_sources__survives_a_picture_too_large_to_open(tmp_path: Path):
+    def part(kind: bytes, data: bytes) -> bytes:
+        return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    for name in ("huge.gif", "huge.xyz"):
+        (tmp_path / name).write_bytes(b"\x89PNG\r\n\x1a\n" + part(b"IHDR", header) + part(b"IDAT", b""))
+    assert [source.kind for source in find_sources([str(tmp_path / "huge.*")])] == ["image", "image"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -90,6 +92,41 @@ def test_reader__refuses_a_missing_file_and_a_folder(tmp_path: Path):
         VideoReader(tmp_path / "nope.mp4")
     with pytest.raises(DataError, match="folder"):
         VideoReader(tmp_path)
+
+
+def test_reader__has_a_frame_without_pixels_for_each_that_cannot_be_decoded(
+    tmp_path: Path, damaged_clip: Callable[..., Path]
+):
+    with VideoReader(damaged_clip(tmp_path / "a.mp4", broken=(7, 8, 20))) as video:
+        frames = list(video)
+    assert [frame.index for frame in frames] == list(range(40))
+    assert [frame.index for frame in frames if frame.rgb is None] == [7, 8, 20]
+    assert {frame.fault for frame in frames if frame.rgb is None} == {"the frame cannot be decoded"}
+    np.testing.assert_allclose([frame.time_s for frame in frames], np.arange(40) / 10, atol=1e-4)
+    assert video.broken is None
+
+
+def _tone(path: Path, *, cover: bool) -> Path:
+    """A tenth of a second of silence in an MP4; with a picture that is its cover."""
+    with av.open(str(path), "w", format="mp4") as container:
+        sound = container.add_stream("aac", rate=8000)
+        sound.codec_context.layout = "mono"
+        picture = container.add_stream("mjpeg", rate=1) if cover else None
+        if picture is not None:
+            picture.width, picture.height, picture.pix_fmt = 64, 48, "yuvj420p"
+            picture.disposition = av.stream.Disposition.attached_pic
+            container.mux(picture.encode(av.VideoFrame.from_ndarray(_frame(0), format="rgb24")))
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        silence.sample_rate = 8000
+        for frame in (silence, None):
+            container.mux(sound.encode(frame))
+    return path
+
+
+@pytest.mark.parametrize("cover", [False, True])
+def test_reader__does_not_take_a_sound_file_for_a_video(cover: bool, tmp_path: Path):
+    with pytest.raises(DataError, match="has no picture track"):
+        VideoReader(_tone(tmp_path / "a.mp4", cover=cover))
 
 
 @pytest.mark.slow

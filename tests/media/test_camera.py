@@ -1,0 +1,61 @@
+"""A camera behind a stand-in for OpenCV's capture: order of colours, times, and how it ends."""
+
+from __future__ import annotations
+
+from threading import Event
+
+import numpy as np
+import pytest
+
+from fercli.errors import DataError
+from fercli.media import camera
+from fercli.media.camera import CameraReader
+from fercli.media.feed import feed
+from fercli.media.sources import find_sources
+
+
+class FakeCapture:
+    """Gives so many pictures that are blue in OpenCV's order of channels, then none."""
+
+    def __init__(self, pictures: int) -> None:
+        self.left, self.released = pictures, False
+
+    def isOpened(self) -> bool:
+        return self.left >= 0
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        self.left -= 1
+        bgr = np.zeros((40, 60, 3), np.uint8)
+        bgr[..., 0] = 255
+        return (True, bgr) if self.left >= 0 else (False, None)
+
+    def release(self) -> None:
+        self.released = True
+
+
+def test_camera__gives_rgb_with_the_time_of_the_clock():
+    capture, clock = FakeCapture(3), iter([100.0, 100.5, 102.0])
+    with CameraReader(0, capture=lambda _: capture, clock=lambda: next(clock)) as reader:
+        frames = list(reader)
+    assert [(frame.index, frame.time_s) for frame in frames] == [(0, 0.0), (1, 0.5), (2, 2.0)]
+    assert frames[0].rgb is not None
+    assert frames[0].rgb[0, 0].tolist() == [0, 0, 255]
+    assert reader.broken == "the camera stopped after 2.0 s; 3 frames were read"
+    assert capture.released
+
+
+@pytest.mark.parametrize(("pictures", "words"), [(-1, "not there, or in use"), (0, "gives no picture")])
+def test_camera__says_what_is_wrong_with_it(pictures: int, words: str):
+    with pytest.raises(DataError, match=rf"camera 7: {words}"):
+        list(CameraReader(7, capture=lambda _: FakeCapture(pictures)))
+
+
+def test_feed__ends_a_camera_when_it_is_told_to(monkeypatch: pytest.MonkeyPatch):
+    capture, stop = FakeCapture(1000), Event()
+    monkeypatch.setattr(camera, "CameraReader", lambda number: CameraReader(number, capture=lambda _: capture))
+    items = feed(find_sources(["0"]), stop=stop)
+    first = next(items)
+    assert (first.source.name, first.frame, first.left) == ("camera 0", 0, None)
+    stop.set()
+    assert len(list(items)) == 0
+    assert capture.released

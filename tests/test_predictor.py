@@ -1,0 +1,177 @@
+"""The Python interface: arrays, files and streams in, typed readings out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fercli
+from fercli.core.card import WeightsCard
+from fercli.errors import DataError, UsageError
+from fercli.labels import schema
+from fercli.media.images import Rgb, write_image
+from fercli.predictor import Predictor
+from fercli.presets import MODELS
+from fercli.results import Face
+from fercli.templates import template
+
+NAMES = schema("rafdb").names
+FACE = Face((10.0, 10.0, 50.0, 60.0), 0.9, ((20.0, 25.0), (40.0, 25.0), (30.0, 35.0), (22.0, 48.0), (38.0, 48.0)))
+BRIGHT, DARK = np.full((80, 90, 3), 99, np.uint8), np.zeros((80, 90, 3), np.uint8)
+ROOT = Path(__file__).parents[1]
+
+
+class BrightDetector:
+    """Finds one face in every picture that is not black."""
+
+    def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
+        return [[FACE] if frame.max() > 30 else [] for frame in frames]
+
+
+class Surprised:
+    """Surprise for every crop."""
+
+    card = WeightsCard("fake", "1", NAMES, "rafdb", template("arcface"), MODELS["btn-tiny"])
+    engine, device = "onnx", "cpu"
+
+    def classify(self, crops: np.ndarray) -> np.ndarray:
+        return np.tile(np.array([0.4] + [0.1] * 6, np.float32), (len(crops), 1))
+
+
+@pytest.fixture
+def predictor(monkeypatch: pytest.MonkeyPatch) -> Predictor:
+    monkeypatch.setattr("fercli.predictor.FaceDetector", lambda *_, **__: BrightDetector())
+    monkeypatch.setattr("fercli.predictor.load_classifier", lambda *_: Surprised())
+    return fercli.Predictor()
+
+
+def test_package__has_the_predictor_and_says_so_of_nothing_else():
+    assert fercli.Predictor is Predictor
+    with pytest.raises(AttributeError, match="nope"):
+        fercli.nope  # noqa: B018
+
+
+def test_image__reads_an_array_and_a_file(predictor: Predictor, tmp_path: Path):
+    write_image(tmp_path / "a.png", BRIGHT)
+    for picture in (BRIGHT, tmp_path / "a.png", str(tmp_path / "a.png")):
+        (face,) = predictor.image(picture).faces
+        assert (face.label, face.box_xyxy, face.status) == ("surprise", FACE.box_xyxy, "ok")
+        assert face.probability == pytest.approx(0.4)
+        assert list(face.probabilities or ()) == list(predictor.labels)
+    assert predictor.image(DARK).faces == ()
+    assert predictor.image(DARK).predictions[0].status == "no_face"
+
+
+def test_image__raises_for_what_is_not_one_picture(predictor: Predictor, tmp_path: Path):
+    (tmp_path / "a.jpg").write_text("hello")
+    with pytest.raises(DataError, match=r"a\.jpg: not a picture"):
+        predictor.image(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").write_text("hello")
+    for name in ("*.jpg", "clip.mp4"):
+        with pytest.raises(DataError, match="not one picture"):
+            predictor.image(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)],
+    ids=["grey", "alpha", "float", "empty"],
+)
+def test_image__says_what_an_array_must_be(array: np.ndarray, predictor: Predictor):
+    with pytest.raises(UsageError, match=r"uint8 \[H, W, 3\] in RGB order, not"):
+        predictor.image(array)
+
+
+def test_images__goes_on_after_what_cannot_be_read(predictor: Predictor, tmp_path: Path):
+    write_image(tmp_path / "in" / "a.png", BRIGHT)
+    write_image(tmp_path / "in" / "b.png", DARK)
+    readings = list(predictor.images([BRIGHT, tmp_path / "nope.jpg", tmp_path / "in"]))
+    assert [len(reading.faces) for reading in readings] == [1, 0, 1, 0]
+    assert [reading.fault for reading in readings] == [None, "no such file or folder", None, None]
+    assert [reading.source.relative.name for reading in readings] == ["picture-0", "nope.jpg", "a.png", "b.png"]
+
+
+def test_images__asks_for_few_pictures_at_a_time(predictor: Predictor):
+    asked: list[int] = []
+
+    def pictures() -> Iterator[Rgb]:
+        for number in range(1000):
+            asked.append(number)
+            yield BRIGHT
+
+    readings = predictor.images(pictures())
+    next(readings)
+    readings.close()  # type: ignore[attr-defined]
+    assert len(asked) <= 48
+
+
+def test_video__reads_frames_with_times_and_follows_people(predictor: Predictor):
+    noise = np.random.default_rng(0).integers(40, 255, (80, 90, 3), dtype=np.uint8)
+    pairs = [(0.0, noise), (0.1, noise), (0.5, DARK), (0.6, noise)]
+    readings = list(predictor.video(pairs, smooth_s=0.5))
+    assert [(reading.frame, reading.time_s, len(reading.faces)) for reading in readings] == [
+        (0, 0.0, 1),
+        (1, 0.1, 1),
+        (2, 0.5, 0),
+        (3, 0.6, 1),
+    ]
+    assert {(face.track, face.smoothing_s) for reading in readings for face in reading.faces} == {(0, 0.5)}
+    assert [reading.time_s for reading in predictor.video([noise] * 3, fps=25)] == [0, 0.04, 0.08]
+    with pytest.raises(UsageError, match="without times"):
+        list(predictor.video([noise]))
+
+
+def test_video__reads_a_file_and_tells_of_frames_that_are_lost(
+    predictor: Predictor, tmp_path: Path, damaged_clip: Callable[..., Path]
+):
+    readings = list(predictor.video(damaged_clip(tmp_path / "a.mp4", broken=(3,)), detect_every=2))
+    assert len(readings) == 40
+    assert [reading.frame for reading in readings if reading.fault] == [3]
+    assert {face.detected for reading in readings for face in reading.faces} == {True, False}
+
+
+def test_video__raises_for_what_is_no_video(predictor: Predictor, tmp_path: Path):
+    (tmp_path / "a.mp4").write_text("hello")
+    with pytest.raises(DataError, match="not a video"):
+        list(predictor.video(tmp_path / "a.mp4"))
+    with pytest.raises(DataError, match="no such file"):
+        predictor.video("nope.mp4")
+
+
+def test_crops__checks_their_size(predictor: Predictor):
+    assert predictor.crops(np.zeros((2, 48, 48, 3), np.uint8)).shape == (2, 7)
+    with pytest.raises(UsageError, match=r"\[B, 48, 48, 3\]"):
+        predictor.crops(np.zeros((2, 64, 64, 3), np.uint8))
+
+
+def _run(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_import__of_the_package_does_no_work():
+    loaded = _run("import sys, fercli; print(*(name.partition('.')[0] for name in sys.modules))").split()
+    assert {"torch", "numpy", "cv2", "PIL", "av", "onnxruntime", "typer"} & set(loaded) == set()
+
+
+@pytest.mark.slow
+def test_predictor__reads_a_face_without_torch():
+    code = """
+import sys
+for name in ("torch", "torchvision", "facenet_pytorch"):
+    sys.modules[name] = None  # an import of it fails
+from fercli import Predictor
+(face,) = Predictor(device="cpu").image("docs/images/astronaut.jpg").faces
+print(face.label, sum(face.probabilities.values()))
+"""
+    label, total = _run(code).split()
+    assert label == "happiness"
+    assert float(total) == pytest.approx(1)

@@ -116,6 +116,7 @@ def predict(
             report.add_failed(source.name, source.fault or "")
         _end(report, strict=strict)
     classifier = load_classifier(weights, engine, device)
+    _warn_of_alignment(classifier)
     video = step.VideoOptions(follow=follow, smooth_s=smooth, detect_every=detect_every)
     detector = FaceDetector(device, thresholds=options.three_thresholds(thresholds), max_side=max_side)
     settings = (
@@ -151,6 +152,16 @@ def predict(
         for place in wanted.places:
             console.say(f"written to {place}")
     _end(report, strict=strict)
+
+
+def _warn_of_alignment(classifier: Classifier) -> None:
+    """Tell if the model was trained on faces that were found by something else than what finds them here."""
+    from fercli.media.faces import detector_version
+    from fercli.store.alignment import alignment_differences
+
+    differences = alignment_differences(classifier.card.data.get("alignment"), {"detector": detector_version()})
+    if differences:
+        console.warn(f"faces are aligned otherwise than {classifier.card.name} was trained: {differences}")
 
 
 def _found(arguments: list[str], out: Path | None) -> list[Source]:

@@ -99,10 +99,13 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def files_below(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """Files below a folder with one of the suffixes in either case, hidden ones left out, sorted."""
+    """Files below a folder with one of the suffixes in either case, hidden ones left out, sorted.
+
+    Links to folders are followed, unless they lead back to where they are in.
+    """
     found = []
     for place, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not name.startswith(".") and not _leads_back(Path(place, name))]
         found += [Path(place, name) for name in names if name[0] != "." and name.lower().endswith(suffixes)]
     return sorted(found)
 
@@ -110,6 +113,10 @@ def files_below(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
 def is_picture(path: Path) -> bool:
     """Whether a file begins as a picture does; what follows may still be broken."""
     return _frames_of(path) > 0
+
+
+def _leads_back(folder: Path) -> bool:
+    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
 
 
 def is_animated(path: Path) -> bool:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from fercli.cli.main import main
 from fercli.core.card import WeightsCard
 from fercli.labels import schema
 from fercli.media.camera import CameraReader
+from fercli.media.faces import detector_version
 from fercli.media.images import Rgb, write_image
 from fercli.media.video import VideoReader
 from fercli.media.video_writer import VideoWriter
@@ -281,3 +283,15 @@ def test_predict__ends_a_camera_after_so_long_with_everything_written(tmp_path: 
     assert (rows[0]["source"], rows[0]["time_s"]) == ("camera 0", "0.0")
     with VideoReader(out / "camera-0.mp4") as video:
         assert sum(1 for _ in video) == len(rows)
+
+
+def test_predict__warns_of_weights_trained_with_another_detector(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    card = replace(Surprised.card, data={"alignment": {"detector": "other 1", "size": 112}})
+    monkeypatch.setattr(Surprised, "card", card)
+    assert main(["predict", str(folder / "a.png")]) == 0
+    assert "aligned otherwise than fake was trained: detector mtcnn" in capsys.readouterr().err
+    monkeypatch.setattr(Surprised, "card", replace(card, data={"alignment": {"detector": detector_version()}}))
+    assert main(["predict", str(folder / "a.png")]) == 0
+    assert "aligned" not in capsys.readouterr().err

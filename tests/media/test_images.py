@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from fercli.errors import DataError, UsageError
 from fercli.media.images import is_animated, list_images, read_rgb, write_image
@@ -132,3 +134,89 @@ def test_list_images__finds_pictures_at_any_depth_and_leaves_out_hidden_ones(tmp
 def test_list_images__refuses_what_is_no_folder(tmp_path: Path):
     with pytest.raises(DataError, match="not there"):
         list_images(tmp_path / "nope")
+
+
+def test_list_images__does_not_go_round_in_circles(tmp_path: Path):
+    for name in ("a/b/one.png", "elsewhere/two.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "a" / "b" / "up").symlink_to(tmp_path / "a")
+    (tmp_path / "a" / "side").symlink_to(tmp_path / "elsewhere")
+    names = [path.relative_to(tmp_path).as_posix() for path in list_images(tmp_path / "a")]
+    assert names == ["a/b/one.png", "a/side/two.png"]
+
+
+def test_read_rgb__does_not_wait_at_a_pipe(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(DataError, match="no file that pictures are read from"):
+        read_rgb(tmp_path / "pipe.jpg")
+
+
+def _turned(picture: Image.Image, path: Path) -> None:
+    """As a camera held upright saves it: the pixels lie on their side, and EXIF tells."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif, quality=95)
+
+
+def _animated(picture: Image.Image, path: Path) -> None:
+    picture.save(path, save_all=True, append_images=[Image.new("RGB", picture.size, "blue")], lossless=True)
+
+
+def _sixteen_bits(picture: Image.Image, path: Path) -> None:
+    deep = np.asarray(picture.convert("RGB")).astype(np.uint16) * 257
+    cv2.imwrite(str(path), deep[..., ::-1])
+
+
+def _as(mode: str):
+    return lambda picture, path: picture.convert(mode).save(path, quality=95)
+
+
+def _palette(picture: Image.Image, path: Path) -> None:
+    picture.quantize(256).save(path)
+
+
+def _lab(picture: Image.Image, path: Path) -> None:
+    srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    ImageCms.profileToProfile(picture, srgb, lab, outputMode="LAB").save(path)
+
+
+def _deep_grey(picture: Image.Image, path: Path) -> None:
+    Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257).save(path)
+
+
+def _float_grey(picture: Image.Image, path: Path) -> None:
+    Image.fromarray(np.asarray(picture.convert("L")).astype(np.float32) / 255).save(path)
+
+
+KINDS = {
+    "exif.jpg": _turned,
+    "grey.png": _as("L"),
+    "grey_alpha.png": _as("LA"),
+    "deep_grey.png": _deep_grey,
+    "deep_grey.tif": _deep_grey,
+    "float_grey.tif": _float_grey,
+    "deep_colour.png": _sixteen_bits,
+    "deep_colour.tif": _sixteen_bits,
+    "palette.png": _palette,
+    "palette.gif": _palette,
+    "alpha.png": _as("RGBA"),
+    "cmyk.jpg": _as("CMYK"),
+    "cmyk.tif": _as("CMYK"),
+    "lab.tif": _lab,
+    "moves.gif": _animated,
+    "moves.webp": _animated,
+    "moves.png": _animated,
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_read_rgb__sees_the_same_face_in_every_kind_of_file(name: str, astronaut: np.ndarray, tmp_path: Path):
+    face = np.ascontiguousarray(astronaut[40:220:2, 150:300:2])
+    KINDS[name](Image.fromarray(face), tmp_path / name)
+    seen = read_rgb(tmp_path / name)
+    grey = np.asarray(Image.fromarray(face).convert("L"))[..., None].repeat(3, axis=2)
+    expected = grey if "grey" in name else face
+    assert seen.shape == face.shape
+    far = 6 if "gif" in name or "palette" in name else 3  # 256 colours at most
+    assert np.abs(seen.astype(int) - expected).mean() < far

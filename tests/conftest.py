@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import runpy
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from fercli.store.datasets import Dataset
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +78,57 @@ def shared() -> Path:
     if not (folder / "reference" / "btn-spec.md").is_file():
         pytest.skip("FER_SHARED names no folder with the reference material")
     return folder
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Callable[..., Path]:
+    """Write a run of the smallest network with random weights: config.json, checkpoint.pt, last.safetensors.
+
+    make(name, *settings of the model, seed=0, batch=True, averaged=False) returns its folder.
+    """
+
+    def make(name: str, *settings: str, seed: int = 0, batch: bool = True, averaged: bool = False) -> Path:
+        import torch
+
+        from fercli.core.card import WeightsCard
+        from fercli.core.settings import override
+        from fercli.models.btn import BTN
+        from fercli.presets import MODELS, RECIPES
+        from fercli.store.checkpoints import save_checkpoint
+        from fercli.store.runs import RunConfig, RunFolder, write_json
+        from fercli.store.weights import save_weights
+        from fercli.templates import template
+
+        torch.manual_seed(seed)
+        config = override(MODELS["btn-tiny"], list(settings))
+        labels = ("neutral", "happiness", "sadness")
+        model = BTN(config, len(labels), training_parts=batch)
+        torch.nn.init.normal_(model.vit.head.weight)  # answers that differ
+        folder = RunFolder(tmp_path / name)
+        told = RunConfig(dataset="toy", data=None, model=config, train=RECIPES["compact"], init=())
+        write_json(folder.config, dataclasses.asdict(told))
+        state = {key: value.clone() for key, value in model.state_dict().items()}
+        ema = {"steps": 1, "state": {key: value + 1 for key, value in state.items()}} if averaged else None
+        save_checkpoint(folder.checkpoint, {"model": state, "ema": ema, "state": {"epoch": 3}})
+        card = WeightsCard(name, "1", labels, "toy", template("arcface"), config)
+        save_weights(folder.path / "last.safetensors", model.inference_state(), card)
+        return folder.path
+
+    return make
+
+
+@pytest.fixture
+def three_classes(tmp_path: Path) -> Dataset:
+    """Noise in the classes neutral, happiness and sadness: eight test images each."""
+    from fercli.media.images import write_image
+    from fercli.store.datasets import open_dataset
+
+    draw = np.random.default_rng(0)
+    for name in ("neutral", "happiness", "sadness"):
+        for number in range(8):
+            picture = draw.integers(0, 255, (48, 48, 3), dtype=np.uint8)
+            write_image(tmp_path / "faces" / "test" / name / f"{name}{number}.png", picture)
+    return open_dataset(str(tmp_path / "faces"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

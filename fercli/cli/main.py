@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 from fercli import __version__
 from fercli.cli.ablate import ablate
 from fercli.cli.align import align
+from fercli.cli.audit import audit
 from fercli.cli.bench import faces as bench_faces
 from fercli.cli.bench import video as bench_video
 from fercli.cli.console import say
@@ -28,6 +29,7 @@ from fercli.cli.eval import evaluate
 from fercli.cli.export import export
 from fercli.cli.predict import predict
 from fercli.cli.train import train
+from fercli.cli.visualize import app as visualize
 from fercli.errors import ExitCode, FerError
 
 # What the system says of a path that a person gave, or of the disk: theirs to mend, not a fault of the program.
@@ -97,6 +99,8 @@ app.command("align", short_help="Find faces and bring them into one position and
 app.command("train", short_help="Train a Batch Transformer Network on a data set.")(train)
 app.command("eval", short_help="Measure how well weights read a data set.")(evaluate)
 app.command("ablate", short_help="Train the rows of the paper's ablations with several seeds.")(ablate)
+app.command("audit", short_help="Rank training images by how doubtful their label is.")(audit)
+app.add_typer(visualize, name="visualize", short_help="Draw what networks answer and look at.")
 app.command("export", short_help="Write a model as one ONNX file, compared with torch.")(export)
 app.command("predict", short_help="Read the expression of every face in pictures and videos.")(predict)
 app.command("convert", short_help="Turn weights of other projects into a file of ours.")(convert)

@@ -144,6 +144,17 @@ class BTN(nn.Module):
             aux = self.aux_head(f_mla.mean(dim=(2, 3)))
         return BatchOutput(p_vit, p_cba, p_bt, aux)
 
+    def batch_embedding(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """P_VIT [B, N], and by what images find each other in a batch, [B, N, D] float32: row b depends on image b alone.
+
+        Errors: ValueError for a model without the training-only part.
+        """
+        if self.batch is None:
+            raise ValueError("this BTN has no batch part")
+        x = self._backbone_input(images)
+        levels = self._levels(x, self._landmark_taps(x))
+        return self._classify(levels)[0], self.batch.cba.embedding(self.batch.features(levels)).float()
+
     def landmark_taps(self, images: Tensor) -> Taps:
         """Features of the frozen branch; with `landmark.bn = frozen` they depend on each image alone and may be reused."""
         return self._landmark_taps(self._backbone_input(images))

@@ -106,8 +106,8 @@ def subset(samples: Sequence[Sample], count: int, *, seed: int) -> list[Sample]:
 def mislabelled(samples: Sequence[Sample], classes: int, *, share: float, seed: int) -> list[Sample]:
     """Give round(share n) of the n samples another class, drawn evenly from the others (symmetric label noise).
 
-    The votes of the two classes change places, so that a training on votes sees the same noise. A sample that has votes but
-    no label counts as one of the class with most of them.
+    The two classes change places in votes and first label too, so that every kind of target sees the same noise. A sample that
+    has votes but no label counts as one of the class with most of them.
     """
     places = [place for place, sample in enumerate(samples) if _class(sample) is not None]
     draw = np.random.default_rng(seed)
@@ -130,11 +130,11 @@ def _class(sample: Sample) -> int | None:
 
 
 def _moved(sample: Sample, before: int, after: int) -> Sample:
-    votes = None if sample.votes is None else list(sample.votes)
-    if votes is not None:
-        votes[before], votes[after] = votes[after], votes[before]
+    swap = {before: after, after: before}
+    votes = sample.votes
     return replace(
         sample,
         label=None if sample.label is None else after,
-        votes=None if votes is None else tuple(votes),
+        votes=None if votes is None else tuple(votes[swap.get(place, place)] for place in range(len(votes))),
+        first_label=swap.get(sample.first_label, sample.first_label) if sample.first_label is not None else None,
     )

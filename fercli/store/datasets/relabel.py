@@ -18,7 +18,7 @@ _SHOWN = 10
 
 
 def read_relabels(path: Path, labels: Sequence[str]) -> dict[str, int | None]:
-    """Read the rows whose `new_label` is filled in: path below the data set's root -> class index, None to leave it out.
+    """Read the rows whose `new_label` is filled in: a face's name in its data set -> class index, None to leave it out.
 
     Errors: DataError names every line whose class is unknown or that contradicts an earlier one.
     """
@@ -53,17 +53,17 @@ def relabelled(
 
     Errors: DataError names paths that are no sample's.
     """
-    paths = {sample.path.relative_to(root).as_posix() for sample in samples}
+    paths = {sample.called(root) for sample in samples}
     strange = [path for path in relabels if path not in paths]
     if strange:
         raise DataError(f"{where}: no training images {_few(strange)}", fix="the csv belongs to another data set")
     changed: list[Sample] = []
     for sample in samples:
-        path = sample.path.relative_to(root).as_posix()
+        path = sample.called(root)
         if path not in relabels:
             changed.append(sample)
         elif (new := relabels[path]) is not None:
-            changed.append(replace(sample, label=new, votes=None))
+            changed.append(replace(sample, label=new, votes=None, first_label=None))
     return changed
 
 

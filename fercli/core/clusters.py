@@ -1,0 +1,69 @@
+"""Features and classes in, how well the classes keep apart out; and features laid out in the plane."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fercli.errors import RefusedError
+
+# Letters: B images, D dimensions.
+
+
+@dataclass(frozen=True)
+class Separation:
+    """How classes keep apart. silhouette: -1..1, higher is better; ratio: spread within over distance between, lower is better."""
+
+    silhouette: float
+    ratio: float
+
+
+def separation(features: ArrayLike, classes: ArrayLike) -> Separation:
+    """Silhouette (Rousseeuw 1987) and intra/inter ratio of features [B, D] in classes [B]; nan with fewer than two classes.
+
+    Errors: RefusedError without scikit-learn.
+    """
+    table, names = np.asarray(features, np.float64), np.asarray(classes, np.int64)
+    if not 2 <= len(np.unique(names)) < len(names):
+        return Separation(math.nan, math.nan)
+    try:
+        from sklearn.metrics import silhouette_score
+    except ImportError as error:
+        raise _without_sklearn() from error
+    return Separation(float(silhouette_score(table, names)), intra_inter_ratio(table, names))
+
+
+def intra_inter_ratio(features: NDArray[np.float64], classes: NDArray[np.int64]) -> float:
+    """Mean distance of images to the centre of their class over the mean distance between centres."""
+    names = np.unique(classes)
+    centres = np.stack([features[classes == name].mean(axis=0) for name in names])  # [N, D]
+    within = np.linalg.norm(features - centres[np.searchsorted(names, classes)], axis=1).mean()
+    first, second = np.triu_indices(len(names), k=1)
+    between = np.linalg.norm(centres[first] - centres[second], axis=1).mean()
+    return float(within / between) if between else math.inf
+
+
+def tsne(features: NDArray[np.float32], *, seed: int, perplexity: float) -> NDArray[np.float32]:
+    """Lay features [B, D] out in the plane, [B, 2] (van der Maaten and Hinton 2008), starting from their main axes.
+
+    Errors: RefusedError without scikit-learn, or for a perplexity that so few images cannot have.
+    """
+    if not 1 <= perplexity < len(features):
+        raise RefusedError(
+            f"perplexity {perplexity:g} needs more than {len(features)} images",
+            fix="--count higher, or --perplexity lower",
+        )
+    try:
+        from sklearn.manifold import TSNE
+    except ImportError as error:
+        raise _without_sklearn() from error
+    start = "pca" if min(features.shape) >= 2 else "random"
+    layout = TSNE(n_components=2, perplexity=perplexity, init=start, learning_rate="auto", random_state=seed)
+    return np.asarray(layout.fit_transform(features), np.float32)
+
+
+def _without_sklearn() -> RefusedError:
+    return RefusedError("scikit-learn is not installed", fix="pip install 'fercli[visualize]'")

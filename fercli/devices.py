@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fercli.errors import DeviceError, UsageError
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     import torch
 
 CUDA_PROVIDER, CPU_PROVIDER = "CUDAExecutionProvider", "CPUExecutionProvider"
-Provider = str | tuple[str, dict[str, int]]
+TENSORRT_PROVIDER = "TensorrtExecutionProvider"
+Provider = str | tuple[str, dict[str, int | str]]
 
 _NO_GPU = "no NVIDIA driver answers on this machine"
 _FIX = "--device cpu, or see `fer doctor` for what is missing"
@@ -38,14 +40,14 @@ def cuda_device_count() -> int:
 
 
 def check_name(name: str) -> str:
-    """Return `name` if it is auto, cpu, cuda or cuda:N; UsageError otherwise."""
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-        raise UsageError(f"unknown device {name!r}", fix="devices: auto, cpu, cuda, cuda:0, cuda:1, ...")
+    """Return `name` if it is auto, cpu, cuda, cuda:N, tensorrt or tensorrt:N; UsageError otherwise."""
+    if not re.fullmatch(r"auto|cpu|(cuda|tensorrt)(:\d+)?", name):
+        raise UsageError(f"unknown device {name!r}", fix="devices: auto, cpu, cuda, cuda:0, cuda:1, ..., tensorrt")
     return name
 
 
 def cuda_index(name: str) -> int:
-    """The N of cuda:N, 0 for plain cuda; DeviceError if the driver has no such device."""
+    """The N of cuda:N or tensorrt:N, 0 without one; DeviceError if the driver has no such device."""
     index = int(name.partition(":")[2] or 0)
     found = cuda_device_count()
     if index >= found:
@@ -61,6 +63,8 @@ def resolve_device(name: str) -> torch.device:
     import torch
 
     check_name(name)
+    if name.startswith("tensorrt"):
+        raise UsageError(f"torch does not run on {name}", fix="--engine onnx with an exported file, or --device cuda")
     usable = torch.cuda.is_available()
     if name == "cpu" or (name == "auto" and not usable):
         return torch.device("cpu")
@@ -74,20 +78,43 @@ def resolve_device(name: str) -> torch.device:
 
 
 def providers(name: str) -> list[Provider]:
-    """ONNX Runtime's providers for auto | cpu | cuda | cuda:N, most wanted first; DeviceError if cuda cannot be had."""
+    """ONNX Runtime's providers for a device name, most wanted first; DeviceError if what was asked for cannot be had.
+
+    auto is the first GPU by CUDA, else the CPU; TensorRT, which spends minutes on building an engine, is asked for by name.
+    """
     import onnxruntime
 
     check_name(name)
-    built = CUDA_PROVIDER in onnxruntime.get_available_providers()
-    if name == "cpu" or (name == "auto" and not (built and cuda_device_count())):
+    built = onnxruntime.get_available_providers()
+    if name == "cpu" or (name == "auto" and not (CUDA_PROVIDER in built and cuda_device_count())):
         return [CPU_PROVIDER]
     index = 0 if name == "auto" else cuda_index(name)
-    if not built:
+    wanted = TENSORRT_PROVIDER if name.startswith("tensorrt") else CUDA_PROVIDER
+    if wanted not in built:
+        what = "without TensorRT" if CUDA_PROVIDER in built else "for the CPU only"
         raise DeviceError(
-            f"device {name} was asked for, but this onnxruntime {onnxruntime.__version__} is built for the CPU only",
+            f"device {name} was asked for, but this onnxruntime {onnxruntime.__version__} is built {what}",
             fix="pip uninstall -y onnxruntime && pip install onnxruntime-gpu",
         )
-    return [(CUDA_PROVIDER, {"device_id": index}), CPU_PROVIDER]
+    # convolution algorithms by rule, not by trying all of them for every batch size; float32 is float32, not TF32
+    cuda: Provider = (CUDA_PROVIDER, {"device_id": index, "cudnn_conv_algo_search": "HEURISTIC", "use_tf32": 0})
+    if wanted == CUDA_PROVIDER:
+        return [cuda, CPU_PROVIDER]
+    cache = engine_cache()
+    engines: dict[str, int | str] = {
+        "device_id": index,
+        "trt_engine_cache_enable": 1,
+        "trt_engine_cache_path": str(cache),
+        "trt_timing_cache_enable": 1,
+        "trt_timing_cache_path": str(cache),
+    }
+    return [(TENSORRT_PROVIDER, engines), cuda, CPU_PROVIDER]
+
+
+def engine_cache() -> Path:
+    """Folder where TensorRT keeps what it built for this machine: FER_CACHE, else the user's cache folder."""
+    base = os.environ.get("FER_CACHE") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "fer" / "tensorrt"
 
 
 def cpu_threads() -> int:

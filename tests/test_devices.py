@@ -41,7 +41,7 @@ def test_resolve_device__a_gpu_that_this_torch_cannot_use_is_told(monkeypatch):
         devices.resolve_device("cuda:0")
 
 
-@pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:x", "CPU", ""])
+@pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:x", "CPU", "tensorrt:", ""])
 def test_check_name__refuses_unknown_names(name):
     with pytest.raises(UsageError, match="unknown device"):
         devices.check_name(name)
@@ -70,7 +70,35 @@ def test_providers__cuda_n_asks_for_that_device(monkeypatch):
     monkeypatch.setattr(
         "onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
     )
-    assert devices.providers("cuda:1") == [("CUDAExecutionProvider", {"device_id": 1}), "CPUExecutionProvider"]
+    (name, options), other = devices.providers("cuda:1")
+    assert (name, options["device_id"], other) == ("CUDAExecutionProvider", 1, "CPUExecutionProvider")
+    assert options["use_tf32"] == 0  # float32 as torch computes it
+
+
+def test_providers__tensorrt_comes_first_with_a_cache_and_cuda_behind_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("FER_CACHE", str(tmp_path))
+    monkeypatch.setattr(devices, "cuda_device_count", lambda: 2)
+    built = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: built)
+    (name, options), (second, _), last = devices.providers("tensorrt:1")
+    assert [name, second, last] == built
+    assert options["device_id"] == 1
+    assert options["trt_engine_cache_path"] == str(tmp_path / "fer" / "tensorrt")
+    assert devices.providers("auto")[0][0] == "CUDAExecutionProvider"
+
+
+def test_providers__tensorrt_that_is_not_built_in_is_refused(monkeypatch):
+    monkeypatch.setattr(devices, "cuda_device_count", lambda: 1)
+    monkeypatch.setattr(
+        "onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    )
+    with pytest.raises(DeviceError, match="built without TensorRT"):
+        devices.providers("tensorrt")
+
+
+def test_resolve_device__torch_does_not_run_on_tensorrt():
+    with pytest.raises(UsageError, match="torch does not run on tensorrt"):
+        devices.resolve_device("tensorrt")
 
 
 def test_cpu_threads__environment_comes_first(monkeypatch):

@@ -16,11 +16,7 @@ def to_input(crops: NDArray[np.uint8], config: InputConfig) -> NDArray[np.float3
     Args: crops uint8 [B, S, S, 3] RGB with S == config.size. Returns float32 [B, 3, S, S], contiguous.
     Raises: ValueError for any other type or shape.
     """
-    wanted = (config.size, config.size, 3)
-    if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != wanted:
-        raise ValueError(
-            f"crops must be uint8 [B, {config.size}, {config.size}, 3], are {crops.dtype} {list(crops.shape)}"
-        )
+    check_crops(crops, config)
     planes = crops.transpose(0, 3, 1, 2).astype(np.float32)  # [B, 3, S, S]
     planes /= 255
     if config.colour == "grey":
@@ -29,6 +25,15 @@ def to_input(crops: NDArray[np.uint8], config: InputConfig) -> NDArray[np.float3
     planes -= np.asarray(config.mean, np.float32).reshape(1, 3, 1, 1)
     planes /= np.asarray(config.std, np.float32).reshape(1, 3, 1, 1)
     return np.ascontiguousarray(planes)
+
+
+def check_crops(crops: NDArray[np.uint8], config: InputConfig) -> None:
+    """ValueError unless crops are uint8 [B, S, S, 3] with S == config.size."""
+    wanted = (config.size, config.size, 3)
+    if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != wanted:
+        raise ValueError(
+            f"crops must be uint8 [B, {config.size}, {config.size}, 3], are {crops.dtype} {list(crops.shape)}"
+        )
 
 
 def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float32]:

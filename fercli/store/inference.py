@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fercli.core.card import WeightsCard
-from fercli.core.preprocess import softmax, to_input
+from fercli.core.geometry import template_points
+from fercli.core.preprocess import check_crops, softmax, to_input
 from fercli.devices import check_name, resolve_device
 from fercli.errors import UsageError, WeightsError
-from fercli.sessions import open_session, session_metadata
-from fercli.store.onnx import INPUT, OUTPUT
+from fercli.sessions import open_session, run_bound, session_metadata
+from fercli.store.onnx import CROPS, INPUT, OUTPUT, POINTS, Interface, interface_of
 from fercli.store.weights import ONNX_SUFFIX, TORCH_SUFFIX, card_from, check_keys, find_weights, load_weights
 
 Engine = Literal["auto", "onnx", "torch"]
@@ -37,7 +38,7 @@ class Classifier(Protocol):
 
     @property
     def device(self) -> str:
-        """`cpu` or `cuda:N`."""
+        """`cpu`, `cuda:N` or `tensorrt:N`."""
         ...
 
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -51,31 +52,49 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True)
 class LoadedClassifier:
-    """A classifier over an engine's `run`: normalised images float32 [B, 3, S, S] to logits float32 [B, N], B <= CHUNK."""
+    """A classifier over an engine's `run`: crops uint8 [B, S, S, 3] to logits float32 [B, N], B <= CHUNK."""
 
     card: WeightsCard
     engine: str
     device: str
-    run: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    run: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         if not len(crops):
             return np.zeros((0, len(self.card.labels)), np.float32)
         chunks = (crops[start : start + CHUNK] for start in range(0, len(crops), CHUNK))
-        return np.concatenate([self.run(to_input(chunk, self.card.model.input)) for chunk in chunks])
+        return np.concatenate([self.run(chunk) for chunk in chunks])
 
     def classify(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         return softmax(self.logits(crops), self.card.temperature)
 
 
 def open_onnx(path: Path, *, device: str = "auto") -> LoadedClassifier:
-    """Open an exported file in ONNX Runtime; torch is never imported."""
+    """Open an exported file in ONNX Runtime; torch is never imported. A GPU answers once before the first question."""
     session, running = open_session(path, device)
 
-    def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(session.run([OUTPUT], {INPUT: images})[0], np.float32)
+    metadata = session_metadata(session)
+    card, interface = card_from(metadata, where=str(path)), interface_of(metadata)
 
-    return LoadedClassifier(card_from(session_metadata(session), where=str(path)), "onnx", running, run)
+    def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.asarray(run_bound(session, feeds(crops, card, interface), OUTPUT), np.float32)
+
+    if running != "cpu":  # loads kernels; TensorRT builds its engine or reads it from the cache
+        side = card.model.input.size
+        run(np.zeros((1, side, side, 3), np.uint8))
+    return LoadedClassifier(card, "onnx", running, run)
+
+
+def feeds(crops: NDArray[np.uint8], card: WeightsCard, interface: Interface) -> dict[str, NDArray[Any]]:
+    """What a file with this interface is given for aligned crops uint8 [B, S, S, 3]: every input by name."""
+    if interface == "images":
+        return {INPUT: to_input(crops, card.model.input)}
+    check_crops(crops, card.model.input)
+    given: dict[str, NDArray[Any]] = {CROPS: np.ascontiguousarray(crops)}
+    if interface == "faces":  # already aligned: their points are the template's
+        points = template_points(card.crop, card.model.input.size).astype(np.float32)
+        given[POINTS] = np.repeat(points[None], len(crops), axis=0)
+    return given
 
 
 def open_torch(path: Path, *, device: str = "auto") -> LoadedClassifier:
@@ -92,9 +111,9 @@ def open_torch(path: Path, *, device: str = "auto") -> LoadedClassifier:
     layout = torch.channels_last if target.type == "cuda" else torch.contiguous_format
     model.eval().to(target).to(memory_format=layout)
 
-    def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            batch = torch.from_numpy(images).to(target, memory_format=layout)
+            batch = torch.from_numpy(to_input(crops, card.model.input)).to(target, memory_format=layout)
             return model(batch).float().cpu().numpy()
 
     return LoadedClassifier(card, "torch", str(target), run)

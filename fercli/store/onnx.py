@@ -1,14 +1,32 @@
-"""What an exported file promises: the names of its input and output, its opset, and its metadata. Never imports torch."""
+"""What an exported file promises: the names of its inputs and outputs, its opset, its metadata. Never imports torch."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from fercli.errors import WeightsError
 from fercli.sessions import check_file
 
 INPUT, OUTPUT = "images", "logits"  # float32 [B, 3, S, S], float32 [B, N]
-OPSET = 20
+CROPS, POINTS, PROBABILITIES = (
+    "crops",
+    "points",
+    "probabilities",
+)  # uint8 [B, H, W, 3], float32 [B, 5, 2], float32 [B, N]
+OPSET, IR_VERSION = 20, 10
+
+# What goes in: normalised `images`; or `crops` of any size; or `crops` with the `points` of a face on each.
+Interface = Literal["images", "crops", "faces"]
+
+
+def interface_of(metadata: Mapping[str, str]) -> Interface:
+    """What a file with this metadata takes; files of version 0.1 do not say and take images."""
+    stated = metadata.get("interface", "images")
+    if stated == "crops":
+        return "crops"
+    return "faces" if stated == "faces" else "images"
 
 
 def onnx_metadata(path: Path) -> dict[str, str]:

@@ -6,10 +6,13 @@ import pytest
 
 from fercli.cli.main import main
 from fercli.errors import ExitCode
-from fercli.steps.export import ExportReport, Parity
+from fercli.steps.export import ExportReport
 from fercli.store import weights
+from fercli.store.exported.halves import Halves
+from fercli.store.exported.parity import Parity
 
-PARITY = Parity("generated", (1, 3, 7, 16), 2e-6, 3e-7, 1.0, "2.9", "1.30")
+PARITY = Parity("generated", (1, 2, 7, 32), 2e-3, 3e-4, 1.0, 2e-6, "2.9", "1.30")
+HALVES = Halves(31, ("cross.0.gamma",), 2.1e-4)
 
 
 @pytest.fixture
@@ -19,7 +22,9 @@ def asked(monkeypatch, tmp_path):
 
     def export(source, out, **options):
         calls.append((source, out, options))
-        return ExportReport(out, 1_500_000, "fer-compact", 20, 1234, PARITY)
+        return ExportReport(
+            out, 1_500_000, "fer-compact", 20, 1234, options["interface"], options["precision"], PARITY, HALVES, None
+        )
 
     monkeypatch.setattr("fercli.steps.export.export", export)
     monkeypatch.setattr(weights, "weights_folders", lambda: (tmp_path,))
@@ -40,9 +45,13 @@ def test_export__the_default_model_goes_beside_you(asked, capsys, tmp_path):
     assert main(["export", "--onnx"]) == ExitCode.DONE
     ((source, out, options),) = asked
     assert (source, str(out)) == (tmp_path / "fer-compact.safetensors", "fer-compact.onnx")
-    assert (options["faces"], options["overwrite"]) == (None, False)
+    assert (options["faces"], options["store"], options["overwrite"]) == (None, "fp16", False)
     told = capsys.readouterr()
-    assert "2e-06 in a logit" in told.out
+    assert "0.002 in a logit" in told.out
+    assert "2e-06" in told.out
+    assert "float16 (31 tensors, changed by up to 0.02%, 1 that do not fit kept in float32)" in " ".join(
+        told.out.split()
+    )
     assert "1.5 MB" in told.out
     assert "fer predict PHOTO --weights fer-compact.onnx" in told.err
 
@@ -52,6 +61,14 @@ def test_export__json_is_one_line_with_the_proof(asked, capsys):
     report = json.loads(capsys.readouterr().out)
     assert report["out"] == "mine.onnx"
     assert report["parity"]["top1_agreement"] == 1.0
+
+
+def test_export__what_the_file_takes_and_computes_in_reaches_the_step(asked, capsys):
+    words = ["--input", "faces", "--precision", "int8", "--store", "fp32"]
+    assert main(["export", "--onnx", *words]) == ExitCode.DONE
+    options = asked[0][2]
+    assert (options["interface"], options["precision"], options["store"]) == ("faces", "int8", "fp32")
+    assert "int8" in capsys.readouterr().out
 
 
 def test_export__unknown_weights_are_a_weights_error(asked, capsys):

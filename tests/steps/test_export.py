@@ -2,18 +2,20 @@ import json
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from torch import nn
 
 from fercli.core.card import WeightsCard
-from fercli.core.preprocess import to_input
 from fercli.errors import RefusedError, UsageError, WeightsError
 from fercli.labels import schema
 from fercli.models.btn import BTN
 from fercli.presets import model_preset
 from fercli.steps import export as step
-from fercli.steps.export import compare, export
+from fercli.steps.export import export
+from fercli.store.exported import parity
+from fercli.store.exported.parity import compare
 from fercli.store.inference import load_classifier
 from fercli.store.onnx import OPSET
 from fercli.store.weights import read_card, save_weights
@@ -45,13 +47,21 @@ def weights(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def exported(weights):
-    return export(weights, weights.with_suffix(".onnx"))
+    return export(weights, weights.with_suffix(".onnx"), store="fp32")
+
+
+@pytest.fixture(scope="module")
+def halved(exported, weights):
+    """The same model with its weights stored in half precision; translated once for both."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(step, "translate", lambda model, card: onnx.load(exported.out))
+        return export(weights, weights.with_name("half.onnx"), store="fp16")
 
 
 def test_export__proof_is_in_the_report_and_in_the_file(exported):
     assert exported.parity.max_difference < 1e-4
     assert exported.parity.top1_agreement == 1
-    assert exported.parity.batches == (1, 3, 7, 16)
+    assert exported.parity.batches == (1, 2, 7, 32)
     properties = {entry.key: entry.value for entry in onnx.load(exported.out).metadata_props}
     assert json.loads(properties["parity"])["max_difference"] == exported.parity.max_difference
 
@@ -106,18 +116,79 @@ def test_export__a_file_that_disagrees_is_not_kept(exported, weights, tmp_path, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_compare__sees_a_changed_class(exported, weights):
-    class Negated(nn.Module):
-        def __init__(self, model):
-            super().__init__()
-            self.model = model
+def test_export__halves_are_half_as_large_and_answer_within_the_stated_rounding(exported, halved, astronaut):
+    assert halved.size_bytes < 0.6 * exported.size_bytes
+    assert halved.parity.translation == exported.parity.max_difference
+    assert 0 < halved.parity.max_difference < 0.05
+    crops = np.ascontiguousarray(astronaut[40:232:4, 130:322:4])[None]
+    difference = np.abs(load_classifier(exported.out).logits(crops) - load_classifier(halved.out).logits(crops)).max()
+    assert 0 < difference < 5 * halved.parity.max_difference
+    stored = json.loads({entry.key: entry.value for entry in onnx.load(halved.out).metadata_props}["stored"])
+    assert (stored["as"], stored["tensors"]) == ("float16", halved.halves.tensors)
 
-        def forward(self, images):
-            return -self.model(images)
 
-    state_model = BTN(model_preset("btn-tiny"), 8, training_parts=False).eval()
-    images = to_input(np.full((1, 48, 48, 3), 90, np.uint8), model_preset("btn-tiny").input)
-    assert compare(Negated(state_model), exported.out, images, images="generated").top1_agreement < 1
+def test_export__halves_are_unpacked_once_when_the_file_is_loaded(halved, tmp_path):
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    onnxruntime.InferenceSession(halved.out, options, providers=["CPUExecutionProvider"])
+    operators = {node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node}
+    assert "Conv" in operators or "FusedConv" in operators
+    assert not operators & {"Cast", "GatherND"}
+
+
+def test_export__weights_that_change_too_much_as_halves_are_refused(exported, weights, tmp_path, monkeypatch):
+    monkeypatch.setattr(step, "translate", lambda model, card: onnx.load(exported.out))
+    monkeypatch.setitem(parity._LIMITS, "stored", (1e-7, 0.0))
+    with pytest.raises(RefusedError, match="weights stored as float16 change a logit"):
+        export(weights, tmp_path / "out.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_compare__sees_a_changed_class(exported):
+    crops = np.full((1, 48, 48, 3), 90, np.uint8)
+    file = load_classifier(exported.out)
+    asked = {"card": file.card, "interface": "images", "images": "generated"}
+    assert compare(file.logits, exported.out, crops, **asked).top1_agreement == 1
+    assert compare(lambda batch: -file.logits(batch), exported.out, crops, **asked).top1_agreement == 0
+
+
+@pytest.mark.parametrize("interface", ["crops", "faces"])
+def test_export__a_file_with_preprocessing_inside_gives_the_same_probabilities(
+    exported, weights, tmp_path, astronaut, monkeypatch, interface
+):
+    monkeypatch.setattr(step, "translate", lambda model, card: onnx.load(exported.out))
+    report = export(weights, tmp_path / "whole.onnx", interface=interface)
+    assert report.preprocessing.pictures == 6
+    assert report.preprocessing.mean_difference < 0.02
+    crops = np.stack([astronaut[40:232:4, 130:322:4], astronaut[:48, :48]])
+    np.testing.assert_allclose(
+        load_classifier(report.out).classify(crops), load_classifier(weights).classify(crops), atol=5e-3
+    )
+
+
+def test_export__fp16_computes_in_halves_and_keeps_its_interface(exported, weights, tmp_path, monkeypatch):
+    monkeypatch.setattr(step, "translate", lambda model, card: onnx.load(exported.out))
+    report = export(weights, tmp_path / "fp16.onnx", precision="fp16")
+    model = onnx.load(report.out)
+    assert model.graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+    assert report.size_bytes < 0.6 * exported.size_bytes
+    assert 1e-4 < report.parity.max_difference < 0.2
+
+
+def test_export__int8_is_calibrated_on_crops_and_small(exported, weights, tmp_path, astronaut, monkeypatch):
+    from PIL import Image
+
+    monkeypatch.setattr(step, "translate", lambda model, card: onnx.load(exported.out))
+    monkeypatch.setitem(parity._LIMITS, "int8", (np.inf, 0.0))  # random weights do not say much
+    for place in range(8):
+        Image.fromarray(astronaut[20 * place :][:100, :90]).save(tmp_path / f"{place}.png")
+    report = export(weights, tmp_path / "int8.onnx", precision="int8", faces=tmp_path)
+    assert report.size_bytes < 0.4 * exported.size_bytes
+    operators = [node.op_type for node in onnx.load(report.out).graph.node]
+    assert operators.count("DequantizeLinear") > 50
+    with pytest.raises(UsageError, match="real face crops"):
+        export(weights, tmp_path / "other.onnx", precision="int8")
 
 
 def test_export__refuses_an_output_that_is_there(exported, weights):

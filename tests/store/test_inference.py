@@ -3,6 +3,7 @@ import sys
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper
@@ -104,6 +105,19 @@ def test_load_classifier__a_provider_that_does_not_start_is_refused_by_name_and_
     with pytest.raises(DeviceError, match="ONNX Runtime chose CPUExecutionProvider"):
         load_classifier(onnx_file, device="cuda")
     assert load_classifier(onnx_file, device="auto").device == "cpu"
+
+
+def test_load_classifier__tensorrt_that_does_not_start_says_what_is_missing(onnx_file, monkeypatch, tmp_path):
+    monkeypatch.setenv("FER_CACHE", str(tmp_path))
+    monkeypatch.setattr("fercli.devices.cuda_device_count", lambda: 1)
+    built = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: built)
+    session = onnxruntime.InferenceSession(onnx_file, providers=["CPUExecutionProvider"])
+    monkeypatch.setattr(session, "get_providers", lambda: built[1:])
+    monkeypatch.setattr("onnxruntime.InferenceSession", lambda *_, **__: session)
+    with pytest.raises(DeviceError, match="chose CUDAExecutionProvider: TensorRT's libraries do not load") as caught:
+        load_classifier(onnx_file, device="tensorrt")
+    assert "pip install tensorrt-cu" in (caught.value.fix or "")
 
 
 @pytest.mark.parametrize(

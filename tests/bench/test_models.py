@@ -1,0 +1,77 @@
+import pytest
+from fercli.bench.isolated import Answer
+
+from fercli.bench import models
+from fercli.errors import UsageError
+from fercli.models.btn import BTN
+from fercli.presets import model_preset
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return models.random_weights("btn-tiny", tmp_path_factory.mktemp("weights"))
+
+
+def test_random_weights__are_the_same_every_time(tiny, tmp_path):
+    again = models.random_weights("btn-tiny", tmp_path)
+    assert again.read_bytes() == tiny.read_bytes()
+
+
+def test_count_operations__is_close_to_what_the_convolutions_of_the_trunk_need(tiny):
+    # two operations a weight and place, over every convolution that has places; attention and products come on top
+    import torch
+
+    model = BTN(model_preset("btn-tiny"), 8, training_parts=False).eval()
+    counted = []
+    for module in model.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(
+                lambda module, _, out: counted.append(2 * module.weight[0].numel() * out[0].numel())
+            )
+    with torch.inference_mode():
+        model(torch.zeros(1, 3, 48, 48))
+    assert 1.0 < models.count_operations(tiny) / sum(counted) < 1.6
+
+
+@pytest.mark.parametrize("side", [models.REFERENCE, models.TORCH])
+def test_measure__times_a_side(tiny, monkeypatch, side):
+    monkeypatch.setattr(models, "_SECONDS", 0.01)
+    found = models.measure(side, str(tiny), "cpu", 2)
+    assert found["ms_a_face"] > 0
+    assert found["device"] == "cpu"
+
+
+def test_peak_gflops__is_that_of_a_computer():
+    assert 0.1 < models.peak_gflops() < 1e5
+
+
+def test_bench_models__rows_are_medians_and_shares_of_the_peak(tiny, monkeypatch, tmp_path):
+    times = iter([10.0, 5.0, 2.0, 30.0, 5.0, 1.0, 20.0, 5.0, 3.0])
+
+    def isolated(module, task):
+        if task["side"] == "peak":
+            return Answer(50.0, None)
+        return Answer({"ms_a_face": next(times), "device": "cpu"}, 100.0)
+
+    def export(weights, out, **_):
+        out.write_bytes(bytes(1_000_000))
+
+    monkeypatch.setattr(models, "run_isolated", isolated)
+    monkeypatch.setattr(models, "export", export)
+    monkeypatch.setattr(models, "count_operations", lambda weights: 1e8)
+    result = models.bench_models(["btn-tiny"], batches=(4,), rounds=3)
+    assert [(row.format, row.ms_a_face, row.spread_ms) for row in result.rows] == [
+        ("straightforward torch", 20.0, (10.0, 30.0)),
+        ("torch", 5.0, (5.0, 5.0)),
+        ("ONNX Runtime", 2.0, (1.0, 3.0)),
+    ]
+    last = result.rows[-1]
+    assert (last.size_mb, last.accuracy, last.batch, last.peak_mb) == (1.0, None, 4, 100.0)
+    # 1e8 operations in 2 ms are 50e9 a second, all that this machine can
+    assert last.share == pytest.approx(1.0)
+    assert last.faces_per_s == pytest.approx(500)
+
+
+def test_bench_models__int8_needs_faces():
+    with pytest.raises(UsageError, match="real face crops"):
+        models.bench_models(["btn-tiny"], precisions=("int8",))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -11,9 +11,9 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from fercli.bench.isolated import answer, run_isolated
 from numpy.typing import NDArray
 
+from fercli.bench.isolated import answer, run_isolated
 from fercli.core.card import WeightsCard
 from fercli.core.preprocess import to_input
 from fercli.devices import cpu_threads
@@ -29,13 +29,16 @@ REFERENCE, TORCH = "straightforward torch", "torch"
 _SECONDS = 1.5  # that a batch size is measured for in each round
 _PEAK_SIDE, _PEAK_TIMES = 1024, 6
 
+_Round = tuple[float, float | None, str]  # milliseconds a face, peak memory, device
+
 
 @dataclass(frozen=True)
 class Row:
     """One way of running one model at one batch size: medians of the rounds.
 
     size_mb: of the file. accuracy: share of a data set's images, None where none was given or the weights are random.
-    ms_a_face; least and most of the rounds in `spread_ms`. peak_mb: of the process. share: of the machine's measured peak.
+    spread_ms: least and most of the rounds. times_reference: speed over that of the written-out torch implementation.
+    peak_mb: most memory of the process. share: of the machine's measured peak; int8 may exceed it.
     """
 
     model: str
@@ -47,6 +50,7 @@ class Row:
     accuracy: float | None
     ms_a_face: float
     spread_ms: tuple[float, float]
+    times_reference: float
     peak_mb: float | None
     share: float
 
@@ -99,7 +103,7 @@ def bench_models(
         for place, model in enumerate(models):
             progress(place, len(models), f"exporting {model}")
             sides += _sides(model, Path(folder), faces=faces, data=data, precisions=precisions, device=device)
-        found: dict[tuple[int, int], list[tuple[float, float | None, str]]] = {}
+        found: dict[tuple[int, int], list[_Round]] = {}
         peaks, done = [], 0
         total = rounds * len(sides) * len(batches)
         for _ in range(rounds):
@@ -117,7 +121,10 @@ def bench_models(
         return ModelsBench(
             threads=cpu_threads(),
             peak_gflops=peak,
-            rows=tuple(_row(sides[place], batch, rounds, peak) for (place, batch), rounds in found.items()),
+            rows=tuple(
+                _row(sides[place], batch, rounds, peak=peak, reference=_reference(sides[place], batch, sides, found))
+                for (place, batch), rounds in found.items()
+            ),
         )
 
 
@@ -253,7 +260,15 @@ def _time(work: Callable[[], object]) -> float:
     return perf_counter() - started
 
 
-def _row(side: _Side, batch: int, rounds: Sequence[tuple[float, float | None, str]], peak: float) -> Row:
+def _reference(
+    side: _Side, batch: int, sides: Sequence[_Side], found: Mapping[tuple[int, int], Sequence[_Round]]
+) -> float:
+    """Milliseconds a face of the written-out implementation of a side's model."""
+    place = next(place for place, other in enumerate(sides) if (other.model, other.format) == (side.model, REFERENCE))
+    return median(ms for ms, _, _ in found[place, batch])
+
+
+def _row(side: _Side, batch: int, rounds: Sequence[_Round], *, peak: float, reference: float) -> Row:
     times = [ms for ms, _, _ in rounds]
     memory = [mb for _, mb, _ in rounds if mb is not None]
     middle = median(times)
@@ -267,6 +282,7 @@ def _row(side: _Side, batch: int, rounds: Sequence[tuple[float, float | None, st
         accuracy=side.accuracy,
         ms_a_face=middle,
         spread_ms=(min(times), max(times)),
+        times_reference=reference / middle,
         peak_mb=max(memory, default=None),
         share=side.operations / (middle / 1000) / (peak * 1e9),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,6 +11,7 @@ from fercli.cli import console, options
 
 if TYPE_CHECKING:
     from fercli.bench.faces import FacesBench
+    from fercli.bench.models import ModelsBench
     from fercli.bench.video import VideoBench
 
 Rounds = Annotated[int, typer.Option("--rounds", min=1, help="How often each side is measured, taking turns.")]
@@ -67,6 +68,85 @@ def video(
         console.json_line(result)
     else:
         _show_video(result)
+
+
+def models(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL]...",
+            help="Presets, which get random weights, shipped names or .safetensors files; left out: fer-compact btn-base.",
+        ),
+    ] = None,
+    *,
+    faces: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Face crops that files are compared on and int8 is calibrated on."),
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="DATA", help="Data set whose test split gives the accuracy of trained models.")
+    ] = None,
+    precision: Annotated[
+        list[Literal["fp32", "fp16", "int8"]] | None,
+        typer.Option(help="Precision of an ONNX file; several times for several. Left out: fp32, and int8 with --faces."),
+    ] = None,
+    batch: Annotated[
+        list[int] | None, typer.Option(min=1, help="Faces at once; several times for several. Left out: 1 and 16.")
+    ] = None,
+    device: options.Device = "cpu",
+    rounds: Rounds = 3,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Measure models as torch and as exported files: accuracy, milliseconds a face, memory, share of the machine's peak.
+
+    The first line of a model is the public baseline's way of computing it, written out in torch, with the same weights.
+
+    Example:
+
+      fer bench models --faces data/ferplus/val --data data/ferplus
+    """
+    from fercli.bench.models import bench_models
+
+    with console.progress("bench", quiet=quiet) as progress:
+        result = bench_models(
+            names or ["fer-compact", "btn-base"],
+            faces=faces,
+            data=data,
+            precisions=precision or (("fp32", "int8") if faces is not None else ("fp32",)),
+            batches=batch or (1, 16),
+            device=device,
+            rounds=rounds,
+            progress=progress,
+        )
+    if json:
+        console.json_line(result)
+    else:
+        _show_models(result)
+
+
+def _show_models(result: ModelsBench) -> None:
+    rows = [
+        [
+            row.model,
+            row.format,
+            row.precision,
+            row.device,
+            row.batch,
+            f"{row.size_mb:.1f} MB",
+            _share(row.accuracy),
+            f"{row.ms_a_face:.1f} ({row.spread_ms[0]:.1f}-{row.spread_ms[1]:.1f})",
+            f"{row.faces_per_s:.1f}",
+            f"{row.times_reference:.2f}",
+            _megabytes(row.peak_mb),
+            f"{row.share:.0%}",
+        ]
+        for row in result.rows
+    ]
+    columns = ["model", "format", "precision", "device", "batch", "size", "accuracy", "ms/face", "faces/s"]
+    columns += ["speed-up", "memory", "of peak"]
+    title = f"{result.threads} threads, {result.peak_gflops:.0f} GFLOP/s in a float32 matrix product"
+    console.show(console.table(title, columns, rows))
 
 
 def _show_faces(result: FacesBench) -> None:

@@ -19,6 +19,7 @@ from fercli.cli.ablate import ablate
 from fercli.cli.align import align
 from fercli.cli.audit import audit
 from fercli.cli.bench import faces as bench_faces
+from fercli.cli.bench import models as bench_models
 from fercli.cli.bench import video as bench_video
 from fercli.cli.console import say
 from fercli.cli.convert import convert
@@ -107,6 +108,7 @@ app.command("convert", short_help="Turn weights of other projects into a file of
 app.command("distill", short_help="Train a landmark branch from a landmark network's answers.")(distill)
 app.command("doctor", short_help="Tell what is installed, and what mends what is missing.")(doctor)
 data.command("prepare", short_help="Turn FER2013's csv file into image folders.")(prepare)
+bench.command("models", short_help="Models as torch and as exported files: one table.")(bench_models)
 bench.command("faces", short_help="Find faces side by side with facenet-pytorch.")(bench_faces)
 bench.command("video", short_help="Read a video in several ways.")(bench_video)
 app.add_typer(bench, name="bench", short_help="Measure speed, memory and exactness on this machine.")

@@ -12,8 +12,9 @@ Device = Annotated[
     str,
     typer.Option(
         "--device",
-        metavar="auto|cpu|cuda|cuda:N",
-        help="Where to run. auto takes the GPU if there is one; a device asked for by name is used or refused.",
+        metavar="auto|cpu|cuda[:N]|tensorrt[:N]",
+        help="Where to run. auto takes the GPU if there is one; a device asked for by name is used or refused. "
+        "tensorrt is for .onnx files.",
     ),
 ]
 

@@ -60,7 +60,8 @@ class FaceDetector:
                 f"a minimum face of {min_face_px} px with pictures of {max_side} px makes no sense", fix="--min-face 20"
             )
         self.min_face_px, self.max_side = min_face_px, max_side
-        self._mtcnn = Mtcnn(device, thresholds)
+        # pictures have many sizes, and each would cost TensorRT an engine
+        self._mtcnn = Mtcnn(device.replace("tensorrt", "cuda"), thresholds)
         self.device = self._mtcnn.device
 
     def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:

@@ -1,7 +1,7 @@
 import pytest
-from fercli.bench.isolated import Answer
 
 from fercli.bench import models
+from fercli.bench.isolated import Answer
 from fercli.errors import UsageError
 from fercli.models.btn import BTN
 from fercli.presets import model_preset
@@ -66,6 +66,7 @@ def test_bench_models__rows_are_medians_and_shares_of_the_peak(tiny, monkeypatch
         ("ONNX Runtime", 2.0, (1.0, 3.0)),
     ]
     last = result.rows[-1]
+    assert last.times_reference == pytest.approx(10)
     assert (last.size_mb, last.accuracy, last.batch, last.peak_mb) == (1.0, None, 4, 100.0)
     # 1e8 operations in 2 ms are 50e9 a second, all that this machine can
     assert last.share == pytest.approx(1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,13 +18,19 @@ _EXACT = ("vit.gate.", "vit.head.")  # the last layers: little work, and nothing
 
 
 def to_fp16(graph: Any) -> Any:
-    """Compute in float16: for CUDA and TensorRT. Inputs and outputs stay float32; norms stay float32 where they must.
+    """Compute in float16, between inputs and outputs that stay float32: for CUDA and TensorRT.
 
     The CPU provider has no such kernels for most operators and turns numbers back and forth: right, but slow.
     """
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    return convert_float_to_float16(graph, keep_io_types=True)
+    half = convert_float_to_float16(graph, keep_io_types=True)
+    nodes = list(half.graph.node)  # the casts of the inputs stand at the end
+    maker = {name: place for place, node in enumerate(nodes) for name in node.output}
+    needs = {place: {maker[name] for name in node.input if name in maker} for place, node in enumerate(nodes)}
+    del half.graph.node[:]
+    half.graph.node.extend(nodes[place] for place in TopologicalSorter(needs).static_order())
+    return half
 
 
 def to_int8(source: Path, target: Path, batches: Sequence[NDArray[np.float32]]) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +85,7 @@ def bench_models(
     *,
     faces: Path | None = None,
     data: str | None = None,
-    precisions: Sequence[Precision] = ("fp32",),
+    precisions: Sequence[str] = ("fp32",),
     batches: Sequence[int] = (1, 16),
     device: str = "cpu",
     rounds: int = 3,
@@ -96,13 +96,18 @@ def bench_models(
     faces: crops that int8 is calibrated on and every file is proven on; needed for int8. data: a data set whose test
     split gives accuracy; presets have none. Raises: UsageError, WeightsError, DataError, DeviceError, RefusedError.
     """
+    known = [kind for kind in get_args(Precision) if kind in precisions]
+    if len(known) != len(precisions):
+        raise UsageError(
+            f"unknown precision among {', '.join(precisions)}", fix=f"precisions: {', '.join(get_args(Precision))}"
+        )
     if "int8" in precisions and faces is None:
         raise UsageError("int8 takes the ranges of its numbers from real face crops", fix="--faces DIR")
     with tempfile.TemporaryDirectory() as folder:
         sides: list[_Side] = []
         for place, model in enumerate(models):
             progress(place, len(models), f"exporting {model}")
-            sides += _sides(model, Path(folder), faces=faces, data=data, precisions=precisions, device=device)
+            sides += _sides(model, Path(folder), faces=faces, data=data, precisions=known, device=device)
         found: dict[tuple[int, int], list[_Round]] = {}
         peaks, done = [], 0
         total = rounds * len(sides) * len(batches)

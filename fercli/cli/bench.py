@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -87,11 +87,14 @@ def models(
         str | None, typer.Option(metavar="DATA", help="Data set whose test split gives the accuracy of trained models.")
     ] = None,
     precision: Annotated[
-        list[Literal["fp32", "fp16", "int8"]] | None,
-        typer.Option(help="Precision of an ONNX file; several times for several. Left out: fp32, and int8 with --faces."),
+        str | None,
+        typer.Option(
+            metavar="A,B", help="Precisions of ONNX files: fp32, fp16, int8. Left out: fp32, and int8 with --faces."
+        ),
     ] = None,
     batch: Annotated[
-        list[int] | None, typer.Option(min=1, help="Faces at once; several times for several. Left out: 1 and 16.")
+        list[int] | None,
+        typer.Option(metavar="N", min=1, help="Faces at once; several times for several. Left out: 1 and 16."),
     ] = None,
     device: options.Device = "cpu",
     rounds: Rounds = 3,
@@ -113,7 +116,7 @@ def models(
             names or ["fer-compact", "btn-base"],
             faces=faces,
             data=data,
-            precisions=precision or (("fp32", "int8") if faces is not None else ("fp32",)),
+            precisions=(precision or ("fp32,int8" if faces is not None else "fp32")).split(","),
             batches=batch or (1, 16),
             device=device,
             rounds=rounds,

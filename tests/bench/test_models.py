@@ -76,3 +76,8 @@ def test_bench_models__rows_are_medians_and_shares_of_the_peak(tiny, monkeypatch
 def test_bench_models__int8_needs_faces():
     with pytest.raises(UsageError, match="real face crops"):
         models.bench_models(["btn-tiny"], precisions=("int8",))
+
+
+def test_bench_models__unknown_precisions_are_told():
+    with pytest.raises(UsageError, match="unknown precision"):
+        models.bench_models(["btn-tiny"], precisions=("fp32", "int4"))

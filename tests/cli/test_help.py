@@ -26,6 +26,7 @@ VERBS = [
     "visualize tsne",
     "visualize attention",
     "bench",
+    "bench models",
     "bench faces",
     "bench video",
     "data",

@@ -21,14 +21,17 @@ from fercli.cli.audit import audit
 from fercli.cli.bench import faces as bench_faces
 from fercli.cli.bench import models as bench_models
 from fercli.cli.bench import video as bench_video
+from fercli.cli.compare import compare
 from fercli.cli.console import say
 from fercli.cli.convert import convert
 from fercli.cli.data import check, prepare
+from fercli.cli.describe import describe
 from fercli.cli.distill import distill
 from fercli.cli.doctor import doctor
 from fercli.cli.eval import evaluate
 from fercli.cli.export import export
 from fercli.cli.predict import predict
+from fercli.cli.report import report
 from fercli.cli.train import train
 from fercli.cli.visualize import app as visualize
 from fercli.errors import ExitCode, FerError
@@ -102,10 +105,13 @@ app.command("eval", short_help="Measure how well weights read a data set.")(eval
 app.command("ablate", short_help="Train the rows of the paper's ablations with several seeds.")(ablate)
 app.command("audit", short_help="Rank training images by how doubtful their label is.")(audit)
 app.add_typer(visualize, name="visualize", short_help="Draw what networks answer and look at.")
+app.command("compare", short_help="Tell whether one of two evaluations is better.")(compare)
+app.command("report", short_help="Print a table of the paper with measured rows.")(report)
 app.command("export", short_help="Write a model as one ONNX file, compared with torch.")(export)
 app.command("predict", short_help="Read the expression of every face in pictures and videos.")(predict)
 app.command("convert", short_help="Turn weights of other projects into a file of ours.")(convert)
 app.command("distill", short_help="Train a landmark branch from a landmark network's answers.")(distill)
+app.command("describe", short_help="Show shapes, parameters and multiply-adds of a network.")(describe)
 app.command("doctor", short_help="Tell what is installed, and what mends what is missing.")(doctor)
 data.command("prepare", short_help="Turn FER2013's csv file into image folders.")(prepare)
 bench.command("models", short_help="Models as torch and as exported files: one table.")(bench_models)

@@ -10,6 +10,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fercli.core.calibration import bin_of
+
 Matrix = NDArray[np.int64]  # [N, N]
 _Z95 = 1.959963984540054  # 97.5 % quantile of the normal distribution
 _GOLDEN = (math.sqrt(5) - 1) / 2
@@ -62,7 +64,7 @@ def expected_calibration_error(probabilities: ArrayLike, truth: ArrayLike, *, bi
         return math.nan
     confidence = table.max(axis=1)  # [B]
     right = table.argmax(axis=1) == true  # [B]
-    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)  # [B]
+    place = bin_of(confidence, bins)  # [B]
     gaps = np.bincount(place, weights=right - confidence, minlength=bins)  # [bins], each n_b (acc_b - conf_b)
     return float(np.abs(gaps).sum() / true.size)
 

@@ -19,6 +19,7 @@ THRESHOLDS = (0.6, 0.7, 0.7)
 MAX_SIDE = 1600
 VIDEO_MIN_FACE_PX = 40  # smaller ones are too coarse to be read frame by frame, and cost as much as all the others
 DETECTOR = "mtcnn facenet-pytorch 2.5.3"  # whose weights run, and whose answers they give
+_SURE = 0.9  # score from which a find is hardly anything else
 _SMALL_SIDE = 192  # a smaller picture is enlarged to this, as MTCNN finds few faces that fill a tiny picture
 _SMALL_CANVAS = 240
 _MIN_SHRUNKEN_FACE = 20  # px: the smallest face looked for in a picture that was shrunk to max_side
@@ -28,6 +29,17 @@ _BATCH_PIXELS = 1_000_000  # per pass: bounds the memory of the first, fully con
 def detector_version() -> str:
     """Name and version of what finds the faces, for the record."""
     return DETECTOR
+
+
+def sure_faces(faces: Sequence[Face]) -> list[tuple[int, Face]]:
+    """Numbered faces that the detector is sure of, or all of them if it is sure of none: a doubtful one may be a chair."""
+    numbered = list(enumerate(faces))
+    return [item for item in numbered if item[1].score >= _SURE] or numbered
+
+
+def main_face(faces: Sequence[Face]) -> Face | None:
+    """The face that a picture with one label is about: the largest of the sure ones; None without any."""
+    return next((face for _, face in sure_faces(faces)), None)
 
 
 @dataclass(frozen=True)

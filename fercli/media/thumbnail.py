@@ -40,6 +40,11 @@ def picture_jpeg(rgb: Rgb, *, longest: int = 360) -> bytes:
     return _jpeg(cv2.resize(rgb, size_wh, interpolation=cv2.INTER_AREA))
 
 
+def crop_jpeg(rgb: Rgb) -> bytes:
+    """A face crop as it is, JPEG."""
+    return _jpeg(rgb)
+
+
 def _jpeg(rgb: Rgb) -> bytes:
     done, content = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     if not done:

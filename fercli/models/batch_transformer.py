@@ -64,7 +64,8 @@ class ClassBatchAttention(nn.Module):
 
     def forward(self, features: Tensor, p_vit: Tensor) -> Tensor:
         embedding = self.embedding(features)
-        with torch.autocast(p_vit.device.type, enabled=False):
+        # tensors without memory, on which networks are counted, know no autocast
+        with torch.autocast("cpu" if p_vit.is_meta else p_vit.device.type, enabled=False):
             values = p_vit.float().detach() if self.config.detach_value else p_vit.float()
             if self.config.value == "logits":
                 return class_batch_attention(embedding.float(), values, scale=self.scale)

@@ -14,7 +14,7 @@ from fercli.core.prefetch import prefetched
 from fercli.devices import cpu_threads
 from fercli.errors import DataError, RefusedError, UsageError
 from fercli.media.crop import crop_face, crop_whole
-from fercli.media.faces import MAX_SIDE, MIN_FACE_PX, THRESHOLDS, FaceDetector, detector_version
+from fercli.media.faces import MAX_SIDE, MIN_FACE_PX, THRESHOLDS, FaceDetector, detector_version, sure_faces
 from fercli.media.images import WRITABLE_SUFFIXES, Rgb, list_images, read_rgb, write_image
 from fercli.progress import Progress, silent
 from fercli.results import Face
@@ -33,7 +33,6 @@ from fercli.store.contact_sheet import write_contact_sheet
 from fercli.store.datasets.rafdb_places import AlignPlaces, align_places, carry_list
 from fercli.templates import template as named_template
 
-_SURE = 0.9  # detector's score
 _CHUNK_FILES = 256
 _CHUNK_PIXELS = 24_000_000  # pictures searched together; as many more are read meanwhile
 
@@ -185,7 +184,7 @@ def _choose(faces: Sequence[Face], rgb: Rgb, which: str) -> list[tuple[int, Face
     numbered = list(enumerate(faces))
     if which == "all":
         return numbered
-    sure = [item for item in numbered if item[1].score >= _SURE] or numbered
+    sure = sure_faces(faces)
     if which == "center" and sure:
         middle = rgb.shape[1] / 2, rgb.shape[0] / 2
         return [min(sure, key=lambda item: _distance(item[1], middle))]

@@ -14,6 +14,7 @@ from fercli.core.card import WeightsCard
 from fercli.errors import ExitCode
 from fercli.presets import BtnConfig, InputConfig
 from fercli.steps import evaluate as step
+from fercli.steps.evaluate.results import BatchCheck, Composition, EngineCheck
 from fercli.templates import template
 
 
@@ -73,3 +74,50 @@ def test_eval__mistakes_have_their_codes(arguments, code, folder, capsys):
     words = [str(folder) if word == "DATA" else word for word in arguments]
     assert main(["eval", "toy", *words]) == code
     assert "fix:" in capsys.readouterr().err
+
+
+class Blind:
+    """Finds no face."""
+
+    def detect(self, frames, *, min_face_px=None):
+        return [[] for _ in frames]
+
+
+def certificate(largest: float, changed: int) -> BatchCheck:
+    alone = Composition("one by one", 1, 0.5, 0.0, 0)
+    engine = EngineCheck("onnx", "P_VIT", (alone, Composition("sorted by class", 2, 0.5, largest, changed)))
+    contrast = EngineCheck("torch", "P_CBA", (alone, Composition("sorted by class", 2, 1.0, 0.25, 1)))
+    return BatchCheck(3, 1e-3, (engine,), contrast, "untrained", None)
+
+
+def test_eval__shows_everything_that_was_asked_for(folder, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(step, "batch_check", lambda *_, **__: certificate(2e-6, 0))
+    monkeypatch.setattr(step, "_detector", lambda given, device: (Blind(), "no detector"))
+    (tmp_path / "hard.txt").write_text("c.png\n")
+    options = ["--subset", str(tmp_path / "hard.txt"), "--degrade", "jpeg", "--degrade", "dark"]
+    options += ["--end-to-end", str(folder), "--batch-check", "--quiet"]
+    assert main(["eval", "toy", str(folder), *options]) == ExitCode.DONE
+    output = capsys.readouterr().out
+    for said in (
+        "hard", "dark: 3 images", "0.03 of the light", "jpeg: 3 images", "4 quality", "no face in 3, 0 unreadable",
+        "raw pictures, a missed face is an error", "the largest difference of a logit is 2.0e-06", "P_CBA, torch",
+    ):  # fmt: skip
+        assert said in output, said
+    assert main(["eval", "toy", str(folder), *options, "--json"]) == ExitCode.DONE
+    record = json.loads(capsys.readouterr().out)
+    assert record["batch_check"]["holds"] is True
+    assert record["batch_check"]["largest"] == {"onnx P_VIT": 2e-6, "torch P_CBA": 0.25}
+    assert record["end_to_end"]["overall"] == 0.0
+    assert record["subsets"][0]["score"]["overall"] == 0.0
+    assert [curve["kind"] for curve in record["degradations"]] == ["dark", "jpeg"]
+
+
+@pytest.mark.parametrize(("largest", "changed"), [(0.2, 0), (1e-6, 1), (float("nan"), 0)])
+def test_eval__publishes_nothing_that_depends_on_the_batch(largest, changed, folder, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(step, "batch_check", lambda *_, **__: certificate(largest, changed))
+    out = tmp_path / "out"
+    assert main(["eval", "toy", str(folder), "--batch-check", "--out", str(out)]) == ExitCode.REFUSED
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "depend on the batch" in output.err
+    assert not out.exists()

@@ -12,10 +12,12 @@ import pytest
 from PIL import Image
 
 from fercli.core.card import WeightsCard
-from fercli.errors import DataError, RefusedError
+from fercli.errors import DataError, RefusedError, UsageError
 from fercli.presets import BtnConfig, InputConfig
+from fercli.results import Face
 from fercli.steps import evaluate as module
-from fercli.steps.evaluate import evaluate
+from fercli.steps.evaluate import Checks, evaluate, writing
+from fercli.steps.evaluate.results import EvaluationResult
 from fercli.store.datasets.prepared import Record, write_prepared
 from fercli.templates import template
 
@@ -40,7 +42,7 @@ class Fake:
         return table
 
     def logits(self, crops: np.ndarray) -> np.ndarray:
-        return np.log(self.classify(crops))
+        return 1.5 * np.log(self.classify(crops))  # the card's temperature makes probabilities of it again
 
 
 @pytest.fixture
@@ -79,12 +81,13 @@ def test_evaluate__scores_by_hand(use, folder):
     assert result.score.mean_class == pytest.approx((0.75 + 0.5) / 2)
     assert result.class_accuracy == {"fear": 0.75, "anger": 0.5}
     assert result.confusion == ((3, 1), (1, 1))
-    assert result.macro_f1 == pytest.approx((6 / 8 + 2 / 4) / 2)
-    assert result.ece == pytest.approx(0.7 - 4 / 6)
-    assert result.temperature == 1.5
+    assert result.score.macro_f1 == pytest.approx((6 / 8 + 2 / 4) / 2)
+    assert result.after.ece == pytest.approx(0.7 - 4 / 6, abs=1e-6)
+    assert (result.before.temperature, result.after.temperature) == (1.0, 1.5)
+    assert result.class_interval["anger"] == pytest.approx((0.0945, 0.9055), abs=1e-4)  # Wilson for 1 of 2
     assert result.without_train_copies is None
     assert result.warnings == ()
-    assert result.score.interval == pytest.approx((0.3000, 0.9032), abs=1e-4)  # Wilson 1927 for 4 of 6
+    assert result.score.overall_interval == pytest.approx((0.3000, 0.9032), abs=1e-4)  # Wilson 1927 for 4 of 6
 
 
 def test_evaluate__matches_classes_by_name_not_number(use, tmp_path):
@@ -204,15 +207,27 @@ def test_evaluate__warns_of_images_that_alignment_lost(use, prepared):
     assert result.warnings[0].startswith("1 labelled images have no file")
 
 
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what takes seconds and has tests of its own: drawing, counting, hashing."""
+    for name in ("plot_confusion", "plot_reliability", "plot_risk_coverage", "plot_severities"):
+        monkeypatch.setattr(writing, name, lambda *_, **__: None)
+    counted = {"sha256": "hash", "parameters": 11, "macs": 12}
+    monkeypatch.setattr(module, "_counted", lambda model, classifier, weights: replace(model, **counted))
+
+
 def test_evaluate__writes_what_it_found(use, folder, tmp_path, monkeypatch):
     use("fear", "anger")
-    drawn = []
-    monkeypatch.setattr(module, "plot_confusion", lambda path, matrix, labels, title: drawn.append((path.name, title)))
+    fast(monkeypatch)
     result = evaluate("toy", str(folder), out=tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "classes.csv",
         "confusion.csv",
+        "environment.json",
         "predictions.csv",
+        "reliability.csv",
+        "report.html",
         "result.json",
+        "risk_coverage.csv",
     ]
     with (tmp_path / "out/predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -224,8 +239,19 @@ def test_evaluate__writes_what_it_found(use, folder, tmp_path, monkeypatch):
     assert sum(row["label"] == row["pred"] for row in rows) == 4
     assert (tmp_path / "out/confusion.csv").read_text() == "truth,fear,anger\nfear,3,1\nanger,1,1\n"
     facts = json.loads((tmp_path / "out/result.json").read_text())
-    assert facts["score"]["overall"] == result.score.overall
-    assert drawn == [("confusion.png", "toy on data test: 66.67 %")]
+    assert facts["overall_acc"] == result.score.overall
+    assert {
+        name: facts[name] for name in ("dataset", "split", "n", "n_per_class", "params", "macs", "ckpt_sha256")
+    } == {
+        "dataset": "data",
+        "split": "test",
+        "n": 6,
+        "n_per_class": {"fear": 4, "anger": 2},
+        "params": 11,
+        "macs": 12,
+        "ckpt_sha256": "hash",
+    }
+    assert (tmp_path / "out/classes.csv").read_text().startswith("class,images,accuracy,low,high\nfear,4,0.75,")
 
 
 def test_evaluate__refuses_an_output_before_it_works(use, folder, tmp_path):
@@ -240,6 +266,78 @@ def test_result__refuses_figures_that_do_not_add_up(use, folder):
     use("fear", "anger")
     values = vars(evaluate("toy", str(folder)))
     with pytest.raises(ValueError, match="do not add up"):
-        module.EvaluationResult(**values | {"confusion": ((1, 0), (0, 1))})
+        EvaluationResult(**values | {"confusion": ((1, 0), (0, 1))})
     with pytest.raises(ValueError, match="order of the labels"):
-        module.EvaluationResult(**values | {"class_accuracy": {"anger": 0.5, "fear": 0.75}})
+        EvaluationResult(**values | {"class_accuracy": {"anger": 0.5, "fear": 0.75}})
+
+
+def test_evaluate__scores_the_images_of_a_list(use, folder, tmp_path):
+    use("fear", "anger")
+    (tmp_path / "hard.txt").write_text("fear/d.png\nanger/e.png\nnowhere.png\n")
+    result = evaluate("toy", str(folder), checks=Checks(subsets=[tmp_path / "hard.txt"]))
+    (subset,) = result.subsets
+    assert (subset.name, subset.listed, subset.score.n, subset.score.overall) == ("hard", 3, 2, 0.0)
+
+
+def test_evaluate__scores_worse_crops_of_the_same_images(use, folder, tmp_path, monkeypatch):
+    # the fake reads the first pixel: dark turns class 1 (grey 40) into class 0 (grey 20 and less), fear stays fear
+    use("fear", "anger")
+    fast(monkeypatch)
+    result = evaluate("toy", str(folder), checks=Checks(degrade=["dark"]), out=tmp_path / "out")
+    (curve,) = result.curves
+    assert (curve.kind, curve.clean.overall) == ("dark", pytest.approx(4 / 6))
+    assert [point.severity for point in curve.points] == [0.5, 0.25, 0.12, 0.06, 0.03]
+    assert [point.score.overall for point in curve.points] == pytest.approx([4 / 6] * 5)  # all six are called fear
+    with (tmp_path / "out/degrade.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["severity"] for row in rows] == ["", "0.5", "0.25", "0.12", "0.06", "0.03"]
+    assert [float(row["mean_acc"]) for row in rows] == pytest.approx([0.625, *[0.5] * 5])
+
+
+def test_evaluate__makes_as_many_images_worse_as_asked(use, folder):
+    fake = use("fear", "anger")
+    result = evaluate("toy", str(folder), checks=Checks(degrade=["blur"], degrade_images=4))
+    assert result.curves[0].clean.n == 4
+    assert fake.batches == [6, 4, 4, 4, 4, 4]
+
+
+def test_evaluate__refuses_an_unknown_degradation_before_it_works(use, folder):
+    fake = use("fear", "anger")
+    with pytest.raises(UsageError, match="fog"):
+        evaluate("toy", str(folder), checks=Checks(degrade=["fog"]))
+    assert fake.batches == []
+
+
+class Faces:
+    """Finds a face in the middle of every picture but the one whose last pixel says 9."""
+
+    def detect(self, frames, *, min_face_px=None):
+        five = ((2.0, 2.0), (4.0, 2.0), (3.0, 3.0), (2.2, 4.0), (3.8, 4.0))
+        return [[] if rgb[-1, -1, 0] == 9 else [Face((0.0, 0.0, 6.0, 6.0), 0.99, five)] for rgb in frames]
+
+
+def test_evaluate__counts_pictures_without_a_face_as_errors(use, folder, tmp_path, monkeypatch):
+    use("fear", "anger")
+    fast(monkeypatch)
+    raw = tmp_path / "raw"
+    for name, seen, number in [("fear/a", 0, 0), ("fear/b", 1, 0), ("fear/c", 0, 9), ("anger/d", 1, 0)]:
+        picture(raw / f"test/{name}.png", seen, number)
+    (raw / "test/anger/e.png").write_text("no picture")
+    result = evaluate(
+        "toy", str(folder), checks=Checks(end_to_end=str(raw)), detector=Faces(), out=tmp_path / "out"
+    ).end_to_end
+    assert result is not None
+    assert (result.n, result.found, result.missed, result.unreadable) == (5, 3, 1, 1)
+    assert result.overall == pytest.approx(2 / 5)
+    assert result.mean_class == pytest.approx((1 / 3 + 1 / 2) / 2)
+    assert result.found_score is not None
+    assert result.found_score.overall == pytest.approx(2 / 3)
+    with (tmp_path / "out/end_to_end.csv").open() as file:
+        rows = {row["path"]: (row["status"], row["pred"]) for row in csv.DictReader(file)}
+    assert rows == {
+        "test/anger/d.png": ("ok", "anger"),
+        "test/anger/e.png": ("unreadable", ""),
+        "test/fear/a.png": ("ok", "fear"),
+        "test/fear/b.png": ("ok", "anger"),
+        "test/fear/c.png": ("no_face", ""),
+    }

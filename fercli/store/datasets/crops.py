@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 
 from fercli.media.crop import crop_box, crop_face
@@ -13,17 +15,20 @@ from fercli.templates import template
 LANDMARK_TEMPLATE = "arcface"  # what faces with known landmarks are aligned to while they are read
 
 
-def load_crop(sample: Sample, size: int) -> Rgb:
+def load_crop(sample: Sample, size: int, *, change: Callable[[Rgb], Rgb] | None = None) -> Rgb:
     """Read a face as uint8 [size, size, 3]: by area when it shrinks (no aliasing), bilinear when it grows.
 
     Landmarks bring it into the position of LANDMARK_TEMPLATE, a box is widened to a square and cut out. A crop that is
-    not square is stretched, as the paper's resizing does. Errors: DataError from `read_picture`.
+    not square is stretched, as the paper's resizing does. change: what is done to the crop before it is brought to its
+    size, as it is on disk; a face that is cut out of a larger picture has its size already. Errors: DataError from `read_picture`.
     """
     rgb = read_picture(sample)
     if sample.landmarks is not None:
-        return crop_face(rgb, sample.landmarks, template(LANDMARK_TEMPLATE), size)[0]
-    if sample.box_xyxy is not None:
-        return crop_box(rgb, sample.box_xyxy, size)[0]
+        rgb = crop_face(rgb, sample.landmarks, template(LANDMARK_TEMPLATE), size)[0]
+    elif sample.box_xyxy is not None:
+        rgb = crop_box(rgb, sample.box_xyxy, size)[0]
+    if change is not None:
+        rgb = change(rgb)
     height, width = rgb.shape[:2]
     if (height, width) == (size, size):
         return rgb

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,10 +20,9 @@ from fercli.store.atomic import refuse_existing, replacing
 from fercli.store.report.about import about_model, about_settings, legend
 from fercli.store.report.chart import hatch
 from fercli.store.report.markup import escaped, table
+from fercli.store.report.page import page_end, page_start
 from fercli.store.report.picture_cards import cards_section, picture_card
 from fercli.store.report.video_section import VideoSection
-
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
 class HtmlReport:
@@ -116,7 +114,7 @@ class HtmlReport:
                 page.write("<section>" + table("Could not be read", ("file", "reason"), self._unread) + "</section>")
             made = f"fer {__version__}, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"
             page.write(about_model(self._card) + about_settings(self._card, self._settings, made=made))
-            page.write(f"</main><script>{_resource('report.js')}</script></body></html>\n")
+            page.write(page_end(script=True))
 
     @property
     def _single(self) -> bool:
@@ -128,14 +126,7 @@ class HtmlReport:
         title = names[0] if self._single else "Facial expressions"
         under = f"{'Expressions over time, read' if self._single else 'Read'} by {self._card.name} {self._card.version}"
         links = "".join(f'<li><a href="#video{n}">{escaped(name)}</a></li>' for n, name in enumerate(names))
-        return (
-            '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-            '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
-            f"<title>{escaped(title)}</title><style>{_resource('report.css')}</style></head>"
-            f'<body>{hatch()}<header><h1>{escaped(title)}</h1><p class="soft">{escaped(under)}</p>'
-            f"{f'<ol>{links}</ol>' if len(names) > 1 else ''}</header><main>"
-        )
+        return page_start(title, under, before=hatch(), after=f"<ol>{links}</ol>" if len(names) > 1 else "")
 
 
 def _heading(number: int, name: str) -> str:
@@ -149,7 +140,3 @@ def _spool() -> Any:
 def _append(parts: Any, page: Any) -> None:
     parts.seek(0)
     shutil.copyfileobj(parts, page)
-
-
-def _resource(name: str) -> str:
-    return files("fercli.store.report").joinpath(name).read_text(encoding="utf-8")

@@ -26,6 +26,12 @@ def inline_jpeg(content: bytes, alt: str, *, css: str) -> str:
     return f'<img class="{css}" src="data:image/jpeg;base64,{data}" alt="{escaped(alt)}">'
 
 
+def inline_png(content: bytes, alt: str) -> str:
+    """A drawing that is part of the page, as wide as there is room."""
+    data = base64.b64encode(content).decode("ascii")
+    return f'<img class="plot" src="data:image/png;base64,{data}" alt="{escaped(alt)}">'
+
+
 def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table whose first column names its rows."""
     names = "".join(f'<th scope="col">{escaped(name)}</th>' for name in head)

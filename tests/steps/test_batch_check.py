@@ -1,0 +1,85 @@
+"""The certificate on runs that are made to depend on the batch, and on a network that must not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from fercli.core.card import WeightsCard
+from fercli.models.btn import BTN
+from fercli.presets import MODELS
+from fercli.steps.evaluate.batch_check import batch_check, compositions, weights_files
+from fercli.store.answers import Answers
+from fercli.store.datasets import Sample
+from fercli.store.weights import save_weights
+from fercli.templates import template
+
+IMAGES = np.random.default_rng(0).normal(size=(10, 3, 2, 2)).astype(np.float32)
+TRUTH = np.arange(10) % 3
+
+
+def honest(images: np.ndarray) -> np.ndarray:
+    return images.reshape(len(images), -1)[:, :3]
+
+
+def cheating(images: np.ndarray) -> np.ndarray:
+    logits = honest(images)
+    return logits + logits.mean(axis=0)  # reads the batch
+
+
+def test_compositions__of_a_run_that_reads_only_its_image_do_not_differ():
+    found = list(compositions(honest, IMAGES, TRUTH, seed=0, batch=4))
+    assert [item.name for item in found] == [
+        "one by one", "in order", "sorted by class", "shuffled, 1", "shuffled, 2", "shuffled, 3", "all at once",
+    ]  # fmt: skip
+    assert [item.batch for item in found] == [1, 4, 4, 4, 4, 4, 10]
+    assert {item.max_difference for item in found} == {0.0}
+    assert {item.changed for item in found} == {0}
+    expected = (honest(IMAGES).argmax(axis=1) == TRUTH).mean()
+    assert {item.overall for item in found} == {expected}
+
+
+def test_compositions__expose_a_run_that_reads_the_batch():
+    found = {item.name: item for item in compositions(cheating, IMAGES, TRUTH, seed=0, batch=4)}
+    first = honest(IMAGES)[:4]
+    assert found["in order"].max_difference >= np.abs(first.mean(axis=0) - first[0]).max() - 1e-6
+    assert found["one by one"].max_difference == 0.0
+    assert found["all at once"].changed > 0
+
+
+@pytest.fixture
+def weights(tmp_path):
+    config = MODELS["btn-tiny"]
+    torch.manual_seed(0)
+    model = BTN(config, 3).eval()
+    card = WeightsCard("toy", "1", ("fear", "anger", "neutral"), "toy", template("arcface"), config)
+    save_weights(tmp_path / "toy.safetensors", model.inference_state(), card)
+    return tmp_path / "toy.safetensors"
+
+
+def test_weights_files__of_a_path_are_itself_and_its_twin(weights):
+    assert list(weights_files(weights)) == [".safetensors"]
+    twin = weights.with_suffix(".onnx")
+    twin.touch()
+    assert weights_files(weights) == weights_files(twin) == {".onnx": twin, ".safetensors": weights}
+    assert set(weights_files("fer-compact")) == {".onnx", ".safetensors"}
+
+
+@pytest.mark.slow
+def test_batch_check__certifies_p_vit_and_shows_p_cba_depend(weights, tmp_path):
+    from PIL import Image
+
+    random = np.random.default_rng(1)
+    samples = []
+    for number in range(8):
+        Image.fromarray(random.integers(0, 255, (48, 48), np.uint8)).save(tmp_path / f"{number}.png")
+        samples.append(Sample(tmp_path / f"{number}.png", "test", number % 3))
+    answers = Answers(tuple(samples), ("fear", "anger", "neutral"), np.arange(8) % 3, np.zeros((8, 3), np.float32), 1.0)
+    check = batch_check(weights, answers, range(8), device="cpu", seed=0, progress=lambda *_: None)
+    assert check.holds
+    assert [item.engine for item in check.engines] == ["torch"]
+    assert check.contrast is not None
+    assert check.contrast.largest > 100 * check.engines[0].largest
+    assert check.batch_part.startswith("untrained")
+    assert check.missing is not None

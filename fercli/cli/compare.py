@@ -24,6 +24,10 @@ def compare(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Folder to make: comparison.json, and changed.csv with all of them."),
     ] = None,
+    images: Annotated[
+        str | None,
+        typer.Option("--images", metavar="DATA", help="The data set of both: shows what changed on compare.html."),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
@@ -37,7 +41,7 @@ def compare(
     """
     from fercli.steps import compare as step
 
-    result = step.compare(a, b, seed=seed, out=out, overwrite=overwrite)
+    result = step.compare(a, b, images=images, seed=seed, out=out, overwrite=overwrite)
     if not quiet:
         for warning in result.warnings:
             console.warn(warning)

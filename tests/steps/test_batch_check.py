@@ -15,34 +15,34 @@ from fercli.store.datasets import Sample
 from fercli.store.weights import save_weights
 from fercli.templates import template
 
-IMAGES = np.random.default_rng(0).normal(size=(10, 3, 2, 2)).astype(np.float32)
+CROPS = np.random.default_rng(0).integers(0, 256, (10, 2, 2, 3), np.uint8)
 TRUTH = np.arange(10) % 3
 
 
-def honest(images: np.ndarray) -> np.ndarray:
-    return images.reshape(len(images), -1)[:, :3]
+def honest(crops: np.ndarray) -> np.ndarray:
+    return crops.reshape(len(crops), -1)[:, :3].astype(np.float32)
 
 
-def cheating(images: np.ndarray) -> np.ndarray:
-    logits = honest(images)
-    return logits + logits.mean(axis=0)  # reads the batch
+def cheating(crops: np.ndarray) -> np.ndarray:
+    logits = honest(crops)
+    return logits + 5 * logits.mean(axis=0)  # reads the batch
 
 
 def test_compositions__of_a_run_that_reads_only_its_image_do_not_differ():
-    found = list(compositions(honest, IMAGES, TRUTH, seed=0, batch=4))
+    found = list(compositions(honest, CROPS, TRUTH, seed=0, batch=4))
     assert [item.name for item in found] == [
         "one by one", "in order", "sorted by class", "shuffled, 1", "shuffled, 2", "shuffled, 3", "all at once",
     ]  # fmt: skip
     assert [item.batch for item in found] == [1, 4, 4, 4, 4, 4, 10]
     assert {item.max_difference for item in found} == {0.0}
     assert {item.changed for item in found} == {0}
-    expected = (honest(IMAGES).argmax(axis=1) == TRUTH).mean()
+    expected = (honest(CROPS).argmax(axis=1) == TRUTH).mean()
     assert {item.overall for item in found} == {expected}
 
 
 def test_compositions__expose_a_run_that_reads_the_batch():
-    found = {item.name: item for item in compositions(cheating, IMAGES, TRUTH, seed=0, batch=4)}
-    first = honest(IMAGES)[:4]
+    found = {item.name: item for item in compositions(cheating, CROPS, TRUTH, seed=0, batch=4)}
+    first = honest(CROPS)[:4]
     assert found["in order"].max_difference >= np.abs(first.mean(axis=0) - first[0]).max() - 1e-6
     assert found["one by one"].max_difference == 0.0
     assert found["all at once"].changed > 0

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fercli.cli.main import main
-from fercli.errors import DataError, ExitCode, RefusedError
+from fercli.errors import DataError, ExitCode, RefusedError, UsageError
 from fercli.steps.compare import compare
 from fercli.store.evaluations import Predictions, read_predictions, write_predictions
 
@@ -80,6 +81,28 @@ def test_compare__writes_what_changed(pair, tmp_path):
     }  # fmt: skip
     with pytest.raises(RefusedError):
         compare(*pair, out=tmp_path / "out")
+
+
+def test_compare__shows_the_images_that_changed(pair, tmp_path):
+    for path, (label, _) in {"a/1": ("neutral", 0), "a/2": ("neutral", 0), "b/4": ("fear", 0)}.items():
+        place = tmp_path / f"data/test/{label}/{path.replace('/', '-')}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (90, 60, 30)).save(place)
+    paths = {
+        "test/neutral/a-1.png": "neutral",
+        "test/neutral/a-2.png": "neutral",
+        "test/fear/b-4.png": "fear",
+        "gone.png": "fear",
+    }
+    a = evaluation(tmp_path / "x", {path: (label, "neutral") for path, label in paths.items()})
+    b = evaluation(tmp_path / "y", {path: (label, "fear") for path, label in paths.items()})
+    compare(a, b, images=str(tmp_path / "data"), out=tmp_path / "out")
+    page = (tmp_path / "out/compare.html").read_text()
+    assert page.count("<img") == 3  # one gained, two lost; the fourth image is not in the data set
+    assert page.index("b-4") < page.index("a-1")
+    assert "http" not in page.replace("http-equiv", "")
+    with pytest.raises(UsageError, match="no folder"):
+        compare(a, b, images=str(tmp_path / "data"))
 
 
 def test_compare__refuses_what_is_no_pair(pair, tmp_path):

@@ -32,7 +32,7 @@ BATCH = 64
 SHUFFLES = 3
 TOLERANCE = 1e-3  # of a logit: rounding of sums in another order stays a hundred times below it
 
-Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # images [B, 3, S, S] to logits [B, N]
+Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # crops [B, S, S, 3] to logits [B, N]
 
 
 def batch_check(
@@ -48,7 +48,6 @@ def batch_check(
     card = classifiers[0].card
     samples = [answers.samples[place] for place in places]
     crops = np.stack([load_crop(sample, card.model.input.size) for sample in samples])
-    images = to_input(crops, card.model.input)
     truth = np.array([card.labels.index(answers.labels[answers.truth[place]]) for place in places])
     torch_file = files.get(TORCH_SUFFIX)
     runs: list[tuple[str, str, Run]] = [(item.engine, "P_VIT", item.run) for item in classifiers]
@@ -59,7 +58,7 @@ def batch_check(
     checks = []
     for done, (engine, what, run) in enumerate(runs):
         progress(done, len(runs), f"{engine} {what}")
-        checks.append(EngineCheck(engine, what, tuple(compositions(run, images, truth, seed=seed))))
+        checks.append(EngineCheck(engine, what, tuple(compositions(run, crops, truth, seed=seed))))
     progress(len(runs), len(runs), "")
     missing = [suffix for suffix in openers if suffix not in files]
     return BatchCheck(
@@ -73,11 +72,11 @@ def batch_check(
 
 
 def compositions(
-    run: Run, images: NDArray[np.float32], truth: NDArray[np.int64], *, seed: int, batch: int = BATCH
+    run: Run, crops: NDArray[np.uint8], truth: NDArray[np.int64], *, seed: int, batch: int = BATCH
 ) -> Iterator[Composition]:
-    """Answer the images [B, 3, S, S] one by one, then in every company; differences are against one by one."""
-    count = len(images)
-    alone = _in_batches(run, images, np.arange(count), 1)
+    """Answer the crops [B, S, S, 3] one by one, then in every company; differences are against one by one."""
+    count = len(crops)
+    alone = _in_batches(run, crops, np.arange(count), 1)
     random = np.random.default_rng(seed)
     orders = [("in order", np.arange(count)), ("sorted by class", np.argsort(truth, kind="stable"))]
     orders += [(f"shuffled, {number}", random.permutation(count)) for number in range(1, SHUFFLES + 1)]
@@ -85,7 +84,7 @@ def compositions(
     if count > batch:
         companies.append(("all at once", np.arange(count), count))
     for name, order, size in companies:
-        logits = alone if size == 1 else _in_batches(run, images, order, size)
+        logits = alone if size == 1 else _in_batches(run, crops, order, size)
         guess = logits.argmax(axis=1)
         yield Composition(
             name=name,
@@ -112,9 +111,9 @@ def weights_files(weights: str | Path | None) -> dict[str, Path]:
     return found
 
 
-def _in_batches(run: Run, images: NDArray[np.float32], order: NDArray[np.int64], size: int) -> NDArray[np.float32]:
+def _in_batches(run: Run, crops: NDArray[np.uint8], order: NDArray[np.int64], size: int) -> NDArray[np.float32]:
     """Logits [B, N] in the images' own order, answered `size` at a time in another."""
-    parts = [run(images[order[start : start + size]]) for start in range(0, len(order), size)]
+    parts = [run(crops[order[start : start + size]]) for start in range(0, len(order), size)]
     logits = np.concatenate(parts)
     back = np.empty_like(logits)
     back[order] = logits
@@ -135,9 +134,9 @@ def _batch_run(path: Path, card: WeightsCard, *, seed: int) -> tuple[Run, str]:
     model.load_state_dict({**model.state_dict(), **trained, **state})
     model.eval()
 
-    def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            p_cba = model.forward_batch(torch.from_numpy(images)).p_cba
+            p_cba = model.forward_batch(torch.from_numpy(to_input(crops, card.model.input))).p_cba
         if p_cba is None:
             raise ValueError("a training network without P_CBA")
         return p_cba.numpy()

@@ -9,19 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from fercli import __version__
-from fercli.errors import DataError
-from fercli.media.thumbnail import crop_jpeg
 from fercli.steps.evaluate.degradations import falls
 from fercli.steps.evaluate.results import EvaluationResult, Score
 from fercli.store.answers import Answers
 from fercli.store.atomic import replacing
-from fercli.store.datasets.crops import load_crop
-from fercli.store.report.markup import escaped, inline_jpeg, inline_png, table
+from fercli.store.report.face_cards import face_card, face_grid
+from fercli.store.report.markup import escaped, inline_png, table
 from fercli.store.report.page import page_end, page_start
 
 PAGE_NAME = "report.html"
 _MISTAKES = 32
-_FACE_PX = 112
 
 
 def write_page(
@@ -184,25 +181,18 @@ def _mistakes(answers: Answers, root: Path) -> str:
     shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:_MISTAKES]
     if not len(shown):
         return "<p>There are none.</p>"
-    cards = "".join(_mistake(answers, int(place), float(confidence[place]), root) for place in shown)
+    cards = [
+        face_card(
+            answers.samples[place],
+            answers.samples[place].called(root),
+            truth=answers.labels[answers.truth[place]],
+            lines=[f"read as {answers.labels[answers.guess[place]]}", f"{100 * confidence[place]:.1f} % sure"],
+        )
+        for place in shown.tolist()
+    ]
     return (
         f"<p>{len(wrong):,} of {len(answers.truth):,} answers are wrong; these {len(shown)} are the surest. "
-        f"Some are the model's, some the labels'.</p><ul class=\"peaks\">{cards}</ul>"
-    )
-
-
-def _mistake(answers: Answers, place: int, confidence: float, root: Path) -> str:
-    sample = answers.samples[place]
-    name = sample.called(root)
-    truth, guess = answers.labels[answers.truth[place]], answers.labels[answers.guess[place]]
-    try:
-        picture = inline_jpeg(crop_jpeg(load_crop(sample, _FACE_PX)), f"{name}: {truth}, read as {guess}", css="face")
-    except DataError:
-        picture = ""
-    says = f"{guess} {_percent(confidence)}"
-    return (
-        f"<li><figure>{picture}<figcaption><b>{escaped(truth)}</b> read as<br>{escaped(says)}<br>"
-        f'<span title="{escaped(name)}">{escaped(Path(name).stem)}</span></figcaption></figure></li>'
+        f"Some are the model's, some the labels'.</p>{face_grid(cards)}"
     )
 
 

@@ -13,13 +13,16 @@ import numpy as np
 from fercli.core.mcnemar import PairedTest, compare_answers
 from fercli.core.metrics import wilson_interval
 from fercli.core.resampling import Interval
-from fercli.errors import DataError
+from fercli.errors import DataError, UsageError
+from fercli.steps.compare.page import comparison_page
 from fercli.store.atomic import refuse_existing_folder, replacing_folder
+from fercli.store.datasets import open_dataset
 from fercli.store.datasets.records import paper_order
 from fercli.store.evaluations import RESULT_NAME, Predictions, read_predictions, read_result, write_rows
 
 COMPARISON_NAME = "comparison.json"
 CHANGED_NAME = "changed.csv"
+PAGE_NAME = "compare.html"
 
 
 @dataclass(frozen=True)
@@ -73,14 +76,26 @@ class Comparison:
     warnings: tuple[str, ...]
 
 
-def compare(a: Path, b: Path, *, seed: int = 0, out: Path | None = None, overwrite: bool = False) -> Comparison:
+def compare(
+    a: Path,
+    b: Path,
+    *,
+    images: str | None = None,
+    seed: int = 0,
+    out: Path | None = None,
+    overwrite: bool = False,
+) -> Comparison:
     """Compare two folders that `fer eval --out` wrote, or their predictions.csv, image by image.
 
-    seed: of the bootstrap. out: a new folder that gets comparison.json and changed.csv.
+    seed: of the bootstrap. out: a new folder that gets comparison.json, changed.csv, and where `images` names the data
+    set, by name or folder, a page that shows them.
     Errors: DataError where a table cannot be read, no image is in both, or the two disagree about an image's label.
     """
     if out is not None:
         refuse_existing_folder(out, overwrite=overwrite, mark=COMPARISON_NAME)
+    dataset = open_dataset(images) if images else None
+    if dataset is not None and out is None:
+        raise UsageError("pictures are shown on a page, and there is no folder for it", fix="--out DIR")
     first, second = read_predictions(a), read_predictions(b)
     common = _common(first, second, a, b)
     labels = paper_order({*first.labels, *second.labels})
@@ -97,6 +112,9 @@ def compare(a: Path, b: Path, *, seed: int = 0, out: Path | None = None, overwri
     if out is not None:
         with replacing_folder(out) as folder:
             _write(folder, result)
+            if dataset is not None:
+                text = comparison_page(result, dataset)
+                (folder / PAGE_NAME).write_text(text, encoding="utf-8", errors="replace")
     return result
 
 

@@ -117,6 +117,15 @@ def engine_cache() -> Path:
     return Path(base) / "fer" / "tensorrt"
 
 
+def process_place() -> tuple[int, int, int] | None:
+    """(rank, number of processes, rank on this machine) where torchrun started this process among several; else None."""
+    try:
+        rank, size, local = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
+    except (KeyError, ValueError):
+        return None
+    return (rank, size, local) if size > 1 else None
+
+
 def cpu_threads() -> int:
     """Threads a CPU engine should use: FER_THREADS, else OMP_NUM_THREADS, else the cores this process may run on."""
     for variable in ("FER_THREADS", "OMP_NUM_THREADS"):

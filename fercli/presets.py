@@ -99,6 +99,9 @@ class CbaConfig:
     value: Literal["logits", "probs"] = "logits"
     detach_value: bool = False
     pe: Literal["sinusoidal", "learned", "none"] = "sinusoidal"
+    gather: bool = (
+        True  # with several processes: attend to the images of all of them; false: to its own, as DataParallel
+    )
 
 
 @dataclass(frozen=True)
@@ -223,6 +226,7 @@ class LossConfig:
     first_label: float = 0.0  # with soft targets: share of the class the owner gave before votes were taken
     unlabelled: bool = True  # with soft_targets: also train on images whose votes have no winner
     class_weight: float = 0.0  # weights n_c ** -class_weight, normalised; 0 is off
+    logit_adjustment: float = 0.0  # added to the logits: this times log(share of the class); 1 is balanced softmax
 
 
 @dataclass(frozen=True)
@@ -252,12 +256,19 @@ class AugmentConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One recipe. The defaults are the paper's RAF-DB run (BTN 4.2)."""
+    """One recipe. The defaults are the paper's RAF-DB run (BTN 4.2), or its baseline's where the paper is silent.
+
+    batch_size counts the images of one step over all processes and parts.
+    """
 
     recipe: str = "rafdb"
     epochs: int = 200
     batch_size: int = 64
+    accumulate: int = 1  # parts that a batch is cut into to save memory; CBA then sees a part at a time
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    betas: tuple[float, float] = (0.9, 0.999)  # adam, adamw
+    eps: float = 1e-8  # adam, adamw
+    momentum: float = 0.9  # sgd, with Nesterov's look ahead
     lr: float = 2e-5
     backbone_lr: float = 1.0  # factor on lr for the pretrained image branch
     weight_decay: float = 0.0
@@ -270,8 +281,15 @@ class TrainConfig:
     grad_clip: float = 0.0  # global norm; 0 is off
     ema: float = 0.0  # decay per step of the averaged weights that are evaluated; 0 is off
     amp: Literal["off", "bf16", "fp16"] = "off"
+    channels_last: bool = True  # memory order of pictures and convolutions; false is the baseline's
+    compile: bool = False  # torch.compile: minutes at the start, faster steps on GPUs
+    deterministic: bool = False  # refuse GPU kernels whose sums depend on timing; CPUs are deterministic anyway
+    sync_bn: bool = False  # with several processes: batch norm over the images of all of them
     seed: int = 0
-    validation: float = 0.1  # stratified share of train held out when the data set has no validation split
+    validation: float = 0.0  # stratified share of train held out when the data set has no validation split
+    select: Literal["val", "last", "test_best"] = "last"  # whose weights are the run's result; all are reported
+    test_best: bool = True  # score the test split after every epoch too, for the community's best-on-test number
+    patience: int = 0  # stop after so many epochs without a better validation accuracy; 0 is off
     loss: LossConfig = field(default_factory=LossConfig)
     sam: SamConfig = field(default_factory=SamConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -280,6 +298,11 @@ class TrainConfig:
         limits = {
             "epochs": (self.epochs, 1, None),
             "batch_size": (self.batch_size, 1, None),
+            "accumulate": (self.accumulate, 1, self.batch_size),
+            "betas": (min(self.betas), 0, 1),
+            "eps": (self.eps, 0, None),
+            "momentum": (self.momentum, 0, 1),
+            "patience": (self.patience, 0, None),
             "lr": (self.lr, 0, None),
             "backbone_lr": (self.backbone_lr, 0, None),
             "weight_decay": (self.weight_decay, 0, None),
@@ -337,6 +360,9 @@ RECIPES: dict[str, TrainConfig] = {
             drop_last=True,
             grad_clip=5.0,
             ema=0.999,
+            validation=0.1,
+            select="val",
+            test_best=False,
             loss=LossConfig(soft_targets=True),
             sam=SamConfig(rho=0.0),
             augment=_COMPACT_AUGMENT,

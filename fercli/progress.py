@@ -29,7 +29,11 @@ class StepProgress:
 
 @dataclass(frozen=True)
 class EpochReport:
-    """An epoch was done and scored on the validation split. Accuracies and shares are 0..1."""
+    """An epoch was done and scored. Accuracies and shares are 0..1; what was not measured is None.
+
+    data_wait: share of the epoch's training time in which the step waited for pictures. memory_gib: the most that training held,
+    of the GPU's memory or else of the process's.
+    """
 
     epoch: int
     lr: float
@@ -38,10 +42,15 @@ class EpochReport:
     loss_bt: float | None
     loss_cba: float | None
     train_accuracy: float
-    val_loss: float
-    val_accuracy: float
-    val_mean_accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+    val_mean_accuracy: float | None
+    test_accuracy: float | None
+    test_mean_accuracy: float | None
     seconds: float
+    images_per_s: float
+    data_wait: float
+    memory_gib: float
     best: bool
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fercli.cli import console, options
+from fercli.cli.train import epoch_line
 from fercli.core.studies import MlaOnly, RateRule, StudyName
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ def ablate(
     ] = None,
     init: Annotated[
         list[str] | None,
-        typer.Option("--init", metavar="FILE", help="Weights that every run starts from; can be given many times."),
+        typer.Option(
+            "--init-from", metavar="FILE", help="Weights that every run starts from; can be given many times."
+        ),
     ] = None,
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Start without a trained landmark branch (it stays random).")
@@ -53,7 +56,7 @@ def ablate(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the runs, which of them are done, and do nothing else.")
     ] = False,
-    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that read pictures.")] = 0,
+    workers: options.ReadingWorkers = None,
     device: options.Device = "auto",
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -64,7 +67,7 @@ def ablate(
 
     Example:
 
-      fer ablate components data/ferplus --init fer-compact --seeds 5 --images 5000 --set epochs=6
+      fer ablate components data/ferplus --init-from fer-compact --seeds 5 --images 5000 --set epochs=6
     """
     from dataclasses import replace
 
@@ -120,7 +123,7 @@ def ablate(
     console.json_line(result) if json else _show(result)
 
 
-def _trainer(faces: Dataset, *, device: str, workers: int, quiet: bool) -> Trainer:
+def _trainer(faces: Dataset, *, device: str, workers: int | None, quiet: bool) -> Trainer:
     """What trains one run: the step behind `fer train`, which the study does not know."""
     from fercli.progress import EpochReport, TrainEvent
     from fercli.steps.train import train
@@ -128,7 +131,7 @@ def _trainer(faces: Dataset, *, device: str, workers: int, quiet: bool) -> Train
 
     def report(event: TrainEvent) -> None:
         if isinstance(event, EpochReport) and not quiet:
-            console.say(f"  epoch {event.epoch}: validation {event.val_accuracy:.2%}, {event.seconds:.0f} s")
+            console.say(f"  {epoch_line(event)}")
 
     def run(config: RunConfig, folder: Path) -> None:
         if not quiet:

@@ -12,6 +12,7 @@ from fercli.cli import console, options
 if TYPE_CHECKING:
     from fercli.bench.faces import FacesBench
     from fercli.bench.models import ModelsBench
+    from fercli.bench.train import TrainBench
     from fercli.bench.video import VideoBench
 
 Rounds = Annotated[int, typer.Option("--rounds", min=1, help="How often each side is measured, taking turns.")]
@@ -150,6 +151,77 @@ def _show_models(result: ModelsBench) -> None:
     columns += ["speed-up", "memory", "of peak"]
     title = f"{result.threads} threads, {result.peak_gflops:.0f} GFLOP/s in a float32 matrix product"
     console.show(console.table(title, columns, rows))
+
+
+def train(
+    *,
+    model: Annotated[str, typer.Option("--model", help="Model preset.")] = "btn-base",
+    recipe: Annotated[str, typer.Option("--recipe", help="Training recipe.")] = "rafdb",
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images of the step.")] = 16,
+    tries: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--try", metavar="NAME=VALUE", help="A setting to measure as well, such as compile=true; repeatable."
+        ),
+    ] = None,
+    rounds: Rounds = 3,
+    device: options.Device = "auto",
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Measure a training step beside a straightforward one: seconds, memory, and whether both find the same gradient.
+
+    The straightforward step runs everything twice for SAM, the landmark branch with its unused head included, with attention
+    written out and pictures in the default memory order. --try tells whether an option of the recipe helps on this machine.
+
+    Example:
+
+      fer bench train --try amp=bf16 --try compile=true
+    """
+    from fercli.bench.train import bench_train
+
+    with console.progress("bench", quiet=quiet) as progress:
+        result = bench_train(
+            model=model,
+            recipe_name=recipe,
+            batch=batch_size,
+            rounds=rounds,
+            tries=tries or (),
+            device=device,
+            progress=progress,
+        )
+    if json:
+        console.json_line(result)
+    else:
+        _show_train(result)
+
+
+def _show_train(result: TrainBench) -> None:
+    slowest = result.steps[0].seconds[0]
+    rows = [
+        [
+            step.name,
+            *(f"{seconds:.2f}" for seconds in step.seconds),
+            f"{slowest / step.seconds[0]:.2f}",
+            f"{step.cpu_s:.2f}",
+            _megabytes(step.peak_mb),
+            f"{step.cosine:.6f}",
+        ]
+        for step in result.steps
+    ]
+    columns = [
+        "step",
+        "seconds (median)",
+        "least",
+        "most",
+        "times as fast",
+        "processor s",
+        "peak memory",
+        "same gradient",
+    ]
+    title = f"{result.model}, {result.batch} images, {result.device}, {result.threads} threads"
+    console.show(console.table(title, columns, rows))
+    console.show("same gradient: cosine with the straightforward step's")
 
 
 def _show_faces(result: FacesBench) -> None:

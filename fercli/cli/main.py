@@ -20,6 +20,7 @@ from fercli.cli.align import align
 from fercli.cli.audit import audit
 from fercli.cli.bench import faces as bench_faces
 from fercli.cli.bench import models as bench_models
+from fercli.cli.bench import train as bench_train
 from fercli.cli.bench import video as bench_video
 from fercli.cli.compare import compare
 from fercli.cli.console import say
@@ -34,6 +35,7 @@ from fercli.cli.predict import predict
 from fercli.cli.report import report
 from fercli.cli.train import train
 from fercli.cli.visualize import app as visualize
+from fercli.devices import process_place
 from fercli.errors import ExitCode, FerError
 
 # What the system says of a path that a person gave, or of the disk: theirs to mend, not a fault of the program.
@@ -117,6 +119,7 @@ data.command("prepare", short_help="Turn FER2013's csv file into image folders."
 bench.command("models", short_help="Models as torch and as exported files: one table.")(bench_models)
 bench.command("faces", short_help="Find faces side by side with facenet-pytorch.")(bench_faces)
 bench.command("video", short_help="Read a video in several ways.")(bench_video)
+bench.command("train", short_help="Take a training step in two ways.")(bench_train)
 app.add_typer(bench, name="bench", short_help="Measure speed, memory and exactness on this machine.")
 data.command("check", short_help="Compare a data set with what is published of it.")(check)
 app.add_typer(data, name="data", short_help="Check data sets, and bring them into the form the commands read.")
@@ -166,8 +169,10 @@ def run() -> None:
 def _tell(message: str, fix: str, *, debug: bool) -> None:
     if debug:
         traceback.print_exc()
-    say(f"error: {message}")
-    say(f"fix: {fix}")
+    place = process_place()
+    who = f"process {place[0]}: " if place is not None and place[0] > 0 else ""  # under torchrun each tells its own
+    say(f"{who}error: {message}")
+    say(f"{who}fix: {fix}")
 
 
 def _tell_usage(error: TyperException) -> None:

@@ -62,6 +62,13 @@ MaxSide = Annotated[
 MAX_SIDE = 1600
 MIN_READ = 20.0
 
+ReadingWorkers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", min=0, help="Processes that read pictures; left out: up to 8 for a GPU, a thread for a CPU."
+    ),
+]
+
 Settings = Annotated[
     list[str] | None,
     typer.Option(

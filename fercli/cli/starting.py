@@ -19,13 +19,13 @@ def chosen_presets(dataset: str, model: str | None, recipe: str | None) -> tuple
 
 
 def refuse_random_landmarks(told: RunConfig, *, from_scratch: bool) -> None:
-    """WeightsError unless an --init file holds a landmark branch, or the user insists on a random one."""
+    """WeightsError unless an --init-from file holds a landmark branch, or the user insists on a random one."""
     from fercli.errors import WeightsError
     from fercli.store.starting_weights import has_landmarks
 
     if not from_scratch and not has_landmarks(told.init):
         raise WeightsError(
-            "the landmark branch stays frozen in training, and no --init file holds a trained one",
-            fix=f"--init {'fer-compact' if told.model.preset == 'btn-compact' else 'LANDMARKS.safetensors'} "
+            "the landmark branch stays frozen in training, and no --init-from file holds a trained one",
+            fix=f"--init-from {'fer-compact' if told.model.preset == 'btn-compact' else 'LANDMARKS.safetensors'} "
             "(fer convert and fer distill make landmark branches), or --from-scratch",
         )

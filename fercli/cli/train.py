@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fercli.cli import options
 
 if TYPE_CHECKING:
-    from fercli.progress import TrainEvent
-    from fercli.steps.train import TrainResult
+    from fercli.progress import EpochReport, TrainEvent
+    from fercli.steps.train import SeedsResult, TrainResult
     from fercli.store.runs import RunConfig
+
+STARVED = 0.1  # share of the time spent waiting for pictures from which on a run says so
 
 
 def train(
@@ -30,7 +32,7 @@ def train(
     init: Annotated[
         list[str] | None,
         typer.Option(
-            "--init", metavar="FILE", help="Backbone or whole weights to start from; can be given many times."
+            "--init-from", metavar="FILE|NAME", help="Backbone or whole weights to start from; can be given many times."
         ),
     ] = None,
     from_scratch: Annotated[
@@ -52,7 +54,20 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run of the same command.")
     ] = False,
-    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that read pictures.")] = 0,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            "--seeds", metavar="N,N,...", help="Train once per seed, in OUT/seed-N, and report mean and spread."
+        ),
+    ] = None,
+    workers: options.ReadingWorkers = None,
+    save_every: Annotated[
+        float,
+        typer.Option("--save-every", metavar="SECONDS", min=0, help="Time between checkpoints inside an epoch."),
+    ] = 240.0,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write events for TensorBoard as well, into OUT/events.")
+    ] = False,
     licence: Annotated[str, typer.Option("--licence", help="Licence of the weights, for their card.")] = "",
     note: Annotated[
         list[str] | None,
@@ -67,7 +82,7 @@ def train(
 
     Example:
 
-      fer train rafdb --data ~/rafdb/basic --init ir50.safetensors --init mobilefacenet.safetensors
+      fer train rafdb --data ~/rafdb/basic --init-from ir50.safetensors --init-from mobilefacenet.safetensors
     """
     from fercli.cli import console
     from fercli.cli.starting import chosen_presets, refuse_random_landmarks
@@ -96,33 +111,50 @@ def train(
     if list_settings:
         _show_settings(told)
         return
-    from fercli.devices import resolve_device
+    from fercli.devices import process_place
     from fercli.steps.train import train as run
+    from fercli.steps.train import train_seeds
     from fercli.store.datasets import open_dataset
 
+    place = process_place()
+    quiet = quiet or (place is not None and place[0] > 0)  # under torchrun the first process talks for all
     faces = change(open_dataset(name, data), changes)
     refuse_random_landmarks(told, from_scratch=from_scratch)
     folder = out if out is not None else Path("runs") / f"{Path(name).resolve().name}-{told.model.preset}"
     if not quiet:
         train_counts = faces.counts("train")
         console.say(f"{faces.name}: {sum(train_counts.values())} training images, classes {', '.join(faces.labels)}")
-        console.say(
-            f"{told.model.preset}, recipe {told.train.recipe}, on {resolve_device(device)}; run folder {folder}"
-        )
+        processes = f"{place[1]} processes" if place is not None else device
+        console.say(f"{told.model.preset}, recipe {told.train.recipe}, on {processes}; run folder {folder}")
     with _live(quiet=quiet) as report:
-        result = run(
-            faces,
-            folder,
-            config=told,
-            device=device,
-            workers=workers,
-            resume=resume,
-            overwrite=overwrite,
-            licence=licence,
-            notes=note or (),
-            report=report,
-        )
+        how: dict[str, Any] = {
+            "device": device,
+            "workers": workers,
+            "resume": resume,
+            "overwrite": overwrite,
+            "save_every_s": save_every,
+            "tensorboard": tensorboard,
+            "licence": licence,
+            "notes": note or (),
+            "report": report,
+        }
+        result: TrainResult | SeedsResult
+        if seeds is None:
+            result = run(faces, folder, config=told, **how)
+        else:
+            result = train_seeds(faces, folder, seeds=_seeds(seeds), config=told, **how)
+    if place is not None and place[0] > 0:
+        return
     console.json_line(result) if json else _show_result(result)
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    from fercli.errors import UsageError
+
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdigit() for word in words) or len(set(words)) < len(words):
+        raise UsageError(f"--seeds {text!r} is not a list of different whole numbers", fix="--seeds 0,1,2")
+    return tuple(map(int, words))
 
 
 def _show_settings(config: RunConfig) -> None:
@@ -149,13 +181,24 @@ def _live(*, quiet: bool) -> Iterator[Callable[[TrainEvent], None]]:
                 )
                 bar(event.step, event.steps, note)
             elif not quiet:
-                console.say(
-                    f"epoch {event.epoch}: loss {event.loss:.3f}, train {event.train_accuracy:.1%}, "
-                    f"validation {event.val_accuracy:.2%} (mean class {event.val_mean_accuracy:.2%}), "
-                    f"{_duration(event.seconds)}" + (", best so far" if event.best else "")
-                )
+                console.say(epoch_line(event))
+                if event.epoch == 1 and event.data_wait > STARVED:
+                    console.warn(
+                        f"{event.data_wait:.0%} of the time went into waiting for pictures: --workers N reads more"
+                    )
 
         yield report
+
+
+def epoch_line(event: EpochReport) -> str:
+    """A finished epoch in one line, with what was measured."""
+    parts = [f"epoch {event.epoch}: loss {event.loss:.3f}", f"train {event.train_accuracy:.1%}"]
+    if event.val_accuracy is not None:
+        parts.append(f"validation {event.val_accuracy:.2%} (mean class {event.val_mean_accuracy:.2%})")
+    if event.test_accuracy is not None:
+        parts.append(f"test {event.test_accuracy:.2%} (mean class {event.test_mean_accuracy:.2%})")
+    parts.append(f"{event.images_per_s:.0f} images/s, {_duration(event.seconds)}")
+    return ", ".join(parts) + (", best so far" if event.best else "")
 
 
 def _duration(seconds: float) -> str:
@@ -164,20 +207,56 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
 
 
-def _show_result(result: TrainResult) -> None:
+def _show_result(result: TrainResult | SeedsResult) -> None:
     from fercli.cli import console
+    from fercli.steps.train import SeedsResult as Seeds
 
+    if isinstance(result, Seeds):
+        _show_seeds(result)
+        return
     rows = [
-        (s.split, s.images, f"{s.accuracy:.2%}", f"{s.mean_accuracy:.2%}", f"{s.calibration_error:.2%}")
-        for s in result.scores
-    ]
-    console.show(
-        console.table(
-            f"epoch {result.epoch}, selected by {result.selected_by}",
-            ("split", "images", "accuracy", "mean class", "calibration error"),
-            rows,
+        (
+            chosen.protocol,
+            chosen.epoch,
+            score.split,
+            score.images,
+            f"{score.accuracy:.2%}",
+            f"{score.mean_accuracy:.2%}",
+            f"{score.calibration_error:.2%}",
         )
+        for chosen in result.protocols
+        for score in chosen.scores
+    ]
+    columns = ("selection", "epoch", "split", "images", "accuracy", "mean class", "calibration error")
+    console.show(console.table(None, columns, rows))
+    by = "; ".join(f"{chosen.protocol}: by {chosen.selected_by}" for chosen in result.protocols)
+    stages = ", ".join(
+        f"{name} {_duration(seconds)} ({result.peak_gib[name]:.1f} GiB)" for name, seconds in result.seconds.items()
     )
+    console.show(f"selected {by}\ntime and memory: {stages}")
     console.show(
         f"weights: {result.weights}\nnext: fer eval {result.weights} DATA    fer export --onnx --weights {result.weights}"
     )
+
+
+def _show_seeds(result: SeedsResult) -> None:
+    from fercli.cli import console
+
+    def with_spread(mean: float, sd: float | None) -> str:
+        return f"{100 * mean:.2f}" + ("" if sd is None else f" +- {100 * sd:.2f}")
+
+    rows = [
+        (
+            spread.protocol,
+            spread.split,
+            spread.images,
+            with_spread(spread.mean, spread.sd),
+            with_spread(spread.mean_class, spread.mean_class_sd),
+            " ".join(f"{100 * value:.2f}" for value in spread.accuracy),
+        )
+        for spread in result.spread
+    ]
+    columns = ("selection", "split", "images", "accuracy (%)", "mean class (%)", "each seed's accuracy (%)")
+    seeds = ", ".join(str(run.seed) for run in result.runs)
+    console.show(console.table(f"seeds {seeds}: mean and standard deviation", columns, rows))
+    console.show(f"runs: {result.folder}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, cast
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 _END = object()
 
 
-def prefetched(items: Iterator[T]) -> Iterator[T]:
+def prefetched(items: Iterator[T]) -> Generator[T, None, None]:
     """Yield the items in order, one ahead; an error comes where its item would have come."""
     with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as pool:
         waiting = pool.submit(next, items, cast(T, _END))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -13,30 +14,51 @@ from fercli.presets import AugmentConfig
 # Letters: B images, S side.
 
 
-def augment(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
-    """Flip, move, relight, shrink and blur crops [B, 3, S, S] in 0..1; the result stays in 0..1.
+@dataclass(frozen=True)
+class Draws:
+    """Random numbers for the B images here, rows `start` to `start + here` of a batch of `count`: as if all were here.
 
-    `generator` lives on the CPU, so the same seed gives the same changes on any device.
+    `generator` lives on the CPU, so the same seed gives the same changes on any device and any number of processes.
     """
-    if config.flip or config.rotate or config.translate or config.scale:
-        matrix = affine_matrices(len(images), config, generator).to(images)
-        images = warp(images, matrix)
+
+    generator: torch.Generator
+    here: int
+    start: int = 0
+    count: int | None = None
+
+    def each(self) -> Tensor:
+        """One number in 0..1 for every image, [B]."""
+        whole = torch.rand(self.here if self.count is None else self.count, generator=self.generator)
+        return whole[self.start : self.start + self.here]
+
+    def one(self) -> float:
+        """One number in 0..1 for the batch."""
+        return torch.rand(1, generator=self.generator).item()
+
+
+def augment(images: Tensor, config: AugmentConfig, draws: Draws) -> Tensor:
+    """Flip, move, relight, shrink and blur crops [B, 3, S, S] in 0..1; the result stays in 0..1."""
+    if config.rotate or config.translate or config.scale:
+        images = warp(images, affine_matrices(config, draws).to(images))
+    elif config.flip:
+        mirrored = (draws.each() < config.flip).to(images.device)
+        images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
     if config.brightness or config.contrast:
-        images = _relight(images, config, generator)
+        images = _relight(images, config, draws)
     if config.lowres:
-        images = _lowres(images, config.lowres, generator)
+        images = _lowres(images, config.lowres, draws)
     if config.blur:
-        images = _blur(images, config.blur, generator)
+        images = _blur(images, config.blur, draws)
     return images
 
 
-def affine_matrices(batch: int, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+def affine_matrices(config: AugmentConfig, draws: Draws) -> Tensor:
     """Random [B, 2, 3] maps from output to input coordinates in -1..1: flip, rotation, zoom, shift."""
 
     def symmetric(limit: float) -> Tensor:
-        return (torch.rand(batch, generator=generator) * 2 - 1) * limit
+        return (draws.each() * 2 - 1) * limit
 
-    mirror = torch.where(torch.rand(batch, generator=generator) < config.flip, -1.0, 1.0)
+    mirror = torch.where(draws.each() < config.flip, -1.0, 1.0)
     angle = symmetric(math.radians(config.rotate))
     zoom = 1 / (1 + symmetric(config.scale))
     shift = torch.stack((symmetric(2 * config.translate), symmetric(2 * config.translate)), dim=1)  # [B, 2]
@@ -51,29 +73,28 @@ def warp(images: Tensor, matrices: Tensor) -> Tensor:
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def _relight(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
-    batch = len(images)
-    brightness = (torch.rand(batch, generator=generator) * 2 - 1) * config.brightness
-    contrast = 1 + (torch.rand(batch, generator=generator) * 2 - 1) * config.contrast
+def _relight(images: Tensor, config: AugmentConfig, draws: Draws) -> Tensor:
+    brightness = (draws.each() * 2 - 1) * config.brightness
+    contrast = 1 + (draws.each() * 2 - 1) * config.contrast
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
     moved = (images - mean) * contrast.to(images).view(-1, 1, 1, 1) + mean + brightness.to(images).view(-1, 1, 1, 1)
     return moved.clamp(0, 1)
 
 
-def _lowres(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+def _lowres(images: Tensor, probability: float, draws: Draws) -> Tensor:
     """Shrink some images of the batch to one random 25..75 % of their side and enlarge them again."""
-    chosen = (torch.rand(len(images), generator=generator) < probability).to(images.device)
+    chosen = (draws.each() < probability).to(images.device)
     side = images.shape[-1]
-    small = max(8, int(side * (0.25 + 0.5 * torch.rand(1, generator=generator).item())))
+    small = max(8, int(side * (0.25 + 0.5 * draws.one())))
     poor = F.interpolate(images, size=(small, small), mode="bilinear", antialias=True, align_corners=False)
     poor = F.interpolate(poor, size=(side, side), mode="bilinear", align_corners=False)
     return torch.where(chosen.view(-1, 1, 1, 1), poor, images)
 
 
-def _blur(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+def _blur(images: Tensor, probability: float, draws: Draws) -> Tensor:
     """Blur some images of the batch with one Gaussian of random sigma, 0.5..1.5 px."""
-    chosen = (torch.rand(len(images), generator=generator) < probability).to(images.device)
-    sigma = 0.5 + torch.rand(1, generator=generator).item()
+    chosen = (draws.each() < probability).to(images.device)
+    sigma = 0.5 + draws.one()
     offsets = torch.arange(-4, 5, device=images.device, dtype=images.dtype)
     kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
     kernel = (kernel / kernel.sum()).view(1, 1, 1, 9)
@@ -82,19 +103,19 @@ def _blur(images: Tensor, probability: float, generator: torch.Generator) -> Ten
     return torch.where(chosen.view(-1, 1, 1, 1), blurred, images)
 
 
-def erase(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+def erase(images: Tensor, config: AugmentConfig, draws: Draws) -> Tensor:
     """RandomErasing (Zhong et al. 2020) on normalised images: one rectangle, ratio 0.3..3.3, filled with 0."""
     if not config.erase:
         return images
-    batch, side = len(images), images.shape[-1]
+    side = images.shape[-1]
     low, high = config.erase_scale
-    chosen = torch.rand(batch, generator=generator) < config.erase
-    area = (low + (high - low) * torch.rand(batch, generator=generator)) * side * side
-    ratio = torch.exp(math.log(0.3) + math.log(3.3 / 0.3) * torch.rand(batch, generator=generator))
+    chosen = draws.each() < config.erase
+    area = (low + (high - low) * draws.each()) * side * side
+    ratio = torch.exp(math.log(0.3) + math.log(3.3 / 0.3) * draws.each())
     height = torch.sqrt(area * ratio).round().clamp(1, side - 1)
     width = torch.sqrt(area / ratio).round().clamp(1, side - 1)
-    top = (torch.rand(batch, generator=generator) * (side - height + 1)).floor()
-    left = (torch.rand(batch, generator=generator) * (side - width + 1)).floor()
+    top = (draws.each() * (side - height + 1)).floor()
+    left = (draws.each() * (side - width + 1)).floor()
     place = torch.arange(side)
     rows = (place >= top[:, None]) & (place < (top + height)[:, None])  # [B, S]
     columns = (place >= left[:, None]) & (place < (left + width)[:, None])  # [B, S]

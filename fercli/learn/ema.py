@@ -22,11 +22,11 @@ class Ema:
         """Move towards the model; early steps move faster, so that the random start is forgotten."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        for name, value in model.state_dict().items():
-            if value.is_floating_point():
-                self.state[name].lerp_(value.detach(), 1 - decay)
-            else:
-                self.state[name].copy_(value)
+        now = model.state_dict()
+        moving = [name for name, value in now.items() if value.is_floating_point()]
+        torch._foreach_lerp_([self.state[name] for name in moving], [now[name].detach() for name in moving], 1 - decay)
+        for name in now.keys() - set(moving):
+            self.state[name].copy_(now[name])
 
     def state_dict(self) -> dict[str, Any]:
         return {"steps": self.steps, "state": self.state}

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fercli.learn.augment import affine_matrices, augment, warp
+from fercli.learn.augment import Draws, affine_matrices, augment, warp
 from fercli.models.mobilefacenet import LandmarkNet
 from fercli.presets import AugmentConfig
 
@@ -52,11 +52,12 @@ def distill_step(
     The loss is smooth L1 on the points in units of a twentieth of the side, so that far points do not rule.
     """
     student.train()
-    matrices = affine_matrices(len(crops), config, draw).to(crops)
+    draws = Draws(draw, len(crops))
+    matrices = affine_matrices(config, draws).to(crops)
     still = AugmentConfig(
         flip=0, brightness=config.brightness, contrast=config.contrast, lowres=config.lowres, blur=config.blur
     )
-    changed = augment(warp(crops, matrices), still, draw)
+    changed = augment(warp(crops, matrices), still, draws)
     target = move_points(points, matrices)
     guess = student(changed)
     optimizer.zero_grad(set_to_none=True)

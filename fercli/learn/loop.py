@@ -1,31 +1,15 @@
-"""One optimisation step of a BTN: a batch of crops and targets in, losses out; prints nothing, touches no file."""
+"""Around the step: crops to what the network is fed, the recipe's optimizer, answers without gradients."""
 
 from __future__ import annotations
-
-import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from fercli.learn.augment import augment, erase
-from fercli.learn.losses import btn_loss
-from fercli.learn.sam import SAM
-from fercli.models.btn import BTN, BatchOutput
+from fercli.learn.augment import Draws, augment, erase
+from fercli.models.btn import BTN
 from fercli.presets import InputConfig, TrainConfig
 
 # Letters: B images, N classes, S side.
-
-
-@dataclass(frozen=True)
-class StepReport:
-    """What one step saw, before the weights moved: mean loss and its terms, correct answers of P_VIT, images."""
-
-    loss: float
-    terms: dict[str, float]
-    correct: int
-    images: int
 
 
 def make_optimizer(model: BTN, config: TrainConfig) -> torch.optim.Optimizer:
@@ -44,9 +28,9 @@ def make_optimizer(model: BTN, config: TrainConfig) -> torch.optim.Optimizer:
         for (scale, decay), parameters in groups.items()
     ]
     if config.optimizer == "sgd":
-        return torch.optim.SGD(settings, lr=config.lr, momentum=0.9, nesterov=True)
+        return torch.optim.SGD(settings, lr=config.lr, momentum=config.momentum, nesterov=config.momentum > 0)
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    return kind(settings, lr=config.lr)
+    return kind(settings, lr=config.lr, betas=config.betas, eps=config.eps)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
@@ -70,55 +54,22 @@ def to_unit(crops: Tensor, config: InputConfig) -> Tensor:
     return unit.contiguous(memory_format=torch.channels_last)
 
 
-def prepare_batch(crops: Tensor, model: BTN, config: TrainConfig, draw: torch.Generator) -> Tensor:
-    """uint8 crops [B, 3, S, S] to the augmented, normalised input of a training step."""
-    changed = augment(to_unit(crops, model.config.input), config.augment, draw)
-    images = erase(normalise(changed, model.config.input), config.augment, draw)
-    return images.contiguous(memory_format=torch.channels_last)
+def prepare_batch(crops: Tensor, model: BTN, config: TrainConfig, draws: Draws) -> Tensor:
+    """uint8 crops [B, 3, S, S] to the augmented, normalised input of a training step, in the recipe's memory order."""
+    changed = augment(to_unit(crops, model.config.input), config.augment, draws)
+    images = erase(normalise(changed, model.config.input), config.augment, draws)
+    return images.contiguous(memory_format=memory_format(config))
 
 
-def train_step(
-    model: BTN,
-    images: Tensor,
-    targets: Tensor,
-    optimizer: SAM,
-    config: TrainConfig,
-    *,
-    class_weights: Tensor | None = None,
-    scaler: torch.amp.GradScaler | None = None,
-) -> StepReport:
-    """Move the weights once: two gradients with SAM, one where its rho is 0.
+def prepare_unchanged(crops: Tensor, model: BTN, config: TrainConfig) -> Tensor:
+    """uint8 crops [B, 3, S, S] to the normalised input of an answer that is to be scored."""
+    unit = to_unit(crops, model.config.input)
+    return normalise(unit, model.config.input).contiguous(memory_format=memory_format(config))
 
-    Args: images [B, 3, S, S] normalised, targets [B] indices or [B, N] distributions, on the model's device.
-    The frozen landmark features are computed once for both passes.
-    """
-    model.train()
-    frozen = model.config.landmark.bn == "frozen"
-    with _autocast(config, images.device):
-        taps = model.landmark_taps(images) if frozen else None
 
-    def gradient() -> tuple[BatchOutput, Tensor, dict[str, Tensor]]:
-        optimizer.optimizer.zero_grad(set_to_none=True)
-        with _autocast(config, images.device):
-            output = model.forward_batch(images, taps)
-        loss, terms = btn_loss(output, targets, config.loss, class_weights=class_weights)
-        (scaler.scale(loss) if scaler is not None else loss).backward()
-        return output, loss, terms
-
-    output, loss, terms = gradient()
-    if optimizer.rho:
-        optimizer.perturb(grad_scale=scaler.get_scale() if scaler is not None else 1.0)
-        with _batch_norm_still(model, still=config.sam.freeze_bn_second):
-            gradient()
-        optimizer.restore()
-    _move(model, optimizer.optimizer, scaler, config.grad_clip)
-    truth = targets if targets.ndim == 1 else targets.argmax(dim=1)
-    return StepReport(
-        loss=float(loss.detach()),
-        terms={name: float(term) for name, term in terms.items()},
-        correct=int((output.p_vit.detach().argmax(dim=1) == truth).sum()),
-        images=len(images),
-    )
+def memory_format(config: TrainConfig) -> torch.memory_format:
+    """The order in which pictures and convolutions lie in memory."""
+    return torch.channels_last if config.channels_last else torch.contiguous_format
 
 
 @torch.inference_mode()
@@ -126,35 +77,3 @@ def predict_logits(model: BTN, images: Tensor) -> Tensor:
     """P_VIT [B, N] of normalised images in evaluation mode, float32 on the CPU."""
     model.eval()
     return model(images).float().cpu()
-
-
-def _move(model: BTN, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler | None, grad_clip: float) -> None:
-    if scaler is not None:
-        scaler.unscale_(optimizer)
-    if grad_clip:
-        nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], grad_clip)
-    if scaler is not None:
-        scaler.step(optimizer)
-        scaler.update()
-    else:
-        optimizer.step()
-
-
-def _autocast(config: TrainConfig, device: torch.device) -> contextlib.AbstractContextManager[object]:
-    if config.amp == "off":
-        return contextlib.nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16 if config.amp == "bf16" else torch.float16)
-
-
-@contextlib.contextmanager
-def _batch_norm_still(model: nn.Module, *, still: bool) -> Iterator[None]:
-    """Keep running statistics where they are: batch norm still uses the batch, but with a momentum of 0."""
-    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)] if still else []
-    before = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
-    try:
-        yield
-    finally:
-        for norm, momentum in zip(norms, before, strict=True):
-            norm.momentum = momentum

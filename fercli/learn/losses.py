@@ -13,13 +13,21 @@ from fercli.presets import LossConfig
 
 
 def btn_loss(
-    output: BatchOutput, targets: Tensor, config: LossConfig, *, class_weights: Tensor | None = None
+    output: BatchOutput,
+    targets: Tensor,
+    config: LossConfig,
+    *,
+    class_weights: Tensor | None = None,
+    log_prior: Tensor | None = None,
+    count: int | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """L = vit L_VIT + bt L_BT + cba L_CBA, each a cross-entropy averaged over the batch, in float32.
 
-    Args: targets are class indices [B] (int64) or distributions [B, N] (float); class_weights [N] or None.
+    Args: targets are class indices [B] (int64) or distributions [B, N] (float); class_weights [N] or None; log_prior [N] is
+    added to the logits, with logit_adjustment's factor; count divides the sum where these B images are a part of a batch.
     Returns the loss and its unweighted terms, detached, by name.
     """
+    shift = None if log_prior is None else config.logit_adjustment * log_prior
     heads = {
         "vit": (output.p_vit, config.vit),
         "bt": (output.p_bt, config.bt),
@@ -31,13 +39,20 @@ def btn_loss(
     for name, (logits, weight) in heads.items():
         if logits is not None and weight:
             # summed and divided by B: PyTorch's own mean divides by the weights for indices, but by B for distributions
+            adjusted = logits.float() if shift is None else logits.float() + shift
             summed = F.cross_entropy(
-                logits.float(), targets, weight=class_weights, label_smoothing=config.label_smoothing, reduction="sum"
+                adjusted, targets, weight=class_weights, label_smoothing=config.label_smoothing, reduction="sum"
             )
-            term = summed / len(targets)
+            term = summed / (len(targets) if count is None else count)
             total = total + weight * term
             terms[name] = term.detach()
     return total, terms
+
+
+def log_shares(counts: Tensor) -> Tensor:
+    """log(n_c / n) [N], what balanced softmax adds to the logits in training (Ren et al. 2020; Menon et al. 2021)."""
+    present = counts.clamp_min(1).float()
+    return (present / present.sum()).log()
 
 
 def class_weights(counts: Tensor, power: float) -> Tensor | None:

@@ -27,21 +27,23 @@ class SAM:
     def perturb(self, *, grad_scale: float = 1.0) -> Tensor:
         """Move to the worst point nearby and return the gradient's norm; gradients are divided by `grad_scale` first."""
         parameters = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
-        grads = [p.grad / grad_scale for p in parameters if p.grad is not None]
-        directions = [p.abs() * g for p, g in zip(parameters, grads, strict=True)] if self.adaptive else grads
-        norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(d) for d in directions]))
+        grads = [p.grad for p in parameters if p.grad is not None]
+        directions = torch._foreach_mul(torch._foreach_abs(parameters), grads) if self.adaptive else grads
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(directions))) / grad_scale
         self._saved = [(p, p.detach().clone()) for p in parameters]
         if torch.isfinite(norm):
-            scale = self.rho / (norm + 1e-12)
-            for p, g in zip(parameters, grads, strict=True):
-                p.add_((p.square() if self.adaptive else 1.0) * g * scale)
+            scale = self.rho / (norm + 1e-12) / grad_scale
+            steps = torch._foreach_mul(grads, scale)
+            if self.adaptive:
+                torch._foreach_mul_(steps, torch._foreach_mul(parameters, parameters))
+            torch._foreach_add_(parameters, steps)
         return norm
 
     @torch.no_grad()
     def restore(self) -> None:
         """Put the weights back exactly as they were before `perturb`."""
-        for parameter, value in self._saved:
-            parameter.copy_(value)
+        if self._saved:
+            torch._foreach_copy_([parameter for parameter, _ in self._saved], [value for _, value in self._saved])
         self._saved = []
 
     def state_dict(self) -> dict[str, Any]:

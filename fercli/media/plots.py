@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,35 @@ def plot_confusion(path: Path, matrix: NDArray[np.int64], labels: Sequence[str],
     for (row, column), share in np.ndenumerate(shares):
         text = f"{100 * share:.1f}\n{matrix[row, column]}"
         axes.text(column, row, text, ha="center", va="center", fontsize=8, color="white" if share > 0.5 else "black")
+    figure.savefig(path)
+
+
+def plot_curves(path: Path, rows: Sequence[Mapping[str, Any]], *, title: str) -> None:
+    """Draw a run's rows, one per epoch: losses left, accuracies right; what no row has is left out."""
+    from matplotlib.ticker import MaxNLocator
+
+    figure = _figure(10, 4)
+    figure.suptitle(title)
+    panels = {
+        "loss": (("loss", "train, all terms"), ("loss_vit", "train, P_VIT"), ("val_loss", "validation, P_VIT")),
+        "accuracy (%)": (
+            ("train_accuracy", "train"),
+            ("val_accuracy", "validation"),
+            ("val_mean_accuracy", "validation, mean class"),
+            ("test_accuracy", "test"),
+            ("test_mean_accuracy", "test, mean class"),
+        ),
+    }
+    for place, (what, curves) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(1, 2, place, xlabel="epoch", ylabel=what)
+        factor = 100 if "%" in what else 1
+        for name, label in curves:
+            values = [np.nan if row.get(name) is None else factor * row[name] for row in rows]
+            if not np.isnan(values).all():
+                axes.plot([row["epoch"] for row in rows], values, label=label, marker="." if len(rows) < 30 else None)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend()
     figure.savefig(path)
 
 

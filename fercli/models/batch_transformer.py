@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from fercli.presets import CbaConfig
 
-# Letters: B images in the batch, N classes, D = H*W positions of one embedded channel.
+# Letters: B images in the batch, A images of all processes' batches (A = B with one process), N classes,
+# D = H*W positions of one embedded channel.
+
+Gather = Callable[[Tensor], Tensor]  # rows [B, ...] of this process to the rows [A, ...] of all, gradients included
 
 
-def class_batch_attention(embedding: Tensor, values: Tensor, *, scale: float) -> Tensor:
+def class_batch_attention(embedding: Tensor, values: Tensor, *, scale: float, keys: Tensor | None = None) -> Tensor:
     """Mix every image's class scores with those of similar images in the batch (BTN, Eq. 3-5).
 
-    Args: embedding [B, N, D], values [B, N]. Returns [B, N]: column n is a convex mix of column n of `values`.
+    Args: embedding [B, N, D]; keys [A, N, D], left out where they are the embedding; values [A, N].
+    Returns [B, N]: column n is a convex mix of column n of `values`.
     """
-    weights = batch_attention(embedding, scale=scale)  # [N, B, B]
+    weights = batch_attention(embedding, scale=scale, keys=keys)  # [N, B, A]
     return (weights @ values.T.unsqueeze(-1)).squeeze(-1).T
 
 
-def batch_attention(embedding: Tensor, *, scale: float) -> Tensor:
-    """For every class, how much each image (row) listens to each other (column): [B, N, D] -> [N, B, B], rows sum to 1."""
-    per_class = embedding.transpose(0, 1)  # [N, B, D]
-    return (per_class @ per_class.mT * scale).softmax(dim=-1)
+def batch_attention(embedding: Tensor, *, scale: float, keys: Tensor | None = None) -> Tensor:
+    """For every class, how much each image (row) listens to each other (column): [N, B, A], rows sum to 1."""
+    queries = embedding.transpose(0, 1)  # [N, B, D]
+    listened_to = queries if keys is None else keys.transpose(0, 1)  # [N, A, D]
+    return (queries @ listened_to.mT * scale).softmax(dim=-1)
 
 
 def sinusoidal_encoding(positions: int, channels: int) -> Tensor:
@@ -41,6 +47,7 @@ class ClassBatchAttention(nn.Module):
     """F_MLA to one map per class, channel positional encoding, attention over the batch.
 
     forward: features [B, C, H, W], p_vit [B, N] logits -> P_CBA [B, N]; computed in float32 whatever the surroundings.
+    `gather` lets the images attend to those of other processes as well.
     P_CBA holds logits; when `value` is `probs`, log probabilities: the mix of Eq. 5, divided by its sum over the classes.
     """
 
@@ -62,14 +69,19 @@ class ClassBatchAttention(nn.Module):
         embedded = self.embed(features).flatten(2)
         return embedded if self.pe is None else embedded + self.pe
 
-    def forward(self, features: Tensor, p_vit: Tensor) -> Tensor:
-        embedding = self.embedding(features)
+    def forward(self, features: Tensor, p_vit: Tensor, gather: Gather | None = None) -> Tensor:
         # tensors without memory, on which networks are counted, know no autocast
         with torch.autocast("cpu" if p_vit.is_meta else p_vit.device.type, enabled=False):
+            embedding = self.embedding(features.float())
             values = p_vit.float().detach() if self.config.detach_value else p_vit.float()
+            if self.config.value == "probs":
+                values = values.softmax(dim=-1)
+            keys = None
+            if gather is not None and self.config.gather:
+                keys, values = gather(embedding), gather(values)
+            mixed = class_batch_attention(embedding, values, scale=self.scale, keys=keys)
             if self.config.value == "logits":
-                return class_batch_attention(embedding.float(), values, scale=self.scale)
-            mixed = class_batch_attention(embedding.float(), values.softmax(dim=-1), scale=self.scale)
+                return mixed
             return (mixed / mixed.sum(dim=-1, keepdim=True)).clamp_min(1e-12).log()
 
 

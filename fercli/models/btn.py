@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fercli.models.batch_transformer import ClassBatchAttention, batch_transformer
+from fercli.models.batch_transformer import ClassBatchAttention, Gather, batch_transformer
 from fercli.models.cross_attention import CrossAttentionBlock
 from fercli.models.face_resnet import FaceResNet
 from fercli.models.ir50 import IRBackbone
@@ -62,8 +62,8 @@ class BatchPart(nn.Module):
         """F_MLA, or S3 for the paper's "BT only" row: [B, C, s/4, s/4]."""
         return levels.high if self.mla is None else self.mla(*levels)
 
-    def forward(self, levels: Levels, p_vit: Tensor) -> tuple[Tensor, Tensor]:
-        p_cba = self.cba(self.features(levels), p_vit)
+    def forward(self, levels: Levels, p_vit: Tensor, gather: Gather | None = None) -> tuple[Tensor, Tensor]:
+        p_cba = self.cba(self.features(levels), p_vit, gather)
         return p_cba, batch_transformer(p_cba, p_vit, value=self.cba.config.value)
 
 
@@ -133,12 +133,15 @@ class BTN(nn.Module):
         x = self._backbone_input(images)
         return self._classify(self._levels(x, self._landmark_taps(x)))[0]
 
-    def forward_batch(self, images: Tensor, taps: Taps | None = None) -> BatchOutput:
-        """P_VIT with P_CBA and P_BT of the images as one batch; `taps` reuses `landmark_taps` of the same images."""
+    def forward_batch(self, images: Tensor, taps: Taps | None = None, gather: Gather | None = None) -> BatchOutput:
+        """P_VIT with P_CBA and P_BT of the images as one batch; `taps` reuses `landmark_taps` of the same images.
+
+        gather: rows of this process to those of all processes whose images are of the same batch.
+        """
         x = self._backbone_input(images)
         levels = self._levels(x, taps if taps is not None else self._landmark_taps(x))
         p_vit, f_mla = self._classify(levels)
-        p_cba, p_bt = self.batch(levels, p_vit) if self.batch is not None else (None, None)
+        p_cba, p_bt = self.batch(levels, p_vit, gather) if self.batch is not None else (None, None)
         aux = None
         if self.aux_head is not None and f_mla is not None:
             aux = self.aux_head(f_mla.mean(dim=(2, 3)))

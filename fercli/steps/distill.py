@@ -59,7 +59,7 @@ def distill(
     """Train the landmark branch of `model` to find the 68 points that a MobileFaceNet checkpoint finds.
 
     Labels are not used: train images (labelled or not) teach, val images measure; `images` takes that many of the train images
-    at random, None all, and a tenth as many to measure. Writes one part file for `fer train --init`.
+    at random, None all, and a tenth as many to measure. Writes one part file for `fer train --init-from`.
     """
     refuse_existing(out, overwrite=overwrite)
     where = resolve_device(device)

@@ -9,7 +9,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,17 +20,18 @@ from fercli.errors import DataError, RefusedError, UsageError
 from fercli.presets import BtnConfig, TrainConfig
 from fercli.store.atomic import replacing
 from fercli.store.datasets.changes import Changes
+from fercli.store.datasets.records import SPLITS, Dataset, listing_fingerprint
 
 _AGAIN = "start without --resume, in a new folder"
 _PACKAGES = {
     "torch", "torchvision", "numpy", "pillow", "av", "facenet-pytorch", "opencv-python", "opencv-python-headless",
-    "onnxruntime", "onnxruntime-gpu",
+    "onnxruntime", "onnxruntime-gpu", "tensorboard",
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything a run was told: enough to do it again."""
+    """Everything a run was told: enough to do it again. processes: how many did its work together (torchrun)."""
 
     dataset: str
     data: str | None
@@ -39,6 +40,7 @@ class RunConfig:
     init: tuple[str, ...]
     fingerprint: str | None = None
     changes: Changes = field(default_factory=Changes)
+    processes: int = 1
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,10 @@ class RunFolder:
         return self.path / "environment.json"
 
     @property
+    def data(self) -> Path:
+        return self.path / "data.json"
+
+    @property
     def metrics(self) -> Path:
         return self.path / "metrics.csv"
 
@@ -64,30 +70,43 @@ class RunFolder:
         return self.path / "checkpoint.pt"
 
     @property
-    def best(self) -> Path:
-        return self.path / "best.safetensors"
+    def curves(self) -> Path:
+        return self.path / "curves.png"
 
     @property
-    def last(self) -> Path:
-        return self.path / "last.safetensors"
+    def events(self) -> Path:
+        return self.path / "events"
+
+    def weights(self, protocol: str) -> Path:
+        """Weights chosen by a selection protocol: last, val (named best) or test_best."""
+        return self.path / {"val": "best.safetensors", "last": "last.safetensors"}.get(
+            protocol, "test-best.safetensors"
+        )
+
+    def predictions(self, protocol: str, split: str) -> Path:
+        """What these weights answered on every image of a split."""
+        return self.path / "predictions" / f"{self.weights(protocol).stem}-{split}.csv"
 
     @property
     def result(self) -> Path:
         return self.path / "result.json"
 
 
-def start_run(path: Path, config: RunConfig, *, overwrite: bool) -> RunFolder:
-    """Make the folder and write what the run was told and where it runs.
+def start_run(path: Path, config: RunConfig, *, data: Mapping[str, Any], overwrite: bool) -> RunFolder:
+    """Make the folder and write what the run was told, what it learns from (`data_facts`) and where it runs.
 
     Raises: RefusedError if there is a run already.
     """
     folder = RunFolder(path)
     if folder.config.exists() and not overwrite:
         raise RefusedError(f"{path} already holds a run", fix="--resume goes on with it, --overwrite starts again")
-    for old in (folder.checkpoint, folder.metrics, folder.best, folder.last, folder.result):
+    outputs = [folder.checkpoint, folder.metrics, folder.result, folder.curves, *path.glob("*.safetensors")]
+    _sweep(path)
+    for old in (*outputs, *folder.events.glob("events.out.*"), *folder.events.parent.glob("predictions/*.csv")):
         old.unlink(missing_ok=True)
-    write_json(folder.config, dataclasses.asdict(config))
+    write_json(folder.data, data)
     write_json(folder.environment, environment())
+    write_json(folder.config, dataclasses.asdict(config))  # last: from here on there is a run to go on with
     return folder
 
 
@@ -99,6 +118,7 @@ def open_run(path: Path, told: RunConfig) -> RunFolder:
     before = from_dict(
         RunConfig, json.loads(folder.config.read_text()), where=str(folder.config), error=DataError, fix=_AGAIN
     )
+    _sweep(path)
     changed = _differences(dataclasses.asdict(before), dataclasses.asdict(told))
     if changed:
         raise UsageError(
@@ -108,18 +128,42 @@ def open_run(path: Path, told: RunConfig) -> RunFolder:
     return folder
 
 
+def _sweep(path: Path) -> None:
+    """Remove what a killed process was writing: `replacing`'s temporary files."""
+    for half_written in path.rglob(".*.part*"):
+        half_written.unlink(missing_ok=True)
+
+
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write a JSON file; it appears complete or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(values, indent=2, default=str) + "\n")
 
 
-def write_metrics(path: Path, rows: list[dict[str, Any]]) -> None:
+def write_metrics(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write every epoch's row so far as csv, columns in the order of the first row."""
     with replacing(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+
+
+def data_fingerprint(dataset: Dataset) -> str:
+    """What changes whenever the data set does: its own fingerprint, else that of its lists."""
+    return dataset.fingerprint or listing_fingerprint(dataset)
+
+
+def data_facts(dataset: Dataset) -> dict[str, Any]:
+    """What a run learns from: name, place, classes, fingerprint, images per split and class."""
+    return {
+        "name": dataset.name,
+        "root": str(dataset.root.resolve()),
+        "schema": dataset.schema,
+        "labels": list(dataset.labels),
+        "crop": dataset.crop,
+        "fingerprint": data_fingerprint(dataset),
+        "counts": {split: dataset.counts(split) for split in SPLITS},
+    }
 
 
 def environment() -> dict[str, Any]:

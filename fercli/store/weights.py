@@ -101,7 +101,7 @@ def card_from(metadata: Mapping[str, str], *, where: str) -> WeightsCard:
     if "part" in metadata:
         raise WeightsError(
             f"{where} holds only the {metadata['part']} of a model",
-            fix="train a model that starts from it: fer train DATA --init " + where,
+            fix="train a model that starts from it: fer train DATA --init-from " + where,
         )
     raise WeightsError(
         f"{where} has no card, so nobody knows its labels and preprocessing",

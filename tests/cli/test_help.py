@@ -32,6 +32,7 @@ VERBS = [
     "bench models",
     "bench faces",
     "bench video",
+    "bench train",
     "data",
     "data prepare",
     "data check",

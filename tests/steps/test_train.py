@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from fercli.errors import DataError, RefusedError, UsageError, WeightsError
 from fercli.media.images import write_image
 from fercli.presets import MODELS, RECIPES, LossConfig, SamConfig, TrainConfig
 from fercli.progress import StepProgress, TrainEvent
-from fercli.steps.train import train
+from fercli.steps.train import train, train_seeds
 from fercli.store.checkpoints import load_checkpoint, save_checkpoint
 from fercli.store.datasets import Dataset, open_dataset
 from fercli.store.runs import RunConfig
@@ -25,7 +26,13 @@ from fercli.store.starting_weights import has_landmarks, start_from
 from fercli.store.weights import PartCard, load_weights, save_part
 
 RECIPE = replace(
-    RECIPES["compact"], epochs=2, batch_size=6, ema=0.9, loss=LossConfig(soft_targets=False), sam=SamConfig(rho=0.05)
+    RECIPES["compact"],
+    epochs=2,
+    batch_size=6,
+    ema=0.9,
+    validation=0.34,
+    loss=LossConfig(soft_targets=False),
+    sam=SamConfig(rho=0.05),
 )
 
 
@@ -46,7 +53,7 @@ def told(recipe: TrainConfig = RECIPE) -> RunConfig:
 
 
 def test_train__leaves_weights_with_card_log_and_scores(faces: Dataset, tmp_path: Path):
-    result = train(faces, tmp_path / "run", config=told(replace(RECIPE, validation=0.34)), device="cpu")
+    result = train(faces, tmp_path / "run", config=told(), device="cpu")
     state, card = load_weights(result.weights)
     assert card.labels == ("happiness", "sadness")
     assert card.model == MODELS["btn-tiny"]
@@ -80,13 +87,10 @@ def stop_after(steps: int) -> Callable[[TrainEvent], None]:
 
 
 @pytest.mark.parametrize("steps", [1, 2])
-def test_train__resumed_in_mid_run_ends_with_the_same_bits(
-    faces: Dataset, tmp_path: Path, steps: int, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr("fercli.steps.train.CHECKPOINT_SECONDS", 0.0)  # a checkpoint after every step
+def test_train__resumed_in_mid_run_ends_with_the_same_bits(faces: Dataset, tmp_path: Path, steps: int):
     whole = train(faces, tmp_path / "whole", config=told(), device="cpu")
     with pytest.raises(KilledError):
-        train(faces, tmp_path / "cut", config=told(), device="cpu", report=stop_after(steps))
+        train(faces, tmp_path / "cut", config=told(), device="cpu", report=stop_after(steps), save_every_s=0)
     resumed = train(faces, tmp_path / "cut", config=told(), device="cpu", resume=True)
     first, second = load_weights(whole.weights)[0], load_weights(resumed.weights)[0]
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -109,8 +113,10 @@ def test_train__refuses_an_existing_run_and_other_settings_on_resume(faces: Data
 def test_train__a_loss_that_is_not_finite_ends_the_run_and_says_what_to_do(faces: Dataset, tmp_path: Path):
     wild = replace(RECIPE, lr=1e30, optimizer="sgd", schedule="constant", warmup_epochs=0.0, grad_clip=0.0)
     with pytest.raises(RefusedError, match="loss became") as caught:
-        train(faces, tmp_path / "run", config=told(wild), device="cpu")
-    assert "lr" in (caught.value.fix or "")
+        train(faces, tmp_path / "run", config=told(wild), device="cpu", save_every_s=0)
+    assert "lr" in caught.value.fix
+    saved = load_checkpoint(tmp_path / "run" / "checkpoint.pt")["state"]
+    assert np.isfinite(saved["sums"]["loss"]), "the last checkpoint is from before"
 
 
 def test_start_from__fills_a_branch_and_refuses_one_that_does_not_fit(tmp_path: Path):
@@ -174,3 +180,120 @@ def test_train__a_start_that_fails_leaves_the_earlier_run_alone(faces: Dataset, 
 def test_settings__that_no_run_can_have_are_refused(setting: str):
     with pytest.raises(UsageError, match=setting.partition("=")[0].partition(".")[2]):
         override(told(), [setting])
+
+
+def test_train__reports_three_selection_protocols_under_their_own_names(faces: Dataset, tmp_path: Path):
+    result = train(faces, tmp_path / "run", config=told(replace(RECIPE, test_best=True)), device="cpu")
+    found = {chosen.protocol: chosen for chosen in result.protocols}
+    assert list(found) == ["last", "val", "test_best"]
+    assert (found["last"].epoch, result.weights) == (2, tmp_path / "run" / "best.safetensors")
+    with (tmp_path / "run" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    on_test = [float(row["test_accuracy"]) for row in rows]
+    assert found["test_best"].epoch == 1 + on_test.index(max(on_test))
+    assert "test split itself" in found["test_best"].selected_by
+    for protocol, name in (("last", "last"), ("val", "best"), ("test_best", "test-best")):
+        _, card = load_weights(tmp_path / "run" / f"{name}.safetensors")
+        assert card.scores["selected_by"] == found[protocol].selected_by
+        with (tmp_path / "run" / "predictions" / f"{name}-test.csv").open() as file:
+            answers = list(csv.DictReader(file))
+        hits = np.mean([row["label"] == row["pred"] for row in answers])
+        [score] = [score for score in found[protocol].scores if score.split == "test"]
+        assert (len(answers), hits) == (4, pytest.approx(score.accuracy))
+
+
+def test_train__without_held_out_images_takes_the_last_epoch_and_all_of_train(faces: Dataset, tmp_path: Path):
+    recipe = replace(RECIPE, epochs=1, validation=0.0, select="last")
+    result = train(faces, tmp_path / "run", config=told(recipe), device="cpu")
+    assert [chosen.protocol for chosen in result.protocols] == ["last"]
+    assert result.temperature == 1.0
+    assert load_weights(result.weights)[1].data["train_images"] == 12
+    with pytest.raises(UsageError, match="no validation images"):
+        train(faces, tmp_path / "other", config=told(replace(recipe, select="val")), device="cpu")
+    with pytest.raises(UsageError, match="patience"):
+        train(faces, tmp_path / "other", config=told(replace(recipe, patience=1)), device="cpu")
+    assert not (tmp_path / "other").exists()
+
+
+def test_train__stops_when_patience_ends(faces: Dataset, tmp_path: Path):
+    # a learning rate of 0 never gets better than its first epoch
+    recipe = replace(RECIPE, epochs=9, patience=2, lr=0.0, ema=0.0, sam=SamConfig(rho=0.0))
+    result = train(faces, tmp_path / "run", config=told(recipe), device="cpu")
+    assert (result.epoch, result.epochs) == (1, 3)
+
+
+def test_train_seeds__gives_mean_and_spread_and_goes_on_where_it_stopped(faces: Dataset, tmp_path: Path):
+    config = told(replace(RECIPE, epochs=1, sam=SamConfig(rho=0.0)))
+    result = train_seeds(faces, tmp_path / "runs", seeds=(0, 3), config=config, device="cpu")
+    assert [run.folder.name for run in result.runs] == ["seed-0", "seed-3"]
+    [spread] = [each for each in result.spread if (each.protocol, each.split) == ("val", "test")]
+    first, second = spread.accuracy
+    assert spread.mean == pytest.approx((first + second) / 2)
+    assert spread.sd == pytest.approx(abs(first - second) / 2**0.5)
+    alone = train(faces, tmp_path / "alone", config=replace(config, train=replace(config.train, seed=3)), device="cpu")
+    assert alone.scores == result.runs[1].scores
+    again = train_seeds(faces, tmp_path / "runs", seeds=(0, 3, 4), config=config, device="cpu", resume=True)
+    assert again.runs[0].scores == result.runs[0].scores
+    assert len(json.loads((tmp_path / "runs" / "seeds.json").read_text())["runs"]) == 3
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        OSError(28, "No space left on device"),
+        RuntimeError("[enforce fail] PytorchStreamWriter failed writing file data/3: file write failed"),
+    ],
+)
+def test_train__a_full_disk_says_so_and_leaves_the_last_checkpoint(
+    faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
+):
+    writes = []
+
+    def save(state: object, file: BinaryIO, *, real: Callable[..., None] = torch.save) -> None:
+        writes.append(file)
+        if len(writes) == 3:
+            file.write(b"a beginning")
+            raise fault
+        real(state, file)
+
+    monkeypatch.setattr(torch, "save", save)
+    with pytest.raises(RefusedError, match=r"disk of .* is full") as caught:
+        train(faces, tmp_path / "run", config=told(), device="cpu", save_every_s=0)
+    assert "--resume" in caught.value.fix
+    assert load_checkpoint(tmp_path / "run" / "checkpoint.pt")["state"]["epoch"] == 1
+    assert not list((tmp_path / "run").glob(".*part*"))
+    monkeypatch.undo()
+    assert train(faces, tmp_path / "run", config=told(), device="cpu", resume=True).epochs == 2
+
+
+def test_train__too_little_memory_says_how_to_need_less(
+    faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def step(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr("fercli.learn.step.TrainStep.__call__", step)
+    with pytest.raises(RefusedError, match=r"epoch 1, step 1: out of memory with 6 images") as caught:
+        train(faces, tmp_path / "run", config=told(), device="cpu")
+    assert "--set accumulate=2" in caught.value.fix
+
+
+def test_train__tells_what_it_learned_from_and_notices_a_change(faces: Dataset, tmp_path: Path):
+    config = told(replace(RECIPE, epochs=1))
+    train(faces, tmp_path / "run", config=config, device="cpu")
+    facts = json.loads((tmp_path / "run" / "data.json").read_text())
+    assert facts["counts"]["train"] == {"happiness": 6, "sadness": 6}
+    assert facts["fingerprint"] == json.loads((tmp_path / "run" / "config.json").read_text())["fingerprint"]
+    (tmp_path / "faces" / "train" / "sadness" / "0.png").unlink()
+    with pytest.raises(UsageError, match="fingerprint was"):
+        train(open_dataset(str(tmp_path / "faces")), tmp_path / "run", config=config, device="cpu", resume=True)
+
+
+def test_train__tensorboard_that_is_not_installed_is_a_usage_mistake(
+    faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="not installed") as caught:
+        train(faces, tmp_path / "run", config=told(), device="cpu", tensorboard=True)
+    assert "fercli[tensorboard]" in caught.value.fix
+    assert not (tmp_path / "run").exists()

@@ -11,7 +11,8 @@ from fercli.store.datasets.records import Dataset, Sample
 def train_and_validation(
     dataset: Dataset, *, share: float, seed: int, with_unlabelled: bool
 ) -> tuple[list[Sample], list[Sample]]:
-    """Training and validation samples. Without a validation split, `share` of each class of train is held out by seed.
+    """Training and validation samples. Without a validation split, `share` of each class of train is held out by seed; 0 holds
+    nothing out.
 
     with_unlabelled: also train on images that have votes but no label. Errors: DataError where nothing is left to train on.
     """
@@ -19,7 +20,7 @@ def train_and_validation(
     if not train:
         raise DataError(f"{dataset.root} has no training images", fix="a folder train/CLASS/* with pictures")
     own = list(dataset.split("val"))
-    if own:
+    if own or not share:
         return train, own
     labels = np.array([-1 if sample.label is None else sample.label for sample in train])
     held: set[int] = set()

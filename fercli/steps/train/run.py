@@ -1,0 +1,350 @@
+"""One training run from epoch to epoch: it can stop after any step and go on as if it had not."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fercli.core import metrics
+from fercli.core.prefetch import prefetched
+from fercli.core.scores import SplitScore
+from fercli.errors import UsageError
+from fercli.learn.augment import Draws
+from fercli.learn.distributed import World
+from fercli.learn.ema import Ema
+from fercli.learn.loop import memory_format, prepare_batch, set_learning_rate
+from fercli.learn.losses import class_weights, log_shares
+from fercli.learn.sampling import epoch_order, generator
+from fercli.learn.schedule import lr_factor
+from fercli.learn.step import TrainStep
+from fercli.models.btn import BTN
+from fercli.progress import EpochReport, StepProgress, TrainEvent
+from fercli.steps.train.faults import check_loss, full_disk_told, little_memory_told
+from fercli.steps.train.journal import Journal
+from fercli.steps.train.meter import Meter
+from fercli.steps.train.scoring import answers
+from fercli.steps.train.selection import Selected, Selection
+from fercli.steps.train.state import Best, EpochSums, State
+from fercli.store.checkpoints import save_checkpoint
+from fercli.store.datasets.holdout import train_and_validation
+from fercli.store.datasets.records import Dataset, Sample, Split
+from fercli.store.loading import Crops, in_batches, labels_of, loader, targets_of
+from fercli.store.runs import RunConfig, RunFolder, write_json
+from fercli.store.starting_weights import start_from
+from fercli.store.weights import load_weights
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a finished run has: its folder, the selected weights and their scores. `selected_by` says on what.
+
+    protocols: the same for every selection protocol. seconds and peak_gib by stage: waiting for pictures, steps, scoring, saving.
+    """
+
+    folder: Path
+    seed: int
+    weights: Path
+    epoch: int
+    epochs: int
+    selected_by: str
+    temperature: float
+    scores: tuple[SplitScore, ...]
+    protocols: tuple[Selected, ...]
+    started_from: tuple[dict[str, Any], ...]
+    seconds: dict[str, float]
+    peak_gib: dict[str, float]
+
+
+class Run:
+    """One run's moving parts; `train` tells its story."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        folder: RunFolder,
+        config: RunConfig,
+        *,
+        world: World,
+        device: torch.device,
+        workers: int,
+        save_every_s: float,
+        report: Callable[[TrainEvent], None],
+    ) -> None:
+        self.folder, self.config, self.recipe = folder, config, config.train
+        self.world, self.device, self.workers, self.report = world, device, workers, report
+        self.save_every_s, self._saved_at = save_every_s, time.monotonic()
+        recipe, classes, size = config.train, len(dataset.labels), config.model.input.size
+        train_samples, val_samples = train_and_validation(
+            dataset,
+            share=recipe.validation,
+            seed=recipe.seed,
+            with_unlabelled=recipe.loss.soft_targets and recipe.loss.unlabelled,
+        )
+        held: dict[Split, Sequence[Sample]] = {"val": val_samples, "test": dataset.split("test")}
+        self.selection = Selection(dataset, held, folder, config)
+        self.model = _network(config, classes)
+        self.started_from = tuple(start_from(self.model, config.init))
+        self.model.to(device).to(memory_format=memory_format(recipe))
+        self.labels = labels_of(train_samples)
+        self.crops = Crops(train_samples, targets_of(train_samples, classes, recipe.loss), size)
+        self.held = {split: Crops(samples, labels_of(samples), size) for split, samples in held.items()}
+        counts = torch.bincount(self.labels[self.labels >= 0], minlength=classes)
+        weights = class_weights(counts, recipe.loss.class_weight)
+        self.step = TrainStep(
+            self.model,
+            recipe,
+            world=world,
+            class_weights=None if weights is None else weights.to(device),
+            log_prior=log_shares(counts).to(device) if recipe.loss.logit_adjustment else None,
+        )
+        self.ema = Ema(self.model, recipe.ema) if recipe.ema else None
+        self.state = State()
+        self.meter = Meter(device, self.state.seconds, self.state.peak_bytes)
+        self.classes = classes
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Take up the state that `_save` left."""
+        self.model.load_state_dict(saved["model"])
+        self.step.optimizer.load_state_dict(saved["optimizer"])
+        if self.ema is not None:
+            self.ema.load_state_dict(saved["ema"])
+        if self.step.scaler is not None:
+            self.step.scaler.load_state_dict(saved["scaler"])
+        self.state = State.from_plain(saved["state"])
+        self.meter = Meter(self.device, self.state.seconds, self.state.peak_bytes)
+
+    def go(self, *, tensorboard: bool) -> None:
+        """Go on to the last epoch, or to where the recipe's patience ends."""
+        steps = len(self._batches(0))
+        done = self.state.epoch * steps + self.state.sums.step
+        self.journal = Journal(self.folder, tensorboard=tensorboard and self.world.first, step0=done)
+        while not self._finished():
+            self._one_epoch()
+
+    def finish(self, *, licence: str, notes: Sequence[str]) -> TrainResult:
+        """Judge every protocol's weights, write their cards and predictions, the curves and the result."""
+        selected = []
+        for protocol in self.selection.protocols:
+            path = self.folder.weights(protocol)
+            chosen = self.world.decide(lambda path=path: load_weights(path)[0])  # type: ignore[misc]
+            self.model.load_state_dict(chosen, strict=False)  # the training-only part is not in it
+            with full_disk_told(self.folder.path), self.meter.stage("score"):
+                selected.append(
+                    self.selection.judge(
+                        protocol,
+                        self.state.best[protocol].epoch,
+                        self._answer,
+                        train_images=len(self.crops),
+                        origin=self.started_from,
+                        licence=licence,
+                        notes=notes,
+                        write=self.world.first,
+                    )
+                )
+        result = self._result(tuple(selected))
+        if self.world.first:
+            with full_disk_told(self.folder.path):
+                self.journal.close(self.state.rows)
+                write_json(self.folder.result, asdict(result))
+        return result
+
+    def _result(self, selected: tuple[Selected, ...]) -> TrainResult:
+        main = next(each for each in selected if each.protocol == self.recipe.select)
+        return TrainResult(
+            folder=self.folder.path,
+            seed=self.recipe.seed,
+            weights=main.weights,
+            epoch=main.epoch,
+            epochs=self.state.epoch,
+            selected_by=main.selected_by,
+            temperature=main.temperature,
+            scores=main.scores,
+            protocols=selected,
+            started_from=self.started_from,
+            seconds={name: round(seconds, 2) for name, seconds in self.state.seconds.items()},
+            peak_gib={name: round(peak / 2**30, 3) for name, peak in self.state.peak_bytes.items()},
+        )
+
+    def _finished(self) -> bool:
+        state, recipe = self.state, self.recipe
+        waited = state.epoch - state.best["val"].epoch if "val" in state.best else 0
+        return state.epoch >= recipe.epochs or bool(recipe.patience and waited >= recipe.patience)
+
+    def _batches(self, epoch: int) -> list[list[int]]:
+        """The epoch's batches over all processes; one too small for every process to have an image is left out."""
+        order = epoch_order(self.labels, self.recipe, epoch).tolist()
+        batches = in_batches(order, self.recipe.batch_size, drop_last=self.recipe.drop_last)
+        kept = [batch for batch in batches if len(batch) >= self.world.size]
+        if not kept:
+            raise UsageError(
+                f"batches of {len(batches[0])} images cannot be shared by {self.world.size} processes",
+                fix="--set batch_size=... larger, or fewer processes",
+            )
+        return kept
+
+    def _one_epoch(self) -> None:
+        """Go on with the epoch under way to its end, score it, write what it left."""
+        sums, batches = self.state.sums, self._batches(self.state.epoch)
+        left = batches[sums.step :]
+        shares = [list(self.world.share(batch)) for batch in left]
+        pictures = iter(loader(self.crops, shares, device=self.device, workers=self.workers))
+        started, seconds_before, images_before = time.monotonic(), sums.seconds, sums.images
+        with contextlib.closing(prefetched(pictures)) as ready:
+            for batch in left:
+                asked = time.monotonic()
+                with self.meter.stage("wait"):
+                    crops, targets = next(ready)
+                sums.waited += time.monotonic() - asked
+                with self.meter.stage("step"), self._memory_watched():
+                    self._one_step(crops, targets, len(batch), len(batches))
+                seconds = time.monotonic() - started
+                sums.seconds = seconds_before + seconds
+                self._tell(len(batches), (sums.images - images_before) / max(seconds, 1e-9))
+                if self.world.first and time.monotonic() - self._saved_at >= self.save_every_s:
+                    self._save()
+        self._end_epoch()
+
+    def _one_step(self, crops: Tensor, targets: Tensor, count: int, steps: int) -> None:
+        """One step on this process's share of a batch of `count` images."""
+        epoch, sums, recipe = self.state.epoch, self.state.sums, self.recipe
+        draw = generator(recipe.seed, epoch, sums.step)
+        # drop path draws from the global generator: in each process for other images, so differently
+        torch.manual_seed(draw.initial_seed() + self.world.rank)
+        set_learning_rate(self.step.optimizer.optimizer, recipe.lr * lr_factor(recipe, epoch + sums.step / steps))
+        draws = Draws(draw, len(crops), start=sum(self.world.sizes(count)[: self.world.rank]), count=count)
+        images = prepare_batch(crops.to(self.device, non_blocking=True), self.model, recipe, draws)
+        seen = self.step(images, targets.to(self.device, non_blocking=True), count=count)
+        check_loss(seen.loss, self._where(), checkpoint=self.folder.checkpoint)
+        if self.ema is not None:
+            self.ema.update(self.model)
+        sums.add(seen.loss, seen.terms, correct=seen.correct, images=seen.images)
+
+    def _end_epoch(self) -> None:
+        state, sums = self.state, self.state.sums
+        matrices = {}
+        with self._weights_to_score(), self.meter.stage("score"):
+            for split in self.selection.splits_of_an_epoch():
+                logits, truth = self._answer(split)
+                matrices[split] = metrics.confusion(truth, logits.argmax(axis=1), self.classes)
+                if split == "val":
+                    val_loss = metrics.negative_log_likelihood(logits, truth)
+            inference = {name: value.clone() for name, value in self.model.inference_state().items()}
+        accuracy = {split: metrics.overall_accuracy(matrix) for split, matrix in matrices.items()}
+        mean = {split: metrics.mean_class_accuracy(matrix) for split, matrix in matrices.items()}
+        epoch = state.epoch + 1
+        best = self.selection.update(state, epoch, accuracy)
+        row = EpochReport(
+            epoch=epoch,
+            lr=self.step.optimizer.optimizer.param_groups[-1]["lr"],
+            loss=sums.loss / sums.images,
+            loss_vit=sums.terms.get("vit", 0.0) / sums.images,
+            loss_bt=_mean(sums, "bt"),
+            loss_cba=_mean(sums, "cba"),
+            train_accuracy=sums.correct / sums.images,
+            val_loss=val_loss if "val" in matrices else None,
+            val_accuracy=accuracy.get("val"),
+            val_mean_accuracy=mean.get("val"),
+            test_accuracy=accuracy.get("test"),
+            test_mean_accuracy=mean.get("test"),
+            seconds=sums.seconds,
+            images_per_s=sums.images / max(sums.seconds, 1e-9),
+            data_wait=sums.waited / max(sums.seconds, 1e-9),
+            memory_gib=state.peak_bytes["step"] / 2**30,
+            best=best.get("val", Best()).epoch == epoch,
+        )
+        state.epoch, state.sums, state.best = epoch, EpochSums(), best
+        state.rows.append(asdict(row))
+        if self.world.first:
+            # weights first: if the checkpoint after them is never written, the epoch is done again and writes them again
+            with full_disk_told(self.folder.path), self.meter.stage("save"):
+                self.selection.keep(state, inference, train_images=len(self.crops), origin=self.started_from)
+            self._save()
+            with full_disk_told(self.folder.path):
+                self.journal.epoch(row, state.rows)
+        self.report(row)
+
+    @contextlib.contextmanager
+    def _weights_to_score(self) -> Iterator[None]:
+        """Let the model hold what is scored: the averaged weights where the recipe averages, in all processes the first one's."""
+        if self.ema is None and self.world.size == 1:
+            yield
+            return
+        own = {name: value.clone() for name, value in self.model.state_dict().items()}
+        if self.ema is not None:
+            self.model.load_state_dict(self.ema.state)
+        self.world.same(list(self.model.state_dict().values()))
+        try:
+            yield
+        finally:
+            self.model.load_state_dict(own)
+
+    @contextlib.contextmanager
+    def _memory_watched(self) -> Iterator[None]:
+        recipe = self.recipe
+        with little_memory_told(
+            self._where(),
+            checkpoint=self.folder.checkpoint,
+            batch=recipe.batch_size,
+            accumulate=recipe.accumulate,
+        ):
+            yield
+
+    def _answer(self, split: Split) -> Any:
+        return answers(self.model, self.held[split], self.recipe, world=self.world, workers=self.workers)
+
+    def _where(self) -> str:
+        return f"epoch {self.state.epoch + 1}, step {self.state.sums.step + 1}"
+
+    def _save(self) -> None:
+        with full_disk_told(self.folder.path), self.meter.stage("save"):
+            save_checkpoint(
+                self.folder.checkpoint,
+                {
+                    "model": self.model.state_dict(),
+                    "optimizer": self.step.optimizer.state_dict(),
+                    "ema": self.ema.state_dict() if self.ema is not None else None,
+                    "scaler": self.step.scaler.state_dict() if self.step.scaler is not None else None,
+                    "state": self.state.to_plain(),
+                },
+            )
+        self._saved_at = time.monotonic()
+
+    def _tell(self, steps: int, images_per_s: float) -> None:
+        state, sums, recipe = self.state, self.state.sums, self.recipe
+        steps_left = steps - sums.step + (recipe.epochs - state.epoch - 1) * steps
+        event = StepProgress(
+            epoch=state.epoch + 1,
+            epochs=recipe.epochs,
+            step=sums.step,
+            steps=steps,
+            loss=sums.loss / sums.images,
+            accuracy=sums.correct / sums.images,
+            images_per_s=images_per_s,
+            seconds_left=steps_left * recipe.batch_size / max(images_per_s, 1e-9),
+        )
+        self.journal.step(event, self.step.optimizer.optimizer.param_groups[-1]["lr"])
+        self.report(event)
+
+
+def _network(config: RunConfig, classes: int) -> BTN:
+    """The model with fresh weights drawn from the recipe's seed, with what its losses need."""
+    loss = config.train.loss
+    batch_part = bool(loss.bt or loss.cba)
+    if batch_part and config.model.ablate.mla_only != "none":
+        raise UsageError(
+            f"ablate.mla_only={config.model.ablate.mla_only} is a model without the batch transformer, but its losses are on",
+            fix="--set loss.bt=0 --set loss.cba=0",
+        )
+    torch.manual_seed(config.train.seed)
+    return BTN(config.model, classes, training_parts=batch_part or config.model.ablate.mla_only == "aux_head")
+
+
+def _mean(sums: EpochSums, term: str) -> float | None:
+    return sums.terms[term] / sums.images if term in sums.terms else None

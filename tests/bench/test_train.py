@@ -1,0 +1,50 @@
+"""The benchmark's straightforward step is the same step: same loss, same gradient, in the whole network."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from fercli.bench.train import OURS, STRAIGHT, bench_train, measure
+from fercli.errors import UsageError
+from fercli.presets import MODELS
+
+
+def gradient(tmp_path, side: str, *settings: str) -> tuple[float, torch.Tensor]:
+    path = tmp_path / "gradient.pt"
+    seen = measure(
+        side=side,
+        model="btn-tiny",
+        recipe_name="rafdb",
+        settings=settings,
+        batch=4,
+        device="cpu",
+        gradient=str(path),
+    )
+    assert seen["seconds"] > 0
+    return seen["loss"], torch.load(path)
+
+
+def test_measure__both_ways_find_the_same_gradient(tmp_path):
+    (straight_loss, straight), (our_loss, ours) = (gradient(tmp_path, side) for side in (STRAIGHT, OURS))
+    assert our_loss == pytest.approx(straight_loss, rel=1e-5)
+    assert torch.cosine_similarity(straight, ours, dim=0) > 0.9999
+    assert len(ours) > 100_000, "the whole network's gradient"
+    _, other = gradient(tmp_path, OURS, "sam.rho=0")
+    assert torch.cosine_similarity(straight, other, dim=0) < 0.9999, "a step without SAM is told apart"
+
+
+def test_bench_train__refuses_unknown_settings_before_it_measures():
+    with pytest.raises(UsageError, match="did you mean compile"):
+        bench_train(model="btn-tiny", tries=["compil=true"])
+    with pytest.raises(UsageError, match="unknown model"):
+        bench_train(model="btn-huge")
+
+
+@pytest.mark.slow
+def test_bench_train__reports_every_side(tmp_path):
+    result = bench_train(model="btn-tiny", batch=4, rounds=1, tries=["channels_last=false"], device="cpu")
+    assert [step.name for step in result.steps] == [STRAIGHT, OURS, "fer, channels_last=false"]
+    assert all(step.cosine > 0.9999 for step in result.steps)
+    assert result.speed_ratio == result.steps[0].seconds[0] / result.steps[1].seconds[0]
+    assert MODELS["btn-tiny"].preset == result.model

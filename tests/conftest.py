@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import importlib.util
 import os
-import runpy
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -24,7 +27,44 @@ def astronaut() -> np.ndarray:
     return np.asarray(data.astronaut())
 
 
-OWNERS = runpy.run_path(str(Path(__file__).parent / "owners_trees.py"))
+@functools.cache
+def _beside(name: str) -> ModuleType:
+    """A module of this folder, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_users_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep every test away from the user's own pulled weights."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own."""
+    monkeypatch.setenv("FER_CACHE", str(tmp_path / "fer-cache"))
+    return tmp_path / "fer-cache"
+
+
+@pytest.fixture
+def file_server() -> Iterator[Any]:
+    """A web server on this machine; see `file_server.py`."""
+    with _beside("file_server").running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def foreign() -> ModuleType:
+    """Layouts of other projects' checkpoints; see `foreign_layouts.py`."""
+    return _beside("foreign_layouts")
 
 
 @pytest.fixture
@@ -37,7 +77,7 @@ def owners_tree(tmp_path: Path) -> Callable[..., Path]:
     def make(layout: str, **options: object) -> Path:
         root = tmp_path / layout
         root.mkdir()
-        return OWNERS["TREES"][layout][1](root, **options)
+        return _beside("owners_trees").TREES[layout][1](root, **options)
 
     return make
 

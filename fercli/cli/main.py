@@ -35,6 +35,7 @@ from fercli.cli.predict import predict
 from fercli.cli.report import report
 from fercli.cli.train import train
 from fercli.cli.visualize import app as visualize
+from fercli.cli.weights import import_weights, list_weights, pull, verify
 from fercli.devices import process_place
 from fercli.errors import ExitCode, FerError
 
@@ -45,6 +46,7 @@ _DISK_FAULTS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQU
 # plain help pages: drawing them with rich would double the time until they stand there
 app = typer.Typer(name="fer", rich_markup_mode=None, no_args_is_help=True)
 data = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+weights = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 bench = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 
 
@@ -100,6 +102,16 @@ def _bench() -> None:
     """
 
 
+@weights.callback()
+def _weights() -> None:
+    """Public weights: find, download, check and convert them.
+
+    Example:
+
+      fer weights pull poster-v2-rafdb
+    """
+
+
 # in the order of the work, which is the order of `fer --help`
 app.command("align", short_help="Find faces and bring them into one position and size.")(align)
 app.command("train", short_help="Train a Batch Transformer Network on a data set.")(train)
@@ -123,6 +135,13 @@ bench.command("train", short_help="Take a training step in two ways.")(bench_tra
 app.add_typer(bench, name="bench", short_help="Measure speed, memory and exactness on this machine.")
 data.command("check", short_help="Compare a data set with what is published of it.")(check)
 app.add_typer(data, name="data", short_help="Check data sets, and bring them into the form the commands read.")
+weights.command("list", short_help="Show the public weights that fer knows.")(list_weights)
+weights.command("pull", short_help="Download public weights, check and convert them.")(pull)
+weights.command("verify", short_help="Check that weights are what they were when they were pulled.")(verify)
+weights.command("import", short_help="Convert a checkpoint of another project and keep it under a name.")(
+    import_weights
+)
+app.add_typer(weights, name="weights", short_help="Public weights: find, download, check and convert them.")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -128,22 +128,32 @@ def _fit(value: Any, hint: Any) -> Any:
             return None
         return _fit(value, next(argument for argument in arguments if argument is not type(None)))
     if origin is tuple:
-        if not isinstance(value, list | tuple):
-            raise ValueError(f"{value!r} is not a list")
-        if len(arguments) == 2 and arguments[1] is Ellipsis:
-            return tuple(_fit(item, arguments[0]) for item in value)
-        if len(value) != len(arguments):
-            raise ValueError(f"{value!r} should have {len(arguments)} values")
-        return tuple(_fit(item, argument) for item, argument in zip(value, arguments, strict=True))
+        return _fit_tuple(value, arguments)
     if origin is dict:
         if not isinstance(value, Mapping):
             raise ValueError(f"{value!r} is not a group of values")
         return dict(value)
+    if dataclasses.is_dataclass(hint):
+        faults: list[str] = []
+        built = _build(hint, value, "", faults)
+        if faults:
+            raise ValueError("; ".join(faults))
+        return built
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if isinstance(hint, type) and isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
     raise ValueError(f"{value!r} is not a valid {getattr(hint, '__name__', hint)}")
+
+
+def _fit_tuple(value: Any, hints: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{value!r} is not a list")
+    if len(hints) == 2 and hints[1] is Ellipsis:
+        return tuple(_fit(item, hints[0]) for item in value)
+    if len(value) != len(hints):
+        raise ValueError(f"{value!r} should have {len(hints)} values")
+    return tuple(_fit(item, hint) for item, hint in zip(value, hints, strict=True))
 
 
 def _from_text(text: str, hint: Any) -> Any:

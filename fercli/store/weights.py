@@ -17,6 +17,7 @@ from fercli.core.card import WeightsCard
 from fercli.errors import WeightsError
 from fercli.shipped import weights_folders
 from fercli.store.atomic import replacing
+from fercli.store.cache import pulled_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,7 +38,7 @@ class PartCard:
 
 
 def find_weights(name_or_path: str | Path | None, suffixes: Sequence[str] = (ONNX_SUFFIX, TORCH_SUFFIX)) -> Path:
-    """Find a weights file by path or by the name of a shipped model; None is the default model.
+    """Find a weights file by path or by the name of a shipped or pulled model; None is the default model.
 
     Args: suffixes, most wanted first, say which kinds of file will do. Raises: WeightsError says what was looked for.
     """
@@ -49,18 +50,24 @@ def find_weights(name_or_path: str | Path | None, suffixes: Sequence[str] = (ONN
             f"{name} is a folder, not a weights file", fix=f"name the file in it ({' or '.join(suffixes)})"
         )
     for suffix in suffixes:
-        for folder in weights_folders():
+        for folder in (*weights_folders(), pulled_folder()):
             if (folder / f"{name}{suffix}").is_file():
                 return folder / f"{name}{suffix}"
     if name_or_path is not None and (Path(name).suffix or len(Path(name).parts) > 1):
         raise WeightsError(f"there is no weights file {name}", fix="fer doctor lists the weights that are found")
-    shipped = sorted(
-        {path.stem for folder in weights_folders() for suffix in suffixes for path in folder.glob(f"*{suffix}")}
-    )
     raise WeightsError(
-        f"there are no weights named {name} ({' or '.join(suffixes)})",
-        fix=f"known names: {', '.join(shipped)}; or give a path" if shipped else "give the path of a weights file",
+        f"there are no weights named {name} ({' or '.join(suffixes)})", fix=_where_to_look(name, suffixes)
     )
+
+
+def _where_to_look(name: str, suffixes: Sequence[str]) -> str:
+    from fercli.store.registry import read_registry
+
+    if any(name in (entry.name, *entry.outputs) for entry in read_registry().values()):
+        return f"fer weights pull {name}"
+    places = (*weights_folders(), pulled_folder())
+    found = sorted({path.stem for folder in places for suffix in suffixes for path in folder.glob(f"*{suffix}")})
+    return f"known names: {', '.join(found)}; or give a path" if found else "give the path of a weights file"
 
 
 def list_weights() -> list[Path]:

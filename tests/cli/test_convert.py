@@ -7,7 +7,7 @@ import torch
 
 from fercli.cli.main import main
 from fercli.errors import ExitCode
-from fercli.steps.convert import ConvertReport
+from fercli.store.foreign.file import ConvertReport
 
 
 @pytest.fixture

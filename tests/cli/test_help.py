@@ -36,6 +36,11 @@ VERBS = [
     "data",
     "data prepare",
     "data check",
+    "weights",
+    "weights list",
+    "weights pull",
+    "weights verify",
+    "weights import",
 ]
 
 

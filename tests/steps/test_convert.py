@@ -115,20 +115,12 @@ def test_convert__an_existing_output_is_kept(tmp_path, ir50_file):
 
 
 @pytest.fixture(scope="module")
-def poster_file(shared, tmp_path_factory):
+def poster_file(foreign, tmp_path_factory):
     """A POSTER_V2 checkpoint with zeros under its real names and shapes."""
-    import ast
-
-    state = {}
-    for line in (shared / "reference" / "poster_v2_keys.txt").read_text().splitlines()[1:]:
-        key, shape, dtype = line.split("\t")[:3]
-        state[f"module.{key}"] = torch.zeros(ast.literal_eval(shape), dtype=getattr(torch, dtype))
-    path = tmp_path_factory.mktemp("poster") / "poster.pth"
-    torch.save({"state_dict": state}, path)
-    return path
+    state = {name: torch.zeros(()).expand(shape) for name, shape in foreign.poster_v2().items()}
+    return foreign.save(tmp_path_factory.mktemp("poster") / "poster.pth", state)
 
 
-@pytest.mark.shared
 def test_convert__poster_v2_does_not_guess_what_its_classes_are(poster_file, tmp_path):
     with pytest.raises(UsageError, match="7 classes but does not say which") as caught:
         convert(poster_file, tmp_path / "out.safetensors")
@@ -138,7 +130,6 @@ def test_convert__poster_v2_does_not_guess_what_its_classes_are(poster_file, tmp
         convert(poster_file, tmp_path / "out.safetensors", labels="affectnet8")
 
 
-@pytest.mark.shared
 @pytest.mark.slow
 def test_convert__poster_v2_becomes_a_model_that_runs(poster_file, tmp_path):
     out = tmp_path / "out.safetensors"
@@ -165,7 +156,7 @@ def test_convert__the_real_landmark_network_becomes_a_backbone(shared, tmp_path)
 
 def test_convert__face_resnet_measures_statistics_on_faces(tmp_path, monkeypatch):
     from fercli.models.btn import image_backbone
-    from fercli.steps import convert as step
+    from fercli.store.foreign import file as step
     from fercli.store.foreign.conversion import Conversion
 
     torch.manual_seed(0)

@@ -31,6 +31,16 @@ class Conversion:
     dropped: Mapping[str, str]
 
 
+class IncompleteError(WeightsError):
+    """A file that lacks tensors of what it should hold; `conversion` and `missing` say which were found and which not."""
+
+    def __init__(
+        self, message: str, *, fix: str, conversion: Conversion | None = None, missing: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message, fix=fix)
+        self.conversion, self.missing = conversion, tuple(missing)
+
+
 def rename(
     theirs: Mapping[str, Tensor], *, source: str, part: PartName | None, renames: Rules, drops: Rules
 ) -> Conversion:
@@ -48,14 +58,24 @@ def rename(
     return Conversion(source, part, state, renamed, dropped)
 
 
-def check_complete(conversion: Conversion, expected: Mapping[str, Tensor], *, where: str) -> None:
-    """WeightsError unless the conversion fills exactly the names and shapes that our network expects."""
+_NAME_KIND = "name its kind: --from poster_v2, mobilefacenet, ir50 or face_resnet"
+
+
+def check_complete(
+    conversion: Conversion, expected: Mapping[str, Tensor], *, where: str, fix: str = _NAME_KIND
+) -> None:
+    """IncompleteError or WeightsError unless the conversion fills exactly the names and shapes our network expects.
+
+    fix: what mends a file that lacks tensors.
+    """
     missing = [name for name in expected if name not in conversion.state]
     if missing:
         few = ", ".join(missing[:2]) + (", ..." if len(missing) > 2 else "")
-        raise WeightsError(
+        raise IncompleteError(
             f"{where} is no complete {conversion.source}: {len(missing)} of {len(expected)} tensors missing ({few})",
-            fix="name its kind: --from poster_v2, mobilefacenet, ir50 or face_resnet",
+            fix=fix,
+            conversion=conversion,
+            missing=missing,
         )
     odd = [
         f"{conversion.renamed.get(name, name)} {list(tensor.shape)}"

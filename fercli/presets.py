@@ -220,6 +220,7 @@ class LossConfig:
     bt: float = 1.0
     cba: float = 1.0
     aux: float = 1.0  # of the head that ablate.mla_only = aux_head adds
+    distill: float = 0.0  # times KL(P_BT, held fixed, to P_VIT): the classifier learns from what the batch makes of it
     label_smoothing: float = 0.0
     soft_targets: bool = False  # vote distributions instead of one label, where the data set has votes
     single_votes: bool = True  # with soft targets: keep classes that got one vote, which FERPlus' own rule drops
@@ -248,6 +249,7 @@ class AugmentConfig:
     scale: float = 0.0  # zoom drawn from 1 - scale .. 1 + scale
     brightness: float = 0.0
     contrast: float = 0.0
+    saturation: float = 0.0
     lowres: float = 0.0  # probability of shrinking to 25..75 % and back
     blur: float = 0.0  # probability of a Gaussian blur, sigma 0.5..1.5 px
     erase: float = 0.5  # probability of RandomErasing, after normalisation, with 0
@@ -311,6 +313,7 @@ class TrainConfig:
             "grad_clip": (self.grad_clip, 0, None),
             "ema": (self.ema, 0, 0.999999),
             "validation": (self.validation, 0, 0.9),
+            "loss.distill": (self.loss.distill, 0, None),
             "loss.label_smoothing": (self.loss.label_smoothing, 0, 1),
             "loss.first_label": (self.loss.first_label, 0, 1),
             "sam.rho": (self.sam.rho, 0, None),

@@ -53,8 +53,9 @@ def test_recipe__is_the_papers(name: str):
     )
     assert RECIPES[name] == expected
     off = RECIPES[name].augment
-    assert (off.rotate, off.translate, off.scale, off.brightness, off.contrast, off.lowres, off.blur) == (0,) * 7
-    assert RECIPES[name].loss.logit_adjustment == 0
+    assert (off.rotate, off.translate, off.scale, off.brightness, off.contrast) == (0,) * 5
+    assert (off.saturation, off.lowres, off.blur) == (0,) * 3
+    assert (RECIPES[name].loss.logit_adjustment, RECIPES[name].loss.distill) == (0, 0)
 
 
 def test_recipe__ends_at_two_percent_of_its_learning_rate():

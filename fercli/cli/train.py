@@ -73,6 +73,14 @@ def train(
         list[str] | None,
         typer.Option("--note", metavar="TEXT", help="What users of the weights must know, for their card; repeatable."),
     ] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            "--manifest",
+            metavar="CSV",
+            help="Manifest of fer data check whose hash the run keeps; left out: NAME.manifest.csv if there is one.",
+        ),
+    ] = None,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
     json: options.Json = False,
@@ -134,6 +142,7 @@ def train(
             "overwrite": overwrite,
             "save_every_s": save_every,
             "tensorboard": tensorboard,
+            "manifest": manifest,
             "licence": licence,
             "notes": note or (),
             "report": report,

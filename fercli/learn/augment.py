@@ -45,6 +45,8 @@ def augment(images: Tensor, config: AugmentConfig, draws: Draws) -> Tensor:
         images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
     if config.brightness or config.contrast:
         images = _relight(images, config, draws)
+    if config.saturation:
+        images = _recolour(images, config.saturation, draws)
     if config.lowres:
         images = _lowres(images, config.lowres, draws)
     if config.blur:
@@ -79,6 +81,14 @@ def _relight(images: Tensor, config: AugmentConfig, draws: Draws) -> Tensor:
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
     moved = (images - mean) * contrast.to(images).view(-1, 1, 1, 1) + mean + brightness.to(images).view(-1, 1, 1, 1)
     return moved.clamp(0, 1)
+
+
+def _recolour(images: Tensor, saturation: float, draws: Draws) -> Tensor:
+    """Move every image away from its grey picture (ITU-R 601) or towards it."""
+    weights = torch.tensor((0.299, 0.587, 0.114), device=images.device).view(1, 3, 1, 1)
+    grey = (images * weights).sum(dim=1, keepdim=True)
+    factor = 1 + (draws.each() * 2 - 1) * saturation
+    return (grey + (images - grey) * factor.to(images).view(-1, 1, 1, 1)).clamp(0, 1)
 
 
 def _lowres(images: Tensor, probability: float, draws: Draws) -> Tensor:

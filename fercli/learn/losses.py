@@ -46,6 +46,12 @@ def btn_loss(
             term = summed / (len(targets) if count is None else count)
             total = total + weight * term
             terms[name] = term.detach()
+    if config.distill and output.p_bt is not None:
+        taught = output.p_bt.detach().float().log_softmax(dim=1)
+        own = output.p_vit.float().log_softmax(dim=1)
+        term = F.kl_div(own, taught, log_target=True, reduction="sum") / (len(targets) if count is None else count)
+        total = total + config.distill * term
+        terms["distill"] = term.detach()
     return total, terms
 
 

@@ -21,6 +21,7 @@ from fercli.presets import BtnConfig, TrainConfig
 from fercli.store.atomic import replacing
 from fercli.store.datasets.changes import Changes
 from fercli.store.datasets.records import SPLITS, Dataset, listing_fingerprint
+from fercli.store.digest import file_sha256
 
 _AGAIN = "start without --resume, in a new folder"
 _PACKAGES = {
@@ -153,8 +154,15 @@ def data_fingerprint(dataset: Dataset) -> str:
     return dataset.fingerprint or listing_fingerprint(dataset)
 
 
-def data_facts(dataset: Dataset) -> dict[str, Any]:
-    """What a run learns from: name, place, classes, fingerprint, images per split and class."""
+def data_facts(dataset: Dataset, *, manifest: Path | None = None) -> dict[str, Any]:
+    """What a run learns from: name, place, classes, fingerprint, images per split and class.
+
+    manifest: what `fer data check` wrote of every picture's hash; its own hash is kept. Left out, NAME.manifest.csv where it
+    writes it, if it is there. Errors: DataError where a manifest that was named is not there.
+    """
+    found = manifest or Path(f"{dataset.name}.manifest.csv")
+    if manifest is not None and not manifest.is_file():
+        raise DataError(f"there is no manifest {manifest}", fix=f"fer data check DATA --manifest {manifest}")
     return {
         "name": dataset.name,
         "root": str(dataset.root.resolve()),
@@ -163,6 +171,7 @@ def data_facts(dataset: Dataset) -> dict[str, Any]:
         "crop": dataset.crop,
         "fingerprint": data_fingerprint(dataset),
         "counts": {split: dataset.counts(split) for split in SPLITS},
+        "manifest": {"file": str(found), "sha256": file_sha256(found)} if found.is_file() else None,
     }
 
 

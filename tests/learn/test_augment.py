@@ -40,6 +40,21 @@ def test_augment__equal_seeds_draw_equally_and_stay_in_range(recipe: str):
     assert not torch.equal(first, augment(crops(), config, draws(6)))
 
 
+def test_augment__saturation_moves_colours_and_leaves_greys():
+    config = AugmentConfig(flip=0, erase=0, saturation=0.9)
+    grey = crops()[:, :1].expand(-1, 3, -1, -1)
+    torch.testing.assert_close(augment(grey, config, draws(0)), grey, atol=1e-6, rtol=0)
+    paint = torch.tensor([0.8, 0.4, 0.5]).view(1, 3, 1, 1).expand(4, 3, 2, 2)
+    moved = augment(paint, config, draws(0))
+    # luminance 0.299 * 0.8 + 0.587 * 0.4 + 0.114 * 0.5 = 0.531 stays, the distances from it shrink or grow together
+    torch.testing.assert_close(
+        (moved * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1), torch.full((4, 2, 2), 0.531)
+    )
+    ratio = (moved - 0.531) / (paint - 0.531)
+    torch.testing.assert_close(ratio.amin(dim=1), ratio.amax(dim=1), atol=1e-3, rtol=0)
+    assert float(ratio.std()) > 0.05
+
+
 def test_augment__of_a_part_of_a_batch_is_the_part_of_the_augmented_batch():
     # each process draws as if the whole batch were there, so the number of processes changes no picture
     config = RECIPES["compact"].augment

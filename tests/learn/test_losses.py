@@ -31,6 +31,18 @@ def test_btn_loss__a_weight_of_zero_leaves_the_term_out():
     assert set(terms) == {"vit"}
 
 
+def test_btn_loss__distillation_is_the_divergence_from_a_fixed_p_bt():
+    # from (3/4, 1/4) to (1/2, 1/2): 3/4 log 3/2 + 1/4 log 1/2
+    p_vit, p_bt = EVEN.clone().requires_grad_(), SURE.clone().requires_grad_()
+    loss, terms = btn_loss(BatchOutput(p_vit, SURE, p_bt, None), TRUTH, LossConfig(vit=0, bt=0, cba=0, distill=2))
+    assert float(terms["distill"]) == pytest.approx(0.75 * math.log(1.5) + 0.25 * math.log(0.5))
+    assert float(loss.detach()) == pytest.approx(2 * float(terms["distill"]))
+    loss.backward()
+    assert p_bt.grad is None
+    # of a softmax's divergence: 2 (own - taught)
+    torch.testing.assert_close(p_vit.grad, torch.tensor([[-0.5, 0.5]]))
+
+
 def test_btn_loss__soft_targets_weigh_both_classes():
     # target (3/4, 1/4) at logits (log 3, 0): the entropy of (3/4, 1/4)
     target = torch.tensor([[0.75, 0.25]])

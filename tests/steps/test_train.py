@@ -21,7 +21,7 @@ from fercli.progress import StepProgress, TrainEvent
 from fercli.steps.train import train, train_seeds
 from fercli.store.checkpoints import load_checkpoint, save_checkpoint
 from fercli.store.datasets import Dataset, open_dataset
-from fercli.store.runs import RunConfig
+from fercli.store.runs import RunConfig, data_facts
 from fercli.store.starting_weights import has_landmarks, start_from
 from fercli.store.weights import PartCard, load_weights, save_part
 
@@ -283,7 +283,14 @@ def test_train__tells_what_it_learned_from_and_notices_a_change(faces: Dataset, 
     train(faces, tmp_path / "run", config=config, device="cpu")
     facts = json.loads((tmp_path / "run" / "data.json").read_text())
     assert facts["counts"]["train"] == {"happiness": 6, "sadness": 6}
+    assert facts["manifest"] is None
     assert facts["fingerprint"] == json.loads((tmp_path / "run" / "config.json").read_text())["fingerprint"]
+    (tmp_path / "faces.csv").write_bytes(b"name,split\n")
+    noted = data_facts(faces, manifest=tmp_path / "faces.csv")["manifest"]
+    # sha256sum of the eleven bytes
+    assert noted["sha256"] == "625a69501af92ee51954fbb92ba979f70e29e447eb59d0820bffebfd161cc3ba"
+    with pytest.raises(DataError, match="no manifest"):
+        train(faces, tmp_path / "other", config=config, device="cpu", manifest=tmp_path / "none.csv")
     (tmp_path / "faces" / "train" / "sadness" / "0.png").unlink()
     with pytest.raises(UsageError, match="fingerprint was"):
         train(open_dataset(str(tmp_path / "faces")), tmp_path / "run", config=config, device="cpu", resume=True)

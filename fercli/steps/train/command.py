@@ -37,6 +37,7 @@ def train(
     overwrite: bool = False,
     save_every_s: float = SAVE_EVERY_S,
     tensorboard: bool = False,
+    manifest: Path | None = None,
     licence: str = "",
     notes: Sequence[str] = (),
     report: Callable[[TrainEvent], None] = no_report,
@@ -45,7 +46,8 @@ def train(
 
     Weights are kept by three protocols (`selection`); the recipe's `select` names the one that is the result. An interrupted run
     goes on with `resume` as if it had not stopped. Under torchrun all processes do the work of one; `place` is where this one
-    stands, left out to find out. workers: processes that read pictures, left out to choose.
+    stands, left out to find out. workers: processes that read pictures, left out to choose. manifest: whose hash is kept with the
+    run (`data_facts`).
     Raises: DataError without training images, RefusedError on an existing run, a loss that is not finite, a full disk or too
     little memory.
     """
@@ -65,20 +67,23 @@ def train(
                 save_every_s=save_every_s,
                 report=report if world.first else no_report,
             )
-            saved = world.decide(lambda: _open(out, config, dataset, resume=resume, overwrite=overwrite))
+            facts = data_facts(dataset, manifest=manifest)
+            saved = world.decide(lambda: _open(out, config, facts, resume=resume, overwrite=overwrite))
             if saved is not None:
                 run.restore(saved)
             run.go(tensorboard=tensorboard)
             return run.finish(licence=licence, notes=notes)
 
 
-def _open(out: Path, config: RunConfig, dataset: Dataset, *, resume: bool, overwrite: bool) -> dict[str, Any] | None:
+def _open(
+    out: Path, config: RunConfig, facts: dict[str, Any], *, resume: bool, overwrite: bool
+) -> dict[str, Any] | None:
     """Begin or re-open the run folder; what its checkpoint holds, if it has one to go on from."""
     if resume:
         folder = open_run(out, config)
         return load_checkpoint(folder.checkpoint) if folder.checkpoint.is_file() else None
     with full_disk_told(out):
-        start_run(out, config, data=data_facts(dataset), overwrite=overwrite)
+        start_run(out, config, data=facts, overwrite=overwrite)
     return None
 
 

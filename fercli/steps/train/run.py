@@ -336,11 +336,11 @@ class Run:
 def _network(config: RunConfig, classes: int) -> BTN:
     """The model with fresh weights drawn from the recipe's seed, with what its losses need."""
     loss = config.train.loss
-    batch_part = bool(loss.bt or loss.cba)
+    batch_part = bool(loss.bt or loss.cba or loss.distill)
     if batch_part and config.model.ablate.mla_only != "none":
         raise UsageError(
             f"ablate.mla_only={config.model.ablate.mla_only} is a model without the batch transformer, but its losses are on",
-            fix="--set loss.bt=0 --set loss.cba=0",
+            fix="--set loss.bt=0 --set loss.cba=0 --set loss.distill=0",
         )
     torch.manual_seed(config.train.seed)
     return BTN(config.model, classes, training_parts=batch_part or config.model.ablate.mla_only == "aux_head")

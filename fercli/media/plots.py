@@ -1,4 +1,4 @@
-"""Figures in numbers, picture files out: the only file that knows matplotlib."""
+"""Figures in numbers, picture files out, by matplotlib, as in study_plot.py and figure_plots.py."""
 
 from __future__ import annotations
 

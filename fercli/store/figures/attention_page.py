@@ -82,7 +82,7 @@ def attention_page(
         f'<section><h2><span class="dot" style="background:{css_colour(expression_colour(entry.name, labels))}"></span>'
         f"{escaped(entry.name)}</h2>"
         f'<p class="soft">keeps {percent(entry.own)} for itself; '
-        f"{entry.effective:.1f} of {batch} images share the rest of the row in effect</p>"
+        f"in effect {entry.effective:.1f} of the {batch} images share the attention</p>"
         f'<ol class="mates">{"".join(_mate(mate, entry.mates[0].weight, labels, pictures) for mate in entry.mates)}</ol></section>'
         for entry in classes
     )

@@ -144,7 +144,8 @@ def _write(study: Study, out: Path, cells: Sequence[Cell], *, config: RunConfig,
         files=tuple(files),
     )
     protocol = (
-        f"{data}; {config.model.preset}, recipe {config.train.recipe}, {config.train.epochs} epochs; "
+        f"{data}; {config.model.preset}, recipe {config.train.recipe}, {config.train.epochs} epochs, "
+        f"weights selected by {config.train.select}; "
         f"{len(seeds)} seeds ({', '.join(map(str, seeds))}); scored on {first.images} {first.split} images."
     )
     with replacing(files[0]) as place:

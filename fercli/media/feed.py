@@ -13,7 +13,6 @@ from fercli.errors import DataError
 from fercli.media.images import Rgb, read_rgb
 from fercli.media.sources import Source
 from fercli.media.video import VideoReader
-from fercli.media.web import fetch
 
 _CHUNK_FRAMES = 16
 _CHUNK_PIXELS = 24_000_000  # frames held in memory at once, whatever their number
@@ -78,6 +77,8 @@ def in_chunks(items: Iterable[Item], watch: Stopwatch) -> Iterator[list[Item]]:
 
 def _picture(source: Source) -> Rgb:
     if isinstance(source.address, str):
+        from fercli.media.web import fetch
+
         return read_rgb(source.path, fetch(source.address, name=source.name))
     return read_rgb(source.path)
 

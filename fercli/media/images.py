@@ -161,7 +161,17 @@ def _what_it_is(path: Path) -> str:
         return "the file is empty"
     if path.suffix.lower() in (".heic", ".heif"):
         return "HEIC pictures are not read; a copy as JPEG or PNG is"
-    return f"not a picture, whatever its name says ({path.suffix})" if path.suffix else "not a picture"
+    what = "a video, not a picture" if _is_film(path) else "not a picture"
+    return f"{what}, whatever its name says ({path.suffix})" if path.suffix else what
+
+
+def _is_film(path: Path) -> bool:
+    """Whether a file that is no picture begins as MP4, QuickTime, Matroska, WebM or AVI files do."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head[4:8] == b"ftyp" or head[:4] == b"\x1aE\xdf\xa3" or (head[:4], head[8:]) == (b"RIFF", b"AVI ")
 
 
 def _why_unreadable(path: Path, error: OSError) -> str:

@@ -102,7 +102,8 @@ def _at(address: str) -> Source:
         path = Path(unquote(parts.path))
         return _one(path, Path(path.name))
     if scheme not in SCHEMES:
-        return Source(shown, "video", shown, fault=f"{scheme} addresses are not read, only {', '.join(SCHEMES)}")
+        why = f"{scheme} addresses are not read, only {', '.join(SCHEMES)}"
+        return Source(shown, "video", shown, fault=why, address=address)
     last = Path(re.sub(r"[^\w.-]+", "_", unquote(parts.path).rpartition("/")[2]) or parts.hostname or "stream")
     is_image = scheme in ("http", "https") and last.suffix.lower() in IMAGE_SUFFIXES
     return Source(shown, "image" if is_image else "video", last, address=address)

@@ -80,6 +80,7 @@ def test_find_sources__knows_addresses_and_cameras(folder: Path, monkeypatch: py
 
 def test_find_sources__refuses_addresses_it_cannot_read():
     (source,) = find_sources(["ftp://host/a.mp4"])
+    assert source.name == "ftp://host/a.mp4"
     assert source.fault is not None
     assert source.fault.startswith("ftp addresses are not read, only http, https, rtsp")
 

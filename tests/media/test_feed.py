@@ -1,0 +1,105 @@
+"""Sources in, pictures and frames out: what goes wrong with one leaves the others alone, and how much is to come."""
+
+from __future__ import annotations
+
+import shutil
+import socketserver
+import threading
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from fercli.core.stopwatch import Stopwatch
+from fercli.media.feed import Item, feed, in_chunks
+from fercli.media.images import write_image
+from fercli.media.sources import Source, find_sources
+from fercli.media.video_writer import VideoWriter
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A picture, and a clip of five frames."""
+    write_image(tmp_path / "a.png", np.full((30, 40, 3), 200, np.uint8))
+    with VideoWriter(tmp_path / "b.mp4") as writer:
+        for number in range(5):
+            writer.write(np.full((48, 64, 3), 40 * number, np.uint8), number / 10)
+    return tmp_path
+
+
+def test_feed__says_what_was_deleted_in_between_and_goes_on(folder: Path):
+    for name in ("c.png", "d.mp4"):
+        shutil.copy(folder / ("a.png" if name == "c.png" else "b.mp4"), folder / name)
+    found = find_sources([str(folder / name) for name in ("c.png", "d.mp4", "a.png")])
+    (folder / "c.png").unlink()
+    (folder / "d.mp4").unlink()
+    faults = [item.fault for item in feed(found)]
+    assert faults == ["no such file or directory", "no such file or directory", None]
+
+
+def test_feed__says_what_may_not_be_read_and_goes_on(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    usual_image, usual_video = Image.open, av.open
+
+    def refused(usual: Any) -> Any:
+        def opened(place: Any, *rest: Any, **options: Any) -> Any:
+            if "locked" in str(place):
+                raise PermissionError(13, "Permission denied")
+            return usual(place, *rest, **options)
+
+        return opened
+
+    for name in ("locked.png", "locked.mp4"):
+        shutil.copy(folder / ("a.png" if name.endswith("png") else "b.mp4"), folder / name)
+    monkeypatch.setattr(Image, "open", refused(usual_image))
+    monkeypatch.setattr(av, "open", refused(usual_video))
+    items = list(feed(find_sources([str(folder)])))
+    assert {item.source.path.name: item.fault for item in items if item.fault} == {
+        "locked.png": "permission denied",
+        "locked.mp4": "permission denied",
+    }
+    assert sum(item.rgb is not None for item in items) == 6
+
+
+def test_feed__says_that_a_picture_is_a_video(folder: Path):
+    (folder / "b.mp4").rename(folder / "b.jpg")
+    (item,) = feed(find_sources([str(folder / "b.jpg")]))
+    assert item.fault == "a video, not a picture, whatever its name says (.jpg)"
+
+
+def test_feed__knows_how_much_is_still_to_come(folder: Path):
+    shutil.copy(folder / "b.mp4", folder / "c.mp4")
+    assert [item.left for item in feed(find_sources([str(folder)]))] == [None, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
+
+
+def test_chunks__are_few_pixels_and_single_frames_of_what_is_live():
+    still, live = Source(Path("a"), "image", Path("a")), Source(Path("c"), "video", Path("c"), address=0)
+    small, large = np.zeros((10, 10, 3), np.uint8), np.zeros((3000, 5000, 3), np.uint8)
+    items = [Item(still, small)] * 20 + [Item(still, large)] * 3 + [Item(live, small, frame=0)] * 2
+    assert [len(chunk) for chunk in in_chunks(items, Stopwatch())] == [16, 6, 2, 1]
+
+
+def test_feed__reads_a_stream_as_it_is_sent(tmp_path: Path):
+    with av.open(str(tmp_path / "a.ts"), "w", format="mpegts") as out:
+        stream = out.add_stream("libx264", rate=10, options={"tune": "zerolatency"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(20):
+            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 10 * number, np.uint8), format="rgb24")
+            out.mux(stream.encode(picture))
+        out.mux(stream.encode(None))
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall((tmp_path / "a.ts").read_bytes())
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        (source,) = find_sources([f"tcp://127.0.0.1:{server.server_address[1]}"])
+        items = list(feed([source]))
+    frames = [item for item in items if item.rgb is not None]
+    assert len(frames) == 20
+    np.testing.assert_allclose([frame.time_s or 0 for frame in frames], np.arange(20) / 10, atol=1e-3)
+    assert source.is_live
+    assert {item.left for item in items} == {None}

@@ -194,7 +194,6 @@ def _settings(
     classifier: Classifier, weights: str | None, video: VideoOptions, search: tuple[int | None, float, str, int]
 ) -> dict[str, object]:
     """What shapes the results beside the card of the weights: for the reports, and for a job to go on with."""
-    from fercli import __version__
     from fercli.media.faces import MIN_FACE_PX, VIDEO_MIN_FACE_PX, detector_version
     from fercli.store.digest import file_sha256
     from fercli.store.weights import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
@@ -211,7 +210,6 @@ def _settings(
         if video.smooth_s
         else "of every frame alone",
         "faces searched in": f"every {video.detect_every}th frame" if video.detect_every > 1 else "every frame",
-        "made by": f"fer {__version__}",
     }
 
 

@@ -26,6 +26,7 @@ from fercli.progress import Progress, silent
 from fercli.results import Face, Prediction, Status
 from fercli.store.inference import Classifier
 
+MIN_FACE_SCORE = 0.9  # of the detector: what it is less sure of is seldom a face, as docs/predict.md shows
 MIN_READ_PX = 20  # a face with a smaller side is read, but not to be believed: docs/predict.md has the measurement
 
 
@@ -245,6 +246,8 @@ def _verdict(face: Face, probability: float, card: WeightsCard, read_px: float) 
     """Whether what was read is to be believed, and why not."""
     if face.side < read_px:
         return "too_small", f"a side of {face.side:.0f} px is under the {read_px:g} px that it takes to be believed"
+    if face.score < MIN_FACE_SCORE:
+        return "uncertain", f"the detector is only {face.score:.0%} sure that this is a face"
     if probability < card.abstain_below:
         return "uncertain", f"{probability:.0%} is under the model's limit of {card.abstain_below:.0%}"
     return "ok", None

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from fercli import __version__
 from fercli.errors import DataError, RefusedError
 from fercli.media.sources import Source
 from fercli.results import Prediction
@@ -66,7 +67,7 @@ class Job:
         overwrite: bool = False,
     ) -> None:
         self.folder, self._sources, self._labels = folder, tuple(sources), tuple(labels)
-        self._settings = {name: str(value) for name, value in settings.items()}
+        self._settings = {name: str(value) for name, value in settings.items()} | {"program": f"fer {__version__}"}
         self.finished: dict[str, Finished] = {}
         self._rows = folder / f".predictions.{secrets.token_hex(4)}.part.csv"
         self._start = 0  # where the rows of the source at hand begin, in bytes

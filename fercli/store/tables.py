@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from fercli import __version__
 from fercli.errors import RefusedError, UsageError
 from fercli.results import Prediction
 from fercli.store.atomic import refuse_existing, replacing
@@ -117,7 +118,8 @@ def _parquet(path: Path, labels: Sequence[str], settings: Mapping[str, object]) 
         "float": arrow.float64(),
         "bool": arrow.bool_(),
     }
-    metadata = {"fer": json.dumps(dict(settings), ensure_ascii=True, default=str)}
+    facts = {"program": f"fer {__version__}", **settings}
+    metadata = {"fer": json.dumps(facts, ensure_ascii=True, default=str)}
     schema = arrow.schema([(column.name, types[column.kind]) for column in columns(labels)], metadata=metadata)
     with ParquetWriter(path, schema, compression="zstd") as writer:
         table = _Parquet(writer, schema, labels)

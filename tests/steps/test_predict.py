@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,17 @@ def test_predict__doubts_a_face_that_is_too_small_but_keeps_what_it_read(folder:
     (face,) = reading.faces
     assert (face.status, face.label, face.is_doubtful) == ("too_small", "surprise", True)
     assert face.detail == "a side of 45 px is under the 45 px that it takes to be believed"
+
+
+def test_predict__doubts_what_may_be_no_face(folder: Path):
+    class Unsure(BrightDetector):
+        def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
+            return [[replace(FACE, score=0.89)] for _ in frames]
+
+    (reading,) = predict(find_sources([str(folder / "a.png")]), RednessClassifier(), detector=Unsure())
+    (face,) = reading.faces
+    assert (face.status, face.label) == ("uncertain", "surprise")
+    assert face.detail == "the detector is only 89% sure that this is a face"
 
 
 def test_predict__has_a_row_for_a_frame_that_cannot_be_decoded(tmp_path: Path, damaged_clip: DamagedClip):

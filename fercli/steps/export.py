@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Store = Literal["fp16", "fp32"]
-CALIBRATION = 256  # crops that int8 takes its ranges from
+CALIBRATION = 128  # crops that int8 takes its ranges from
 _STEPS = 5
 
 

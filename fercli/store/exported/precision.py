@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, Literal
@@ -53,23 +55,36 @@ def to_int8(source: Path, target: Path, batches: Sequence[NDArray[np.float32]]) 
             return None if batch is None else {INPUT: batch}
 
     graph = onnx.load(source)
-    quantize_static(
-        source,
-        target,
-        Batches(),
-        quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=["Conv", "MatMul", "Gemm"],
-        per_channel=True,
-        reduce_range=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        nodes_to_exclude=kept_exact(graph),
-        calibrate_method=CalibrationMethod.MinMax,
-        extra_options={"MatMulConstBOnly": True, "WeightSymmetric": True, "ActivationSymmetric": False},
-    )
+    with _quiet():
+        quantize_static(
+            source,
+            target,
+            Batches(),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv", "MatMul", "Gemm"],
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=kept_exact(graph),
+            calibrate_method=CalibrationMethod.MinMax,
+            extra_options={"MatMulConstBOnly": True, "WeightSymmetric": True, "ActivationSymmetric": False},
+        )
     done = onnx.load(target)
     quantised = {node.output[0] for node in done.graph.node if node.op_type == "DequantizeLinear"}
     return sum(node.op_type in ("Conv", "MatMul", "Gemm") and node.input[1] in quantised for node in done.graph.node)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep advice to preprocess the graph, which this program's already is, off the terminal: it goes to the root logger."""
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def kept_exact(graph: Any) -> list[str]:

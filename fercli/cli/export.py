@@ -25,6 +25,9 @@ _TAKES = {
 def export(
     *,
     onnx: Annotated[bool, typer.Option("--onnx", help="Write an ONNX file.")] = False,
+    pt2: Annotated[
+        bool, typer.Option("--pt2", help="Write a torch.export program, for programs with torch but without fer.")
+    ] = False,
     weights: options.Weights = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="File to write; left out: NAME.onnx here.")
@@ -64,28 +67,36 @@ def export(
     """
     from fercli.errors import UsageError
     from fercli.steps.export import export as run
+    from fercli.steps.export import export_program
     from fercli.store.weights import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
 
-    if not onnx:
-        raise UsageError("no format to export to; there is one: --onnx", fix="fer export --onnx")
+    if onnx == pt2:
+        raise UsageError("one format to export to, please: --onnx or --pt2", fix="fer export --onnx")
+    if pt2 and (interface, precision) != ("images", "fp32"):
+        raise UsageError("--input and --precision are for ONNX files", fix="fer export --onnx")
     path = find_weights(weights, (TORCH_SUFFIX,))
     with progress("export", quiet=quiet) as report_progress:
-        report = run(
-            path,
-            out or Path(path.stem + ONNX_SUFFIX),
-            faces=faces,
-            interface=interface,
-            precision=precision,
-            store=store,
-            overwrite=overwrite,
-            progress=report_progress,
-        )
+        if pt2:
+            report = export_program(
+                path, out or Path(path.stem + ".pt2"), faces=faces, overwrite=overwrite, progress=report_progress
+            )
+        else:
+            report = run(
+                path,
+                out or Path(path.stem + ONNX_SUFFIX),
+                faces=faces,
+                interface=interface,
+                precision=precision,
+                store=store,
+                overwrite=overwrite,
+                progress=report_progress,
+            )
     if json:
         json_line(report)
         return
     parity = report.parity
     rows = [
-        ("size", f"{report.size_bytes / 1e6:.1f} MB, {report.parameters:,} parameters, opset {report.opset}"),
+        ("size", f"{report.size_bytes / 1e6:.1f} MB, {report.parameters:,} parameters{_opset(report)}"),
         ("compared", f"with torch on {_IMAGES[parity.images]}, batches of {', '.join(map(str, parity.batches))}"),
         ("takes", _TAKES[report.interface]),
         ("weights", _kept(report)),
@@ -103,7 +114,7 @@ def export(
             )
         )
     show(table(f"{report.out} ({report.name})", ("what", "value"), rows))
-    if not quiet:
+    if not quiet and onnx:
         say(f"next:  fer predict PHOTO --weights {report.out}")
         say(f"       fer eval {report.out} DATA")
 
@@ -118,3 +129,7 @@ def _kept(report: ExportReport) -> str:
     return (
         f"stored in float16 ({halves.tensors} tensors, changed by up to {halves.change:.2%}{kept}), computed in float32"
     )
+
+
+def _opset(report: ExportReport) -> str:
+    return "" if report.opset is None else f", opset {report.opset}"

@@ -1,10 +1,10 @@
-"""Weights in; one ONNX file out that runs anywhere, proven equal to torch before it gets its name."""
+"""Weights in; one file out, ONNX or a program of torch, proven equal to the model before it gets its name."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,9 +21,19 @@ from fercli.store.crops import sample_crops
 from fercli.store.exported.describe import describe
 from fercli.store.exported.graph import translate
 from fercli.store.exported.halves import Halves, store_halves
-from fercli.store.exported.parity import BATCHES, Answers, Parity, compare, refuse_rounding, refuse_translation
+from fercli.store.exported.parity import (
+    BATCHES,
+    Answers,
+    Parity,
+    compare,
+    compare_onnx,
+    refuse_rounding,
+    refuse_translation,
+)
 from fercli.store.exported.precision import Precision, to_fp16, to_int8
 from fercli.store.exported.preprocessing import Preprocessing, compare_preprocessing, refuse_preprocessing
+from fercli.store.exported.program import PROGRAM_SUFFIX, open_program, save_program
+from fercli.store.exported.shortcuts import shortcuts_as_convolutions
 from fercli.store.exported.whole import whole_graph
 from fercli.store.onnx import OPSET, Interface
 from fercli.store.weights import ONNX_SUFFIX, TORCH_SUFFIX, check_keys, load_weights
@@ -38,15 +48,16 @@ _STEPS = 5
 
 @dataclass(frozen=True)
 class ExportReport:
-    """A written ONNX file: where, how big, of which model, what it takes, how it computes, and its proof.
+    """A written file: where, how big, of which model, what it takes, how it computes, and its proof.
 
-    halves: what is stored as float16, None where nothing is. preprocessing: None where the file takes `images`.
+    opset: of an ONNX file, None for a program of torch. halves: what is stored as float16, None where nothing is.
+    preprocessing: None where the file takes `images`.
     """
 
     out: Path
     size_bytes: int
     name: str
-    opset: int
+    opset: int | None
     parameters: int
     interface: Interface
     precision: Precision
@@ -94,7 +105,7 @@ def export(
     with replacing(out) as temporary:
         onnx.save(graph, temporary)
         progress(2, _STEPS, "comparing")
-        exact = compare(answers, temporary, crops, card=card, interface="images", images=images)
+        exact = compare_onnx(answers, temporary, crops, card=card, interface="images", images=images)
         refuse_translation(exact)
         progress(3, _STEPS, "rounding")
         calibration = (
@@ -104,7 +115,7 @@ def export(
         if interface != "images":
             graph = whole_graph(graph, card, interface)
         onnx.save(graph, temporary)
-        found = compare(answers, temporary, crops, card=card, interface=interface, images=images)
+        found = compare_onnx(answers, temporary, crops, card=card, interface=interface, images=images)
         parity = replace(found, translation=exact.max_difference)
         _refuse(parity, precision=precision, stored=halves is not None)
         preprocessing = None
@@ -130,6 +141,52 @@ def export(
         parity=parity,
         halves=halves,
         preprocessing=preprocessing,
+    )
+
+
+def export_program(
+    weights: Path,
+    out: Path,
+    *,
+    faces: Path | None = None,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> ExportReport:
+    """Write the inference part of a model as a torch.export program, if what is read back gives the model's answers.
+
+    For programs that run torch but not this package. Arguments and errors as `export`.
+    """
+    import torch
+
+    if out.suffix != PROGRAM_SUFFIX:
+        raise UsageError(f"the output {out} must end in {PROGRAM_SUFFIX}", fix=str(out.with_suffix(PROGRAM_SUFFIX)))
+    refuse_existing(out, overwrite=overwrite)
+    progress(0, 3, "loading")
+    state, card = load_weights(weights)
+    size, images = card.model.input.size, "generated" if faces is None else "faces"
+    crops = _generated(size) if faces is None else sample_crops(faces, size, limit=max(BATCHES))
+    model = _model(state, card, where=str(weights))
+    with replacing(out) as temporary:
+        progress(1, 3, "translating")
+        save_program(model, card, temporary, {})
+        progress(2, 3, "comparing")
+        given, _ = open_program(temporary)
+        runtime = f"torch.export {torch.__version__}"
+        parity = compare(_answers(model, card), given, crops, images=images, runtime=runtime)
+        refuse_translation(parity)
+        save_program(model, card, temporary, {"parity": asdict(parity)})
+    progress(3, 3, "done")
+    return ExportReport(
+        out=out,
+        size_bytes=out.stat().st_size,
+        name=card.name,
+        opset=None,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        interface="images",
+        precision="fp32",
+        parity=parity,
+        halves=None,
+        preprocessing=None,
     )
 
 
@@ -173,6 +230,7 @@ def _rounded(
         with tempfile.TemporaryDirectory() as folder:
             to_int8(path, Path(folder) / path.name, batches)
             return onnx.load(Path(folder) / path.name), None
+    shortcuts_as_convolutions(graph)
     return graph, store_halves(graph) if store == "fp16" else None
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fercli.bench.faces import FacesBench, Side
+from fercli.bench.models import ModelsBench, Row
 from fercli.bench.video import VideoBench, Way
 from fercli.cli.main import main
 
@@ -28,6 +29,29 @@ VIDEO = VideoBench(
         Way("search every 2nd frame", 100, 90.0, 310.0, {"detect": 0.25}, 0.01, 0.0, 0.02, 0.97),
     ),
 )
+
+MODELS = ModelsBench(
+    2,
+    64.4,
+    (Row("btn-compact", "ONNX Runtime", "int8", "cpu", 16, 2.9, 0.797, 8.0, (7.5, 9.0), 2.25, 210.0, 0.31),),
+)
+
+
+def test_bench_models__shows_what_was_asked_for_in_one_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    asked = []
+    monkeypatch.setattr("fercli.bench.models.bench_models", lambda *a, **k: (asked.append((a, k)), MODELS)[1])
+    assert main(["bench", "models", "--faces", "crops", "--batch", "4", "--quiet"]) == 0
+    ((names,), options) = asked[0]
+    assert names == ["fer-compact", "btn-base"]
+    assert (list(options["precisions"]), list(options["batches"])) == (["fp32", "int8"], [4])
+    shown = capsys.readouterr().out
+    for word in ("int8", "79.7%", "125.0", "2.25", "31%", "64 GFLOP/s"):
+        assert word in shown
+    assert main(["bench", "models", "btn-tiny", "--precision", "fp16", "--json"]) == 0
+    assert list(asked[1][1]["precisions"]) == ["fp16"]
+    assert json.loads(capsys.readouterr().out)["rows"][0]["share"] == 0.31
 
 
 def test_bench_faces__shows_both_sides(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

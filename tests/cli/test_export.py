@@ -11,7 +11,7 @@ from fercli.store import weights
 from fercli.store.exported.halves import Halves
 from fercli.store.exported.parity import Parity
 
-PARITY = Parity("generated", (1, 2, 7, 32), 2e-3, 3e-4, 1.0, 2e-6, "2.9", "1.30")
+PARITY = Parity("generated", (1, 2, 7, 32), 2e-3, 3e-4, 1.0, 2e-6, "2.9", "onnxruntime 1.30")
 HALVES = Halves(31, ("cross.0.gamma",), 2.1e-4)
 
 
@@ -35,10 +35,16 @@ def asked(monkeypatch, tmp_path):
 def test_export__without_a_format_says_which_there_are(asked, capsys):
     assert main(["export"]) == ExitCode.USAGE
     assert capsys.readouterr().err.splitlines() == [
-        "error: no format to export to; there is one: --onnx",
+        "error: one format to export to, please: --onnx or --pt2",
         "fix: fer export --onnx",
     ]
     assert asked == []
+
+
+def test_export__a_program_has_no_other_input_or_precision(asked, capsys):
+    assert main(["export", "--pt2", "--precision", "int8"]) == ExitCode.USAGE
+    assert "for ONNX files" in capsys.readouterr().err
+    assert main(["export", "--pt2", "--onnx"]) == ExitCode.USAGE
 
 
 def test_export__the_default_model_goes_beside_you(asked, capsys, tmp_path):

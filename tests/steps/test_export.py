@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import onnx
@@ -13,9 +15,10 @@ from fercli.labels import schema
 from fercli.models.btn import BTN
 from fercli.presets import model_preset
 from fercli.steps import export as step
-from fercli.steps.export import export
+from fercli.steps.export import export, export_program
 from fercli.store.exported import parity
-from fercli.store.exported.parity import compare
+from fercli.store.exported.parity import compare_onnx
+from fercli.store.exported.program import open_program
 from fercli.store.inference import load_classifier
 from fercli.store.onnx import OPSET
 from fercli.store.weights import read_card, save_weights
@@ -149,8 +152,26 @@ def test_compare__sees_a_changed_class(exported):
     crops = np.full((1, 48, 48, 3), 90, np.uint8)
     file = load_classifier(exported.out)
     asked = {"card": file.card, "interface": "images", "images": "generated"}
-    assert compare(file.logits, exported.out, crops, **asked).top1_agreement == 1
-    assert compare(lambda batch: -file.logits(batch), exported.out, crops, **asked).top1_agreement == 0
+    assert compare_onnx(file.logits, exported.out, crops, **asked).top1_agreement == 1
+    assert compare_onnx(lambda batch: -file.logits(batch), exported.out, crops, **asked).top1_agreement == 0
+
+
+def test_export_program__runs_without_this_package_at_any_batch(weights, tmp_path):
+    report = export_program(weights, tmp_path / "tiny.pt2")
+    assert report.parity.max_difference < 1e-4
+    code = (
+        "import sys, torch; extra = {'card': ''};"
+        f"run = torch.export.load({str(report.out)!r}, extra_files=extra).module();"
+        "print(tuple(run(torch.zeros(5, 3, 48, 48)).shape), 'ferplus' in extra['card'], 'fercli' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert told.stdout.split("\n")[0] == "(5, 8) True False"
+    answers, card = open_program(report.out)
+    crops = np.full((3, 48, 48, 3), 90, np.uint8)
+    np.testing.assert_allclose(answers(crops), load_classifier(weights).logits(crops), atol=1e-4)
+    assert card == read_card(weights)
+    with pytest.raises(UsageError, match=r"must end in \.pt2"):
+        export_program(weights, tmp_path / "tiny.pt")
 
 
 @pytest.mark.parametrize("interface", ["crops", "faces"])

@@ -31,7 +31,7 @@ Answers = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # aligned crops [B
 
 @dataclass(frozen=True)
 class Parity:
-    """How the file's answers in ONNX Runtime compare with torch's, which computes in float32 with exact weights.
+    """How the answers of a file in its runtime compare with torch's, which computes in float32 with exact weights.
 
     images: `faces` or `generated`. max_difference: largest |logit difference|; mean_difference: the mean one.
     top1_agreement: share of images with the same most probable class.
@@ -45,25 +45,23 @@ class Parity:
     top1_agreement: float
     translation: float
     torch: str
-    onnxruntime: str
+    runtime: str
 
 
-def compare(
-    answers: Answers, path: Path, crops: NDArray[np.uint8], *, card: WeightsCard, interface: Interface, images: str
-) -> Parity:
-    """Give the same aligned crops [B, S, S, 3] to `answers` and, on the CPU, to a file, at every batch size of BATCHES."""
-    import onnxruntime
+def compare(wanted: Answers, given: Answers, crops: NDArray[np.uint8], *, images: str, runtime: str) -> Parity:
+    """Give the same aligned crops [B, S, S, 3] to torch (`wanted`) and to a file (`given`) at every batch size of BATCHES.
+
+    runtime: what runs the file, with its version.
+    """
     import torch
 
-    session, _ = open_session(path, "cpu")
     differences: list[NDArray[np.float32]] = []
     same: list[NDArray[np.bool_]] = []
     for size in BATCHES:
         batch = crops[np.arange(size) % len(crops)]
-        wanted = answers(batch)
-        given = session.run([OUTPUT], feeds(batch, card, interface))[0]
-        differences.append(np.abs(given - wanted).ravel())
-        same.append(given.argmax(axis=1) == wanted.argmax(axis=1))
+        right, found = wanted(batch), given(batch)
+        differences.append(np.abs(found - right).ravel())
+        same.append(found.argmax(axis=1) == right.argmax(axis=1))
     difference = np.concatenate(differences)
     return Parity(
         images=images,
@@ -73,8 +71,22 @@ def compare(
         top1_agreement=float(np.concatenate(same).mean()),
         translation=float(difference.max()),
         torch=torch.__version__,
-        onnxruntime=onnxruntime.__version__,
+        runtime=runtime,
     )
+
+
+def compare_onnx(
+    wanted: Answers, path: Path, crops: NDArray[np.uint8], *, card: WeightsCard, interface: Interface, images: str
+) -> Parity:
+    """Compare torch with an ONNX file, which ONNX Runtime runs on the CPU."""
+    import onnxruntime
+
+    session, _ = open_session(path, "cpu")
+
+    def given(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.asarray(session.run([OUTPUT], feeds(batch, card, interface))[0])
+
+    return compare(wanted, given, crops, images=images, runtime=f"onnxruntime {onnxruntime.__version__}")
 
 
 def refuse_translation(parity: Parity) -> None:
@@ -82,7 +94,7 @@ def refuse_translation(parity: Parity) -> None:
     # written so that NaN is refused too
     if not (parity.max_difference <= TOLERANCE and parity.top1_agreement == 1):
         raise RefusedError(
-            f"ONNX Runtime and torch disagree: logits differ by up to {parity.max_difference:.2g} (accepted: {TOLERANCE:g}), "
+            f"{parity.runtime} and torch disagree: logits differ by up to {parity.max_difference:.2g} (accepted: {TOLERANCE:g}), "
             f"the same class on {parity.top1_agreement:.1%} of the images; no file was written",
             fix="report it with the versions that `fer doctor` prints",
         )

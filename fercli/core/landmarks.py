@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fercli.results import Landmarks
 
@@ -13,7 +13,7 @@ from fercli.results import Landmarks
 _LEFT_EYE, _RIGHT_EYE, _NOSE, _CORNERS = slice(36, 42), slice(42, 48), 30, (48, 54)
 
 
-def five_of_68(values: Sequence[float]) -> Landmarks:
+def five_of_68(values: ArrayLike) -> Landmarks:
     """Left eye's middle, right eye's, nose, mouth corners of 136 numbers x, y, x, y, ...; ValueError for another count."""
     points = np.asarray(values, np.float64).reshape(-1, 2)
     if len(points) != 68:

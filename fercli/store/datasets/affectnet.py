@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ import numpy as np
 from fercli.core.landmarks import five_of_68
 from fercli.errors import DataError
 from fercli.labels import LabelSchema, schema
-from fercli.results import Box
+from fercli.results import Box, Landmarks
 from fercli.store.datasets.crops import LANDMARK_TEMPLATE
 from fercli.store.datasets.faults import refuse_faults
 from fercli.store.datasets.folder import open_folder
@@ -130,17 +131,22 @@ def _csv_sample(row: Mapping[str, str], split: Split, labels: LabelSchema) -> Sa
         raise ValueError(f"expression {code!r} is none of 0..10")
     if code not in labels.codes:
         return None
-    points = row["facial_landmarks"].split(";")
-    landmarks = None
-    if len(points) == 136 and all(map(_is_number, points)):
-        landmarks = five_of_68([float(value) for value in points])
     return Sample(
         path=Path(row["subDirectory_filePath"].strip().replace("\\", "/")),
         split=split,
         label=labels.codes.index(code),
         box_xyxy=_box(row),
-        landmarks=landmarks,
+        landmarks=_landmarks(row["facial_landmarks"]),
     )
+
+
+def _landmarks(text: str) -> Landmarks | None:
+    """Five points of the owner's 68; None where the cell is empty, NULL or anything else than 136 numbers."""
+    try:
+        values = np.array(text.split(";"), np.float64)
+    except ValueError:
+        return None
+    return five_of_68(values) if values.shape == (136,) and np.isfinite(values).all() else None
 
 
 def _box(row: Mapping[str, str]) -> Box | None:
@@ -154,7 +160,7 @@ def _box(row: Mapping[str, str]) -> Box | None:
 
 def _is_number(text: str) -> bool:
     try:
-        return np.isfinite(float(text)).item()
+        return math.isfinite(float(text))
     except ValueError:
         return False
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,3 +55,20 @@ def test_dataset__refuses_what_contradicts_itself(changes):
 def test_paper_order__is_table_4_then_alphabetical():
     # BTN, Table 4: Neutral Happy Sad Surprise Fear Disgust Anger Contempt
     assert paper_order({"zest", "anger", "sadness", "awe", "neutral"}) == ("neutral", "sadness", "anger", "awe", "zest")
+
+
+def test_sample__goes_to_the_processes_that_read_pictures():
+    sample = replace(SAMPLES[0], box_xyxy=(1, 2, 3, 4), landmarks=((0, 0),) * 5, offset=7, name="a")
+    assert pickle.loads(pickle.dumps(sample)) == sample
+
+
+def test_called__is_the_owners_name_or_the_path_below_the_root():
+    assert Sample(Path("/data/x/a.png"), "test", 0).called(Path("/data")) == "x/a.png"
+    assert Sample(Path("/data/x/a.png"), "test", 0).called(Path("/other")) == "/data/x/a.png"
+    assert Sample(Path("/data/fer2013.csv"), "test", 0, name="fer0000001.png").called(Path("/data")) == "fer0000001.png"
+
+
+def test_template__is_that_of_the_crops():
+    assert build(crop="arcface+0.1").template == "arcface+0.1"
+    assert build(schema="ferplus").template == "fer2013"
+    assert build(schema="rafdb").template == "arcface"

@@ -26,6 +26,6 @@ def refuse_random_landmarks(told: RunConfig, *, from_scratch: bool) -> None:
     if not from_scratch and not has_landmarks(told.init):
         raise WeightsError(
             "the landmark branch stays frozen in training, and no --init-from file holds a trained one",
-            fix=f"--init-from {'fer-compact' if told.model.preset == 'btn-compact' else 'LANDMARKS.safetensors'} "
-            "(fer convert and fer distill make landmark branches), or --from-scratch",
+            fix=f"--init-from {'fer-compact' if told.model.preset == 'btn-compact' else 'mobilefacenet'} "
+            "(fer weights pull, fer convert and fer distill bring landmark branches), or --from-scratch",
         )

@@ -22,6 +22,7 @@ from fercli.cli.bench import faces as bench_faces
 from fercli.cli.bench import models as bench_models
 from fercli.cli.bench import train as bench_train
 from fercli.cli.bench import video as bench_video
+from fercli.cli.calibrate import calibrate
 from fercli.cli.compare import compare
 from fercli.cli.console import say
 from fercli.cli.convert import convert
@@ -116,6 +117,7 @@ def _weights() -> None:
 app.command("align", short_help="Find faces and bring them into one position and size.")(align)
 app.command("train", short_help="Train a Batch Transformer Network on a data set.")(train)
 app.command("eval", short_help="Measure how well weights read a data set.")(evaluate)
+app.command("calibrate", short_help="Fit probabilities and a leaning towards rare classes.")(calibrate)
 app.command("ablate", short_help="Train the rows of the paper's ablations with several seeds.")(ablate)
 app.command("audit", short_help="Rank training images by how doubtful their label is.")(audit)
 app.add_typer(visualize, name="visualize", short_help="Draw what networks answer and look at.")

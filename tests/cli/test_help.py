@@ -13,6 +13,7 @@ VERBS = [
     "align",
     "train",
     "eval",
+    "calibrate",
     "ablate",
     "audit",
     "compare",

@@ -20,6 +20,7 @@ from fercli.cli.align import align
 from fercli.cli.audit import audit
 from fercli.cli.bench import faces as bench_faces
 from fercli.cli.bench import models as bench_models
+from fercli.cli.bench import start as bench_start
 from fercli.cli.bench import train as bench_train
 from fercli.cli.bench import video as bench_video
 from fercli.cli.calibrate import calibrate
@@ -134,6 +135,7 @@ bench.command("models", short_help="Models as torch and as exported files: one t
 bench.command("faces", short_help="Find faces side by side with facenet-pytorch.")(bench_faces)
 bench.command("video", short_help="Read a video in several ways.")(bench_video)
 bench.command("train", short_help="Take a training step in two ways.")(bench_train)
+bench.command("start", short_help="Time fer predict from a cold start.")(bench_start)
 app.add_typer(bench, name="bench", short_help="Measure speed, memory and exactness on this machine.")
 data.command("check", short_help="Compare a data set with what is published of it.")(check)
 app.add_typer(data, name="data", short_help="Check data sets, and bring them into the form the commands read.")

@@ -34,12 +34,15 @@ def test_bench_video__compares_with_searching_every_frame(monkeypatch: pytest.Mo
 
     def told(_: str, task: Mapping[str, Any]) -> Answer:
         faces = fewer if "detect_every" in task else every
-        return Answer({"frames": 2, "seconds": 0.5, "stages_s": {"detect": 0.25}, "faces": faces}, 200.0)
+        return Answer(
+            {"frames": 2, "seconds": 0.5, "processor_s": 0.8, "stages_s": {"detect": 0.25}, "faces": faces}, 200.0
+        )
 
     monkeypatch.setattr("fercli.bench.video.run_isolated", told)
     result = video.bench_video(clip, rounds=1)
     whole, *_, tenth = result.ways
     assert (whole.frames_per_s, whole.peak_mb, whole.faces_missed) == (4.0, 200.0, None)
+    assert whole.processor_ms == 400.0
     assert tenth.faces_missed == tenth.faces_added == pytest.approx(1 / 3)
     assert (tenth.points_error, tenth.same_label) == (pytest.approx(0.1), 0.5)
 

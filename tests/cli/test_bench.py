@@ -9,13 +9,14 @@ import pytest
 
 from fercli.bench.faces import FacesBench, Side
 from fercli.bench.models import ModelsBench, Row
+from fercli.bench.start import StartBench
 from fercli.bench.video import VideoBench, Way
 from fercli.cli.main import main
 
 FACES = FacesBench(
     images=2,
     threads=2,
-    sides=(Side("fer", 3, (4.0, 3.5, 4.5), 100.0), Side("facenet-pytorch", 3, (1.0, 0.9, 1.1), None)),
+    sides=(Side("fer", 3, (4.0, 3.5, 4.5), 100.0, 250.0), Side("facenet-pytorch", 3, (1.0, 0.9, 1.1), None, 2000.0)),
     worst_iou=0.991,
     worst_px=0.25,
     different=("a/b.jpg",),
@@ -25,8 +26,8 @@ VIDEO = VideoBench(
     2,
     None,
     (
-        Way("every frame", 100, 61.25, 300.0, {"detect": 0.5}),
-        Way("search every 2nd frame", 100, 90.0, 310.0, {"detect": 0.25}, 0.01, 0.0, 0.02, 0.97),
+        Way("every frame", 100, 61.25, 300.0, 30.0, {"detect": 0.5}),
+        Way("search every 2nd frame", 100, 90.0, 310.0, 20.0, {"detect": 0.25}, 0.01, 0.0, 0.02, 0.97),
     ),
 )
 
@@ -59,6 +60,7 @@ def test_bench_faces__shows_both_sides(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert main(["bench", "faces", "photos"]) == 0
     shown = capsys.readouterr().out
     assert "4.00 times as fast" in shown
+    assert "2000 ms" in shown
     assert "different faces: a/b.jpg" in shown
     assert main(["bench", "faces", "photos", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["sides"][0]["peak_mb"] == 100.0
@@ -73,3 +75,12 @@ def test_bench_video__shows_every_way(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "every frame: milliseconds a frame: detect 5.0" in shown
     assert main(["bench", "video", "clip.mp4", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["ways"][1]["same_label"] == 0.97
+
+
+def test_bench_start__shows_how_long_a_start_takes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    result = StartBench(Path("a.jpg"), None, (1.5, 1.25, 1.75), None)
+    monkeypatch.setattr("fercli.bench.start.bench_start", lambda *_, **__: result)
+    assert main(["bench", "start", "a.jpg"]) == 0
+    assert "1.50 s" in capsys.readouterr().out
+    assert main(["bench", "start", "a.jpg", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["seconds"] == [1.5, 1.25, 1.75]

@@ -34,6 +34,7 @@ VERBS = [
     "bench faces",
     "bench video",
     "bench train",
+    "bench start",
     "data",
     "data prepare",
     "data check",

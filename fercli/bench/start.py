@@ -1,0 +1,47 @@
+"""A picture in, how long `fer predict` takes for it from a cold start out: a process that loads everything anew."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from fercli.errors import RefusedError
+from fercli.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class StartBench:
+    """seconds: median, least and most of the rounds, from starting Python to its end. processor_s: of all threads, median."""
+
+    picture: Path
+    weights: str | None
+    seconds: tuple[float, float, float]
+    processor_s: float | None
+
+
+def bench_start(
+    picture: Path, *, weights: str | None = None, rounds: int = 3, progress: Progress = silent
+) -> StartBench:
+    """Run `fer predict PICTURE` so many times, each in a process of its own; RefusedError if it fails."""
+    command = [sys.executable, "-m", "fercli", "predict", str(picture), "--json", "--device", "cpu"]
+    command += ["--weights", weights] if weights else []
+    seconds, processor = [], []
+    for turn in range(rounds):
+        progress(turn, rounds, picture.name)
+        started, used = perf_counter(), os.times()
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        seconds.append(perf_counter() - started)
+        now = os.times()
+        processor.append(now.children_user + now.children_system - used.children_user - used.children_system)
+        if done.returncode:
+            reason = next(
+                (line for line in done.stderr.splitlines() if line.startswith("error: ")), "error: no message"
+            )
+            raise RefusedError(f"fer predict {picture} failed: {reason.removeprefix('error: ')}", fix="fer doctor")
+    used_s = median(processor) or None  # 0 where the system does not count it, as on Windows
+    return StartBench(picture, weights, (median(seconds), min(seconds), max(seconds)), used_s)

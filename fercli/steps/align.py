@@ -17,7 +17,7 @@ from fercli.media.crop import crop_face, crop_whole
 from fercli.media.faces import MAX_SIDE, MIN_FACE_PX, THRESHOLDS, FaceDetector, detector_version, sure_faces
 from fercli.media.images import WRITABLE_SUFFIXES, Rgb, list_images, read_rgb, write_image
 from fercli.progress import Progress, silent
-from fercli.results import Face
+from fercli.results import Face, Point
 from fercli.store.alignment import (
     Alignment,
     AlignRow,
@@ -140,7 +140,8 @@ class _Aligner:
         name = picture.path.relative_to(self.places.source).as_posix()
         if picture.rgb is None:
             return [AlignRow(name, "unreadable", reason=picture.fault)]
-        chosen = _choose(picture.faces, picture.rgb, self.settings.faces)
+        marked = self.places.marked_face(picture.path)
+        chosen = _choose(picture.faces, picture.rgb, self.settings.faces, marked)
         if not chosen:
             return [self._without_face(name, picture.rgb)]
         rows = []
@@ -176,14 +177,16 @@ def output_name(source: str, *, number: int | None = None, ending: str = "") -> 
     return path.with_stem(f"{path.stem}{ending}{further}").as_posix()
 
 
-def _choose(faces: Sequence[Face], rgb: Rgb, which: str) -> list[tuple[int, Face]]:
-    """The faces that are wanted, with their numbers in order of size.
+def _choose(faces: Sequence[Face], rgb: Rgb, which: str, marked: Point | None = None) -> list[tuple[int, Face]]:
+    """The faces that are wanted, with their numbers in order of size; the one at `marked` where that is known.
 
     One face of several is taken from those the detector is sure of, if there are any: a doubtful one may be a chair.
     """
     numbered = list(enumerate(faces))
     if which == "all":
         return numbered
+    if marked is not None and numbered:
+        return [min(numbered, key=lambda item: _distance(item[1], marked))]
     sure = sure_faces(faces)
     if which == "center" and sure:
         middle = rgb.shape[1] / 2, rgb.shape[0] / 2

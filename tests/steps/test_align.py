@@ -8,6 +8,7 @@ import os
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -187,6 +188,25 @@ def test_align__aligns_rafdb_in_place_where_training_finds_it(rafdb: Path):
     assert dataset.alignment is not None
     assert dataset.alignment["fingerprint"] == result.settings.fingerprint
     assert align(rafdb, size=64, on_no_face="skip").resumed == 3
+
+
+def test_align__takes_the_face_that_rafdbs_annotators_marked(rafdb: Path, astronaut: np.ndarray):
+    face = astronaut[20:220, 120:330]
+    basic, small = rafdb / "basic", cv2.resize(face, (105, 100), interpolation=cv2.INTER_AREA)
+    both = np.full((200, 315, 3), 128, np.uint8)
+    both[:, :210], both[50:150, 210:] = face, small
+    write_image(basic / "Image" / "original" / "train_00001.jpg", both)
+    (basic / "Annotation" / "manual").mkdir(parents=True)
+    (basic / "Annotation" / "manual" / "train_00001_manu_attri.txt").write_text(
+        "245 90\n270 90\n258 100\n247 112\n268 112\n1\n2\n3\n"
+    )
+    align(rafdb, size=64)
+    alignment = read_alignment(basic / "Image" / "aligned-by-fer")
+    assert alignment is not None
+    taken = next(row for row in alignment.rows if row.source == "train_00001.jpg")
+    assert taken.found is not None
+    assert (taken.faces, taken.face) == (2, 1)
+    assert taken.found.box_xyxy[0] > 210
 
 
 def test_align__makes_a_copy_of_rafdb_in_its_owners_layout(rafdb: Path, tmp_path: Path):

@@ -83,7 +83,7 @@ def _open_official(basic: Path, images: Path) -> Dataset:
             faults.append(f"line {line}: {(images / names[0]).relative_to(basic)} is not there")
         else:
             try:
-                points = _landmarks(basic, stem) if photos else None
+                points = owners_landmarks(basic, stem) if photos else None
             except (OSError, ValueError) as fault:
                 faults.append(f"line {line}: no five landmarks in Annotation/manual for {name} ({fault})")
                 continue
@@ -103,7 +103,7 @@ def _open_official(basic: Path, images: Path) -> Dataset:
     )
 
 
-def _landmarks(basic: Path, stem: str) -> Landmarks:
+def owners_landmarks(basic: Path, stem: str) -> Landmarks:
     """The five points that the owner's annotators set: eyes, nose, mouth corners, one `x y` a line."""
     lines = (basic / "Annotation" / "manual" / f"{stem}_manu_attri.txt").read_text(encoding="utf-8").splitlines()
     left_eye, right_eye, nose, *corners = [(float(x), float(y)) for x, y in (line.split() for line in lines[:5])]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fercli.errors import DataError, UsageError
+from fercli.results import Point
 from fercli.store.atomic import replacing
-from fercli.store.datasets.rafdb import ALIGNED, ALIGNED_HERE, LIST, ORIGINAL, basic_folder
+from fercli.store.datasets.rafdb import ALIGNED, ALIGNED_HERE, LIST, ORIGINAL, basic_folder, owners_landmarks
 
 _ENDING = "_aligned"  # of the owner's crops: train_00001.jpg is aligned as train_00001_aligned.jpg
 
@@ -18,14 +19,24 @@ class AlignPlaces:
     """Pictures are read below `source`, crops written below `target`, their names ending in `ending`.
 
     label_list: the list of labels and where a copy of it goes, None where nothing is to be copied.
-    labelled: whether `target` is read as a data set through that list.
+    basic: RAF-DB's folder with that list, None for any other source.
     """
 
     source: Path
     target: Path
     ending: str = ""
     label_list: tuple[Path, Path] | None = None
-    labelled: bool = False
+    basic: Path | None = None
+
+    def marked_face(self, picture: Path) -> Point | None:
+        """Where the face that the label is about lies, if RAF-DB's annotators marked it: the middle of their five points."""
+        if self.basic is None:
+            return None
+        try:
+            points = owners_landmarks(self.basic, picture.stem)
+        except (OSError, ValueError):  # not unpacked, or not five points
+            return None
+        return sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
 
 
 def align_places(source: Path, target: Path | None) -> AlignPlaces:
@@ -46,8 +57,8 @@ def align_places(source: Path, target: Path | None) -> AlignPlaces:
             fix=f"unpack the owner's original.zip there; or train on the owner's crops: fer train rafdb --data {source}",
         )
     if target is None:
-        return AlignPlaces(photos, basic / ALIGNED_HERE, _ENDING, labelled=True)
-    return AlignPlaces(photos, target / ALIGNED, _ENDING, (basic / LIST, target / LIST), labelled=True)
+        return AlignPlaces(photos, basic / ALIGNED_HERE, _ENDING, basic=basic)
+    return AlignPlaces(photos, target / ALIGNED, _ENDING, (basic / LIST, target / LIST), basic)
 
 
 def carry_list(places: AlignPlaces) -> bool:
@@ -57,4 +68,4 @@ def carry_list(places: AlignPlaces) -> bool:
         target.parent.mkdir(parents=True, exist_ok=True)
         with replacing(target) as temporary:
             shutil.copyfile(source, temporary)
-    return places.labelled
+    return places.basic is not None

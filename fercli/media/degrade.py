@@ -106,7 +106,7 @@ DEGRADATIONS: dict[Kind, Degradation] = {
         Degradation("lowres", (40, 28, 20, 14, 10), "px", _lowres),
         Degradation("dark", (0.5, 0.25, 0.12, 0.06, 0.03), "of the light", _darken),
         Degradation("blur", (0.01, 0.02, 0.03, 0.045, 0.06), "of the side", _blur),
-        Degradation("jpeg", (60, 30, 15, 8, 4), "quality", _compress),
+        Degradation("jpeg", (60, 30, 15, 8, 4), "JPEG quality", _compress),
         Degradation("crop-jitter", (0.03, 0.06, 0.1, 0.15, 0.2), "of the side", _jitter),
     )
 }

@@ -119,7 +119,7 @@ def plot_severities(
     places = np.arange(len(severities))
     high = 100 * np.array(accuracy)
     spread = np.abs(100 * np.array(intervals).T - high)
-    axes.errorbar(places, high, yerror=spread, color=_BLUE, marker="o", capsize=3, label="accuracy, 95 % interval")
+    axes.errorbar(places, high, yerr=spread, color=_BLUE, marker="o", capsize=3, label="accuracy, 95 % interval")
     axes.plot(places, 100 * np.array(mean_class), color=_RED, marker="s", linestyle="--", label="mean class accuracy")
     axes.set_xticks(places, severities)
     axes.set_ylim(0, 100)

@@ -99,7 +99,7 @@ def test_eval__shows_everything_that_was_asked_for(folder, monkeypatch, tmp_path
     assert main(["eval", "toy", str(folder), *options]) == ExitCode.DONE
     output = capsys.readouterr().out
     for said in (
-        "hard", "dark: 3 images", "0.03 of the light", "jpeg: 3 images", "4 quality", "no face in 3, 0 unreadable",
+        "hard", "dark: 3 images", "0.03 of the light", "jpeg: 3 images", "4 JPEG quality", "no face in 3, 0 unreadable",
         "raw pictures, a missed face is an error", "the largest difference of a logit is 2.0e-06", "P_CBA, torch",
     ):  # fmt: skip
         assert said in output, said

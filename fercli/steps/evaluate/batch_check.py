@@ -88,7 +88,7 @@ def compositions(
         guess = logits.argmax(axis=1)
         yield Composition(
             name=name,
-            batch=size,
+            batch=min(size, count),
             overall=float((guess == truth).mean()),
             max_difference=float(np.abs(logits - alone).max()),
             changed=int((guess != alone.argmax(axis=1)).sum()),

@@ -33,9 +33,12 @@ def audit(
             "--truth", metavar="DATA", help="Folder of a data set with the same images and better labels: scores."
         ),
     ] = None,
-    votes: Annotated[
-        bool, typer.Option("--votes/--no-votes", help="Let annotators' votes count where they exist.")
-    ] = True,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by", metavar="SIGN", help="loss, mates, mate_labels or votes; several are averaged [loss and votes]."
+        ),
+    ] = None,
     show: Annotated[int, typer.Option("--show", min=1, help="How many faces go on the contact sheets.")] = 200,
     accept: Annotated[
         int, typer.Option("--accept", min=0, help="Fill in the suggestion as new label of the first N rows.")
@@ -66,7 +69,7 @@ def audit(
             folder=folder,
             split=split,
             truth=truth,
-            use_votes=votes,
+            by=tuple(by) if by else step.RANKED_BY,
             rounds=rounds,
             batch=batch_size,
             show=show,
@@ -83,7 +86,7 @@ def audit(
 
 
 def _show(result: AuditResult) -> None:
-    console.show(f"{result.images} images of {result.data}, ranked by {', '.join(result.signs)}")
+    console.show(f"{result.images} images of {result.data}, ranked by {', '.join(result.ranked_by)}")
     if result.wrong is not None:
         depths = list(result.scored[0].precision)
         rows = [

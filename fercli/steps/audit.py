@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fercli.core.batch_opinion import mates_opinion
 from fercli.core.label_noise import average_precision, combined, most_doubtful, precision_at, suggested, surprise
 from fercli.core.preprocess import softmax
-from fercli.errors import DataError
+from fercli.errors import DataError, UsageError
 from fercli.progress import Progress, silent
 from fercli.store.atomic import refuse_existing_folder, replacing_folder
 from fercli.store.audit_files import Finding, write_audit_csv, write_sheets
@@ -22,6 +22,8 @@ from fercli.store.datasets.crops import load_crop
 from fercli.store.networks import Network, load_network
 
 FACTS_NAME = "audit.json"
+SIGNS = ("loss", "mates", "mate_labels", "votes")
+RANKED_BY = ("loss", "votes")  # mates lowered the precision where it was measured (docs/audit.md)
 _CHUNK = 256  # images read at once
 _DEPTHS = (100, 500, 1000, 2000)
 
@@ -39,7 +41,7 @@ class Ranked:
 
 @dataclass(frozen=True)
 class AuditResult:
-    """What an audit found. signs: what the score is made of.
+    """What an audit found. signs: all that were there; ranked_by: those of them that the score is made of.
 
     scored: by ranking, only with a truth; checked: images that have one; wrong: share of them whose label is not it.
     """
@@ -48,6 +50,7 @@ class AuditResult:
     data: str
     images: int
     signs: tuple[str, ...]
+    ranked_by: tuple[str, ...]
     remarks: tuple[str, ...]
     folder: Path
     scored: tuple[Ranked, ...]
@@ -63,7 +66,7 @@ def audit(
     folder: Path | None = None,
     split: Split = "train",
     truth: str | None = None,
-    use_votes: bool = True,
+    by: Sequence[str] = RANKED_BY,
     rounds: int = 8,
     batch: int = 256,
     show: int = 200,
@@ -77,10 +80,14 @@ def audit(
 
     Signs, each -log of the probability that the label gets: `loss` from P_VIT alone; `mates` from the image's mates in
     `rounds` random batches of `batch`, itself left out, mixed by class batch attention; `mate_labels` from the mates' labels,
-    mixed alike; `votes` from the annotators' votes. Those that the network or the data set has are averaged.
+    mixed alike; `votes` from the annotators' votes. The score is the mean of those in `by` that the network or the data set has.
     truth: a data set with the same images and better labels, to score the ranking against; votes are then left out.
-    Errors: DataError where nothing can be ranked or compared, RefusedError where `out` exists.
+    Errors: UsageError for an unknown sign or none that is there, DataError where nothing can be ranked or compared, RefusedError
+    where `out` exists.
     """
+    unknown = [name for name in by if name not in SIGNS]
+    if unknown:
+        raise UsageError(f"no sign {', '.join(unknown)}", fix=f"signs: {', '.join(SIGNS)}")
     refuse_existing_folder(out, overwrite=overwrite, mark=FACTS_NAME)
     dataset = open_dataset(data, folder)
     network = load_network(weights, device=device)
@@ -95,12 +102,15 @@ def audit(
         answers, shares = _opinions(network, embedding, p_vit, labels, rounds=rounds, batch=batch, seed=seed)
         signs |= {"mates": surprise(answers, labels), "mate_labels": surprise(shares, labels)}
         opinions += [answers, shares]
-    votes = _votes(dataset, samples, network.card.labels) if use_votes and better is None else None
+    votes = _votes(dataset, samples, network.card.labels) if better is None else None
     if votes is not None:
         signs["votes"] = surprise(np.nan_to_num(votes, nan=1.0), labels)
         signs["votes"][np.isnan(votes).any(axis=1)] = np.nan
         opinions.append(np.where(np.isnan(votes), probabilities, votes).astype(np.float32))
-    score = combined(signs)
+    ranked_by = tuple(name for name in by if name in signs)
+    if not ranked_by:
+        raise UsageError(f"neither network nor data have {' or '.join(by)}", fix=f"--by {' --by '.join(signs)}")
+    score = combined({name: signs[name] for name in ranked_by})
     order = most_doubtful(score)
     others = suggested(opinions, labels)
     findings = [
@@ -122,6 +132,7 @@ def audit(
         data=f"{dataset.name} {split}",
         images=len(samples),
         signs=tuple(signs),
+        ranked_by=ranked_by,
         remarks=_remarks(network, dataset, samples, signs),
         folder=out,
         scored=scored,
@@ -227,7 +238,8 @@ def _scored(
         return (), 0, None
     known = np.array([name is not None for name in better])
     wrong = np.array([name is not None and name != label for name, label in zip(better, labels, strict=True)])
-    rankings = {"score": score, **signs} if len(signs) > 1 else dict(signs)
+    same = any(np.array_equal(score, values) for values in signs.values())
+    rankings = dict(signs) if same else {"score": score, **signs}
     ranked = []
     for name, values in rankings.items():
         order = [place for place in most_doubtful(values).tolist() if known[place]]

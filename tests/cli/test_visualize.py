@@ -46,5 +46,5 @@ def test_audit__shows_the_scores_of_its_ranking(make_run, three_classes, tmp_pat
     line = ["audit", run, data, "--split", "test", "--truth", data, "-o", str(tmp_path / "out"), "--device", "cpu"]
     assert main(line) == ExitCode.DONE
     output = capsys.readouterr().out
-    assert "24 images of faces test, ranked by loss, mates, mate_labels" in output
+    assert "24 images of faces test, ranked by loss" in output
     assert "0.0 % of 24 images with a truth are wrong" in output

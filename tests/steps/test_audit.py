@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fercli.errors import DataError, RefusedError
+from fercli.errors import DataError, RefusedError, UsageError
 from fercli.media.images import write_image
 from fercli.presets import MODELS, RECIPES, LossConfig, SamConfig
-from fercli.steps.audit import audit
+from fercli.steps.audit import SIGNS, audit
 from fercli.steps.train import train
 from fercli.store.datasets import Dataset, open_dataset
 from fercli.store.datasets.changes import Changes, change
@@ -62,7 +62,15 @@ def test_audit__finds_planted_labels_and_training_reads_the_corrections(plain: F
     train(noisy, tmp_path / "run", config=told, device="cpu")
     out = tmp_path / "audit"
     result = audit(
-        str(tmp_path / "run"), str(noisy.root), out, truth=str(clean.root), device="cpu", batch=30, show=20, accept=6
+        str(tmp_path / "run"),
+        str(noisy.root),
+        out,
+        truth=str(clean.root),
+        device="cpu",
+        batch=30,
+        show=20,
+        accept=6,
+        by=SIGNS,
     )
     # 6 of 60 labels are wrong: dark and bright are easily told apart, so they come first
     assert (result.images, result.checked, result.wrong) == (60, 60, pytest.approx(0.1))
@@ -109,8 +117,13 @@ def test_audit__votes_count_where_they_exist(make_run, tmp_path: Path):
     assert found[0]["path"] == "images/1.png"
     assert (found[0]["suggested"], float(found[0]["votes"])) == ("happiness", pytest.approx(13.8155, abs=1e-3))
     assert {row["path"]: row["votes"] for row in found}["images/2.png"] == ""
-    quiet = audit(str(make_run("b")), str(root), tmp_path / "other", split="test", device="cpu", use_votes=False)
-    assert "votes" not in quiet.signs
+    assert result.ranked_by == ("loss", "votes")
+    mates = audit(str(make_run("b")), str(root), tmp_path / "other", split="test", device="cpu", by=["mates"])
+    assert mates.ranked_by == ("mates",)
+    rows = rows_of(tmp_path / "other" / "audit.csv")
+    assert [row["score"] for row in rows] == [row["mates"] for row in rows]
+    with pytest.raises(UsageError, match="no sign looks"):
+        audit(str(make_run("c")), str(root), tmp_path / "third", split="test", device="cpu", by=["looks"])
 
 
 def test_audit__refuses_a_truth_of_other_images_and_an_existing_folder(make_run, three_classes, tmp_path: Path):

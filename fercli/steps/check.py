@@ -109,7 +109,7 @@ def check(
     ]
     position, looked_at = None, 0
     if faces:
-        position, looked_at = _position(dataset, {sample.path for sample, _ in broken}, faces, device, progress)
+        position, looked_at = _position(dataset, {sample for sample, _ in broken}, faces, device, progress)
         findings += _of_position(position, looked_at, dataset.template)
     path = manifest or Path(f"{dataset.name}.manifest.csv")
     rows = manifest_rows(dataset, pictures)
@@ -233,10 +233,10 @@ def _of_copies(copies: Copies, published: Published | None) -> list[Finding]:
 
 
 def _position(
-    dataset: Dataset, broken: set[Path], wanted: int, device: str, progress: Progress
+    dataset: Dataset, broken: set[Sample], wanted: int, device: str, progress: Progress
 ) -> tuple[FacePosition | None, int]:
     """Where the faces of evenly spread crops lie, and how many crops were looked at."""
-    usable = [sample for sample in dataset.samples if sample.path not in broken]
+    usable = [sample for sample in dataset.samples if sample not in broken]
     if not usable:
         return None, 0
     chosen = [usable[place] for place in np.unique(np.linspace(0, len(usable) - 1, wanted).round().astype(int))]

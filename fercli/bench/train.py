@@ -103,7 +103,7 @@ def bench_train(
             found[name].append(run_isolated("fercli.bench.train", task))
         gradients = [torch.load(Path(folder) / f"{place}.pt") for place in range(len(sides))]
     steps = tuple(
-        _step(name, answers, float(torch.cosine_similarity(gradients[0], gradient, dim=0)))
+        _step(name, answers, cosine(gradients[0], gradient))
         for (name, answers), gradient in zip(found.items(), gradients, strict=True)
     )
     return TrainBench(model, batch, str(resolve_device(device)), cpu_threads(), steps)
@@ -140,6 +140,12 @@ def measure(
 @dataclass
 class _Loss:
     loss: float
+
+
+def cosine(one: Tensor, other: Tensor) -> float:
+    """Cosine of two gradients, summed in float64: tens of millions of float32 terms lose the third digit."""
+    one, other = one.double(), other.double()
+    return float(one @ other / (one.norm() * other.norm()))
 
 
 class StraightStep:

@@ -95,7 +95,7 @@ class Report:
     def show(self) -> None:
         """Write the tables to stdout."""
         if self.earlier:
-            console.say(f"{self.earlier} sources were finished before")
+            console.say(f"sources that an earlier run finished: {self.earlier}")
         if self._rows:
             columns = ["picture", "face", "expression", "probability", "second best", "box (left top right bottom)"]
             # names below the folders that were given, unless two of them would be the same

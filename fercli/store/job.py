@@ -76,7 +76,7 @@ class Job:
         if interrupted and not self.finished:
             before = None  # nothing that a run could go on from
         if before is not None and not resume and not overwrite:
-            state = f"an interrupted job, {len(self.finished)} files done" if interrupted else "finished results"
+            state = f"an interrupted job, files finished: {len(self.finished)}" if interrupted else "finished results"
             raise RefusedError(f"{folder} holds {state}", fix="--resume goes on with it, --overwrite begins again")
         if before is None and (folder / CSV_NAME).exists() and not overwrite:
             raise RefusedError(f"{folder / CSV_NAME} is already there", fix="--overwrite, or another output folder")

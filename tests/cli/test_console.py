@@ -1,6 +1,8 @@
 import json
+import signal
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -67,3 +69,24 @@ def test_progress__draws_on_stderr_and_leaves_piped_results_alone(monkeypatch, c
     assert output.out == '{"done": 1}\n'
     assert "align" in output.err
     assert "[a].png" in output.err
+
+
+def test_interrupt_sets__takes_the_first_ctrl_c_and_lets_the_second_through():
+    event = Event()
+    usual = signal.getsignal(signal.SIGINT)
+
+    def twice() -> None:
+        with console.interrupt_sets(event):
+            signal.raise_signal(signal.SIGINT)
+            assert event.is_set()
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        twice()
+    assert signal.getsignal(signal.SIGINT) is usual
+
+
+def test_interrupt_sets__sets_it_after_so_long():
+    event = Event()
+    with console.interrupt_sets(event, after_s=0.01):
+        assert event.wait(5)

@@ -49,7 +49,7 @@ def test_job__goes_on_where_it_was_interrupted(tmp_path: Path, sources: list[Sou
     with pytest.raises(KeyboardInterrupt):
         _do(_job(out, sources), sources, die_at="b.jpg")
     assert not (out / "predictions.csv").exists()
-    with pytest.raises(RefusedError, match="interrupted job, 1 files done"):
+    with pytest.raises(RefusedError, match="interrupted job, files finished: 1"):
         _job(out, sources)
     again = _job(out, sources, resume=True)
     assert [again.is_finished(source) for source in sources] == [True, False, False]

@@ -2,6 +2,7 @@
 
 A network trained on few pictures of a class hardly ever names it. Subtracting tau * log(share) from a class's logit undoes
 that by degrees: tau 0 changes nothing, tau 1 answers as if all classes were equally common (Menon et al. 2021, Eq. 9).
+A negative tau leans the other way, for a network that training made say rare classes too often.
 Letters: B images, N classes.
 """
 
@@ -16,7 +17,7 @@ from fercli.core.metrics import confusion, mean_class_accuracy, overall_accuracy
 
 Aim = Literal["overall", "both", "mean"]
 
-_STEPS = tuple(step / 20 for step in range(31))  # 0, 0.05 .. 1.5
+_STEPS = tuple(step / 20 for step in range(-20, 31))  # -1, -0.95 .. 1.5
 
 
 def lean(counts: ArrayLike, tau: float) -> NDArray[np.float64]:
@@ -27,7 +28,7 @@ def lean(counts: ArrayLike, tau: float) -> NDArray[np.float64]:
 
 
 def fit_tau(logits: ArrayLike, truth: ArrayLike, counts: ArrayLike, *, aim: Aim) -> float:
-    """Find the tau in 0..1.5 whose answers score best, the smallest of equals.
+    """Find the tau in -1..1.5 whose answers score best, of equals the one nearest to 0.
 
     Args: logits [B, N], truth [B], counts [N] of the training images. aim: the score is the overall accuracy, the mean of
     the class accuracies, or `both`, halfway between the two. Errors: ValueError without images.
@@ -41,4 +42,4 @@ def fit_tau(logits: ArrayLike, truth: ArrayLike, counts: ArrayLike, *, aim: Aim)
         matrix = confusion(true, (table + lean(counts, tau)).argmax(axis=1), table.shape[1])
         return (1 - weight) * overall_accuracy(matrix) + weight * mean_class_accuracy(matrix)
 
-    return max(_STEPS, key=lambda tau: (score(tau), -tau))
+    return max(_STEPS, key=lambda tau: (score(tau), -abs(tau)))

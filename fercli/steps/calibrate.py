@@ -33,7 +33,7 @@ HEAD_BIAS = "vit.head.bias"
 class Calibrated:
     """What was fitted, and what the weights scored on each split before and after.
 
-    tau: how far answers lean towards rare classes, 0 not at all, 1 as if all classes were equally common.
+    tau: how far answers lean towards rare classes: 0 not at all, 1 as if all classes were equally common, negative away.
     """
 
     out: Path

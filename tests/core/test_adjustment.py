@@ -31,8 +31,13 @@ def test_fit_tau__overall_accuracy_does_not_pay_for_rare_classes():
     logits = [[0.2, 0.0]] * 9 + [[0.3, 0.0]]
     truth = [0] * 9 + [1]
     assert fit_tau(logits, truth, [9, 1], aim="overall") == 0.0
-    # nine of ten and none of one are 0.5 on average; none of nine and one of one are 0.5 too: the smaller tau wins
+    # nine of ten and none of one are 0.5 on average; none of nine and one of one are 0.5 too: the one nearest to 0 wins
     assert fit_tau(logits, truth, [9, 1], aim="mean") == 0.0
+
+
+def test_fit_tau__leans_back_where_a_rare_class_is_said_too_often():
+    # class 1 leads by 0.1 everywhere, and is right once in ten: -0.05 * log 9 = -0.11 turns all ten
+    assert fit_tau([[0.0, 0.1]] * 10, [0] * 9 + [1], [9, 1], aim="overall") == pytest.approx(-0.05)
 
 
 def test_fit_tau__needs_images():

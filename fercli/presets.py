@@ -220,6 +220,7 @@ class LossConfig:
     bt: float = 1.0
     cba: float = 1.0
     aux: float = 1.0  # of the head that ablate.mla_only = aux_head adds
+    image: float = 0.0  # of a linear classifier on the image branch alone, which only training has (deep supervision)
     distill: float = 0.0  # times KL(P_BT, held fixed, to P_VIT): the classifier learns from what the batch makes of it
     label_smoothing: float = 0.0
     soft_targets: bool = False  # vote distributions instead of one label, where the data set has votes
@@ -331,15 +332,15 @@ class TrainConfig:
 
 
 _COMPACT_AUGMENT = AugmentConfig(
-    rotate=12,
+    rotate=10,
     translate=0.06,
     scale=0.1,
-    brightness=0.25,
-    contrast=0.25,
-    lowres=0.1,
-    blur=0.1,
-    erase=0.4,
-    erase_scale=(0.02, 0.15),
+    brightness=0.15,
+    contrast=0.2,
+    lowres=0.05,
+    blur=0.05,
+    erase=0.25,
+    erase_scale=(0.02, 0.12),
 )
 
 RECIPES: dict[str, TrainConfig] = {
@@ -356,8 +357,8 @@ RECIPES: dict[str, TrainConfig] = {
             batch_size=64,
             optimizer="adamw",
             lr=1e-3,
-            backbone_lr=0.3,
-            weight_decay=0.02,
+            backbone_lr=0.15,  # more forgets the face pretraining faster than it learns expressions
+            weight_decay=0.05,
             schedule="cosine",
             warmup_epochs=0.5,
             drop_last=True,
@@ -366,7 +367,7 @@ RECIPES: dict[str, TrainConfig] = {
             validation=0.1,
             select="val",
             test_best=False,
-            loss=LossConfig(soft_targets=True),
+            loss=LossConfig(soft_targets=True, image=1.0),
             sam=SamConfig(rho=0.0),
             augment=_COMPACT_AUGMENT,
         ),

@@ -21,7 +21,7 @@ def btn_loss(
     log_prior: Tensor | None = None,
     count: int | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """L = vit L_VIT + bt L_BT + cba L_CBA, each a cross-entropy averaged over the batch, in float32.
+    """L = vit L_VIT + bt L_BT + cba L_CBA (+ aux, image, distill), each a cross-entropy averaged over the batch, in float32.
 
     Args: targets are class indices [B] (int64) or distributions [B, N] (float); class_weights [N] or None; log_prior [N] is
     added to the logits, with logit_adjustment's factor; count divides the sum where these B images are a part of a batch.
@@ -33,6 +33,7 @@ def btn_loss(
         "bt": (output.p_bt, config.bt),
         "cba": (output.p_cba, config.cba),
         "aux": (output.aux, config.aux),
+        "image": (output.image, config.image),
     }
     total = torch.zeros((), device=output.p_vit.device)
     terms: dict[str, Tensor] = {}

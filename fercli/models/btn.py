@@ -28,13 +28,15 @@ from fercli.presets import BtnConfig, ImageBackboneConfig
 class BatchOutput(NamedTuple):
     """What a training step sees: logits [B, N] of the classifier, of class batch attention and of the batch transformer.
 
-    p_cba and p_bt are None without the training-only part; aux only with ablate.mla_only = aux_head.
+    p_cba and p_bt are None without the training-only part; aux only with ablate.mla_only = aux_head; image, of the image branch
+    alone, only with an image head.
     """
 
     p_vit: Tensor
     p_cba: Tensor | None
     p_bt: Tensor | None
     aux: Tensor | None
+    image: Tensor | None = None
 
 
 class Levels(NamedTuple):
@@ -70,6 +72,9 @@ class BatchPart(nn.Module):
 class BTN(nn.Module):
     """A BTN of any size; `training_parts=False` leaves out what only training uses.
 
+    image_head: also a linear classifier on the mean of the image branch's last map, for training (deep supervision, Lee et al.
+    2015): a pretrained branch learns from it at once, where P_VIT's gradient must first find its way through new layers.
+
     forward: normalised images [B, 3, S, S] with S = config.input.size -> P_VIT [B, N]; row b depends on image b alone.
     forward_batch: the same images -> BatchOutput, for training.
     """
@@ -77,7 +82,9 @@ class BTN(nn.Module):
     unit_scale: Tensor
     unit_shift: Tensor
 
-    def __init__(self, config: BtnConfig, num_classes: int, *, training_parts: bool = True) -> None:
+    def __init__(
+        self, config: BtnConfig, num_classes: int, *, training_parts: bool = True, image_head: bool = False
+    ) -> None:
         super().__init__()
         self.config = config
         self.num_classes = num_classes
@@ -119,6 +126,7 @@ class BTN(nn.Module):
         self.embed_mla = nn.Conv2d(widths[2], width, 1) if mla_tokens else None
         self.aux_head = nn.Linear(widths[2], num_classes) if auxiliary and training_parts else None
         self.batch = BatchPart(config, sides=sides, num_classes=num_classes) if training_parts else None
+        self.image_head = nn.Linear(widths[2], num_classes) if image_head else None
         self.register_buffer("unit_scale", torch.tensor(config.input.std).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("unit_shift", torch.tensor(config.input.mean).view(1, 3, 1, 1), persistent=False)
 
@@ -131,7 +139,7 @@ class BTN(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         x = self._backbone_input(images)
-        return self._classify(self._levels(x, self._landmark_taps(x)))[0]
+        return self._classify(self._levels(self.image_backbone(x), self._landmark_taps(x)))[0]
 
     def forward_batch(self, images: Tensor, taps: Taps | None = None, gather: Gather | None = None) -> BatchOutput:
         """P_VIT with P_CBA and P_BT of the images as one batch; `taps` reuses `landmark_taps` of the same images.
@@ -139,13 +147,15 @@ class BTN(nn.Module):
         gather: rows of this process to those of all processes whose images are of the same batch.
         """
         x = self._backbone_input(images)
-        levels = self._levels(x, taps if taps is not None else self._landmark_taps(x))
+        maps = self.image_backbone(x)
+        levels = self._levels(maps, taps if taps is not None else self._landmark_taps(x))
         p_vit, f_mla = self._classify(levels)
         p_cba, p_bt = self.batch(levels, p_vit, gather) if self.batch is not None else (None, None)
         aux = None
         if self.aux_head is not None and f_mla is not None:
             aux = self.aux_head(f_mla.mean(dim=(2, 3)))
-        return BatchOutput(p_vit, p_cba, p_bt, aux)
+        image = self.image_head(maps[2].mean(dim=(2, 3))) if self.image_head is not None else None
+        return BatchOutput(p_vit, p_cba, p_bt, aux, image)
 
     def batch_embedding(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """P_VIT [B, N], and by what images find each other in a batch, [B, N, D] float32: row b depends on image b alone.
@@ -155,7 +165,7 @@ class BTN(nn.Module):
         if self.batch is None:
             raise ValueError("this BTN has no batch part")
         x = self._backbone_input(images)
-        levels = self._levels(x, self._landmark_taps(x))
+        levels = self._levels(self.image_backbone(x), self._landmark_taps(x))
         return self._classify(levels)[0], self.batch.cba.embedding(self.batch.features(levels)).float()
 
     def landmark_taps(self, images: Tensor) -> Taps:
@@ -164,7 +174,7 @@ class BTN(nn.Module):
 
     def inference_state(self) -> dict[str, Tensor]:
         """The state dict without anything that only training uses."""
-        training_only = ("batch.", "aux_head.", "mla.") if self.aux_head is not None else ("batch.",)
+        training_only = ("batch.", "image_head.", *(("aux_head.", "mla.") if self.aux_head is not None else ()))
         return {name: value for name, value in self.state_dict().items() if not name.startswith(training_only)}
 
     def _backbone_input(self, images: Tensor) -> Tensor:
@@ -187,8 +197,7 @@ class BTN(nn.Module):
             x = x.flip(1)
         return self.landmark_backbone(x)
 
-    def _levels(self, x: Tensor, taps: Taps) -> Levels:
-        maps = self.image_backbone(x)
+    def _levels(self, maps: tuple[Tensor, Tensor, Tensor], taps: Taps) -> Levels:
         return Levels(
             *(
                 self.cross[level](self.landmark_convs[level](taps[level]), self.tap_convs[level](maps[level]))

@@ -18,7 +18,8 @@ def start_from(model: BTN, files: Sequence[str]) -> list[dict[str, Any]]:
     """Load every file into the model, later ones over earlier ones; returns what each brought, for the card.
 
     A part file fills its branch exactly. A whole weights file fills every part that has the same shape: with another number of
-    classes its head is left out, and said to be. Raises: WeightsError for a file that does not fit.
+    classes its head is left out, and at another input size its position tables are resized; both are said.
+    Raises: WeightsError for a file that does not fit.
     """
     return [_load(model, find_weights(file, (".safetensors",))) for file in files]
 
@@ -36,7 +37,10 @@ def _load(model: BTN, path: Path) -> dict[str, Any]:
         check_keys(state, {k: v for k, v in ours.items() if k.startswith(f"{card.part}.")}, where=str(path))
         model.load_state_dict(state, strict=False)
         return {"part": card.part, **origin, "provenance": card.provenance}
+    from fercli.models.position_tables import resize_positions
+
     state, whole = load_weights(path)
+    state, resized = resize_positions(state, ours)
     fitting = {k: v for k, v in state.items() if k in ours and ours[k].shape == v.shape}
     left_out = sorted(set(state) - set(fitting))
     if any(not key.startswith("vit.head.") for key in left_out):
@@ -46,4 +50,4 @@ def _load(model: BTN, path: Path) -> dict[str, Any]:
             fix=f"--model {whole.model.preset}, or start from its backbones",
         )
     model.load_state_dict(fitting, strict=False)
-    return {"part": "all", **origin, "left_out": left_out, "provenance": whole.provenance}
+    return {"part": "all", **origin, "left_out": left_out, "resized": resized, "provenance": whole.provenance}

@@ -31,6 +31,13 @@ def test_btn_loss__a_weight_of_zero_leaves_the_term_out():
     assert set(terms) == {"vit"}
 
 
+def test_btn_loss__an_image_head_adds_its_own_cross_entropy():
+    output = BatchOutput(SURE, None, None, None, EVEN)
+    loss, terms = btn_loss(output, TRUTH, LossConfig(image=0.5))
+    assert float(loss) == pytest.approx(2 * math.log(4 / 3) + 0.5 * math.log(2))
+    assert float(terms["image"]) == pytest.approx(math.log(2))
+
+
 def test_btn_loss__distillation_is_the_divergence_from_a_fixed_p_bt():
     # from (3/4, 1/4) to (1/2, 1/2): 3/4 log 3/2 + 1/4 log 1/2
     p_vit, p_bt = EVEN.clone().requires_grad_(), SURE.clone().requires_grad_()

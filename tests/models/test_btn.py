@@ -57,7 +57,7 @@ def test_btn_base__maps_have_the_papers_shapes():
     with torch.device("meta"):
         model = BTN(MODELS["btn-base"], 7).eval()
         x = torch.empty(2, 3, 112, 112)
-        levels = model._levels(x, model._landmark_taps(x))
+        levels = model._levels(model.image_backbone(x), model._landmark_taps(x))
         taps = model.landmark_backbone(x)
     assert [tuple(t.shape[1:]) for t in taps] == [(64, 28, 28), (128, 14, 14), (512, 7, 7)]
     assert [tuple(level.shape[1:]) for level in levels] == [(64, 28, 28), (128, 14, 14), (256, 7, 7)]
@@ -70,7 +70,7 @@ def test_btn_compact__levels_lie_one_step_deeper_and_the_landmark_branch_sees_ha
     with torch.device("meta"):
         model = BTN(config, 8).eval()
         x = torch.empty(2, 3, 96, 96)
-        levels = model._levels(x, model._landmark_taps(x))
+        levels = model._levels(model.image_backbone(x), model._landmark_taps(x))
     assert [tuple(level.shape[1:]) for level in levels] == [(64, 12, 12), (128, 6, 6), (256, 3, 3)]
     assert (config.level_sides, config.landmark_size) == ((12, 6, 3), 48)
 
@@ -202,6 +202,20 @@ def test_switches__train_and_strip_to_inference(changes: dict[str, object]):
     alone = BTN(model.config, 7, training_parts=False).eval()
     alone.load_state_dict(model.inference_state(), strict=True)
     assert torch.equal(alone(images(2)), model.eval()(images(2)))
+
+
+def test_image_head__reads_the_image_branch_alone_and_stays_in_training():
+    torch.manual_seed(0)
+    model = BTN(TINY, 7, image_head=True)
+    output = model.eval().forward_batch(images(2))
+    last = model.image_backbone(model._backbone_input(images(2)))[2]
+    assert model.image_head is not None
+    torch.testing.assert_close(output.image, model.image_head(last.mean(dim=(2, 3))))
+    output.image.sum().backward()
+    assert next(model.image_backbone.parameters()).grad is not None
+    assert all(parameter.grad is None for parameter in model.vit.parameters())
+    BTN(TINY, 7, training_parts=False).load_state_dict(model.inference_state(), strict=True)
+    assert tiny().forward_batch(images(2)).image is None
 
 
 def test_probs__p_bt_is_a_log_distribution():

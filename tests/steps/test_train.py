@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from fercli.core.card import WeightsCard
 from fercli.core.settings import override
 from fercli.errors import DataError, RefusedError, UsageError, WeightsError
 from fercli.media.images import write_image
@@ -23,7 +24,8 @@ from fercli.store.checkpoints import load_checkpoint, save_checkpoint
 from fercli.store.datasets import Dataset, open_dataset
 from fercli.store.runs import RunConfig, data_facts
 from fercli.store.starting_weights import has_landmarks, start_from
-from fercli.store.weights import PartCard, load_weights, save_part
+from fercli.store.weights import PartCard, load_weights, save_part, save_weights
+from fercli.templates import template
 
 RECIPE = replace(
     RECIPES["compact"],
@@ -135,6 +137,22 @@ def test_start_from__fills_a_branch_and_refuses_one_that_does_not_fit(tmp_path: 
     assert all(torch.equal(model.state_dict()[name], value) for name, value in part.items())
     with pytest.raises(WeightsError, match="does not fit"):
         start_from(BTN(MODELS["btn-compact"], 3), [str(path)])
+
+
+def test_start_from__resizes_the_positions_of_a_model_that_saw_another_size(tmp_path: Path):
+    from fercli.models.btn import BTN
+
+    small = override(MODELS["btn-tiny"], ["input.size=32", "backbone_size=32"])
+    before = BTN(small, 3, training_parts=False)
+    path = tmp_path / "small.safetensors"
+    card = WeightsCard("small", "1", ("neutral", "happiness", "anger"), "toy", template("arcface"), small)
+    save_weights(path, before.state_dict(), card)
+    model = BTN(MODELS["btn-tiny"], 3)
+    (said,) = start_from(model, [str(path)])
+    assert not said["left_out"]
+    assert sorted(said["resized"]) == [*(f"cross.{level}.attention.bias_table" for level in range(3)), "vit.pos_embed"]
+    assert torch.equal(model.vit.head.weight, before.vit.head.weight)
+    assert torch.equal(model.vit.pos_embed[:, 0], before.vit.pos_embed[:, 0])
 
 
 def test_load_checkpoint__refuses_what_is_no_checkpoint(tmp_path: Path):

@@ -343,7 +343,12 @@ def _network(config: RunConfig, classes: int) -> BTN:
             fix="--set loss.bt=0 --set loss.cba=0 --set loss.distill=0",
         )
     torch.manual_seed(config.train.seed)
-    return BTN(config.model, classes, training_parts=batch_part or config.model.ablate.mla_only == "aux_head")
+    return BTN(
+        config.model,
+        classes,
+        training_parts=batch_part or config.model.ablate.mla_only == "aux_head",
+        image_head=bool(loss.image),
+    )
 
 
 def _mean(sums: EpochSums, term: str) -> float | None:

@@ -36,6 +36,10 @@ def calibrate(
             help="Lean towards rare classes as far as serves the overall accuracy, the mean of the class accuracies, or both.",
         ),
     ] = "none",
+    version: Annotated[
+        str | None,
+        typer.Option("--weights-version", metavar="TEXT", help="The new card's version; left out: the old card's."),
+    ] = None,
     batch_size: options.BatchSize = 64,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
@@ -60,6 +64,7 @@ def calibrate(
             folder=folder,
             split=split,
             favour=favour,
+            version=version,
             batch=batch_size,
             device=device,
             overwrite=overwrite,

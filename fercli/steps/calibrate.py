@@ -51,6 +51,7 @@ def calibrate(
     folder: Path | None = None,
     split: Split = "val",
     favour: Favour = "none",
+    version: str | None = None,
     batch: int = 64,
     device: str = "auto",
     overwrite: bool = False,
@@ -60,7 +61,7 @@ def calibrate(
 
     favour: what the leaning should serve on that split: `overall` accuracy, the `mean` of the class accuracies, `both`
     (halfway), or `none` for the temperature alone. It is added to the classifier's bias, so every engine answers alike.
-    How common classes are is counted on the train split, or where there is none on `split`. The test split is scored,
+    version: what the new card calls these weights; None keeps the old card's. How common classes are is counted on the train split, or where there is none on `split`. The test split is scored,
     nothing is fitted to it.
     Errors: UsageError for an output that is no .safetensors or a test split, DataError for splits without known images.
     """
@@ -107,7 +108,10 @@ def calibrate(
     }
     scores = {**card.scores, **{score.split: asdict(score) for score in after}}
     provenance = {**card.provenance, "calibrated": facts}
-    save_weights(out, state, replace(card, temperature=temperature, scores=scores, provenance=provenance))
+    changed = replace(
+        card, version=version or card.version, temperature=temperature, scores=scores, provenance=provenance
+    )
+    save_weights(out, state, changed)
     return Calibrated(out, tau, temperature, before, after)
 
 

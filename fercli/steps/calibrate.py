@@ -61,8 +61,8 @@ def calibrate(
 
     favour: what the leaning should serve on that split: `overall` accuracy, the `mean` of the class accuracies, `both`
     (halfway), or `none` for the temperature alone. It is added to the classifier's bias, so every engine answers alike.
-    version: what the new card calls these weights; None keeps the old card's. How common classes are is counted on the train split, or where there is none on `split`. The test split is scored,
-    nothing is fitted to it.
+    How common classes are is counted on the train split, or where there is none on `split`. The test split is scored,
+    nothing is fitted to it. version: what the new card calls these weights; None keeps the old card's.
     Errors: UsageError for an output that is no .safetensors or a test split, DataError for splits without known images.
     """
     if out.suffix != TORCH_SUFFIX:

@@ -46,6 +46,42 @@ class _Lost:
 
     pts: int | None
     time_base: Any
+    dts: int | None = None
+
+
+class _Clock:
+    """When pictures are shown, in seconds from the container's start; in the order shown, so it never runs back.
+
+    Their presentation times tell, until one falls: these are guesses then, or those of another recording that was joined
+    on. From there on it goes on by the decoding times, which rise. AVI has no others to begin with.
+    """
+
+    def __init__(self, container: Any, *, interval_s: float) -> None:
+        self._interval_s, self._last_s = interval_s, -interval_s
+        self._by_dts = container.format.name == "avi"
+        self._start_s = None if self._by_dts else float(container.start_time or 0) / av.time_base
+
+    @property
+    def next_s(self) -> float:
+        """When the next picture is to be expected."""
+        return self._last_s + self._interval_s
+
+    def shown_s(self, picture: Any) -> float:
+        time_s = self._stated_s(picture)
+        if time_s is not None and time_s < self._last_s:
+            self._by_dts, self._start_s = True, None
+            time_s = self._stated_s(picture)
+        self._last_s = self.next_s if time_s is None else time_s
+        return self._last_s
+
+    def _stated_s(self, picture: Any) -> float | None:
+        stamp = picture.dts if self._by_dts else picture.pts
+        if stamp is None:
+            return None
+        stamp_s = float(stamp * picture.time_base)
+        if self._start_s is None:
+            self._start_s = stamp_s - self.next_s
+        return max(stamp_s - self._start_s, 0.0)
 
 
 class VideoReader:
@@ -74,7 +110,6 @@ class VideoReader:
         self._stream = streams[0]
         self._stream.thread_type = "AUTO"
         self.frames: int | None = self._stream.frames or None
-        self._start_s = float(self._container.start_time or 0) / av.time_base
 
     def __enter__(self) -> VideoReader:
         return self
@@ -83,20 +118,18 @@ class VideoReader:
         self._container.close()
 
     def __iter__(self) -> Iterator[Frame]:
-        interval_s = 1 / float(self._stream.average_rate or 25)
-        index, read, last_s = 0, 0, -interval_s
-        for picture in self._pictures():
-            pts = picture.pts
-            time_s = last_s + interval_s if pts is None else max(float(pts * picture.time_base) - self._start_s, 0.0)
+        clock = _Clock(self._container, interval_s=1 / float(self._stream.average_rate or 25))
+        read = 0
+        for index, picture in enumerate(self._pictures()):
+            time_s = clock.shown_s(picture)
             if isinstance(picture, _Lost):
                 yield Frame(index, time_s, None, "the frame cannot be decoded")
             else:
                 yield Frame(index, time_s, _upright(picture))
                 read += 1
-            index, last_s = index + 1, time_s
         if read == 0:
             raise self._error("no frame can be decoded")
-        self.broken = self._fault(read, last_s + interval_s)
+        self.broken = self._fault(read, clock.next_s)
 
     def _opened(self, place: Path | str) -> Any:
         try:
@@ -136,7 +169,7 @@ class VideoReader:
                         lost = overtaken[max(0, len(overtaken) - errors) :]
                         errors -= len(lost)
                         yield from (_Lost(pts, time_base) for pts in lost)
-                    yield _Lost(picture.pts, time_base) if picture.is_corrupt else picture
+                    yield _Lost(picture.pts, time_base, picture.dts) if picture.is_corrupt else picture
         except (av.FFmpegError, OSError):
             self._stopped = True
         yield from (_Lost(pts, time_base) for pts in sorted(waiting)[:errors])

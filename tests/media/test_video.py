@@ -66,6 +66,44 @@ def test_reader__reads_a_gif_with_its_times(tmp_path: Path):
     assert video.broken is None
 
 
+@pytest.mark.parametrize(("codec", "b_frames"), [("libx264", 2), ("libx264", 3), ("mpeg4", 2), ("libx264", 0)])
+def test_reader__counts_frames_where_the_container_has_no_presentation_times(
+    codec: str, b_frames: int, tmp_path: Path
+):
+    with av.open(str(tmp_path / "a.avi"), "w", format="avi") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.max_b_frames = b_frames
+        for number in range(14):
+            grey = np.full((48, 64, 3), 15 * number + 20, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+        container.mux(stream.encode(None))
+    with VideoReader(tmp_path / "a.avi") as video:
+        frames = list(video)
+    assert [round((int(frame.rgb[20, 20, 0]) - 20) / 15) for frame in frames if frame.rgb is not None] == [*range(14)]
+    np.testing.assert_allclose([frame.time_s for frame in frames], np.arange(14) / 25, atol=1e-6)
+    assert video.broken is None
+
+
+def test_reader__goes_on_where_a_second_recording_was_joined_on(tmp_path: Path):
+    path = tmp_path / "a.ts"
+    with path.open("wb") as joined:
+        for _ in range(2):
+            with av.open(str(tmp_path / "part.ts"), "w", format="mpegts") as container:
+                stream = container.add_stream("libx264", rate=10)
+                stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+                stream.codec_context.max_b_frames = 2
+                for number in range(10):
+                    container.mux(stream.encode(av.VideoFrame.from_ndarray(_frame(number % 8), format="rgb24")))
+                container.mux(stream.encode(None))
+            joined.write((tmp_path / "part.ts").read_bytes())
+    with VideoReader(path) as video:
+        times = [frame.time_s for frame in video]
+    assert len(times) == 20
+    np.testing.assert_allclose(times, np.arange(20) / 10, atol=0.11)  # one interval, where the two are joined
+    assert np.diff(times).min() > 0
+
+
 def test_reader__uses_what_decodes_of_a_cut_off_file_and_says_so(tmp_path: Path):
     path = tmp_path / "a.mp4"
     noise = np.random.default_rng(0)

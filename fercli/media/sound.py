@@ -8,6 +8,8 @@ from typing import Any
 
 import av
 
+from fercli.media.video import METADATA_ERRORS
+
 _COPIED = ("aac", "mp3", "opus")  # what an MP4 may hold and browsers play from it; anything else becomes AAC
 _AAC_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)  # Hz
 _AAC_BITS_PER_CHANNEL = 80_000  # bit/s
@@ -83,7 +85,7 @@ class Sound:
 def open_sound(path: Path | str, target: Any) -> Sound | None:
     """Prepare the first sound track of a file or address for a container; None if it has none that can be read."""
     try:
-        source = av.open(str(path))
+        source = av.open(str(path), metadata_errors=METADATA_ERRORS)
     except (av.FFmpegError, OSError):
         return None
     streams = source.streams.audio

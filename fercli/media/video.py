@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ VIDEO_SUFFIXES = (
 _MISSING_S = 0.5  # a video that ends this much before its header says has lost its end
 _GIF_TRAILER = b";"  # a GIF has no length in its header, but it has a last byte
 _TIMEOUTS_S = (20.0, 20.0)  # for addresses: to open, and between two packets
+METADATA_ERRORS = "replace"  # titles and names in a file may be in any encoding
 _STREAM_OPTIONS = {"rtsp_transport": "tcp"}  # a lost UDP packet would be a damaged picture
 _FIX = "a file that a viewer opens; get this one again if it should be one"
 _FIX_ADDRESS = "try the address in a player"
@@ -98,10 +100,6 @@ class VideoReader:
         self.broken: str | None = None
         self._stopped = False  # an error ended it
         self._fix = _FIX if self._path else _FIX_ADDRESS
-        if self._path and self._path.is_dir():
-            raise self._error("a folder, not a video")
-        if self._path and self._path.is_file() and self._path.stat().st_size == 0:
-            raise self._error("the file is empty")
         self._container = self._opened(place)
         streams = [stream for stream in self._container.streams.video if not _is_cover(stream)]
         if not streams:
@@ -134,8 +132,13 @@ class VideoReader:
     def _opened(self, place: Path | str) -> Any:
         try:
             if isinstance(place, Path):
-                return av.open(str(place))
-            return av.open(place, timeout=_TIMEOUTS_S, options=_STREAM_OPTIONS if "rtsp" in place[:5].lower() else {})
+                if place.is_dir():
+                    raise self._error("a folder, not a video")
+                if place.is_file() and place.stat().st_size == 0:
+                    raise self._error("the file is empty")
+                return av.open(str(place), metadata_errors=METADATA_ERRORS)
+            options = _STREAM_OPTIONS if "rtsp" in place[:5].lower() else {}
+            return av.open(place, timeout=_TIMEOUTS_S, options=options, metadata_errors=METADATA_ERRORS)
         except FileNotFoundError as error:
             raise DataError(f"{self.name}: no such file or directory", fix="check the path") from error
         except PermissionError as error:
@@ -183,9 +186,13 @@ class VideoReader:
         return None
 
     def _ends_early(self) -> bool:
-        return (
-            self._path is not None and self._container.format.name == "gif" and not _ends_with(self._path, _GIF_TRAILER)
-        )
+        """Whether a GIF lacks its last byte; one that is gone by now is not known to."""
+        if self._path is None or self._container.format.name != "gif":
+            return False
+        try:
+            return not _ends_with(self._path, _GIF_TRAILER)
+        except OSError:
+            return False
 
     def _error(self, what: str) -> DataError:
         return DataError(f"{self.name}: {what}", fix=self._fix)
@@ -207,13 +214,18 @@ def _promised_s(container: Any, stream: Any) -> float | None:
     """How long the header says the pictures last; None if it does not, or speaks of the sound as well."""
     if stream.duration is not None:
         return float(stream.duration * stream.time_base)
-    tag = stream.metadata.get("DURATION")  # Matroska: 00:00:02.600000000
+    tag = stream.metadata.get("DURATION")
     if tag is not None:
-        hours, minutes, seconds = tag.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        return _tagged_s(tag)
     if container.duration is None or len(container.streams) > 1:
         return None
     return float(container.duration) / av.time_base
+
+
+def _tagged_s(tag: str) -> float | None:
+    """Seconds of Matroska's 00:00:02.600000000; None for what is no such time."""
+    parts = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d*)?)", tag.strip(), re.ASCII)
+    return int(parts[1]) * 3600 + int(parts[2]) * 60 + float(parts[3]) if parts else None
 
 
 def _ends_with(path: Path, last: bytes) -> bool:

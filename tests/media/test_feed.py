@@ -40,6 +40,21 @@ def test_feed__says_what_was_deleted_in_between_and_goes_on(folder: Path):
     assert faults == ["no such file or directory", "no such file or directory", None]
 
 
+def test_feed__goes_on_after_a_moving_gif_that_is_deleted_while_it_is_read(folder: Path):
+    frames = [Image.new("L", (64, 64), value) for value in (0, 90, 200)]
+    frames[0].save(folder / "0.gif", save_all=True, append_images=frames[1:], duration=100)
+    items = feed(find_sources([str(folder / "0.gif"), str(folder / "a.png")]))
+    read = [next(items)]
+    (folder / "0.gif").unlink()
+    read += items
+    assert [(item.source.path.name, item.frame, item.fault) for item in read] == [
+        ("0.gif", 0, None),
+        ("0.gif", 1, None),
+        ("0.gif", 2, None),
+        ("a.png", None, None),
+    ]
+
+
 def test_feed__says_what_may_not_be_read_and_goes_on(folder: Path, monkeypatch: pytest.MonkeyPatch):
     usual_image, usual_video = Image.open, av.open
 

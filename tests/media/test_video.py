@@ -67,9 +67,7 @@ def test_reader__reads_a_gif_with_its_times(tmp_path: Path):
 
 
 @pytest.mark.parametrize(("codec", "b_frames"), [("libx264", 2), ("libx264", 3), ("mpeg4", 2), ("libx264", 0)])
-def test_reader__counts_frames_where_the_container_has_no_presentation_times(
-    codec: str, b_frames: int, tmp_path: Path
-):
+def test_reader__counts_frames_where_the_container_has_no_presentation_times(codec: str, b_frames: int, tmp_path: Path):
     with av.open(str(tmp_path / "a.avi"), "w", format="avi") as container:
         stream = container.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
@@ -116,6 +114,37 @@ def test_reader__uses_what_decodes_of_a_cut_off_file_and_says_so(tmp_path: Path)
     assert 10 < read < 45
     assert video.broken is not None
     assert "breaks off" in video.broken
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("mkv", "libx264"), ("avi", "mpeg4"), ("mp4", "libx264")])
+def test_reader__takes_a_title_that_is_no_utf8(suffix: str, codec: str, tmp_path: Path):
+    path = _encoded(tmp_path / f"a.{suffix}", codec, title="AAAA\u00e9BBBB")
+    content = path.read_bytes()
+    assert b"AAAA\xc3\xa9" in content
+    path.write_bytes(content.replace(b"AAAA\xc3\xa9", b"AAAA\xe9Z"))  # Latin-1
+    with VideoReader(path) as video:
+        assert sum(1 for _ in video) == 8
+
+
+def _encoded(path: Path, codec: str, *, title: str) -> Path:
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = title
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(8):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(_frame(number), format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_reader__does_without_a_duration_that_is_none(tmp_path: Path):
+    path = _encoded(tmp_path / "a.mkv", "libx264", title="")
+    content = path.read_bytes()
+    place = content.index(b"00:00:00", content.index(b"DURATION"))
+    path.write_bytes(content[:place] + b"00-00-00" + content[place + 8 :])
+    with VideoReader(path) as video:
+        assert sum(1 for _ in video) == 8
+    assert video.broken is None
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"])

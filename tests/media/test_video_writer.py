@@ -37,10 +37,17 @@ def _tone(container: Any, codec: str, start_s: float, until_s: float) -> tuple[A
 
 
 def _source(
-    path: Path, codec: str | None, *, times: np.ndarray, shift_s: float = 0.0, sound_from_s: float = 0.0
+    path: Path,
+    codec: str | None,
+    *,
+    times: np.ndarray,
+    shift_s: float = 0.0,
+    sound_from_s: float = 0.0,
+    title: str = "",
 ) -> Path:
     """A clip whose picture turns white at BEEP_S, when its tone begins; every time in the file is later by `shift_s`."""
     with av.open(str(path), "w") as container:
+        container.metadata["title"] = title
         video = container.add_stream("mpeg4", rate=25)
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         video.codec_context.time_base = Fraction(1, 1000)
@@ -106,6 +113,14 @@ def test_writer__keeps_the_sound_in_step(name: str, codec: str, expected: str, o
         shown = next(frame.time_s for frame in video if frame.rgb.mean() > 128)
     assert white == pytest.approx(shown, abs=0.002)
     assert tone == pytest.approx(white, abs=0.04)
+
+
+def test_writer__keeps_sound_beside_a_title_that_is_no_utf8(tmp_path: Path):
+    source = _source(tmp_path / "a.mkv", "aac", times=STEADY, title="AAAA\u00e9BBBB")
+    source.write_bytes(source.read_bytes().replace(b"AAAA\xc3\xa9", b"AAAA\xe9Z"))  # Latin-1
+    copy = _copy(source, tmp_path / "copy.mp4")
+    with av.open(str(copy)) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio"]
 
 
 def test_writer__is_silent_where_the_original_is(tmp_path: Path):

@@ -175,7 +175,7 @@ def _found(arguments: list[str], out: Path | None) -> list[Source]:
     if out is None:
         return found
     place = out.resolve()
-    return [source for source in found if source.address is not None or place not in source.path.resolve().parents]
+    return [source for source in found if source.address is not None or place not in source.real_path.parents]
 
 
 @contextmanager

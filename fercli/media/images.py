@@ -8,6 +8,7 @@ import secrets
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,11 @@ from fercli.errors import DataError, UsageError
 
 Rgb = NDArray[np.uint8]  # [H, W, 3]
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif")
+UNREAD_SUFFIXES = (".heic", ".heif")  # pictures that nothing here decodes
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif")
 
-_FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".bmp": "BMP", ".webp": "WEBP", ".tif": "TIFF"} | {
+_FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".jfif": "JPEG", ".png": "PNG", ".bmp": "BMP", ".webp": "WEBP"} | {
+    ".tif": "TIFF",
     ".tiff": "TIFF",
     ".ppm": "PPM",
 }
@@ -42,9 +45,9 @@ def read_rgb(path: Path, content: bytes | None = None) -> Rgb:
     content: its bytes, if they are here already; `path` is what messages call it then.
     Returns uint8 [H, W, 3]. Raises: DataError with one sentence for whatever is no readable picture.
     """
-    if path.exists() and not path.is_file() and not path.is_dir():
-        raise DataError(f"{path}: no file that pictures are read from", fix="a file; this is a pipe or a device")
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise DataError(f"{path}: no file that pictures are read from", fix="a file; this is a pipe or a device")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd but readable files
             with Image.open(path if content is None else io.BytesIO(content)) as picture:
@@ -61,7 +64,7 @@ def read_rgb(path: Path, content: bytes | None = None) -> Rgb:
         ) from error
     except OSError as error:
         raise DataError(
-            f"{path}: {_why_unreadable(path, error)}",
+            f"{path}: {_why_unreadable(error)}",
             fix="a file that a viewer opens; get this one again if it should be one",
         ) from error
     except _BROKEN as error:
@@ -87,24 +90,32 @@ def write_image(path: Path, rgb: Rgb) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def list_images(folder: Path) -> list[Path]:
+def _refuse(error: OSError) -> None:
+    raise DataError(
+        f"{error.filename}: {(error.strerror or str(error)).lower()}", fix="make the folder readable for this user"
+    ) from error
+
+
+def list_images(folder: Path, *, closed: Callable[[OSError], None] = _refuse) -> list[Path]:
     """Every picture file below a folder by its suffix, hidden files and folders left out, sorted.
 
-    Raises: DataError if the folder is not there or no folder.
+    closed: told of every folder that cannot be looked into.
+    Raises: DataError if the folder is not there or no folder, and unless `closed` is given where one cannot be looked into.
     """
     if not folder.is_dir():
         state = "is not a folder" if folder.exists() else "is not there"
         raise DataError(f"{folder} {state}", fix="give a folder with pictures")
-    return files_below(folder, IMAGE_SUFFIXES)
+    return files_below(folder, IMAGE_SUFFIXES, closed=closed)
 
 
-def files_below(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+def files_below(folder: Path, suffixes: tuple[str, ...], *, closed: Callable[[OSError], None]) -> list[Path]:
     """Files below a folder with one of the suffixes in either case, hidden ones left out, sorted.
 
-    Links to folders are followed, unless they lead back to where they are in.
+    Links to folders are followed, unless they lead back to where they are in. closed: told of every folder that cannot
+    be looked into; the error has its name.
     """
     found = []
-    for place, folders, names in os.walk(folder, followlinks=True):
+    for place, folders, names in os.walk(folder, onerror=closed, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".") and not _leads_back(Path(place, name))]
         found += [Path(place, name) for name in names if name[0] != "." and name.lower().endswith(suffixes)]
     return sorted(found)
@@ -116,7 +127,7 @@ def is_picture(path: Path) -> bool:
 
 
 def _leads_back(folder: Path) -> bool:
-    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
+    return folder.is_symlink() and Path(os.path.realpath(folder.parent)).is_relative_to(os.path.realpath(folder))
 
 
 def is_animated(path: Path) -> bool:
@@ -159,7 +170,7 @@ def _from_deep_grey(grey: NDArray[np.generic]) -> Rgb:
 def _what_it_is(path: Path) -> str:
     if path.is_file() and path.stat().st_size == 0:
         return "the file is empty"
-    if path.suffix.lower() in (".heic", ".heif"):
+    if path.suffix.lower() in UNREAD_SUFFIXES:
         return "HEIC pictures are not read; a copy as JPEG or PNG is"
     what = "a video, not a picture" if _is_film(path) else "not a picture"
     return f"{what}, whatever its name says ({path.suffix})" if path.suffix else what
@@ -174,8 +185,8 @@ def _is_film(path: Path) -> bool:
     return head[4:8] == b"ftyp" or head[:4] == b"\x1aE\xdf\xa3" or (head[:4], head[8:]) == (b"RIFF", b"AVI ")
 
 
-def _why_unreadable(path: Path, error: OSError) -> str:
-    if path.is_dir():
+def _why_unreadable(error: OSError) -> str:
+    if isinstance(error, IsADirectoryError):
         return "a folder, not a picture"
     if error.strerror:
         return error.strerror[0].lower() + error.strerror[1:]

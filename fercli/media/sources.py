@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-from fercli.media.images import IMAGE_SUFFIXES, files_below, is_animated, is_picture
+from fercli.media.images import IMAGE_SUFFIXES, UNREAD_SUFFIXES, files_below, is_animated, is_picture
 from fercli.media.video import VIDEO_SUFFIXES
 
 _GLOB_SIGNS = frozenset("*?[")
@@ -42,6 +43,11 @@ class Source:
         return str(self.path) if self.address is None else without_login(self.address)
 
     @property
+    def real_path(self) -> Path:
+        """The file in full, links followed as far as they lead somewhere."""
+        return Path(os.path.realpath(self.path))
+
+    @property
     def is_live(self) -> bool:
         """Whether it goes on until somebody ends it: a camera, or an address that streams."""
         return isinstance(self.address, int) or (
@@ -57,8 +63,12 @@ def find_sources(arguments: Sequence[str]) -> list[Source]:
     """
     sources: dict[Path | str | int, Source] = {}
     for argument in arguments:
-        for source in _expand(argument):
-            sources.setdefault(source.path.resolve() if source.address is None else source.address, source)
+        try:
+            found = list(_expand(argument))
+        except OSError as error:
+            found = [_closed(Path(argument), error)]
+        for source in found:
+            sources.setdefault(source.real_path if source.address is None else source.address, source)
     return list(sources.values())
 
 
@@ -110,21 +120,36 @@ def _at(address: str) -> Source:
 
 
 def _below(folder: Path) -> Iterator[Source]:
-    files = files_below(folder, IMAGE_SUFFIXES + VIDEO_SUFFIXES)
-    if not files:
+    closed: list[OSError] = []
+    files = files_below(folder, IMAGE_SUFFIXES + UNREAD_SUFFIXES + VIDEO_SUFFIXES, closed=closed.append)
+    for error in closed:
+        yield _closed(Path(error.filename), error)
+    if not files and not closed:
         yield Source(folder, "image", folder, fault="the folder has no pictures or videos")
     for file in files:
         yield _one(file, file.relative_to(folder))
 
 
 def _one(path: Path, relative: Path) -> Source:
-    """A file, by its suffix; one with a suffix that says nothing, by whether it is a picture."""
+    try:
+        if path.is_file():
+            return Source(path, "video" if _is_video(path) else "image", relative)
+        fault = "neither a file nor a folder" if path.exists() else "no such file or folder"
+        return Source(path, "video" if path.suffix.lower() in VIDEO_SUFFIXES else "image", relative, fault)
+    except OSError as error:
+        return _closed(path, error)
+
+
+def _is_video(path: Path) -> bool:
+    """What a file is by its suffix; with a suffix that says nothing, it is a picture or must be a video."""
     suffix = path.suffix.lower()
     if suffix == ".gif":
-        is_video = is_animated(path)
-    elif suffix in VIDEO_SUFFIXES or suffix in IMAGE_SUFFIXES:
-        is_video = suffix in VIDEO_SUFFIXES
-    else:
-        is_video = path.is_file() and path.stat().st_size > 0 and not is_picture(path)
-    fault = None if path.is_file() else "neither a file nor a folder" if path.exists() else "no such file or folder"
-    return Source(path, "video" if is_video else "image", relative, fault)
+        return is_animated(path)
+    if suffix in VIDEO_SUFFIXES or suffix in IMAGE_SUFFIXES or suffix in UNREAD_SUFFIXES:
+        return suffix in VIDEO_SUFFIXES
+    return path.stat().st_size > 0 and not is_picture(path)
+
+
+def _closed(path: Path, error: OSError) -> Source:
+    """What the system refuses to look at: a closed folder, a name that is too long."""
+    return Source(path, "image", Path(path.name), fault=(error.strerror or str(error)).lower())

@@ -90,7 +90,7 @@ def align(
         detector_version(), size, template, margin, min_face, faces, on_no_face, thresholds, max_side
     )
     places = align_places(source, target)
-    pictures = list_images(places.source)
+    pictures = _pictures(places.source)
     if not pictures:
         raise DataError(f"{places.source} has no pictures", fix="give the folder that holds them, at any depth")
     if places.target.resolve().is_relative_to(places.source.resolve()):
@@ -106,6 +106,13 @@ def align(
                 journal.append(new)
                 rows += new
     return _finish(places, Alignment(settings, tuple(rows)), resumed=len(done))
+
+
+def _pictures(source: Path) -> list[Path]:
+    """Every picture, and every folder that cannot be looked into: it has its row among them, as unreadable."""
+    closed: list[Path] = []
+    pictures = list_images(source, closed=lambda error: closed.append(Path(error.filename)))
+    return sorted(pictures + closed)
 
 
 class _Aligner:

@@ -76,7 +76,7 @@ def copy_paths(
     for source in sources:
         if source.fault:
             continue
-        if (settled := taken.get(source.path.resolve())) is not None:
+        if (settled := taken.get(source.real_path)) is not None:
             paths[source.path] = settled
             continue
         path = folder / source.relative

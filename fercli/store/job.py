@@ -204,7 +204,7 @@ class Job:
 
 
 def _key(source: Source) -> str:
-    return str(source.path.resolve())
+    return str(source.real_path)
 
 
 def _state(source: Source) -> tuple[int, int]:

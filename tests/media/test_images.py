@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -134,6 +135,33 @@ def test_list_images__finds_pictures_at_any_depth_and_leaves_out_hidden_ones(tmp
 def test_list_images__refuses_what_is_no_folder(tmp_path: Path):
     with pytest.raises(DataError, match="not there"):
         list_images(tmp_path / "nope")
+
+
+def test_read_rgb__says_that_heic_is_not_read_and_that_a_name_is_too_long(tmp_path: Path):
+    (tmp_path / "a.heic").write_bytes(b"\x00\x00\x00\x18ftypheic")
+    with pytest.raises(DataError, match="HEIC pictures are not read"):
+        read_rgb(tmp_path / "a.heic")
+    with pytest.raises(DataError, match="file name too long"):
+        read_rgb(tmp_path / f"{'a' * 300}.jpg")
+
+
+def test_list_images__does_not_pass_over_a_closed_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("a.png", "closed/b.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    usual = os.scandir
+
+    def scandir(place: str) -> Any:
+        if place.endswith("closed"):
+            raise PermissionError(13, "Permission denied", place)
+        return usual(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)  # tests may run as root, who may look anywhere
+    with pytest.raises(DataError, match="closed: permission denied"):
+        list_images(tmp_path)
+    told: list[OSError] = []
+    assert list_images(tmp_path, closed=told.append) == [tmp_path / "a.png"]
+    assert [error.filename for error in told] == [str(tmp_path / "closed")]
 
 
 def test_list_images__does_not_go_round_in_circles(tmp_path: Path):

@@ -6,6 +6,7 @@ import os
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,3 +108,53 @@ def test_find_sources__survives_a_picture_too_large_to_open(tmp_path: Path):
     for name in ("huge.gif", "huge.xyz"):
         (tmp_path / name).write_bytes(b"\x89PNG\r\n\x1a\n" + part(b"IHDR", header) + part(b"IDAT", b""))
     assert [source.kind for source in find_sources([str(tmp_path / "huge.*")])] == ["image", "image"]
+
+
+def test_find_sources__keeps_the_others_where_a_name_cannot_even_be_looked_up(folder: Path):
+    (folder / "loop.jpg").symlink_to("loop.jpg")
+    found = find_sources([str(folder / ("a" * 300 + ".jpg")), str(folder / "loop.jpg"), str(folder)])
+    assert [(source.relative.name[-8:], source.fault) for source in found] == [
+        ("aaaa.jpg", "file name too long"),
+        ("loop.jpg", "no such file or folder"),
+        ("a.jpg", None),
+        ("b.PNG", None),
+        ("clip.mp4", None),
+        ("c.webp", None),
+    ]
+
+
+def _refusing(usual: Any, name: str) -> Any:
+    """A function of the system that may not look at what has a name in its path."""
+
+    def asked(place: Any, *rest: Any, **options: Any) -> Any:
+        if name in Path(os.fspath(place)).parts:
+            raise PermissionError(13, "Permission denied", os.fspath(place))
+        return usual(place, *rest, **options)
+
+    return asked
+
+
+def test_find_sources__tells_of_a_closed_folder_below(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "scandir", _refusing(os.scandir, "in"))  # tests may run as root, who may look anywhere
+    found = find_sources([str(folder)])
+    assert [(source.path, source.fault) for source in found if source.fault] == [(folder / "in", "permission denied")]
+    assert len(found) == 4
+    assert [source.fault for source in find_sources([str(folder / "in")])] == ["permission denied"]
+
+
+def test_find_sources__tells_of_a_file_in_a_closed_folder(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "stat", _refusing(os.stat, "in"))
+    found = find_sources([str(folder / "in" / "c.webp"), str(folder / "a.jpg")])
+    assert [source.fault for source in found] == ["permission denied", None]
+
+
+def test_find_sources__takes_pictures_by_any_of_their_suffixes(folder: Path):
+    for name in ("d.jfif", "e.HEIC"):
+        (folder / "in" / name).write_bytes(b"x")
+    named = find_sources([str(folder / "in" / "e.HEIC")])
+    assert [(source.path.name, source.kind) for source in [*find_sources([str(folder / "in")]), *named]] == [
+        ("c.webp", "image"),
+        ("d.jfif", "image"),
+        ("e.HEIC", "image"),
+        ("e.HEIC", "image"),
+    ]

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -153,6 +154,20 @@ def test_align__goes_by_the_file_and_not_by_its_name(tree: Path, tmp_path: Path,
         "text.jpg": "not a picture, whatever its name says (.jpg)",
     }
     assert result.found == 3
+
+
+def test_align__has_a_row_for_a_folder_that_is_closed(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    usual = os.scandir
+
+    def scandir(place: str) -> Any:
+        if str(place).endswith("fear"):
+            raise PermissionError(13, "Permission denied", place)
+        return usual(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)  # tests may run as root, who may look anywhere
+    result = align(tree, tmp_path / "out", size=64)
+    assert [row.source for row in result.unreadable] == ["text.jpg", "train/fear"]
+    assert result.found == 1
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 2), (13, 700)])

@@ -58,6 +58,11 @@ def cuda_index(name: str) -> int:
     return index
 
 
+def torch_name(name: str) -> str:
+    """The device that torch runs on where ONNX Runtime runs on `name`: the same GPU for tensorrt:N, else `name`."""
+    return check_name(name).replace("tensorrt", "cuda")
+
+
 def resolve_device(name: str) -> torch.device:
     """Turn auto | cpu | cuda | cuda:N into a torch device that exists; auto is the first GPU, else the CPU."""
     import torch

@@ -101,6 +101,13 @@ def test_resolve_device__torch_does_not_run_on_tensorrt():
         devices.resolve_device("tensorrt")
 
 
+@pytest.mark.parametrize(
+    ("name", "torch"), [("tensorrt", "cuda"), ("tensorrt:1", "cuda:1"), ("cuda:2", "cuda:2"), ("cpu", "cpu")]
+)
+def test_torch_name__is_the_same_gpu(name, torch):
+    assert devices.torch_name(name) == torch
+
+
 def test_cpu_threads__environment_comes_first(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     monkeypatch.delenv("FER_THREADS", raising=False)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fercli.bench.isolated import answer, run_isolated
 from fercli.core.card import WeightsCard
 from fercli.core.preprocess import to_input
-from fercli.devices import cpu_threads
+from fercli.devices import cpu_threads, resolve_device, torch_name
 from fercli.errors import UsageError
 from fercli.presets import MODELS, model_preset
 from fercli.progress import Progress, silent
@@ -27,7 +27,7 @@ from fercli.store.weights import TORCH_SUFFIX, find_weights, load_weights, save_
 
 REFERENCE, TORCH = "straightforward torch", "torch"
 _SECONDS = 1.5  # that a batch size is measured for in each round
-_PEAK_SIDE, _PEAK_TIMES = 1024, 6
+_PEAK_SIDE, _PEAK_SIDE_GPU, _PEAK_TIMES = 1024, 8192, 6  # a GPU's cores are all busy with larger matrices only
 
 _Round = tuple[float, float | None, str]  # milliseconds a face, peak memory, device
 
@@ -38,7 +38,7 @@ class Row:
 
     size_mb: of the file. accuracy: share of a data set's images, None where none was given or the weights are random.
     spread_ms: least and most of the rounds. times_reference: speed over that of the written-out torch implementation.
-    peak_mb: most memory of the process. share: of the machine's measured peak; int8 may exceed it.
+    peak_mb: most memory of the process. share: of the device's measured peak; float16 and int8 may exceed it.
     """
 
     model: str
@@ -61,7 +61,7 @@ class Row:
 
 @dataclass(frozen=True)
 class ModelsBench:
-    """Every row with what the machine can do: float32 operations a second of a matrix product, in 10 ** 9."""
+    """Every row with what the device can do: float32 operations a second of a matrix product, in 10 ** 9."""
 
     threads: int
     peak_gflops: float
@@ -85,7 +85,7 @@ def bench_models(
     *,
     faces: Path | None = None,
     data: str | None = None,
-    precisions: Sequence[str] = ("fp32",),
+    precisions: Sequence[str] | None = None,
     batches: Sequence[int] = (1, 16),
     device: str = "cpu",
     rounds: int = 3,
@@ -94,8 +94,11 @@ def bench_models(
     """Measure models, named presets with random weights or weights with a card, each way in a fresh process, in turns.
 
     faces: crops that int8 is calibrated on and every file is proven on; needed for int8. data: a data set whose test
-    split gives accuracy; presets have none. Raises: UsageError, WeightsError, DataError, DeviceError, RefusedError.
+    split gives accuracy; presets have none. precisions: of the ONNX files, None is `usual_precisions`. device: with
+    tensorrt torch runs on the same GPU by CUDA. Raises: UsageError, WeightsError, DataError, DeviceError, RefusedError.
     """
+    if precisions is None:
+        precisions = usual_precisions(device, faces=faces)
     known = [kind for kind in get_args(Precision) if kind in precisions]
     if len(known) != len(precisions):
         raise UsageError(
@@ -112,12 +115,13 @@ def bench_models(
         peaks, done = [], 0
         total = rounds * len(sides) * len(batches)
         for _ in range(rounds):
-            peaks.append(run_isolated("fercli.bench.models", {"side": "peak"}).value)
+            peaks.append(run_isolated("fercli.bench.models", {"side": "peak", "device": device}).value)
             for place, side in enumerate(sides):
                 for batch in batches:
                     progress(done, total, f"{side.model} {side.format} {side.precision}, batch {batch}")
                     done += 1
-                    task = {"side": side.format, "path": str(side.path), "device": device, "batch": batch}
+                    running = _device_of(side.format, device)
+                    task = {"side": side.format, "path": str(side.path), "device": running, "batch": batch}
                     told = run_isolated("fercli.bench.models", task)
                     found.setdefault((place, batch), []).append(
                         (told.value["ms_a_face"], told.peak_mb, told.value["device"])
@@ -131,6 +135,13 @@ def bench_models(
                 for (place, batch), rounds in found.items()
             ),
         )
+
+
+def usual_precisions(device: str, *, faces: Path | None) -> tuple[Precision, ...]:
+    """Those worth a row: fp16 on a GPU, which has it in hardware; on the CPU int8, where there are faces to calibrate on."""
+    if device.startswith(("cuda", "tensorrt")):
+        return ("fp32", "fp16")
+    return ("fp32",) if faces is None else ("fp32", "int8")
 
 
 def _sides(
@@ -150,7 +161,7 @@ def _sides(
     def side(form: str, precision: str, path: Path) -> _Side:
         accuracy = None
         if measured is not None and form != REFERENCE:
-            accuracy = evaluate(path, measured, device=device).score.overall
+            accuracy = evaluate(path, measured, device=_device_of(form, device)).score.overall
         return _Side(model, form, precision, path, operations, accuracy)
 
     sides = [side(REFERENCE, "fp32", weights), side(TORCH, "fp32", weights)]
@@ -159,6 +170,11 @@ def _sides(
         export(weights, out, faces=faces, precision=precision)
         sides.append(side("ONNX Runtime", precision, out))
     return sides
+
+
+def _device_of(form: str, device: str) -> str:
+    """Where a side runs: torch knows no TensorRT, so its sides run on the same GPU by CUDA."""
+    return torch_name(device) if form in (REFERENCE, TORCH) else device
 
 
 def random_weights(preset: str, folder: Path) -> Path:
@@ -193,9 +209,9 @@ def count_operations(weights: Path) -> float:
 
 
 def measure(side: str, path: str = "", device: str = "cpu", batch: int = 1) -> Any:
-    """In a process of its own: milliseconds a face of one side at one batch size, or the machine's peak."""
+    """In a process of its own: milliseconds a face of one side at one batch size, or the device's peak."""
     if side == "peak":
-        return peak_gflops()
+        return peak_gflops(device)
     run, running, card = _runner(side, Path(path), device)
     crops = np.random.default_rng(0).integers(
         0, 256, (batch, card.model.input.size, card.model.input.size, 3), np.uint8
@@ -204,14 +220,26 @@ def measure(side: str, path: str = "", device: str = "cpu", batch: int = 1) -> A
     return {"ms_a_face": 1000 * _seconds(lambda: run(inputs)) / batch, "device": running}
 
 
-def peak_gflops() -> float:
-    """Float32 operations a second of a 1024 x 1024 matrix product on the CPU, in 10 ** 9: the best of several."""
+def peak_gflops(device: str = "cpu") -> float:
+    """Float32 operations a second of a matrix product on a device, in 10 ** 9, no TF32: the best of several.
+
+    Matrices are 1024 x 1024 on the CPU, 8192 x 8192 on a GPU; with tensorrt:N the GPU is measured by CUDA.
+    """
     import torch
 
     torch.set_num_threads(cpu_threads())
-    one = torch.rand(_PEAK_SIDE, _PEAK_SIDE)
-    one @ one
-    return 2 * _PEAK_SIDE**3 / min(_time(lambda: one @ one) for _ in range(_PEAK_TIMES)) / 1e9
+    torch.set_float32_matmul_precision("highest")
+    target = resolve_device(torch_name(device))
+    side = _PEAK_SIDE_GPU if target.type == "cuda" else _PEAK_SIDE
+    one = torch.rand(side, side, device=target)
+
+    def work() -> None:
+        one @ one
+        if target.type == "cuda":  # which only queues the product
+            torch.cuda.synchronize(target)
+
+    work()
+    return 2 * side**3 / min(_time(work) for _ in range(_PEAK_TIMES)) / 1e9
 
 
 def _runner(side: str, path: Path, device: str) -> tuple[Callable[[NDArray[np.float32]], object], str, WeightsCard]:
@@ -226,7 +254,6 @@ def _runner(side: str, path: Path, device: str) -> tuple[Callable[[NDArray[np.fl
     import torch
 
     from fercli.bench.reference import StraightforwardBTN
-    from fercli.devices import resolve_device
 
     torch.set_num_threads(cpu_threads())
     target = resolve_device(device)

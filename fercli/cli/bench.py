@@ -90,7 +90,8 @@ def models(
     precision: Annotated[
         str | None,
         typer.Option(
-            metavar="A,B", help="Precisions of ONNX files: fp32, fp16, int8. Left out: fp32, and int8 with --faces."
+            metavar="A,B",
+            help="Precisions of ONNX files: fp32, fp16, int8. Left out: fp32, on a GPU fp16, else int8 with --faces.",
         ),
     ] = None,
     batch: Annotated[
@@ -102,7 +103,7 @@ def models(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Measure models as torch and as exported files: accuracy, milliseconds a face, memory, share of the machine's peak.
+    """Measure models as torch and as exported files: accuracy, milliseconds a face, memory, share of the device's peak.
 
     The first line of a model is the public baseline's way of computing it, written out in torch, with the same weights.
 
@@ -117,7 +118,7 @@ def models(
             names or ["fer-compact", "btn-base"],
             faces=faces,
             data=data,
-            precisions=(precision or ("fp32,int8" if faces is not None else "fp32")).split(","),
+            precisions=precision.split(",") if precision else None,
             batches=batch or (1, 16),
             device=device,
             rounds=rounds,

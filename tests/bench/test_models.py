@@ -1,3 +1,6 @@
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from fercli.bench import models
@@ -43,6 +46,64 @@ def test_measure__times_a_side(tiny, monkeypatch, side):
 
 def test_peak_gflops__is_that_of_a_computer():
     assert 0.1 < models.peak_gflops() < 1e5
+
+
+@pytest.mark.parametrize("device", ["cuda:0", "tensorrt:0"])
+def test_peak_gflops__of_a_gpu_is_measured_there_to_the_end_of_the_product(monkeypatch, device):
+    import torch
+    from torch._subclasses import FakeTensorMode
+
+    asked, made, waited = [], [], []
+    rand = torch.rand
+    monkeypatch.setattr(models, "resolve_device", lambda name: (asked.append(name), torch.device("cuda", 0))[1])
+    monkeypatch.setattr(
+        torch, "rand", lambda *size, device: (made.append((size, device.type)), rand(*size, device=device))[1]
+    )
+    monkeypatch.setattr(torch.cuda, "synchronize", waited.append)
+    with FakeTensorMode():
+        assert models.peak_gflops(device) > 0
+    assert asked == ["cuda:0"]
+    assert made == [((8192, 8192), "cuda")]
+    assert len(waited) == 7  # the first, which loads kernels, and six that count
+
+
+@pytest.mark.parametrize(
+    ("device", "faces", "wanted"),
+    [
+        ("cpu", None, ("fp32",)),
+        ("cpu", Path("faces"), ("fp32", "int8")),
+        ("cuda:1", Path("faces"), ("fp32", "fp16")),
+        ("tensorrt", None, ("fp32", "fp16")),
+    ],
+)
+def test_usual_precisions__are_what_the_device_is_good_at(device, faces, wanted):
+    assert models.usual_precisions(device, faces=faces) == wanted
+
+
+def test_bench_models__tensorrt_has_torch_beside_it_on_the_same_gpu(tiny, monkeypatch):
+    scored = []
+
+    def isolated(module, task):
+        if task["side"] == "peak":
+            return Answer(50.0, None)
+        return Answer({"ms_a_face": 1.0, "device": task["device"]}, 100.0)
+
+    def score(path, data, device):
+        scored.append((path.suffix, device))
+        return SimpleNamespace(score=SimpleNamespace(overall=0.75 if path.suffix == ".onnx" else 0.8))
+
+    monkeypatch.setattr(models, "run_isolated", isolated)
+    monkeypatch.setattr(models, "export", lambda weights, out, **_: out.write_bytes(b"file"))
+    monkeypatch.setattr(models, "evaluate", score)
+    monkeypatch.setattr(models, "count_operations", lambda weights: 1e8)
+    result = models.bench_models([str(tiny)], data="ferplus", batches=(1,), device="tensorrt:1", rounds=1)
+    assert [(row.format, row.precision, row.device, row.accuracy) for row in result.rows] == [
+        ("straightforward torch", "fp32", "cuda:1", None),
+        ("torch", "fp32", "cuda:1", 0.8),
+        ("ONNX Runtime", "fp32", "tensorrt:1", 0.75),
+        ("ONNX Runtime", "fp16", "tensorrt:1", 0.75),
+    ]
+    assert scored == [(".safetensors", "cuda:1"), (".onnx", "tensorrt:1"), (".onnx", "tensorrt:1")]
 
 
 def test_bench_models__rows_are_medians_and_shares_of_the_peak(tiny, monkeypatch, tmp_path):

@@ -70,7 +70,11 @@ class LoadedClassifier:
 
 
 def open_onnx(path: Path, *, device: str = "auto") -> LoadedClassifier:
-    """Open an exported file in ONNX Runtime; torch is never imported. A GPU answers once before the first question."""
+    """Open an exported file in ONNX Runtime; torch is never imported.
+
+    A GPU answers for one crop and for CHUNK before the first question: kernels are loaded then, and TensorRT has an
+    engine for all sizes between, so that no batch that comes later builds another.
+    """
     session, running = open_session(path, device)
 
     metadata = session_metadata(session)
@@ -79,9 +83,10 @@ def open_onnx(path: Path, *, device: str = "auto") -> LoadedClassifier:
     def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(run_bound(session, feeds(crops, card, interface), OUTPUT), np.float32)
 
-    if running != "cpu":  # loads kernels; TensorRT builds its engine or reads it from the cache
+    if running != "cpu":
         side = card.model.input.size
-        run(np.zeros((1, side, side, 3), np.uint8))
+        for count in (1, CHUNK):
+            run(np.zeros((count, side, side, 3), np.uint8))
     return LoadedClassifier(card, "onnx", running, run)
 
 

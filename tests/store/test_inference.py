@@ -120,6 +120,24 @@ def test_load_classifier__tensorrt_that_does_not_start_says_what_is_missing(onnx
     assert "pip install tensorrt-cu" in (caught.value.fix or "")
 
 
+@pytest.mark.parametrize(("device", "sizes"), [("tensorrt:0", [1, 32]), ("cuda:0", [1, 32]), ("cpu", [])])
+def test_open_onnx__a_gpu_sees_the_least_and_the_largest_batch_first(onnx_file, monkeypatch, device, sizes):
+    # TensorRT builds an engine for the range of shapes it has seen, and anew for one outside, which takes minutes
+    seen = []
+    opened, _ = inference.open_session(onnx_file, "cpu")
+
+    def run_bound(session, given, output):
+        seen.append(given["images"].shape[0])
+        return session.run([output], dict(given))[0]
+
+    monkeypatch.setattr(inference, "open_session", lambda path, asked: (opened, device))
+    monkeypatch.setattr(inference, "run_bound", run_bound)
+    classifier = load_classifier(onnx_file, device=device)
+    assert (classifier.device, seen) == (device, sizes)
+    classifier.classify(_crops(70))
+    assert set(seen[len(sizes) :]) <= {32, 6}  # nothing outside what was seen
+
+
 @pytest.mark.parametrize(
     ("kind", "engine", "hint"),
     [("onnx_file", "torch", "engine torch runs"), ("torch_file", "onnx", "engine onnx runs")],

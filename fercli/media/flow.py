@@ -29,6 +29,11 @@ class FaceFlow:
     def __init__(self, rgb: Rgb) -> None:
         self._grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the frame before; only one of the same can be followed into."""
+        return self._grey.shape[0], self._grey.shape[1]
+
     def follow(self, rgb: Rgb, faces: Sequence[Face]) -> list[Face]:
         """Faces of the frame before, as they lie in this one, which becomes the frame before."""
         grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)

@@ -61,15 +61,19 @@ class FaceSearch:
         return [self._seen(item, found.get(place)) for place, item in enumerate(chunk)]
 
     def _due(self, chunk: Sequence[Item]) -> list[bool]:
-        """Which items are to be searched: a video's first frame, and again once n frames have passed."""
-        source, searched = (self._carried.source, self._carried.searched) if self._carried else (None, 0)
+        """Which items are to be searched: a video's first frame, one of another size, one after n frames."""
+        before: tuple[Source, tuple[int, ...]] | None = None
+        searched = 0
+        if self._carried is not None:
+            before, searched = (self._carried.source, self._carried.flow.shape), self._carried.searched
         due = []
         for item in chunk:
             now = item.rgb is not None
-            if now and item.frame is not None:
-                passed = item.frame - searched
-                now = item.source is not source or not 0 < passed < self._every
-                source, searched = item.source, item.frame if now else searched
+            if item.rgb is not None and item.frame is not None:
+                here = item.source, item.rgb.shape[:2]
+                now = before is None or before[0] is not here[0] or before[1] != here[1]
+                now = now or not 0 < item.frame - searched < self._every
+                before, searched = here, item.frame if now else searched
             due.append(now)
         return due
 

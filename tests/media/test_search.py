@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,3 +55,10 @@ def test_search__begins_anew_with_every_video_and_when_one_is_read_again():
 def test_search__makes_up_for_a_frame_that_could_not_be_decoded():
     clip = _clip("a", 6, lost=(0, 3))
     assert _detected(FaceSearch(OneFace(), every=2), clip) == [[], [True], [False], [], [True], [False]]
+
+
+def test_search__looks_anew_where_the_size_of_the_frames_changes():
+    clip = _clip("a", 8)
+    smaller = [replace(item, rgb=NOISE[:70]) for item in clip[3:6]]
+    found = _detected(FaceSearch(OneFace(), every=9), clip[:2], [clip[2], *smaller[:2]], [smaller[2], *clip[6:]])
+    assert found == [[True], [False], [False], [True], [False], [False], [True], [False]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -12,10 +12,10 @@ from fercli.core.geometry import Matrix
 from fercli.core.parallel import in_order
 from fercli.core.prefetch import prefetched
 from fercli.devices import cpu_threads
-from fercli.errors import DataError, RefusedError, UsageError
+from fercli.errors import DataError, UsageError
 from fercli.media.crop import crop_face, crop_whole
 from fercli.media.faces import MAX_SIDE, MIN_FACE_PX, THRESHOLDS, FaceDetector, detector_version, sure_faces
-from fercli.media.images import WRITABLE_SUFFIXES, Rgb, list_images, read_rgb, write_image
+from fercli.media.images import Rgb, list_images, read_rgb, write_image
 from fercli.progress import Progress, silent
 from fercli.results import Face, Point
 from fercli.store.alignment import (
@@ -25,12 +25,14 @@ from fercli.store.alignment import (
     Journal,
     Transform,
     carry_dataset,
-    read_alignment,
     write_rows,
     write_settings,
 )
 from fercli.store.contact_sheet import write_contact_sheet
+from fercli.store.crop_names import CropNames
 from fercli.store.datasets.rafdb_places import AlignPlaces, align_places, carry_list
+from fercli.store.digest import file_state
+from fercli.store.earlier_crops import earlier_rows
 from fercli.templates import template as named_template
 
 _CHUNK_FILES = 256
@@ -55,12 +57,16 @@ class AlignSummary:
 
 @dataclass(frozen=True)
 class _Picture:
-    """A file that was opened: its pixels, or why there are none; and its faces once they were looked for."""
+    """A file that was opened: its pixels, or why there are none; and its faces once they were looked for.
+
+    state: which file it was, as in AlignRow.
+    """
 
     path: Path
     rgb: Rgb | None
     fault: str | None = None
     faces: Sequence[Face] = ()
+    state: tuple[int, int] | None = None
 
 
 def align(
@@ -95,14 +101,20 @@ def align(
         raise DataError(f"{places.source} has no pictures", fix="give the folder that holds them, at any depth")
     if places.target.resolve().is_relative_to(places.source.resolve()):
         raise UsageError(f"{places.target} lies inside {places.source}", fix="give an output folder beside it")
-    done = _earlier_rows(places.source, places.target, settings, overwrite=overwrite)
-    todo = [picture for picture in pictures if picture.relative_to(places.source).as_posix() not in done]
+    done, dropped = earlier_rows(places.source, places.target, settings, overwrite=overwrite)
+    names = {picture.relative_to(places.source).as_posix(): picture for picture in pictures}
+    todo = {name: picture for name, picture in names.items() if name not in done}
     rows = [row for of_picture in done.values() for row in of_picture]
+    crops = CropNames(todo, taken=[row.output for row in rows if row.output], ending=places.ending)
     write_settings(places.target, settings)
+    for place in dropped - {row.output for row in rows}:
+        (places.target / place).unlink(missing_ok=True)
     with Journal(places.target) as journal:
         if todo:
             detector = FaceDetector(device, min_face, thresholds=thresholds, max_side=max_side)
-            for new in _Aligner(places, settings, detector).run(todo, done=len(done), progress=progress):
+            for new in _Aligner(places, settings, detector, crops).run(
+                [*todo.values()], done=len(done), progress=progress
+            ):
                 journal.append(new)
                 rows += new
     return _finish(places, Alignment(settings, tuple(rows)), resumed=len(done))
@@ -118,8 +130,8 @@ def _pictures(source: Path) -> list[Path]:
 class _Aligner:
     """Finds the faces of one chunk of pictures after the other, while threads read the next one and write crops."""
 
-    def __init__(self, places: AlignPlaces, settings: AlignSettings, detector: FaceDetector) -> None:
-        self.places, self.settings, self.detector = places, settings, detector
+    def __init__(self, places: AlignPlaces, settings: AlignSettings, detector: FaceDetector, crops: CropNames) -> None:
+        self.places, self.settings, self.detector, self.crops = places, settings, detector, crops
         self.template = named_template(settings.template)
 
     def run(self, paths: Sequence[Path], *, done: int, progress: Progress) -> Iterator[list[AlignRow]]:
@@ -140,10 +152,13 @@ class _Aligner:
                 if picture.rgb is None:
                     yield picture
                 else:
-                    yield _Picture(picture.path, picture.rgb, faces=next(found))
+                    yield replace(picture, faces=next(found))
 
     def _write(self, picture: _Picture) -> list[AlignRow]:
         """Write the crops that are wanted of a picture and say what was done."""
+        return [replace(row, state=picture.state) for row in self._rows(picture)]
+
+    def _rows(self, picture: _Picture) -> list[AlignRow]:
         name = picture.path.relative_to(self.places.source).as_posix()
         if picture.rgb is None:
             return [AlignRow(name, "unreadable", reason=picture.fault)]
@@ -156,8 +171,8 @@ class _Aligner:
             crop, matrix = crop_face(
                 picture.rgb, face.landmarks, self.template, self.settings.size, margin=self.settings.margin
             )
-            first = number == chosen[0][0]
-            output = output_name(name, number=None if first else number, ending=self.places.ending)
+            is_first = number == chosen[0][0]
+            output = self.crops.first(name) if is_first else self.crops.further(name, number)
             write_image(self.places.target / output, crop)
             rows.append(AlignRow(name, "ok", output, None, number, face, _flat(matrix), len(picture.faces)))
         return rows
@@ -166,22 +181,10 @@ class _Aligner:
         if self.settings.on_no_face == "skip":
             return AlignRow(name, "no_face", reason="no face found, nothing written", faces=0)
         crop, matrix = crop_whole(rgb, self.settings.size)
-        output = output_name(name, ending=self.places.ending)
+        output = self.crops.first(name)
         write_image(self.places.target / output, crop)
         reason = "no face found, the whole picture was taken"
         return AlignRow(name, "no_face", output, reason, transform=_flat(matrix), faces=0)
-
-
-def output_name(source: str, *, number: int | None = None, ending: str = "") -> str:
-    """Path of a crop below the target: the source's, with `-faceN` for a further face, .png if it has no writer.
-
-    ending: what every name ends in before its suffix.
-    """
-    path = Path(source)
-    if path.suffix.lower() not in WRITABLE_SUFFIXES:
-        path = path.with_name(path.name + ".png")
-    further = "" if number is None else f"-face{number}"
-    return path.with_stem(f"{path.stem}{ending}{further}").as_posix()
 
 
 def _choose(faces: Sequence[Face], rgb: Rgb, which: str, marked: Point | None = None) -> list[tuple[int, Face]]:
@@ -207,10 +210,11 @@ def _distance(face: Face, point: tuple[float, float]) -> float:
 
 
 def _read(path: Path) -> _Picture:
+    state = file_state(path)  # before it is read: of what changes meanwhile, the older state is noted
     try:
-        return _Picture(path, read_rgb(path))
+        return _Picture(path, read_rgb(path), state=state)
     except DataError as error:
-        return _Picture(path, None, error.message.removeprefix(f"{path}: "))
+        return _Picture(path, None, error.message.removeprefix(f"{path}: "), state=state)
 
 
 def _chunks(pictures: Iterator[_Picture]) -> Iterator[list[_Picture]]:
@@ -225,66 +229,6 @@ def _chunks(pictures: Iterator[_Picture]) -> Iterator[list[_Picture]]:
             chunk, pixels = [], 0
     if chunk:
         yield chunk
-
-
-def _earlier_rows(source: Path, target: Path, settings: AlignSettings, *, overwrite: bool) -> dict[str, list[AlignRow]]:
-    """Rows of an earlier run that still hold, by source; makes `target` ready to be written to."""
-    earlier = _read_earlier(target, overwrite=overwrite)
-    if earlier is None:
-        target.mkdir(parents=True, exist_ok=True)
-        return {}
-    for torn in target.rglob(".*.part.*"):  # what a killed run was writing
-        torn.unlink()
-    if overwrite:
-        for row in earlier.rows:
-            if row.output:
-                (target / row.output).unlink(missing_ok=True)
-        write_rows(target, [])
-        return {}
-    if earlier.settings != settings:
-        raise RefusedError(
-            f"{target} was aligned with other settings: {_difference(earlier.settings, settings)}",
-            fix="--overwrite to align it anew, or another output folder",
-        )
-    by_source: dict[str, list[AlignRow]] = {}
-    for row in earlier.rows:
-        by_source.setdefault(row.source, []).append(row)
-    return {name: rows for name, rows in by_source.items() if _holds(source / name, target, rows)}
-
-
-def _read_earlier(target: Path, *, overwrite: bool) -> Alignment | None:
-    if target.exists() and not target.is_dir():
-        raise RefusedError(f"{target} is a file, a folder was to be written there", fix="give another output folder")
-    try:
-        earlier = read_alignment(target)
-    except DataError:
-        if not overwrite:
-            raise
-        return None
-    if earlier is None and not overwrite and target.is_dir() and any(target.iterdir()):
-        raise RefusedError(
-            f"{target} is not empty and no aligned folder", fix="another output folder, or --overwrite to write into it"
-        )
-    return earlier
-
-
-def _difference(earlier: AlignSettings, now: AlignSettings) -> str:
-    names = [name for name, value in vars(now).items() if getattr(earlier, name) != value]
-    return ", ".join(f"{name} {getattr(earlier, name)} (now {getattr(now, name)})" for name in names)
-
-
-def _holds(picture: Path, target: Path, rows: Sequence[AlignRow]) -> bool:
-    """Whether all crops of a picture are there and not older than it; an unreadable one is tried again."""
-    if not picture.is_file():
-        return False
-    changed = picture.stat().st_mtime
-    for row in rows:
-        if row.status == "unreadable":
-            return False
-        crop = target / row.output if row.output else None
-        if crop and (not crop.is_file() or crop.stat().st_mtime < changed):
-            return False
-    return True
 
 
 def _finish(places: AlignPlaces, alignment: Alignment, *, resumed: int) -> AlignSummary:

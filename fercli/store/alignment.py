@@ -30,7 +30,8 @@ _LANDMARKS = tuple(
     f"{name}_{axis}" for name in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right") for axis in ("x", "y")
 )
 _TRANSFORM = ("m00", "m01", "m02", "m10", "m11", "m12")  # crop = [[m00, m01], [m10, m11]] picture + [m02, m12]
-COLUMNS = ("source", "output", "status", "reason", "face", "faces", "score", *_BOX, *_LANDMARKS, *_TRANSFORM)
+_STATE = ("bytes", "modified_ns")
+COLUMNS = ("source", "output", "status", "reason", "face", "faces", "score", *_BOX, *_LANDMARKS, *_TRANSFORM, *_STATE)
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ class AlignRow:
     """One picture, or one of its faces. Paths are relative to the two roots; output is None if nothing was written.
 
     face: 0-based number, largest first, None without a face. transform: picture to crop, row by row, None without crop.
-    faces: how many were found in the picture, None if it could not be read.
+    faces: how many were found in the picture, None if it could not be read. state: size in bytes and time of change in
+    nanoseconds of the picture when it was read, None if that was not noted.
     """
 
     source: str
@@ -87,6 +89,7 @@ class AlignRow:
     found: Face | None = None
     transform: Transform | None = None
     faces: int | None = None
+    state: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -220,7 +223,9 @@ def _cells(row: AlignRow) -> list[object]:
     points = [f"{value:.2f}" for point in found.landmarks for value in point] if found else [""] * len(_LANDMARKS)
     transform = [f"{value:.6g}" for value in row.transform] if row.transform else [""] * len(_TRANSFORM)
     score = f"{found.score:.4f}" if found else ""
-    return [row.source, row.output, row.status, row.reason, row.face, row.faces, score, *box, *points, *transform]
+    state = row.state or [""] * len(_STATE)
+    whose = [row.source, row.output, row.status, row.reason, row.face, row.faces, score]
+    return [*whose, *box, *points, *transform, *state]
 
 
 def _read_rows(path: Path, fix: str) -> list[AlignRow]:
@@ -261,4 +266,5 @@ def _row(values: Mapping[str, str]) -> AlignRow:
         faces=int(values["faces"]) if values.get("faces") else None,
         found=found,
         transform=cast("Transform", numbers(_TRANSFORM)) if values["m00"] else None,
+        state=(int(values["bytes"]), int(values["modified_ns"])) if values.get("modified_ns") else None,
     )

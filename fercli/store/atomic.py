@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from fercli.errors import DataError, RefusedError
@@ -17,6 +17,14 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
         raise RefusedError(f"{path} is a folder, a file was to be written there", fix="give a file name")
     if path.exists() and not overwrite:
         raise RefusedError(f"{path} is already there", fix="--overwrite, or another output name")
+
+
+def free_name(path: Path, taken: Collection[Path]) -> Path:
+    """`path`, or where it is taken the first of path-2, path-3, ... that is not."""
+    free, number = path, 2
+    while free in taken:
+        free, number = path.with_stem(f"{path.stem}-{number}"), number + 1
+    return free
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from fercli.media.images import WRITABLE_SUFFIXES, Rgb, write_image
 from fercli.media.sources import Source
 from fercli.media.video_writer import VideoWriter
 from fercli.results import Prediction
-from fercli.store.atomic import refuse_existing, replacing
+from fercli.store.atomic import free_name, refuse_existing, replacing
 
 
 class AnnotatedCopies:
@@ -84,11 +84,8 @@ def copy_paths(
             path = path.with_suffix(".mp4")
         elif path.suffix.lower() not in WRITABLE_SUFFIXES:
             path = path.with_name(path.name + ".png")
-        wanted, number = path, 2
-        while path in full:
-            path, number = wanted.with_stem(f"{wanted.stem}-{number}"), number + 1
+        paths[source.path] = path = free_name(path, full)
         full.add(path)
-        paths[source.path] = path
     return paths
 
 

@@ -23,6 +23,7 @@ from fercli.errors import DataError, RefusedError
 from fercli.media.sources import Source
 from fercli.results import Prediction
 from fercli.store.atomic import replacing
+from fercli.store.digest import file_state
 from fercli.store.predictions import columns, from_row
 from fercli.store.tables import CsvTable, open_text
 
@@ -114,7 +115,7 @@ class Job:
     def is_finished(self, source: Source) -> bool:
         """Whether an earlier run has done this very file."""
         before = self.finished.get(_key(source))
-        return before is not None and (before.size, before.modified_ns) == _state(source)
+        return before is not None and (before.size, before.modified_ns) == file_state(source.path)
 
     def rows_of(self, source: Source) -> Iterator[Prediction]:
         """The rows of a finished source."""
@@ -144,7 +145,7 @@ class Job:
         start, self._start = self._start, os.fstat(self._file.fileno()).st_size
         if source.address is None:
             where = copy.relative_to(self.folder).as_posix() if copy else None
-            done = Finished(_key(source), *_state(source), (start, self._start), where, fault)
+            done = Finished(_key(source), *file_state(source.path), (start, self._start), where, fault)
             self.finished[done.key] = done
             with open_text(self.folder / _JOB, "a") as job:
                 job.write(json.dumps(asdict(done)) + "\n")
@@ -205,15 +206,6 @@ class Job:
 
 def _key(source: Source) -> str:
     return str(source.real_path)
-
-
-def _state(source: Source) -> tuple[int, int]:
-    """Size in bytes and time of change of a file; zeros if it is not there."""
-    try:
-        state = source.path.stat()
-    except OSError:
-        return 0, 0
-    return state.st_size, state.st_mtime_ns
 
 
 def _lines(file: Any, count: int) -> Iterator[str]:

@@ -17,7 +17,7 @@ from fercli.core.geometry import template_points
 from fercli.errors import DataError, RefusedError, UsageError
 from fercli.media.faces import FaceDetector
 from fercli.media.images import read_rgb, write_image
-from fercli.steps.align import align, output_name
+from fercli.steps.align import align
 from fercli.store.alignment import read_alignment
 from fercli.store.datasets import open_dataset
 from fercli.templates import template
@@ -289,9 +289,82 @@ def test_align__refuses_what_cannot_work(tree: Path, tmp_path: Path):
         align(tmp_path / "empty", tmp_path / "out")
 
 
-@pytest.mark.parametrize(
-    ("source", "number", "expected"),
-    [("a/b.png", None, "a/b.png"), ("a/b.jpg", 2, "a/b-face2.jpg"), ("a/b.gif", None, "a/b.gif.png")],
-)
-def test_output_name__keeps_the_name(source: str, number: int | None, expected: str):
-    assert output_name(source, number=number) == expected
+FACE, BLANK = (slice(20, 220), slice(120, 330)), np.full((60, 90, 3), 90, np.uint8)
+
+
+def _crops(target: Path) -> list[str]:
+    return sorted(path.name for path in target.iterdir() if path.suffix in (".jpg", ".png"))
+
+
+def test_align__does_a_picture_again_that_was_replaced(astronaut: np.ndarray, tmp_path: Path):
+    source, target = tmp_path / "in", tmp_path / "out"
+    for name in ("a.png", "b.png"):
+        write_image(source / name, BLANK)
+    write_image(source / "c.png", astronaut[FACE])
+    for skip in ("skip", "keep"):
+        align(source, target / skip, size=64, on_no_face=skip)  # type: ignore[arg-type]
+    for name in ("a.png", "b.png"):
+        write_image(source / name, astronaut[FACE])
+    os.utime(source / "b.png", (1e9, 1e9))  # replaced by an older file
+    for skip in ("skip", "keep"):
+        result = align(source, target / skip, size=64, on_no_face=skip)  # type: ignore[arg-type]
+        assert (result.resumed, result.found, result.no_face) == (1, 3, 0)
+        assert _crops(target / skip) == ["a.png", "b.png", "c.png"]
+    assert align(source, target / "skip", size=64, on_no_face="skip").resumed == 3
+
+
+def test_align__takes_away_crops_whose_picture_is_gone(astronaut: np.ndarray, tmp_path: Path):
+    source, target = tmp_path / "in", tmp_path / "out"
+    for name in ("gone.png", "stays.png", "unreadable.png"):
+        write_image(source / name, astronaut[FACE])
+    write_image(source / "two.png", np.hstack([astronaut[FACE], astronaut[FACE][:, ::-1]]))
+    align(source, target, size=64, faces="all")
+    assert _crops(target) == ["gone.png", "stays.png", "two-face1.png", "two.png", "unreadable.png"]
+    (source / "gone.png").unlink()
+    (source / "unreadable.png").write_bytes(b"zz")
+    write_image(source / "two.png", astronaut[FACE])
+    result = align(source, target, size=64, faces="all")
+    assert _crops(target) == ["stays.png", "two.png"]
+    assert result.resumed == 1
+    done = read_alignment(target)
+    assert done is not None
+    assert [(row.source, row.output) for row in done.rows] == [
+        ("stays.png", "stays.png"),
+        ("two.png", "two.png"),
+        ("unreadable.png", None),
+    ]
+
+
+def test_align__does_a_picture_again_whose_rows_are_not_all_there(tree: Path, tmp_path: Path):
+    target = tmp_path / "out"
+    align(tree, target, size=64, faces="all")
+    lines = (target / "align.csv").read_text().splitlines(keepends=True)
+    (target / "align.csv").write_text("".join(line for line in lines if "two-face1.jpg" not in line))
+    assert align(tree, target, size=64, faces="all").resumed == 2
+    assert (target / "align.csv").read_text().splitlines(keepends=True) == lines
+
+
+def test_align__gives_every_crop_a_name_of_its_own(astronaut: np.ndarray, tmp_path: Path):
+    source, target = tmp_path / "in", tmp_path / "out"
+    write_image(source / "a.png", np.hstack([astronaut[FACE], astronaut[FACE][:, ::-1]]))
+    for name in ("a-face1.png", "c.ppm", "c.pgm.png"):
+        write_image(source / name, astronaut[FACE])
+    (source / "c.ppm").rename(source / "c.pgm")
+    align(source, target, size=64, faces="all")
+    done = read_alignment(target)
+    assert done is not None
+    outputs = {(row.source, row.face): row.output for row in done.rows}
+    assert outputs == {
+        ("a-face1.png", 0): "a-face1.png",
+        ("a.png", 0): "a.png",
+        ("a.png", 1): "a-face1-2.png",
+        ("c.pgm", 0): "c.pgm.png",
+        ("c.pgm.png", 0): "c.pgm-2.png",
+    }
+    assert _crops(target) == sorted(outputs.values())
+    (target / "c.pgm.png").unlink()
+    (target / "a-face1-2.png").unlink()
+    assert align(source, target, size=64, faces="all").resumed == 2
+    again = read_alignment(target)
+    assert again is not None
+    assert again.rows == done.rows

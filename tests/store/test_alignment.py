@@ -25,7 +25,9 @@ from fercli.store.alignment import (
 SETTINGS = AlignSettings("mtcnn 1", size=96)
 FACE = Face((1.0, 2.0, 30.25, 40.5), 0.9876, ((5.0, 6.0), (7.0, 8.0), (9.0, 10.0), (11.0, 12.0), (13.0, 14.5)))
 ROWS = (
-    AlignRow("a/x.jpg", "ok", "a/x.jpg", None, 0, FACE, (0.5, -0.25, 3.0, 0.25, 0.5, -4.0), 2),
+    AlignRow(
+        "a/x.jpg", "ok", "a/x.jpg", None, 0, FACE, (0.5, -0.25, 3.0, 0.25, 0.5, -4.0), 2, (9, 1_700_000_000_123_456_789)
+    ),
     AlignRow("b, c.png", "unreadable", reason="the file is empty"),
     AlignRow("d.png", "no_face", "d.png", "no face found", transform=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0), faces=0),
 )

@@ -62,6 +62,15 @@ def rafdb_kaggle(root: Path, *, each: int = 2) -> Path:
     return root
 
 
+def rafdb_valid(root: Path, *, each: int = 2) -> Path:
+    """{train,valid}/{1..7}, as the baseline's code wants it: valid holds the test images."""
+    for split in ("train", "valid"):
+        for code in range(1, 8):
+            for number in range(each):
+                picture(root / split / str(code) / f"{split}_{code}{number}.jpg", code)
+    return root
+
+
 def affectnet_csv(root: Path, *, each: int = 2, header: bool = True) -> Path:
     """training.csv and validation.csv with every trap: codes over 7, NULL and negative boxes, rows without landmarks."""
     points = ";".join(f"{value:.1f}" for value in landmarks_68())
@@ -151,10 +160,19 @@ def expw(root: Path, *, each: int = 12) -> Path:
 
 def caers(root: Path, *, each: int = 2) -> Path:
     """CAER-S: {train,test} with seven named classes."""
-    for split in ("train", "test"):
+    return _caers(root / "CAER-S", "test", each=each)
+
+
+def caers_valid(root: Path, *, each: int = 2) -> Path:
+    """The same with its test images in a folder val."""
+    return _caers(root, "val", each=each)
+
+
+def _caers(root: Path, test: str, *, each: int) -> Path:
+    for split in ("train", test):
         for code, name in enumerate(("Anger", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise")):
             for number in range(each):
-                picture(root / "CAER-S" / split / name / f"{number:04d}.png", code)
+                picture(root / split / name / f"{number:04d}.png", code)
     return root
 
 
@@ -171,6 +189,7 @@ def folder(root: Path, *, each: int = 2) -> Path:
 TREES: dict[str, tuple[str | None, Callable[..., Path]]] = {
     "rafdb": ("rafdb", rafdb),
     "rafdb-kaggle": ("rafdb", rafdb_kaggle),
+    "rafdb-valid": ("rafdb", rafdb_valid),
     "affectnet7-csv": ("affectnet7", affectnet_csv),
     "affectnet8-csv": ("affectnet8", affectnet_csv),
     "affectnet7-npy": ("affectnet7", affectnet_npy),
@@ -180,5 +199,6 @@ TREES: dict[str, tuple[str | None, Callable[..., Path]]] = {
     "ferplus": ("ferplus", ferplus),
     "expw": ("expw", expw),
     "caer-s": ("caer-s", caers),
+    "caer-s-valid": ("caer-s", caers_valid),
     "folder": (None, folder),
 }

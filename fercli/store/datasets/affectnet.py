@@ -17,7 +17,7 @@ from fercli.labels import LabelSchema, schema
 from fercli.results import Box, Landmarks
 from fercli.store.datasets.crops import LANDMARK_TEMPLATE
 from fercli.store.datasets.faults import refuse_faults
-from fercli.store.datasets.folder import open_folder
+from fercli.store.datasets.folder import open_owners_folder
 from fercli.store.datasets.records import Dataset, Sample, Split
 
 CSV_LAYOUT = "training.csv, validation.csv and Manually_Annotated_Images/1/HASH.jpg"
@@ -62,11 +62,7 @@ def open_affectnet(root: Path, name: str) -> Dataset:
         return _open_csv(root, lists, labels)
     if sets:
         return _open_npy(root, sets, labels)
-    dataset = open_folder(root, labels=labels)
-    if dataset.split("test"):
-        return dataset
-    moved = tuple(replace(sample, split="test") if sample.split == "val" else sample for sample in dataset.samples)
-    return replace(dataset, samples=moved)
+    return open_owners_folder(root, labels)
 
 
 def _csv_lists(root: Path) -> dict[Split, Path]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from fercli.labels import schema
-from fercli.store.datasets.folder import open_folder
+from fercli.store.datasets.folder import open_owners_folder
 from fercli.store.datasets.records import Dataset
 
 LAYOUT = "train/Anger/*.png ... and test/Anger/*.png ..."
 
 
 def open_caers(root: Path) -> Dataset:
-    """Read CAER-S, or the faces that `fer align` cut from its frames. It has no validation split."""
+    """Read CAER-S, or the faces that `fer align` cut from its frames. It has no validation split, so a lone `val` is its test split."""
     inner = root / "CAER-S"
-    return open_folder(inner if inner.is_dir() else root, labels=schema("caer-s"))
+    return open_owners_folder(inner if inner.is_dir() else root, schema("caer-s"))

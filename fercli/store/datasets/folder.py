@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from fercli.errors import DataError
@@ -54,6 +55,19 @@ def open_folder(root: Path, *, labels: LabelSchema | None = None, name: str | No
         crop=alignment.settings.crop if alignment else None,
         alignment=alignment.record if alignment else None,
     )
+
+
+def open_owners_folder(root: Path, labels: LabelSchema) -> Dataset:
+    """Read a folder of split folders, of a data set whose owner made no validation split.
+
+    Where there is no `test`, a folder val or valid holds the owner's test images under another name, as in many public copies:
+    it is the `test` split, so that nothing is chosen on it. Beside a `test` it is a validation split that somebody made.
+    """
+    dataset = open_folder(root, labels=labels)
+    if dataset.split("test"):
+        return dataset
+    moved = tuple(replace(sample, split="test") if sample.split == "val" else sample for sample in dataset.samples)
+    return replace(dataset, samples=moved)
 
 
 def _split_folders(root: Path) -> dict[Split, Path]:

@@ -10,13 +10,13 @@ from fercli.labels import schema
 from fercli.results import Landmarks
 from fercli.store.datasets.crops import LANDMARK_TEMPLATE
 from fercli.store.datasets.faults import refuse_faults
-from fercli.store.datasets.folder import open_folder
+from fercli.store.datasets.folder import open_owners_folder
 from fercli.store.datasets.records import Dataset, Sample, Split
 
 LIST = Path("EmoLabel") / "list_patition_label.txt"  # the owner's spelling
 ALIGNED, ORIGINAL = Path("Image") / "aligned", Path("Image") / "original"
 ALIGNED_HERE = Path("Image") / "aligned-by-fer"  # by `fer align`, in place
-LAYOUT = f"{LIST} beside {ALIGNED}/train_00001_aligned.jpg, or DATASET/train/1..7/ and DATASET/test/1..7/"
+LAYOUT = f"{LIST} beside {ALIGNED}/train_00001_aligned.jpg, or DATASET/train/1..7/ and DATASET/test/1..7/ (or valid/)"
 
 
 def is_rafdb(root: Path) -> bool:
@@ -29,14 +29,14 @@ def open_rafdb(root: Path) -> Dataset:
 
     Of the owner's layout, Image/aligned-by-fer is read if `fer align` made it, else Image/aligned (100 x 100 crops), and
     Image/original where it alone is there or `root` names it: photos, whose faces are aligned by the owner's five hand-set
-    landmarks. RAF-DB has no validation split.
+    landmarks. RAF-DB has no validation split: the baseline's folder `valid` holds the test images.
     Errors: DataError names lines that cannot be read and images that are not there.
     """
     found = _basic(root)
     if found is not None:
         return _open_official(*found)
     copy = root / "DATASET"
-    return open_folder(copy if copy.is_dir() else root, labels=schema("rafdb"))
+    return open_owners_folder(copy if copy.is_dir() else root, schema("rafdb"))
 
 
 def basic_folder(root: Path) -> Path | None:

@@ -19,6 +19,7 @@ LAYOUTS = {
     # layout: (name, splits with images, labelled images of train and test)
     "rafdb": ("rafdb", {"train", "test"}, 14, 14),
     "rafdb-kaggle": ("rafdb", {"train", "test"}, 14, 14),
+    "rafdb-valid": ("rafdb", {"train", "test"}, 14, 14),
     "affectnet7-csv": ("affectnet7", {"train", "test"}, 14, 14),
     "affectnet8-csv": ("affectnet8", {"train", "test"}, 16, 16),
     "affectnet7-npy": ("affectnet7", {"train", "test"}, 14, 14),
@@ -27,6 +28,7 @@ LAYOUTS = {
     "fer2013": ("fer2013", {"train", "val", "test"}, 14, 14),
     "ferplus": ("ferplus", {"train", "val", "test"}, 12, 12),
     "caer-s": ("caer-s", {"train", "test"}, 14, 14),
+    "caer-s-valid": ("caer-s", {"train", "test"}, 14, 14),
 }
 
 
@@ -43,6 +45,15 @@ def test_open_dataset__reads_every_owners_layout_in_place(owners_tree, layout):
     for sample in dataset.split("test"):
         owners = _owners_code(name, dataset.labels[sample.label]) + first
         assert abs(load_crop(sample, 32).mean() - (20 * owners + 19.5)) < 4
+
+
+def test_open_dataset__keeps_a_validation_split_that_somebody_made_beside_the_test_split(owners_tree):
+    root = owners_tree("rafdb-valid")
+    (root / "valid" / "7").rename(root / "test-of-7")
+    (root / "test").mkdir()
+    (root / "test-of-7").rename(root / "test" / "7")
+    dataset = open_dataset("rafdb", root)
+    assert [len(dataset.split(split)) for split in ("train", "val", "test")] == [14, 12, 2]
 
 
 def _owners_code(name: str, label: str) -> int:

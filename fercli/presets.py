@@ -99,6 +99,7 @@ class CbaConfig:
     value: Literal["logits", "probs"] = "logits"
     detach_value: bool = False
     pe: Literal["sinusoidal", "learned", "none"] = "sinusoidal"
+    mask_self: bool = False  # A_ii = 0: an image listens to the others alone
     gather: bool = (
         True  # with several processes: attend to the images of all of them; false: to its own, as DataParallel
     )
@@ -251,6 +252,7 @@ class AugmentConfig:
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0
+    hue: float = 0.0  # turned by up to this share of the colour circle either way; does nothing to greys
     lowres: float = 0.0  # probability of shrinking to 25..75 % and back
     blur: float = 0.0  # probability of a Gaussian blur, sigma 0.5..1.5 px
     erase: float = 0.5  # probability of RandomErasing, after normalisation, with 0
@@ -319,6 +321,7 @@ class TrainConfig:
             "loss.first_label": (self.loss.first_label, 0, 1),
             "sam.rho": (self.sam.rho, 0, None),
             "augment.flip": (self.augment.flip, 0, 1),
+            "augment.hue": (self.augment.hue, 0, 0.5),
             "augment.scale": (self.augment.scale, 0, 0.9),
             "augment.erase": (self.augment.erase, 0, 1),
         }

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from fercli.learn.schedule import lr_factor
-from fercli.presets import RECIPES, AugmentConfig, LossConfig, SamConfig, TrainConfig
+from fercli.presets import MODELS, RECIPES, AugmentConfig, LossConfig, SamConfig, TrainConfig
 
 # lr, batch, sampler, probability of RandomErasing
 TABLE = {
@@ -54,7 +54,8 @@ def test_recipe__is_the_papers(name: str):
     assert RECIPES[name] == expected
     off = RECIPES[name].augment
     assert (off.rotate, off.translate, off.scale, off.brightness, off.contrast) == (0,) * 5
-    assert (off.saturation, off.lowres, off.blur) == (0,) * 3
+    assert (off.saturation, off.hue, off.lowres, off.blur) == (0,) * 4
+    assert not MODELS["btn-base"].cba.mask_self
     assert (RECIPES[name].loss.logit_adjustment, RECIPES[name].loss.distill) == (0, 0)
 
 

@@ -37,7 +37,7 @@ class Draws:
 
 
 def augment(images: Tensor, config: AugmentConfig, draws: Draws) -> Tensor:
-    """Flip, move, relight, shrink and blur crops [B, 3, S, S] in 0..1; the result stays in 0..1."""
+    """Flip, move, relight, recolour, shrink and blur crops [B, 3, S, S] in 0..1; the result stays in 0..1."""
     if config.rotate or config.translate or config.scale:
         images = warp(images, affine_matrices(config, draws).to(images))
     elif config.flip:
@@ -47,6 +47,8 @@ def augment(images: Tensor, config: AugmentConfig, draws: Draws) -> Tensor:
         images = _relight(images, config, draws)
     if config.saturation:
         images = _recolour(images, config.saturation, draws)
+    if config.hue:
+        images = turn_hue(images, (draws.each() * 2 - 1) * config.hue)
     if config.lowres:
         images = _lowres(images, config.lowres, draws)
     if config.blur:
@@ -89,6 +91,22 @@ def _recolour(images: Tensor, saturation: float, draws: Draws) -> Tensor:
     grey = (images * weights).sum(dim=1, keepdim=True)
     factor = 1 + (draws.each() * 2 - 1) * saturation
     return (grey + (images - grey) * factor.to(images).view(-1, 1, 1, 1)).clamp(0, 1)
+
+
+def turn_hue(images: Tensor, turns: Tensor) -> Tensor:
+    """RGB [B, 3, S, S] in 0..1 with hue turned by `turns` [B] of the colour circle; HSV's saturation and value stay."""
+    value, chroma = images.amax(dim=1), images.amax(dim=1) - images.amin(dim=1)  # [B, S, S]
+    red, green, blue = images.unbind(dim=1)
+    some = chroma.clamp_min(1e-12)  # a grey has no hue, and any will do
+    sector = torch.where(
+        value == red,
+        (green - blue) / some,
+        torch.where(value == green, (blue - red) / some + 2, (red - green) / some + 4),
+    )  # 0..6 from red over green and blue
+    sector = sector + 6 * turns.to(images).view(-1, 1, 1)
+    offsets = torch.tensor((5.0, 3.0, 1.0), device=images.device).view(1, 3, 1, 1)
+    place = (offsets + sector.unsqueeze(1)) % 6
+    return value.unsqueeze(1) - chroma.unsqueeze(1) * torch.minimum(place, 4 - place).clamp(0, 1)
 
 
 def _lowres(images: Tensor, probability: float, draws: Draws) -> Tensor:

@@ -16,21 +16,36 @@ from fercli.presets import CbaConfig
 Gather = Callable[[Tensor], Tensor]  # rows [B, ...] of this process to the rows [A, ...] of all, gradients included
 
 
-def class_batch_attention(embedding: Tensor, values: Tensor, *, scale: float, keys: Tensor | None = None) -> Tensor:
+def class_batch_attention(
+    embedding: Tensor, values: Tensor, *, scale: float, keys: Tensor | None = None, masked: int | None = None
+) -> Tensor:
     """Mix every image's class scores with those of similar images in the batch (BTN, Eq. 3-5).
 
-    Args: embedding [B, N, D]; keys [A, N, D], left out where they are the embedding; values [A, N].
+    Args: embedding [B, N, D]; keys [A, N, D], left out where they are the embedding; values [A, N]; masked as in
+    `batch_attention`.
     Returns [B, N]: column n is a convex mix of column n of `values`.
     """
-    weights = batch_attention(embedding, scale=scale, keys=keys)  # [N, B, A]
+    weights = batch_attention(embedding, scale=scale, keys=keys, masked=masked)  # [N, B, A]
     return (weights @ values.T.unsqueeze(-1)).squeeze(-1).T
 
 
-def batch_attention(embedding: Tensor, *, scale: float, keys: Tensor | None = None) -> Tensor:
-    """For every class, how much each image (row) listens to each other (column): [N, B, A], rows sum to 1."""
+def batch_attention(
+    embedding: Tensor, *, scale: float, keys: Tensor | None = None, masked: int | None = None
+) -> Tensor:
+    """For every class, how much each image (row) listens to each other (column): [N, B, A], rows sum to 1.
+
+    masked: the column of the first image's own key, the others' following it, where none is to listen to itself; an image that
+    is alone does.
+    """
     queries = embedding.transpose(0, 1)  # [N, B, D]
     listened_to = queries if keys is None else keys.transpose(0, 1)  # [N, A, D]
-    return (queries @ listened_to.mT * scale).softmax(dim=-1)
+    scores = queries @ listened_to.mT * scale  # [N, B, A]
+    if masked is not None and listened_to.shape[1] > 1:
+        own = torch.arange(listened_to.shape[1], device=scores.device) - masked == torch.arange(
+            queries.shape[1], device=scores.device
+        ).unsqueeze(1)
+        scores = scores.masked_fill(own, -math.inf)
+    return scores.softmax(dim=-1)
 
 
 def sinusoidal_encoding(positions: int, channels: int) -> Tensor:
@@ -47,7 +62,7 @@ class ClassBatchAttention(nn.Module):
     """F_MLA to one map per class, channel positional encoding, attention over the batch.
 
     forward: features [B, C, H, W], p_vit [B, N] logits -> P_CBA [B, N]; computed in float32 whatever the surroundings.
-    `gather` lets the images attend to those of other processes as well.
+    `gather` lets the images attend to those of other processes as well, among which their own begin at row `start`.
     P_CBA holds logits; when `value` is `probs`, log probabilities: the mix of Eq. 5, divided by its sum over the classes.
     """
 
@@ -69,17 +84,18 @@ class ClassBatchAttention(nn.Module):
         embedded = self.embed(features).flatten(2)
         return embedded if self.pe is None else embedded + self.pe
 
-    def forward(self, features: Tensor, p_vit: Tensor, gather: Gather | None = None) -> Tensor:
+    def forward(self, features: Tensor, p_vit: Tensor, gather: Gather | None = None, start: int = 0) -> Tensor:
         # tensors without memory, on which networks are counted, know no autocast
         with torch.autocast("cpu" if p_vit.is_meta else p_vit.device.type, enabled=False):
             embedding = self.embedding(features.float())
             values = p_vit.float().detach() if self.config.detach_value else p_vit.float()
             if self.config.value == "probs":
                 values = values.softmax(dim=-1)
-            keys = None
+            keys, own = None, 0
             if gather is not None and self.config.gather:
-                keys, values = gather(embedding), gather(values)
-            mixed = class_batch_attention(embedding, values, scale=self.scale, keys=keys)
+                keys, values, own = gather(embedding), gather(values), start
+            masked = own if self.config.mask_self else None
+            mixed = class_batch_attention(embedding, values, scale=self.scale, keys=keys, masked=masked)
             if self.config.value == "logits":
                 return mixed
             return (mixed / mixed.sum(dim=-1, keepdim=True)).clamp_min(1e-12).log()

@@ -64,8 +64,10 @@ class BatchPart(nn.Module):
         """F_MLA, or S3 for the paper's "BT only" row: [B, C, s/4, s/4]."""
         return levels.high if self.mla is None else self.mla(*levels)
 
-    def forward(self, levels: Levels, p_vit: Tensor, gather: Gather | None = None) -> tuple[Tensor, Tensor]:
-        p_cba = self.cba(self.features(levels), p_vit, gather)
+    def forward(
+        self, levels: Levels, p_vit: Tensor, gather: Gather | None = None, start: int = 0
+    ) -> tuple[Tensor, Tensor]:
+        p_cba = self.cba(self.features(levels), p_vit, gather, start)
         return p_cba, batch_transformer(p_cba, p_vit, value=self.cba.config.value)
 
 
@@ -141,16 +143,18 @@ class BTN(nn.Module):
         x = self._backbone_input(images)
         return self._classify(self._levels(self.image_backbone(x), self._landmark_taps(x)))[0]
 
-    def forward_batch(self, images: Tensor, taps: Taps | None = None, gather: Gather | None = None) -> BatchOutput:
+    def forward_batch(
+        self, images: Tensor, taps: Taps | None = None, gather: Gather | None = None, start: int = 0
+    ) -> BatchOutput:
         """P_VIT with P_CBA and P_BT of the images as one batch; `taps` reuses `landmark_taps` of the same images.
 
-        gather: rows of this process to those of all processes whose images are of the same batch.
+        gather: rows of this process to those of all processes whose images are of the same batch, its own from `start` on.
         """
         x = self._backbone_input(images)
         maps = self.image_backbone(x)
         levels = self._levels(maps, taps if taps is not None else self._landmark_taps(x))
         p_vit, f_mla = self._classify(levels)
-        p_cba, p_bt = self.batch(levels, p_vit, gather) if self.batch is not None else (None, None)
+        p_cba, p_bt = self.batch(levels, p_vit, gather, start) if self.batch is not None else (None, None)
         aux = None
         if self.aux_head is not None and f_mla is not None:
             aux = self.aux_head(f_mla.mean(dim=(2, 3)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import colorsys
+
 import pytest
 import torch
 
-from fercli.learn.augment import Draws, affine_matrices, augment, erase, warp
+from fercli.learn.augment import Draws, affine_matrices, augment, erase, turn_hue, warp
 from fercli.learn.landmarks import MIRRORED, move_points
 from fercli.learn.sampling import generator
 from fercli.presets import RECIPES, AugmentConfig
@@ -53,6 +55,27 @@ def test_augment__saturation_moves_colours_and_leaves_greys():
     ratio = (moved - 0.531) / (paint - 0.531)
     torch.testing.assert_close(ratio.amin(dim=1), ratio.amax(dim=1), atol=1e-3, rtol=0)
     assert float(ratio.std()) > 0.05
+
+
+def test_turn_hue__is_that_of_the_standard_library():
+    images = crops(3, side=4)
+    images[0, :, 0, 0] = 0.4  # a grey
+    images[0, :, 0, 1] = torch.tensor([1.0, 0.0, 0.0])
+    turns = torch.tensor([1 / 3, -0.1, 0.5])
+    turned = turn_hue(images, turns)
+    for image, turn, new in zip(images, turns.tolist(), turned, strict=True):
+        for before, after in zip(image.flatten(1).T.tolist(), new.flatten(1).T.tolist(), strict=True):
+            hue, saturation, value = colorsys.rgb_to_hsv(*before)
+            assert after == pytest.approx(colorsys.hsv_to_rgb((hue + turn) % 1, saturation, value), abs=1e-5)
+    assert turned[0, :, 0, 1].tolist() == pytest.approx([0, 1, 0], abs=1e-6)  # red, a third of the circle on, is green
+
+
+def test_augment__hue_differs_from_image_to_image_and_stays_within_its_limit():
+    red = torch.tensor([0.8, 0.2, 0.2]).view(1, 3, 1, 1).expand(64, 3, 2, 2)
+    moved = augment(red, AugmentConfig(flip=0, erase=0, hue=0.1), draws(0, 64))[:, :, 0, 0]
+    hues = [(colorsys.rgb_to_hsv(*colour)[0] + 0.5) % 1 - 0.5 for colour in moved.tolist()]
+    assert -0.1 <= min(hues) < -0.05
+    assert 0.05 < max(hues) <= 0.1
 
 
 def test_augment__of_a_part_of_a_batch_is_the_part_of_the_augmented_batch():

@@ -7,7 +7,13 @@ import math
 import pytest
 import torch
 
-from fercli.models.batch_transformer import batch_attention, class_batch_attention, sinusoidal_encoding
+from fercli.models.batch_transformer import (
+    ClassBatchAttention,
+    batch_attention,
+    class_batch_attention,
+    sinusoidal_encoding,
+)
+from fercli.presets import CbaConfig
 
 B, N, D = 5, 3, 4
 
@@ -47,6 +53,39 @@ def test_class_batch_attention__stays_between_the_values_of_the_batch(embedding:
 
 def test_class_batch_attention__of_a_lone_image_changes_nothing(embedding: torch.Tensor, values: torch.Tensor):
     torch.testing.assert_close(class_batch_attention(embedding[:1], values[:1], scale=1.0), values[:1])
+
+
+def test_batch_attention__masked_is_the_softmax_over_the_others(embedding: torch.Tensor):
+    weights = batch_attention(embedding, scale=1.0, masked=0)
+    for n in range(N):
+        for i in range(B):
+            exps = [0.0 if j == i else math.exp(float(embedding[i, n] @ embedding[j, n])) for j in range(B)]
+            assert weights[n, i].tolist() == pytest.approx([e / sum(exps) for e in exps], abs=1e-6)
+
+
+def test_batch_attention__masked_in_two_processes_is_that_of_one(embedding: torch.Tensor):
+    whole = batch_attention(embedding, scale=1.0, masked=0)
+    second = batch_attention(embedding[3:], scale=1.0, keys=embedding, masked=3)  # which holds the rows from 3 on
+    torch.testing.assert_close(second, whole[:, 3:])
+
+
+def test_class_batch_attention__masked_and_alone_listens_to_itself(embedding: torch.Tensor, values: torch.Tensor):
+    torch.testing.assert_close(class_batch_attention(embedding[:1], values[:1], scale=1.0, masked=0), values[:1])
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_class_batch_attention_module__mask_self_leaves_finite_scores_and_gradients(count: int):
+    cba = ClassBatchAttention(CbaConfig(mask_self=True), channels=8, positions=9, num_classes=N, kernel=1)
+    features = torch.randn(count, 8, 3, 3, generator=torch.Generator().manual_seed(2), requires_grad=True)
+    scores = torch.randn(count, N, generator=torch.Generator().manual_seed(3), requires_grad=True)
+    mixed = cba(features, scores)
+    mixed.square().sum().backward()
+    assert all(bool(tensor.isfinite().all()) for tensor in (mixed, features.grad, scores.grad))
+    if count > 1:  # without its own score an image's mix does not follow it
+        other = scores.detach().clone()
+        other[0] += 5.0
+        torch.testing.assert_close(cba(features, other)[0], mixed[0])
+        assert not torch.allclose(cba(features, other)[1], mixed[1])
 
 
 def test_batch_attention__positional_encoding_is_a_bias_per_key(embedding: torch.Tensor):

@@ -48,7 +48,8 @@ class BatchAttention:
         progress(0, 1, faces[0].name)
         images = network.images(crops_of(faces, network.card.model.input.size))
         p_vit, embedding = network.batch_embedding(images)
-        weights = attention(embedding, scale=_scale(network))  # [N, B, B]
+        masked = network.card.model.cba.mask_self
+        weights = attention(embedding, scale=_scale(network), mates_only=masked)  # [N, B, B]
         p_cba = np.einsum("nij,jn->in", weights, _values(network, p_vit))
         labels = network.card.labels
         np.savez_compressed(

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fercli
 from fercli.core.settings import from_dict
@@ -22,6 +22,9 @@ from fercli.store.atomic import replacing
 from fercli.store.datasets.changes import Changes
 from fercli.store.datasets.records import SPLITS, Dataset, listing_fingerprint
 from fercli.store.digest import file_sha256
+
+if TYPE_CHECKING:
+    import torch
 
 _AGAIN = "start without --resume, in a new folder"
 _PACKAGES = {
@@ -93,8 +96,10 @@ class RunFolder:
         return self.path / "result.json"
 
 
-def start_run(path: Path, config: RunConfig, *, data: Mapping[str, Any], overwrite: bool) -> RunFolder:
-    """Make the folder and write what the run was told, what it learns from (`data_facts`) and where it runs.
+def start_run(
+    path: Path, config: RunConfig, *, data: Mapping[str, Any], device: torch.device, overwrite: bool
+) -> RunFolder:
+    """Make the folder and write what the run was told, what it learns from (`data_facts`) and where it runs (`environment`).
 
     Raises: RefusedError if there is a run already.
     """
@@ -106,7 +111,7 @@ def start_run(path: Path, config: RunConfig, *, data: Mapping[str, Any], overwri
     for old in (*outputs, *folder.events.glob("events.out.*"), *folder.events.parent.glob("predictions/*.csv")):
         old.unlink(missing_ok=True)
     write_json(folder.data, data)
-    write_json(folder.environment, environment())
+    write_json(folder.environment, environment(device))
     write_json(folder.config, dataclasses.asdict(config))  # last: from here on there is a run to go on with
     return folder
 
@@ -175,8 +180,8 @@ def data_facts(dataset: Dataset, *, manifest: Path | None = None) -> dict[str, A
     }
 
 
-def environment() -> dict[str, Any]:
-    """Versions, machine and git revision: what a reader needs to judge a number."""
+def environment(device: torch.device | None = None) -> dict[str, Any]:
+    """Versions, machine and git revision: what a reader needs to judge a number. device: on which torch computes, if it does."""
     versions = {
         name: distribution.version
         for distribution in importlib.metadata.distributions()
@@ -189,6 +194,19 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "packages": versions,
+        **(_computing(device) if device is not None else {}),
+    }
+
+
+def _computing(device: torch.device) -> dict[str, Any]:
+    """The device with its name, the CUDA that torch was built for, and the threads that decide a CPU's last bits."""
+    import torch
+
+    return {
+        "device": str(device),
+        "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        "cuda": torch.version.cuda,
+        "threads": torch.get_num_threads(),
     }
 
 

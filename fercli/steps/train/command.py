@@ -68,7 +68,7 @@ def train(
                 report=report if world.first else no_report,
             )
             facts = data_facts(dataset, manifest=manifest)
-            saved = world.decide(lambda: _open(out, config, facts, resume=resume, overwrite=overwrite))
+            saved = world.decide(lambda: _open(out, config, facts, where, resume=resume, overwrite=overwrite))
             if saved is not None:
                 run.restore(saved)
             run.go(tensorboard=tensorboard)
@@ -76,14 +76,14 @@ def train(
 
 
 def _open(
-    out: Path, config: RunConfig, facts: dict[str, Any], *, resume: bool, overwrite: bool
+    out: Path, config: RunConfig, facts: dict[str, Any], device: torch.device, *, resume: bool, overwrite: bool
 ) -> dict[str, Any] | None:
     """Begin or re-open the run folder; what its checkpoint holds, if it has one to go on from."""
     if resume:
         folder = open_run(out, config)
         return load_checkpoint(folder.checkpoint) if folder.checkpoint.is_file() else None
     with full_disk_told(out):
-        start_run(out, config, data=facts, overwrite=overwrite)
+        start_run(out, config, data=facts, device=device, overwrite=overwrite)
     return None
 
 

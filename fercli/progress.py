@@ -15,7 +15,10 @@ def silent(_done: int, _total: int | None, _note: str) -> None:
 
 @dataclass(frozen=True)
 class StepProgress:
-    """A step was done. `epoch` counts from 1; images_per_s is over this epoch so far in this process."""
+    """A step was done. `epoch` counts from 1; images_per_s is over this epoch so far in this process.
+
+    seconds_left: at this pace to the end of the last epoch, with the scoring after each from the second epoch on.
+    """
 
     epoch: int
     epochs: int

@@ -7,7 +7,8 @@ and half precision, and torch's compiler.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +24,10 @@ from fercli.models.mobilefacenet import Taps
 from fercli.presets import LossConfig, TrainConfig
 
 # Letters: B images of this process, N classes, S side.
+
+
+class NotFiniteError(ArithmeticError):
+    """Training came upon a number that is none; says which."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,8 @@ class Criterion(nn.Module):
         def gather(rows: Tensor) -> Tensor:
             return self.gather_rows(rows, sizes)
 
-        output = self.model.forward_batch(images, taps, gather if self.world.size > 1 else None)
+        start = sum(sizes[: self.world.rank])
+        output = self.model.forward_batch(images, taps, gather if self.world.size > 1 else None, start)
         with torch.autocast(images.device.type, enabled=False):
             loss, terms = btn_loss(
                 output,
@@ -102,7 +108,7 @@ class TrainStep:
             self.criterion = DistributedDataParallel(criterion, find_unused_parameters=True)
 
     def __call__(self, images: Tensor, targets: Tensor, *, count: int | None = None) -> StepReport:
-        """Move the weights once.
+        """Move the weights once, or raise NotFiniteError in all processes where a loss, the gradient or a statistic is no number.
 
         Args: images [B, 3, S, S] normalised, targets [B] indices or [B, N] distributions, this process's share of a batch of
         `count` images in all processes; left out, of B times the number of processes.
@@ -111,16 +117,22 @@ class TrainStep:
         self.model.train()
         pieces = self._pieces(images, targets, count)
         loss, terms, correct = self._gradient(pieces, count)
+        judged = {"the loss": loss}
         if self.optimizer.rho:
             self.optimizer.perturb(grad_scale=self.scaler.get_scale() if self.scaler is not None else 1.0)
             with _batch_norm_still(self.model, still=self.config.sam.freeze_bn_second):
-                self._gradient(pieces, count)
+                judged["the loss of SAM's second pass"] = self._gradient(pieces, count)[0]
             self.optimizer.restore()
+        judged.update(self._sizes())
+        # all that is asked of the device comes over at once, and the sum over the processes makes them decide alike
+        numbers = torch.stack([*judged.values(), *terms.values(), correct]).double()
+        seen = self.world.total(numbers).tolist()
+        for name, value in zip(judged, seen, strict=False):
+            if not math.isfinite(value):
+                raise NotFiniteError(f"{name} became {value}")
         self._move()
-        seen = self.world.total(torch.stack([loss, *terms.values(), correct]).double()).tolist()
-        return StepReport(
-            loss=seen[0], terms=dict(zip(terms, seen[1:-1], strict=True)), correct=int(seen[-1]), images=count
-        )
+        found = dict(zip(terms, seen[len(judged) : -1], strict=True))
+        return StepReport(loss=seen[0], terms=found, correct=int(seen[-1]), images=count)
 
     def _pieces(self, images: Tensor, targets: Tensor, count: int) -> list[_Piece]:
         """The batch in as many parts as the recipe says, the same number in each process."""
@@ -154,17 +166,28 @@ class TrainStep:
             term_sums = {name: term_sums.get(name, 0) + term for name, term in terms.items()}
         return loss_sum, term_sums, correct
 
+    def _sizes(self) -> dict[str, Tensor]:
+        """Clip the gradient as the recipe says; how large it is, and what batch norm remembers.
+
+        With loss scaling a gradient may overflow: the scaler then leaves the step out and scales less.
+        """
+        if self.scaler is not None:
+            self.scaler.unscale_(self.optimizer.optimizer)
+        weights = [p for p in self.model.parameters() if p.requires_grad]
+        clipped = nn.utils.clip_grad_norm_(weights, self.config.grad_clip) if self.config.grad_clip else None
+        remembered = [value for value in self.model.buffers() if value.is_floating_point()]
+        sizes = {"a statistic of batch norm": torch.stack(torch._foreach_norm(remembered, math.inf)).max()}
+        if self.scaler is None:
+            grads = [p.grad for p in weights if p.grad is not None]
+            sizes["the gradient"] = _norm(grads) if clipped is None else clipped
+        return sizes
+
     def _move(self) -> None:
-        optimizer = self.optimizer.optimizer
         if self.scaler is not None:
-            self.scaler.unscale_(optimizer)
-        if self.config.grad_clip:
-            nn.utils.clip_grad_norm_([p for p in self.model.parameters() if p.requires_grad], self.config.grad_clip)
-        if self.scaler is not None:
-            self.scaler.step(optimizer)
+            self.scaler.step(self.optimizer.optimizer)
             self.scaler.update()
         else:
-            optimizer.step()
+            self.optimizer.optimizer.step()
 
     def _autocast(self) -> contextlib.AbstractContextManager[object]:
         if self.config.amp == "off":
@@ -176,6 +199,16 @@ class TrainStep:
         if alone and isinstance(self.criterion, DistributedDataParallel):
             return self.criterion.no_sync()
         return contextlib.nullcontext()
+
+
+def all_finite(tensors: Iterable[Tensor]) -> bool:
+    """Whether every value is a number; a finite norm, which is quick to have, needs no closer look."""
+    floats = [tensor for tensor in tensors if tensor.is_floating_point()]
+    return bool(_norm(floats).isfinite()) or all(bool(tensor.isfinite().all()) for tensor in floats)
+
+
+def _norm(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors)))
 
 
 @dataclass(frozen=True)

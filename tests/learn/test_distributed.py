@@ -19,7 +19,7 @@ import torch
 import torch.distributed as dist
 
 from fercli.learn.distributed import GlobalBatchNorm2d, World, parts
-from fercli.learn.step import TrainStep
+from fercli.learn.step import NotFiniteError, TrainStep
 from fercli.models.btn import BTN
 from fercli.presets import MODELS, LossConfig, SamConfig, TrainConfig
 
@@ -28,6 +28,7 @@ CASES = {
     "sam": (RECIPE, 8),
     "uneven": (replace(RECIPE, sam=SamConfig(rho=0.0)), 7),
     "parts": (replace(RECIPE, accumulate=2, sam=SamConfig(rho=0.0)), 8),
+    "broken": (replace(RECIPE, lr=1e-3, sync_bn=False, loss=LossConfig(bt=0, cba=0)), 8),  # the last image is no number
     "local": (replace(RECIPE, sam=SamConfig(rho=0.0)), 8),  # CBA within each process, as DataParallel has it
 }
 
@@ -51,11 +52,19 @@ def one_step(case: str, world: World) -> dict[str, Any]:
     images, targets = torch.randn(count, 3, 48, 48, generator=draw), torch.arange(count) % 3
     torch.manual_seed(0)
     config = MODELS["btn-tiny"]
+    if case == "broken":
+        images[-1] = torch.nan
     model = BTN(replace(config, cba=replace(config.cba, gather=case != "local")), 3)
     with torch.no_grad():
         model.vit.head.weight.mul_(100)  # answers that differ between images, as after training
     step = TrainStep(model, recipe, world=world)
     mine = torch.tensor(list(world.share(range(count))))
+    if case == "broken":
+        before = [p.detach().clone() for p in model.parameters()]
+        with pytest.raises(NotFiniteError) as caught:
+            step(images[mine], targets[mine], count=count)
+        same = all(torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True))
+        return {"error": str(caught.value), "weights": same}
     seen = step(images[mine], targets[mine], count=count)
     gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     buffers = {name: b for name, b in model.named_buffers() if "running" in name}
@@ -114,6 +123,13 @@ def test_step__in_parts_leaves_the_same_gradient_in_every_process(found: Any):
     first, second = (found["parts", 2, rank] for rank in range(2))
     assert all(torch.equal(second["gradients"][name], value) for name, value in first["gradients"].items())
     assert first["loss"] == second["loss"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_step__that_is_no_number_in_one_process_ends_in_all_of_them_and_moves_nothing(found: Any, size: int):
+    for rank in range(size):
+        assert found["broken", size, rank] == {"error": "the loss became nan", "weights": True}
 
 
 def test_global_batch_norm__of_one_process_without_others_is_batch_norm_in_evaluation():

@@ -108,6 +108,30 @@ def test_train_step__takes_sams_second_gradient_at_the_perturbed_weights():
         torch.testing.assert_close(now, before - 0.1 * 1.9 * g, atol=1e-5, rtol=1e-3)
 
 
+def test_train_step__with_loss_scaling_leaves_a_gradient_that_overflows_to_the_scaler():
+    step = fresh(TrainConfig(amp="fp16", lr=1e-3, sam=SamConfig(rho=0.0)))
+    assert step.scaler is not None
+    step.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**120)
+    before = {name: value.clone() for name, value in step.model.named_parameters()}
+    seen = step(prepared(step.model, step.config), TARGETS)
+    assert torch.isfinite(torch.tensor(seen.loss))
+    assert all(torch.equal(before[name], value) for name, value in step.model.named_parameters())
+    assert step.scaler.get_scale() == 2.0**119, "less from now on"
+
+
+def test_train_step__asks_the_device_no_more_often_than_before(monkeypatch: pytest.MonkeyPatch):
+    # once whether SAM's direction is a number, once for all that a step tells
+    asked = []
+    for name in ("tolist", "item", "__bool__"):
+        real = getattr(torch.Tensor, name)
+        monkeypatch.setattr(torch.Tensor, name, lambda self, real=real, name=name: (asked.append(name), real(self))[1])
+    step = fresh(TrainConfig(optimizer="sgd", lr=1e-3))  # Adam counts its steps on the CPU, and reads the count
+    images = prepared(step.model, step.config)
+    asked.clear()
+    step(images, TARGETS)
+    assert len(asked) <= 2
+
+
 def frozen_norms(step: TrainStep) -> TrainStep:
     """Batch norm that does not look at the batch: what is left to compare is the loss."""
     for module in step.model.modules():

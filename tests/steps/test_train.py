@@ -18,8 +18,9 @@ from fercli.core.settings import override
 from fercli.errors import DataError, RefusedError, UsageError, WeightsError
 from fercli.media.images import write_image
 from fercli.presets import MODELS, RECIPES, LossConfig, SamConfig, TrainConfig
-from fercli.progress import StepProgress, TrainEvent
+from fercli.progress import EpochReport, StepProgress, TrainEvent
 from fercli.steps.train import train, train_seeds
+from fercli.steps.train.journal import Journal
 from fercli.store.checkpoints import load_checkpoint, save_checkpoint
 from fercli.store.datasets import Dataset, open_dataset
 from fercli.store.runs import RunConfig, data_facts
@@ -70,6 +71,8 @@ def test_train__leaves_weights_with_card_log_and_scores(faces: Dataset, tmp_path
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2"]
     assert json.loads((tmp_path / "run" / "config.json").read_text())["train"]["epochs"] == 2
     assert json.loads((tmp_path / "run" / "result.json").read_text())["epoch"] == result.epoch
+    where = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert (where["device"], where["gpu"], where["threads"]) == ("cpu", None, torch.get_num_threads())
 
 
 class KilledError(Exception):
@@ -117,8 +120,79 @@ def test_train__a_loss_that_is_not_finite_ends_the_run_and_says_what_to_do(faces
     with pytest.raises(RefusedError, match="loss became") as caught:
         train(faces, tmp_path / "run", config=told(wild), device="cpu", save_every_s=0)
     assert "lr" in caught.value.fix
-    saved = load_checkpoint(tmp_path / "run" / "checkpoint.pt")["state"]
-    assert np.isfinite(saved["sums"]["loss"]), "the last checkpoint is from before"
+    saved = load_checkpoint(tmp_path / "run" / "checkpoint.pt")
+    assert np.isfinite(saved["state"]["sums"]["loss"]), "the last checkpoint is from before"
+    assert all(torch.isfinite(value).all() for value in saved["model"].values())
+
+
+def test_train__a_second_pass_that_is_not_finite_ends_the_run_before_the_weights_move(faces: Dataset, tmp_path: Path):
+    # the first pass of SAM is as ever; the second sees weights that are 1e30 away
+    good = replace(RECIPE, epochs=1, lr=1e-9, ema=0.0)
+    train(faces, tmp_path / "run", config=told(good), device="cpu")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    config["train"].update(epochs=2, sam={**config["train"]["sam"], "rho": 1e30})
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    wild = told(replace(good, epochs=2, sam=SamConfig(rho=1e30)))
+    with pytest.raises(
+        RefusedError, match=r"epoch 2, step 1: .* became (nan|inf); .*checkpoint\.pt is intact"
+    ) as caught:
+        train(faces, tmp_path / "run", config=wild, device="cpu", resume=True, save_every_s=0)
+    assert "sam.rho" in caught.value.fix
+    assert str(tmp_path / "run" / "last.safetensors") in caught.value.fix
+    for state in (
+        load_checkpoint(tmp_path / "run" / "checkpoint.pt")["model"],
+        load_weights(tmp_path / "run" / "last.safetensors")[0],
+    ):
+        assert all(torch.isfinite(value).all() for value in state.values())
+
+
+def test_train__a_step_too_large_for_its_weights_is_not_saved(faces: Dataset, tmp_path: Path):
+    # a loss and a gradient as ever, but a step of 1e38 times the gradient: the last of its epoch, so no later loss tells
+    recipe = replace(RECIPE, epochs=1, batch_size=8, lr=1e38, optimizer="sgd", schedule="constant", warmup_epochs=0.0)
+    recipe = replace(recipe, grad_clip=0.0, loss=replace(RECIPE.loss, vit=1e3), sam=SamConfig(rho=0.0))
+    with pytest.raises(RefusedError, match="the weights became infinite; nothing had been saved yet"):
+        train(faces, tmp_path / "run", config=told(recipe), device="cpu", save_every_s=0)
+    assert not list((tmp_path / "run").glob("*.safetensors"))
+
+
+def test_train__killed_after_its_last_checkpoint_keeps_every_row(
+    faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    recipe = replace(RECIPE, sam=SamConfig(rho=0.0))
+
+    def killed(self: Journal, row: EpochReport, rows: object, *, real: Callable[..., None] = Journal.epoch) -> None:
+        if row.epoch == 2:
+            raise KilledError
+        real(self, row, rows)
+
+    monkeypatch.setattr(Journal, "epoch", killed)
+    with pytest.raises(KilledError):
+        train(faces, tmp_path / "run", config=told(recipe), device="cpu")
+    train(faces, tmp_path / "run", config=told(recipe), device="cpu", resume=True)
+    with (tmp_path / "run" / "metrics.csv").open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2"]
+
+
+def test_train__resumed_has_every_step_once_in_its_events(faces: Dataset, tmp_path: Path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    recipe = replace(RECIPE, batch_size=2, sam=SamConfig(rho=0.0))  # 8 images: 4 steps an epoch
+    with pytest.raises(KilledError):
+        train(
+            faces,
+            tmp_path / "run",
+            config=told(recipe),
+            device="cpu",
+            tensorboard=True,
+            report=stop_after(6),
+            save_every_s=0,
+        )
+    train(faces, tmp_path / "run", config=told(recipe), device="cpu", tensorboard=True, resume=True)
+    events = EventAccumulator(str(tmp_path / "run" / "events"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("step/loss")] == list(range(1, 9))
+    assert [event.step for event in events.Scalars("epoch/loss")] == [1, 2]
 
 
 def test_start_from__fills_a_branch_and_refuses_one_that_does_not_fit(tmp_path: Path):
@@ -238,6 +312,8 @@ def test_train__stops_when_patience_ends(faces: Dataset, tmp_path: Path):
     recipe = replace(RECIPE, epochs=9, patience=2, lr=0.0, ema=0.0, sam=SamConfig(rho=0.0))
     result = train(faces, tmp_path / "run", config=told(recipe), device="cpu")
     assert (result.epoch, result.epochs) == (1, 3)
+    assert result.selected_by.endswith("best of 3 epochs")
+    assert load_weights(result.weights)[1].scores["selected_by"] == result.selected_by
 
 
 def test_train_seeds__gives_mean_and_spread_and_goes_on_where_it_stopped(faces: Dataset, tmp_path: Path):
@@ -294,6 +370,24 @@ def test_train__too_little_memory_says_how_to_need_less(
     with pytest.raises(RefusedError, match=r"epoch 1, step 1: out of memory with 6 images") as caught:
         train(faces, tmp_path / "run", config=told(), device="cpu")
     assert "--set accumulate=2" in caught.value.fix
+    assert "last.safetensors" not in caught.value.fix
+
+
+def test_train__scores_as_many_images_at_once_as_it_trains_and_says_when_memory_ends_there(
+    faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    seen = []
+
+    def answer(model: object, images: torch.Tensor) -> torch.Tensor:
+        seen.append(len(images))
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr("fercli.steps.train.scoring.predict_logits", answer)
+    recipe = replace(RECIPE, epochs=1, accumulate=3, sam=SamConfig(rho=0.0))
+    with pytest.raises(RefusedError, match="scoring the val images: out of memory with 6 images") as caught:
+        train(faces, tmp_path / "run", config=told(recipe), device="cpu")
+    assert seen == [2]  # a third of 6
+    assert "--set accumulate=6" in caught.value.fix
 
 
 def test_train__tells_what_it_learned_from_and_notices_a_change(faces: Dataset, tmp_path: Path):

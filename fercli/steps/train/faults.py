@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,8 @@ from pathlib import Path
 import torch
 
 from fercli.errors import RefusedError
+from fercli.learn.step import NotFiniteError
+from fercli.store.runs import RunFolder
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # how torch and safetensors, which report no error number, say that a file could not be written
@@ -41,8 +42,8 @@ def _full(folder: Path) -> RefusedError:
 
 
 @contextmanager
-def little_memory_told(where: str, *, checkpoint: Path, batch: int, accumulate: int) -> Iterator[None]:
-    """RefusedError where a step needs more memory than there is. where: which step, for people."""
+def little_memory_told(where: str, *, folder: RunFolder, batch: int, accumulate: int) -> Iterator[None]:
+    """RefusedError where more memory is needed than there is. where: which step or which scoring, for people."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError, as is the CPU's
@@ -51,25 +52,34 @@ def little_memory_told(where: str, *, checkpoint: Path, batch: int, accumulate: 
         ):
             raise
         raise RefusedError(
-            f"{where}: out of memory with {batch} images a step in {_parts(accumulate)}; {_kept(checkpoint)}",
+            f"{where}: out of memory with {batch} images a step in {_parts(accumulate)}; {_kept(folder)}",
             fix=f"--set accumulate={2 * accumulate} halves the memory (CBA then sees a part at a time), --set amp=bf16 "
-            "on a GPU, or --set batch_size=... smaller, in a new run; last.safetensors can start it (--init-from)",
+            f"on a GPU, or --set batch_size=... smaller, in a new run{_start(folder)}",
         ) from error
 
 
-def check_loss(loss: float, where: str, *, checkpoint: Path) -> None:
-    """RefusedError unless the loss is a number."""
-    if not math.isfinite(loss):
+@contextmanager
+def not_finite_told(where: str, *, folder: RunFolder) -> Iterator[None]:
+    """RefusedError where a step came upon a number that is none. where: which step, for people."""
+    try:
+        yield
+    except NotFiniteError as error:
         raise RefusedError(
-            f"{where}: the loss became {loss}; {_kept(checkpoint)}",
-            fix="--set lr=... lower, --set amp=off (or bf16 in place of fp16), or --set grad_clip=1, in a new run; "
-            "last.safetensors can start it (--init-from)",
-        )
+            f"{where}: {error}; {_kept(folder)}",
+            fix="--set lr=... or sam.rho=... lower, --set amp=off (or bf16 in place of fp16), or --set grad_clip=1, "
+            f"in a new run{_start(folder)}",
+        ) from error
 
 
 def _parts(accumulate: int) -> str:
     return f"{accumulate} parts" if accumulate > 1 else "one part"
 
 
-def _kept(checkpoint: Path) -> str:
-    return f"{checkpoint} is intact" if checkpoint.is_file() else "nothing had been saved yet"
+def _kept(folder: RunFolder) -> str:
+    return f"{folder.checkpoint} is intact" if folder.checkpoint.is_file() else "nothing had been saved yet"
+
+
+def _start(folder: RunFolder) -> str:
+    """A hint at the last finished epoch's weights, where there are any."""
+    last = folder.weights("last")
+    return f"; {last} can start it (--init-from)" if last.is_file() else ""

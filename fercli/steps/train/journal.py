@@ -15,7 +15,7 @@ from fercli.store.runs import RunFolder, write_metrics
 
 
 class Journal:
-    """Writes what happens; `step0` is the step a resumed run goes on from, after which earlier events are dropped."""
+    """Writes what happens; `step0` is the last step that a resumed run had finished, after which earlier events are dropped."""
 
     def __init__(self, folder: RunFolder, *, tensorboard: bool, step0: int) -> None:
         self.folder = folder
@@ -35,7 +35,8 @@ class Journal:
             self._board.flush()
 
     def close(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Draw the curves and end the events."""
+        """Write all rows, of which a process killed after its last checkpoint left one out; draw the curves, end the events."""
+        write_metrics(self.folder.metrics, rows)
         with replacing(self.folder.curves) as temporary:
             plot_curves(temporary, rows, title=self.folder.path.resolve().name)
         if self._board is not None:
@@ -60,4 +61,4 @@ def _tensorboard(folder: RunFolder, step0: int) -> Any:
     check_tensorboard()
     from torch.utils.tensorboard import SummaryWriter
 
-    return SummaryWriter(str(folder.events), purge_step=step0 or None)
+    return SummaryWriter(str(folder.events), purge_step=step0 + 1)  # it drops this step and later ones

@@ -23,10 +23,10 @@ from fercli.learn.loop import memory_format, prepare_batch, set_learning_rate
 from fercli.learn.losses import class_weights, log_shares
 from fercli.learn.sampling import epoch_order, generator
 from fercli.learn.schedule import lr_factor
-from fercli.learn.step import TrainStep
+from fercli.learn.step import NotFiniteError, TrainStep, all_finite
 from fercli.models.btn import BTN
 from fercli.progress import EpochReport, StepProgress, TrainEvent
-from fercli.steps.train.faults import check_loss, full_disk_told, little_memory_told
+from fercli.steps.train.faults import full_disk_told, little_memory_told, not_finite_told
 from fercli.steps.train.journal import Journal
 from fercli.steps.train.meter import Meter
 from fercli.steps.train.scoring import answers
@@ -141,6 +141,7 @@ class Run:
                         protocol,
                         self.state.best[protocol].epoch,
                         self._answer,
+                        epochs=self.state.epoch,
                         train_images=len(self.crops),
                         origin=self.started_from,
                         licence=licence,
@@ -202,12 +203,12 @@ class Run:
                 with self.meter.stage("wait"):
                     crops, targets = next(ready)
                 sums.waited += time.monotonic() - asked
-                with self.meter.stage("step"), self._memory_watched():
+                with self.meter.stage("step"), self._watched(self._where()):
                     self._one_step(crops, targets, len(batch), len(batches))
                 seconds = time.monotonic() - started
                 sums.seconds = seconds_before + seconds
                 self._tell(len(batches), (sums.images - images_before) / max(seconds, 1e-9))
-                if self.world.first and time.monotonic() - self._saved_at >= self.save_every_s:
+                if self.world.first and time.monotonic() - self._saved_at >= self.save_every_s and self._sound():
                     self._save()
         self._end_epoch()
 
@@ -221,7 +222,6 @@ class Run:
         draws = Draws(draw, len(crops), start=sum(self.world.sizes(count)[: self.world.rank]), count=count)
         images = prepare_batch(crops.to(self.device, non_blocking=True), self.model, recipe, draws)
         seen = self.step(images, targets.to(self.device, non_blocking=True), count=count)
-        check_loss(seen.loss, self._where(), checkpoint=self.folder.checkpoint)
         if self.ema is not None:
             self.ema.update(self.model)
         sums.add(seen.loss, seen.terms, correct=seen.correct, images=seen.images)
@@ -229,6 +229,9 @@ class Run:
     def _end_epoch(self) -> None:
         state, sums = self.state, self.state.sums
         matrices = {}
+        with self._watched(f"the end of epoch {state.epoch + 1}"):
+            if not self._sound():
+                raise NotFiniteError("the weights became infinite")
         with self._weights_to_score(), self.meter.stage("score"):
             for split in self.selection.splits_of_an_epoch():
                 logits, truth = self._answer(split)
@@ -286,18 +289,20 @@ class Run:
             self.model.load_state_dict(own)
 
     @contextlib.contextmanager
-    def _memory_watched(self) -> Iterator[None]:
-        recipe = self.recipe
-        with little_memory_told(
-            self._where(),
-            checkpoint=self.folder.checkpoint,
-            batch=recipe.batch_size,
-            accumulate=recipe.accumulate,
-        ):
+    def _watched(self, where: str) -> Iterator[None]:
+        """Say what to do about little memory and about what is no number. where: which step or which scoring."""
+        recipe, folder = self.recipe, self.folder
+        memory = little_memory_told(where, folder=folder, batch=recipe.batch_size, accumulate=recipe.accumulate)
+        with memory, not_finite_told(where, folder=folder):
             yield
 
+    def _sound(self) -> bool:
+        """Whether the weights can be gone on with; a step too large for them shows in the next one's loss, after a save."""
+        return all_finite(self.model.state_dict().values())
+
     def _answer(self, split: Split) -> Any:
-        return answers(self.model, self.held[split], self.recipe, world=self.world, workers=self.workers)
+        with self._watched(f"scoring the {split} images"):
+            return answers(self.model, self.held[split], self.recipe, world=self.world, workers=self.workers)
 
     def _where(self) -> str:
         return f"epoch {self.state.epoch + 1}, step {self.state.sums.step + 1}"
@@ -319,6 +324,7 @@ class Run:
     def _tell(self, steps: int, images_per_s: float) -> None:
         state, sums, recipe = self.state, self.state.sums, self.recipe
         steps_left = steps - sums.step + (recipe.epochs - state.epoch - 1) * steps
+        scoring = state.seconds.get("score", 0.0) / max(state.epoch, 1)  # of an epoch; unknown in the first
         event = StepProgress(
             epoch=state.epoch + 1,
             epochs=recipe.epochs,
@@ -327,7 +333,8 @@ class Run:
             loss=sums.loss / sums.images,
             accuracy=sums.correct / sums.images,
             images_per_s=images_per_s,
-            seconds_left=steps_left * recipe.batch_size / max(images_per_s, 1e-9),
+            seconds_left=steps_left * recipe.batch_size / max(images_per_s, 1e-9)
+            + (recipe.epochs - state.epoch) * scoring,
         )
         self.journal.step(event, self.step.optimizer.optimizer.param_groups[-1]["lr"])
         self.report(event)

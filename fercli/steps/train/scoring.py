@@ -16,9 +16,14 @@ Answers = tuple[NDArray[np.float32], NDArray[np.int64]]  # P_VIT [B, N] and trut
 
 
 def answers(model: BTN, crops: Crops, recipe: TrainConfig, *, world: World, workers: int) -> Answers:
-    """P_VIT and truth of every image, in the order of `crops`, which must not be empty."""
+    """P_VIT and truth of every image, in the order of `crops`, which must not be empty.
+
+    In float32 whatever the recipe trains in, and never more images at once than a part of a training step has, so that what
+    can be trained can be scored: an answer does not depend on the images beside it.
+    """
     device = next(model.parameters()).device
-    batches = in_batches(list(world.share(range(len(crops)))), 4 * recipe.batch_size, drop_last=False)
+    at_once = max(1, recipe.batch_size // (recipe.accumulate * world.size))
+    batches = in_batches(list(world.share(range(len(crops)))), at_once, drop_last=False)
     logits = [torch.empty(0, model.num_classes)]
     for pictures, _ in loader(crops, batches, device=device, workers=workers):
         images = prepare_unchanged(pictures.to(device, non_blocking=True), model, recipe)

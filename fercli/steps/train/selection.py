@@ -90,7 +90,9 @@ class Selection:
         """Write the weights of every protocol that prefers the epoch just finished."""
         for protocol in self.protocols:
             if state.best[protocol].epoch == state.epoch:
-                card = self._card(protocol, state.epoch, 1.0, (), train_images=train_images, origin=origin)
+                card = self._card(
+                    protocol, state.epoch, 1.0, (), epochs=state.epoch, train_images=train_images, origin=origin
+                )
                 save_weights(self.folder.weights(protocol), inference, card)
 
     def judge(
@@ -99,6 +101,7 @@ class Selection:
         epoch: int,
         answer: Callable[[Split], Answers],
         *,
+        epochs: int,
         train_images: int,
         origin: Any,
         licence: str,
@@ -106,6 +109,8 @@ class Selection:
         write: bool,
     ) -> Selected:
         """Calibrate and score one protocol's weights, which the model behind `answer` holds; `write` card and predictions.
+
+        epochs: how many there were to choose from.
 
         The temperature is fitted on validation images, where there are any; without them it is 1.
         """
@@ -118,12 +123,14 @@ class Selection:
         )
         path = self.folder.weights(protocol)
         if write:
-            card = self._card(protocol, epoch, temperature, scores, train_images=train_images, origin=origin)
+            card = self._card(
+                protocol, epoch, temperature, scores, epochs=epochs, train_images=train_images, origin=origin
+            )
             save_weights(path, load_weights(path)[0], replace(card, licence=licence, notes=tuple(notes)))
             for split, (found, truth) in logits.items():
                 names = tuple(sample.called(self.dataset.root) for sample in self.splits[split])
                 self._predictions(protocol, split, names, truth, softmax(found, temperature))
-        return Selected(protocol, epoch, path, self._words(protocol), temperature, scores)
+        return Selected(protocol, epoch, path, self._words(protocol, epochs), temperature, scores)
 
     def _predictions(
         self,
@@ -144,14 +151,14 @@ class Selection:
         with replacing(self.folder.predictions(protocol, split)) as temporary:
             write_predictions(temporary, table)
 
-    def _words(self, protocol: Protocol) -> str:
+    def _words(self, protocol: Protocol, epochs: int) -> str:
         recipe: TrainConfig = self.config.train
         if protocol == "last":
             return "nothing: the last epoch"
         if protocol == "test_best":
-            return f"overall accuracy on the test split itself, best of {recipe.epochs} epochs"
+            return f"overall accuracy on the test split itself, best of {epochs} epochs"
         own = "the validation split" if self.dataset.split("val") else f"{recipe.validation:.0%} of train, held out"
-        return f"overall accuracy on {own}, best of {recipe.epochs} epochs"
+        return f"overall accuracy on {own}, best of {epochs} epochs"
 
     def _card(
         self,
@@ -160,6 +167,7 @@ class Selection:
         temperature: float,
         scores: Sequence[SplitScore],
         *,
+        epochs: int,
         train_images: int,
         origin: Any,
     ) -> WeightsCard:
@@ -180,7 +188,7 @@ class Selection:
                 "alignment": dataset.alignment,
             },
             scores={
-                "selected_by": self._words(protocol),
+                "selected_by": self._words(protocol, epochs),
                 "epoch": epoch,
                 **{score.split: asdict(score) for score in scores},
             },

@@ -12,6 +12,9 @@ LAYOUT = "train/Anger/*.png ... and test/Anger/*.png ..."
 
 
 def open_caers(root: Path) -> Dataset:
-    """Read CAER-S, or the faces that `fer align` cut from its frames. It has no validation split, so a lone `val` is its test split."""
+    """Read CAER-S, or the faces that `fer align` cut from its frames.
+
+    It has no validation split: a folder `val` or `valid` without a `test` is its test split.
+    """
     inner = root / "CAER-S"
     return open_owners_folder(inner if inner.is_dir() else root, schema("caer-s"))

@@ -70,13 +70,13 @@ class Predictor:
             raise DataError(f"{reading.source.name}: {reading.fault}", fix="a file that a viewer opens")
         return reading
 
-    def images(self, pictures: Iterable[Picture]) -> Iterator[Reading]:
+    def images(self, pictures: Iterable[Picture] | str | Path) -> Iterator[Reading]:
         """Read pictures in batches, yielding one reading each, in order and in constant memory.
 
-        Text and paths may name what `fer predict` takes: folders, globs, addresses. What cannot be read is a reading
-        with a `fault`, and the others go on. The iterable is read in another thread.
+        Text and paths, also one alone, may name what `fer predict` takes: folders, globs, addresses. What cannot be
+        read is a reading with a `fault`, and the others go on. The iterable is read in another thread.
         """
-        return self._read(_items(pictures), VideoOptions())
+        return self._read(_items([pictures] if isinstance(pictures, str | Path) else pictures), VideoOptions())
 
     def video(
         self,

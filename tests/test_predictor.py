@@ -96,6 +96,12 @@ def test_images__goes_on_after_what_cannot_be_read(predictor: Predictor, tmp_pat
     assert [reading.source.relative.name for reading in readings] == ["picture-0", "nope.jpg", "a.png", "b.png"]
 
 
+def test_images__takes_one_name_alone(predictor: Predictor, tmp_path: Path):
+    write_image(tmp_path / "a.png", BRIGHT)
+    for one in (tmp_path, str(tmp_path / "a.png")):
+        assert [reading.source.relative.name for reading in predictor.images(one)] == ["a.png"]
+
+
 def test_images__asks_for_few_pictures_at_a_time(predictor: Predictor):
     asked: list[int] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,7 +110,7 @@ def predict(
     from fercli.store.inference import load_classifier
 
     wanted = Wanted(json, tuple(save or ()), report_file, out, resume, overwrite)
-    found = _found(sources, out)
+    found = _found(sources, out, quiet=quiet)
     report = Report()
     if all(source.fault for source in found):
         for source in found:
@@ -164,18 +165,25 @@ def _warn_of_alignment(classifier: Classifier) -> None:
         console.warn(f"faces are aligned otherwise than {classifier.card.name} was trained: {differences}")
 
 
-def _found(arguments: list[str], out: Path | None) -> list[Source]:
-    """What the arguments name, `-` being a list on stdin; what an earlier run wrote into --out is left out."""
+def _found(arguments: list[str], out: Path | None, *, quiet: bool) -> list[Source]:
+    """What the arguments name, `-` being a list on stdin; what an earlier run wrote into --out is left out.
+
+    How many files in folders are neither pictures nor videos is told, unless `quiet`.
+    """
     from fercli.media.sources import find_sources
 
     names = [name for given in arguments for name in (console.names_from_stdin() if given == "-" else (given,))]
     if not names:
         raise UsageError("stdin names nothing to read", fix="find photos -name '*.jpg' | fer predict -")
-    found = find_sources(names)
-    if out is None:
-        return found
-    place = out.resolve()
-    return [source for source in found if source.address is not None or place not in source.real_path.parents]
+    passed: set[Path] = set()
+    found = find_sources(names, passed=passed.add)
+    if out is not None:
+        place = out.resolve()
+        found = [source for source in found if source.address is not None or place not in source.real_path.parents]
+        passed = {path for path in passed if place not in Path(os.path.realpath(path)).parents}
+    if passed and not quiet:
+        console.say(f"files passed over, no pictures or videos by their names: {len(passed)}, e.g. {min(passed)}")
+    return found
 
 
 @contextmanager

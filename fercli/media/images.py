@@ -108,16 +108,26 @@ def list_images(folder: Path, *, closed: Callable[[OSError], None] = _refuse) ->
     return files_below(folder, IMAGE_SUFFIXES, closed=closed)
 
 
-def files_below(folder: Path, suffixes: tuple[str, ...], *, closed: Callable[[OSError], None]) -> list[Path]:
+def files_below(
+    folder: Path,
+    suffixes: tuple[str, ...],
+    *,
+    closed: Callable[[OSError], None],
+    passed: Callable[[Path], None] | None = None,
+) -> list[Path]:
     """Files below a folder with one of the suffixes in either case, hidden ones left out, sorted.
 
     Links to folders are followed, unless they lead back to where they are in. closed: told of every folder that cannot
-    be looked into; the error has its name.
+    be looked into; the error has its name. passed: told of every file that has none of the suffixes.
     """
     found = []
     for place, folders, names in os.walk(folder, onerror=closed, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".") and not _leads_back(Path(place, name))]
-        found += [Path(place, name) for name in names if name[0] != "." and name.lower().endswith(suffixes)]
+        for path in (Path(place, name) for name in names if name[0] != "."):
+            if path.name.lower().endswith(suffixes):
+                found.append(path)
+            elif passed is not None:
+                passed(path)
     return sorted(found)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -55,16 +55,16 @@ class Source:
         )
 
 
-def find_sources(arguments: Sequence[str]) -> list[Source]:
+def find_sources(arguments: Sequence[str], *, passed: Callable[[Path], None] | None = None) -> list[Source]:
     """Expand files, folders (at any depth), globs, addresses and numbers of cameras in order, every one once.
 
     A file goes before a camera of that name. A name that leads to nothing becomes a source with a fault, so that the
-    others can still be read.
+    others can still be read. passed: told of every file in a folder that is neither picture nor video by its suffix.
     """
     sources: dict[Path | str | int, Source] = {}
     for argument in arguments:
         try:
-            found = list(_expand(argument))
+            found = list(_expand(argument, passed))
         except OSError as error:
             found = [_closed(Path(argument), error)]
         for source in found:
@@ -78,13 +78,13 @@ def without_login(address: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _expand(argument: str) -> Iterator[Source]:
+def _expand(argument: str, passed: Callable[[Path], None] | None) -> Iterator[Source]:
     if _ADDRESS.match(argument):
         yield _at(argument)
         return
     path = Path(argument)
     if path.is_dir():
-        yield from _below(path)
+        yield from _below(path, passed)
     elif argument.isdecimal() and not path.exists():
         yield _camera(int(argument))
     elif device := _CAMERA_FILE.fullmatch(argument):
@@ -96,7 +96,7 @@ def _expand(argument: str) -> Iterator[Source]:
         if not matches:
             yield Source(path, "image", path, fault="no file matches")
         for match in matches:
-            yield from _below(match) if match.is_dir() else (_one(match, Path(match.name)),)
+            yield from _below(match, passed) if match.is_dir() else (_one(match, Path(match.name)),)
 
 
 def _camera(number: int) -> Source:
@@ -119,9 +119,10 @@ def _at(address: str) -> Source:
     return Source(shown, "image" if is_image else "video", last, address=address)
 
 
-def _below(folder: Path) -> Iterator[Source]:
+def _below(folder: Path, passed: Callable[[Path], None] | None) -> Iterator[Source]:
     closed: list[OSError] = []
-    files = files_below(folder, IMAGE_SUFFIXES + UNREAD_SUFFIXES + VIDEO_SUFFIXES, closed=closed.append)
+    suffixes = IMAGE_SUFFIXES + UNREAD_SUFFIXES + VIDEO_SUFFIXES
+    files = files_below(folder, suffixes, closed=closed.append, passed=passed)
     for error in closed:
         yield _closed(Path(error.filename), error)
     if not files and not closed:

@@ -82,6 +82,18 @@ def test_predict__shows_pictures_and_sums_up_videos(folder: Path, capsys: pytest
         assert f" {stage} 0." in err
 
 
+def test_predict__tells_how_many_files_it_passed_over(folder: Path, capsys: pytest.CaptureFixture[str]):
+    for name in ("notes.txt", "noext", ".hidden"):
+        (folder / name).touch()
+    out = folder / "out"
+    for again in ([], ["--resume"]):  # what the first run writes is no stranger to the second
+        assert main(["predict", str(folder), "--out", str(out), *again]) == 0
+        err = capsys.readouterr().err
+        assert f"files passed over, no pictures or videos by their names: 2, e.g. {folder / 'noext'}\n" in err
+    assert main(["predict", str(folder), "--quiet"]) == 0
+    assert "passed over" not in capsys.readouterr().err
+
+
 def test_predict__json_is_one_object_per_line_and_nothing_else(folder: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["predict", str(folder), "--json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

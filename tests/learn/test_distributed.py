@@ -28,6 +28,7 @@ CASES = {
     "sam": (RECIPE, 8),
     "uneven": (replace(RECIPE, sam=SamConfig(rho=0.0)), 7),
     "parts": (replace(RECIPE, accumulate=2, sam=SamConfig(rho=0.0)), 8),
+    "masked": (replace(RECIPE, sam=SamConfig(rho=0.0)), 7),  # no image listens to itself
     "broken": (replace(RECIPE, lr=1e-3, sync_bn=False, loss=LossConfig(bt=0, cba=0)), 8),  # the last image is no number
     "local": (replace(RECIPE, sam=SamConfig(rho=0.0)), 8),  # CBA within each process, as DataParallel has it
 }
@@ -54,7 +55,8 @@ def one_step(case: str, world: World) -> dict[str, Any]:
     config = MODELS["btn-tiny"]
     if case == "broken":
         images[-1] = torch.nan
-    model = BTN(replace(config, cba=replace(config.cba, gather=case != "local")), 3)
+    cba = replace(config.cba, gather=case != "local", mask_self=case == "masked")
+    model = BTN(replace(config, cba=cba), 3)
     with torch.no_grad():
         model.vit.head.weight.mul_(100)  # answers that differ between images, as after training
     step = TrainStep(model, recipe, world=world)
@@ -93,7 +95,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int, int]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 4])
-@pytest.mark.parametrize("case", ["sam", "uneven"])
+@pytest.mark.parametrize("case", ["sam", "uneven", "masked"])
 def test_step__of_several_processes_is_that_of_one_with_the_whole_batch(found: Any, case: str, size: int):
     whole = found[case, 1, 0]
     for rank in range(size):

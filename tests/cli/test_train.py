@@ -1,0 +1,97 @@
+"""`fer train` as it is typed, with real runs of the smallest network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fercli.cli.main import main
+from fercli.errors import ExitCode
+from fercli.media.images import write_image
+
+SMALL = [
+    *("--model", "btn-tiny", "--from-scratch", "--device", "cpu", "--quiet"),
+    *("--set", "epochs=1", "--set", "batch_size=6", "--set", "sam.rho=0"),
+]
+
+
+@pytest.fixture
+def faces(tmp_path: Path) -> Path:
+    """Dark and bright noise in two classes: six images each to train on, two each to validate and to test on."""
+    draw = np.random.default_rng(0)
+    for split, count in (("train", 6), ("val", 2), ("test", 2)):
+        for name, low in (("happiness", 0), ("sadness", 120)):
+            for number in range(count):
+                picture = draw.integers(low, low + 120, (48, 48, 3), dtype=np.uint8)
+                write_image(tmp_path / "faces" / split / name / f"{number}.png", picture)
+    return tmp_path / "faces"
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
+    """What the command hands to training, which is interrupted at once."""
+    calls: list[dict[str, object]] = []
+
+    def train(dataset: object, out: Path, **told: object) -> None:
+        calls.append({"dataset": dataset, "out": out, **told})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fercli.steps.train.train", train)
+    return calls
+
+
+@pytest.mark.slow
+def test_train__of_two_seeds_shows_mean_and_spread_and_resumes(faces: Path, tmp_path: Path, capsys):
+    out = tmp_path / "run"
+    line = ["train", str(faces), "-o", str(out), *SMALL, "--seeds", "0,3"]
+    assert main(line) == ExitCode.DONE
+    shown = capsys.readouterr().out
+    assert "seeds 0, 3: mean and standard deviation" in shown
+    assert shown.count(" +- ") >= 4
+    weights = {path: path.read_bytes() for path in out.glob("seed-*/*.safetensors")}
+    assert {path.parent.name for path in weights} == {"seed-0", "seed-3"}
+    assert main(line) == ExitCode.REFUSED, "there is a run already"
+    assert "--resume" in capsys.readouterr().err
+    assert main([*line, "--resume", "--json"]) == ExitCode.DONE
+    result = json.loads(capsys.readouterr().out)
+    assert [run["seed"] for run in result["runs"]] == [0, 3]
+    assert {path: path.read_bytes() for path in weights} == weights, "what is done is not trained again"
+
+
+def test_train__lists_its_settings_without_data(capsys):
+    assert main(["train", "rafdb", "--list-settings", "--set", "lr=5e-5"]) == ExitCode.DONE
+    shown = capsys.readouterr().out.splitlines()
+    # the paper's recipe (BTN 4.2), but for what was set
+    assert {"preset=btn-base", "recipe=rafdb", "batch_size=64", "sam.rho=0.05", "lr=5e-05"} <= set(shown)
+    assert main(["train", "--list-settings"]) == ExitCode.DONE
+    assert {"preset=btn-compact", "recipe=compact"} <= set(capsys.readouterr().out.splitlines())
+
+
+def test_train__of_rafdb_is_the_papers_model_by_the_papers_recipe(owners_tree, asked: list[dict[str, object]], capsys):
+    root = owners_tree("rafdb", each=1)
+    line = ["train", "rafdb", "--data", str(root), "--from-scratch"]
+    assert main(line) == ExitCode.INTERRUPTED
+    [told] = asked
+    config = told["config"]
+    assert (config.model.preset, config.train.recipe, config.dataset) == ("btn-base", "rafdb", "rafdb")
+    assert (told["out"], told["resume"]) == (Path("runs/rafdb-btn-base"), False)
+    assert main([*line, "--resume", "--model", "btn-tiny"]) == ExitCode.INTERRUPTED
+    assert (asked[1]["config"].model.preset, asked[1]["resume"]) == ("btn-tiny", True)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ([], ExitCode.USAGE),
+        (["FACES", "--seeds", "1,1", "--from-scratch"], ExitCode.USAGE),
+        (["FACES", "--set", "learning=1"], ExitCode.USAGE),
+        (["FACES"], ExitCode.WEIGHTS),  # no landmark branch
+        (["rafdb", "--data", "nowhere", "--from-scratch"], ExitCode.DATA),
+    ],
+)
+def test_train__mistakes_have_their_codes(words: list[str], code: ExitCode, faces: Path, capsys):
+    assert main(["train", *(str(faces) if word == "FACES" else word for word in words)]) == code
+    assert "fix:" in capsys.readouterr().err

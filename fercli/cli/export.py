@@ -97,7 +97,10 @@ def export(
     parity = report.parity
     rows = [
         ("size", f"{report.size_bytes / 1e6:.1f} MB, {report.parameters:,} parameters{_opset(report)}"),
-        ("compared", f"with torch on {_IMAGES[parity.images]}, batches of {', '.join(map(str, parity.batches))}"),
+        (
+            "compared",
+            f"with torch on {parity.distinct} {_IMAGES[parity.images]}, batches of {', '.join(map(str, parity.batches))}",
+        ),
         ("takes", _TAKES[report.interface]),
         ("weights", _kept(report)),
         ("largest difference", f"{parity.max_difference:.2g} in a logit (mean {parity.mean_difference:.2g})"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,5 +21,10 @@ def sample_crops(folder: Path, size: int, *, limit: int) -> NDArray[np.uint8]:
     paths = list_images(folder)
     if not paths:
         raise DataError(f"{folder} holds no pictures", fix=f"fer align PHOTOS {folder}")
-    chosen = np.unique(np.linspace(0, len(paths) - 1, min(limit, len(paths))).round().astype(int))
-    return np.stack([crop_whole(read_rgb(paths[place]), size)[0] for place in chosen])
+    return np.stack([crop_whole(read_rgb(path), size)[0] for path in spread(paths, limit)])
+
+
+def spread(paths: Sequence[Path], limit: int) -> list[Path]:
+    """Up to `limit` of some paths, evenly from the first to the last: every class of a folder that has one for each."""
+    places = np.unique(np.linspace(0, len(paths) - 1, min(limit, len(paths))).round().astype(int))
+    return [paths[place] for place in places]

@@ -11,7 +11,7 @@ from fercli.store import weights
 from fercli.store.exported.halves import Halves
 from fercli.store.exported.parity import Parity
 
-PARITY = Parity("generated", (1, 2, 7, 32), 2e-3, 3e-4, 1.0, 2e-6, "2.9", "onnxruntime 1.30")
+PARITY = Parity("generated", 32, (1, 2, 7, 32), 2e-3, 3e-4, 1.5, 1.0, 1.0, 2e-6, "2.9", "onnxruntime 1.30")
 HALVES = Halves(31, ("cross.0.gamma",), 2.1e-4)
 
 
@@ -55,6 +55,7 @@ def test_export__the_default_model_goes_beside_you(asked, capsys, tmp_path):
     told = capsys.readouterr()
     assert "0.002 in a logit" in told.out
     assert "2e-06" in told.out
+    assert "with torch on 32 generated images, batches of 1, 2, 7, 32" in told.out
     assert "float16 (31 tensors, changed by up to 0.02%, 1 that do not fit kept in float32)" in " ".join(
         told.out.split()
     )

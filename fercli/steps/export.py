@@ -13,26 +13,29 @@ from numpy.typing import NDArray
 
 from fercli.core.card import WeightsCard
 from fercli.core.preprocess import to_input
-from fercli.errors import UsageError
+from fercli.errors import DataError, UsageError
 from fercli.media.images import Rgb, list_images, read_rgb
 from fercli.progress import Progress, silent
 from fercli.store.atomic import refuse_existing, replacing
-from fercli.store.crops import sample_crops
+from fercli.store.crops import sample_crops, spread
 from fercli.store.exported.describe import describe
 from fercli.store.exported.graph import translate
 from fercli.store.exported.halves import Halves, store_halves
 from fercli.store.exported.parity import (
     BATCHES,
+    TOLERANCE,
     Answers,
     Parity,
     compare,
     compare_onnx,
+    distinct,
     refuse_rounding,
     refuse_translation,
 )
 from fercli.store.exported.precision import Precision, to_fp16, to_int8
 from fercli.store.exported.preprocessing import Preprocessing, compare_preprocessing, refuse_preprocessing
 from fercli.store.exported.program import PROGRAM_SUFFIX, open_program, save_program
+from fercli.store.exported.self_check import self_check
 from fercli.store.exported.shortcuts import shortcuts_as_convolutions
 from fercli.store.exported.whole import whole_graph
 from fercli.store.onnx import OPSET, Interface
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Store = Literal["fp16", "fp32"]
+FEWEST = 8  # different faces that a proof on faces takes
 CALIBRATION = 128  # crops that int8 takes its ranges from
 _STEPS = 5
 
@@ -83,7 +87,7 @@ def export(
     of any size, see `whole_graph`. precision: what the network computes in; int8 needs `faces`, which it is calibrated on.
     store: how the file keeps float32 weights; fp16 rounds them once and halves the file. faces: a folder of face crops
     to compare on; without it smooth generated images are used.
-    Raises: UsageError, WeightsError; RefusedError for a file that disagrees, which is then not kept.
+    Raises: UsageError, WeightsError; DataError for too few faces; RefusedError for a file that disagrees, which is then not kept.
     """
     import onnx
 
@@ -96,8 +100,8 @@ def export(
     refuse_existing(out, overwrite=overwrite)
     progress(0, _STEPS, "loading")
     state, card = load_weights(weights)
-    size, images = card.model.input.size, "generated" if faces is None else "faces"
-    crops = _generated(size) if faces is None else sample_crops(faces, size, limit=max(BATCHES))
+    size = card.model.input.size
+    crops, images = _crops(faces, size)
     model = _model(state, card, where=str(weights))
     answers = _answers(model, card)
     progress(1, _STEPS, "translating")
@@ -123,8 +127,16 @@ def export(
             pictures = _pictures(faces, size)
             preprocessing = compare_preprocessing(answers, temporary, pictures, card=card, interface=interface)
             refuse_preprocessing(preprocessing)
+        tolerance = TOLERANCE if precision == "fp32" else max(TOLERANCE, parity.max_difference)
         describe(
-            graph, card, parity, interface=interface, precision=precision, halves=halves, preprocessing=preprocessing
+            graph,
+            card,
+            parity,
+            interface=interface,
+            precision=precision,
+            halves=halves,
+            preprocessing=preprocessing,
+            check=self_check(temporary, card, interface=interface, tolerance=tolerance),
         )
         onnx.save(graph, temporary)
         progress(4, _STEPS, "checking")
@@ -163,8 +175,7 @@ def export_program(
     refuse_existing(out, overwrite=overwrite)
     progress(0, 3, "loading")
     state, card = load_weights(weights)
-    size, images = card.model.input.size, "generated" if faces is None else "faces"
-    crops = _generated(size) if faces is None else sample_crops(faces, size, limit=max(BATCHES))
+    crops, images = _crops(faces, card.model.input.size)
     model = _model(state, card, where=str(weights))
     with replacing(out) as temporary:
         progress(1, 3, "translating")
@@ -243,11 +254,23 @@ def _refuse(parity: Parity, *, precision: Precision, stored: bool) -> None:
         refuse_translation(parity)
 
 
+def _crops(faces: Path | None, size: int) -> tuple[NDArray[np.uint8], str]:
+    """Different crops [B, S, S, 3] to compare on, from all over a folder, or generated; and which of both they are."""
+    if faces is None:
+        return _generated(size), "generated"
+    crops = distinct(sample_crops(faces, size, limit=max(BATCHES)))
+    if len(crops) < FEWEST:
+        raise DataError(
+            f"{faces} holds {len(crops)} different face{'' if len(crops) == 1 else 's'}, too few to prove a file on",
+            fix=f"a folder with at least {FEWEST} face crops, or no --faces",
+        )
+    return crops, "faces"
+
+
 def _pictures(faces: Path | None, size: int) -> list[Rgb]:
     """Pictures to try preprocessing on: those of a folder, or generated ones of several sizes and shapes."""
     if faces is not None:
-        paths = list_images(faces)
-        return [read_rgb(path) for path in paths[:: max(1, len(paths) // max(BATCHES))][: max(BATCHES)]]
+        return [read_rgb(path) for path in spread(list_images(faces), max(BATCHES))]
     largest = _generated(4 * size)
     shapes = [(1, 1), (1.5, 1.5), (2, 1.3), (0.6, 0.7), (4, 4), (1.2, 3)]
     return [

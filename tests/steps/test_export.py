@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from fercli.core.card import WeightsCard
-from fercli.errors import RefusedError, UsageError, WeightsError
+from fercli.errors import DataError, RefusedError, UsageError, WeightsError
 from fercli.labels import schema
 from fercli.models.btn import BTN
 from fercli.presets import model_preset
@@ -79,6 +79,67 @@ def test_export__graph_has_the_stated_interface(exported):
     assert model.producer_name == "fercli"
 
 
+def _facts(path):
+    """The metadata of a file, JSON read."""
+    words = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+    return {key: text if key in ("interface", "precision") else json.loads(text) for key, text in words.items()}
+
+
+def _stranger(path):
+    """What a file answers for the picture of its own check, made by the words of its metadata and doc string alone."""
+    facts = _facts(path)
+    check, card = facts["check"], facts["card"]
+    assert check["picture"].endswith("is the remainder of (5 y + 3 x + 80 c) / 256")
+    picture = np.fromfunction(
+        lambda y, x, c: np.mod(5 * y + 3 * x + 80 * c, 256), (check["height"], check["width"], 3)
+    ).astype(np.uint8)
+    given = {"crops": picture[None]}
+    if facts["interface"] == "images":
+        grey = picture @ np.array([0.299, 0.587, 0.114]) / 255
+        planes = (
+            np.stack([grey] * 3) if card["model"]["input"]["colour"] == "grey" else picture.transpose(2, 0, 1) / 255
+        )
+        mean, deviation = (np.reshape(card["model"]["input"][name], (3, 1, 1)) for name in ("mean", "std"))
+        given = {"images": ((planes - mean) / deviation)[None].astype(np.float32)}
+    if facts["interface"] == "faces":
+        given["points"] = np.array([check["points"]], np.float32)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return session.run(["logits"], given)[0][0], check, card
+
+
+def test_export__a_stranger_can_try_a_runtime_with_the_file_alone(exported, halved):
+    for report in (exported, halved):
+        logits, check, card = _stranger(report.out)
+        assert check["tolerance"] == 1e-3
+        np.testing.assert_allclose(logits, check["logits"], atol=1e-4)
+        raised = np.exp(np.array(check["logits"]) / card["temperature"])
+        np.testing.assert_allclose(check["probabilities"], raised / raised.sum(), atol=2e-4)
+
+
+def test_export__the_check_tells_a_picture_that_is_mirrored_or_has_its_channels_swapped(exported):
+    check = _facts(exported.out)["check"]
+    y, x, c = np.mgrid[:48, :48, :3]
+    picture = ((5 * y + 3 * x + 80 * c) % 256).astype(np.uint8)
+    for other in (picture[:, ::-1], picture[::-1], picture.swapaxes(0, 1), picture[..., ::-1]):
+        [logits] = load_classifier(exported.out, device="cpu").logits(np.ascontiguousarray(other[None]))
+        assert np.abs(logits - check["logits"]).max() > 10 * check["tolerance"]
+
+
+def test_export__the_doc_string_says_how_to_align_and_what_every_key_is(exported, halved):
+    text = onnx.load(halved.out).doc_string
+    for said in (
+        "the eyes (the left one in the picture first), the nose and the mouth corners (left first)",
+        "least squares over its five points, no mirroring",
+        "bilinear sampling",
+        "repeating its border",
+        *_facts(halved.out),
+        "abstain_below",
+    ):
+        assert said in text
+    assert _facts(halved.out)["stored"]["scores"].endswith("before they were rounded")
+    assert "rounded" not in _facts(exported.out)["stored"]["scores"]
+
+
 def test_export__card_travels_along(exported, weights):
     assert read_card(exported.out) == read_card(weights)
 
@@ -103,10 +164,34 @@ def test_export__compares_on_faces_where_given(exported, weights, tmp_path, astr
     from PIL import Image
 
     monkeypatch.setattr(step, "translate", lambda model, card: onnx.load(exported.out))
-    for name in ("a", "b"):
-        Image.fromarray(astronaut[:100, :90]).save(tmp_path / f"{name}.png")
+    for place in range(8):
+        Image.fromarray(astronaut[20 * place :][:100, :90]).save(tmp_path / f"{place}.png")
+    Image.fromarray(astronaut[:100, :90]).save(tmp_path / "again.png")
     report = export(weights, tmp_path / "out.onnx", faces=tmp_path)
-    assert report.parity.images == "faces"
+    assert (report.parity.images, report.parity.distinct) == ("faces", 8)
+
+
+def test_export__too_few_different_faces_prove_nothing(weights, tmp_path, astronaut):
+    from PIL import Image
+
+    for place in range(9):
+        Image.fromarray(astronaut[20 * (place % 7) :][:100, :90]).save(tmp_path / f"{place}.png")
+    with pytest.raises(DataError, match="holds 7 different faces, too few"):
+        export(weights, tmp_path / "out.onnx", faces=tmp_path)
+    assert not (tmp_path / "out.onnx").exists()
+
+
+def test_export__pictures_to_try_preprocessing_on_come_from_the_whole_folder(tmp_path):
+    from PIL import Image
+
+    for name in ("anger", "neutral", "sadness"):
+        (tmp_path / name).mkdir()
+        for place in range(20):
+            Image.new("RGB", (4, 4), (place, 0, 0)).save(tmp_path / name / f"{place}.png")
+    # 60 pictures, 32 of them: from the first to the last, not the first 32
+    pictures = step._pictures(tmp_path, 48)
+    assert len(pictures) == 32
+    assert pictures[-1][0, 0, 0] == 9  # sadness/9.png, the last by name
 
 
 def test_export__a_file_that_disagrees_is_not_kept(exported, weights, tmp_path, monkeypatch):
@@ -142,7 +227,7 @@ def test_export__halves_are_unpacked_once_when_the_file_is_loaded(halved, tmp_pa
 
 def test_export__weights_that_change_too_much_as_halves_are_refused(exported, weights, tmp_path, monkeypatch):
     monkeypatch.setattr(step, "translate", lambda model, card: onnx.load(exported.out))
-    monkeypatch.setitem(parity._LIMITS, "stored", (1e-7, 0.0))
+    monkeypatch.setitem(parity._LIMITS, "stored", (1e-7, np.inf, 0.0))
     with pytest.raises(RefusedError, match="weights stored as float16 change a logit"):
         export(weights, tmp_path / "out.onnx")
     assert list(tmp_path.iterdir()) == []
@@ -181,11 +266,47 @@ def test_export__a_file_with_preprocessing_inside_gives_the_same_probabilities(
     monkeypatch.setattr(step, "translate", lambda model, card: onnx.load(exported.out))
     report = export(weights, tmp_path / "whole.onnx", interface=interface)
     assert report.preprocessing.pictures == 6
+    logits, check, _ = _stranger(report.out)
+    np.testing.assert_allclose(logits, check["logits"], atol=1e-4)
+    assert (check["height"], check["width"]) == (72, 96)
+    text = onnx.load(report.out).doc_string
+    assert ("shown whole and centred" if interface == "crops" else "(0, 0) is the corner of the first pixel") in text
     assert report.preprocessing.mean_difference < 0.02
     crops = np.stack([astronaut[40:232:4, 130:322:4], astronaut[:48, :48]])
     np.testing.assert_allclose(
         load_classifier(report.out).classify(crops), load_classifier(weights).classify(crops), atol=5e-3
     )
+
+
+@pytest.mark.parametrize("interface", ["crops", "faces"])
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_export__lower_precision_and_preprocessing_go_together(
+    exported, weights, tmp_path, astronaut, monkeypatch, interface, precision
+):
+    from PIL import Image
+
+    monkeypatch.setattr(step, "translate", lambda model, card: onnx.load(exported.out))
+    monkeypatch.setitem(parity._LIMITS, "int8", (np.inf, 0.25, 0.0))  # classes of random weights are near-ties
+    for place in range(8):
+        Image.fromarray(astronaut[20 * place :][:100, :90]).save(tmp_path / f"{place}.png")
+    report = export(weights, tmp_path / "low.onnx", precision=precision, interface=interface, faces=tmp_path)
+    assert (report.precision, report.interface, report.halves) == (precision, interface, None)
+    logits, check, _ = _stranger(report.out)
+    assert np.abs(logits - check["logits"]).max() <= check["tolerance"]
+    crops = np.ascontiguousarray(astronaut[40:232:4, 130:322:4])[None]
+    difference = load_classifier(report.out).logits(crops) - load_classifier(weights).logits(crops)
+    assert 0 < np.abs(difference).max() < (0.2 if precision == "fp16" else 3 * report.parity.max_difference)
+
+
+def test_export__a_file_that_the_checker_refuses_is_not_kept(exported, weights, tmp_path, monkeypatch):
+    def refuse(path, full_check):
+        raise onnx.checker.ValidationError("broken")
+
+    monkeypatch.setattr(step, "translate", lambda model, card: onnx.load(exported.out))
+    monkeypatch.setattr("onnx.checker.check_model", refuse)
+    with pytest.raises(onnx.checker.ValidationError):
+        export(weights, tmp_path / "out.onnx")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_export__fp16_computes_in_halves_and_keeps_its_interface(exported, weights, tmp_path, monkeypatch):
@@ -201,7 +322,7 @@ def test_export__int8_is_calibrated_on_crops_and_small(exported, weights, tmp_pa
     from PIL import Image
 
     monkeypatch.setattr(step, "translate", lambda model, card: onnx.load(exported.out))
-    monkeypatch.setitem(parity._LIMITS, "int8", (np.inf, 0.0))  # random weights do not say much
+    monkeypatch.setitem(parity._LIMITS, "int8", (np.inf, np.inf, 0.0))  # random weights do not say much
     for place in range(8):
         Image.fromarray(astronaut[20 * place :][:100, :90]).save(tmp_path / f"{place}.png")
     report = export(weights, tmp_path / "int8.onnx", precision="int8", faces=tmp_path)

@@ -38,6 +38,11 @@ def classify(model: str, crop: np.ndarray) -> dict[str, float]:
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     metadata = session.get_modelmeta().custom_metadata_map
     card = json.loads(metadata["card"])
+    if metadata.get("interface") == "faces":
+        raise SystemExit(
+            f"{model} takes pictures with five points of a face; this example takes a file that was exported with "
+            "--input images or --input crops"
+        )
     if metadata.get("interface") == "crops":  # any size; preprocessing and softmax are inside
         [row] = session.run(["probabilities"], {"crops": crop[None]})[0]
     else:

@@ -5,8 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 
+from fercli.media.crop import crop_whole
 from fercli.store.inference import load_classifier
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "classify.py"
@@ -24,21 +27,55 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
+def _classify(model, crop, folder):
+    """The example in a process of its own."""
+    height, width, _ = crop.shape
+    (folder / "crop.ppm").write_bytes(b"P6\n%d %d\n255\n" % (width, height) + crop.tobytes())
+    return subprocess.run(
+        [sys.executable, "-c", _ALONE, str(EXAMPLE), str(model), str(folder / "crop.ppm")],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("file", ["shipped", "shipped_crops"])
 def test_classify__gives_the_probabilities_of_fer_predict(file, request, crop, tmp_path):
     model = request.getfixturevalue(file)
-    height, width, _ = crop.shape
-    (tmp_path / "crop.ppm").write_bytes(b"P6\n%d %d\n255\n" % (width, height) + crop.tobytes())
-    told = subprocess.run(
-        [sys.executable, "-c", _ALONE, str(EXAMPLE), str(model), str(tmp_path / "crop.ppm")],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
+    told = _classify(model, crop, tmp_path)
     classifier = load_classifier(request.getfixturevalue("shipped"), device="cpu")
     [wanted] = classifier.classify(crop[None])
     assert json.loads(told.stdout) == pytest.approx(
         dict(zip(classifier.card.labels, map(float, wanted), strict=True)), abs=1e-4
     )
+
+
+@pytest.mark.slow
+def test_classify__a_crop_of_another_size_goes_into_a_file_that_takes_crops(
+    shipped, shipped_crops, astronaut, tmp_path
+):
+    crop = np.ascontiguousarray(astronaut[35:185, 150:300])  # 150 px, larger than the model's
+    told = json.loads(_classify(shipped_crops, crop, tmp_path).stdout)
+    classifier = load_classifier(shipped, device="cpu")
+    size = classifier.card.model.input.size
+    assert size != 150
+    [wanted] = classifier.classify(crop_whole(crop, size)[0][None])
+    # shrinking weighs neighbouring pixels in another way: the second or third decimal
+    assert told == pytest.approx(dict(zip(classifier.card.labels, map(float, wanted), strict=True)), abs=0.05)
+    assert sum(told.values()) == pytest.approx(1, abs=1e-5)
+    refused = _classify(shipped, crop, tmp_path)
+    assert (refused.returncode, refused.stderr.strip()) == (1, f"this file takes crops of {size} x {size} px")
+
+
+@pytest.mark.slow
+def test_classify__a_file_that_takes_points_says_which_files_the_example_is_for(shipped, crop, tmp_path):
+    model = onnx.load(shipped)
+    card = next(entry.value for entry in model.metadata_props if entry.key == "card")
+    onnx.helper.set_model_props(model, {"card": card, "interface": "faces"})
+    onnx.save(model, tmp_path / "faces.onnx")
+    refused = _classify(tmp_path / "faces.onnx", crop, tmp_path)
+    assert refused.returncode == 1
+    assert "exported with --input images or --input crops" in refused.stderr
+    assert "Traceback" not in refused.stderr

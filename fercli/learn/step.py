@@ -207,7 +207,7 @@ def all_finite(tensors: Iterable[Tensor]) -> bool:
     return bool(_norm(floats).isfinite()) or all(bool(tensor.isfinite().all()) for tensor in floats)
 
 
-def _norm(tensors: Sequence[Tensor]) -> Tensor:
+def _norm(tensors: list[Tensor]) -> Tensor:
     return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors)))
 
 

@@ -176,10 +176,10 @@ class TrainStep:
         weights = [p for p in self.model.parameters() if p.requires_grad]
         clipped = nn.utils.clip_grad_norm_(weights, self.config.grad_clip) if self.config.grad_clip else None
         remembered = [value for value in self.model.buffers() if value.is_floating_point()]
-        sizes = {"a statistic of batch norm": torch.stack(torch._foreach_norm(remembered, math.inf)).max()}
+        sizes = {"a statistic of batch norm": nn.utils.get_total_norm(remembered, math.inf)}
         if self.scaler is None:
             grads = [p.grad for p in weights if p.grad is not None]
-            sizes["the gradient"] = _norm(grads) if clipped is None else clipped
+            sizes["the gradient"] = nn.utils.get_total_norm(grads) if clipped is None else clipped
         return sizes
 
     def _move(self) -> None:
@@ -204,11 +204,7 @@ class TrainStep:
 def all_finite(tensors: Iterable[Tensor]) -> bool:
     """Whether every value is a number; a finite norm, which is quick to have, needs no closer look."""
     floats = [tensor for tensor in tensors if tensor.is_floating_point()]
-    return bool(_norm(floats).isfinite()) or all(bool(tensor.isfinite().all()) for tensor in floats)
-
-
-def _norm(tensors: list[Tensor]) -> Tensor:
-    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors)))
+    return bool(nn.utils.get_total_norm(floats).isfinite()) or all(bool(tensor.isfinite().all()) for tensor in floats)
 
 
 @dataclass(frozen=True)

@@ -59,3 +59,14 @@ def test_default_model__answers_the_same_in_both_engines(crop: np.ndarray):
     onnx, torch = (load_classifier(None, engine, "cpu").logits(crops) for engine in ("onnx", "torch"))
     proof = json.loads(onnx_metadata(find_weights(None, (".onnx",)))["parity"])
     np.testing.assert_allclose(onnx, torch, atol=max(1e-4, 3 * proof["max_difference"]))
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_default_model__keeps_the_promise_of_its_own_check(engine: str):
+    # the picture that the file's metadata describe in words, made anew here
+    check = json.loads(onnx_metadata(find_weights(None, (".onnx",)))["check"])
+    y, x, c = np.ogrid[: check["height"], : check["width"], :3]
+    picture = ((5 * y + 3 * x + 80 * c) % 256).astype(np.uint8)[None]
+    [probabilities] = load_classifier(None, engine, "cpu").classify(picture)
+    assert "(5 y + 3 x + 80 c) / 256" in check["picture"]
+    np.testing.assert_allclose(probabilities, check["probabilities"], atol=0.01)

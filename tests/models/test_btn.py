@@ -263,7 +263,7 @@ def test_bt_source__s3_has_no_mla():
     model = tiny(bt=BtConfig(source="s3"))
     assert model.batch is not None
     assert model.batch.mla is None
-    levels = model._levels(images(2), model.landmark_taps(images(2)))
+    levels = model._levels(model.image_backbone(images(2)), model.landmark_taps(images(2)))
     assert torch.equal(model.batch.features(levels), levels.high)
 
 

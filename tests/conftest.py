@@ -83,6 +83,24 @@ def owners_tree(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def two_classes(tmp_path: Path) -> Callable[..., Path]:
+    """Make a data set of dark and bright noise: `two_classes(train=6, test=2)` has so many images of each class in each split."""
+
+    def make(**splits: int) -> Path:
+        from fercli.media.images import write_image
+
+        draw = np.random.default_rng(0)
+        for split, count in splits.items():
+            for name, low in (("happiness", 0), ("sadness", 120)):
+                for number in range(count):
+                    picture = draw.integers(low, low + 120, (48, 48, 3), dtype=np.uint8)
+                    write_image(tmp_path / "faces" / split / name / f"{number}.png", picture)
+        return tmp_path / "faces"
+
+    return make
+
+
+@pytest.fixture
 def damaged_clip() -> Callable[..., Path]:
     """Write a clip of 40 frames of noise at 10 a second, and overwrite the data of some of them with zeros."""
 

@@ -90,10 +90,18 @@ def write_image(path: Path, rgb: Rgb) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def reason_of(error: OSError) -> str:
+    """Why the system refused, in its own words."""
+    return (error.strerror or str(error)).lower()
+
+
 def _refuse(error: OSError) -> None:
-    raise DataError(
-        f"{error.filename}: {(error.strerror or str(error)).lower()}", fix="make the folder readable for this user"
-    ) from error
+    raise DataError(f"{error.filename}: {reason_of(error)}", fix="make the folder readable for this user") from error
+
+
+def writable_name(path: Path) -> Path:
+    """`path` itself, with .png added if nothing here writes its format."""
+    return path if path.suffix.lower() in WRITABLE_SUFFIXES else path.with_name(path.name + ".png")
 
 
 def list_images(folder: Path, *, closed: Callable[[OSError], None] = _refuse) -> list[Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-from fercli.media.images import IMAGE_SUFFIXES, UNREAD_SUFFIXES, files_below, is_animated, is_picture
+from fercli.media.images import IMAGE_SUFFIXES, UNREAD_SUFFIXES, files_below, is_animated, is_picture, reason_of
 from fercli.media.video import VIDEO_SUFFIXES
 
 _GLOB_SIGNS = frozenset("*?[")
@@ -153,4 +153,4 @@ def _is_video(path: Path) -> bool:
 
 def _closed(path: Path, error: OSError) -> Source:
     """What the system refuses to look at: a closed folder, a name that is too long."""
-    return Source(path, "image", Path(path.name), fault=(error.strerror or str(error)).lower())
+    return Source(path, "image", Path(path.name), fault=reason_of(error))

@@ -13,7 +13,7 @@ import av
 import numpy as np
 
 from fercli.errors import DataError
-from fercli.media.images import Rgb
+from fercli.media.images import Rgb, reason_of
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".3gp", ".3g2", ".ogv"),
@@ -145,7 +145,7 @@ class VideoReader:
             raise DataError(f"{self.name}: permission denied", fix="make it readable for this user") from error
         except (av.FFmpegError, OSError) as error:
             if self._path is None:
-                raise self._error(f"cannot be opened ({(error.strerror or str(error)).lower()})") from error
+                raise self._error(f"cannot be opened ({reason_of(error)})") from error
             raise self._error("not a video, or its header is missing (a file that was cut off)") from error
 
     def _pictures(self) -> Iterator[Any]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from fercli.media.draw import annotate
-from fercli.media.images import WRITABLE_SUFFIXES, Rgb, write_image
+from fercli.media.images import Rgb, writable_name, write_image
 from fercli.media.sources import Source
 from fercli.media.video_writer import VideoWriter
 from fercli.results import Prediction
@@ -80,10 +80,7 @@ def copy_paths(
             paths[source.path] = settled
             continue
         path = folder / source.relative
-        if source.kind == "video":
-            path = path.with_suffix(".mp4")
-        elif path.suffix.lower() not in WRITABLE_SUFFIXES:
-            path = path.with_name(path.name + ".png")
+        path = path.with_suffix(".mp4") if source.kind == "video" else writable_name(path)
         paths[source.path] = path = free_name(path, full)
         full.add(path)
     return paths

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from fercli.media.images import WRITABLE_SUFFIXES
+from fercli.media.images import writable_name
 from fercli.store.atomic import free_name
 
 
@@ -35,7 +35,5 @@ class CropNames:
 
 
 def _wanted(picture: Path, ending: str) -> Path:
-    """The picture's own name, with .png added if nothing writes its format."""
-    if picture.suffix.lower() not in WRITABLE_SUFFIXES:
-        picture = picture.with_name(picture.name + ".png")
-    return picture.with_stem(picture.stem + ending)
+    place = writable_name(picture)
+    return place.with_stem(place.stem + ending)

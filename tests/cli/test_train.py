@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from fercli.cli.main import main
 from fercli.errors import ExitCode
-from fercli.media.images import write_image
 
 SMALL = [
     *("--model", "btn-tiny", "--from-scratch", "--device", "cpu", "--quiet"),
@@ -19,15 +18,9 @@ SMALL = [
 
 
 @pytest.fixture
-def faces(tmp_path: Path) -> Path:
-    """Dark and bright noise in two classes: six images each to train on, two each to validate and to test on."""
-    draw = np.random.default_rng(0)
-    for split, count in (("train", 6), ("val", 2), ("test", 2)):
-        for name, low in (("happiness", 0), ("sadness", 120)):
-            for number in range(count):
-                picture = draw.integers(low, low + 120, (48, 48, 3), dtype=np.uint8)
-                write_image(tmp_path / "faces" / split / name / f"{number}.png", picture)
-    return tmp_path / "faces"
+def faces(two_classes: Callable[..., Path]) -> Path:
+    """Six images of each class to train on, two each to validate and to test on."""
+    return two_classes(train=6, val=2, test=2)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -301,15 +301,16 @@ def test_align__does_a_picture_again_that_was_replaced(astronaut: np.ndarray, tm
     for name in ("a.png", "b.png"):
         write_image(source / name, BLANK)
     write_image(source / "c.png", astronaut[FACE])
-    for skip in ("skip", "keep"):
-        align(source, target / skip, size=64, on_no_face=skip)  # type: ignore[arg-type]
+    ways: tuple[Literal["keep", "skip"], ...] = ("skip", "keep")
+    for way in ways:
+        align(source, target / way, size=64, on_no_face=way)
     for name in ("a.png", "b.png"):
         write_image(source / name, astronaut[FACE])
     os.utime(source / "b.png", (1e9, 1e9))  # replaced by an older file
-    for skip in ("skip", "keep"):
-        result = align(source, target / skip, size=64, on_no_face=skip)  # type: ignore[arg-type]
+    for way in ways:
+        result = align(source, target / way, size=64, on_no_face=way)
         assert (result.resumed, result.found, result.no_face) == (1, 3, 0)
-        assert _crops(target / skip) == ["a.png", "b.png", "c.png"]
+        assert _crops(target / way) == ["a.png", "b.png", "c.png"]
     assert align(source, target / "skip", size=64, on_no_face="skip").resumed == 3
 
 

@@ -13,10 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from fercli.core.card import WeightsCard
 from fercli.core.settings import override
 from fercli.errors import DataError, RefusedError, UsageError, WeightsError
-from fercli.media.images import write_image
 from fercli.presets import MODELS, RECIPES, LossConfig, SamConfig, TrainConfig
 from fercli.progress import EpochReport, StepProgress, TrainEvent
 from fercli.steps.train import train, train_seeds
@@ -24,9 +22,7 @@ from fercli.steps.train.journal import Journal
 from fercli.store.checkpoints import load_checkpoint, save_checkpoint
 from fercli.store.datasets import Dataset, open_dataset
 from fercli.store.runs import RunConfig, data_facts
-from fercli.store.starting_weights import has_landmarks, start_from
-from fercli.store.weights import PartCard, load_weights, save_part, save_weights
-from fercli.templates import template
+from fercli.store.weights import load_weights
 
 RECIPE = replace(
     RECIPES["compact"],
@@ -40,15 +36,9 @@ RECIPE = replace(
 
 
 @pytest.fixture
-def faces(tmp_path: Path) -> Dataset:
-    """Dark and bright noise in two classes: 12 to train on, 4 to test on, no validation split."""
-    draw = np.random.default_rng(0)
-    for split, count in (("train", 6), ("test", 2)):
-        for name, low in (("happiness", 0), ("sadness", 120)):
-            for number in range(count):
-                picture = draw.integers(low, low + 120, (48, 48, 3), dtype=np.uint8)
-                write_image(tmp_path / "faces" / split / name / f"{number}.png", picture)
-    return open_dataset(str(tmp_path / "faces"))
+def faces(two_classes: Callable[..., Path]) -> Dataset:
+    """12 images to train on, 4 to test on, no validation split."""
+    return open_dataset(str(two_classes(train=6, test=2)))
 
 
 def told(recipe: TrainConfig = RECIPE) -> RunConfig:
@@ -193,40 +183,6 @@ def test_train__resumed_has_every_step_once_in_its_events(faces: Dataset, tmp_pa
     events.Reload()
     assert [event.step for event in events.Scalars("step/loss")] == list(range(1, 9))
     assert [event.step for event in events.Scalars("epoch/loss")] == [1, 2]
-
-
-def test_start_from__fills_a_branch_and_refuses_one_that_does_not_fit(tmp_path: Path):
-    from fercli.models.btn import BTN
-
-    torch.manual_seed(1)
-    donor, model = BTN(MODELS["btn-tiny"], 3), BTN(MODELS["btn-tiny"], 3)
-    part = {k: v for k, v in donor.state_dict().items() if k.startswith("landmark_backbone.")}
-    path = tmp_path / "landmarks.safetensors"
-    save_part(path, part, PartCard("landmark_backbone", {"from": "a test"}))
-    assert has_landmarks([str(path)])
-    [brought] = start_from(model, [str(path)])
-    assert (brought["part"], brought["file"], brought["provenance"]) == (
-        "landmark_backbone", "landmarks.safetensors", {"from": "a test"}
-    )  # fmt: skip
-    assert all(torch.equal(model.state_dict()[name], value) for name, value in part.items())
-    with pytest.raises(WeightsError, match="does not fit"):
-        start_from(BTN(MODELS["btn-compact"], 3), [str(path)])
-
-
-def test_start_from__resizes_the_positions_of_a_model_that_saw_another_size(tmp_path: Path):
-    from fercli.models.btn import BTN
-
-    small = override(MODELS["btn-tiny"], ["input.size=32", "backbone_size=32"])
-    before = BTN(small, 3, training_parts=False)
-    path = tmp_path / "small.safetensors"
-    card = WeightsCard("small", "1", ("neutral", "happiness", "anger"), "toy", template("arcface"), small)
-    save_weights(path, before.state_dict(), card)
-    model = BTN(MODELS["btn-tiny"], 3)
-    (said,) = start_from(model, [str(path)])
-    assert not said["left_out"]
-    assert sorted(said["resized"]) == [*(f"cross.{level}.attention.bias_table" for level in range(3)), "vit.pos_embed"]
-    assert torch.equal(model.vit.head.weight, before.vit.head.weight)
-    assert torch.equal(model.vit.pos_embed[:, 0], before.vit.pos_embed[:, 0])
 
 
 def test_load_checkpoint__refuses_what_is_no_checkpoint(tmp_path: Path):

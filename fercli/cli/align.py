@@ -133,6 +133,8 @@ def _tell(result: AlignSummary, elapsed_s: float, *, quiet: bool) -> None:
         console.warn(_unreadable(result))
     if quiet:
         return
+    if result.passed:
+        console.say(f"files passed over, no pictures by their names: {result.passed}")
     new = result.found + result.no_face + len(result.unreadable) - result.resumed
     if result.resumed:
         console.say(f"{result.resumed} pictures were already done")

@@ -19,8 +19,11 @@ from fercli.errors import DataError, UsageError
 
 Rgb = NDArray[np.uint8]  # [H, W, 3]
 
-UNREAD_SUFFIXES = (".heic", ".heif")  # pictures that nothing here decodes
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif") + (
+    ".heic",
+    ".heif",
+    ".avif",
+)
 
 _FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".jfif": "JPEG", ".png": "PNG", ".bmp": "BMP", ".webp": "WEBP"} | {
     ".tif": "TIFF",
@@ -34,6 +37,7 @@ _OPTIONS: dict[str, dict[str, int | bool | str]] = {
     "TIFF": {"compression": "tiff_lzw"},
 }
 WRITABLE_SUFFIXES = tuple(_FORMATS)
+_PICTURE_BRANDS = (b"heic", b"heix", b"mif1", b"avif")  # of MP4's boxes, where they hold a picture
 _LIMIT = round(2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6)  # Pillow refuses more
 # what Pillow's decoders raise for broken files, beside OSError
 _BROKEN = (SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error, MemoryError)
@@ -50,7 +54,7 @@ def read_rgb(path: Path, content: bytes | None = None) -> Rgb:
             raise DataError(f"{path}: no file that pictures are read from", fix="a file; this is a pipe or a device")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd but readable files
-            with Image.open(path if content is None else io.BytesIO(content)) as picture:
+            with _open(path if content is None else io.BytesIO(content)) as picture:
                 picture.load()
                 return _as_seen(ImageOps.exif_transpose(picture))
     except Image.DecompressionBombError as error:
@@ -104,16 +108,18 @@ def writable_name(path: Path) -> Path:
     return path if path.suffix.lower() in WRITABLE_SUFFIXES else path.with_name(path.name + ".png")
 
 
-def list_images(folder: Path, *, closed: Callable[[OSError], None] = _refuse) -> list[Path]:
+def list_images(
+    folder: Path, *, closed: Callable[[OSError], None] = _refuse, passed: Callable[[Path], None] | None = None
+) -> list[Path]:
     """Every picture file below a folder by its suffix, hidden files and folders left out, sorted.
 
-    closed: told of every folder that cannot be looked into.
+    closed: told of every folder that cannot be looked into; passed: of every file that is no picture by its suffix.
     Raises: DataError if the folder is not there or no folder, and unless `closed` is given where one cannot be looked into.
     """
     if not folder.is_dir():
         state = "is not a folder" if folder.exists() else "is not there"
         raise DataError(f"{folder} {state}", fix="give a folder with pictures")
-    return files_below(folder, IMAGE_SUFFIXES, closed=closed)
+    return files_below(folder, IMAGE_SUFFIXES, closed=closed, passed=passed)
 
 
 def files_below(
@@ -158,12 +164,29 @@ def _frames_of(path: Path) -> int:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path) as picture:
+            with _open(path) as picture:
                 return int(getattr(picture, "n_frames", 1))
     except Image.DecompressionBombError:
         return 1
     except (OSError, *_BROKEN):
         return 0
+
+
+def _open(file: Path | io.BytesIO) -> Image.Image:
+    """Open a picture with what Pillow reads itself, and HEIC, as phones write it: whatever the file's name is."""
+    if _begins_as_mp4(file):
+        from pi_heif import register_heif_opener
+
+        register_heif_opener()
+    return Image.open(file)
+
+
+def _begins_as_mp4(file: Path | io.BytesIO) -> bool:
+    """Whether the first box is that of MP4, QuickTime, HEIC and AVIF files."""
+    if isinstance(file, io.BytesIO):
+        return file.getvalue()[4:8] == b"ftyp"
+    with file.open("rb") as opened:
+        return opened.read(8)[4:] == b"ftyp"
 
 
 def _as_seen(picture: Image.Image) -> Rgb:
@@ -186,20 +209,20 @@ def _from_deep_grey(grey: NDArray[np.generic]) -> Rgb:
 
 
 def _what_it_is(path: Path) -> str:
-    if path.is_file() and path.stat().st_size == 0:
+    if not path.is_file():
+        return "not a picture"
+    if path.stat().st_size == 0:
         return "the file is empty"
-    if path.suffix.lower() in UNREAD_SUFFIXES:
-        return "HEIC pictures are not read; a copy as JPEG or PNG is"
-    what = "a video, not a picture" if _is_film(path) else "not a picture"
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head[4:8] == b"ftyp" and head[8:] in _PICTURE_BRANDS:
+        return "the picture is broken"
+    what = "a video, not a picture" if _is_film(head) else "not a picture"
     return f"{what}, whatever its name says ({path.suffix})" if path.suffix else what
 
 
-def _is_film(path: Path) -> bool:
-    """Whether a file that is no picture begins as MP4, QuickTime, Matroska, WebM or AVI files do."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        head = file.read(12)
+def _is_film(head: bytes) -> bool:
+    """Whether the first twelve bytes of what is no picture are those of an MP4, QuickTime, Matroska, WebM or AVI file."""
     return head[4:8] == b"ftyp" or head[:4] == b"\x1aE\xdf\xa3" or (head[:4], head[8:]) == (b"RIFF", b"AVI ")
 
 

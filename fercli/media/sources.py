@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-from fercli.media.images import IMAGE_SUFFIXES, UNREAD_SUFFIXES, files_below, is_animated, is_picture, reason_of
+from fercli.media.images import IMAGE_SUFFIXES, files_below, is_animated, is_picture, reason_of
 from fercli.media.video import VIDEO_SUFFIXES
 
 _GLOB_SIGNS = frozenset("*?[")
@@ -121,7 +121,7 @@ def _at(address: str) -> Source:
 
 def _below(folder: Path, passed: Callable[[Path], None] | None) -> Iterator[Source]:
     closed: list[OSError] = []
-    suffixes = IMAGE_SUFFIXES + UNREAD_SUFFIXES + VIDEO_SUFFIXES
+    suffixes = IMAGE_SUFFIXES + VIDEO_SUFFIXES
     files = files_below(folder, suffixes, closed=closed.append, passed=passed)
     for error in closed:
         yield _closed(Path(error.filename), error)
@@ -146,7 +146,7 @@ def _is_video(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix == ".gif":
         return is_animated(path)
-    if suffix in VIDEO_SUFFIXES or suffix in IMAGE_SUFFIXES or suffix in UNREAD_SUFFIXES:
+    if suffix in VIDEO_SUFFIXES or suffix in IMAGE_SUFFIXES:
         return suffix in VIDEO_SUFFIXES
     return path.stat().st_size > 0 and not is_picture(path)
 

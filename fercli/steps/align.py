@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,7 +41,10 @@ _CHUNK_PIXELS = 24_000_000  # pictures searched together; as many more are read 
 
 @dataclass(frozen=True)
 class AlignSummary:
-    """What a run found. Counts are pictures; `several` have more than one face, `resumed` were done by an earlier run."""
+    """What a run found. Counts are pictures; `several` have more than one face, `resumed` were done by an earlier run.
+
+    passed: how many files of the folder are no pictures by their names.
+    """
 
     target: Path
     settings: AlignSettings
@@ -51,6 +54,7 @@ class AlignSummary:
     unreadable: tuple[AlignRow, ...]
     crops: int
     resumed: int
+    passed: int
     is_dataset: bool
     contact_sheet: Path
 
@@ -96,7 +100,8 @@ def align(
         detector_version(), size, template, margin, min_face, faces, on_no_face, thresholds, max_side
     )
     places = align_places(source, target)
-    pictures = _pictures(places.source)
+    passed: list[Path] = []
+    pictures = _pictures(places.source, passed=passed.append)
     if not pictures:
         raise DataError(f"{places.source} has no pictures", fix="give the folder that holds them, at any depth")
     if places.target.resolve().is_relative_to(places.source.resolve()):
@@ -117,13 +122,13 @@ def align(
             ):
                 journal.append(new)
                 rows += new
-    return _finish(places, Alignment(settings, tuple(rows)), resumed=len(done))
+    return _finish(places, Alignment(settings, tuple(rows)), resumed=len(done), passed=len(passed))
 
 
-def _pictures(source: Path) -> list[Path]:
+def _pictures(source: Path, *, passed: Callable[[Path], None]) -> list[Path]:
     """Every picture, and every folder that cannot be looked into: it has its row among them, as unreadable."""
     closed: list[Path] = []
-    pictures = list_images(source, closed=lambda error: closed.append(Path(error.filename)))
+    pictures = list_images(source, closed=lambda error: closed.append(Path(error.filename)), passed=passed)
     return sorted(pictures + closed)
 
 
@@ -231,7 +236,7 @@ def _chunks(pictures: Iterator[_Picture]) -> Iterator[list[_Picture]]:
         yield chunk
 
 
-def _finish(places: AlignPlaces, alignment: Alignment, *, resumed: int) -> AlignSummary:
+def _finish(places: AlignPlaces, alignment: Alignment, *, resumed: int, passed: int) -> AlignSummary:
     rows, target = alignment.rows, places.target
     by_status = {
         status: len({row.source for row in rows if row.status == status}) for status in ("ok", "no_face", "unreadable")
@@ -254,6 +259,7 @@ def _finish(places: AlignPlaces, alignment: Alignment, *, resumed: int) -> Align
         unreadable=tuple(row for row in rows if row.status == "unreadable"),
         crops=sum(row.output is not None for row in rows),
         resumed=resumed,
+        passed=passed,
         is_dataset=is_dataset,
         contact_sheet=sheet,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from PIL import Image, ImageCms
 from fercli.errors import DataError, UsageError
 from fercli.media.images import is_animated, list_images, read_rgb, write_image
 
+HEIC = Path(__file__).with_name("astronaut.heic")
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
 
@@ -137,10 +139,29 @@ def test_list_images__refuses_what_is_no_folder(tmp_path: Path):
         list_images(tmp_path / "nope")
 
 
-def test_read_rgb__says_that_heic_is_not_read_and_that_a_name_is_too_long(tmp_path: Path):
-    (tmp_path / "a.heic").write_bytes(b"\x00\x00\x00\x18ftypheic")
-    with pytest.raises(DataError, match="HEIC pictures are not read"):
+@pytest.mark.parametrize("name", ["a.HEIC", "a.jpg"])
+def test_read_rgb__reads_a_phone_s_heic_upright_whatever_its_name(tmp_path: Path, astronaut: np.ndarray, name: str):
+    """The file holds the upper three quarters of the astronaut at 64 px, to be turned right by a quarter."""
+    shutil.copy(HEIC, tmp_path / name)
+    seen = Image.fromarray(astronaut).resize((64, 64), Image.Resampling.LANCZOS).crop((0, 0, 64, 48))
+    upright = np.rot90(np.asarray(seen), -1).astype(float)
+    assert np.abs(read_rgb(tmp_path / name) - upright).mean() < 6
+    assert np.abs(read_rgb(tmp_path / name)[::-1] - upright).mean() > 50
+
+
+@pytest.mark.parametrize("kept", [16, 600, 1701])
+def test_read_rgb__calls_a_heic_that_breaks_off_broken(tmp_path: Path, kept: int):
+    (tmp_path / "a.heic").write_bytes(HEIC.read_bytes()[:kept])
+    with pytest.raises(DataError, match="the picture is broken"):
         read_rgb(tmp_path / "a.heic")
+
+
+def test_read_rgb__reads_avif(tmp_path: Path, astronaut: np.ndarray):
+    Image.fromarray(astronaut).save(tmp_path / "a.avif")
+    assert np.abs(read_rgb(tmp_path / "a.avif").astype(float) - astronaut).mean() < 6
+
+
+def test_read_rgb__says_that_a_name_is_too_long(tmp_path: Path):
     with pytest.raises(DataError, match="file name too long"):
         read_rgb(tmp_path / f"{'a' * 300}.jpg")
 

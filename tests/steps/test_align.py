@@ -70,6 +70,12 @@ def test_align__transform_takes_the_landmarks_to_the_template(tree: Path, tmp_pa
     np.testing.assert_allclose(face.landmarks[:2], moved, atol=3)
 
 
+def test_align__counts_the_files_that_are_no_pictures_by_their_names(tree: Path, tmp_path: Path):
+    for name in ("notes.txt", "train/clip.mp4", ".hidden"):
+        (tree / name).touch()
+    assert align(tree, tmp_path / "out", size=64).passed == 2
+
+
 def test_align__does_not_redo_what_is_finished(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     target = tmp_path / "out"
     align(tree, target, size=64)

@@ -145,6 +145,26 @@ def ferplus(root: Path, *, each: int = 2) -> Path:
     return root
 
 
+def ferplus_folders(root: Path, *, each: int = 2) -> Path:
+    """The same pictures and votes as FERPlus' script writes them: what shows no face keeps its line, and has a name here."""
+    columns = (4, 5, 6, 1, 3, 2, 0)
+    row = 0
+    for folder in ("FER2013Train", "FER2013Valid", "FER2013Test"):
+        lines = []
+        for number in range(7 * each):
+            votes = [0] * 10
+            votes[columns[number % 7]] = 10
+            if number == 7 * each - 1:
+                votes = [5, 5] + [0] * 8
+            if number == 7 * each - 2:
+                votes = [0] * 9 + [10]
+            picture(root / "data" / folder / f"fer{row:07d}.png", number % 7, side=48)
+            lines.append(f'fer{row:07d}.png,"(0, 0, 48, 48)",{",".join(map(str, votes))}')
+            row += 1
+        (root / "data" / folder / "label.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
 def expw(root: Path, *, each: int = 12) -> Path:
     """label.lst in its odd order (top, left, right, bottom); every photo shows two faces of one class."""
     lines = []
@@ -197,6 +217,7 @@ TREES: dict[str, tuple[str | None, Callable[..., Path]]] = {
     "affectnet8-folders": ("affectnet8", affectnet_folders),
     "fer2013": ("fer2013", fer2013),
     "ferplus": ("ferplus", ferplus),
+    "ferplus-folders": ("ferplus", ferplus_folders),
     "expw": ("expw", expw),
     "caer-s": ("caer-s", caers),
     "caer-s-valid": ("caer-s", caers_valid),

@@ -19,11 +19,8 @@ from fercli.errors import DataError, UsageError
 
 Rgb = NDArray[np.uint8]  # [H, W, 3]
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif") + (
-    ".heic",
-    ".heif",
-    ".avif",
-)
+_PLAIN_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif")
+IMAGE_SUFFIXES = (*_PLAIN_SUFFIXES, ".heic", ".heif", ".avif")
 
 _FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".jfif": "JPEG", ".png": "PNG", ".bmp": "BMP", ".webp": "WEBP"} | {
     ".tif": "TIFF",

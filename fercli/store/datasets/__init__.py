@@ -11,6 +11,7 @@ from fercli.store.datasets.affectnet import is_affectnet, open_affectnet
 from fercli.store.datasets.caers import open_caers
 from fercli.store.datasets.expw import is_expw, open_expw
 from fercli.store.datasets.fer2013_in_place import fer2013_csv, open_fer2013
+from fercli.store.datasets.ferplus_folders import is_ferplus_folders, open_ferplus_folders
 from fercli.store.datasets.folder import LAYOUT, open_folder
 from fercli.store.datasets.prepared import is_prepared, open_prepared
 from fercli.store.datasets.published import PUBLISHED
@@ -51,6 +52,8 @@ def _open_path(root: Path) -> Dataset:
         return open_rafdb(root)
     if is_expw(root):
         return open_expw(root)
+    if is_ferplus_folders(root):
+        return open_ferplus_folders(root)
     for there, names in ((is_affectnet(root), "affectnet7|affectnet8"), (fer2013_csv(root), "fer2013|ferplus")):
         if there:
             raise DataError(
@@ -79,6 +82,8 @@ def _open_named(name: str, root: Path) -> Dataset:
             return open_affectnet(root, name)
         case "fer2013" | "ferplus" if fer2013_csv(root) is not None:
             return open_fer2013(root, name)
+        case "ferplus" if is_ferplus_folders(root):
+            return open_ferplus_folders(root)
         case "expw" if is_expw(root):
             return open_expw(root)
         case "caer-s":

@@ -37,12 +37,17 @@ def label_rows(rows: Sequence[FerRow], voted: Sequence[VoteRow] | None, *, by_ma
         name = (vote.name if vote else None) or f"row{number:07d}.png"
         votes = vote.votes if vote else None
         if by_majority and votes is not None:
-            label, reason = _majority_label(votes)
-            usable = label is not None or (reason == "no_majority" and _has_expressions(votes))
+            label, reason, usable = label_of_votes(votes)
         else:
             label, reason, usable = row.label, None, True
         labels.append(FerLabel(name, label, reason, usable, votes))
     return labels
+
+
+def label_of_votes(votes: Sequence[int]) -> tuple[str | None, Reason | None, bool]:
+    """The winner of one image's votes, or why it has none; and whether there is anything to learn from it."""
+    label, reason = _majority_label(votes)
+    return label, reason, label is not None or (reason == "no_majority" and _has_expressions(votes))
 
 
 def copy_groups(rows: Sequence[FerRow], usable: Sequence[bool]) -> dict[int, str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fercli.labels import schema
-from fercli.store.datasets import affectnet, caers, expw, rafdb
+from fercli.store.datasets import affectnet, caers, expw, ferplus_folders, rafdb
 from fercli.store.datasets.records import Split
 
 
@@ -99,7 +99,7 @@ PUBLISHED: dict[str, Published] = {
             name="ferplus",
             get="images: Kaggle's ICML-2013 challenge; votes: https://github.com/microsoft/FERPlus",
             layout=(
-                "fer2013.csv beside fer2013new.csv, "
+                "fer2013.csv beside fer2013new.csv, or " + ferplus_folders.LAYOUT + ", "
                 "or made by: fer data prepare fer2013 FER2013.csv --ferplus fer2013new.csv"
             ),
             counts={

@@ -27,6 +27,7 @@ LAYOUTS = {
     "affectnet8-folders": ("affectnet8", {"train", "test"}, 16, 16),
     "fer2013": ("fer2013", {"train", "val", "test"}, 14, 14),
     "ferplus": ("ferplus", {"train", "val", "test"}, 12, 12),
+    "ferplus-folders": ("ferplus", {"train", "val", "test"}, 12, 12),
     "caer-s": ("caer-s", {"train", "test"}, 14, 14),
     "caer-s-valid": ("caer-s", {"train", "test"}, 14, 14),
 }
@@ -194,8 +195,9 @@ def test_fer2013__marks_copies(owners_tree):
     assert copied == [("row0000000.png", "train"), ("row0000028.png", "test")]
 
 
-def test_ferplus__keeps_votes_without_a_winner_and_leaves_out_what_is_no_face(owners_tree):
-    dataset = open_dataset("ferplus", owners_tree("ferplus"))
+@pytest.mark.parametrize("layout", ["ferplus", "ferplus-folders"])
+def test_ferplus__keeps_votes_without_a_winner_and_leaves_out_what_is_no_face(owners_tree, layout):
+    dataset = open_dataset("ferplus", owners_tree(layout))
     train = dataset.split("train", with_unlabelled=True)
     assert len(train) == 13
     assert (train[-1].label, train[-1].votes) == (None, (5, 5, 0, 0, 0, 0, 0, 0))
@@ -206,6 +208,40 @@ def test_ferplus__without_votes_says_where_they_are(owners_tree):
     with pytest.raises(DataError, match=r"no fer2013new\.csv") as caught:
         open_dataset("ferplus", owners_tree("fer2013"))
     assert "github.com/microsoft/FERPlus" in caught.value.fix
+
+
+def test_ferplus_folders__need_no_name_and_cut_out_a_smaller_box(owners_tree):
+    root = owners_tree("ferplus-folders")
+    lines = root / "data" / "FER2013Test" / "label.csv"
+    lines.write_text(lines.read_text().replace("(0, 0, 48, 48)", "(4, 8, 40, 44)", 1))
+    dataset = open_dataset(str(root))
+    assert (dataset.name, dataset.schema) == ("ferplus", "ferplus")
+    assert [sample.box_xyxy for sample in dataset.split("test")][:2] == [(4, 8, 40, 44), None]
+
+
+def test_ferplus_folders__names_lines_at_fault_and_who_makes_the_pictures(owners_tree):
+    folder = owners_tree("ferplus-folders") / "data" / "FER2013Valid"
+    lines = (folder / "label.csv").read_text().splitlines()
+    (folder / lines[0].split(",")[0]).unlink()
+    lines[1] = lines[1].replace("48)", "48")
+    lines[2] += ",1"
+    lines[3] = lines[3].replace("fer", "../fer")
+    (folder / "label.csv").write_text("\n".join(lines))
+    with pytest.raises(
+        DataError, match=r"line 1: fer\d+\.png is not there; line 2: the box .*; line 3: 13 fields"
+    ) as caught:
+        open_dataset("ferplus", folder.parent)
+    assert "line 4: '../fer" in caught.value.message
+    assert "generate_training_data.py" in caught.value.fix
+
+
+def test_ferplus_folders__leave_out_a_name_that_is_listed_twice(owners_tree):
+    folder = owners_tree("ferplus-folders") / "data" / "FER2013Train"
+    lines = (folder / "label.csv").read_text().splitlines()
+    (folder / "label.csv").write_text("\n".join([*lines, lines[0]]))
+    names = [sample.name for sample in open_dataset("ferplus", folder.parents[1]).split("train")]
+    assert len(names) == 11
+    assert "fer0000000.png" not in names
 
 
 # ExpW

@@ -117,7 +117,10 @@ def start_run(
 
 
 def open_run(path: Path, told: RunConfig) -> RunFolder:
-    """Open a run to go on with it; UsageError names every setting that differs from what it was started with."""
+    """Open a run to go on with it, to another number of epochs if `told` has one: config.json has it from then on.
+
+    Raises: UsageError naming every other setting that differs from what it was started with, or if more epochs are done.
+    """
     folder = RunFolder(path)
     if not folder.config.is_file():
         raise DataError(f"there is no run in {path}", fix="start without --resume")
@@ -125,12 +128,22 @@ def open_run(path: Path, told: RunConfig) -> RunFolder:
         RunConfig, json.loads(folder.config.read_text()), where=str(folder.config), error=DataError, fix=_AGAIN
     )
     _sweep(path)
-    changed = _differences(dataclasses.asdict(before), dataclasses.asdict(told))
+    as_long = dataclasses.replace(told, train=dataclasses.replace(told.train, epochs=before.train.epochs))
+    changed = _differences(dataclasses.asdict(before), dataclasses.asdict(as_long))
     if changed:
         raise UsageError(
             f"{path} was started with other settings: {'; '.join(changed)}",
             fix="resume with the same command as before",
         )
+    if told.train.epochs != before.train.epochs:
+        done = len(folder.metrics.read_text().splitlines()) - 1 if folder.metrics.is_file() else 0
+        if told.train.epochs < done:
+            raise UsageError(
+                f"{path} has {done} finished epochs, more than the {told.train.epochs} asked for",
+                fix=f"--set epochs={done} or more",
+            )
+        folder.result.unlink(missing_ok=True)  # of a shorter run
+        write_json(folder.config, dataclasses.asdict(told))
     return folder
 
 

@@ -105,6 +105,23 @@ def test_train__refuses_an_existing_run_and_other_settings_on_resume(faces: Data
         train(faces, tmp_path / "other", config=told(recipe), device="cpu", resume=True)
 
 
+def test_train__goes_on_to_another_number_of_epochs_and_says_so(faces: Dataset, tmp_path: Path):
+    first = train(faces, tmp_path / "run", config=told(replace(RECIPE, epochs=1)), device="cpu")
+    assert load_weights(first.weights)[1].provenance["schedules"] == [1]
+    longer = told(replace(RECIPE, epochs=3))
+    with pytest.raises(KilledError):  # in the second epoch: the new number is known already
+        train(faces, tmp_path / "run", config=longer, device="cpu", resume=True, report=stop_after(1))
+    result = train(faces, tmp_path / "run", config=longer, device="cpu", resume=True)
+    assert result.epochs == 3
+    assert load_weights(tmp_path / "run" / "last.safetensors")[1].provenance["schedules"] == [1, 3]
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["train"]["epochs"] == 3
+    with (tmp_path / "run" / "metrics.csv").open() as file:
+        rates = [float(row["lr"]) for row in csv.DictReader(file)]
+    assert rates[0] < rates[2] < rates[1]  # at the end of a schedule of one, then of three
+    with pytest.raises(UsageError, match="3 finished epochs"):
+        train(faces, tmp_path / "run", config=told(replace(RECIPE, epochs=2)), device="cpu", resume=True)
+
+
 def test_train__a_loss_that_is_not_finite_ends_the_run_and_says_what_to_do(faces: Dataset, tmp_path: Path):
     wild = replace(RECIPE, lr=1e30, optimizer="sgd", schedule="constant", warmup_epochs=0.0, grad_clip=0.0)
     with pytest.raises(RefusedError, match="loss became") as caught:

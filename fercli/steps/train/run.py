@@ -105,7 +105,7 @@ class Run:
             log_prior=log_shares(counts).to(device) if recipe.loss.logit_adjustment else None,
         )
         self.ema = Ema(self.model, recipe.ema) if recipe.ema else None
-        self.state = State()
+        self.state = State(schedules=[recipe.epochs])
         self.meter = Meter(device, self.state.seconds, self.state.peak_bytes)
         self.classes = classes
 
@@ -118,6 +118,8 @@ class Run:
         if self.step.scaler is not None:
             self.step.scaler.load_state_dict(saved["scaler"])
         self.state = State.from_plain(saved["state"])
+        if self.state.schedules[-1:] != [self.recipe.epochs]:
+            self.state.schedules.append(self.recipe.epochs)
         self.meter = Meter(self.device, self.state.seconds, self.state.peak_bytes)
 
     def go(self, *, tensorboard: bool) -> None:
@@ -143,7 +145,7 @@ class Run:
                         self._answer,
                         epochs=self.state.epoch,
                         train_images=len(self.crops),
-                        origin=self.started_from,
+                        origin=self._origin(),
                         licence=licence,
                         notes=notes,
                         write=self.world.first,
@@ -172,6 +174,10 @@ class Run:
             seconds={name: round(seconds, 2) for name, seconds in self.state.seconds.items()},
             peak_gib={name: round(peak / 2**30, 3) for name, peak in self.state.peak_bytes.items()},
         )
+
+    def _origin(self) -> dict[str, Any]:
+        """What the cards say of where the weights come from, beside the recipe."""
+        return {"started_from": self.started_from, "schedules": self.state.schedules}
 
     def _finished(self) -> bool:
         state, recipe = self.state, self.recipe
@@ -267,7 +273,7 @@ class Run:
         if self.world.first:
             # weights first: if the checkpoint after them is never written, the epoch is done again and writes them again
             with full_disk_told(self.folder.path), self.meter.stage("save"):
-                self.selection.keep(state, inference, train_images=len(self.crops), origin=self.started_from)
+                self.selection.keep(state, inference, train_images=len(self.crops), origin=self._origin())
             self._save()
             with full_disk_told(self.folder.path):
                 self.journal.epoch(row, state.rows)

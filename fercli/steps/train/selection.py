@@ -86,7 +86,7 @@ class Selection:
                 best[protocol] = Best(epoch, accuracies[split])
         return best
 
-    def keep(self, state: State, inference: Mapping[str, Any], *, train_images: int, origin: Any) -> None:
+    def keep(self, state: State, inference: Mapping[str, Any], *, train_images: int, origin: Mapping[str, Any]) -> None:
         """Write the weights of every protocol that prefers the epoch just finished."""
         for protocol in self.protocols:
             if state.best[protocol].epoch == state.epoch:
@@ -103,14 +103,14 @@ class Selection:
         *,
         epochs: int,
         train_images: int,
-        origin: Any,
+        origin: Mapping[str, Any],
         licence: str,
         notes: Sequence[str],
         write: bool,
     ) -> Selected:
         """Calibrate and score one protocol's weights, which the model behind `answer` holds; `write` card and predictions.
 
-        epochs: how many there were to choose from.
+        epochs: how many there were to choose from. origin: what the card's provenance says beside the recipe.
 
         The temperature is fitted on validation images, where there are any; without them it is 1.
         """
@@ -169,7 +169,7 @@ class Selection:
         *,
         epochs: int,
         train_images: int,
-        origin: Any,
+        origin: Mapping[str, Any],
     ) -> WeightsCard:
         dataset = self.dataset
         return WeightsCard(
@@ -195,6 +195,6 @@ class Selection:
             provenance={
                 "trained_by": f"fer train {fercli.__version__}",
                 "recipe": asdict(self.config.train),
-                "started_from": origin,
+                **origin,
             },
         )

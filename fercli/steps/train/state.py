@@ -40,7 +40,10 @@ class EpochSums:
 
 @dataclass
 class State:
-    """Finished epochs, the sums of the one under way, the best so far, one row per epoch, seconds and bytes by stage."""
+    """Finished epochs, the sums of the one under way, the best so far, one row per epoch, seconds and bytes by stage.
+
+    schedules: how many epochs the run was to have, once more for every time that it was given another number.
+    """
 
     epoch: int = 0
     sums: EpochSums = field(default_factory=EpochSums)
@@ -48,6 +51,7 @@ class State:
     rows: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     peak_bytes: dict[str, int] = field(default_factory=dict)
+    schedules: list[int] = field(default_factory=list)
 
     def to_plain(self) -> dict[str, Any]:
         return asdict(self)

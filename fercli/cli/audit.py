@@ -36,7 +36,9 @@ def audit(
     by: Annotated[
         list[str] | None,
         typer.Option(
-            "--by", metavar="SIGN", help="loss, mates, mate_labels or votes; several are averaged [loss and votes]."
+            "--by",
+            metavar="SIGN",
+            help="loss, disagreement, mates, mate_labels or votes; several are averaged [loss and votes].",
         ),
     ] = None,
     show: Annotated[int, typer.Option("--show", min=1, help="How many faces go on the contact sheets.")] = 200,

@@ -19,6 +19,13 @@ def surprise(probabilities: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]
     return -np.log(np.maximum(table[np.arange(len(truth)), truth], _LEAST))
 
 
+def divergence(probabilities: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
+    """KL(probabilities || others) of each image, [B, N] twice to [B], in nats: 0 where both say the same, 13.8 at most."""
+    table = np.asarray(probabilities, np.float64)
+    told, heard = np.maximum(table, _LEAST), np.maximum(np.asarray(others, np.float64), _LEAST)
+    return np.asarray(np.maximum((table * np.log(told / heard)).sum(axis=1), 0.0))
+
+
 def combined(signs: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
     """Mean of the signs [B] in nats, images without one (nan) over those that they have: higher is more doubtful."""
     table = np.stack(list(signs.values()))  # [signs, B]

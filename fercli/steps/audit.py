@@ -11,7 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.core.batch_opinion import mates_opinion
-from fercli.core.label_noise import average_precision, combined, most_doubtful, precision_at, suggested, surprise
+from fercli.core.label_noise import (
+    average_precision,
+    combined,
+    divergence,
+    most_doubtful,
+    precision_at,
+    suggested,
+    surprise,
+)
 from fercli.core.preprocess import softmax
 from fercli.errors import DataError, UsageError
 from fercli.progress import Progress, silent
@@ -22,7 +30,7 @@ from fercli.store.datasets.crops import load_crop
 from fercli.store.networks import Network, load_network
 
 FACTS_NAME = "audit.json"
-SIGNS = ("loss", "mates", "mate_labels", "votes")
+SIGNS = ("loss", "disagreement", "mates", "mate_labels", "votes")
 RANKED_BY = ("loss", "votes")  # mates lowered the precision where it was measured (docs/audit.md)
 _CHUNK = 256  # images read at once
 _DEPTHS = (100, 500, 1000, 2000)
@@ -80,7 +88,8 @@ def audit(
 
     Signs, each -log of the probability that the label gets: `loss` from P_VIT alone; `mates` from the image's mates in
     `rounds` random batches of `batch`, itself left out, mixed by class batch attention; `mate_labels` from the mates' labels,
-    mixed alike; `votes` from the annotators' votes. The score is the mean of those in `by` that the network or the data set has.
+    mixed alike; `votes` from the annotators' votes. And, whatever the label, `disagreement`: the divergence of P_VIT from what
+    the mates answer. The score is the mean of those in `by` that the network or the data set has.
     truth: a data set with the same images and better labels, to score the ranking against; votes are then left out.
     Errors: UsageError for an unknown sign or none that is there, DataError where nothing can be ranked or compared, RefusedError
     where `out` exists.
@@ -100,6 +109,7 @@ def audit(
     opinions = [probabilities]
     if embedding is not None:
         answers, shares = _opinions(network, embedding, p_vit, labels, rounds=rounds, batch=batch, seed=seed)
+        signs["disagreement"] = divergence(probabilities, answers)
         signs |= {"mates": surprise(answers, labels), "mate_labels": surprise(shares, labels)}
         opinions += [answers, shares]
     votes = _votes(dataset, samples, network.card.labels) if better is None else None

@@ -6,13 +6,29 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import entropy
 from sklearn.metrics import average_precision_score
 
-from fercli.core.label_noise import average_precision, combined, most_doubtful, precision_at, suggested, surprise
+from fercli.core.label_noise import (
+    average_precision,
+    combined,
+    divergence,
+    most_doubtful,
+    precision_at,
+    suggested,
+    surprise,
+)
 
 
 def test_surprise__is_minus_log_of_the_labels_probability_and_never_infinite():
     assert surprise([[0.5, 0.5], [1.0, 0.0]], [0, 1]) == pytest.approx([math.log(2), math.log(1e6)])
+
+
+def test_divergence__is_scipys_and_never_infinite():
+    draw = np.random.default_rng(0)
+    ours, others = draw.dirichlet(np.ones(7), 20), draw.dirichlet(np.ones(7), 20)
+    assert divergence(ours, others) == pytest.approx(entropy(ours, others, axis=1), abs=1e-4)
+    assert divergence([[1.0, 0.0], [0.25, 0.75]], [[0.0, 1.0], [0.25, 0.75]]) == pytest.approx([math.log(1e6), 0])
 
 
 def test_combined__averages_what_an_image_has():

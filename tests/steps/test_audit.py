@@ -74,9 +74,11 @@ def test_audit__finds_planted_labels_and_training_reads_the_corrections(plain: F
     )
     # 6 of 60 labels are wrong: dark and bright are easily told apart, so they come first
     assert (result.images, result.checked, result.wrong) == (60, 60, pytest.approx(0.1))
-    assert result.signs == ("loss", "mates", "mate_labels")
+    assert result.signs == ("loss", "disagreement", "mates", "mate_labels")
     assert result.scored[0].average_precision > 0.9
+    assert [ranked.ranking for ranked in result.scored] == ["score", *result.signs]
     rows = rows_of(out / "audit.csv")
+    assert max(float(row["disagreement"]) for row in rows) > 0
     assert [row["rank"] for row in rows] == [str(number) for number in range(1, 61)]
     first = rows[:6]
     assert all(row["truth"] != row["label"] and row["suggested"] == row["truth"] for row in first)
@@ -112,7 +114,7 @@ def test_audit__votes_count_where_they_exist(make_run, tmp_path: Path):
     facts = {"format": 1, "name": "voted", "schema": "toy", "labels": ["neutral", "happiness", "sadness"]}
     (root / "dataset.json").write_text(json.dumps(facts))
     result = audit(str(make_run("run")), str(root), tmp_path / "audit", split="test", device="cpu", batch=3)
-    assert result.signs == ("loss", "mates", "mate_labels", "votes")
+    assert result.signs == ("loss", "disagreement", "mates", "mate_labels", "votes")
     found = rows_of(tmp_path / "audit" / "audit.csv")
     assert found[0]["path"] == "images/1.png"
     assert (found[0]["suggested"], float(found[0]["votes"])) == ("happiness", pytest.approx(13.8155, abs=1e-3))
@@ -122,6 +124,14 @@ def test_audit__votes_count_where_they_exist(make_run, tmp_path: Path):
     assert mates.ranked_by == ("mates",)
     rows = rows_of(tmp_path / "other" / "audit.csv")
     assert [row["score"] for row in rows] == [row["mates"] for row in rows]
+    gap = audit(
+        str(make_run("gap")), str(root), tmp_path / "gap-audit", split="test", device="cpu", by=["disagreement"]
+    )
+    assert gap.ranked_by == ("disagreement",)
+    rows = rows_of(tmp_path / "gap-audit" / "audit.csv")
+    assert [row["score"] for row in rows] == [row["disagreement"] for row in rows]
+    # three pictures that are the same to the bit: each says what its mates say
+    assert [float(row["disagreement"]) for row in rows] == pytest.approx([0, 0, 0], abs=1e-4)
     with pytest.raises(UsageError, match="no sign looks"):
         audit(str(make_run("c")), str(root), tmp_path / "third", split="test", device="cpu", by=["looks"])
 

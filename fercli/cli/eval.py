@@ -53,6 +53,10 @@ def evaluate(
     batch_check: Annotated[
         bool, typer.Option("--batch-check", help="Also certify that no answer depends on the batch; else refuse.")
     ] = False,
+    no_copies: Annotated[
+        bool,
+        typer.Option("--no-copies", help="Do not read the train split to find images that are in it too."),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="Folder to make: report.html, result.json, tables and pictures."),
@@ -75,7 +79,9 @@ def evaluate(
     """
     from fercli.steps import evaluate as step
 
-    checks = step.Checks(tuple(subset or ()), tuple(degrade or ()), degrade_images, end_to_end, batch_check)
+    checks = step.Checks(
+        tuple(subset or ()), tuple(degrade or ()), degrade_images, end_to_end, batch_check, not no_copies
+    )
     with console.progress("eval", quiet=quiet) as progress:
         result = step.evaluate(
             weights,
@@ -106,11 +112,14 @@ def _show(result: EvaluationResult) -> None:
     model = result.model
     title = f"{model.name} {model.version} on {result.data} {result.split} ({model.engine}, {model.device})"
     figures = [_score_row("all images", result.score)]
-    if result.without_train_copies is not None:
-        figures.append(_score_row("without copies of train images", result.without_train_copies))
+    copies = result.copies
+    if copies and copies.others:
+        figures.append(_score_row("without images that are in train too", copies.others))
     figures += [_score_row(subset.name, subset.score) for subset in result.subsets]
     head = ["", "images", "accuracy %", "95 % interval", "mean class %", "95 % interval", "macro F1 %"]
     console.show(console.table(title, head, figures))
+    if copies:
+        console.show(f"{copies.told}.")
     classes = [
         [label, result.n_per_class[label], _percent(result.class_accuracy[label]), _interval(interval), *counts]
         for label, counts, interval in zip(result.labels, result.confusion, result.class_interval.values(), strict=True)

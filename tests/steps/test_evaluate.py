@@ -16,8 +16,8 @@ from fercli.errors import DataError, RefusedError, UsageError
 from fercli.presets import BtnConfig, InputConfig
 from fercli.results import Face
 from fercli.steps import evaluate as module
-from fercli.steps.evaluate import Checks, evaluate, writing
-from fercli.steps.evaluate.results import EvaluationResult
+from fercli.steps.evaluate import Checks, as_record, evaluate, writing
+from fercli.steps.evaluate.results import CopiesInTrain, EvaluationResult
 from fercli.store.datasets.prepared import Record, write_prepared
 from fercli.templates import template
 
@@ -85,7 +85,9 @@ def test_evaluate__scores_by_hand(use, folder):
     assert result.after.ece == pytest.approx(0.7 - 4 / 6, abs=1e-6)
     assert (result.before.temperature, result.after.temperature) == (1.0, 1.5)
     assert result.class_interval["anger"] == pytest.approx((0.0945, 0.9055), abs=1e-4)  # Wilson for 1 of 2
-    assert result.without_train_copies is None
+    assert result.copies == CopiesInTrain(
+        None, "Whether the images were trained on is not known: data has no train split to look in"
+    )
     assert result.warnings == ()
     assert result.score.overall_interval == pytest.approx((0.3000, 0.9032), abs=1e-4)  # Wilson 1927 for 4 of 6
 
@@ -166,9 +168,51 @@ def test_evaluate__scores_again_without_copies_of_training_images(use, prepared)
     use("fear", "anger")
     result = evaluate("toy", str(prepared))
     assert (result.score.n, result.score.overall) == (3, pytest.approx(2 / 3))
-    assert result.without_train_copies is not None
-    assert (result.without_train_copies.n, result.without_train_copies.overall) == (2, 0.5)
+    assert result.copies is not None
+    assert result.copies.told == "1 of the 3 images occurs in train too (as the data set marks them)"
+    assert result.copies.others is not None
+    assert (result.copies.others.n, result.copies.others.overall) == (2, 0.5)
     assert result.fingerprint == "f"
+
+
+def test_evaluate__finds_copies_by_pixels_where_a_data_set_marks_none(use, folder):
+    fake = use("fear", "anger")
+    for number in range(3):
+        picture(folder / f"train/fear/other{number}.png", 0, number=number + 1)
+    picture(folder / "train/anger/same-as-fear-d.bmp", 1)  # fear/d and anger/f show this, as files of another format
+    (folder / "train/anger/broken.png").write_text("not a picture")
+    record = as_record(evaluate("toy", str(folder)))
+    assert record["train_copies"] == {
+        "count": 2,
+        "told": "2 of the 6 images occur in train too (by the pixels of its 4 images; 1 more cannot be read)",
+    }
+    # left are fear seen as fear, fear, fear and anger seen as fear
+    assert (record["without_train_copies"]["n"], record["without_train_copies"]["overall"]) == (4, 0.75)
+    assert fake.batches == [6]
+
+
+@pytest.mark.parametrize(
+    ("seen", "count", "told"),
+    [((0, 1), 6, "6 of the 6 images occur"), ((5,), 0, "None of the 6 images occurs")],
+)
+def test_evaluate__says_of_all_and_of_no_copies_that_there_is_nothing_to_score_apart(use, folder, seen, count, told):
+    use("fear", "anger")
+    for grey in seen:
+        picture(folder / f"train/fear/{grey}.png", grey)
+    copies = evaluate("toy", str(folder)).copies
+    assert copies is not None
+    assert (copies.count, copies.others) == (count, None)
+    assert copies.told.startswith(told)
+
+
+def test_evaluate__does_not_look_for_copies_in_train_itself_or_where_told_not_to(use, folder):
+    use("fear", "anger")
+    picture(folder / "train/fear/a.png", 0)
+    assert evaluate("toy", str(folder), split="train").copies is None
+    copies = evaluate("toy", str(folder), checks=Checks(copies=False)).copies
+    assert copies is not None
+    assert copies.count is None
+    assert "--no-copies" in copies.told
 
 
 def test_evaluate__warns_of_another_alignment(use, prepared):

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from fercli.core.calibration import calibration, risk_coverage
 from fercli.core.card import WeightsCard
 from fercli.core.metrics import class_accuracy, wilson_interval
@@ -27,9 +25,9 @@ from fercli.steps.evaluate.degradations import chosen_places, curves_of
 from fercli.steps.evaluate.end_to_end import Detector, RawAnswer, end_to_end_score, read_raw
 from fercli.steps.evaluate.results import (
     BatchCheck,
+    CopiesInTrain,
     EvaluationResult,
     Model,
-    Score,
     SubsetScore,
     as_record,
     score_of,
@@ -39,6 +37,7 @@ from fercli.store.answers import Answers, answers_on, class_name, known_samples,
 from fercli.store.atomic import refuse_existing_folder, replacing_folder
 from fercli.store.datasets import Dataset, Sample, Split, open_dataset
 from fercli.store.datasets.subsets import Subset, read_subset
+from fercli.store.datasets.train_copies import train_copies
 from fercli.store.digest import file_sha256
 from fercli.store.evaluations import RESULT_NAME
 from fercli.store.inference import Classifier, load_classifier
@@ -56,6 +55,7 @@ class Checks:
 
     subsets: lists of images. degrade: kinds of degradation or `all`, on `degrade_images` drawn by the seed, all if None.
     end_to_end: a data set of raw pictures, by name or folder. batch: certify that answers do not depend on the batch.
+    copies: find images that the train split has too, for which its pictures are read where the data set marks none.
     """
 
     subsets: Sequence[Path] = ()
@@ -63,6 +63,7 @@ class Checks:
     degrade_images: int | None = None
     end_to_end: str | None = None
     batch: bool = False
+    copies: bool = True
 
 
 def evaluate(
@@ -101,7 +102,8 @@ def evaluate(
     subsets = [read_subset(path, dataset, known) for path in checks.subsets]
     answers = answers_on(classifier, dataset, known, batch=batch, progress=progress)
     raw: tuple[RawAnswer, ...] = ()
-    result = _result(classifier, dataset, samples, answers, subsets, seed=seed)
+    copies = _copies(dataset, answers, seed=seed, wanted=checks.copies, progress=progress)
+    result = _result(classifier, dataset, samples, answers, subsets, copies=copies, seed=seed)
     if kinds:
         curves = curves_of(
             classifier, dataset, answers, kinds, images=checks.degrade_images, seed=seed, batch=batch, progress=progress
@@ -136,6 +138,7 @@ def _result(
     answers: Answers,
     subsets: Sequence[Subset],
     *,
+    copies: CopiesInTrain | None,
     seed: int,
 ) -> EvaluationResult:
     card, labels, matrix = classifier.card, answers.labels, answers.confusion()
@@ -161,7 +164,7 @@ def _result(
         after=calibration(answers.probabilities, answers.truth, temperature=card.temperature),
         coverage={share: selective.accuracy_at(share) for share in COVERAGES},
         aurc=selective.aurc,
-        without_train_copies=_score_without_copies(dataset, answers, seed=seed),
+        copies=copies,
         left_out=dict(left_out),
         subsets=tuple(
             SubsetScore(
@@ -201,14 +204,24 @@ def _counted(model: Model, classifier: Classifier, weights: str | Path | None) -
     return replace(model, sha256=file_sha256(path), parameters=total.parameters, macs=total.macs)
 
 
-def _score_without_copies(dataset: Dataset, answers: Answers, *, seed: int) -> Score | None:
+def _copies(dataset: Dataset, answers: Answers, *, seed: int, wanted: bool, progress: Progress) -> CopiesInTrain | None:
+    """What is known of scored images that train has too, in every case told; None for train itself."""
     if answers.samples[0].split == "train":
         return None
-    trained = {sample.group for sample in dataset.split("train", with_unlabelled=True)} - {None}
-    fresh = np.array([sample.group not in trained for sample in answers.samples])  # [B]
-    if fresh.all() or not fresh.any():
-        return None
-    return score_of(answers.confusion(fresh), seed=seed)
+    if not wanted:
+        return CopiesInTrain(None, "Whether images occur in train too was not looked at (--no-copies)")
+    copies = train_copies(dataset, answers.samples, progress=progress)
+    if copies is None:
+        return CopiesInTrain(
+            None, f"Whether the images were trained on is not known: {dataset.name} has no train split to look in"
+        )
+    count, n = int(copies.found.sum()), len(copies.found)
+    how = "as the data set marks them" if copies.marked else f"by the pixels of its {copies.compared:,} images"
+    if copies.unreadable:
+        how += f"; {copies.unreadable:,} more cannot be read"
+    told = f"{f'{count:,}' if count else 'None'} of the {n:,} images {'occur' if count > 1 else 'occurs'} in train too ({how})"
+    others = score_of(answers.confusion(~copies.found), seed=seed) if 0 < count < n else None
+    return CopiesInTrain(count, told, others)
 
 
 def _detector(given: Detector | None, device: str) -> tuple[Detector, str]:

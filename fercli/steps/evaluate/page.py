@@ -74,12 +74,14 @@ def _tiles(result: EvaluationResult) -> str:
 
 def _scores(result: EvaluationResult) -> str:
     rows = [_score_row("all images", result.score)]
-    if result.without_train_copies:
-        rows.append(_score_row("without images that also occur in train", result.without_train_copies))
+    copies = result.copies
+    if copies and copies.others:
+        rows.append(_score_row("without images that also occur in train", copies.others))
     rows += [_score_row(f"listed in {subset.name}", subset.score) for subset in result.subsets]
     head = ("images", "number", "accuracy %", "95 % interval", "mean class %", "95 % interval", "macro F1 %")
     note = "Accuracy has Wilson's interval, the other two the bootstrap's within classes."
-    return f'<div class="wide">{table(note, head, rows)}</div>'
+    told = f"<p>{escaped(copies.told)}.</p>" if copies else ""
+    return f'<div class="wide">{table(note, head, rows)}</div>{told}'
 
 
 def _score_row(name: str, score: Score) -> list[object]:

@@ -48,6 +48,19 @@ def score_of(matrix: NDArray[np.int64], *, seed: int = 0) -> Score:
 
 
 @dataclass(frozen=True)
+class CopiesInTrain:
+    """Scored images whose exact pixels the data set's train split has too.
+
+    count: None where it is not known. told: in words, with how it was found, or why it was not. others: the score of the
+    other images, None where there are none, or where it is that of all.
+    """
+
+    count: int | None
+    told: str
+    others: Score | None = None
+
+
+@dataclass(frozen=True)
 class SubsetScore:
     """The score on the images of a published list; `listed` names are in it, the others are not in this split."""
 
@@ -173,7 +186,7 @@ class EvaluationResult:
     n_per_class, class_accuracy, class_interval: by class name; None where the split has no image of the class.
     confusion: counts, rows = truth. before, after: calibration at temperature 1 and at the card's.
     coverage: accuracy of the surest share of images, by share. aurc: area under the risk-coverage curve.
-    without_train_copies: the score without images that also occur in train, None where none is known to.
+    copies: images that also occur in train, and the score without them; None where the split is train itself.
     left_out: images of classes the model does not know, by class name; they are in no score.
     warnings: one sentence each on what makes the score less than it seems.
     """
@@ -192,7 +205,7 @@ class EvaluationResult:
     after: Calibration
     coverage: Mapping[float, float]
     aurc: float
-    without_train_copies: Score | None
+    copies: CopiesInTrain | None
     left_out: Mapping[str, int]
     subsets: tuple[SubsetScore, ...] = ()
     curves: tuple[Curve, ...] = ()
@@ -209,7 +222,7 @@ class EvaluationResult:
 
 def as_record(result: EvaluationResult) -> dict[str, Any]:
     """Everything as plain values, in the layout of result.json; class names instead of numbers throughout."""
-    model, score = result.model, result.score
+    model, score, copies = result.model, result.score, result.copies
     record: dict[str, Any] = {
         "dataset": result.data,
         "split": result.split,
@@ -240,7 +253,8 @@ def as_record(result: EvaluationResult) -> dict[str, Any]:
         "calibration": {"before": asdict(result.before), "after": asdict(result.after)},
         "coverage": {f"{share:g}": accuracy for share, accuracy in result.coverage.items()},
         "aurc": result.aurc,
-        "without_train_copies": _plain(result.without_train_copies),
+        "train_copies": {"count": copies.count, "told": copies.told} if copies else None,
+        "without_train_copies": _plain(copies.others if copies else None),
         "left_out": dict(result.left_out),
         "subsets": [asdict(subset) for subset in result.subsets],
         "degradations": [asdict(curve) for curve in result.curves],

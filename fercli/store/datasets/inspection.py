@@ -1,18 +1,22 @@
-"""Pictures of a data set in, the hashes and size of each, or why it cannot be read, out."""
+"""Pictures of a data set in, the hashes and size of each, or why it cannot be read, out"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from typing import TypeVar
 
+from fercli.core.parallel import in_order
 from fercli.devices import cpu_threads
 from fercli.errors import DataError
+from fercli.media.images import Rgb
 from fercli.store.datasets.crops import read_picture
 from fercli.store.datasets.records import Sample
 from fercli.store.digest import file_sha256
+
+T = TypeVar("T")
 
 _AHEAD = 64  # pictures under way for each thread: bounds the memory
 
@@ -34,11 +38,18 @@ class Picture:
 
 def inspect_pictures(samples: Sequence[Sample]) -> Iterator[Picture]:
     """Read every sample's picture whole, in the samples' order, on all threads at once; no fault stops it."""
+    return _in_threads(_inspect, samples)
+
+
+def pixel_hashes(samples: Sequence[Sample]) -> Iterator[str | None]:
+    """What every sample's picture shows, as `Picture.pixels_sha256`, in order, on all threads; None: cannot be read."""
+    return _in_threads(_pixels, samples)
+
+
+def _in_threads(look: Callable[[Sample], T], samples: Sequence[Sample]) -> Iterator[T]:
     workers = max(1, cpu_threads())
     with ThreadPoolExecutor(workers, thread_name_prefix="inspect") as pool:
-        waiting = iter(samples)
-        while chunk := list(islice(waiting, _AHEAD * workers)):
-            yield from pool.map(_inspect, chunk)
+        yield from in_order(pool, look, samples, ahead=_AHEAD * workers)
 
 
 def _inspect(sample: Sample) -> Picture:
@@ -51,5 +62,16 @@ def _inspect(sample: Sample) -> Picture:
     except DataError as error:
         return Picture(file_hash, fault=error.message.removeprefix(f"{sample.path}: "))
     height, width = rgb.shape[:2]
-    shown = hashlib.sha256(f"{width}x{height}".encode() + rgb.tobytes()).hexdigest()
-    return Picture(file_hash or hashlib.sha256(rgb[..., 0].tobytes()).hexdigest(), shown, (width, height))
+    return Picture(file_hash or hashlib.sha256(rgb[..., 0].tobytes()).hexdigest(), _shown(rgb), (width, height))
+
+
+def _pixels(sample: Sample) -> str | None:
+    try:
+        return _shown(read_picture(sample))
+    except (DataError, OSError):
+        return None
+
+
+def _shown(rgb: Rgb) -> str:
+    height, width = rgb.shape[:2]
+    return hashlib.sha256(f"{width}x{height}".encode() + rgb.tobytes()).hexdigest()

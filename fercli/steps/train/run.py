@@ -248,7 +248,7 @@ class Run:
         accuracy = {split: metrics.overall_accuracy(matrix) for split, matrix in matrices.items()}
         mean = {split: metrics.mean_class_accuracy(matrix) for split, matrix in matrices.items()}
         epoch = state.epoch + 1
-        best = self.selection.update(state, epoch, accuracy)
+        best = self.selection.update(state, epoch, {split: (accuracy[split], mean[split]) for split in matrices})
         row = EpochReport(
             epoch=epoch,
             lr=self.step.optimizer.optimizer.param_groups[-1]["lr"],

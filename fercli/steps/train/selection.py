@@ -77,13 +77,18 @@ class Selection:
         wanted: dict[Split, bool] = {"val": "val" in self.protocols, "test": "test_best" in self.protocols}
         return tuple(split for split, scored in wanted.items() if scored)
 
-    def update(self, state: State, epoch: int, accuracies: Mapping[Split, float]) -> dict[Protocol, Best]:
-        """Each protocol's best epoch, now that `epoch` has been scored."""
+    def update(self, state: State, epoch: int, scores: Mapping[Split, tuple[float, float]]) -> dict[Protocol, Best]:
+        """Each protocol's best epoch, now that `epoch` has been scored.
+
+        scores: overall and mean class accuracy by split. Of equal overall accuracies the higher mean is better, then the
+        earlier epoch.
+        """
         best = {**state.best, "last": Best(epoch, 0.0)}
         chosen_on: dict[Protocol, Split] = {"val": "val", "test_best": "test"}
         for protocol, split in chosen_on.items():
-            if protocol in self.protocols and accuracies[split] > state.best.get(protocol, Best()).accuracy:
-                best[protocol] = Best(epoch, accuracies[split])
+            before = state.best.get(protocol, Best())
+            if protocol in self.protocols and scores[split] > (before.accuracy, before.mean_accuracy):
+                best[protocol] = Best(epoch, *scores[split])
         return best
 
     def keep(self, state: State, inference: Mapping[str, Any], *, train_images: int, origin: Mapping[str, Any]) -> None:

@@ -11,10 +11,11 @@ Protocol = Literal["last", "val", "test_best"]
 
 @dataclass
 class Best:
-    """The epoch that a selection protocol prefers so far, and its overall accuracy on the protocol's split."""
+    """The epoch that a selection protocol prefers so far, and its overall and mean class accuracy on the protocol's split."""
 
     epoch: int = 0
     accuracy: float = -1.0
+    mean_accuracy: float = -1.0
 
 
 @dataclass

@@ -1,0 +1,26 @@
+"""Which epoch a protocol keeps, from scores alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fercli.presets import MODELS, RECIPES
+from fercli.steps.train.selection import Selection
+from fercli.steps.train.state import State
+from fercli.store.datasets import open_dataset
+from fercli.store.runs import RunConfig, RunFolder
+
+
+def test_update__of_equal_accuracies_takes_the_higher_mean_and_then_the_earlier(two_classes: Any, tmp_path: Path):
+    faces = open_dataset(str(two_classes(train=2, test=1)))
+    train = replace(RECIPES["compact"], epochs=5)
+    config = RunConfig(dataset="faces", data=None, model=MODELS["btn-tiny"], train=train, init=())
+    selection = Selection(faces, {"val": faces.split("train"), "test": ()}, RunFolder(tmp_path), config)
+    state = State()
+    chosen = []
+    for epoch, scores in enumerate([(0.5, 0.5), (0.8, 0.6), (0.8, 0.7), (0.8, 0.7), (0.7, 0.9)], start=1):
+        state.best = selection.update(state, epoch, {"val": scores})
+        chosen.append((state.best["val"].epoch, state.best["last"].epoch))
+    assert chosen == [(1, 1), (2, 2), (3, 3), (3, 4), (3, 5)]

@@ -136,9 +136,11 @@ def test_scorecam__weighs_maps_by_the_softmax_of_masked_scores(make_run, three_c
     assert theirs == pytest.approx(heat, abs=1e-3)
 
 
-def test_cba_score__is_the_first_row_of_p_cba_in_that_batch(make_run):
-    network = load_network(make_run("run"), device="cpu")
-    crops = np.random.default_rng(1).integers(0, 255, (6, 48, 48, 3), dtype=np.uint8)
+@pytest.mark.parametrize("settings", [(), ("cba.mask_self=true",)])
+@pytest.mark.parametrize("mates", [4, 0])
+def test_cba_score__is_the_first_row_of_p_cba_in_that_batch(make_run, settings, mates):
+    network = load_network(make_run("run", *settings), device="cpu")
+    crops = np.random.default_rng(1).integers(0, 255, (2 + mates, 48, 48, 3), dtype=np.uint8)
     images = network.images(crops)
     with torch.no_grad():
         alone = _CbaScore(network.model, images[2:])(images[:2])

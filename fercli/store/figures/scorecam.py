@@ -132,7 +132,10 @@ class _VitScore(nn.Module):
 
 
 class _CbaScore(nn.Module):
-    """P_CBA [B, N] of each image in a batch of its own with the same mates (BTN, Eq. 3-5)."""
+    """P_CBA [B, N] of each image in a batch of its own with the same mates (BTN, Eq. 3-5).
+
+    With `mask_self` it listens to its mates alone, unless it has none: as in training.
+    """
 
     def __init__(self, model: BTN, mates: Tensor) -> None:
         super().__init__()
@@ -140,6 +143,7 @@ class _CbaScore(nn.Module):
         with torch.no_grad():
             p_vit, self.keys = model.batch_embedding(mates)
             self.values = self._values(p_vit)
+        self.hears_itself = len(mates) == 0 or not model.config.cba.mask_self
 
     def _values(self, p_vit: Tensor) -> Tensor:
         probs = self.model.config.cba.value == "probs"
@@ -150,6 +154,8 @@ class _CbaScore(nn.Module):
         if self.model.batch is None:
             raise ValueError("this BTN has no batch part")
         own = (query * query).sum(dim=2, keepdim=True)  # [B, N, 1]
+        if not self.hears_itself:
+            own = torch.full_like(own, -torch.inf)
         others = torch.einsum("bnd,mnd->bnm", query, self.keys)
         weights = (torch.cat([own, others], dim=2) * self.model.batch.cba.scale).softmax(dim=2)  # [B, N, 1 + M]
         mixed = weights[..., 0] * self._values(p_vit) + torch.einsum("bnm,mn->bn", weights[..., 1:], self.values)

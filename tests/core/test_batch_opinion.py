@@ -28,6 +28,14 @@ def test_attention__mates_only_leaves_the_image_out_and_keeps_the_rest_in_propor
         attention(embedding[:1], scale=1, mates_only=True)
 
 
+def test_attention__of_an_image_that_listens_to_itself_keeps_what_the_mates_get():
+    # by hand: products with itself 100, with the mates 60 and 50
+    embedding = np.array([[[10, 0]], [[6, 0]], [[5, 0]]], np.float32)
+    found = attention(embedding, scale=1)[0, 0]
+    assert found[1:] == pytest.approx([np.exp(-40), np.exp(-50)], rel=1e-6)
+    assert attention(embedding, scale=1, mates_only=True)[0, 0, 2] == pytest.approx(1 / (1 + np.exp(10)), rel=1e-6)
+
+
 def test_mates_opinion__twins_of_another_label_outvote_an_image():
     # image 0 looks like 1 and 2 in every class, and nothing like 3
     side = np.array([[1, 0], [1, 0], [1, 0], [0, 1]], np.float32) * 10
@@ -40,5 +48,5 @@ def test_mates_opinion__twins_of_another_label_outvote_an_image():
 
 
 def test_effective_number__of_even_and_single_weights():
-    assert effective_number(np.full(8, 1 / 8, np.float32)) == pytest.approx(8, rel=1e-5)
-    assert effective_number(np.array([0, 1, 0], np.float32)) == pytest.approx(1)
+    assert effective_number(np.full(8, 1 / 8)) == pytest.approx(8, rel=1e-5)
+    assert effective_number(np.array([0.0, 1.0, 0.0])) == pytest.approx(1)

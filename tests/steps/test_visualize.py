@@ -15,6 +15,7 @@ from PIL import Image
 
 from fercli.errors import DataError, RefusedError, UsageError, WeightsError
 from fercli.steps.visualize import visualize
+from fercli.store.checkpoints import load_checkpoint, save_checkpoint
 from fercli.store.datasets import Dataset
 from fercli.store.figures.attention import BatchAttention
 from fercli.store.figures.faces import crops_of, drawn_faces
@@ -23,6 +24,7 @@ from fercli.store.figures.scorecam import LAYERS, ScoreCam, _as_maps, _CbaScore
 from fercli.store.figures.tsne import Tsne
 from fercli.store.inference import open_torch
 from fercli.store.networks import load_network
+from fercli.store.runs import RunFolder
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -73,6 +75,39 @@ def test_attention__rows_sum_to_one_and_the_page_shows_the_mates(make_run, three
     assert page.count('<ol class="mates">') == 3
     assert page.count("<li title=") == 3 * 4
     assert "http" not in page.replace("http-equiv", "")
+
+
+def test_attention__that_collapsed_onto_the_image_is_said_and_mates_keep_their_shares(
+    make_run, three_classes, tmp_path
+):
+    run = RunFolder(make_run("run"))
+    saved = load_checkpoint(run.checkpoint)
+    for key in ("batch.cba.embed.weight", "batch.cba.embed.bias"):
+        saved["model"][key] *= 20
+    save_checkpoint(run.checkpoint, saved)
+    result = draw(BatchAttention(), [run.path], three_classes, tmp_path / "out", count=10)
+    assert "collapsed onto the image itself" in result.remarks[-1]
+    assert result.remarks[-1].split(":")[0] in (tmp_path / "out" / "attention.html").read_text()
+    arrays = np.load(tmp_path / "out" / "attention.npz")
+    rows = [row for row in rows_of(tmp_path / "out" / "attention.csv") if row["class"] == "sadness"]
+    mates = [row for row in rows if not int(row["is_itself"])]
+    shares = np.array([float(row["among_mates"]) for row in mates])
+    assert shares.sum() == pytest.approx(1)
+    assert shares.tolist() == sorted(shares, reverse=True)
+    whole = np.array([float(row["attention"]) for row in mates])
+    assert 0 < whole.sum() < 1e-7
+    assert whole / whole.sum() == pytest.approx(shares)
+    # some images listen to mates of larger maps, most to themselves
+    own = np.diagonal(arrays["attention"], axis1=1, axis2=2)
+    assert np.median(np.abs(arrays["p_cba"] - arrays["p_vit"])) < 1e-4
+    assert f"more than 1% in {(own < 0.99).mean():.0%}" in result.remarks[1]
+
+
+def test_attention__of_a_network_that_hears_only_mates_is_among_mates(make_run, three_classes, tmp_path):
+    result = draw(BatchAttention(), [make_run("run", "cba.mask_self=true")], three_classes, tmp_path / "out", count=10)
+    assert "mates get 1.0e+00" in result.remarks[-1]
+    arrays = np.load(tmp_path / "out" / "attention.npz")
+    assert np.array_equal(arrays["attention"], arrays["among_mates"])
 
 
 def test_attention__of_a_weights_file_is_refused_with_the_reason(make_run, three_classes, tmp_path):

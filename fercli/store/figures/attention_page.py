@@ -28,22 +28,25 @@ th[scope=row]{text-align:left}caption{text-align:left;color:var(--soft)}
 
 @dataclass(frozen=True)
 class Mate:
-    """An image of the batch: the share of attention it got, 0..1, and its own P_VIT logit of the class."""
+    """An image of the batch: its share of what mates got and of all attention, 0..1, and its own P_VIT logit of the class."""
 
     face: Face
-    weight: float
+    among_mates: float
+    of_all: float
     logit: float
 
 
 @dataclass(frozen=True)
 class ClassAttention:
-    """One class's row of attention. own: what the image keeps for itself; effective: how many images share the row.
+    """One class's row of attention, in shares 0..1. own: what the image keeps for itself; mates_get: the rest.
 
-    same_label: share of what mates get that goes to those with the image's label; by_chance: their share of the mates.
+    effective: how many mates share it. same_label: the part of it that goes to mates with the image's label; by_chance: their
+    part of the mates.
     """
 
     name: str
     own: float
+    mates_get: float
     effective: float
     same_label: float
     same_label_by_chance: float
@@ -58,21 +61,32 @@ def attention_page(
     p_cba: Mapping[str, float],
     network: str,
     batch: int,
+    remarks: Sequence[str],
 ) -> str:
     """Return the page; p_vit and p_cba are the image's probabilities by class."""
     labels = [entry.name for entry in classes]
     pictures: dict[str, str] = {}
     numbers = table(
         "The image alone (P_VIT) and with its batch (P_CBA)",
-        ("class", "P_VIT", "P_CBA", "keeps for itself", "images that share", "goes to the same label", "by chance"),
+        (
+            "class",
+            "P_VIT",
+            "P_CBA",
+            "keeps for itself",
+            "mates get",
+            "mates that share",
+            "of it to the same label",
+            "by chance",
+        ),
         [
             (
                 entry.name,
                 percent(p_vit[entry.name]),
                 percent(p_cba[entry.name]),
                 percent(entry.own),
+                _share(entry.mates_get),
                 f"{entry.effective:.1f}",
-                percent(entry.same_label),
+                _share(entry.same_label),
                 percent(entry.same_label_by_chance),
             )
             for entry in classes
@@ -81,9 +95,9 @@ def attention_page(
     sections = "".join(
         f'<section><h2><span class="dot" style="background:{css_colour(expression_colour(entry.name, labels))}"></span>'
         f"{escaped(entry.name)}</h2>"
-        f'<p class="soft">keeps {percent(entry.own)} for itself; '
-        f"in effect {entry.effective:.1f} of the {batch} images share the attention</p>"
-        f'<ol class="mates">{"".join(_mate(mate, entry.mates[0].weight, labels, pictures) for mate in entry.mates)}</ol></section>'
+        f'<p class="soft">keeps {percent(entry.own)} for itself; mates get {_share(entry.mates_get)}, '
+        f"which in effect {entry.effective:.1f} of the {batch - 1} share</p>"
+        f'<ol class="mates">{_mates(entry.mates, labels, pictures)}</ol></section>'
         for entry in classes
     )
     style = files("fercli.store.report").joinpath("report.css").read_text(encoding="utf-8") + _CSS
@@ -93,21 +107,31 @@ def attention_page(
         f"<title>Batch attention of {escaped(face.name)}</title><style>{style}</style></head><body><header>"
         f"<h1>Who lent {escaped(face.name)} attention</h1>"
         f'<p class="soft">{escaped(network)}; a batch of {batch} images. For each class, class batch attention mixes the '
-        "scores of the images whose embedded maps resemble this one's: the faces below, most attention first.</p></header>"
+        "scores of the images whose embedded maps resemble this one's: the faces below, most attention first. Large figures are "
+        f"shares of what all mates get.</p>{''.join(f'<p>{escaped(remark)}</p>' for remark in remarks)}</header>"
         f'<main><section class="who">{_picture(face, pictures)}<div><p>labelled <b>{escaped(face.label)}</b></p>'
         f"{numbers}</div></section>{sections}</main></body></html>"
     )
 
 
+def _mates(mates: Sequence[Mate], labels: Sequence[str], pictures: dict[str, str]) -> str:
+    return "".join(_mate(mate, mates[0].among_mates, labels, pictures) for mate in mates)
+
+
 def _mate(mate: Mate, most: float, labels: Sequence[str], pictures: dict[str, str]) -> str:
     colour = css_colour(expression_colour(mate.face.label, labels))
-    width = 100 * mate.weight / most if most else 0
+    width = 100 * mate.among_mates / most if most else 0
     return (
         f'<li title="{escaped(mate.face.name)}">{_picture(mate.face, pictures)}<span class="bar" style="width:{width:.0f}%"></span>'
-        f"<b>{percent(mate.weight)}</b><br>"
+        f'<b>{_share(mate.among_mates)}</b><br><span class="soft">{_share(mate.of_all)} of all</span><br>'
         f'<span class="dot" style="background:{colour}"></span>{escaped(mate.face.label)}<br>'
         f'<span class="soft">logit {mate.logit:+.2f}</span></li>'
     )
+
+
+def _share(share: float) -> str:
+    """12 %, 0.4 %, 3.1e-07 %: what is far below a thousandth keeps its size."""
+    return percent(share) if share == 0 or share >= 0.001 else f"{100 * share:.1e} %"
 
 
 def _picture(face: Face, pictures: dict[str, str]) -> str:

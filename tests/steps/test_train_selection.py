@@ -1,4 +1,4 @@
-"""Which epoch a protocol keeps, from scores alone."""
+"""Which epoch a protocol keeps, and how its weights are judged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fercli.presets import MODELS, RECIPES
+import pytest
+
+from fercli.presets import MODELS, RECIPES, LossConfig
+from fercli.steps.train import run, train
 from fercli.steps.train.selection import Selection
 from fercli.steps.train.state import State
 from fercli.store.datasets import open_dataset
@@ -24,3 +27,17 @@ def test_update__of_equal_accuracies_takes_the_higher_mean_and_then_the_earlier(
         state.best = selection.update(state, epoch, {"val": scores})
         chosen.append((state.best["val"].epoch, state.best["last"].epoch))
     assert chosen == [(1, 1), (2, 2), (3, 3), (3, 4), (3, 5)]
+
+
+def test_train__scores_weights_that_two_protocols_prefer_once(
+    two_classes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    scored: list[int] = []
+    usual = run.answers
+    monkeypatch.setattr(run, "answers", lambda *given, **told: scored.append(len(given[1])) or usual(*given, **told))
+    recipe = replace(RECIPES["compact"], epochs=1, batch_size=4, loss=LossConfig(soft_targets=False), validation=0.34)
+    config = RunConfig(dataset="faces", data=None, model=MODELS["btn-tiny"], train=recipe, init=())
+    result = train(open_dataset(str(two_classes(train=6, test=2))), tmp_path / "run", config=config, device="cpu")
+    assert [(chosen.protocol, chosen.epoch) for chosen in result.protocols] == [("last", 1), ("val", 1)]
+    assert len(scored) == 3  # validation after the epoch; validation and test of its weights
+    assert result.protocols[0].scores == result.protocols[1].scores

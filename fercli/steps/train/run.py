@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -133,7 +134,11 @@ class Run:
     def finish(self, *, licence: str, notes: Sequence[str]) -> TrainResult:
         """Judge every protocol's weights, write their cards and predictions, the curves and the result."""
         selected = []
+        answered: dict[
+            int, Callable[[Split], Any]
+        ] = {}  # by epoch: protocols that prefer the same have the same weights
         for protocol in self.selection.protocols:
+            epoch = self.state.best[protocol].epoch
             path = self.folder.weights(protocol)
             chosen = self.world.decide(lambda path=path: load_weights(path)[0])  # type: ignore[misc]
             self.model.load_state_dict(chosen, strict=False)  # the training-only part is not in it
@@ -141,8 +146,8 @@ class Run:
                 selected.append(
                     self.selection.judge(
                         protocol,
-                        self.state.best[protocol].epoch,
-                        self._answer,
+                        epoch,
+                        answered.setdefault(epoch, functools.cache(self._answer)),
                         epochs=self.state.epoch,
                         train_images=len(self.crops),
                         origin=self._origin(),

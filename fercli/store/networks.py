@@ -125,8 +125,8 @@ def _model_config(folder: RunFolder) -> BtnConfig:
 
 
 def _card(folder: RunFolder) -> WeightsCard:
-    """Labels and preprocessing, which every weights file of the run carries."""
-    files = sorted(folder.path.glob(f"*{TORCH_SUFFIX}"))
+    """The card of the last epoch's weights, whose temperature fits the checkpoint's; of another's in a run that lacks them."""
+    files = [path for path in (folder.weights("last"), *sorted(folder.path.glob(f"*{TORCH_SUFFIX}"))) if path.is_file()]
     if not files:
         raise DataError(f"{folder.path} has no weights yet", fix="let fer train finish an epoch")
     return read_card(files[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,10 +11,11 @@ import torch
 from fercli.core.card import WeightsCard
 from fercli.models.btn import BTN
 from fercli.presets import MODELS
-from fercli.steps.evaluate.batch_check import batch_check, compositions, weights_files
+from fercli.steps.evaluate.batch_check import _batch_run, batch_check, compositions, weights_files
 from fercli.store.answers import Answers
 from fercli.store.datasets import Sample
-from fercli.store.weights import save_weights
+from fercli.store.networks import load_network
+from fercli.store.weights import load_weights, save_weights
 from fercli.templates import template
 
 CROPS = np.random.default_rng(0).integers(0, 256, (10, 2, 2, 3), np.uint8)
@@ -83,3 +86,25 @@ def test_batch_check__certifies_p_vit_and_shows_p_cba_depend(weights, tmp_path):
     assert check.contrast.largest > 100 * check.engines[0].largest
     assert check.batch_part.startswith("untrained")
     assert check.missing is not None
+
+
+def test_batch_run__is_the_checkpoint_whole_and_never_half_of_another_epoch(make_run):
+    run = make_run("run")
+    state, card = load_weights(run / "last.safetensors")
+    best = run / "best.safetensors"
+    save_weights(best, {key: value * 0.5 for key, value in state.items()}, replace(card, scores={"epoch": 2}))
+    card = load_weights(best)[1]
+    p_cba, words = _batch_run(best, card, seed=0)
+    assert words == "trained, the whole network from epoch 3 of the run, as trained; P_VIT is of epoch 2"
+    crops = np.random.default_rng(0).integers(0, 255, (4, 48, 48, 3), dtype=np.uint8)
+    whole = load_network(run, device="cpu")
+    with torch.inference_mode():
+        expected = whole.model.forward_batch(whole.images(crops)).p_cba
+    assert p_cba(crops) == pytest.approx(expected.numpy(), abs=1e-6)
+    other = replace(card, labels=("fear", "anger", "neutral"))  # weights of something else that lie there
+    assert _batch_run(best, other, seed=0)[1].startswith("untrained")
+
+
+def test_batch_run__of_a_run_without_a_batch_part_is_untrained(make_run):
+    weights = make_run("plain", batch=False) / "last.safetensors"
+    assert _batch_run(weights, load_weights(weights)[1], seed=0)[1].startswith("untrained")

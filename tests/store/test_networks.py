@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from fercli.errors import DataError, WeightsError
 from fercli.store.checkpoints import load_checkpoint
 from fercli.store.inference import open_torch
 from fercli.store.networks import load_network, need_batch_part
+from fercli.store.weights import load_weights, save_weights
 
 CROPS = np.random.default_rng(0).integers(0, 255, (5, 48, 48, 3), dtype=np.uint8)
 
@@ -24,6 +26,14 @@ def test_load_network__a_run_has_its_batch_part_and_answers_as_its_weights(make_
     answers = network.logits(network.images(CROPS))
     assert answers == pytest.approx(open_torch(run / "last.safetensors", device="cpu").logits(CROPS), abs=1e-4)
     assert load_network(run / "checkpoint.pt", device="cpu").state == network.state == "epoch 3 of the run, as trained"
+
+
+def test_load_network__has_the_card_of_the_epoch_that_it_is(make_run):
+    run = make_run("run")
+    state, card = load_weights(run / "last.safetensors")
+    for name, temperature in (("best", 2.0), ("last", 3.0), ("test-best", 4.0)):
+        save_weights(run / f"{name}.safetensors", state, replace(card, temperature=temperature))
+    assert load_network(run, device="cpu").card.temperature == 3.0
 
 
 def test_load_network__averaged_weights_where_the_run_averages(make_run):

@@ -25,7 +25,7 @@ from fercli.store.inference import open_onnx, open_torch
 from fercli.store.weights import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from fercli.store.networks import Network
 
 IMAGES = 256
 BATCH = 64
@@ -121,17 +121,23 @@ def _in_batches(run: Run, crops: NDArray[np.uint8], order: NDArray[np.int64], si
 
 
 def _batch_run(path: Path, card: WeightsCard, *, seed: int) -> tuple[Run, str]:
-    """P_CBA of the network in a weights file, with the batch part of the run it lies in, or an untrained one."""
+    """P_CBA of the run that a weights file lies in, whole as its checkpoint has it; without one, of an untrained batch part."""
     import torch
 
     from fercli.models.btn import BTN
     from fercli.store.weights import load_weights
 
-    torch.manual_seed(seed)
-    model = BTN(card.model, len(card.labels))
-    state, _ = load_weights(path)
-    trained = _trained_part(path.with_name("checkpoint.pt"), set(model.state_dict()) - set(state))
-    model.load_state_dict({**model.state_dict(), **trained, **state})
+    trained = _network_of_run(path, card)
+    if trained is None:
+        torch.manual_seed(seed)
+        model = BTN(card.model, len(card.labels))
+        model.load_state_dict({**model.state_dict(), **load_weights(path)[0]})
+        words = "untrained, as weights files do not hold it"
+    else:
+        model = trained.model
+        words = f"trained, the whole network from {trained.state}"
+        if (epoch := card.scores.get("epoch")) is not None:
+            words += f"; P_VIT is of epoch {epoch}"
     model.eval()
 
     def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -141,15 +147,17 @@ def _batch_run(path: Path, card: WeightsCard, *, seed: int) -> tuple[Run, str]:
             raise ValueError("a training network without P_CBA")
         return p_cba.numpy()
 
-    return run, "the run's checkpoint" if trained else "untrained, as weights files do not hold it"
+    return run, words
 
 
-def _trained_part(checkpoint: Path, wanted: set[str]) -> dict[str, Tensor]:
-    """What the checkpoint beside a run's weights knows of the wanted entries, averaged where the run averaged."""
-    from fercli.store.checkpoints import load_checkpoint
+def _network_of_run(weights: Path, card: WeightsCard) -> Network | None:
+    """The network in the checkpoint beside a run's weights; None where there is none of this model with a batch part."""
+    from fercli.store.networks import load_network
+    from fercli.store.runs import RunFolder
 
-    if not checkpoint.is_file():
-        return {}
-    state = load_checkpoint(checkpoint)
-    source = state["ema"]["state"] if state.get("ema") else state["model"]
-    return {name: source[name] for name in wanted} if wanted <= set(source) else {}
+    folder = RunFolder(weights.parent)
+    if not (folder.checkpoint.is_file() and folder.config.is_file()):
+        return None
+    network = load_network(folder.path, device="cpu")
+    same = (network.card.model, network.card.labels) == (card.model, card.labels)
+    return network if same and network.has_batch_part else None

@@ -143,7 +143,7 @@ class EngineCheck:
 class BatchCheck:
     """The batch-invariance certificate: engines that were checked, and P_CBA for contrast.
 
-    batch_part: where the part that computes P_CBA is from; weights files do not hold it.
+    batch_part: where the network that computes P_CBA is from, and of which epoch; weights files do not hold its batch part.
     """
 
     n: int

@@ -317,10 +317,12 @@ def test_result__refuses_figures_that_do_not_add_up(use, folder):
 
 def test_evaluate__scores_the_images_of_a_list(use, folder, tmp_path):
     use("fear", "anger")
-    (tmp_path / "hard.txt").write_text("fear/d.png\nanger/e.png\nnowhere.png\n")
+    (tmp_path / "hard.txt").write_text("fear/d.png\nanger/e.png\nnowhere.png\nfear/d.png\n")
     result = evaluate("toy", str(folder), checks=Checks(subsets=[tmp_path / "hard.txt"]))
     (subset,) = result.subsets
     assert (subset.name, subset.listed, subset.score.n, subset.score.overall) == ("hard", 3, 2, 0.0)
+    assert subset.repeated == 1
+    assert result.warnings == ("the list hard names 1 of its images more than once (d): each is scored once",)
 
 
 def test_evaluate__scores_worse_crops_of_the_same_images(use, folder, tmp_path, monkeypatch):

@@ -47,6 +47,7 @@ __all__ = ["Checks", "EvaluationResult", "as_record", "evaluate"]
 
 COVERAGES = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
 _CODES_AGREE = 0.9  # of a list's class codes; fewer are worth a word
+_NAMED = 5  # images that a warning names
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,7 @@ def _result(
                 subset.name,
                 subset.listed,
                 score_of(answers.confusion(subset.chosen), seed=seed),
+                len(subset.repeated),
                 subset.coded,
                 subset.agreeing,
             )
@@ -256,11 +258,20 @@ def _warnings(
     else:
         found += _other_alignment(dataset, card)
     for subset in subsets:
+        if subset.repeated:
+            found.append(
+                f"the list {subset.name} names {len(subset.repeated)} of its images more than once "
+                f"({_some(subset.repeated)}): each is scored once"
+            )
         if subset.coded and subset.agreeing < _CODES_AGREE * subset.coded:
             found.append(
                 f"the classes in the list {subset.name} fit the labels of {subset.agreeing} of {subset.coded} images"
             )
     return tuple(found)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (" and others" if len(names) > _NAMED else "")
 
 
 def _other_alignment(dataset: Dataset, card: WeightsCard) -> list[str]:

@@ -62,11 +62,15 @@ class CopiesInTrain:
 
 @dataclass(frozen=True)
 class SubsetScore:
-    """The score on the images of a published list; `listed` names are in it, the others are not in this split."""
+    """The score on the images of a published list; `listed` names are in it, the others are not in this split.
+
+    repeated: names that stand in it more than once; they are scored once.
+    """
 
     name: str
     listed: int
     score: Score
+    repeated: int
     coded: int
     agreeing: int
 

@@ -2,12 +2,14 @@
 
 Understood are the lists of RAN (Wang et al. 2020), one image a line: `1_fer0034656.png 8 0` and `0/fer0032226.jpg`
 (FERPlus), `test_0003_aligned 3 4` and `0/test_0004_aligned.jpg` (RAF-DB), `val/0/HASH/` and `0/HASH.jpg` (AffectNet);
-and any list of file names or paths. Folders, suffixes and what follows a space do not matter.
+and any list of file names or paths. Folders, suffixes and what follows a space do not matter, nor does `_aligned` at the end
+of a name, which RAF-DB's owner gives the crop of a photo.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,7 @@ _FACE_NUMBER = re.compile(r"\d{1,2}")  # the file of an AffectNet face lies in a
 class Subset:
     """What a list names. listed: distinct names in it. chosen: places in the samples it was matched with.
 
+    repeated: names that stand in it more than once, which count once.
     coded: how many of the chosen images the list gives a class code for; agreeing: for how many of these it is their
     class in the owner's order.
     """
@@ -31,6 +34,7 @@ class Subset:
     name: str
     listed: int
     chosen: tuple[int, ...]
+    repeated: tuple[str, ...]
     coded: int
     agreeing: int
 
@@ -41,19 +45,20 @@ def read_subset(path: Path, dataset: Dataset, samples: Sequence[Sample]) -> Subs
     Raises: DataError if it cannot be read, names none of them, or its class codes contradict most of their labels, as
     where files are numbered otherwise.
     """
-    codes = _read(path)
+    entries = _read(path)
+    codes = dict(entries)
     names = [Path(sample.called(dataset.root)).stem for sample in samples]
-    places = {name: place for place, name in enumerate(names)}
-    chosen = tuple(sorted(places[name] for name in codes if name in places))
+    places = {_photo(name): place for place, name in enumerate(names)} | {n: place for place, n in enumerate(names)}
+    matched = ((places.get(name, places.get(_photo(name))), code) for name, code in codes.items())
+    found = {place: code for place, code in matched if place is not None}
+    chosen = tuple(sorted(found))
     if not chosen:
         raise DataError(
             f"{path}: none of its {len(codes)} images is among the {len(samples)} of {dataset.name}",
             fix=f"a list for {dataset.name} and this --split; file names are compared without their suffix",
         )
     stated = [
-        (code, samples[place].label)
-        for place in chosen
-        if dataset.schema in _CODED and (code := codes[names[place]]) is not None
+        (code, samples[place].label) for place, code in found.items() if dataset.schema in _CODED and code is not None
     ]
     agreeing = sum(code == label for code, label in stated)
     if stated and 2 * agreeing < len(stated):
@@ -61,19 +66,24 @@ def read_subset(path: Path, dataset: Dataset, samples: Sequence[Sample]) -> Subs
             f"{path}: the classes it states fit only {agreeing} of the {len(stated)} images with the same names",
             fix="file names must be the owner's; fer data prepare writes them so with --ferplus",
         )
-    return Subset(path.stem, len(codes), chosen, len(stated), agreeing)
+    repeated = tuple(name for name, count in Counter(name for name, _ in entries).items() if count > 1)
+    return Subset(path.stem, len(codes), chosen, repeated, len(stated), agreeing)
 
 
-def _read(path: Path) -> dict[str, int | None]:
-    """Names without suffix, with the class code that the line states, if any."""
+def _photo(name: str) -> str:
+    return name.removesuffix("_aligned")
+
+
+def _read(path: Path) -> list[tuple[str, int | None]]:
+    """Names without suffix, with the class code that the line states, if any; line by line."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read ({error})", fix="a text file with one image a line") from error
-    codes = dict(_parse(line) for line in lines if line.strip())
-    if not codes:
+    entries = [_parse(line) for line in lines if line.strip()]
+    if not entries:
         raise DataError(f"{path} names no image", fix="a text file with one image a line")
-    return codes
+    return entries
 
 
 def _parse(line: str) -> tuple[str, int | None]:

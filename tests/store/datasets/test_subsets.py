@@ -53,6 +53,28 @@ def test_read_subset__refuses_a_list_whose_classes_contradict_the_labels(tmp_pat
     assert read_subset(tmp_path / "list.txt", other, other.samples).coded == 0
 
 
+@pytest.mark.parametrize("stem", ["test_0003", "test_0003_aligned"])  # RAF-DB's photos, and its crops of them
+@pytest.mark.parametrize("listed", ["test_0003", "test_0003_aligned"])
+def test_read_subset__takes_a_photo_and_its_crop_for_the_same_image(stem, listed, tmp_path):
+    data = dataset({"test_0001": 0, stem: 3}, "rafdb")
+    (tmp_path / "list.txt").write_text(f"{listed} 3 4\ntest_0009_aligned 3 4\n")
+    subset = read_subset(tmp_path / "list.txt", data, data.samples)
+    assert (subset.chosen, subset.listed, subset.coded, subset.agreeing) == ((1,), 2, 1, 1)
+
+
+def test_read_subset__prefers_the_very_name_where_both_are_there(tmp_path):
+    data = dataset({"a": 0, "a_aligned": 1, "b_aligned": 2, "b": 3})
+    (tmp_path / "list.txt").write_text("a_aligned.png\nb.png\n")
+    assert read_subset(tmp_path / "list.txt", data, data.samples).chosen == (1, 3)
+
+
+def test_read_subset__tells_names_that_stand_in_it_twice(tmp_path):
+    data = dataset({"a": 0, "b": 1})
+    (tmp_path / "list.txt").write_text("a.png\nb.png\na.jpg\n")
+    subset = read_subset(tmp_path / "list.txt", data, data.samples)
+    assert (subset.listed, subset.chosen, subset.repeated) == (2, (0, 1), ("a",))
+
+
 @pytest.mark.parametrize(("text", "message"), [("", "names no image"), ("elsewhere.png\n", "none of its 1 images")])
 def test_read_subset__refuses_what_names_nothing(text, message, tmp_path):
     data = dataset({"fer0000001": 0})

@@ -118,6 +118,7 @@ def ablate(
             seeds=parse_seeds(seeds),
             trainer=_trainer(faces, device=device, workers=workers, quiet=quiet),
             data=faces.name,
+            schema=faces.schema,
             progress=progress,
         )
     console.json_line(result) if json else _show(result)

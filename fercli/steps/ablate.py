@@ -60,13 +60,15 @@ def ablate(
     seeds: Sequence[int],
     trainer: Trainer,
     data: str,
+    schema: str,
     progress: Progress = silent,
 ) -> AblationResult:
     """Train every row of a study with every seed, and write STUDY.md, .csv, -runs.csv, .json and .png into `out`.
 
     A run that has its result is not done again, an interrupted one goes on. Runs lie in `out/runs` under a name made from their
     whole configuration, so studies that share `out` share the runs that are the same.
-    Args: config is what every row starts from; data is the data set's name, for people.
+    Args: config is what every row starts from; data is the data set's name, for people; schema is that of its labels, which
+    tells whose published numbers are from the same data, however the data set was named.
     Errors: DataError for a result that cannot be read; what the trainer raises ends the study, finished runs stay.
     """
     cells = plan(study, out, config=config, seeds=seeds)
@@ -75,7 +77,7 @@ def ablate(
         if not cell.done:
             trainer(_config(cell, config), cell.folder)
     progress(len(cells), len(cells), "")
-    return _write(study, out, cells, config=config, data=data)
+    return _write(study, out, cells, config=config, data=data, schema=schema)
 
 
 def plan(study: Study, out: Path, *, config: RunConfig, seeds: Sequence[int]) -> tuple[Cell, ...]:
@@ -127,11 +129,13 @@ def _read(cell: Cell) -> _Measured:
         ) from error
 
 
-def _write(study: Study, out: Path, cells: Sequence[Cell], *, config: RunConfig, data: str) -> AblationResult:
+def _write(
+    study: Study, out: Path, cells: Sequence[Cell], *, config: RunConfig, data: str, schema: str
+) -> AblationResult:
     measured = {(cell.row, cell.seed): _read(cell) for cell in cells}
     first = measured[cells[0].row, cells[0].seed]
     seeds = tuple(dict.fromkeys(cell.seed for cell in cells))
-    rows = _rows(study, measured, seeds, data=config.dataset)
+    rows = _rows(study, measured, seeds, schema=schema)
     files = [out / f"{study.name}{ending}" for ending in (".md", ".csv", "-runs.csv", ".png", ".json")]
     result = AblationResult(
         study=study.name,
@@ -162,7 +166,7 @@ def _write(study: Study, out: Path, cells: Sequence[Cell], *, config: RunConfig,
 
 
 def _rows(
-    study: Study, measured: Mapping[tuple[str, int], _Measured], seeds: Sequence[int], *, data: str
+    study: Study, measured: Mapping[tuple[str, int], _Measured], seeds: Sequence[int], *, schema: str
 ) -> tuple[StudyRow, ...]:
     accuracy = {row.name: {seed: measured[row.name, seed].accuracy for seed in seeds} for row in study.rows}
     mean_class = {row.name: [measured[row.name, seed].mean_accuracy for seed in seeds] for row in study.rows}
@@ -177,7 +181,7 @@ def _rows(
             name=row.name,
             settings=row.settings,
             published=dict(row.published),
-            same_data=data in row.published,
+            same_data=schema in row.published,
             accuracy=spread(list(accuracy[row.name].values())),
             mean_class=spread(mean_class[row.name]),
             difference=against.get(row.name),

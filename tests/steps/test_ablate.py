@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,15 @@ class Trainer:
         RunFolder(folder).result.write_text(json.dumps({"scores": scores, "epoch": 3}))
 
 
-def run(out: Path, trainer: Trainer, name: str = "components", seeds: tuple[int, ...] = (0, 1, 2)):
-    return ablate(study(name), out, config=TOLD, seeds=seeds, trainer=trainer, data="RAF-DB")
+def run(
+    out: Path,
+    trainer: Trainer,
+    name: str = "components",
+    seeds: tuple[int, ...] = (0, 1, 2),
+    config: RunConfig = TOLD,
+    schema: str = "rafdb",
+):
+    return ablate(study(name), out, config=config, seeds=seeds, trainer=trainer, data="RAF-DB", schema=schema)
 
 
 def test_ablate__trains_every_row_with_every_seed_and_compares_with_the_baseline(tmp_path: Path):
@@ -110,6 +118,16 @@ def test_ablate__files_hold_the_published_numbers_beside_the_measured_ones(tmp_p
     assert len(runs) == 12
     assert {row["folder"] for row in runs} == {path.name for path in (tmp_path / "runs").iterdir()}
     assert json.loads((tmp_path / "components.json").read_text())["config"]["dataset"] == "rafdb"
+
+
+def test_ablate__published_numbers_are_of_the_same_data_however_it_was_named(tmp_path: Path):
+    other = "None of the published numbers is from this data set"
+    result = run(tmp_path / "a", Trainer(), config=replace(TOLD, dataset="/faces/basic"))
+    assert [row.same_data for row in result.rows] == [True, True, False, True]
+    assert other not in (tmp_path / "a" / "components.md").read_text()
+    result = run(tmp_path / "b", Trainer(), schema="folder")
+    assert not any(row.same_data for row in result.rows)
+    assert other in (tmp_path / "b" / "components.md").read_text()
 
 
 def test_ablate__one_seed_has_no_test_and_says_so(tmp_path: Path):

@@ -53,6 +53,12 @@ def evaluate(
     batch_check: Annotated[
         bool, typer.Option("--batch-check", help="Also certify that no answer depends on the batch; else refuse.")
     ] = False,
+    coverage: Annotated[
+        str | None,
+        typer.Option(
+            "--coverage", metavar="SHARES", help="Tell the accuracy of these surest shares of images, as 0.5,0.8,1."
+        ),
+    ] = None,
     no_copies: Annotated[
         bool,
         typer.Option("--no-copies", help="Do not read the train split to find images that are in it too."),
@@ -77,10 +83,17 @@ def evaluate(
 
       fer eval fer-compact data/ferplus --out runs/eval
     """
+    from fercli.core.calibration import parse_coverages
     from fercli.steps import evaluate as step
 
     checks = step.Checks(
-        tuple(subset or ()), tuple(degrade or ()), degrade_images, end_to_end, batch_check, not no_copies
+        subsets=tuple(subset or ()),
+        degrade=tuple(degrade or ()),
+        degrade_images=degrade_images,
+        end_to_end=end_to_end,
+        batch=batch_check,
+        copies=not no_copies,
+        coverages=step.COVERAGES if coverage is None else parse_coverages(coverage),
     )
     with console.progress("eval", quiet=quiet) as progress:
         result = step.evaluate(

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fercli.errors import UsageError
+
 BINS = 15
 
 
@@ -123,3 +125,16 @@ def risk_coverage(probabilities: ArrayLike, truth: ArrayLike) -> Selective:
     risk = shared.cumsum() / answered
     best = np.sort(wrong).cumsum() / answered
     return Selective(answered / true.size, risk, float(risk.mean()), float(best.mean()))
+
+
+def parse_coverages(text: str) -> tuple[float, ...]:
+    """Shares of images such as `0.5,0.8,1`: above 0, at most 1, each once, in rising order; UsageError otherwise."""
+    try:
+        shares = sorted({float(word) for word in text.split(",")})
+    except ValueError:
+        shares = []
+    if not shares or not all(0 < share <= 1 for share in shares):
+        raise UsageError(
+            f"--coverage {text}: shares of images lie above 0 and at most at 1", fix="--coverage 0.5,0.8,1"
+        )
+    return tuple(shares)

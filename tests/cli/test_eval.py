@@ -60,6 +60,14 @@ def test_eval__json_is_one_object(folder, capsys):
     assert output.err == ""
 
 
+def test_eval__tells_accuracy_at_the_coverages_asked_for(folder, capsys):
+    assert main(["eval", "toy", str(folder), "--quiet", "--coverage", "0.3,0.6"]) == ExitCode.DONE
+    output = capsys.readouterr().out
+    assert "30 %" in output
+    assert "60 %" in output
+    assert "95 %  " not in output.partition("surest share answered")[2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -67,6 +75,7 @@ def test_eval__json_is_one_object(folder, capsys):
         (["DATA", "--split", "val"], ExitCode.DATA),
         (["DATA", "--split", "exam"], ExitCode.USAGE),
         (["DATA", "--data", "x"], ExitCode.USAGE),
+        (["DATA", "--coverage", "80"], ExitCode.USAGE),
         (["DATA", "--out", "DATA"], ExitCode.REFUSED),
     ],
 )

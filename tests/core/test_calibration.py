@@ -7,8 +7,9 @@ import pytest
 import sklearn.metrics as reference
 from sklearn.calibration import calibration_curve
 
-from fercli.core.calibration import calibration, risk_coverage
+from fercli.core.calibration import calibration, parse_coverages, risk_coverage
 from fercli.core.metrics import expected_calibration_error
+from fercli.errors import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +74,13 @@ def test_measures__refuse_no_images():
     ):
         with pytest.raises(ValueError, match="no images"):
             measure()
+
+
+def test_parse_coverages__are_shares_each_once_in_order():
+    assert parse_coverages("0.8,0.5, 1,0.50") == (0.5, 0.8, 1.0)
+
+
+@pytest.mark.parametrize("text", ["", "0", "1.01", "80", "-0.5", "half", "0.5,", "nan"])
+def test_parse_coverages__refuses_what_is_no_share(text):
+    with pytest.raises(UsageError, match="at most at 1"):
+        parse_coverages(text)

@@ -262,7 +262,8 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_evaluate__writes_what_it_found(use, folder, tmp_path, monkeypatch):
     use("fear", "anger")
     fast(monkeypatch)
-    result = evaluate("toy", str(folder), out=tmp_path / "out")
+    result = evaluate("toy", str(folder), checks=Checks(coverages=(0.25, 0.6)), out=tmp_path / "out")
+    assert "surest 60 %" in (tmp_path / "out/report.html").read_text()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "classes.csv",
         "confusion.csv",
@@ -284,6 +285,7 @@ def test_evaluate__writes_what_it_found(use, folder, tmp_path, monkeypatch):
     assert (tmp_path / "out/confusion.csv").read_text() == "truth,fear,anger\nfear,3,1\nanger,1,1\n"
     facts = json.loads((tmp_path / "out/result.json").read_text())
     assert facts["overall_acc"] == result.score.overall
+    assert facts["coverage"] == pytest.approx({"0.25": 4 / 6, "0.6": 4 / 6})  # all are equally sure
     assert {
         name: facts[name] for name in ("dataset", "split", "n", "n_per_class", "params", "macs", "ckpt_sha256")
     } == {

@@ -57,6 +57,7 @@ class Checks:
     subsets: lists of images. degrade: kinds of degradation or `all`, on `degrade_images` drawn by the seed, all if None.
     end_to_end: a data set of raw pictures, by name or folder. batch: certify that answers do not depend on the batch.
     copies: find images that the train split has too, for which its pictures are read where the data set marks none.
+    coverages: shares of images, the surest, whose accuracy is told.
     """
 
     subsets: Sequence[Path] = ()
@@ -65,6 +66,7 @@ class Checks:
     end_to_end: str | None = None
     batch: bool = False
     copies: bool = True
+    coverages: Sequence[float] = COVERAGES
 
 
 def evaluate(
@@ -104,7 +106,9 @@ def evaluate(
     answers = answers_on(classifier, dataset, known, batch=batch, progress=progress)
     raw: tuple[RawAnswer, ...] = ()
     copies = _copies(dataset, answers, seed=seed, wanted=checks.copies, progress=progress)
-    result = _result(classifier, dataset, samples, answers, subsets, copies=copies, seed=seed)
+    result = _result(
+        classifier, dataset, samples, answers, subsets, coverages=checks.coverages, copies=copies, seed=seed
+    )
     if kinds:
         curves = curves_of(
             classifier, dataset, answers, kinds, images=checks.degrade_images, seed=seed, batch=batch, progress=progress
@@ -139,6 +143,7 @@ def _result(
     answers: Answers,
     subsets: Sequence[Subset],
     *,
+    coverages: Sequence[float],
     copies: CopiesInTrain | None,
     seed: int,
 ) -> EvaluationResult:
@@ -163,7 +168,7 @@ def _result(
         confusion=tuple(tuple(row) for row in matrix.tolist()),
         before=calibration(softmax(answers.logits), answers.truth, temperature=1.0),
         after=calibration(answers.probabilities, answers.truth, temperature=card.temperature),
-        coverage={share: selective.accuracy_at(share) for share in COVERAGES},
+        coverage={share: selective.accuracy_at(share) for share in coverages},
         aurc=selective.aurc,
         copies=copies,
         left_out=dict(left_out),

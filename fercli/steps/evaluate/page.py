@@ -19,6 +19,7 @@ from fercli.store.report.page import page_end, page_start
 
 PAGE_NAME = "report.html"
 _MISTAKES = 32
+_SHOWN_COVERAGE = 0.8  # the tile takes the nearest that was asked for
 
 
 def write_page(
@@ -58,12 +59,13 @@ def _warnings(warnings: Sequence[str]) -> str:
 
 def _tiles(result: EvaluationResult) -> str:
     score = result.score
+    share = min(result.coverage, key=lambda share: abs(share - _SHOWN_COVERAGE))
     tiles = (
         ("Accuracy", _percent(score.overall), _interval(score.overall_interval)),
         ("Mean class accuracy", _percent(score.mean_class), _interval(score.mean_interval)),
         ("Macro F1", _percent(score.macro_f1), _interval(score.f1_interval)),
         ("Calibration error", _percent(result.after.ece), f"{_percent(result.before.ece)} before temperature"),
-        ("Accuracy of the surest 80 %", _percent(result.coverage[0.8]), f"area {result.aurc:.4f}"),
+        (f"Accuracy of the surest {100 * share:g} %", _percent(result.coverage[share]), f"area {result.aurc:.4f}"),
     )
     cells = "".join(
         f"<div><dt>{escaped(name)}</dt><dd>{escaped(value)}<small>{escaped(small)}</small></dd></div>"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fercli.core import metrics
 from fercli.core.preprocess import softmax
+
+SelectionCode = Literal["last", "val-best", "test-best"]  # on what a run's weights were chosen, for programs
 
 
 @dataclass(frozen=True)
@@ -39,3 +42,16 @@ def split_score(
         class_accuracy={name: float(by_class[i]) if present[i] else None for i, name in enumerate(labels)},
         calibration_error=metrics.expected_calibration_error(softmax(logits, temperature), truth),
     )
+
+
+def selection_code(scores: Mapping[str, Any]) -> SelectionCode | None:
+    """By which protocol weights were chosen, of a card's scores; None where it does not say.
+
+    Cards before 0.2.0 have no code, only the sentence `selected_by`, which names the split.
+    """
+    code, told = scores.get("selection"), scores.get("selected_by")
+    if code is None and isinstance(told, str):
+        by_words: dict[str, SelectionCode] = {"the last epoch": "last", "the test split": "test-best"}
+        by_words |= {"the validation split": "val-best", "held out": "val-best"}
+        return next((known for words, known in by_words.items() if words in told), None)
+    return next((known for known in get_args(SelectionCode) if known == code), None)

@@ -300,6 +300,16 @@ def test_evaluate__writes_what_it_found(use, folder, tmp_path, monkeypatch):
     assert (tmp_path / "out/classes.csv").read_text().startswith("class,images,accuracy,low,high\nfear,4,0.75,")
 
 
+def test_evaluate__says_by_a_code_how_the_weights_were_chosen(use, folder):
+    fake = use("fear", "anger")
+    assert as_record(evaluate("toy", str(folder)))["selection"] is None
+    fake.card = replace(
+        fake.card, scores={"selection": "test-best", "selected_by": "overall accuracy on the test split"}
+    )
+    record = as_record(evaluate("toy", str(folder)))
+    assert (record["selection"], record["selected_by"]) == ("test-best", "overall accuracy on the test split")
+
+
 def test_evaluate__refuses_an_output_before_it_works(use, folder, tmp_path):
     fake = use("fear", "anger")
     (tmp_path / "out").mkdir()

@@ -251,6 +251,7 @@ def test_train__reports_three_selection_protocols_under_their_own_names(faces: D
     result = train(faces, tmp_path / "run", config=told(replace(RECIPE, test_best=True)), device="cpu")
     found = {chosen.protocol: chosen for chosen in result.protocols}
     assert list(found) == ["last", "val", "test_best"]
+    assert json.loads((tmp_path / "run/result.json").read_text())["selection"] == "val-best"
     assert (found["last"].epoch, result.weights) == (2, tmp_path / "run" / "best.safetensors")
     with (tmp_path / "run" / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -260,6 +261,7 @@ def test_train__reports_three_selection_protocols_under_their_own_names(faces: D
     for protocol, name in (("last", "last"), ("val", "best"), ("test_best", "test-best")):
         _, card = load_weights(tmp_path / "run" / f"{name}.safetensors")
         assert card.scores["selected_by"] == found[protocol].selected_by
+        assert card.scores["selection"] == found[protocol].selection == {"best": "val-best"}.get(name, name)
         with (tmp_path / "run" / "predictions" / f"{name}-test.csv").open() as file:
             answers = list(csv.DictReader(file))
         hits = np.mean([row["label"] == row["pred"] for row in answers])

@@ -16,6 +16,7 @@ from fercli.core.card import WeightsCard
 from fercli.core.metrics import class_accuracy, wilson_interval
 from fercli.core.preprocess import softmax
 from fercli.core.resampling import RESAMPLES
+from fercli.core.scores import selection_code
 from fercli.errors import RefusedError
 from fercli.media.degrade import kinds_of
 from fercli.progress import Progress, silent
@@ -196,6 +197,7 @@ def _model(classifier: Classifier) -> Model:
         preset=card.model.preset,
         engine=classifier.engine,
         device=classifier.device,
+        selection=selection_code(card.scores),
         selected_by=card.scores.get("selected_by"),
         epoch=card.scores.get("epoch"),
         seed=recipe.get("seed") if isinstance(recipe, Mapping) else None,

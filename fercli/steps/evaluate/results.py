@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fercli.core.calibration import Calibration
 from fercli.core.metrics import macro_f1, mean_class_accuracy, overall_accuracy, wilson_interval
 from fercli.core.resampling import Interval, bootstrap_tables, interval_of, macro_f1s, mean_class_accuracies
+from fercli.core.scores import SelectionCode
 from fercli.media.degrade import Kind
 from fercli.store.datasets import Split
 
@@ -167,7 +168,7 @@ class BatchCheck:
 class Model:
     """What was evaluated. sha256, parameters, macs: of the weights file and its network, None where nobody asked.
 
-    selected_by, epoch, seed: how training chose these weights, where their card says so.
+    selection, in words selected_by, epoch, seed: how training chose these weights, where their card says so.
     """
 
     name: str
@@ -175,6 +176,7 @@ class Model:
     preset: str
     engine: str
     device: str
+    selection: SelectionCode | None
     selected_by: str | None
     epoch: int | None
     seed: int | None
@@ -242,6 +244,7 @@ def as_record(result: EvaluationResult) -> dict[str, Any]:
         "macro_f1_interval": list(score.f1_interval),
         "labels": list(result.labels),
         "confusion": [list(row) for row in result.confusion],
+        "selection": model.selection,
         "selected_by": model.selected_by,
         "epoch": model.epoch,
         "seed": model.seed,

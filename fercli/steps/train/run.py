@@ -15,7 +15,7 @@ from torch import Tensor
 
 from fercli.core import metrics
 from fercli.core.prefetch import prefetched
-from fercli.core.scores import SplitScore
+from fercli.core.scores import SelectionCode, SplitScore
 from fercli.errors import UsageError
 from fercli.learn.augment import Draws
 from fercli.learn.distributed import World
@@ -44,7 +44,7 @@ from fercli.store.weights import load_weights
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a finished run has: its folder, the selected weights and their scores. `selected_by` says on what.
+    """What a finished run has: its folder, the selected weights and scores. `selection`, in words `selected_by`, says on what.
 
     protocols: the same for every selection protocol. seconds and peak_gib by stage: waiting for pictures, steps, scoring, saving.
     """
@@ -54,6 +54,7 @@ class TrainResult:
     weights: Path
     epoch: int
     epochs: int
+    selection: SelectionCode
     selected_by: str
     temperature: float
     scores: tuple[SplitScore, ...]
@@ -171,6 +172,7 @@ class Run:
             weights=main.weights,
             epoch=main.epoch,
             epochs=self.state.epoch,
+            selection=main.selection,
             selected_by=main.selected_by,
             temperature=main.temperature,
             scores=main.scores,

@@ -17,7 +17,7 @@ import fercli
 from fercli.core import metrics
 from fercli.core.card import WeightsCard
 from fercli.core.preprocess import softmax
-from fercli.core.scores import SplitScore, split_score
+from fercli.core.scores import SelectionCode, SplitScore, split_score
 from fercli.errors import UsageError
 from fercli.presets import TrainConfig
 from fercli.steps.train.scoring import Answers
@@ -32,15 +32,20 @@ from fercli.templates import template
 EVEN_ODDS = 0.5  # calibrated: under it an answer is more likely wrong than right
 SCORED: tuple[Split, ...] = ("val", "test")
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+CODES: dict[Protocol, SelectionCode] = {"last": "last", "val": "val-best", "test_best": "test-best"}
 
 
 @dataclass(frozen=True)
 class Selected:
-    """One protocol's weights and how good they are; `selected_by` says in words on what they were chosen."""
+    """One protocol's weights and how good they are; `selected_by` says in words on what they were chosen.
+
+    selection: the same for programs, as in the card.
+    """
 
     protocol: Protocol
     epoch: int
     weights: Path
+    selection: SelectionCode
     selected_by: str
     temperature: float
     scores: tuple[SplitScore, ...]
@@ -135,7 +140,7 @@ class Selection:
             for split, (found, truth) in logits.items():
                 names = tuple(sample.called(self.dataset.root) for sample in self.splits[split])
                 self._predictions(protocol, split, names, truth, softmax(found, temperature))
-        return Selected(protocol, epoch, path, self._words(protocol, epochs), temperature, scores)
+        return Selected(protocol, epoch, path, CODES[protocol], self._words(protocol, epochs), temperature, scores)
 
     def _predictions(
         self,
@@ -193,6 +198,7 @@ class Selection:
                 "alignment": dataset.alignment,
             },
             scores={
+                "selection": CODES[protocol],
                 "selected_by": self._words(protocol, epochs),
                 "epoch": epoch,
                 **{score.split: asdict(score) for score in scores},

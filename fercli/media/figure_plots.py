@@ -89,7 +89,7 @@ def plot_clouds(
             axes.scatter(*points.T, s=9, color=_colour(expression_colour(kind, kinds)), label=kind, linewidths=0)
     handles, words = axes.get_legend_handles_labels()
     figure.legend(
-        handles, words, loc="outside lower center", ncols=len(kinds), fontsize=8, frameon=False, markerscale=2
+        handles, words, loc="outside lower center", ncols=4 * len(clouds), fontsize=8, frameon=False, markerscale=2
     )
     figure.savefig(path)
 

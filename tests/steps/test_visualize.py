@@ -105,9 +105,17 @@ def test_attention__that_collapsed_onto_the_image_is_said_and_mates_keep_their_s
 
 def test_attention__of_a_network_that_hears_only_mates_is_among_mates(make_run, three_classes, tmp_path):
     result = draw(BatchAttention(), [make_run("run", "cba.mask_self=true")], three_classes, tmp_path / "out", count=10)
-    assert "mates get 1.0e+00" in result.remarks[-1]
+    assert "mates get 1.0e+00" in result.remarks[1]
     arrays = np.load(tmp_path / "out" / "attention.npz")
     assert np.array_equal(arrays["attention"], arrays["among_mates"])
+    shares = [
+        arrays["attention"][n, i, j]
+        for n in range(3)
+        for i in range(10)
+        for j in range(10)
+        if i != j and arrays["labels"][i] == arrays["labels"][j]
+    ]
+    assert f"{sum(shares) / 30:.0%} goes to those with the image's label" in result.remarks[2]
 
 
 def test_attention__of_a_weights_file_is_refused_with_the_reason(make_run, three_classes, tmp_path):

@@ -141,11 +141,15 @@ def _remarks(batch: _Batch, p_cba: NDArray[np.float64], values: NDArray[np.float
     lent = batch.mates_get  # [N, B]
     moved = float(np.median(np.abs(p_cba - values)))
     others = int((p_cba.argmax(axis=1) != values.argmax(axis=1)).sum())
+    labels = np.array([face.label for face in batch.faces])
+    alike = (labels[:, None] == labels) & ~np.eye(len(labels), dtype=bool)  # [B, B]
     told = [
         "Attention depends on the batch: other mates (--seed) give another picture. P_VIT does not depend on it.",
         f"In the median over the batch's images and classes, mates get {np.median(lent):.1e} of the attention and P_CBA is "
         f"{moved:.1e} from P_VIT; mates get more than {_LITTLE:.0%} in {(lent > _LITTLE).mean():.0%} of these. "
         f"P_CBA names another class than P_VIT for {others} of {len(batch.faces)} images.",
+        f"Of what mates get, {(batch.among * alike).sum(axis=2).mean():.0%} goes to those with the image's label, "
+        f"in the mean over images and classes; by chance {alike.sum() / len(labels) / (len(labels) - 1):.0%}.",
     ]
     if np.median(lent) < _LITTLE:
         told.append(

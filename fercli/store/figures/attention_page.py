@@ -67,7 +67,7 @@ def attention_page(
     labels = [entry.name for entry in classes]
     pictures: dict[str, str] = {}
     numbers = table(
-        "The image alone (P_VIT) and with its batch (P_CBA)",
+        "The image alone (P_VIT) and with its batch (P_CBA); softmax, no temperature",
         (
             "class",
             "P_VIT",

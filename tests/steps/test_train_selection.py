@@ -39,5 +39,5 @@ def test_train__scores_weights_that_two_protocols_prefer_once(
     config = RunConfig(dataset="faces", data=None, model=MODELS["btn-tiny"], train=recipe, init=())
     result = train(open_dataset(str(two_classes(train=6, test=2))), tmp_path / "run", config=config, device="cpu")
     assert [(chosen.protocol, chosen.epoch) for chosen in result.protocols] == [("last", 1), ("val", 1)]
-    assert len(scored) == 3  # validation after the epoch; validation and test of its weights
+    assert len(scored) == 2  # validation images after the epoch, test images at the end
     assert result.protocols[0].scores == result.protocols[1].scores

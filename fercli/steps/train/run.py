@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -30,7 +29,7 @@ from fercli.progress import EpochReport, StepProgress, TrainEvent
 from fercli.steps.train.faults import full_disk_told, little_memory_told, not_finite_told
 from fercli.steps.train.journal import Journal
 from fercli.steps.train.meter import Meter
-from fercli.steps.train.scoring import answers
+from fercli.steps.train.scoring import Answers, answers
 from fercli.steps.train.selection import Selected, Selection
 from fercli.steps.train.state import Best, EpochSums, State
 from fercli.store.checkpoints import save_checkpoint
@@ -110,6 +109,7 @@ class Run:
         self.state = State(schedules=[recipe.epochs])
         self.meter = Meter(device, self.state.seconds, self.state.peak_bytes)
         self.classes = classes
+        self._answered: dict[tuple[int, Split], Answers] = {}
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Take up the state that `_save` left."""
@@ -135,9 +135,6 @@ class Run:
     def finish(self, *, licence: str, notes: Sequence[str]) -> TrainResult:
         """Judge every protocol's weights, write their cards and predictions, the curves and the result."""
         selected = []
-        answered: dict[
-            int, Callable[[Split], Any]
-        ] = {}  # by epoch: protocols that prefer the same have the same weights
         for protocol in self.selection.protocols:
             epoch = self.state.best[protocol].epoch
             path = self.folder.weights(protocol)
@@ -148,7 +145,7 @@ class Run:
                     self.selection.judge(
                         protocol,
                         epoch,
-                        answered.setdefault(epoch, functools.cache(self._answer)),
+                        lambda split, epoch=epoch: self._answer_of(epoch, split),  # type: ignore[misc]
                         epochs=self.state.epoch,
                         train_images=len(self.crops),
                         origin=self._origin(),
@@ -247,7 +244,7 @@ class Run:
                 raise NotFiniteError("the weights became infinite")
         with self._weights_to_score(), self.meter.stage("score"):
             for split in self.selection.splits_of_an_epoch():
-                logits, truth = self._answer(split)
+                logits, truth = self._answer_of(state.epoch + 1, split)
                 matrices[split] = metrics.confusion(truth, logits.argmax(axis=1), self.classes)
                 if split == "val":
                     val_loss = metrics.negative_log_likelihood(logits, truth)
@@ -313,9 +310,14 @@ class Run:
         """Whether the weights can be gone on with; a step too large for them shows in the next one's loss, after a save."""
         return all_finite(self.model.state_dict().values())
 
-    def _answer(self, split: Split) -> Any:
-        with self._watched(f"scoring the {split} images"):
-            return answers(self.model, self.held[split], self.recipe, world=self.world, workers=self.workers)
+    def _answer_of(self, epoch: int, split: Split) -> Answers:
+        """What the weights of an epoch, which the model holds, answer on a split; asked once in a process."""
+        if (epoch, split) not in self._answered:
+            with self._watched(f"scoring the {split} images"):
+                self._answered[epoch, split] = answers(
+                    self.model, self.held[split], self.recipe, world=self.world, workers=self.workers
+                )
+        return self._answered[epoch, split]
 
     def _where(self) -> str:
         return f"epoch {self.state.epoch + 1}, step {self.state.sums.step + 1}"

@@ -231,6 +231,11 @@ class LossConfig:
     class_weight: float = 0.0  # weights n_c ** -class_weight, normalised; 0 is off
     logit_adjustment: float = 0.0  # added to the logits: this times log(share of the class); 1 is balanced softmax
 
+    @property
+    def batch_part(self) -> bool:
+        """Whether MLA, embedding and CBA are trained: some loss reads what the batch makes of an image."""
+        return bool(self.bt or self.cba or self.distill)
+
 
 @dataclass(frozen=True)
 class SamConfig:
@@ -376,6 +381,11 @@ RECIPES: dict[str, TrainConfig] = {
         ),
     )
 }
+
+
+def usual_recipe(model: str) -> TrainConfig:
+    """The recipe that a model preset is trained by unless another is named: the paper's for the paper's network."""
+    return RECIPES["rafdb" if model == "btn-base" else "compact"]
 
 
 def model_preset(name: str) -> BtnConfig:

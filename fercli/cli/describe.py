@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,10 +24,21 @@ def describe(
         int | None, typer.Option("--classes", min=2, help="Number of classes of a preset; 7 where it is left out.")
     ] = None,
     depth: Annotated[int, typer.Option("--depth", min=1, help="How deep to list modules within modules.")] = 2,
+    keys: Annotated[
+        bool, typer.Option("--keys", help="List every entry of the state dict instead: shape, kind, what it is for.")
+    ] = False,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe", help="Recipe whose losses decide what exists in training; left out: the preset's usual."
+        ),
+    ] = None,
     settings: options.Settings = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Folder to make: describe.json and modules.csv, every depth."),
+        typer.Option(
+            "--out", metavar="DIR", help="Folder to make: describe.json, modules.csv of every depth, keys.csv."
+        ),
     ] = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
@@ -42,9 +54,11 @@ def describe(
     """
     from fercli.steps import describe as step
 
-    result = step.describe(name, classes=classes, settings=settings or (), out=out, overwrite=overwrite)
+    result = step.describe(name, recipe=recipe, classes=classes, settings=settings or (), out=out, overwrite=overwrite)
     if json:
         console.json_line(step.as_record(result))
+    elif keys:
+        _show_keys(result)
     else:
         _show(result, depth)
     if out is not None and not quiet:
@@ -85,6 +99,15 @@ def _show(result: Description, depth: int) -> None:
         "The landmark head is what the public baseline computes and throws away; published figures count it, "
         "this network does not have it."
     )
+
+
+def _show_keys(result: Description) -> None:
+    rows = [
+        [key.name, "x".join(map(str, key.shape)), key.dtype, key.kind, f"{math.prod(key.shape):,}", key.used_in]
+        for key in result.keys
+    ]
+    title = f"{result.name} ({result.preset}): {result.classes} classes, {len(rows)} entries"
+    console.show(console.table(title, ["key", "shape", "type", "kind", "numbers", "used in"], rows))
 
 
 def _row(module: ModuleCount, *, used: str, indent: int) -> list[object]:

@@ -20,7 +20,7 @@ from fercli.models.ir50 import IRBackbone
 from fercli.models.mla import MultiLevelAttention
 from fercli.models.mobilefacenet import MobileFaceNet, Taps
 from fercli.models.vit import VisionTransformer
-from fercli.presets import BtnConfig, ImageBackboneConfig
+from fercli.presets import BtnConfig, ImageBackboneConfig, LossConfig
 
 # Letters: B images, S side of the input, s side of the first level's map, C channels of a level, W width of the ViT, N classes.
 
@@ -220,6 +220,16 @@ class BTN(nn.Module):
             maps.append(self.embed_mla(f_mla))
         tokens = torch.cat([tokens.flatten(2) for tokens in maps], dim=2).transpose(1, 2)  # [B, 3 (s/4)^2, W]
         return self.vit(tokens), f_mla
+
+
+def training_network(config: BtnConfig, num_classes: int, loss: LossConfig) -> BTN:
+    """A BTN with random weights and what these losses need: the batch part, an image head, or neither."""
+    return BTN(
+        config,
+        num_classes,
+        training_parts=loss.batch_part or config.ablate.mla_only == "aux_head",
+        image_head=bool(loss.image),
+    )
 
 
 def image_backbone(config: ImageBackboneConfig) -> FaceResNet | IRBackbone:

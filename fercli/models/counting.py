@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from fercli.models.btn import BTN, BatchOutput, count_parameters
+from fercli.models.btn import BTN, BatchOutput, count_parameters, training_network
 from fercli.models.cross_attention import CrossAttention
 from fercli.models.mobilefacenet import LandmarkNet
-from fercli.presets import BtnConfig
+from fercli.presets import BtnConfig, LossConfig
 
 Shape = tuple[int, ...]
 
@@ -56,10 +56,15 @@ class NetworkCount:
     discarded: ModuleCount
 
 
-def count_network(config: BtnConfig, num_classes: int, *, training: bool) -> NetworkCount:
-    """Count one image's way through a BTN: to P_VIT alone, or with `training` through MLA, CBA and BT as well."""
+def count_network(config: BtnConfig, num_classes: int, *, training: LossConfig | None) -> NetworkCount:
+    """Count one image's way through a BTN: to P_VIT alone, or in training with these losses through all that they need."""
     with torch.device("meta"):
-        model = BTN(config, num_classes, training_parts=training).eval()
+        model = (
+            training_network(config, num_classes, training)
+            if training
+            else BTN(config, num_classes, training_parts=False)
+        )
+        model.eval()
         images = torch.zeros(1, 3, config.input.size, config.input.size)
         run = _Training(model) if training else model
         seen = _observe(run, images)

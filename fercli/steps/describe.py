@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from fercli.core.card import WeightsCard
 from fercli.core.settings import override
 from fercli.errors import UsageError
 from fercli.models.counting import ModuleCount, NetworkCount, count_network
-from fercli.presets import MODELS, BtnConfig
+from fercli.models.state_keys import StateKey, state_keys
+from fercli.presets import MODELS, BtnConfig, LossConfig, TrainConfig, usual_recipe
+from fercli.presets import recipe as recipe_preset
 from fercli.store.atomic import refuse_existing_folder, replacing_folder
 from fercli.store.weights import find_weights, read_card
 
@@ -23,6 +26,7 @@ class Description:
     """A network counted twice: as it answers, and as it trains.
 
     name: the preset's, or the weights'. classes: how many it tells apart. Training only is the difference of the two.
+    keys: every entry of the state dict in training.
     """
 
     name: str
@@ -31,10 +35,11 @@ class Description:
     input_size: int
     inference: NetworkCount
     training: NetworkCount
+    keys: tuple[StateKey, ...]
 
     @property
     def training_only(self) -> int:
-        """Parameters that exist in training alone: MLA, embedding, CBA."""
+        """Parameters that exist in training alone: MLA, embedding, CBA, an image head, as far as the losses need them."""
         return self.training.total.parameters - self.inference.total.parameters
 
     @property
@@ -47,6 +52,7 @@ class Description:
 def describe(
     name: str,
     *,
+    recipe: str | None = None,
     classes: int | None = None,
     settings: Sequence[str] = (),
     out: Path | None = None,
@@ -54,12 +60,14 @@ def describe(
 ) -> Description:
     """Count a preset (`classes` is 7 unless given) or the network of weights; nothing is loaded or run.
 
-    settings: `name=value` changes to a preset. out: a new folder that gets describe.json and modules.csv.
-    Errors: UsageError for settings of weights, or unknown ones; WeightsError for a name that is neither.
+    What exists in training only depends on the losses: of a preset those of `recipe`, its usual one unless named, of weights
+    those of the recipe in their card. settings: `name=value` changes to preset and recipe. out: a new folder that gets
+    describe.json, modules.csv and keys.csv.
+    Errors: UsageError for recipe or settings of weights, or unknown ones; WeightsError for a name that is neither.
     """
     if out is not None:
         refuse_existing_folder(out, overwrite=overwrite, mark=RESULT_NAME)
-    config, labels = _network(name, settings)
+    config, loss, labels = _network(name, recipe, settings)
     if classes is not None and labels is not None and classes != labels:
         raise UsageError(f"{name} has {labels} classes", fix="leave out --classes, or describe its preset")
     count = classes or labels or 7
@@ -68,8 +76,9 @@ def describe(
         preset=config.preset,
         classes=count,
         input_size=config.input.size,
-        inference=count_network(config, count, training=False),
-        training=count_network(config, count, training=True),
+        inference=count_network(config, count, training=None),
+        training=count_network(config, count, training=loss),
+        keys=state_keys(config, count, loss),
     )
     if out is not None:
         with replacing_folder(out) as folder:
@@ -107,17 +116,36 @@ def as_record(result: Description) -> dict[str, object]:
         },
         "discarded_by_the_baseline": asdict(inference.discarded),
         "modules": [asdict(module) for module in result.modules],
+        "keys": [asdict(key) for key in result.keys],
     }
 
 
-def _network(name: str, settings: Sequence[str]) -> tuple[BtnConfig, int | None]:
-    """Configuration, and the number of classes where weights fix it."""
+@dataclass(frozen=True)
+class _Told:
+    model: BtnConfig
+    train: TrainConfig
+
+
+def _network(name: str, recipe: str | None, settings: Sequence[str]) -> tuple[BtnConfig, LossConfig, int | None]:
+    """Configuration, losses, and the number of classes where weights fix it."""
     if name in MODELS:
-        return override(MODELS[name], settings), None
-    if settings:
-        raise UsageError(f"{name} is trained weights: its settings are fixed", fix=f"a preset: {', '.join(MODELS)}")
+        told = _Told(MODELS[name], recipe_preset(recipe) if recipe else usual_recipe(name))
+        told = override(told, settings, groups=("model", "train"))
+        return told.model, told.train.loss, None
+    if settings or recipe:
+        raise UsageError(
+            f"{name} is trained weights: its recipe and settings are fixed", fix=f"a preset: {', '.join(MODELS)}"
+        )
     card = read_card(find_weights(name))
-    return card.model, len(card.labels)
+    return card.model, _losses(card), len(card.labels)
+
+
+def _losses(card: WeightsCard) -> LossConfig:
+    """The losses that the card's recipe states, whatever version of the program wrote it; the paper's without a recipe."""
+    recipe = card.provenance.get("recipe")
+    stated = recipe.get("loss") if isinstance(recipe, Mapping) else None
+    known = {field.name for field in fields(LossConfig)}
+    return LossConfig(**{name: value for name, value in stated.items() if name in known}) if stated else LossConfig()
 
 
 def _write(folder: Path, result: Description) -> None:
@@ -132,6 +160,12 @@ def _write(folder: Path, result: Description) -> None:
             shapes = " ".join(shape_text(shape) for shape in module.output)
             counts = (module.parameters, module.macs, module.thop_macs, module.thop_parameters)
             writer.writerow([module.name, module.kind, used, shapes, *counts])
+    with (folder / "keys.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["key", "shape", "dtype", "kind", "used_in"])
+        writer.writerows(
+            [key.name, "x".join(map(str, key.shape)), key.dtype, key.kind, key.used_in] for key in result.keys
+        )
 
 
 def shape_text(shape: Sequence[int]) -> str:

@@ -9,7 +9,7 @@ import torch
 
 from fercli.core.settings import override
 from fercli.errors import UsageError
-from fercli.models.btn import BTN, count_parameters
+from fercli.models.btn import BTN, count_parameters, training_network
 from fercli.models.cross_attention import CrossAttentionBlock
 from fercli.presets import (
     MODELS,
@@ -20,6 +20,7 @@ from fercli.presets import (
     EmbedConfig,
     ImageBackboneConfig,
     LandmarkConfig,
+    LossConfig,
     MlaConfig,
 )
 
@@ -278,3 +279,18 @@ def test_p_vit__hardly_differs_between_batch_sizes():
 def test_config__that_no_network_can_have_is_refused(setting: str):
     with pytest.raises(UsageError):
         override(TINY, [setting])
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (LossConfig(), {"batch"}),
+        (LossConfig(image=1.0), {"batch", "image_head"}),
+        (LossConfig(bt=0.0, cba=0.0), set()),
+        (LossConfig(bt=0.0, cba=0.0, distill=1.0), {"batch"}),
+    ],
+)
+def test_training_network__has_what_the_losses_need(loss, expected):
+    with torch.device("meta"):
+        model = training_network(MODELS["btn-tiny"], 8, loss)
+    assert {name for name, _ in model.named_children() if name in ("batch", "image_head", "aux_head")} == expected

@@ -8,7 +8,7 @@ from torch import nn
 
 from fercli.models.counting import _observe, _thop_macs, count_network
 from fercli.models.cross_attention import CrossAttention
-from fercli.presets import MODELS
+from fercli.presets import MODELS, LossConfig, usual_recipe
 
 
 def test_observe__counts_by_hand():
@@ -35,7 +35,7 @@ def test_thop_rules__count_norms_activations_and_softmax():
 @pytest.mark.slow
 def test_btn_base__has_the_published_counts_at_inference():
     # POSTER++: 43.7 M and 8.4 G by thop; FlopCounter 8.5925 GMAC; its discarded landmark head is counted in all but the first
-    net = count_network(MODELS["btn-base"], 7, training=False)
+    net = count_network(MODELS["btn-base"], 7, training=None)
     head = net.discarded
     assert net.total.parameters == 43_753_941
     assert head.parameters == 96_016
@@ -56,7 +56,7 @@ def test_btn_base__has_the_published_counts_at_inference():
 
 @pytest.mark.slow
 def test_btn_base__has_the_published_counts_in_training():
-    net = count_network(MODELS["btn-base"], 7, training=True)
+    net = count_network(MODELS["btn-base"], 7, training=LossConfig())
     assert net.total.parameters == 45_035_528
     assert net.dead == 0
     assert net.total.macs + net.discarded.macs == pytest.approx(8.7032e9, abs=5e4)
@@ -64,3 +64,10 @@ def test_btn_base__has_the_published_counts_in_training():
     assert net.total.thop_parameters + net.discarded.thop_parameters == pytest.approx(45.0009e6, abs=50)
     parts = {module.name: module.parameters for module in net.modules}
     assert parts["batch"] == 1_281_587  # BTN, N = 7
+
+
+@pytest.mark.slow
+def test_btn_compact__has_an_image_head_by_its_recipe():
+    # a linear layer on 256 channels for 8 classes: 256 * 8 + 8
+    counted = count_network(MODELS["btn-compact"], 8, training=usual_recipe("btn-compact").loss)
+    assert {module.name: module.parameters for module in counted.modules}["image_head"] == 2_056

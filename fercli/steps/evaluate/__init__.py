@@ -209,7 +209,7 @@ def _counted(model: Model, classifier: Classifier, weights: str | Path | None) -
     from fercli.models.counting import count_network
 
     path = find_weights(weights, (ONNX_SUFFIX if classifier.engine == "onnx" else TORCH_SUFFIX,))
-    total = count_network(classifier.card.model, len(classifier.card.labels), training=False).total
+    total = count_network(classifier.card.model, len(classifier.card.labels), training=None).total
     return replace(model, sha256=file_sha256(path), parameters=total.parameters, macs=total.macs)
 
 

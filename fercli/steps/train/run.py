@@ -24,7 +24,7 @@ from fercli.learn.losses import class_weights, log_shares
 from fercli.learn.sampling import epoch_order, generator
 from fercli.learn.schedule import lr_factor
 from fercli.learn.step import NotFiniteError, TrainStep, all_finite
-from fercli.models.btn import BTN
+from fercli.models.btn import BTN, training_network
 from fercli.progress import EpochReport, StepProgress, TrainEvent
 from fercli.steps.train.faults import full_disk_told, little_memory_told, not_finite_told
 from fercli.steps.train.journal import Journal
@@ -358,19 +358,13 @@ class Run:
 def _network(config: RunConfig, classes: int) -> BTN:
     """The model with fresh weights drawn from the recipe's seed, with what its losses need."""
     loss = config.train.loss
-    batch_part = bool(loss.bt or loss.cba or loss.distill)
-    if batch_part and config.model.ablate.mla_only != "none":
+    if loss.batch_part and config.model.ablate.mla_only != "none":
         raise UsageError(
             f"ablate.mla_only={config.model.ablate.mla_only} is a model without the batch transformer, but its losses are on",
             fix="--set loss.bt=0 --set loss.cba=0 --set loss.distill=0",
         )
     torch.manual_seed(config.train.seed)
-    return BTN(
-        config.model,
-        classes,
-        training_parts=batch_part or config.model.ablate.mla_only == "aux_head",
-        image_head=bool(loss.image),
-    )
+    return training_network(config.model, classes, loss)
 
 
 def _mean(sums: EpochSums, term: str) -> float | None:

@@ -51,7 +51,11 @@ def selection_code(scores: Mapping[str, Any]) -> SelectionCode | None:
     """
     code, told = scores.get("selection"), scores.get("selected_by")
     if code is None and isinstance(told, str):
-        by_words: dict[str, SelectionCode] = {"the last epoch": "last", "the test split": "test-best"}
-        by_words |= {"the validation split": "val-best", "held out": "val-best"}
+        by_words: dict[str, SelectionCode] = {
+            "the last epoch": "last",
+            "the validation split": "val-best",
+            "held out": "val-best",
+            "the test split": "test-best",
+        }
         return next((known for words, known in by_words.items() if words in told), None)
     return next((known for known in get_args(SelectionCode) if known == code), None)

@@ -1,5 +1,6 @@
 import json
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -71,6 +72,15 @@ def test_progress__draws_on_stderr_and_leaves_piped_results_alone(monkeypatch, c
     assert "[a].png" in output.err
 
 
+@pytest.fixture
+def usual_interrupt() -> Iterator[None]:
+    """Ctrl-C as a terminal's program has it: a shell's background job, as tests may be, ignores it from the start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("usual_interrupt")
 def test_interrupt_sets__takes_the_first_ctrl_c_and_lets_the_second_through():
     event = Event()
     usual = signal.getsignal(signal.SIGINT)

@@ -78,7 +78,9 @@ def test_audit__finds_planted_labels_and_training_reads_the_corrections(plain: F
     assert result.scored[0].average_precision > 0.9
     assert [ranked.ranking for ranked in result.scored] == ["score", *result.signs]
     rows = rows_of(out / "audit.csv")
-    assert all(0 <= float(row["disagreement"]) < 14 for row in rows)  # next to none here: a sure network, and sure mates
+    assert all(
+        0 <= float(row["disagreement"]) < 14 for row in rows
+    )  # next to none here: a sure network, and sure mates
     assert [row["rank"] for row in rows] == [str(number) for number in range(1, 61)]
     first = rows[:6]
     assert all(row["truth"] != row["label"] and row["suggested"] == row["truth"] for row in first)

@@ -124,20 +124,21 @@ def fer2013(root: Path, *, each: int = 2) -> Path:
     return root
 
 
+def _votes(number: int, each: int) -> list[int]:
+    """FERPlus's votes for an image of a split: the last has no winner, the one before shows no face, others all agree."""
+    if number == 7 * each - 1:
+        return [5, 5] + [0] * 8
+    column = 9 if number == 7 * each - 2 else (4, 5, 6, 1, 3, 2, 0)[number % 7]  # the owner's code to FERPlus's column
+    return [10 if place == column else 0 for place in range(10)]
+
+
 def ferplus(root: Path, *, each: int = 2) -> Path:
     """fer2013.csv with fer2013new.csv beside it; the last row of every split has no winner, the one before shows no face."""
     fer2013(root, each=each)
-    # the owner's code to FERPlus's column
-    columns = (4, 5, 6, 1, 3, 2, 0)
     lines, row = [VOTES_HEADER], 0
     for usage in ("Training", "PublicTest", "PrivateTest"):
         for number in range(7 * each):
-            votes = [0] * 10
-            votes[columns[number % 7]] = 10
-            if number == 7 * each - 1:
-                votes = [5, 5] + [0] * 8
-            if number == 7 * each - 2:
-                votes = [0] * 9 + [10]
+            votes = _votes(number, each)
             name = "" if votes[9] else f"fer{row:07d}.png"
             lines.append(",".join([usage, name, *map(str, votes)]))
             row += 1
@@ -147,17 +148,11 @@ def ferplus(root: Path, *, each: int = 2) -> Path:
 
 def ferplus_folders(root: Path, *, each: int = 2) -> Path:
     """The same pictures and votes as FERPlus' script writes them: what shows no face keeps its line, and has a name here."""
-    columns = (4, 5, 6, 1, 3, 2, 0)
     row = 0
     for folder in ("FER2013Train", "FER2013Valid", "FER2013Test"):
         lines = []
         for number in range(7 * each):
-            votes = [0] * 10
-            votes[columns[number % 7]] = 10
-            if number == 7 * each - 1:
-                votes = [5, 5] + [0] * 8
-            if number == 7 * each - 2:
-                votes = [0] * 9 + [10]
+            votes = _votes(number, each)
             picture(root / "data" / folder / f"fer{row:07d}.png", number % 7, side=48)
             lines.append(f'fer{row:07d}.png,"(0, 0, 48, 48)",{",".join(map(str, votes))}')
             row += 1

@@ -171,11 +171,15 @@ def _frames_of(path: Path) -> int:
 
 def _open(file: Path | io.BytesIO) -> Image.Image:
     """Open a picture with what Pillow reads itself, and HEIC, as phones write it: whatever the file's name is."""
-    if _begins_as_mp4(file):
+    try:
+        return Image.open(file)
+    except UnidentifiedImageError:
+        if not _begins_as_mp4(file):
+            raise
         from pi_heif import register_heif_opener
 
         register_heif_opener()
-    return Image.open(file)
+        return Image.open(file)
 
 
 def _begins_as_mp4(file: Path | io.BytesIO) -> bool:

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,7 @@ class Run:
                     self.selection.judge(
                         protocol,
                         epoch,
-                        lambda split, epoch=epoch: self._answer_of(epoch, split),  # type: ignore[misc]
+                        partial(self._answer_of, epoch),
                         epochs=self.state.epoch,
                         train_images=len(self.crops),
                         origin=self._origin(),

@@ -227,6 +227,7 @@ class LossConfig:
     soft_targets: bool = False  # vote distributions instead of one label, where the data set has votes
     single_votes: bool = True  # with soft targets: keep classes that got one vote, which FERPlus' own rule drops
     first_label: float = 0.0  # with soft targets: share of the class the owner gave before votes were taken
+    teacher: float = 0.5  # with --teacher: share of a target that the teachers' answer makes
     unlabelled: bool = True  # with soft_targets: also train on images whose votes have no winner
     class_weight: float = 0.0  # weights n_c ** -class_weight, normalised; 0 is off
     logit_adjustment: float = 0.0  # added to the logits: this times log(share of the class); 1 is balanced softmax
@@ -324,6 +325,7 @@ class TrainConfig:
             "loss.distill": (self.loss.distill, 0, None),
             "loss.label_smoothing": (self.loss.label_smoothing, 0, 1),
             "loss.first_label": (self.loss.first_label, 0, 1),
+            "loss.teacher": (self.loss.teacher, 0, 1),
             "sam.rho": (self.sam.rho, 0, None),
             "augment.flip": (self.augment.flip, 0, 1),
             "augment.hue": (self.augment.hue, 0, 0.5),

@@ -57,7 +57,16 @@ class EpochReport:
     best: bool
 
 
-TrainEvent = StepProgress | EpochReport
+@dataclass(frozen=True)
+class TeacherProgress:
+    """A teacher has answered on `done` of `total` training images, of this process's."""
+
+    teacher: str
+    done: int
+    total: int
+
+
+TrainEvent = StepProgress | EpochReport | TeacherProgress
 
 
 def no_report(_event: TrainEvent) -> None:

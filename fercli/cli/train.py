@@ -35,6 +35,14 @@ def train(
             "--init-from", metavar="FILE|NAME", help="Backbone or whole weights to start from; can be given many times."
         ),
     ] = None,
+    teachers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--teacher",
+            metavar="FILE|NAME",
+            help="Trained weights whose answers on the training images make loss.teacher of the targets; repeatable.",
+        ),
+    ] = None,
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Start without a trained landmark branch (it stays random).")
     ] = False,
@@ -114,6 +122,7 @@ def train(
         model=model_config,
         train=recipe_config,
         init=tuple(init or ()),
+        teachers=tuple(teachers or ()),
     )
     told = override(told, list(settings or ()), groups=("model", "train"))
     if list_settings:
@@ -178,7 +187,7 @@ def _show_settings(config: RunConfig) -> None:
 def _live(*, quiet: bool) -> Iterator[Callable[[TrainEvent], None]]:
     """A bar for the epoch under way and a line per finished epoch, on stderr."""
     from fercli.cli import console
-    from fercli.progress import StepProgress
+    from fercli.progress import StepProgress, TeacherProgress
 
     with console.progress("train", quiet=quiet) as bar:
 
@@ -189,6 +198,8 @@ def _live(*, quiet: bool) -> Iterator[Callable[[TrainEvent], None]]:
                     f"{event.images_per_s:.0f} images/s  {_duration(event.seconds_left)} left"
                 )
                 bar(event.step, event.steps, note)
+            elif isinstance(event, TeacherProgress):
+                bar(event.done, event.total, f"asking {event.teacher}")
             elif not quiet:
                 console.say(epoch_line(event))
                 if event.epoch == 1 and event.data_wait > STARVED:

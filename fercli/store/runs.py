@@ -35,13 +35,19 @@ _PACKAGES = {
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything a run was told: enough to do it again. processes: how many did its work together (torchrun)."""
+    """Everything a run was told: enough to do it again.
+
+    teachers: whose answers its targets are mixed with, and the sha256 of their files. processes: how many did its work together
+    (torchrun).
+    """
 
     dataset: str
     data: str | None
     model: BtnConfig
     train: TrainConfig
     init: tuple[str, ...]
+    teachers: tuple[str, ...] = ()
+    teachers_sha256: tuple[str, ...] = ()
     fingerprint: str | None = None
     changes: Changes = field(default_factory=Changes)
     processes: int = 1

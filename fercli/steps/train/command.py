@@ -18,8 +18,10 @@ from fercli.steps.train.faults import full_disk_told
 from fercli.steps.train.journal import check_tensorboard
 from fercli.steps.train.place import open_world
 from fercli.steps.train.run import Run, TrainResult
+from fercli.steps.train.teaching import find_teacher
 from fercli.store.checkpoints import load_checkpoint
 from fercli.store.datasets.records import Dataset
+from fercli.store.digest import file_sha256
 from fercli.store.runs import RunConfig, RunFolder, data_facts, data_fingerprint, open_run, start_run
 
 SAVE_EVERY_S = 240.0
@@ -52,7 +54,12 @@ def train(
     little memory.
     """
     with contextlib.nullcontext(place) if place is not None else open_world(device) as (world, where):
-        config = replace(config, fingerprint=data_fingerprint(dataset), processes=world.size)
+        config = replace(
+            config,
+            fingerprint=data_fingerprint(dataset),
+            teachers_sha256=tuple(file_sha256(find_teacher(name)) for name in config.teachers),
+            processes=world.size,
+        )
         if tensorboard:
             check_tensorboard()
         with deterministic(config.train.deterministic, where):

@@ -33,6 +33,7 @@ from fercli.steps.train.meter import Meter
 from fercli.steps.train.scoring import Answers, answers
 from fercli.steps.train.selection import Selected, Selection
 from fercli.steps.train.state import Best, EpochSums, State
+from fercli.steps.train.teaching import find_teacher, with_teachers
 from fercli.store.checkpoints import save_checkpoint
 from fercli.store.datasets.holdout import train_and_validation
 from fercli.store.datasets.records import Dataset, Sample, Split
@@ -95,7 +96,19 @@ class Run:
         self.started_from = tuple(start_from(self.model, config.init))
         self.model.to(device).to(memory_format=memory_format(recipe))
         self.labels = labels_of(train_samples)
-        self.crops = Crops(train_samples, targets_of(train_samples, classes, recipe.loss), size)
+        targets = targets_of(train_samples, classes, recipe.loss)
+        if config.teachers:
+            targets = with_teachers(
+                targets,
+                train_samples,
+                dataset.labels,
+                [find_teacher(name) for name in config.teachers],
+                share=recipe.loss.teacher,
+                world=world,
+                device=device,
+                report=report,
+            )
+        self.crops = Crops(train_samples, targets, size)
         self.held = {split: Crops(samples, labels_of(samples), size) for split, samples in held.items()}
         counts = torch.bincount(self.labels[self.labels >= 0], minlength=classes)
         weights = class_weights(counts, recipe.loss.class_weight)
@@ -182,7 +195,16 @@ class Run:
 
     def _origin(self) -> dict[str, Any]:
         """What the cards say of where the weights come from, beside the recipe."""
-        return {"started_from": self.started_from, "schedules": self.state.schedules}
+        told = self.config
+        taught_by = [
+            {"file": find_teacher(name).name, "sha256": digest}
+            for name, digest in zip(told.teachers, told.teachers_sha256, strict=True)
+        ]
+        return {
+            "started_from": self.started_from,
+            "schedules": self.state.schedules,
+            **({"taught_by": taught_by} if taught_by else {}),
+        }
 
     def _finished(self) -> bool:
         state, recipe = self.state, self.recipe

@@ -1,0 +1,81 @@
+"""Training targets and earlier networks in, targets mixed with what those answer out: knowledge distillation.
+
+Each teacher is asked once, before the first step, about every training image and its mirror image: the mean of both, and of all
+teachers, takes a share of the target (Hinton et al. 2015, at a temperature of 1). Ten people's votes are a small sample; what a
+network made of all images says of one image smooths them.
+
+Letters: B images, N classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fercli.core.preprocess import softmax
+from fercli.errors import WeightsError
+from fercli.learn.distributed import World
+from fercli.progress import TeacherProgress
+from fercli.store.datasets.crops import load_crop
+from fercli.store.datasets.records import Sample
+from fercli.store.inference import CHUNK, Classifier, open_onnx, open_torch
+from fercli.store.weights import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
+
+_KINDS = (TORCH_SUFFIX, ONNX_SUFFIX)
+
+
+def find_teacher(name: str) -> Path:
+    """The weights file that a teacher's name or path means; WeightsError if there is none."""
+    return find_weights(name, _KINDS)
+
+
+def with_teachers(
+    targets: Tensor,
+    samples: Sequence[Sample],
+    labels: Sequence[str],
+    teachers: Sequence[Path],
+    *,
+    share: float,
+    world: World,
+    device: torch.device,
+    report: Callable[[TeacherProgress], None],
+) -> Tensor:
+    """(1 - share) targets + share (mean of the teachers' probabilities): float32 [B, N].
+
+    Args: targets int64 [B] or float32 [B, N], of `samples`, classes in the order of `labels`; share in 0..1. Several processes
+    share the images and all get the whole. Errors: WeightsError for a teacher with other classes.
+    """
+    opened = [_open(path, labels, device) for path in teachers]
+    mine = world.share(samples)
+    answers = torch.zeros(len(mine), len(labels))
+    for path, teacher in zip(teachers, opened, strict=True):
+        columns = [teacher.card.labels.index(label) for label in labels]
+        size = teacher.card.model.input.size
+        for start in range(0, len(mine), CHUNK):
+            crops = np.stack([load_crop(sample, size) for sample in mine[start : start + CHUNK]])
+            answers[start : start + len(crops)] += torch.from_numpy(_answer(teacher, crops)[:, columns])
+            report(TeacherProgress(path.name, start + len(crops), len(mine)))
+    taught = world.gather((answers / len(teachers)).to(device), world.sizes(len(samples))).cpu()
+    own = targets if targets.ndim == 2 else torch.nn.functional.one_hot(targets, len(labels)).float()
+    return (1 - share) * own + share * taught
+
+
+def _open(path: Path, labels: Sequence[str], device: torch.device) -> Classifier:
+    teacher = (open_torch if path.suffix == TORCH_SUFFIX else open_onnx)(path, device=str(device))
+    if set(teacher.card.labels) != set(labels):
+        raise WeightsError(
+            f"the teacher {path} answers {', '.join(teacher.card.labels)}, but the data set has {', '.join(labels)}",
+            fix="a teacher trained on the same classes",
+        )
+    return teacher
+
+
+def _answer(teacher: Classifier, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Probabilities [B, N] of crops [B, S, S, 3], mean over each and its mirror image."""
+    mirrored = np.ascontiguousarray(crops[:, :, ::-1])
+    return np.float32(0.5) * (softmax(teacher.logits(crops), 1.0) + softmax(teacher.logits(mirrored), 1.0))

@@ -1,0 +1,132 @@
+"""Distillation: what a teacher's answers make of the targets, that such a run resumes exactly, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fercli.errors import UsageError, WeightsError
+from fercli.learn.distributed import World
+from fercli.presets import MODELS, RECIPES, LossConfig, SamConfig, TrainConfig
+from fercli.progress import StepProgress, TeacherProgress, TrainEvent
+from fercli.steps.train import train
+from fercli.steps.train.teaching import with_teachers
+from fercli.store.datasets import Dataset, open_dataset
+from fercli.store.datasets.crops import load_crop
+from fercli.store.inference import open_torch
+from fercli.store.runs import RunConfig
+from fercli.store.weights import load_weights, save_weights
+
+RECIPE = replace(
+    RECIPES["compact"], epochs=1, batch_size=4, validation=0.0, select="last", sam=SamConfig(rho=0.0), loss=LossConfig()
+)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def faces(two_classes: Callable[..., Path]) -> Dataset:
+    return open_dataset(str(two_classes(train=6, test=2)))
+
+
+@pytest.fixture
+def teacher(faces: Dataset, tmp_path: Path) -> Path:
+    """A network that has seen one epoch, with the classes in the other order."""
+    config = RunConfig(dataset="faces", data=None, model=MODELS["btn-tiny"], train=RECIPE, init=())
+    weights = train(faces, tmp_path / "teacher", config=config, device="cpu").weights
+    state, card = load_weights(weights)
+    for name in ("vit.head.weight", "vit.head.bias"):
+        state[name] = state[name].flip(0)
+    out = tmp_path / "teacher.safetensors"
+    save_weights(out, state, replace(card, labels=card.labels[::-1], temperature=3.0))
+    return out
+
+
+def told(teacher: Path, recipe: TrainConfig = RECIPE, *, share: float = 0.5) -> RunConfig:
+    recipe = replace(recipe, loss=replace(recipe.loss, teacher=share))
+    return RunConfig(
+        dataset="faces", data=None, model=MODELS["btn-tiny"], train=recipe, init=(), teachers=(str(teacher),)
+    )
+
+
+def test_with_teachers__is_the_mean_over_a_face_and_its_mirror_image_by_class_name(faces: Dataset, teacher: Path):
+    samples = faces.split("train")
+    targets = torch.tensor([sample.label for sample in samples])
+    events: list[TeacherProgress] = []
+    mixed = with_teachers(
+        targets, samples, faces.labels, [teacher], share=0.25, world=World(), device=CPU, report=events.append
+    )
+    classifier = open_torch(teacher, device="cpu")
+    assert classifier.card.labels == ("sadness", "happiness")
+    for sample, row in zip(samples, mixed, strict=True):
+        crop = load_crop(sample, 48)
+        logits = classifier.logits(np.stack([crop, crop[:, ::-1]])).astype(np.float64)
+        sadness = float((1 / (1 + np.exp(logits[:, 1] - logits[:, 0]))).mean())
+        truth = float(faces.labels[sample.label or 0] == "sadness")
+        expected = 0.75 * truth + 0.25 * sadness
+        assert row[faces.labels.index("sadness")].item() == pytest.approx(expected, abs=1e-6)
+    assert torch.allclose(mixed.sum(dim=1), torch.ones(len(samples)))
+    assert [(event.done, event.total) for event in events] == [(12, 12)]
+
+
+def test_with_teachers__several_are_averaged_and_distributions_stay_distributions(faces: Dataset, teacher: Path):
+    samples = faces.split("train")
+    other = teacher.with_name("other.safetensors")
+    state, card = load_weights(teacher)
+    state["vit.head.bias"] = state["vit.head.bias"] + torch.tensor([2.0, 0.0])
+    save_weights(other, state, card)
+    votes = torch.full((len(samples), 2), 0.5)
+
+    def taught(*teachers: Path) -> torch.Tensor:
+        return with_teachers(
+            votes, samples, faces.labels, teachers, share=1.0, world=World(), device=CPU, report=lambda _: None
+        )
+
+    assert torch.allclose(taught(teacher, other), (taught(teacher) + taught(other)) / 2)
+    assert not torch.allclose(taught(teacher), taught(other), atol=0.01)
+
+
+def test_train__learns_from_a_teacher_and_the_card_names_it(faces: Dataset, teacher: Path, tmp_path: Path):
+    plain = train(faces, tmp_path / "plain", config=told(teacher, share=0.0), device="cpu")
+    taught = train(faces, tmp_path / "taught", config=told(teacher), device="cpu")
+    first, second = load_weights(plain.weights), load_weights(taught.weights)
+    assert any(not torch.equal(first[0][name], second[0][name]) for name in first[0])
+    digest = json.loads((tmp_path / "taught" / "config.json").read_text())["teachers_sha256"]
+    assert second[1].provenance["taught_by"] == [{"file": "teacher.safetensors", "sha256": digest[0]}]
+
+
+def test_train__a_taught_run_resumes_to_the_same_bits_and_refuses_another_teacher(
+    faces: Dataset, teacher: Path, tmp_path: Path
+):
+    class KilledError(Exception):
+        pass
+
+    def killed(event: TrainEvent) -> None:
+        if isinstance(event, StepProgress):
+            raise KilledError
+
+    whole = train(faces, tmp_path / "whole", config=told(teacher), device="cpu")
+    with pytest.raises(KilledError):
+        train(faces, tmp_path / "cut", config=told(teacher), device="cpu", report=killed, save_every_s=0)
+    resumed = train(faces, tmp_path / "cut", config=told(teacher), device="cpu", resume=True)
+    first, second = load_weights(whole.weights)[0], load_weights(resumed.weights)[0]
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    state, card = load_weights(teacher)
+    save_weights(teacher, state, replace(card, version="2"))
+    with pytest.raises(UsageError, match="teachers_sha256"):
+        train(faces, tmp_path / "cut", config=told(teacher), device="cpu", resume=True)
+
+
+def test_train__refuses_a_teacher_of_other_classes(faces: Dataset, teacher: Path, tmp_path: Path):
+    state, card = load_weights(teacher)
+    save_weights(teacher, state, replace(card, labels=("sadness", "anger")))
+    with pytest.raises(WeightsError, match="sadness, anger"):
+        train(faces, tmp_path / "run", config=told(teacher), device="cpu")
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(WeightsError, match="no weights"):
+        train(faces, tmp_path / "run", config=told(tmp_path / "none.safetensors"), device="cpu")

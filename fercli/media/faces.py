@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import cast
 
 import cv2
 import numpy as np
 
+from fercli.devices import cpu_threads
 from fercli.errors import UsageError
 from fercli.media.images import Rgb
 from fercli.media.mtcnn import Found, Mtcnn
@@ -24,6 +26,7 @@ _SMALL_SIDE = 192  # a smaller picture is enlarged to this, as MTCNN finds few f
 _SMALL_CANVAS = 240
 _MIN_SHRUNKEN_FACE = 20  # px: the smallest face looked for in a picture that was shrunk to max_side
 _BATCH_PIXELS = 1_000_000  # per pass: bounds the memory of the first, fully convolutional stage; more is no faster
+_LANES = 4  # passes at once at most: while one waits for its last strip, or thins out boxes, another computes
 
 
 def detector_version() -> str:
@@ -75,6 +78,8 @@ class FaceDetector:
         # pictures have many sizes, and each would cost TensorRT an engine
         self._mtcnn = Mtcnn(device.replace("tensorrt", "cuda"), thresholds)
         self.device = self._mtcnn.device
+        lanes = min(_LANES, cpu_threads()) if self.device == "cpu" else 1
+        self._lanes = ThreadPoolExecutor(lanes) if lanes > 1 else None
 
     def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
         """Find the faces of RGB frames uint8 [H, W, 3]; frames of equal size run together. No face is an empty list.
@@ -83,8 +88,10 @@ class FaceDetector:
         """
         canvases = [self._canvas(frame, min_face_px or self.min_face_px) for frame in frames]
         faces: list[list[Face]] = [[] for _ in frames]
-        for batch in _batches(canvases):
-            found = self._detect_equal([canvases[place] for place in batch])
+        batches = list(_batches(canvases))
+        equals = [[canvases[place] for place in batch] for batch in batches]
+        side_by_side = map if self._lanes is None or len(batches) == 1 else self._lanes.map
+        for batch, found in zip(batches, side_by_side(self._detect_equal, equals), strict=True):
             for place, of_frame in zip(batch, found, strict=True):
                 faces[place] = of_frame
         return faces

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -111,24 +112,34 @@ def turn_hue(images: Tensor, turns: Tensor) -> Tensor:
 
 def _lowres(images: Tensor, probability: float, draws: Draws) -> Tensor:
     """Shrink some images of the batch to one random 25..75 % of their side and enlarge them again."""
-    chosen = (draws.each() < probability).to(images.device)
-    side = images.shape[-1]
+    chosen, side = draws.each() < probability, images.shape[-1]
     small = max(8, int(side * (0.25 + 0.5 * draws.one())))
-    poor = F.interpolate(images, size=(small, small), mode="bilinear", antialias=True, align_corners=False)
-    poor = F.interpolate(poor, size=(side, side), mode="bilinear", align_corners=False)
-    return torch.where(chosen.view(-1, 1, 1, 1), poor, images)
+
+    def coarsen(some: Tensor) -> Tensor:
+        poor = F.interpolate(some, size=(small, small), mode="bilinear", antialias=True, align_corners=False)
+        return F.interpolate(poor, size=(side, side), mode="bilinear", align_corners=False)
+
+    return _changed(images, chosen, coarsen)
 
 
 def _blur(images: Tensor, probability: float, draws: Draws) -> Tensor:
     """Blur some images of the batch with one Gaussian of random sigma, 0.5..1.5 px."""
-    chosen = (draws.each() < probability).to(images.device)
-    sigma = 0.5 + draws.one()
-    offsets = torch.arange(-4, 5, device=images.device, dtype=images.dtype)
-    kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
-    kernel = (kernel / kernel.sum()).view(1, 1, 1, 9)
-    flat = F.pad(images.flatten(0, 1).unsqueeze(1), (4, 4, 4, 4), mode="replicate")  # [3B, 1, S+8, S+8]
-    blurred = F.conv2d(F.conv2d(flat, kernel), kernel.mT).view_as(images)
-    return torch.where(chosen.view(-1, 1, 1, 1), blurred, images)
+    chosen, sigma = draws.each() < probability, 0.5 + draws.one()
+
+    def soften(some: Tensor) -> Tensor:
+        offsets = torch.arange(-4, 5, device=some.device, dtype=some.dtype)
+        kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
+        kernel = (kernel / kernel.sum()).view(1, 1, 1, 9)
+        flat = F.pad(some.flatten(0, 1).unsqueeze(1), (4, 4, 4, 4), mode="replicate")  # [3B, 1, S+8, S+8]
+        return F.conv2d(F.conv2d(flat, kernel), kernel.mT).view_as(some)
+
+    return _changed(images, chosen, soften)
+
+
+def _changed(images: Tensor, chosen: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """The images [B, 3, S, S] with those changed that are chosen (bool [B], on the CPU); the others cost nothing."""
+    places = chosen.nonzero().flatten().to(images.device)
+    return images.index_copy(0, places, change(images[places])) if len(places) else images
 
 
 def erase(images: Tensor, config: AugmentConfig, draws: Draws) -> Tensor:

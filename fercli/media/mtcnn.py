@@ -131,7 +131,8 @@ class Mtcnn:
         pixels = slice(_STRIDE * first, _STRIDE * strip.outputs.stop + _WINDOW - _STRIDE)
         if strip.outputs.stop == level.outputs:
             pixels = slice(pixels.start, level.height)
-        seen = np.stack([sums[frame].shrink(level.height, level.width, pixels) for frame in strip.frames])
+        shrunk = [sums[frame].shrink(level.height, level.width, pixels) for frame in strip.frames]
+        seen = shrunk[0][None] if len(shrunk) == 1 else np.stack(shrunk)
         offsets, scores = _run(self._pnet, seen)  # [B, 4, h, w], [B, h, w]
         rows = []
         for frame_offsets, frame_scores in zip(offsets, scores, strict=True):

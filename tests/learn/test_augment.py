@@ -128,3 +128,14 @@ def test_move_points__a_mirrored_face_swaps_left_and_right():
     moved = move_points(points, mirror)
     torch.testing.assert_close(moved[0, 36], torch.stack((1 - points[0, 45, 0], points[0, 45, 1])))
     assert [MIRRORED[MIRRORED[i]] for i in range(68)] == list(range(68))
+
+
+@pytest.mark.parametrize("kind", ["blur", "lowres"])
+def test_augment__a_chosen_image_is_changed_as_if_all_were_and_the_others_not_at_all(kind: str):
+    images = crops(16)
+    everything = augment(images, AugmentConfig(flip=0, erase=0, **{kind: 1.0}), draws(3, 16))
+    some = augment(images, AugmentConfig(flip=0, erase=0, **{kind: 0.4}), draws(3, 16))
+    changed = [not torch.equal(before, after) for before, after in zip(images, some, strict=True)]
+    assert 0 < sum(changed) < 16
+    expected = torch.where(torch.tensor(changed).view(-1, 1, 1, 1), everything, images)
+    torch.testing.assert_close(some, expected, atol=1e-6, rtol=0)

@@ -90,14 +90,17 @@ class FirstNetwork(nn.Module):
         self.pooled = PooledActivation(net.conv1, net.prelu1, net.pool1)
         self.conv2 = conv(net.conv2.weight[:, self.pooled.order], net.conv2.bias)
         self.activation2, self.conv3 = SplitActivation(net.prelu2.weight), net.conv3
-        heads = net.conv4_2, net.conv4_1
-        weight, bias = (torch.cat([getattr(head, name) for head in heads]) for name in ("weight", "bias"))
+        boxes, classes = net.conv4_2, net.conv4_1
+        weight, bias = (
+            torch.cat([getattr(boxes, name), getattr(classes, name)[1:] - getattr(classes, name)[:1]])
+            for name in ("weight", "bias")
+        )
         self.head = SplitHead(net.prelu3, weight, bias)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         x = self.pooled(images.permute(0, 3, 1, 2))
         x = self.head(self.conv3(self.activation2(self.conv2(x))))
-        return x[:, :4], face_score(x[:, 4:])
+        return x[:, :4], torch.sigmoid(x[:, 4])  # the second softmax of two
 
 
 class CropNetwork(nn.Module):

@@ -208,7 +208,7 @@ def environment(device: torch.device | None = None) -> dict[str, Any]:
     }
     return {
         "fercli": fercli.__version__,
-        "git": _git_revision(),
+        "git": git_revision(Path(fercli.__file__).parent),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
@@ -229,18 +229,25 @@ def _computing(device: torch.device) -> dict[str, Any]:
     }
 
 
-def _git_revision() -> str | None:
+def git_revision(package: Path) -> str | None:
+    """The commit that a package's folder is checked out at, with -dirty where a tracked file there differs from it.
+
+    None where git does not track the package: a repository above it, as around a project's virtual environment, is another's.
+    """
+    if _git(package, "ls-files", "--error-unmatch", "__init__.py") is None:
+        return None
+    revision = _git(package, "rev-parse", "HEAD")
+    dirty = _git(package, "diff", "--quiet", "HEAD", "--", ".") is None
+    return f"{revision}-dirty" if revision and dirty else revision
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    """What git answers in a folder; None where it fails or there is none."""
     try:
-        answer = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(fercli.__file__).parent,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        answer = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=False)
     except OSError:
         return None
-    return answer.stdout.strip() or None
+    return answer.stdout.strip() if answer.returncode == 0 else None
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:

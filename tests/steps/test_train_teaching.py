@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,15 +11,16 @@ import numpy as np
 import pytest
 import torch
 
-from fercli.errors import UsageError, WeightsError
+from fercli.errors import RefusedError, UsageError, WeightsError
 from fercli.learn.distributed import World
 from fercli.presets import MODELS, RECIPES, LossConfig, SamConfig, TrainConfig
 from fercli.progress import StepProgress, TeacherProgress, TrainEvent
 from fercli.steps.train import train
-from fercli.steps.train.teaching import with_teachers
+from fercli.steps.train.teaching import open_teachers, with_teachers
 from fercli.store.datasets import Dataset, open_dataset
 from fercli.store.datasets.crops import load_crop
 from fercli.store.inference import open_torch
+from fercli.store.loading import Crops
 from fercli.store.runs import RunConfig
 from fercli.store.weights import load_weights, save_weights
 
@@ -56,11 +57,10 @@ def told(teacher: Path, recipe: TrainConfig = RECIPE, *, share: float = 0.5) -> 
 
 def test_with_teachers__is_the_mean_over_a_face_and_its_mirror_image_by_class_name(faces: Dataset, teacher: Path):
     samples = faces.split("train")
-    targets = torch.tensor([sample.label for sample in samples])
+    crops = Crops(samples, torch.tensor([sample.label for sample in samples]), 48)
     events: list[TeacherProgress] = []
-    mixed = with_teachers(
-        targets, samples, faces.labels, [teacher], share=0.25, world=World(), device=CPU, report=events.append
-    )
+    opened = open_teachers([str(teacher)], faces.labels, CPU)
+    mixed = with_teachers(crops, faces.labels, opened, share=0.25, world=World(), device=CPU, report=events.append)
     classifier = open_torch(teacher, device="cpu")
     assert classifier.card.labels == ("sadness", "happiness")
     for sample, row in zip(samples, mixed, strict=True):
@@ -80,12 +80,11 @@ def test_with_teachers__several_are_averaged_and_distributions_stay_distribution
     state, card = load_weights(teacher)
     state["vit.head.bias"] = state["vit.head.bias"] + torch.tensor([2.0, 0.0])
     save_weights(other, state, card)
-    votes = torch.full((len(samples), 2), 0.5)
+    votes = Crops(samples, torch.full((len(samples), 2), 0.5), 48)
 
     def taught(*teachers: Path) -> torch.Tensor:
-        return with_teachers(
-            votes, samples, faces.labels, teachers, share=1.0, world=World(), device=CPU, report=lambda _: None
-        )
+        opened = open_teachers([str(path) for path in teachers], faces.labels, CPU)
+        return with_teachers(votes, faces.labels, opened, share=1.0, world=World(), device=CPU, report=lambda _: None)
 
     assert torch.allclose(taught(teacher, other), (taught(teacher) + taught(other)) / 2)
     assert not torch.allclose(taught(teacher), taught(other), atol=0.01)
@@ -130,3 +129,42 @@ def test_train__refuses_a_teacher_of_other_classes(faces: Dataset, teacher: Path
     assert not (tmp_path / "run").exists()
     with pytest.raises(WeightsError, match="no weights"):
         train(faces, tmp_path / "run", config=told(tmp_path / "none.safetensors"), device="cpu")
+
+
+def test_train__asks_no_teacher_before_all_that_can_be_refused_is(faces: Dataset, teacher: Path, tmp_path: Path):
+    asked: list[TeacherProgress] = []
+
+    def listen(event: TrainEvent) -> None:
+        if isinstance(event, TeacherProgress):
+            asked.append(event)
+
+    first = train(faces, tmp_path / "run", config=told(teacher), device="cpu", report=listen)
+    assert asked
+    assert first.seconds["teach"] > 0
+    asked.clear()
+    with pytest.raises(RefusedError, match="already holds a run"):
+        train(faces, tmp_path / "run", config=told(teacher), device="cpu", report=listen)
+    train(faces, tmp_path / "run", config=told(teacher), device="cpu", resume=True, report=listen)
+    assert not asked, "a run that is done is judged again without its teachers"
+
+
+def test_with_teachers__two_processes_ask_about_half_the_images_each(faces: Dataset, teacher: Path):
+    crops = Crops(faces.split("train"), torch.zeros(12, 2), 48)
+    opened = open_teachers([str(teacher)], faces.labels, CPU)
+    shares: list[torch.Tensor] = []
+
+    class Listening(World):
+        def gather(self, rows: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
+            if self.size == 1:
+                return rows
+            assert len(rows) == sizes[self.rank] == 6
+            shares.append(rows)
+            return torch.zeros(sum(sizes), 2)
+
+    def taught(world: World) -> torch.Tensor:
+        return with_teachers(crops, faces.labels, opened, share=1.0, world=world, device=CPU, report=lambda _: None)
+
+    whole = taught(Listening())
+    for rank in (0, 1):
+        taught(Listening(rank, 2))
+    torch.testing.assert_close(torch.cat(shares), whole, atol=1e-6, rtol=0)

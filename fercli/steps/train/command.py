@@ -78,6 +78,7 @@ def train(
             saved = world.decide(lambda: _open(out, config, facts, where, resume=resume, overwrite=overwrite))
             if saved is not None:
                 run.restore(saved)
+            run.learn_from_teachers()
             run.go(tensorboard=tensorboard)
             return run.finish(licence=licence, notes=notes)
 

@@ -33,7 +33,7 @@ from fercli.steps.train.meter import Meter
 from fercli.steps.train.scoring import Answers, answers
 from fercli.steps.train.selection import Selected, Selection
 from fercli.steps.train.state import Best, EpochSums, State
-from fercli.steps.train.teaching import find_teacher, with_teachers
+from fercli.steps.train.teaching import find_teacher, open_teachers, with_teachers
 from fercli.store.checkpoints import save_checkpoint
 from fercli.store.datasets.holdout import train_and_validation
 from fercli.store.datasets.records import Dataset, Sample, Split
@@ -47,7 +47,7 @@ from fercli.store.weights import load_weights
 class TrainResult:
     """What a finished run has: its folder, the selected weights and scores. `selection`, in words `selected_by`, says on what.
 
-    protocols: the same for every selection protocol. seconds and peak_gib by stage: waiting for pictures, steps, scoring, saving.
+    protocols: the same for every selection protocol. seconds and peak_gib by stage: teachers, waiting for pictures, steps, scoring, saving.
     """
 
     folder: Path
@@ -96,19 +96,8 @@ class Run:
         self.started_from = tuple(start_from(self.model, config.init))
         self.model.to(device).to(memory_format=memory_format(recipe))
         self.labels = labels_of(train_samples)
-        targets = targets_of(train_samples, classes, recipe.loss)
-        if config.teachers:
-            targets = with_teachers(
-                targets,
-                train_samples,
-                dataset.labels,
-                [find_teacher(name) for name in config.teachers],
-                share=recipe.loss.teacher,
-                world=world,
-                device=device,
-                report=report,
-            )
-        self.crops = Crops(train_samples, targets, size)
+        self.teachers = open_teachers(config.teachers, dataset.labels, device)
+        self.crops = Crops(train_samples, targets_of(train_samples, classes, recipe.loss), size)
         self.held = {split: Crops(samples, labels_of(samples), size) for split, samples in held.items()}
         counts = torch.bincount(self.labels[self.labels >= 0], minlength=classes)
         weights = class_weights(counts, recipe.loss.class_weight)
@@ -137,6 +126,16 @@ class Run:
         if self.state.schedules[-1:] != [self.recipe.epochs]:
             self.state.schedules.append(self.recipe.epochs)
         self.meter = Meter(self.device, self.state.seconds, self.state.peak_bytes)
+
+    def learn_from_teachers(self) -> None:
+        """Mix the teachers' answers into the targets, if there are teachers and epochs to come."""
+        if not self.teachers or self._finished():
+            return
+        with self._watched("asking the teachers"), self.meter.stage("teach"):
+            self.crops.targets = with_teachers(
+                self.crops, self.selection.dataset.labels, self.teachers, share=self.recipe.loss.teacher,
+                world=self.world, device=self.device, report=self.report,
+            )  # fmt: skip
 
     def go(self, *, tensorboard: bool) -> None:
         """Go on to the last epoch, or to where the recipe's patience ends."""

@@ -10,6 +10,7 @@ Letters: B images, N classes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,19 @@ from fercli.errors import WeightsError
 from fercli.learn.distributed import World
 from fercli.progress import TeacherProgress
 from fercli.store.datasets.crops import load_crop
-from fercli.store.datasets.records import Sample
 from fercli.store.inference import CHUNK, Classifier, open_onnx, open_torch
+from fercli.store.loading import Crops
 from fercli.store.weights import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
 
 _KINDS = (TORCH_SUFFIX, ONNX_SUFFIX)
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A trained network and its file."""
+
+    path: Path
+    classifier: Classifier
 
 
 def find_teacher(name: str) -> Path:
@@ -34,11 +43,15 @@ def find_teacher(name: str) -> Path:
     return find_weights(name, _KINDS)
 
 
+def open_teachers(names: Sequence[str], labels: Sequence[str], device: torch.device) -> tuple[Teacher, ...]:
+    """The teachers, ready to be asked; WeightsError for one that is missing or has other classes than `labels`."""
+    return tuple(_open(find_teacher(name), labels, device) for name in names)
+
+
 def with_teachers(
-    targets: Tensor,
-    samples: Sequence[Sample],
+    crops: Crops,
     labels: Sequence[str],
-    teachers: Sequence[Path],
+    teachers: Sequence[Teacher],
     *,
     share: float,
     world: World,
@@ -47,32 +60,32 @@ def with_teachers(
 ) -> Tensor:
     """(1 - share) targets + share (mean of the teachers' probabilities): float32 [B, N].
 
-    Args: targets int64 [B] or float32 [B, N], of `samples`, classes in the order of `labels`; share in 0..1. Several processes
-    share the images and all get the whole. Errors: WeightsError for a teacher with other classes.
+    Args: crops with targets int64 [B] or float32 [B, N], classes in the order of `labels`; share in 0..1. Several processes
+    share the images and all get the whole.
     """
-    opened = [_open(path, labels, device) for path in teachers]
-    mine = world.share(samples)
+    mine = world.share(crops.samples)
     answers = torch.zeros(len(mine), len(labels))
-    for path, teacher in zip(teachers, opened, strict=True):
-        columns = [teacher.card.labels.index(label) for label in labels]
-        size = teacher.card.model.input.size
+    for teacher in teachers:
+        columns = [teacher.classifier.card.labels.index(label) for label in labels]
+        size = teacher.classifier.card.model.input.size
         for start in range(0, len(mine), CHUNK):
-            crops = np.stack([load_crop(sample, size) for sample in mine[start : start + CHUNK]])
-            answers[start : start + len(crops)] += torch.from_numpy(_answer(teacher, crops)[:, columns])
-            report(TeacherProgress(path.name, start + len(crops), len(mine)))
-    taught = world.gather((answers / len(teachers)).to(device), world.sizes(len(samples))).cpu()
+            faces = np.stack([load_crop(sample, size) for sample in mine[start : start + CHUNK]])
+            answers[start : start + len(faces)] += torch.from_numpy(_answer(teacher.classifier, faces)[:, columns])
+            report(TeacherProgress(teacher.path.name, start + len(faces), len(mine)))
+    taught = world.gather((answers / len(teachers)).to(device), world.sizes(len(crops))).cpu()
+    targets = crops.targets
     own = targets if targets.ndim == 2 else torch.nn.functional.one_hot(targets, len(labels)).float()
     return (1 - share) * own + share * taught
 
 
-def _open(path: Path, labels: Sequence[str], device: torch.device) -> Classifier:
-    teacher = (open_torch if path.suffix == TORCH_SUFFIX else open_onnx)(path, device=str(device))
-    if set(teacher.card.labels) != set(labels):
+def _open(path: Path, labels: Sequence[str], device: torch.device) -> Teacher:
+    classifier = (open_torch if path.suffix == TORCH_SUFFIX else open_onnx)(path, device=str(device))
+    if set(classifier.card.labels) != set(labels):
         raise WeightsError(
-            f"the teacher {path} answers {', '.join(teacher.card.labels)}, but the data set has {', '.join(labels)}",
+            f"the teacher {path} answers {', '.join(classifier.card.labels)}, but the data set has {', '.join(labels)}",
             fix="a teacher trained on the same classes",
         )
-    return teacher
+    return Teacher(path, classifier)
 
 
 def _answer(teacher: Classifier, crops: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -47,7 +47,8 @@ from fercli.store.weights import load_weights
 class TrainResult:
     """What a finished run has: its folder, the selected weights and scores. `selection`, in words `selected_by`, says on what.
 
-    protocols: the same for every selection protocol. seconds and peak_gib by stage: teachers, waiting for pictures, steps, scoring, saving.
+    protocols: the same for every selection protocol. seconds and peak_gib by stage: teachers, waiting for pictures, steps,
+    scoring, saving.
     """
 
     folder: Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,14 @@ def crop(astronaut: np.ndarray) -> np.ndarray:
     return crop_face(astronaut, face.landmarks, card.crop, card.model.input.size)[0][None]
 
 
+def first_parts(provenance: dict[str, Any]) -> set[str]:
+    """The parts that training began with, through every earlier run that it went on from."""
+    found = set()
+    for origin in provenance["started_from"]:
+        found |= first_parts(origin["provenance"]) if origin["part"] == "all" else {origin["part"]}
+    return found
+
+
 def test_default_model__has_one_card_in_both_files():
     onnx, safetensors = (read_card(find_weights(None, (suffix,))) for suffix in SUFFIXES)
     assert onnx == safetensors
@@ -36,7 +45,7 @@ def test_default_model__states_what_it_scored_and_where_it_is_from():
     card = read_card(find_weights(None))
     assert card.scores["test"]["images"] == 3153
     assert set(card.scores["test"]["class_accuracy"]) == set(card.labels)
-    assert {origin["part"] for origin in card.provenance["started_from"]} == {"image_backbone", "landmark_backbone"}
+    assert first_parts(card.provenance) == {"image_backbone", "landmark_backbone"}
     assert card.licence
     assert card.notes
 

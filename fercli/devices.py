@@ -82,10 +82,11 @@ def resolve_device(name: str) -> torch.device:
     return torch.device("cuda", index)
 
 
-def providers(name: str) -> list[Provider]:
+def providers(name: str, *, fp16: bool = False) -> list[Provider]:
     """ONNX Runtime's providers for a device name, most wanted first; DeviceError if what was asked for cannot be had.
 
     auto is the first GPU by CUDA, else the CPU; TensorRT, which spends minutes on building an engine, is asked for by name.
+    fp16: the file computes in float16, which TensorRT has to be allowed.
     """
     import onnxruntime
 
@@ -112,6 +113,7 @@ def providers(name: str) -> list[Provider]:
         "trt_engine_cache_path": str(cache),
         "trt_timing_cache_enable": 1,
         "trt_timing_cache_path": str(cache),
+        "trt_fp16_enable": int(fp16),
     }
     return [(TENSORRT_PROVIDER, engines), cuda, CPU_PROVIDER]
 

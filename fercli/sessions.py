@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.devices import CUDA_PROVIDER, TENSORRT_PROVIDER, cpu_threads, cuda_index, engine_cache, providers
+from fercli.devices import (
+    CPU_PROVIDER,
+    CUDA_PROVIDER,
+    TENSORRT_PROVIDER,
+    cpu_threads,
+    cuda_index,
+    engine_cache,
+    providers,
+)
 from fercli.errors import DeviceError, WeightsError
 
 if TYPE_CHECKING:
@@ -34,37 +43,70 @@ def open_session(
 
     check_file(path)
     wanted = providers(device)
-    noise = io.StringIO()
-    if isinstance(wanted[0], tuple):
-        with contextlib.redirect_stdout(noise):  # it prints the libraries it does not find
-            onnxruntime.preload_dlls()
-        if wanted[0][0] == TENSORRT_PROVIDER:
-            engine_cache().mkdir(parents=True, exist_ok=True)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.intra_op_num_threads = threads or cpu_threads()
+    if wanted == [CPU_PROVIDER]:
+        return _on_cpu(path, options), "cpu"
+    if wanted[0][0] == TENSORRT_PROVIDER:
+        os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")  # its libraries read this when they are loaded
+        engine_cache().mkdir(parents=True, exist_ok=True)
+        wanted = providers(device, fp16=session_metadata(_on_cpu(path, options)).get("precision") == "fp16")
+    noise = io.StringIO()
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=wanted)
-    except Exception as error:  # ONNX Runtime's errors have no public base class
-        if not type(error).__module__.startswith("onnxruntime"):
+        with contextlib.redirect_stdout(noise):  # ONNX Runtime prints what it does not find
+            onnxruntime.preload_dlls()
+            session = onnxruntime.InferenceSession(path, options, providers=wanted, enable_fallback=0)
+    except Exception as error:
+        if not is_providers(error):
             raise
-        raise WeightsError(
-            f"{path} is not an ONNX file that ONNX Runtime can run ({_first_line(error)})", fix="fer export --onnx"
-        ) from error
+        session = _on_cpu(path, options)  # which refuses the file if that is to blame
+        if device != "auto":
+            raise failure(device, "does not start", error) from error
     running = session.get_providers()[0]
-    if isinstance(wanted[0], tuple) and running != wanted[0][0] and device != "auto":
+    if running != wanted[0][0] and device != "auto":
         raise _refusal(device, wanted[0][0], running, noise.getvalue())
     kind = _DEVICES.get(running)
     return session, f"{kind}:{0 if device == 'auto' else cuda_index(device)}" if kind else "cpu"
+
+
+def _on_cpu(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    """A session on the CPU; WeightsError for a file that cannot be run there either."""
+    import onnxruntime
+
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=[CPU_PROVIDER])
+    except Exception as error:
+        if not _is_runtimes(error):
+            raise
+        raise WeightsError(
+            f"{path} is not an ONNX file that ONNX Runtime can run ({_first_line(str(error))})", fix="fer export --onnx"
+        ) from error
+
+
+def is_providers(error: Exception) -> bool:
+    """Whether ONNX Runtime or a provider of it raised an error: there is no public base class, and some are built in."""
+    return _is_runtimes(error) or isinstance(error, (RuntimeError, ValueError))
+
+
+def _is_runtimes(error: Exception) -> bool:
+    return type(error).__module__.startswith("onnxruntime")
+
+
+def failure(device: str, what: str, error: Exception) -> DeviceError:
+    """What is said where a GPU that was asked for by name is there, but does not work."""
+    return DeviceError(
+        f"device {device} was asked for, but {what} ({_first_line(str(error))})",
+        fix="another --device, or see `fer doctor` for what is missing",
+    )
 
 
 def _refusal(device: str, wanted: str, running: str, noise: str) -> DeviceError:
     """What is missing when a GPU's provider did not start, and how to get it."""
     import onnxruntime
 
-    reason = noise.strip().splitlines()
-    told = f" ({reason[0]})" if reason else ""
+    told = f" ({_first_line(noise)})" if noise.strip() else ""
     if wanted == TENSORRT_PROVIDER and running == CUDA_PROVIDER:
         return DeviceError(
             f"device {device} was asked for, but ONNX Runtime chose {running}: TensorRT's libraries do not load{told}",
@@ -102,5 +144,5 @@ def check_file(path: Path) -> None:
         raise WeightsError(f"there is no ONNX file {path}", fix="fer export --onnx writes one")
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+def _first_line(text: str) -> str:
+    return next(iter(text.strip().splitlines()), "no reason was given")

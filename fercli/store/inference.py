@@ -15,7 +15,7 @@ from fercli.core.geometry import template_points
 from fercli.core.preprocess import check_crops, softmax, to_input
 from fercli.devices import check_name, resolve_device
 from fercli.errors import UsageError, WeightsError
-from fercli.sessions import open_session, run_bound, session_metadata
+from fercli.sessions import failure, is_providers, open_session, run_bound, session_metadata
 from fercli.store.onnx import CROPS, INPUT, OUTPUT, POINTS, Interface, interface_of
 from fercli.store.weights import ONNX_SUFFIX, TORCH_SUFFIX, card_from, check_keys, find_weights, load_weights
 
@@ -73,7 +73,8 @@ def open_onnx(path: Path, *, device: str = "auto") -> LoadedClassifier:
     """Open an exported file in ONNX Runtime; torch is never imported.
 
     A GPU answers for one crop and for CHUNK before the first question: kernels are loaded then, and TensorRT has an
-    engine for all sizes between, so that no batch that comes later builds another.
+    engine for all sizes between, so that no batch that comes later builds another. One that fails there is refused with
+    DeviceError; with `auto` the CPU takes its place.
     """
     session, running = open_session(path, device)
 
@@ -85,8 +86,15 @@ def open_onnx(path: Path, *, device: str = "auto") -> LoadedClassifier:
 
     if running != "cpu":
         side = card.model.input.size
-        for count in (1, CHUNK):
-            run(np.zeros((count, side, side, 3), np.uint8))
+        try:
+            for count in (1, CHUNK):
+                run(np.zeros((count, side, side, 3), np.uint8))
+        except Exception as error:
+            if not is_providers(error):
+                raise
+            if device == "auto":
+                return open_onnx(path, device="cpu")
+            raise failure(device, "fails at the first faces", error) from error
     return LoadedClassifier(card, "onnx", running, run)
 
 

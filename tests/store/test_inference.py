@@ -1,5 +1,7 @@
+import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -13,6 +15,7 @@ from fercli.core.preprocess import to_input
 from fercli.errors import DeviceError, UsageError, WeightsError
 from fercli.models.btn import BTN
 from fercli.presets import model_preset
+from fercli.sessions import open_session
 from fercli.store import inference
 from fercli.store.inference import load_classifier
 from fercli.store.weights import save_weights
@@ -118,6 +121,91 @@ def test_load_classifier__tensorrt_that_does_not_start_says_what_is_missing(onnx
     with pytest.raises(DeviceError, match="chose CUDAExecutionProvider: TensorRT's libraries do not load") as caught:
         load_classifier(onnx_file, device="tensorrt")
     assert "pip install tensorrt-cu" in (caught.value.fix or "")
+
+
+GPU = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+
+
+@pytest.fixture
+def gpu(onnx_file, monkeypatch, tmp_path):
+    """A pretended GPU: calls of InferenceSession, all answered by one on the CPU unless `gpu.fails` is an error to raise."""
+    monkeypatch.setenv("FER_CACHE", str(tmp_path))
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "unset")
+    monkeypatch.delenv("NVIDIA_TF32_OVERRIDE")
+    monkeypatch.setattr("fercli.devices.cuda_device_count", lambda: 1)
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: GPU)
+    session_of = onnxruntime.InferenceSession
+    made = SimpleNamespace(calls=[], fails=None)
+
+    def make(path, options, *, providers, **others):
+        made.calls.append((providers, others))
+        session = session_of(path, options, providers=["CPUExecutionProvider"])
+        if providers == ["CPUExecutionProvider"]:
+            return session
+        print("*************** EP Error ***************")  # noqa: T201 (as ONNX Runtime does)
+        if made.fails is not None:
+            raise made.fails
+        names = [name if isinstance(name, str) else name[0] for name in providers]
+        monkeypatch.setattr(session, "get_providers", lambda: names)
+        return session
+
+    monkeypatch.setattr("onnxruntime.InferenceSession", make)
+    monkeypatch.setattr("onnxruntime.preload_dlls", lambda: None)
+    return made
+
+
+@pytest.mark.parametrize(("stated", "enabled"), [("fp16", 1), ("fp32", 0), (None, 0)])
+def test_open_session__tensorrt_may_compute_in_halves_where_the_file_does(gpu, onnx_file, stated, enabled):
+    if stated is not None:
+        model = onnx.load(onnx_file)
+        helper.set_model_props(model, {"card": CARD.to_json(), "precision": stated})
+        onnx.save(model, onnx_file)
+    assert open_session(onnx_file, "tensorrt")[1] == "tensorrt:0"
+    providers, others = gpu.calls[-1]
+    assert (providers[0][0], providers[0][1]["trt_fp16_enable"]) == (GPU[0], enabled)
+    assert others == {"enable_fallback": 0}
+
+
+@pytest.mark.parametrize(("device", "found"), [("tensorrt", "0"), ("cuda", None), ("cpu", None)])
+def test_open_session__tensorrt_is_kept_from_tf32(gpu, onnx_file, device, found):
+    open_session(onnx_file, device)
+    assert os.environ.get("NVIDIA_TF32_OVERRIDE") == found
+
+
+def test_open_session__what_the_user_says_of_tf32_stands(gpu, onnx_file, monkeypatch):
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
+    open_session(onnx_file, "tensorrt")
+    assert os.environ["NVIDIA_TF32_OVERRIDE"] == "1"
+
+
+@pytest.mark.parametrize("device", ["cuda:0", "tensorrt"])
+@pytest.mark.parametrize("kind", [RuntimeError, ValueError, onnxruntime.capi.onnxruntime_pybind11_state.EPFail])
+def test_open_session__a_gpu_that_does_not_start_is_refused_by_name_and_left_by_auto(
+    gpu, onnx_file, capsys, device, kind
+):
+    gpu.fails = kind("CUDA failure 2: out of memory\nin a file of the runtime")
+    with pytest.raises(DeviceError, match=rf"{device} .* does not start \(CUDA failure 2: out of memory\)"):
+        open_session(onnx_file, device)
+    assert open_session(onnx_file, "auto")[1] == "cpu"
+    assert capsys.readouterr().out == ""  # which --json has for itself
+
+
+def test_open_session__a_broken_file_is_no_fault_of_the_gpu(gpu, tmp_path):
+    (tmp_path / "w.onnx").write_bytes(b"this is text, not a graph")
+    with pytest.raises(WeightsError, match="not an ONNX file"):
+        open_session(tmp_path / "w.onnx", "cuda")
+
+
+def test_open_onnx__a_gpu_that_fails_at_the_first_faces_is_refused_by_name_and_left_by_auto(
+    gpu, onnx_file, monkeypatch
+):
+    def fail(session, given, output):
+        raise RuntimeError("no kernel image is available for execution on the device")
+
+    monkeypatch.setattr(inference, "run_bound", fail)
+    with pytest.raises(DeviceError, match=r"device cuda:0 .* fails at the first faces \(no kernel image"):
+        load_classifier(onnx_file, device="cuda:0")
+    assert load_classifier(onnx_file, device="auto").device == "cpu"
 
 
 @pytest.mark.parametrize(("device", "sizes"), [("tensorrt:0", [1, 32]), ("cuda:0", [1, 32]), ("cpu", [])])

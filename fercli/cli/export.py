@@ -13,7 +13,7 @@ from fercli.cli.console import json_line, progress, say, show, table
 if TYPE_CHECKING:
     from fercli.steps.export import ExportReport
 
-_IMAGES = {"faces": "face crops", "generated": "generated images"}
+_IMAGES = {"faces": "face crops", "generated": "generated images, no real faces (--faces DIR)"}
 _WORDS = {"fp16": "float16", "int8": "int8 where it is convolutions and matrix products"}
 _TAKES = {
     "images": "normalised images of the model's size",
@@ -99,7 +99,7 @@ def export(
         ("size", f"{report.size_bytes / 1e6:.1f} MB, {report.parameters:,} parameters{_opset(report)}"),
         (
             "compared",
-            f"with torch on {parity.distinct} {_IMAGES[parity.images]}, batches of {', '.join(map(str, parity.batches))}",
+            f"with torch in batches of {', '.join(map(str, parity.batches))} on {parity.distinct} {_IMAGES[parity.images]}",
         ),
         ("takes", _TAKES[report.interface]),
         ("weights", _kept(report)),

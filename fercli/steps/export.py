@@ -17,9 +17,9 @@ from fercli.errors import DataError, UsageError
 from fercli.media.images import Rgb, list_images, read_rgb
 from fercli.progress import Progress, silent
 from fercli.store.atomic import refuse_existing, replacing
-from fercli.store.crops import sample_crops, spread
+from fercli.store.crops import read_crops, sample_crops, spread
 from fercli.store.exported.describe import describe
-from fercli.store.exported.graph import translate
+from fercli.store.exported.graph import refuse_unread, translate
 from fercli.store.exported.halves import Halves, store_halves
 from fercli.store.exported.parity import (
     BATCHES,
@@ -29,6 +29,7 @@ from fercli.store.exported.parity import (
     compare,
     compare_onnx,
     distinct,
+    file_answers,
     refuse_rounding,
     refuse_translation,
 )
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 Store = Literal["fp16", "fp32"]
 FEWEST = 8  # different faces that a proof on faces takes
 CALIBRATION = 128  # crops that int8 takes its ranges from
+_COPIES = 3  # pictures of each size that preprocessing is tried on
 _STEPS = 5
 
 
@@ -112,12 +114,11 @@ def export(
         exact = compare_onnx(answers, temporary, crops, card=card, interface="images", images=images)
         refuse_translation(exact)
         progress(3, _STEPS, "rounding")
-        calibration = (
-            sample_crops(faces, size, limit=CALIBRATION) if faces is not None and precision == "int8" else None
-        )
+        calibration = _calibration(faces, crops) if faces is not None and precision == "int8" else None
         graph, halves = _rounded(graph, temporary, card, precision=precision, store=store, calibration=calibration)
         if interface != "images":
             graph = whole_graph(graph, card, interface)
+        refuse_unread(graph)
         onnx.save(graph, temporary)
         found = compare_onnx(answers, temporary, crops, card=card, interface=interface, images=images)
         parity = replace(found, translation=exact.max_difference)
@@ -125,7 +126,8 @@ def export(
         preprocessing = None
         if interface != "images":
             pictures = _pictures(faces, size)
-            preprocessing = compare_preprocessing(answers, temporary, pictures, card=card, interface=interface)
+            own = file_answers(temporary, card, interface)  # proven by now: what is left is not rounding
+            preprocessing = compare_preprocessing(own, temporary, pictures, card=card, interface=interface)
             refuse_preprocessing(preprocessing)
         tolerance = TOLERANCE if precision == "fp32" else max(TOLERANCE, parity.max_difference)
         describe(
@@ -267,15 +269,31 @@ def _crops(faces: Path | None, size: int) -> tuple[NDArray[np.uint8], str]:
     return crops, "faces"
 
 
+def _calibration(faces: Path, proof: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Crops [B, S, S, 3] that int8 takes its ranges from: none of `proof` [P, S, S, 3], where the folder has enough others."""
+    size, paths, proven = proof.shape[1], list_images(faces), {crop.tobytes() for crop in proof}
+    taken = set(spread(paths, max(BATCHES)))
+    crops = read_crops(spread([path for path in paths if path not in taken], CALIBRATION), size)
+    others = crops[[crop.tobytes() not in proven for crop in crops]]
+    return others if len(others) >= FEWEST else sample_crops(faces, size, limit=CALIBRATION)
+
+
 def _pictures(faces: Path | None, size: int) -> list[Rgb]:
-    """Pictures to try preprocessing on: those of a folder, or generated ones of several sizes and shapes."""
+    """Pictures to try preprocessing on, several of each size: those of a folder and resized ones, or generated ones."""
+    import cv2
+
     if faces is not None:
-        return [read_rgb(path) for path in spread(list_images(faces), max(BATCHES))]
+        own = [read_rgb(path) for path in spread(list_images(faces), max(BATCHES))]
+        some = [own[place * len(own) // _COPIES] for place in range(_COPIES)]
+        shapes = [(0.5, 0.4), (1.2, 1.5), (3, 2.4)]
+        copies = [cv2.resize(rgb, (round(wide * size), round(high * size))) for high, wide in shapes for rgb in some]
+        return [*own, *copies]
     largest = _generated(4 * size)
     shapes = [(1, 1), (1.5, 1.5), (2, 1.3), (0.6, 0.7), (4, 4), (1.2, 3)]
     return [
-        np.ascontiguousarray(largest[place, : int(high * size), : int(wide * size)])
+        np.ascontiguousarray(largest[_COPIES * place + copy, : int(high * size), : int(wide * size)])
         for place, (high, wide) in enumerate(shapes)
+        for copy in range(_COPIES)
     ]
 
 

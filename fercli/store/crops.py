@@ -21,7 +21,13 @@ def sample_crops(folder: Path, size: int, *, limit: int) -> NDArray[np.uint8]:
     paths = list_images(folder)
     if not paths:
         raise DataError(f"{folder} holds no pictures", fix=f"fer align PHOTOS {folder}")
-    return np.stack([crop_whole(read_rgb(path), size)[0] for path in spread(paths, limit)])
+    return read_crops(spread(paths, limit), size)
+
+
+def read_crops(paths: Sequence[Path], size: int) -> NDArray[np.uint8]:
+    """Read pictures as crops: uint8 [B, size, size, 3] RGB; DataError for one that cannot be read."""
+    crops = [crop_whole(read_rgb(path), size)[0] for path in paths]
+    return np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8)
 
 
 def spread(paths: Sequence[Path], limit: int) -> list[Path]:

@@ -55,7 +55,7 @@ def test_export__the_default_model_goes_beside_you(asked, capsys, tmp_path):
     told = capsys.readouterr()
     assert "0.002 in a logit" in told.out
     assert "2e-06" in told.out
-    assert "with torch on 32 generated images, batches of 1, 2, 7, 32" in told.out
+    assert "in batches of 1, 2, 7, 32 on 32 generated images, no real faces (--faces DIR)" in " ".join(told.out.split())
     assert "float16 (31 tensors, changed by up to 0.02%, 1 that do not fit kept in float32)" in " ".join(
         told.out.split()
     )

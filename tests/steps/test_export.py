@@ -12,6 +12,7 @@ from torch import nn
 from fercli.core.card import WeightsCard
 from fercli.errors import DataError, RefusedError, UsageError, WeightsError
 from fercli.labels import schema
+from fercli.media.crop import crop_face
 from fercli.models.btn import BTN
 from fercli.presets import model_preset
 from fercli.steps import export as step
@@ -125,13 +126,52 @@ def test_export__the_check_tells_a_picture_that_is_mirrored_or_has_its_channels_
         assert np.abs(logits - check["logits"]).max() > 10 * check["tolerance"]
 
 
+def _aligned(path, picture, points):
+    """The transform [2, 3] and the crop [S, S, 3] of a face with `points` [5, 2], by a file's doc string and card alone."""
+    said, card = onnx.load(path).doc_string, _facts(path)["card"]
+    side = card["model"]["input"]["size"]
+    template = np.array(card["crop"]["points"]) * side
+    (px, py), (qx, qy) = points.mean(axis=0), template.mean(axis=0)
+    (dx, dy), (ex, ey) = (points - [px, py]).T, (template - [qx, qy]).T
+    assert "a = sum(dx ex + dy ey) / sum(dx dx + dy dy), b = sum(dx ey - dy ex) / sum(dx dx + dy dy)" in said
+    a, b = (dx @ ex + dy @ ey) / (dx @ dx + dy @ dy), (dx @ ey - dy @ ex) / (dx @ dx + dy @ dy)
+    assert "(Qx + a (x - Px) - b (y - Py), Qy + b (x - Px) + a (y - Py)) of the crop" in said
+    forth = np.array([[a, -b, qx - a * px + b * py], [b, a, qy - b * px - a * py]])
+    # the middles of 8 x 8 cells of every pixel, taken back to the picture
+    middles = (np.arange(8 * side) + 0.5) / 8
+    u, v = np.meshgrid(middles, middles)
+    x, y = np.einsum("ij,jkl->ikl", np.linalg.inv(forth[:, :2]), [u - forth[0, 2], v - forth[1, 2]])
+    # between the middles of pixels; (0, 0) is the corner of the first one
+    height, width, _ = picture.shape
+    column, row = (x - 0.5).clip(0, width - 1), (y - 0.5).clip(0, height - 1)
+    left, top = np.floor(column).astype(int), np.floor(row).astype(int)
+    right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
+    share_x, share_y = (column - left)[..., None], (row - top)[..., None]
+    above = picture[top, left] * (1 - share_x) + picture[top, right] * share_x
+    below = picture[bottom, left] * (1 - share_x) + picture[bottom, right] * share_x
+    fine = above * (1 - share_y) + below * share_y
+    return forth, fine.reshape(side, 8, side, 8, 3).mean(axis=(1, 3)).round().astype(np.uint8)
+
+
+def test_export__a_stranger_can_align_a_face_with_the_file_alone(exported, weights, astronaut):
+    # not similar to the template: fits in the crop's pixels and in the picture's differ
+    points = np.array([[205.0, 101.7], [246.8, 103.7], [224.7, 129.0], [201.7, 139.2], [245.3, 141.9]])
+    forth, crop = _aligned(exported.out, astronaut, points)
+    wanted, matrix = crop_face(astronaut, points, template("fer2013"), 48)
+    np.testing.assert_allclose(forth, matrix, atol=1e-9)
+    assert np.abs(crop.astype(int) - wanted).mean() < 4  # grey values, 9 with a fit in the picture; shrinking differs
+    classifier = load_classifier(exported.out, device="cpu")
+    np.testing.assert_allclose(classifier.classify(crop[None]), classifier.classify(wanted[None]), atol=0.05)
+
+
 def test_export__the_doc_string_says_how_to_align_and_what_every_key_is(exported, halved):
     text = onnx.load(halved.out).doc_string
     for said in (
         "the eyes (the left one in the picture first), the nose and the mouth corners (left first)",
-        "least squares over its five points, no mirroring",
-        "bilinear sampling",
-        "repeating its border",
+        "without mirroring",
+        "the least sum of squared distances in the crop's pixels",
+        "Sample bilinearly",
+        "repeat its border",
         *_facts(halved.out),
         "abstain_below",
     ):
@@ -190,8 +230,29 @@ def test_export__pictures_to_try_preprocessing_on_come_from_the_whole_folder(tmp
             Image.new("RGB", (4, 4), (place, 0, 0)).save(tmp_path / name / f"{place}.png")
     # 60 pictures, 32 of them: from the first to the last, not the first 32
     pictures = step._pictures(tmp_path, 48)
-    assert len(pictures) == 32
-    assert pictures[-1][0, 0, 0] == 9  # sadness/9.png, the last by name
+    assert pictures[0][0, 0, 0] == 0
+    assert pictures[31][0, 0, 0] == 9  # sadness/9.png, the last by name
+    # the folder's own size, and some at half, one and a half and three times the model's, none of them square
+    shapes = [rgb.shape[:2] for rgb in pictures[32:]]
+    assert [max(shape) / 48 for shape in shapes] == [0.5] * 3 + [1.5] * 3 + [3] * 3
+    assert all(height != width for height, width in shapes)
+
+
+def test_export__int8_is_not_proven_on_what_it_is_calibrated_on(tmp_path):
+    from PIL import Image
+
+    for place in range(60):
+        Image.new("RGB", (4, 4), (4 * place, 0, 0)).save(tmp_path / f"{place:02}.png")
+    proof, _ = step._crops(tmp_path, 48)
+    taken = step._calibration(tmp_path, proof)
+    assert sorted({*proof[:, 0, 0, 0], *taken[:, 0, 0, 0]}) == [4 * place for place in range(60)]
+    assert (len(proof), len(taken)) == (32, 28)
+    # too few for both
+    (tmp_path / "few").mkdir()
+    for place in range(12):
+        Image.new("RGB", (4, 4), (4 * place, 0, 0)).save(tmp_path / "few" / f"{place:02}.png")
+    proof, _ = step._crops(tmp_path / "few", 48)
+    assert (len(proof), len(step._calibration(tmp_path / "few", proof))) == (12, 12)
 
 
 def test_export__a_file_that_disagrees_is_not_kept(exported, weights, tmp_path, monkeypatch):
@@ -265,7 +326,8 @@ def test_export__a_file_with_preprocessing_inside_gives_the_same_probabilities(
 ):
     monkeypatch.setattr(step, "translate", lambda model, card: onnx.load(exported.out))
     report = export(weights, tmp_path / "whole.onnx", interface=interface)
-    assert report.preprocessing.pictures == 6
+    assert report.preprocessing.pictures == 18
+    assert report.preprocessing.clear_agreement == 1
     logits, check, _ = _stranger(report.out)
     np.testing.assert_allclose(logits, check["logits"], atol=1e-4)
     assert (check["height"], check["width"]) == (72, 96)

@@ -15,6 +15,12 @@ from fercli.store.exported.precision import Precision
 from fercli.store.exported.preprocessing import Preprocessing
 from fercli.store.onnx import CROPS, INPUT, OUTPUT, POINTS, PROBABILITIES, Interface
 
+_SIMILARITY = (
+    "With p the five points in the picture and q the template's times the crop's side, both (x, y) in pixels, their means "
+    "P and Q, d = p - P, e = q - Q and sums over the points: a = sum(dx ex + dy ey) / sum(dx dx + dy dy), "
+    "b = sum(dx ey - dy ex) / sum(dx dx + dy dy), and (x, y) of the picture goes to "
+    "(Qx + a (x - Px) - b (y - Py), Qy + b (x - Px) + a (y - Py)) of the crop"
+)
 _STORED: dict[Precision, str] = {"fp32": "float32", "fp16": "float16", "int8": "int8"}
 
 
@@ -65,7 +71,8 @@ def _explained(card: WeightsCard, interface: Interface) -> str:
         "parity: how far logits are from those of the float32 model in torch, on how many distinct images, in which "
         "batches; translation is the part that is not rounding; the share of images with the same top class, and that "
         "share with near-ties let pass.\n"
-        "preprocessing, where it is inside: how far probabilities of whole pictures are from fer's own.\n"
+        "preprocessing, where it is inside: how far probabilities of whole pictures, alone and several in a batch, are from "
+        "fer's own; agreement as in parity.\n"
         f"check: to try a runtime, give the file this picture, {picture}, and compare its logits; a difference over tolerance "
         "means that something is done in another way."
     )
@@ -79,8 +86,9 @@ def _given(card: WeightsCard, interface: Interface) -> str:
         f"{points}: x and y as fractions of the side, (0, 0) the corner of the first pixel"
     )
     warp = (
-        "Turn, scale and shift each face (least squares over its five points, no mirroring) so that they lie there, "
-        "with bilinear sampling, averaging pixels where the picture shrinks, and repeating its border outside"
+        f"Turn, scale and shift each face so that they lie there: of all similarities without mirroring, the one that takes "
+        f"the picture's points to the template's with the least sum of squared distances in the crop's pixels. {_SIMILARITY}. "
+        "Sample bilinearly, average pixels where the picture shrinks, repeat its border outside"
     )
     if interface == "images":
         grey = "make it grey (0.299 R + 0.587 G + 0.114 B) in all three channels, " if model.colour == "grey" else ""

@@ -121,6 +121,18 @@ def _compute_positions(graph: Any) -> None:
         graph.graph.node.insert(0, onnx.helper.make_node("Add", [rows_name, columns_name], [f"{name}.sum"]))
 
 
+def refuse_unread(graph: Any) -> None:
+    """RefusedError if an initializer or a node of a graph without subgraphs is read by nothing: dead weight in the file."""
+    read = {name for node in graph.graph.node for name in node.input} | {value.name for value in graph.graph.output}
+    unread = [tensor.name for tensor in graph.graph.initializer if tensor.name not in read]
+    unread += [node.output[0] for node in graph.graph.node if read.isdisjoint(node.output)]
+    if unread:
+        raise RefusedError(
+            f"the exported graph holds what nothing reads: {', '.join(unread[:4])}; no file was written",
+            fix="report this; the weights are intact",
+        )
+
+
 def _strip(graph: Any) -> None:
     """Drop the exporter's notes on every node and value: stack traces and paths of the machine it ran on."""
     for item in (*graph.graph.node, *graph.graph.value_info, *graph.graph.input, *graph.graph.output):

@@ -101,12 +101,18 @@ def compare_onnx(
     """Compare torch with an ONNX file, which ONNX Runtime runs on the CPU."""
     import onnxruntime
 
+    given = file_answers(path, card, interface)
+    return compare(wanted, given, crops, images=images, runtime=f"onnxruntime {onnxruntime.__version__}")
+
+
+def file_answers(path: Path, card: WeightsCard, interface: Interface) -> Answers:
+    """An ONNX file as a function of aligned crops, on the CPU."""
     session, _ = open_session(path, "cpu")
 
-    def given(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.asarray(session.run([OUTPUT], feeds(batch, card, interface))[0])
+    def answers(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.asarray(session.run([OUTPUT], feeds(crops, card, interface))[0])
 
-    return compare(wanted, given, crops, images=images, runtime=f"onnxruntime {onnxruntime.__version__}")
+    return answers
 
 
 def refuse_translation(parity: Parity) -> None:

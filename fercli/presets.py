@@ -245,6 +245,9 @@ class SamConfig:
     rho: float = 0.05
     adaptive: bool = False
     freeze_bn_second: bool = False  # official: batch-norm statistics are updated in both passes
+    report: Literal["first", "both"] = (
+        "first"  # passes that the told loss and accuracy are of; official: the mean of both
+    )
 
 
 @dataclass(frozen=True)
@@ -263,6 +266,7 @@ class AugmentConfig:
     blur: float = 0.0  # probability of a Gaussian blur, sigma 0.5..1.5 px
     erase: float = 0.5  # probability of RandomErasing, after normalisation, with 0
     erase_scale: tuple[float, float] = (0.02, 0.1)
+    erase_ratio: tuple[float, float] = (0.3, 3.3)  # height to width of what is erased
 
 
 @dataclass(frozen=True)
@@ -331,6 +335,7 @@ class TrainConfig:
             "augment.hue": (self.augment.hue, 0, 0.5),
             "augment.scale": (self.augment.scale, 0, 0.9),
             "augment.erase": (self.augment.erase, 0, 1),
+            "augment.erase_ratio": (min(self.augment.erase_ratio), 0.01, None),
         }
         faults = [
             f"{name} must be at least {low}" + (f" and at most {high}" if high is not None else "") + f", is {value}"

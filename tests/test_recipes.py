@@ -48,8 +48,8 @@ def test_recipe__is_the_papers(name: str):
         test_best=True,
         patience=0,
         loss=LossConfig(vit=2.0, bt=1.0, cba=1.0, label_smoothing=0.0, soft_targets=False, class_weight=0.0),
-        sam=SamConfig(rho=0.05, adaptive=False, freeze_bn_second=False),
-        augment=AugmentConfig(flip=0.5, erase=erase, erase_scale=(0.02, 0.1)),
+        sam=SamConfig(rho=0.05, adaptive=False, freeze_bn_second=False, report="first"),
+        augment=AugmentConfig(flip=0.5, erase=erase, erase_scale=(0.02, 0.1), erase_ratio=(0.3, 3.3)),
     )
     assert RECIPES[name] == expected
     off = RECIPES[name].augment

@@ -143,14 +143,15 @@ def _changed(images: Tensor, chosen: Tensor, change: Callable[[Tensor], Tensor])
 
 
 def erase(images: Tensor, config: AugmentConfig, draws: Draws) -> Tensor:
-    """RandomErasing (Zhong et al. 2020) on normalised images: one rectangle, ratio 0.3..3.3, filled with 0."""
+    """RandomErasing (Zhong et al. 2020) on normalised images: one rectangle, filled with 0."""
     if not config.erase:
         return images
     side = images.shape[-1]
     low, high = config.erase_scale
     chosen = draws.each() < config.erase
     area = (low + (high - low) * draws.each()) * side * side
-    ratio = torch.exp(math.log(0.3) + math.log(3.3 / 0.3) * draws.each())
+    flattest, tallest = config.erase_ratio
+    ratio = torch.exp(math.log(flattest) + math.log(tallest / flattest) * draws.each())
     height = torch.sqrt(area * ratio).round().clamp(1, side - 1)
     width = torch.sqrt(area / ratio).round().clamp(1, side - 1)
     top = (draws.each() * (side - height + 1)).floor()

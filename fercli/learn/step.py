@@ -32,11 +32,14 @@ class NotFiniteError(ArithmeticError):
 
 @dataclass(frozen=True)
 class StepReport:
-    """What one step saw in all processes, before the weights moved: mean loss and its terms, correct answers of P_VIT, images."""
+    """What one step saw in all processes, before the weights moved: mean loss and its terms, correct answers of P_VIT, images.
+
+    Where SAM reports both passes, all are their mean.
+    """
 
     loss: float
     terms: dict[str, float]
-    correct: int
+    correct: float
     images: int
 
 
@@ -116,23 +119,25 @@ class TrainStep:
         count = len(images) * self.world.size if count is None else count
         self.model.train()
         pieces = self._pieces(images, targets, count)
-        loss, terms, correct = self._gradient(pieces, count)
-        judged = {"the loss": loss}
+        passes = [self._gradient(pieces, count)]
+        judged = {"the loss": passes[0]["loss"]}
         if self.optimizer.rho:
             self.optimizer.perturb(grad_scale=self.scaler.get_scale() if self.scaler is not None else 1.0)
             with _batch_norm_still(self.model, still=self.config.sam.freeze_bn_second):
-                judged["the loss of SAM's second pass"] = self._gradient(pieces, count)[0]
+                passes.append(self._gradient(pieces, count))
+            judged["the loss of SAM's second pass"] = passes[1]["loss"]
             self.optimizer.restore()
         judged.update(self._sizes())
         # all that is asked of the device comes over at once, and the sum over the processes makes them decide alike
-        numbers = torch.stack([*judged.values(), *terms.values(), correct]).double()
+        told = _mean(passes if self.config.sam.report == "both" else passes[:1])
+        numbers = torch.stack([*judged.values(), *told.values()]).double()
         seen = self.world.total(numbers).tolist()
         for name, value in zip(judged, seen, strict=False):
             if not math.isfinite(value):
                 raise NotFiniteError(f"{name} became {value}")
         self._move()
-        found = dict(zip(terms, seen[len(judged) : -1], strict=True))
-        return StepReport(loss=seen[0], terms=found, correct=int(seen[-1]), images=count)
+        found = dict(zip(told, seen[len(judged) :], strict=True))
+        return StepReport(loss=found.pop("loss"), correct=found.pop("correct"), terms=found, images=count)
 
     def _pieces(self, images: Tensor, targets: Tensor, count: int) -> list[_Piece]:
         """The batch in as many parts as the recipe says, the same number in each process."""
@@ -147,8 +152,8 @@ class TrainStep:
             pieces.append(_Piece(some, theirs, taps, tuple(sizes[place] for sizes in everywhere)))
         return pieces
 
-    def _gradient(self, pieces: Sequence[_Piece], count: int) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """Leave the gradient of the whole batch in the weights; returns this process's part of loss, terms and hits."""
+    def _gradient(self, pieces: Sequence[_Piece], count: int) -> dict[str, Tensor]:
+        """Leave the gradient of the whole batch in the weights; returns this process's part of loss, its terms and correct."""
         self.optimizer.optimizer.zero_grad(set_to_none=True)
         loss_sum = torch.zeros((), device=self.device)
         correct = torch.zeros((), device=self.device)
@@ -164,7 +169,7 @@ class TrainStep:
             correct = correct + (p_vit.detach().argmax(dim=1) == truth).sum()
             loss_sum = loss_sum + loss.detach()
             term_sums = {name: term_sums.get(name, 0) + term for name, term in terms.items()}
-        return loss_sum, term_sums, correct
+        return {"loss": loss_sum, **term_sums, "correct": correct}
 
     def _sizes(self) -> dict[str, Tensor]:
         """Clip the gradient as the recipe says; how large it is, and what batch norm remembers.
@@ -205,6 +210,11 @@ def all_finite(tensors: Iterable[Tensor]) -> bool:
     """Whether every value is a number; a finite norm, which is quick to have, needs no closer look."""
     floats = [tensor for tensor in tensors if tensor.is_floating_point()]
     return bool(nn.utils.get_total_norm(floats).isfinite()) or all(bool(tensor.isfinite().all()) for tensor in floats)
+
+
+def _mean(passes: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of every number over one pass or two."""
+    return {name: torch.stack([each[name] for each in passes]).mean(dim=0) for name in passes[0]}
 
 
 @dataclass(frozen=True)

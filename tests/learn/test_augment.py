@@ -100,6 +100,13 @@ def test_erase__makes_one_rectangle_of_the_area_asked_for():
         assert int(rows * columns) == int(hole.sum())
 
 
+def test_erase__of_one_ratio_is_as_tall_as_asked_for():
+    config = AugmentConfig(erase=1.0, erase_scale=(0.08, 0.08), erase_ratio=(2.0, 2.0))
+    holes = erase(torch.ones(20, 3, 100, 100), config, draws(1, 20))[:, 0] == 0
+    # twice as high as wide, of 800 px: 40 x 20
+    assert {(int(hole.any(dim=1).sum()), int(hole.any(dim=0).sum())) for hole in holes} == {(40, 20)}
+
+
 def test_erase__hits_the_share_asked_for():
     erased = erase(torch.ones(2000, 1, 8, 8), AugmentConfig(erase=0.5), draws(2, 2000))
     # 2,000 draws of probability 1/2: standard error 0.011

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -61,6 +62,21 @@ def test_train_step__sam_computes_the_frozen_landmarks_once():
     model.landmark_backbone.register_forward_hook(lambda *args: calls.append(1))
     step(prepared(model, recipe), TARGETS)
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize(("report", "passes"), [("first", 1), ("both", 2)])
+def test_train_step__tells_of_sams_first_pass_or_of_both(report: Literal["first", "both"], passes: int):
+    recipe = replace(TrainConfig(), sam=SamConfig(rho=2.0, report=report))
+    step = fresh(recipe)
+    seen: list[tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]] = []
+    step.criterion.register_forward_hook(lambda module, told, answer: seen.append(answer))
+    found = step(prepared(step.model, recipe), TARGETS)
+    losses = [loss.item() for loss, _, _ in seen]
+    assert losses[1] != losses[0]
+    assert found.loss == pytest.approx(sum(losses[:passes]) / passes)
+    assert found.terms["cba"] == pytest.approx(sum(float(terms["cba"]) for _, terms, _ in seen[:passes]) / passes)
+    hits = [int((p_vit.argmax(dim=1) == TARGETS).sum()) for _, _, p_vit in seen]
+    assert found.correct == sum(hits[:passes]) / passes
 
 
 @pytest.mark.parametrize(("still", "updates"), [(False, 2), (True, 1)])

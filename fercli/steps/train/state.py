@@ -24,13 +24,13 @@ class EpochSums:
 
     step: int = 0  # finished steps
     images: int = 0
-    correct: int = 0
+    correct: float = 0.0
     loss: float = 0.0
     terms: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     waited: float = 0.0  # of these seconds, for pictures
 
-    def add(self, loss: float, terms: Mapping[str, float], *, correct: int, images: int) -> None:
+    def add(self, loss: float, terms: Mapping[str, float], *, correct: float, images: int) -> None:
         """Take in one step."""
         self.step += 1
         self.images += images

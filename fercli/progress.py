@@ -66,7 +66,14 @@ class TeacherProgress:
     total: int
 
 
-TrainEvent = StepProgress | EpochReport | TeacherProgress
+@dataclass(frozen=True)
+class TrainNote:
+    """Something about a run that its reader should know, in a sentence."""
+
+    what: str
+
+
+TrainEvent = StepProgress | EpochReport | TeacherProgress | TrainNote
 
 
 def no_report(_event: TrainEvent) -> None:

@@ -126,13 +126,15 @@ def ablate(
 
 def _trainer(faces: Dataset, *, device: str, workers: int | None, quiet: bool) -> Trainer:
     """What trains one run: the step behind `fer train`, which the study does not know."""
-    from fercli.progress import EpochReport, TrainEvent
+    from fercli.progress import EpochReport, TrainEvent, TrainNote
     from fercli.steps.train import train
     from fercli.store.runs import RunFolder
 
     def report(event: TrainEvent) -> None:
         if isinstance(event, EpochReport) and not quiet:
             console.say(f"  {epoch_line(event)}")
+        elif isinstance(event, TrainNote):
+            console.warn(event.what)
 
     def run(config: RunConfig, folder: Path) -> None:
         if not quiet:

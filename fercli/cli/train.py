@@ -187,7 +187,7 @@ def _show_settings(config: RunConfig) -> None:
 def _live(*, quiet: bool) -> Iterator[Callable[[TrainEvent], None]]:
     """A bar for the epoch under way and a line per finished epoch, on stderr."""
     from fercli.cli import console
-    from fercli.progress import StepProgress, TeacherProgress
+    from fercli.progress import StepProgress, TeacherProgress, TrainNote
 
     with console.progress("train", quiet=quiet) as bar:
 
@@ -200,6 +200,8 @@ def _live(*, quiet: bool) -> Iterator[Callable[[TrainEvent], None]]:
                 bar(event.step, event.steps, note)
             elif isinstance(event, TeacherProgress):
                 bar(event.done, event.total, f"asking {event.teacher}")
+            elif isinstance(event, TrainNote):
+                console.warn(event.what)
             elif not quiet:
                 console.say(epoch_line(event))
                 if event.epoch == 1 and event.data_wait > STARVED:

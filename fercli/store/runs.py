@@ -20,6 +20,7 @@ from fercli.errors import DataError, RefusedError, UsageError
 from fercli.presets import BtnConfig, TrainConfig
 from fercli.store.atomic import replacing
 from fercli.store.datasets.changes import Changes
+from fercli.store.datasets.manifest import require_manifest_of
 from fercli.store.datasets.records import SPLITS, Dataset, listing_fingerprint
 from fercli.store.digest import file_sha256
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     import torch
 
 _AGAIN = "start without --resume, in a new folder"
+# what decides a run's bits, of all that `environment` tells
+_DECIDING = ("fercli", "git", "device", "gpu", "cuda", "threads")
+_DECIDING_PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 _PACKAGES = {
     "torch", "torchvision", "numpy", "pillow", "av", "facenet-pytorch", "opencv-python", "opencv-python-headless",
     "onnxruntime", "onnxruntime-gpu", "tensorboard",
@@ -37,8 +41,8 @@ _PACKAGES = {
 class RunConfig:
     """Everything a run was told: enough to do it again.
 
-    teachers: whose answers its targets are mixed with, and the sha256 of their files. processes: how many did its work together
-    (torchrun).
+    init, teachers: the weights it started from, and those whose answers its targets are mixed with; beside each the sha256 of
+    the files. processes: how many did its work together (torchrun).
     """
 
     dataset: str
@@ -46,6 +50,7 @@ class RunConfig:
     model: BtnConfig
     train: TrainConfig
     init: tuple[str, ...]
+    init_sha256: tuple[str, ...] = ()
     teachers: tuple[str, ...] = ()
     teachers_sha256: tuple[str, ...] = ()
     fingerprint: str | None = None
@@ -125,6 +130,7 @@ def start_run(
 def open_run(path: Path, told: RunConfig) -> RunFolder:
     """Open a run to go on with it, to another number of epochs if `told` has one: config.json has it from then on.
 
+    What it started from no longer matters once it has a checkpoint, so those files may have changed by then.
     Raises: UsageError naming every other setting that differs from what it was started with, or if more epochs are done.
     """
     folder = RunFolder(path)
@@ -134,8 +140,13 @@ def open_run(path: Path, told: RunConfig) -> RunFolder:
         RunConfig, json.loads(folder.config.read_text()), where=str(folder.config), error=DataError, fix=_AGAIN
     )
     _sweep(path)
-    as_long = dataclasses.replace(told, train=dataclasses.replace(told.train, epochs=before.train.epochs))
-    changed = _differences(dataclasses.asdict(before), dataclasses.asdict(as_long))
+    same_start = folder.checkpoint.is_file() or not before.init_sha256  # runs of earlier versions have none
+    comparable = dataclasses.replace(
+        told,
+        train=dataclasses.replace(told.train, epochs=before.train.epochs),
+        init_sha256=before.init_sha256 if same_start else told.init_sha256,
+    )
+    changed = _differences(dataclasses.asdict(before), dataclasses.asdict(comparable))
     if changed:
         raise UsageError(
             f"{path} was started with other settings: {'; '.join(changed)}",
@@ -149,8 +160,29 @@ def open_run(path: Path, told: RunConfig) -> RunFolder:
                 fix=f"--set epochs={done} or more",
             )
         folder.result.unlink(missing_ok=True)  # of a shorter run
-        write_json(folder.config, dataclasses.asdict(told))
+        write_json(folder.config, dataclasses.asdict(dataclasses.replace(before, train=told.train)))
     return folder
+
+
+def note_environment(folder: RunFolder, now: Mapping[str, Any]) -> list[str]:
+    """Keep in environment.json, under `resumed`, where a run goes on if it last went on elsewhere; returns what differs.
+
+    Only what may change the bits of its weights counts. A run without a checkpoint begins where it is now.
+    """
+    if not (folder.checkpoint.is_file() and folder.environment.is_file()):
+        write_json(folder.environment, now)
+        return []
+    started = json.loads(folder.environment.read_text())
+    places = [started, *started.get("resumed", [])]
+    changed = _differences(_deciding(places[-1]), _deciding(now))
+    if changed:
+        write_json(folder.environment, {**started, "resumed": [*places[1:], now]})
+    return changed
+
+
+def _deciding(place: Mapping[str, Any]) -> dict[str, Any]:
+    packages = place.get("packages", {})
+    return {name: place.get(name) for name in _DECIDING} | {name: packages.get(name) for name in _DECIDING_PACKAGES}
 
 
 def _sweep(path: Path) -> None:
@@ -182,11 +214,8 @@ def data_facts(dataset: Dataset, *, manifest: Path | None = None) -> dict[str, A
     """What a run learns from: name, place, classes, fingerprint, images per split and class.
 
     manifest: what `fer data check` wrote of every picture's hash; its own hash is kept. Left out, NAME.manifest.csv where it
-    writes it, if it is there. Errors: DataError where a manifest that was named is not there.
+    writes it, if that is there and names these images. Errors: DataError where a manifest that was named does not.
     """
-    found = manifest or Path(f"{dataset.name}.manifest.csv")
-    if manifest is not None and not manifest.is_file():
-        raise DataError(f"there is no manifest {manifest}", fix=f"fer data check DATA --manifest {manifest}")
     return {
         "name": dataset.name,
         "root": str(dataset.root.resolve()),
@@ -195,8 +224,19 @@ def data_facts(dataset: Dataset, *, manifest: Path | None = None) -> dict[str, A
         "crop": dataset.crop,
         "fingerprint": data_fingerprint(dataset),
         "counts": {split: dataset.counts(split) for split in SPLITS},
-        "manifest": {"file": str(found), "sha256": file_sha256(found)} if found.is_file() else None,
+        "manifest": _manifest(dataset, manifest),
     }
+
+
+def _manifest(dataset: Dataset, named: Path | None) -> dict[str, str] | None:
+    path = named or Path(f"{dataset.name}.manifest.csv")
+    try:
+        require_manifest_of(dataset, path)
+    except DataError:
+        if named is None:
+            return None
+        raise
+    return {"file": str(path), "sha256": file_sha256(path)}
 
 
 def environment(device: torch.device | None = None) -> dict[str, Any]:

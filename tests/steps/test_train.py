@@ -16,13 +16,14 @@ import torch
 from fercli.core.settings import override
 from fercli.errors import DataError, RefusedError, UsageError, WeightsError
 from fercli.presets import MODELS, RECIPES, LossConfig, SamConfig, TrainConfig
-from fercli.progress import EpochReport, StepProgress, TrainEvent
+from fercli.progress import EpochReport, StepProgress, TrainEvent, TrainNote
 from fercli.steps.train import train, train_seeds
 from fercli.steps.train.journal import Journal
 from fercli.store.checkpoints import load_checkpoint, save_checkpoint
 from fercli.store.datasets import Dataset, open_dataset
-from fercli.store.runs import RunConfig, data_facts
-from fercli.store.weights import load_weights
+from fercli.store.digest import file_sha256
+from fercli.store.runs import RunConfig
+from fercli.store.weights import load_weights, save_weights
 
 RECIPE = replace(
     RECIPES["compact"],
@@ -103,6 +104,41 @@ def test_train__refuses_an_existing_run_and_other_settings_on_resume(faces: Data
         train(faces, tmp_path / "run", config=told(replace(recipe, lr=0.5)), device="cpu", resume=True)
     with pytest.raises(DataError, match="no run"):
         train(faces, tmp_path / "other", config=told(recipe), device="cpu", resume=True)
+
+
+def test_train__resumed_in_another_environment_says_so_and_keeps_both(faces: Dataset, tmp_path: Path):
+    config, run = told(replace(RECIPE, sam=SamConfig(rho=0.0))), tmp_path / "run"
+    with pytest.raises(KilledError):
+        train(faces, run, config=config, device="cpu", report=stop_after(2))  # one step an epoch
+    here = json.loads((run / "environment.json").read_text())
+    there = {**here, "threads": 64, "cores": 64, "packages": {**here["packages"], "torch": "2.0.0"}}
+    (run / "environment.json").write_text(json.dumps(there))
+    events: list[TrainEvent] = []
+    for _ in range(2):
+        train(faces, run, config=config, device="cpu", resume=True, report=events.append)
+    [note] = [event.what for event in events if isinstance(event, TrainNote)]  # the second time it is where it was
+    assert f"threads was 64, now {torch.get_num_threads()}; torch was '2.0.0', now" in note
+    assert "cores" not in note
+    assert json.loads((run / "environment.json").read_text()) == {**there, "resumed": [here]}
+
+
+def test_train__whose_starting_weights_changed_goes_on_only_if_it_has_begun(faces: Dataset, tmp_path: Path):
+    recipe = replace(RECIPE, sam=SamConfig(rho=0.0))
+    first = train(faces, tmp_path / "first", config=told(recipe), device="cpu").weights
+    start = tmp_path / "start.safetensors"
+    start.write_bytes(first.read_bytes())
+    before, config = file_sha256(start), replace(told(recipe), init=(str(start),))
+    for name, steps in (("unbegun", 1), ("begun", 2)):  # of one each epoch, after which there is a checkpoint
+        with pytest.raises(KilledError):
+            train(faces, tmp_path / name, config=config, device="cpu", report=stop_after(steps))
+        assert json.loads((tmp_path / name / "config.json").read_text())["init_sha256"] == [before]
+    state, card = load_weights(first)
+    save_weights(start, state, replace(card, version="2"))
+    with pytest.raises(UsageError, match=rf"init_sha256 was \('{before}'"):
+        train(faces, tmp_path / "unbegun", config=config, device="cpu", resume=True)
+    result = train(faces, tmp_path / "begun", config=config, device="cpu", resume=True)
+    [origin] = load_weights(result.weights)[1].provenance["started_from"]
+    assert origin["sha256"] == before, "the card tells of the file that it did start from"
 
 
 def test_train__goes_on_to_another_number_of_epochs_and_says_so(faces: Dataset, tmp_path: Path):
@@ -335,6 +371,24 @@ def test_train__a_full_disk_says_so_and_leaves_the_last_checkpoint(
     assert train(faces, tmp_path / "run", config=told(), device="cpu", resume=True).epochs == 2
 
 
+@pytest.mark.parametrize("full_at", ["opening", "a step"])
+def test_train__a_disk_too_full_for_tensorboard_says_so(
+    faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_at: str
+):
+    class Board:
+        def __init__(self, *_: object) -> None:
+            if full_at == "opening":
+                raise OSError(28, "No space left on device")
+
+        def add_scalar(self, *_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fercli.steps.train.command.check_tensorboard", lambda: None)
+    monkeypatch.setattr("fercli.steps.train.journal._tensorboard", Board)
+    with pytest.raises(RefusedError, match=r"disk of .* is full"):
+        train(faces, tmp_path / "run", config=told(), device="cpu", tensorboard=True)
+
+
 def test_train__too_little_memory_says_how_to_need_less(
     faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -372,10 +426,6 @@ def test_train__tells_what_it_learned_from_and_notices_a_change(faces: Dataset, 
     assert facts["counts"]["train"] == {"happiness": 6, "sadness": 6}
     assert facts["manifest"] is None
     assert facts["fingerprint"] == json.loads((tmp_path / "run" / "config.json").read_text())["fingerprint"]
-    (tmp_path / "faces.csv").write_bytes(b"name,split\n")
-    noted = data_facts(faces, manifest=tmp_path / "faces.csv")["manifest"]
-    # sha256sum of the eleven bytes
-    assert noted["sha256"] == "625a69501af92ee51954fbb92ba979f70e29e447eb59d0820bffebfd161cc3ba"
     with pytest.raises(DataError, match="no manifest"):
         train(faces, tmp_path / "other", config=config, device="cpu", manifest=tmp_path / "none.csv")
     (tmp_path / "faces" / "train" / "sadness" / "0.png").unlink()

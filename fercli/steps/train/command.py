@@ -13,7 +13,7 @@ import torch
 
 from fercli.learn.determinism import deterministic
 from fercli.learn.distributed import World
-from fercli.progress import TrainEvent, no_report
+from fercli.progress import TrainEvent, TrainNote, no_report
 from fercli.steps.train.faults import full_disk_told
 from fercli.steps.train.journal import check_tensorboard
 from fercli.steps.train.place import open_world
@@ -22,7 +22,16 @@ from fercli.steps.train.teaching import find_teacher
 from fercli.store.checkpoints import load_checkpoint
 from fercli.store.datasets.records import Dataset
 from fercli.store.digest import file_sha256
-from fercli.store.runs import RunConfig, RunFolder, data_facts, data_fingerprint, open_run, start_run
+from fercli.store.runs import (
+    RunConfig,
+    RunFolder,
+    data_facts,
+    data_fingerprint,
+    environment,
+    note_environment,
+    open_run,
+    start_run,
+)
 
 SAVE_EVERY_S = 240.0
 
@@ -75,7 +84,10 @@ def train(
                 report=report if world.first else no_report,
             )
             facts = data_facts(dataset, manifest=manifest)
-            saved = world.decide(lambda: _open(out, config, facts, where, resume=resume, overwrite=overwrite))
+            config = replace(config, init_sha256=tuple(start["sha256"] for start in run.started_from))
+            saved = world.decide(
+                lambda: _open(out, config, facts, where, resume=resume, overwrite=overwrite, report=report)
+            )
             if saved is not None:
                 run.restore(saved)
             run.learn_from_teachers()
@@ -84,11 +96,24 @@ def train(
 
 
 def _open(
-    out: Path, config: RunConfig, facts: dict[str, Any], device: torch.device, *, resume: bool, overwrite: bool
+    out: Path,
+    config: RunConfig,
+    facts: dict[str, Any],
+    device: torch.device,
+    *,
+    resume: bool,
+    overwrite: bool,
+    report: Callable[[TrainEvent], None],
 ) -> dict[str, Any] | None:
     """Begin or re-open the run folder; what its checkpoint holds, if it has one to go on from."""
     if resume:
         folder = open_run(out, config)
+        with full_disk_told(out):
+            changed = note_environment(folder, environment(device))
+        if changed:
+            report(
+                TrainNote(f"the run goes on in another environment, where its bits may differ: {'; '.join(changed)}")
+            )
         return load_checkpoint(folder.checkpoint) if folder.checkpoint.is_file() else None
     with full_disk_told(out):
         start_run(out, config, data=facts, device=device, overwrite=overwrite)

@@ -124,6 +124,7 @@ class Run:
         if self.step.scaler is not None:
             self.step.scaler.load_state_dict(saved["scaler"])
         self.state = State.from_plain(saved["state"])
+        self.started_from = tuple(saved.get("started_from", self.started_from))  # whose files may have changed since
         if self.state.schedules[-1:] != [self.recipe.epochs]:
             self.state.schedules.append(self.recipe.epochs)
         self.meter = Meter(self.device, self.state.seconds, self.state.peak_bytes)
@@ -142,7 +143,8 @@ class Run:
         """Go on to the last epoch, or to where the recipe's patience ends."""
         steps = len(self._batches(0))
         done = self.state.epoch * steps + self.state.sums.step
-        self.journal = Journal(self.folder, tensorboard=tensorboard and self.world.first, step0=done)
+        with full_disk_told(self.folder.path):
+            self.journal = Journal(self.folder, tensorboard=tensorboard and self.world.first, step0=done)
         while not self._finished():
             self._one_epoch()
 
@@ -355,6 +357,7 @@ class Run:
                     "ema": self.ema.state_dict() if self.ema is not None else None,
                     "scaler": self.step.scaler.state_dict() if self.step.scaler is not None else None,
                     "state": self.state.to_plain(),
+                    "started_from": list(self.started_from),
                 },
             )
         self._saved_at = time.monotonic()
@@ -374,7 +377,8 @@ class Run:
             seconds_left=steps_left * recipe.batch_size / max(images_per_s, 1e-9)
             + (recipe.epochs - state.epoch) * scoring,
         )
-        self.journal.step(event, self.step.optimizer.optimizer.param_groups[-1]["lr"])
+        with full_disk_told(self.folder.path):
+            self.journal.step(event, self.step.optimizer.optimizer.param_groups[-1]["lr"])
         self.report(event)
 
 

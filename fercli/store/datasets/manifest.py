@@ -51,7 +51,8 @@ def write_manifest(path: Path, rows: Sequence[Sequence[str]]) -> None:
 
 def compare_manifest(path: Path, rows: Sequence[Sequence[str]]) -> Changes:
     """Compare rows with a manifest that was written earlier; DataError if the file is none."""
-    before, now = _by_name(path), {row[0]: tuple(row) for row in rows}
+    before = _by_name(path, fix="give another file with --manifest, or --overwrite to replace it")
+    now = {row[0]: tuple(row) for row in rows}
     return Changes(
         gone=tuple(name for name in before if name not in now),
         new=tuple(name for name in now if name not in before),
@@ -59,8 +60,23 @@ def compare_manifest(path: Path, rows: Sequence[Sequence[str]]) -> Changes:
     )
 
 
-def _by_name(path: Path) -> Mapping[str, tuple[str, ...]]:
-    fix = "give another file with --manifest, or --overwrite to replace it"
+def require_manifest_of(dataset: Dataset, path: Path) -> None:
+    """DataError unless the file is a manifest that has every sample of the data set, in its split; it may have more."""
+    fix = f"fer data check DATA --manifest {path} writes one"
+    if not path.is_file():
+        raise DataError(f"there is no manifest {path}", fix=fix)
+    splits = {name: row[COLUMNS.index("split")] for name, row in _by_name(path, fix=fix).items()}
+    names = ((sample.called(dataset.root), sample.split) for sample in dataset.samples)
+    missing = [name for name, split in names if splits.get(name) != split]
+    if missing:
+        raise DataError(
+            f"{path} is the manifest of other images: it lacks {len(missing)} of {dataset.name}, or has them in another split "
+            f"(the first is {missing[0]})",
+            fix=fix,
+        )
+
+
+def _by_name(path: Path, *, fix: str) -> Mapping[str, tuple[str, ...]]:
     try:
         with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             header, *rows = [tuple(row) for row in csv.reader(file)] or [()]

@@ -63,6 +63,12 @@ def evaluate(
         bool,
         typer.Option("--no-copies", help="Do not read the train split to find images that are in it too."),
     ] = False,
+    flip: Annotated[
+        bool,
+        typer.Option(
+            "--flip", help="Average the answers over each face and its mirror image (test-time augmentation)."
+        ),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="Folder to make: report.html, result.json, tables and pictures."),
@@ -106,6 +112,7 @@ def evaluate(
             engine=engine,
             device=device,
             seed=seed,
+            flip=flip,
             out=out,
             overwrite=overwrite,
             progress=progress,
@@ -131,6 +138,8 @@ def _show(result: EvaluationResult) -> None:
     figures += [_score_row(subset.name, subset.score) for subset in result.subsets]
     head = ["", "images", "accuracy %", "95 % interval", "mean class %", "95 % interval", "macro F1 %"]
     console.show(console.table(title, head, figures))
+    if result.augmentation:
+        console.show(f"Test-time augmentation: every answer is the {result.augmentation}.")
     if copies:
         console.show(f"{copies.told}.")
     classes = [

@@ -138,7 +138,7 @@ def _grouped(runs: Sequence[str]) -> dict[str, list[tuple[Path, dict[str, Any]]]
             raise DataError(
                 f"{name}: the same weights are given twice as if they were two runs", fix="one folder a run"
             )
-        for key in ("dataset", "split", "n"):
+        for key in ("dataset", "split", "n", "test_time_augmentation"):
             if len({result.get(key) for _, result in results}) > 1:
                 found = ", ".join(f"{place}: {result.get(key)}" for place, result in results)
                 raise DataError(f"{name}: its runs differ in {key} ({found})", fix="another name for each: NAME=FOLDER")
@@ -166,7 +166,9 @@ def _reported(row: PublishedRow) -> TableRow:
 def _measured(name: str, results: Sequence[tuple[Path, dict[str, Any]]]) -> TableRow:
     records = [result for _, result in results]
     first = records[0]
-    chosen = {str(record["selected_by"]) for record in records if record.get("selected_by")}
+    notes = {f"chosen by {record['selected_by']}" for record in records if record.get("selected_by")}
+    augmented = {record.get("test_time_augmentation") for record in records} - {None}
+    notes |= {f"test-time augmentation: {text}" for text in augmented}
     return TableRow(
         method=name,
         dataset=str(first["dataset"]),
@@ -177,7 +179,7 @@ def _measured(name: str, results: Sequence[tuple[Path, dict[str, Any]]]) -> Tabl
         per_class={label: _cell([record["per_class_acc"].get(label) for record in records]) for label in PAPER_ORDER},
         mean=_cell([record["mean_acc"] for record in records]),
         source=f"fer eval, {first.get('split')} split, {first['n']:,} images",
-        note="; ".join(f"chosen by {text}" for text in sorted(chosen)),
+        note="; ".join(sorted(notes)),
     )
 
 

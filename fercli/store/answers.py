@@ -31,7 +31,8 @@ Change = Callable[[int, Rgb], Rgb]  # a place among the samples and its crop as 
 class Answers:
     """What was answered about images of known classes. labels: in the paper's order; columns and indices refer to it.
 
-    truth: int64 [B]. logits: float32 [B, N]. temperature: the card's.
+    truth: int64 [B]. logits: float32 [B, N]. temperature: the card's. mirrored: logits [B, N] of the mirror images, where an answer
+    is the mean of the probabilities of both; None where it is the picture's own.
     """
 
     samples: tuple[Sample, ...]
@@ -39,16 +40,22 @@ class Answers:
     truth: NDArray[np.int64]
     logits: NDArray[np.float32]
     temperature: float
+    mirrored: NDArray[np.float32] | None = None
 
     @property
     def probabilities(self) -> NDArray[np.float32]:
-        """Softmax of the logits at the card's temperature: float32 [B, N]."""
-        return softmax(self.logits, self.temperature)
+        """Probabilities at the card's temperature: float32 [B, N]."""
+        return self.probabilities_at(self.temperature)
+
+    def probabilities_at(self, temperature: float) -> NDArray[np.float32]:
+        """Softmax of the logits, or the mean of theirs and their mirror images': float32 [B, N]."""
+        own = softmax(self.logits, temperature)
+        return own if self.mirrored is None else np.float32(0.5) * (own + softmax(self.mirrored, temperature))
 
     @property
     def guess(self) -> NDArray[np.int64]:
-        """The class with the highest logit: int64 [B]."""
-        return self.logits.argmax(axis=1)
+        """The class with the highest logit, or mean probability: int64 [B]."""
+        return (self.logits if self.mirrored is None else self.probabilities).argmax(axis=1)
 
     def confusion(self, chosen: NDArray[np.bool_] | Sequence[int] | None = None) -> NDArray[np.int64]:
         """Confusion matrix [N, N] of all images, or of the chosen ones."""
@@ -94,14 +101,17 @@ def answers_on(
     *,
     batch: int = 64,
     change: Change | None = None,
+    flip: bool = False,
     progress: Progress = silent,
 ) -> Answers:
     """Run the model over crops of classes it has, read from disk and, if `change` says so, altered first.
 
+    flip: over their mirror images as well; an answer is then the mean of both.
     Errors: DataError names the images that cannot be read.
     """
     size = classifier.card.model.input.size
     parts: list[NDArray[np.float32]] = []
+    mirrored: list[NDArray[np.float32]] = []
     faults: list[str] = []
     for start in range(0, len(samples), batch):
         crops: list[Rgb] = []
@@ -111,7 +121,10 @@ def answers_on(
             except DataError as fault:
                 faults.append(fault.message)
         if not faults:
-            parts.append(classifier.logits(np.stack(crops)))
+            stack = np.stack(crops)
+            parts.append(classifier.logits(stack))
+            if flip:
+                mirrored.append(classifier.logits(np.ascontiguousarray(stack[:, :, ::-1])))
         progress(min(start + batch, len(samples)), len(samples), "")
     if faults:
         more = f"; and {len(faults) - _FAULTS_SHOWN} more" if len(faults) > _FAULTS_SHOWN else ""
@@ -119,19 +132,26 @@ def answers_on(
             f"{len(faults)} of {len(samples)} images cannot be read: " + "; ".join(faults[:_FAULTS_SHOWN]) + more,
             fix="replace or remove these files",
         )
-    return as_answers(classifier, dataset, samples, np.concatenate(parts))
+    both = np.concatenate(mirrored) if flip else None
+    return as_answers(classifier, dataset, samples, np.concatenate(parts), both)
 
 
 def as_answers(
-    classifier: Classifier, dataset: Dataset, samples: Sequence[Sample], logits: NDArray[np.float32]
+    classifier: Classifier,
+    dataset: Dataset,
+    samples: Sequence[Sample],
+    logits: NDArray[np.float32],
+    mirrored: NDArray[np.float32] | None = None,
 ) -> Answers:
     """Put logits [B, N] in the card's order of classes beside the truth, both in the paper's order."""
     card = classifier.card
     labels = paper_order(set(card.labels))
+    columns = [card.labels.index(label) for label in labels]
     return Answers(
         samples=tuple(samples),
         labels=labels,
         truth=np.array([labels.index(class_name(dataset, sample)) for sample in samples], np.int64),
-        logits=logits[:, [card.labels.index(label) for label in labels]],
+        logits=logits[:, columns],
         temperature=card.temperature,
+        mirrored=None if mirrored is None else mirrored[:, columns],
     )

@@ -51,6 +51,13 @@ def test_eval__shows_scores_on_stdout_and_warnings_on_stderr(folder, capsys):
     assert output.err == "warning: toy does not know happiness (1): these images are in no score\n"
 
 
+def test_eval__flip_says_what_it_is(folder, capsys):
+    assert main(["eval", "toy", str(folder), "--quiet"]) == ExitCode.DONE
+    assert "augmentation" not in capsys.readouterr().out
+    assert main(["eval", "toy", str(folder), "--flip", "--quiet"]) == ExitCode.DONE
+    assert "Test-time augmentation: every answer is the mean" in capsys.readouterr().out
+
+
 def test_eval__json_is_one_object(folder, capsys):
     assert main(["eval", "toy", str(folder), "--json", "--quiet"]) == ExitCode.DONE
     output = capsys.readouterr()

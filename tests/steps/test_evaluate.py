@@ -92,6 +92,33 @@ def test_evaluate__scores_by_hand(use, folder):
     assert result.score.overall_interval == pytest.approx((0.3000, 0.9032), abs=1e-4)  # Wilson 1927 for 4 of 6
 
 
+def test_evaluate__flip_is_the_mean_over_a_face_and_its_mirror_image(use, tmp_path, monkeypatch):
+    fast(monkeypatch)
+    # the fake sees the left edge: the mirror image of the first picture is read as anger, as sure as it is fear
+    for name, columns in {"fear/a": (0, 1), "fear/b": (0, 0), "anger/c": (1, 1)}.items():
+        pixels = np.repeat(np.repeat(np.array(columns, np.uint8) * 40, 3)[None], 6, axis=0)
+        (tmp_path / f"data/test/{name}.png").parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / f"data/test/{name}.png")
+    use("fear", "anger")
+    plain, flipped = (
+        evaluate("toy", str(tmp_path / "data"), flip=flip, out=tmp_path / str(flip)) for flip in (False, True)
+    )
+    assert (plain.augmentation, flipped.augmentation) == (
+        None,
+        "mean of the probabilities of a face and its mirror image",
+    )
+    # at the card's temperature 0.7, 0.7, 0.7 of the truth, and 0.5, 0.7, 0.7
+    assert plain.after.nll == pytest.approx(-np.log(0.7), abs=1e-6)
+    assert flipped.after.nll == pytest.approx(-np.log([0.5, 0.7, 0.7]).mean(), abs=1e-6)
+    # at 1, 1.5 times the logit: 0.7^1.5 / (0.7^1.5 + 0.3^1.5) = 0.7809
+    assert flipped.before.nll == pytest.approx(-np.log([0.5, 0.7809, 0.7809]).mean(), abs=1e-4)
+    assert as_record(flipped)["test_time_augmentation"] == flipped.augmentation
+    assert "test-time augmentation" in (tmp_path / "True" / "report.html").read_text()
+    assert "test-time augmentation" not in (tmp_path / "False" / "report.html").read_text()
+    with pytest.raises(UsageError, match="mirror"):
+        evaluate("toy", str(tmp_path / "data"), flip=True, checks=Checks(end_to_end=str(tmp_path / "data")))
+
+
 def test_evaluate__matches_classes_by_name_not_number(use, tmp_path):
     # RAF-DB's own numbers put surprise first; the model has it third and a class the data does not have
     picture(tmp_path / "test/1/a.png", seen=2)

@@ -14,10 +14,9 @@ from pathlib import Path
 from fercli.core.calibration import calibration, risk_coverage
 from fercli.core.card import WeightsCard
 from fercli.core.metrics import class_accuracy, wilson_interval
-from fercli.core.preprocess import softmax
 from fercli.core.resampling import RESAMPLES
 from fercli.core.scores import selection_code
-from fercli.errors import RefusedError
+from fercli.errors import RefusedError, UsageError
 from fercli.media.degrade import kinds_of
 from fercli.progress import Progress, silent
 from fercli.steps.evaluate.batch_check import IMAGES as CHECKED_IMAGES
@@ -25,6 +24,7 @@ from fercli.steps.evaluate.batch_check import batch_check
 from fercli.steps.evaluate.degradations import chosen_places, curves_of
 from fercli.steps.evaluate.end_to_end import Detector, RawAnswer, end_to_end_score, read_raw
 from fercli.steps.evaluate.results import (
+    FLIP,
     BatchCheck,
     CopiesInTrain,
     EvaluationResult,
@@ -81,6 +81,7 @@ def evaluate(
     engine: str = "auto",
     device: str = "auto",
     seed: int = 0,
+    flip: bool = False,
     out: Path | None = None,
     overwrite: bool = False,
     detector: Detector | None = None,
@@ -89,13 +90,16 @@ def evaluate(
     """Score weights on one split of a data set; labels are matched by name, never by number.
 
     weights, data: names or paths (`folder`: where a named data set lies). seed: of resampling, degradations and what is
-    drawn. out: a new folder for everything that was measured, pictures and a page. detector: for end to end; MTCNN
-    unless given.
-    Errors: DataError where the split has no image the model could name, or images cannot be read; RefusedError where
-    `out` exists, or where answers depend on the batch; WeightsError and DeviceError from the classifier.
+    drawn. flip: average the answers over each face and its mirror image. out: a new folder for everything that was
+    measured, pictures and a page. detector: for end to end; MTCNN unless given.
+    Errors: UsageError for `flip` end to end; DataError where the split has no image the model could name, or images
+    cannot be read; RefusedError where `out` exists, or where answers depend on the batch; WeightsError and DeviceError
+    from the classifier.
     """
     if out is not None:
         refuse_existing_folder(out, overwrite=overwrite, mark=RESULT_NAME)
+    if flip and checks.end_to_end:
+        raise UsageError("raw pictures are answered as fer predict does, without mirror images", fix="leave out --flip")
     kinds = kinds_of(checks.degrade)
     dataset = open_dataset(data, folder)
     samples = samples_of(dataset, split)
@@ -104,7 +108,7 @@ def evaluate(
     classifier = load_classifier(weights, engine, device)
     known = known_samples(classifier, dataset, samples)
     subsets = [read_subset(path, dataset, known) for path in checks.subsets]
-    answers = answers_on(classifier, dataset, known, batch=batch, progress=progress)
+    answers = answers_on(classifier, dataset, known, batch=batch, flip=flip, progress=progress)
     raw: tuple[RawAnswer, ...] = ()
     copies = _copies(dataset, answers, seed=seed, wanted=checks.copies, progress=progress)
     result = _result(
@@ -167,11 +171,12 @@ def _result(
             for place, label in enumerate(labels)
         },
         confusion=tuple(tuple(row) for row in matrix.tolist()),
-        before=calibration(softmax(answers.logits), answers.truth, temperature=1.0),
+        before=calibration(answers.probabilities_at(1.0), answers.truth, temperature=1.0),
         after=calibration(answers.probabilities, answers.truth, temperature=card.temperature),
         coverage={share: selective.accuracy_at(share) for share in coverages},
         aurc=selective.aurc,
         copies=copies,
+        augmentation=None if answers.mirrored is None else FLIP,
         left_out=dict(left_out),
         subsets=tuple(
             SubsetScore(

@@ -46,7 +46,15 @@ def curves_of(
             def report(part: int, _: int | None, __: str = "", *, done: int = done, kind: Kind = kind) -> None:
                 progress(done + part, total, kind)
 
-            worse = answers_on(classifier, dataset, samples, batch=batch, change=change, progress=report)
+            worse = answers_on(
+                classifier,
+                dataset,
+                samples,
+                batch=batch,
+                change=change,
+                flip=answers.mirrored is not None,
+                progress=report,
+            )
             points.append(SeverityScore(severity, score_of(worse.confusion(), seed=seed)))
             done += len(samples)
         curves.append(Curve(kind, DEGRADATIONS[kind].unit, clean, tuple(points)))

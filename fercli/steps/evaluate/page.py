@@ -29,6 +29,8 @@ def write_page(
     model = result.model
     title = f"{model.name} on {result.data}"
     under = f"{result.split} split, {result.score.n:,} images, {model.engine} on {model.device}"
+    if result.augmentation:
+        under += f"; test-time augmentation: {result.augmentation}"
     parts = [
         page_start(title, under),
         _warnings(result.warnings),

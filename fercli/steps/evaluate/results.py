@@ -16,6 +16,8 @@ from fercli.core.scores import SelectionCode
 from fercli.media.degrade import Kind
 from fercli.store.datasets import Split
 
+FLIP = "mean of the probabilities of a face and its mirror image"
+
 
 @dataclass(frozen=True)
 class Score:
@@ -193,6 +195,7 @@ class EvaluationResult:
     confusion: counts, rows = truth. before, after: calibration at temperature 1 and at the card's.
     coverage: accuracy of the surest share of images, by share. aurc: area under the risk-coverage curve.
     copies: images that also occur in train, and the score without them; None where the split is train itself.
+    augmentation: what was done at test time to every image of every score, in words; None where the answers are plain.
     left_out: images of classes the model does not know, by class name; they are in no score.
     warnings: one sentence each on what makes the score less than it seems.
     """
@@ -213,6 +216,7 @@ class EvaluationResult:
     aurc: float
     copies: CopiesInTrain | None
     left_out: Mapping[str, int]
+    augmentation: str | None = None
     subsets: tuple[SubsetScore, ...] = ()
     curves: tuple[Curve, ...] = ()
     end_to_end: EndToEnd | None = None
@@ -262,6 +266,7 @@ def as_record(result: EvaluationResult) -> dict[str, Any]:
         "aurc": result.aurc,
         "train_copies": {"count": copies.count, "told": copies.told} if copies else None,
         "without_train_copies": _plain(copies.others if copies else None),
+        "test_time_augmentation": result.augmentation,
         "left_out": dict(result.left_out),
         "subsets": [asdict(subset) for subset in result.subsets],
         "degradations": [asdict(curve) for curve in result.curves],

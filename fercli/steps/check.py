@@ -96,13 +96,15 @@ def check(
     with `overwrite`. faces: crops, spread over the data set, in which a face is looked for; 0 leaves it out.
     Errors: DataError where the data set cannot be opened, or the manifest is none.
     """
-    dataset = open_dataset(name, data)
+    missing: list[str] = []
+    dataset = open_dataset(name, data, missing=missing)
     published = PUBLISHED.get(dataset.schema)
     pictures = _read_pictures(dataset, progress)
     broken = [(s, p.fault) for s, p in zip(dataset.samples, pictures, strict=True) if p.fault]
     copies = _copies(dataset, pictures)
     findings = [
         *_of_counts(dataset, published),
+        *_of_missing(missing),
         *_of_pictures(dataset, broken),
         *_of_places(dataset, pictures),
         *_of_copies(copies, published),
@@ -171,6 +173,10 @@ def _of_counts(dataset: Dataset, published: Published | None) -> list[Finding]:
     if unwritten:
         findings.append(Finding(False, f"{unwritten} labelled images have no file: no face was found in them"))
     return findings
+
+
+def _of_missing(missing: Sequence[str]) -> list[Finding]:
+    return [Finding(True, f"{len(missing)} images of the lists have no file: {_some(missing)}")] if missing else []
 
 
 def _of_pictures(dataset: Dataset, broken: Sequence[tuple[Sample, str | None]]) -> list[Finding]:

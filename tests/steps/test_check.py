@@ -16,6 +16,7 @@ from fercli.labels import SCHEMAS
 from fercli.media.crop import crop_face
 from fercli.media.faces import FaceDetector
 from fercli.steps.check import check
+from fercli.store.datasets import open_dataset
 from fercli.store.datasets.published import PUBLISHED
 from fercli.templates import template
 
@@ -71,6 +72,29 @@ def test_check__names_pictures_that_cannot_be_read(owners_tree, manifest):
     assert "2 images cannot be read: train/anger/1.png: not a picture" in told(result)
     assert "test/anger/0.png: the picture breaks off" in told(result)
     assert len(manifest.read_text().splitlines()) == 19
+
+
+@pytest.mark.parametrize(
+    ("name", "layout", "pattern"),
+    [
+        ("rafdb", "rafdb", "*_aligned.jpg"),
+        ("affectnet8", "affectnet8-csv", "*.jpg"),
+        ("affectnet8", "affectnet8-npy", "*.jpg"),
+        ("expw", "expw", "photo_*.jpg"),
+    ],
+)
+def test_check__counts_what_is_there_and_names_what_is_not(owners_tree, manifest, name, layout, pattern):
+    root = owners_tree(layout)
+    whole = check(name, root, manifest=manifest, faces=0)
+    gone = sorted(root.rglob(pattern))[0]
+    gone.unlink()
+    result = check(name, root, manifest=manifest, faces=0, overwrite=True)
+    assert result.faults == whole.faults + 1
+    assert "images of the lists have no file: " in told(result)
+    assert f"{gone.name} is not there" in told(result)
+    assert result.pictures == whole.pictures - 1
+    with pytest.raises(DataError, match="is not there"):
+        open_dataset(name, root)
 
 
 def test_check__finds_copies_across_splits_by_their_pixels(owners_tree, manifest):

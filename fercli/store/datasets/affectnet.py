@@ -48,20 +48,20 @@ def is_affectnet(root: Path) -> bool:
     return bool(_csv_lists(root) or _npy_sets(root))
 
 
-def open_affectnet(root: Path, name: str) -> Dataset:
+def open_affectnet(root: Path, name: str, missing: list[str] | None = None) -> Dataset:
     """Read AffectNet with its 7 or 8 classes, by `name`: affectnet7 or affectnet8.
 
     The official validation images are the `test` split, as everywhere in the literature; there is no other validation
     split. csv layout: faces are aligned by the owner's 68 landmarks, or cut out by the owner's box where a row has
     none. npy layout: its images are the owner's crops. Rows without one of the classes are left out.
-    Errors: DataError names rows and files that are at fault.
+    Errors: DataError names rows and files that are at fault; images that are not there go into `missing` if it is given.
     """
     labels = schema(name)
     lists, sets = _csv_lists(root), _npy_sets(root)
     if lists:
-        return _open_csv(root, lists, labels)
+        return _open_csv(root, lists, labels, missing)
     if sets:
-        return _open_npy(root, sets, labels)
+        return _open_npy(root, sets, labels, missing)
     return open_owners_folder(root, labels)
 
 
@@ -79,11 +79,12 @@ def _npy_sets(root: Path) -> dict[Split, Path]:
     return {split: root / name for name, split in _NPY_SETS.items() if (root / name / "annotations").is_dir()}
 
 
-def _open_csv(root: Path, lists: Mapping[Split, Path], labels: LabelSchema) -> Dataset:
+def _open_csv(root: Path, lists: Mapping[Split, Path], labels: LabelSchema, missing: list[str] | None) -> Dataset:
     images = [root / folder for folder in _IMAGE_FOLDERS if (root / folder).is_dir()]
     samples: list[Sample] = []
     for split, path in lists.items():
         faults: list[str] = []
+        absent = faults if missing is None else missing
         folder: Path | None = None
         for line, row in _csv_rows(path):
             try:
@@ -96,7 +97,7 @@ def _open_csv(root: Path, lists: Mapping[Split, Path], labels: LabelSchema) -> D
             if folder is None or not (folder / sample.path).is_file():
                 folder = next((place for place in images if (place / sample.path).is_file()), folder)
             if folder is None or not (folder / sample.path).is_file():
-                faults.append(f"line {line}: {sample.path} is not there")
+                absent.append(f"line {line}: {sample.path} is not there")
                 continue
             samples.append(replace(sample, path=folder / sample.path))
         refuse_faults(path, faults, fix=f"expected layout: {CSV_LAYOUT}")
@@ -161,10 +162,11 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _open_npy(root: Path, sets: Mapping[Split, Path], labels: LabelSchema) -> Dataset:
+def _open_npy(root: Path, sets: Mapping[Split, Path], labels: LabelSchema, missing: list[str] | None) -> Dataset:
     samples: list[Sample] = []
     for split, folder in sets.items():
         faults: list[str] = []
+        absent = faults if missing is None else missing
         for path in sorted((folder / "annotations").glob("*_exp.npy"), key=lambda path: (len(path.name), path.name)):
             image = folder / "images" / f"{path.name.removesuffix('_exp.npy')}.jpg"
             try:
@@ -175,7 +177,7 @@ def _open_npy(root: Path, sets: Mapping[Split, Path], labels: LabelSchema) -> Da
             if code not in _CODES:
                 faults.append(f"{path.name}: expression {code} is none of 0..10")
             elif code in labels.codes and not image.is_file():
-                faults.append(f"images/{image.name} is not there")
+                absent.append(f"images/{image.name} is not there")
             elif code in labels.codes:
                 samples.append(Sample(image, split, labels.codes.index(code)))
         refuse_faults(folder, faults, fix=f"expected layout: {NPY_LAYOUT}")

@@ -22,7 +22,7 @@ def is_expw(root: Path) -> bool:
     return _data(root) is not None
 
 
-def open_expw(root: Path) -> Dataset:
+def open_expw(root: Path, missing: list[str] | None = None) -> Dataset:
     """Read every face of label.lst with its box; `split_of` says which split its photo is in, as the owner does not.
 
     Errors: DataError names lines that cannot be read and photos that are not there.
@@ -35,6 +35,7 @@ def open_expw(root: Path) -> Dataset:
     there: dict[str, bool] = {}
     samples: list[Sample] = []
     faults: list[str] = []
+    absent = faults if missing is None else missing
     seen: set[str] = set()
     for line, text in enumerate((data / LIST).read_text(encoding="utf-8").splitlines(), start=1):
         fields = text.split()
@@ -61,7 +62,7 @@ def open_expw(root: Path) -> Dataset:
         elif name in seen:
             faults.append(f"line {line}: face {face} of {image} is listed a second time")
         elif not there[image]:
-            faults.append(f"line {line}: {(images / image).relative_to(data)} is not there")
+            absent.append(f"line {line}: {(images / image).relative_to(data)} is not there")
         else:
             seen.add(name)
             box = (left, top, right, bottom)
@@ -69,7 +70,7 @@ def open_expw(root: Path) -> Dataset:
             samples.append(sample)
     refuse_faults(data / LIST, faults, fix=f"expected layout: {LAYOUT}")
     if not samples:
-        raise DataError(f"{data / LIST}: no rows", fix=f"expected layout: {LAYOUT}")
+        raise DataError(f"{data / LIST}: no row has an image", fix=f"expected layout: {LAYOUT}")
     return Dataset(name="expw", schema="expw", labels=labels.names, samples=tuple(samples), root=data)
 
 

@@ -24,17 +24,17 @@ def is_rafdb(root: Path) -> bool:
     return _basic(root) is not None
 
 
-def open_rafdb(root: Path) -> Dataset:
+def open_rafdb(root: Path, missing: list[str] | None = None) -> Dataset:
     """Read RAF-DB's owner's layout, its copy DATASET/{train,test}/{1..7}, or split folders of class folders.
 
     Of the owner's layout, Image/aligned-by-fer is read if `fer align` made it, else Image/aligned (100 x 100 crops), and
     Image/original where it alone is there or `root` names it: photos, whose faces are aligned by the owner's five hand-set
     landmarks. RAF-DB has no validation split: the baseline's folder `valid` holds the test images.
-    Errors: DataError names lines that cannot be read and images that are not there.
+    Errors: DataError names lines that cannot be read and images that are not there; these go into `missing` if it is given.
     """
     found = _basic(root)
     if found is not None:
-        return _open_official(*found)
+        return _open_official(*found, missing)
     copy = root / "DATASET"
     return open_owners_folder(copy if copy.is_dir() else root, schema("rafdb"))
 
@@ -56,7 +56,7 @@ def _basic(root: Path) -> tuple[Path, Path] | None:
     return None
 
 
-def _open_official(basic: Path, images: Path) -> Dataset:
+def _open_official(basic: Path, images: Path, missing: list[str] | None) -> Dataset:
     from fercli.store.alignment import finished_alignment  # which imports this package
 
     labels, alignment = schema("rafdb"), finished_alignment(images)
@@ -65,6 +65,7 @@ def _open_official(basic: Path, images: Path) -> Dataset:
     photos = images.name == ORIGINAL.name
     samples: list[Sample] = []
     faults: list[str] = []
+    absent = faults if missing is None else missing
     for line, text in enumerate((basic / LIST).read_text(encoding="utf-8").splitlines(), start=1):
         if not text.strip():
             continue
@@ -80,7 +81,7 @@ def _open_official(basic: Path, images: Path) -> Dataset:
         elif stem in faceless:
             unwritten[split] += 1
         elif path is None:
-            faults.append(f"line {line}: {(images / names[0]).relative_to(basic)} is not there")
+            absent.append(f"line {line}: {(images / names[0]).relative_to(basic)} is not there")
         else:
             try:
                 points = owners_landmarks(basic, stem) if photos else None
@@ -90,7 +91,7 @@ def _open_official(basic: Path, images: Path) -> Dataset:
             samples.append(Sample(path, split, labels.codes.index(code.strip()), landmarks=points))
     refuse_faults(basic / LIST, faults, fix=f"expected layout: {LAYOUT}")
     if not samples:
-        raise DataError(f"{basic / LIST}: no rows", fix=f"expected layout: {LAYOUT}")
+        raise DataError(f"{basic / LIST}: no row has an image", fix=f"expected layout: {LAYOUT}")
     return Dataset(
         name="rafdb",
         schema="rafdb",

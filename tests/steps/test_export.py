@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from fercli.bench.models import random_weights
 from fercli.core.card import WeightsCard
 from fercli.errors import DataError, RefusedError, UsageError, WeightsError
 from fercli.labels import schema
@@ -393,6 +394,16 @@ def test_export__int8_is_calibrated_on_crops_and_small(exported, weights, tmp_pa
     assert operators.count("DequantizeLinear") > 50
     with pytest.raises(UsageError, match="real face crops"):
         export(weights, tmp_path / "other.onnx", precision="int8")
+
+
+def test_export__the_papers_network_is_translated_for_any_batch(tmp_path, monkeypatch):
+    # its public code cannot be exported: it takes the batch size for a constant
+    for module in (step, parity):
+        monkeypatch.setattr(module, "BATCHES", (1, 2, 7))
+    report = export(random_weights("btn-base", tmp_path), tmp_path / "base.onnx", store="fp32")
+    assert report.parity.batches == (1, 2, 7)
+    assert report.parity.top1_agreement == 1
+    assert report.parity.max_difference < 1e-3
 
 
 def test_export__refuses_an_output_that_is_there(exported, weights):

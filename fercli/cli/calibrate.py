@@ -36,6 +36,10 @@ def calibrate(
             help="Lean towards rare classes as far as serves the overall accuracy, the mean of the class accuracies, or both.",
         ),
     ] = "none",
+    tau: Annotated[
+        float | None,
+        typer.Option("--tau", help="Lean by exactly this much instead: 0 not at all, 1 as if all classes were common."),
+    ] = None,
     version: Annotated[
         str | None,
         typer.Option("--weights-version", metavar="TEXT", help="The new card's version; left out: the old card's."),
@@ -64,6 +68,7 @@ def calibrate(
             folder=folder,
             split=split,
             favour=favour,
+            tau=tau,
             version=version,
             batch=batch_size,
             device=device,

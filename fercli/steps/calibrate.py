@@ -51,6 +51,7 @@ def calibrate(
     folder: Path | None = None,
     split: Split = "val",
     favour: Favour = "none",
+    tau: float | None = None,
     version: str | None = None,
     batch: int = 64,
     device: str = "auto",
@@ -60,15 +61,20 @@ def calibrate(
     """Fit temperature, and with `favour` a leaning towards rare classes, on one split; write new weights with a new card.
 
     favour: what the leaning should serve on that split: `overall` accuracy, the `mean` of the class accuracies, `both`
-    (halfway), or `none` for the temperature alone. It is added to the classifier's bias, so every engine answers alike.
-    How common classes are is counted on the train split, or where there is none on `split`. The test split is scored,
-    nothing is fitted to it. version: what the new card calls these weights; None keeps the old card's.
+    (halfway), or `none` for the temperature alone; tau: lean by so much instead, -1..1.5. The leaning is added to the
+    classifier's bias, so every engine answers alike. How common classes are is counted on the train split, or where there is
+    none on `split`. The test split is scored, nothing is fitted to it. version: what the new card calls these weights; None
+    keeps the old card's.
     Errors: UsageError for an output that is no .safetensors or a test split, DataError for splits without known images.
     """
     if out.suffix != TORCH_SUFFIX:
         raise UsageError(f"the output {out} must end in {TORCH_SUFFIX}", fix=str(out.with_suffix(TORCH_SUFFIX)))
     if split == "test":
         raise UsageError("what is fitted to the test split cannot be measured on it", fix="--split val")
+    if tau is not None and (favour != "none" or not -1 <= tau <= 1.5):
+        raise UsageError(
+            f"--tau {tau:g} is a leaning of -1 to 1.5, in place of a fitted one", fix="--favour without --tau"
+        )
     refuse_existing(out, overwrite=overwrite)
     dataset = open_dataset(data, folder)
     path = find_weights(weights, (TORCH_SUFFIX,))
@@ -77,10 +83,10 @@ def calibrate(
     fitted = samples_of(dataset, split)
     counted = dataset.counts("train" if dataset.split("train") else split)
     missing = [label for label in card.labels if not counted.get(label)]
-    if favour != "none" and missing:
+    if (favour != "none" or tau) and missing:
         raise DataError(
             f"{dataset.name} has no {missing[0]} images to count, so nobody knows how rare they are",
-            fix="--favour none",
+            fix="--favour none, without --tau",
         )
     answers = {
         name: answers_on(
@@ -90,7 +96,8 @@ def calibrate(
         if samples
     }
     counts = [counted.get(label, 0) for label in answers[split].labels]
-    tau = 0.0 if favour == "none" else fit_tau(answers[split].logits, answers[split].truth, counts, aim=favour)
+    if tau is None:
+        tau = 0.0 if favour == "none" else fit_tau(answers[split].logits, answers[split].truth, counts, aim=favour)
     shift = lean(counts, tau).astype(np.float32)  # in the order of the answers' labels
     temperature = metrics.fit_temperature(answers[split].logits + shift, answers[split].truth)
     before, after = (

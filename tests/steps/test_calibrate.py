@@ -65,6 +65,16 @@ def test_calibrate__leans_towards_the_rare_class_and_every_engine_sees_it(weight
     np.testing.assert_allclose(gap, np.tile(moved.numpy(), (3, 1)), atol=1e-5)
 
 
+def test_calibrate__leans_by_what_it_is_told_and_not_both_ways(weights, faces, tmp_path):
+    result = calibrate(weights, str(faces), tmp_path / "out.safetensors", tau=-0.4, device="cpu")
+    moved = load_weights(result.out)[0][HEAD_BIAS] - load_weights(weights)[0][HEAD_BIAS]
+    assert float(moved[0] - moved[1]) == pytest.approx(-0.4 * np.log(9), rel=1e-5)
+    assert load_weights(result.out)[1].provenance["calibrated"]["tau"] == -0.4
+    for told in ({"tau": 0.1, "favour": "mean"}, {"tau": 2.0}):
+        with pytest.raises(UsageError, match="--tau"):
+            calibrate(weights, str(faces), tmp_path / "other.safetensors", device="cpu", **told)
+
+
 def test_calibrate__the_card_tells_what_was_fitted_and_what_came_of_it(weights, faces, tmp_path):
     result = calibrate(weights, str(faces), tmp_path / "out.safetensors", favour="both", device="cpu")
     card = load_weights(tmp_path / "out.safetensors")[1]

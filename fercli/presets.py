@@ -64,13 +64,19 @@ class CrossConfig:
 
 @dataclass(frozen=True)
 class VitConfig:
-    """The classifier over the tokens of all levels; its logits are P_VIT."""
+    """The classifier over the tokens of all levels; its logits are P_VIT.
+
+    The last three are what POSTER-Var changes in POSTER++'s tokens, each by itself.
+    """
 
     width: int = 768
     depth: int = 2
     heads: int = 8
     mlp_ratio: float = 4.0
     init_std: float = 0.01  # of every linear layer; the baseline's value
+    embed_gelu: bool = False  # GELU after the convolutions that make tokens of the levels
+    level_embedding: bool = False  # a learned vector for each level, added to its tokens
+    token_norm: bool = False  # layer norm over all tokens before they are read
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ class BTN(nn.Module):
         self.embed_high = nn.Conv2d(widths[2], width, 1)
         mla_tokens = config.ablate.mla_only == "vit_concat"
         self.vit = VisionTransformer(
-            config.vit, tokens=(4 if mla_tokens else 3) * sides[2] ** 2, num_classes=num_classes
+            config.vit, levels=4 if mla_tokens else 3, tokens_each=sides[2] ** 2, num_classes=num_classes
         )
         # Table 5's "MLA only" puts MLA into the inference path, or gives it a loss of its own; the normal model has neither.
         auxiliary = config.ablate.mla_only == "aux_head"
@@ -218,6 +218,8 @@ class BTN(nn.Module):
         maps = [self.embed_low(levels.low), self.embed_middle(levels.middle), self.embed_high(high)]
         if self.embed_mla is not None and f_mla is not None:
             maps.append(self.embed_mla(f_mla))
+        if self.config.vit.embed_gelu:
+            maps = [F.gelu(each) for each in maps]
         tokens = torch.cat([tokens.flatten(2) for tokens in maps], dim=2).transpose(1, 2)  # [B, 3 (s/4)^2, W]
         return self.vit(tokens), f_mla
 

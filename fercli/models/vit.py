@@ -57,12 +57,13 @@ class SqueezeExcitation(nn.Module):
 class VisionTransformer(nn.Module):
     """Class token, learned positions, blocks, layer norm, gate, linear head.
 
-    forward: tokens [B, T, W] -> logits [B, N].
+    forward: tokens [B, T, W], those of one level after those of the other -> logits [B, N].
     """
 
-    def __init__(self, config: VitConfig, *, tokens: int, num_classes: int) -> None:
+    def __init__(self, config: VitConfig, *, levels: int, tokens_each: int, num_classes: int) -> None:
         super().__init__()
-        width = config.width
+        width, tokens = config.width, levels * tokens_each
+        self.tokens_each = tokens_each
         self.cls_token = nn.Parameter(torch.empty(1, 1, width))
         self.pos_embed = nn.Parameter(torch.empty(1, tokens + 1, width))
         self.blocks = nn.Sequential(
@@ -71,15 +72,23 @@ class VisionTransformer(nn.Module):
         self.norm = nn.LayerNorm(width, eps=1e-6)
         self.gate = SqueezeExcitation(width)
         self.head = nn.Linear(width, num_classes)
+        self.level_embed = nn.Parameter(torch.empty(levels, width)) if config.level_embedding else None
+        self.token_norm = nn.LayerNorm(width, eps=1e-6) if config.token_norm else None
         nn.init.trunc_normal_(self.cls_token, std=0.02)
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=config.init_std)
                 nn.init.zeros_(module.bias)
+        if self.level_embed is not None:
+            nn.init.trunc_normal_(self.level_embed, std=0.02)
 
     def features(self, tokens: Tensor) -> Tensor:
         """The normalised class token [B, W], before gate and head."""
+        if self.level_embed is not None:
+            tokens = tokens + self.level_embed[:, None].expand(-1, self.tokens_each, -1).flatten(0, 1)
+        if self.token_norm is not None:
+            tokens = self.token_norm(tokens)
         cls = self.cls_token.expand(tokens.shape[0], -1, -1)
         x = self.blocks(torch.cat((cls, tokens), dim=1) + self.pos_embed)  # [B, 1 + T, W]
         return self.norm(x)[:, 0]

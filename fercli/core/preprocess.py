@@ -36,6 +36,18 @@ def check_crops(crops: NDArray[np.uint8], config: InputConfig) -> None:
         )
 
 
+def mirror(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Crops [B, S, S, 3] with left and right exchanged."""
+    return np.ascontiguousarray(crops[:, :, ::-1])
+
+
+def softmax_of_both(
+    logits: NDArray[np.float32], mirrored: NDArray[np.float32], temperature: float = 1.0
+) -> NDArray[np.float32]:
+    """Mean of the probabilities of faces and of their mirror images, from the logits [B, N] of each: float32."""
+    return np.float32(0.5) * (softmax(logits, temperature) + softmax(mirrored, temperature))
+
+
 def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float32]:
     """Softmax of logits [B, N] divided by a calibration temperature (Guo et al. 2017): float32, rows sum to 1."""
     scaled = logits.astype(np.float64) / temperature

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.core.metrics import confusion
-from fercli.core.preprocess import softmax
+from fercli.core.preprocess import mirror, softmax, softmax_of_both
 from fercli.errors import DataError
 from fercli.media.images import Rgb
 from fercli.progress import Progress, silent
@@ -49,8 +49,9 @@ class Answers:
 
     def probabilities_at(self, temperature: float) -> NDArray[np.float32]:
         """Softmax of the logits, or the mean of theirs and their mirror images': float32 [B, N]."""
-        own = softmax(self.logits, temperature)
-        return own if self.mirrored is None else np.float32(0.5) * (own + softmax(self.mirrored, temperature))
+        if self.mirrored is None:
+            return softmax(self.logits, temperature)
+        return softmax_of_both(self.logits, self.mirrored, temperature)
 
     @property
     def guess(self) -> NDArray[np.int64]:
@@ -124,7 +125,7 @@ def answers_on(
             stack = np.stack(crops)
             parts.append(classifier.logits(stack))
             if flip:
-                mirrored.append(classifier.logits(np.ascontiguousarray(stack[:, :, ::-1])))
+                mirrored.append(classifier.logits(mirror(stack)))
         progress(min(start + batch, len(samples)), len(samples), "")
     if faults:
         more = f"; and {len(faults) - _FAULTS_SHOWN} more" if len(faults) > _FAULTS_SHOWN else ""

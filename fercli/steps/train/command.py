@@ -18,10 +18,8 @@ from fercli.steps.train.faults import full_disk_told
 from fercli.steps.train.journal import check_tensorboard
 from fercli.steps.train.place import open_world
 from fercli.steps.train.run import Run, TrainResult
-from fercli.steps.train.teaching import find_teacher
 from fercli.store.checkpoints import load_checkpoint
 from fercli.store.datasets.records import Dataset
-from fercli.store.digest import file_sha256
 from fercli.store.runs import (
     RunConfig,
     RunFolder,
@@ -63,12 +61,7 @@ def train(
     little memory.
     """
     with contextlib.nullcontext(place) if place is not None else open_world(device) as (world, where):
-        config = replace(
-            config,
-            fingerprint=data_fingerprint(dataset),
-            teachers_sha256=tuple(file_sha256(find_teacher(name)) for name in config.teachers),
-            processes=world.size,
-        )
+        config = replace(config, fingerprint=data_fingerprint(dataset), processes=world.size)
         if tensorboard:
             check_tensorboard()
         with deterministic(config.train.deterministic, where):
@@ -84,7 +77,11 @@ def train(
                 report=report if world.first else no_report,
             )
             facts = data_facts(dataset, manifest=manifest)
-            config = replace(config, init_sha256=tuple(start["sha256"] for start in run.started_from))
+            config = replace(
+                config,
+                init_sha256=tuple(start["sha256"] for start in run.started_from),
+                teachers_sha256=tuple(teacher.sha256 for teacher in run.teachers),
+            )
             saved = world.decide(
                 lambda: _open(out, config, facts, where, resume=resume, overwrite=overwrite, report=report)
             )

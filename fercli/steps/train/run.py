@@ -33,7 +33,7 @@ from fercli.steps.train.meter import Meter
 from fercli.steps.train.scoring import Answers, answers
 from fercli.steps.train.selection import Selected, Selection
 from fercli.steps.train.state import Best, EpochSums, State
-from fercli.steps.train.teaching import find_teacher, open_teachers, with_teachers
+from fercli.steps.train.teaching import open_teachers, with_teachers
 from fercli.store.checkpoints import save_checkpoint
 from fercli.store.datasets.holdout import train_and_validation
 from fercli.store.datasets.records import Dataset, Sample, Split
@@ -135,9 +135,14 @@ class Run:
             return
         with self._watched("asking the teachers"), self.meter.stage("teach"):
             self.crops.targets = with_teachers(
-                self.crops, self.selection.dataset.labels, self.teachers, share=self.recipe.loss.teacher,
-                world=self.world, device=self.device, report=self.report,
-            )  # fmt: skip
+                self.crops,
+                self.selection.dataset.labels,
+                self.teachers,
+                share=self.recipe.loss.teacher,
+                world=self.world,
+                device=self.device,
+                report=self.report,
+            )
 
     def go(self, *, tensorboard: bool) -> None:
         """Go on to the last epoch, or to where the recipe's patience ends."""
@@ -197,11 +202,7 @@ class Run:
 
     def _origin(self) -> dict[str, Any]:
         """What the cards say of where the weights come from, beside the recipe."""
-        told = self.config
-        taught_by = [
-            {"file": find_teacher(name).name, "sha256": digest}
-            for name, digest in zip(told.teachers, told.teachers_sha256, strict=True)
-        ]
+        taught_by = [{"file": teacher.path.name, "sha256": teacher.sha256} for teacher in self.teachers]
         return {
             "started_from": self.started_from,
             "schedules": self.state.schedules,

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from fercli.core.preprocess import softmax
+from fercli.core.preprocess import mirror, softmax_of_both
 from fercli.errors import WeightsError
 from fercli.learn.distributed import World
 from fercli.progress import TeacherProgress
 from fercli.store.datasets.crops import load_crop
+from fercli.store.digest import file_sha256
 from fercli.store.inference import CHUNK, Classifier, open_onnx, open_torch
 from fercli.store.loading import Crops
 from fercli.store.weights import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
@@ -32,20 +32,16 @@ _KINDS = (TORCH_SUFFIX, ONNX_SUFFIX)
 
 @dataclass(frozen=True)
 class Teacher:
-    """A trained network and its file."""
+    """A trained network, its file and the file's sha256."""
 
     path: Path
+    sha256: str
     classifier: Classifier
-
-
-def find_teacher(name: str) -> Path:
-    """The weights file that a teacher's name or path means; WeightsError if there is none."""
-    return find_weights(name, _KINDS)
 
 
 def open_teachers(names: Sequence[str], labels: Sequence[str], device: torch.device) -> tuple[Teacher, ...]:
     """The teachers, ready to be asked; WeightsError for one that is missing or has other classes than `labels`."""
-    return tuple(_open(find_teacher(name), labels, device) for name in names)
+    return tuple(_open(find_weights(name, _KINDS), labels, device) for name in names)
 
 
 def with_teachers(
@@ -70,7 +66,8 @@ def with_teachers(
         size = teacher.classifier.card.model.input.size
         for start in range(0, len(mine), CHUNK):
             faces = np.stack([load_crop(sample, size) for sample in mine[start : start + CHUNK]])
-            answers[start : start + len(faces)] += torch.from_numpy(_answer(teacher.classifier, faces)[:, columns])
+            both = softmax_of_both(teacher.classifier.logits(faces), teacher.classifier.logits(mirror(faces)))
+            answers[start : start + len(faces)] += torch.from_numpy(both[:, columns])
             report(TeacherProgress(teacher.path.name, start + len(faces), len(mine)))
     taught = world.gather((answers / len(teachers)).to(device), world.sizes(len(crops))).cpu()
     targets = crops.targets
@@ -85,10 +82,4 @@ def _open(path: Path, labels: Sequence[str], device: torch.device) -> Teacher:
             f"the teacher {path} answers {', '.join(classifier.card.labels)}, but the data set has {', '.join(labels)}",
             fix="a teacher trained on the same classes",
         )
-    return Teacher(path, classifier)
-
-
-def _answer(teacher: Classifier, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Probabilities [B, N] of crops [B, S, S, 3], mean over each and its mirror image."""
-    mirrored = np.ascontiguousarray(crops[:, :, ::-1])
-    return np.float32(0.5) * (softmax(teacher.logits(crops), 1.0) + softmax(teacher.logits(mirrored), 1.0))
+    return Teacher(path, file_sha256(path), classifier)

@@ -30,6 +30,10 @@ def ablate(
         str | None,
         typer.Option("--values", metavar="A,B|A:B:STEP", help="Other values than the paper's of lambda or batch size."),
     ] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option("--rows", metavar="A,B", help="Only these rows, and the one that they are compared with."),
+    ] = None,
     mla_only: Annotated[
         MlaOnly, typer.Option("--mla-only", help="What the row MLA of components is; the paper does not say.")
     ] = "vit_replace",
@@ -73,7 +77,7 @@ def ablate(
 
     from fercli.cli.starting import chosen_presets, refuse_random_landmarks
     from fercli.core.settings import override
-    from fercli.core.studies import parse_seeds, parse_values
+    from fercli.core.studies import only, parse_seeds, parse_values
     from fercli.core.studies import study as build
     from fercli.steps import ablate as step
     from fercli.store.datasets import open_dataset
@@ -99,6 +103,8 @@ def ablate(
         batch_size=told.train.batch_size,
         lr=told.train.lr,
     )
+    if rows is not None:
+        table = only(table, rows.split(","))
     refuse_random_landmarks(told, from_scratch=from_scratch)
     faces = change(open_dataset(dataset, data), changes)
     told = replace(told, fingerprint=faces.fingerprint)

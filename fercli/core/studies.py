@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from fercli.errors import UsageError
@@ -74,6 +74,29 @@ def study(
     if name == "lambda":
         return _lambda(values or LAMBDAS)
     return _batch_size(values or BATCH_SIZES, rate_rule, batch_size=batch_size, lr=lr)
+
+
+def only(whole: Study, rows: Sequence[str]) -> Study:
+    """The study with these rows alone, and the one that they are compared with; case and spaces do not count.
+
+    Errors: UsageError for a row that the study has not, or none but the baseline.
+    """
+    names = {_plain(row.name): row.name for row in whole.rows}
+    unknown = [name for name in rows if _plain(name) not in names]
+    if unknown:
+        raise UsageError(
+            f"the study {whole.name} has no row {unknown[0].strip()!r}", fix=f"rows: {', '.join(names.values())}"
+        )
+    wanted = {names[_plain(name)] for name in rows} - {whole.baseline}
+    if not wanted:
+        raise UsageError(
+            f"nothing to compare with {whole.baseline}", fix=f"rows: {', '.join(names.values())}, at least two"
+        )
+    return replace(whole, rows=tuple(row for row in whole.rows if row.name in wanted | {whole.baseline}))
+
+
+def _plain(name: str) -> str:
+    return "".join(name.split()).lower()
 
 
 def _components(mla_only: MlaOnly) -> Study:

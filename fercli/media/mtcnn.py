@@ -21,7 +21,7 @@ from fercli.devices import cpu_threads
 from fercli.errors import WeightsError
 from fercli.media.area import AreaSums
 from fercli.media.images import Rgb
-from fercli.sessions import open_session
+from fercli.sessions import failure, is_providers, open_session
 from fercli.shipped import weights_folders
 
 Floats = NDArray[np.float32]
@@ -32,7 +32,7 @@ _WINDOW, _STRIDE = 12, 2  # of the first network, in pixels of its input
 _PYRAMID = 0.709
 _PIXELS, _LEAST_ROWS = 40_000, 16  # of one run on the CPU: what it computes with stays in a core's cache
 _CROPS_ON_GPU = 512
-_MEAN, _SCALE = np.float32(127.5), np.float32(1 / 128)
+_INPUT, _SIDES = "images", {"pnet": _WINDOW, "rnet": 24, "onet": 48}  # of the networks: least side of what they see
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,7 @@ class Mtcnn:
 
     def __init__(self, device: str = "auto", thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)) -> None:
         self.thresholds = thresholds
-        opened = [open_session(_file(name), device, threads=1) for name in ("pnet", "rnet", "onet")]
-        self._pnet, self._rnet, self._onet = (session for session, _ in opened)
-        self.device = opened[0][1]
+        (self._pnet, self._rnet, self._onet), self.device = _open(device)
         self._pool = ThreadPoolExecutor(cpu_threads()) if self.device == "cpu" else None
 
     def detect(self, frames: Sequence[Rgb], min_face_px: float) -> list[Found]:
@@ -133,7 +131,7 @@ class Mtcnn:
             pixels = slice(pixels.start, level.height)
         shrunk = [sums[frame].shrink(level.height, level.width, pixels) for frame in strip.frames]
         seen = shrunk[0][None] if len(shrunk) == 1 else np.stack(shrunk)
-        offsets, scores = _run(self._pnet, seen)  # [B, 4, h, w], [B, h, w]
+        offsets, scores = self._pnet.run(None, {_INPUT: seen})  # [B, 4, h, w], [B, h, w]
         rows = []
         for frame_offsets, frame_scores in zip(offsets, scores, strict=True):
             y, x = np.nonzero(frame_scores >= self.thresholds[0])
@@ -145,7 +143,7 @@ class Mtcnn:
 
     def _refine(self, sums: Sequence[AreaSums], squares: Sequence[Boxes]) -> list[Boxes]:
         """Second stage: the squares of each frame that hold a face, moved to where it is."""
-        boxes, places, (offsets, scores) = self._read(self._rnet, sums, squares, 24)
+        boxes, places, (offsets, scores) = self._read(self._rnet, sums, squares, _SIDES["rnet"])
         kept = []
         for frame in range(len(sums)):
             here = (places == frame) & (scores > self.thresholds[1])
@@ -156,7 +154,7 @@ class Mtcnn:
 
     def _conclude(self, sums: Sequence[AreaSums], squares: Sequence[Boxes]) -> list[Found]:
         """Third stage: the faces of each frame with their points."""
-        boxes, places, (offsets, points, scores) = self._read(self._onet, sums, squares, 48)
+        boxes, places, (offsets, points, scores) = self._read(self._onet, sums, squares, _SIDES["onet"])
         found = []
         for frame in range(len(sums)):
             here = (places == frame) & (scores > self.thresholds[2])
@@ -184,12 +182,13 @@ class Mtcnn:
             for frame in np.unique(places[chunk]):
                 here = places[chunk] == frame
                 crops[here] = sums[frame].crops(inside[chunk][here], side)
-            return _run(net, crops)
+            outputs: list[Floats] = net.run(None, {_INPUT: crops})
+            return outputs
 
         step = _CROPS_ON_GPU if self._pool is None else max(1, _PIXELS // side**2)
         outputs = self._share(run, [slice(start, start + step) for start in range(0, len(boxes), step)])
         if not outputs:  # the networks refuse an empty batch
-            outputs = [[part[:0] for part in _run(net, np.zeros((1, side, side, 3), np.float32))]]
+            outputs = [[part[:0] for part in net.run(None, {_INPUT: np.zeros((1, side, side, 3), np.float32)})]]
         return boxes, places, [np.concatenate(parts) for parts in zip(*outputs, strict=True)]
 
     def _share(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
@@ -213,14 +212,6 @@ def _squares(levels: Sequence[Floats]) -> Boxes:
     return squared(regress(rows[:, :4], rows[:, 5:], inclusive=False))
 
 
-def _run(net: Any, pixels: Floats) -> list[Floats]:
-    """Outputs of a network for pixels [B, h, w, 3] in 0..255."""
-    pixels -= _MEAN
-    pixels *= _SCALE
-    outputs: list[Floats] = net.run(None, {"images": pixels})
-    return outputs
-
-
 def _best(boxes: Boxes, scores: Floats, limit: float) -> NDArray[np.int64]:
     """Non-maximum suppression by intersection over union; places, best score first."""
     if not len(boxes):
@@ -228,6 +219,29 @@ def _best(boxes: Boxes, scores: Floats, limit: float) -> NDArray[np.int64]:
     corners = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1).astype(np.float64)
     kept = cv2.dnn.NMSBoxes(cast(Any, corners), cast(Any, scores), 0.0, limit)
     return np.asarray(kept, np.int64).ravel()
+
+
+def _open(device: str) -> tuple[list[Any], str]:
+    """The three networks, all on one device, which is told.
+
+    A GPU answers once before there is work: one that fails there is refused, or with `auto` left for the CPU.
+    """
+    opened = [open_session(_file(name), device, threads=1) for name in _SIDES]
+    sessions, devices = [session for session, _ in opened], {running for _, running in opened}
+    if devices == {"cpu"}:
+        return sessions, "cpu"
+    if len(devices) > 1:  # only `auto` may find that
+        return _open("cpu")
+    try:
+        for session, side in zip(sessions, _SIDES.values(), strict=True):
+            session.run(None, {_INPUT: np.zeros((1, side, side, 3), np.float32)})
+    except Exception as error:
+        if not is_providers(error):
+            raise
+        if device == "auto":
+            return _open("cpu")
+        raise failure(device, "fails at the first picture", error) from error
+    return sessions, devices.pop()
 
 
 def _file(name: str) -> Any:

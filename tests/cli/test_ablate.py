@@ -41,12 +41,20 @@ def test_ablate__dry_run_lists_the_runs_and_makes_nothing(faces: Path, tmp_path:
     assert not (tmp_path / "out").exists()
 
 
+def test_ablate__rows_are_the_named_ones_beside_the_baseline(faces: Path, tmp_path: Path, capsys):
+    line = ["ablate", "components", str(faces), "-o", str(tmp_path), "--dry-run", "--seeds", "3", *SMALL]
+    assert main([*line, "--rows", "MLA+BT"]) == ExitCode.DONE
+    told = capsys.readouterr().out
+    assert (told.count("to do"), told.count("baseline"), told.count("MLA + BT")) == (6, 3, 3)
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
         (["components", "FACES"], ExitCode.WEIGHTS),  # no landmark branch
         (["components", "FACES", "--from-scratch", "--values", "1,2"], ExitCode.USAGE),
         (["lambda", "FACES", "--from-scratch", "--seeds", "x"], ExitCode.USAGE),
+        (["losses", "FACES", "--from-scratch", "--rows", "VIT,BT"], ExitCode.USAGE),
         (["colours", "FACES"], ExitCode.USAGE),
         (["losses", "FACES", "--from-scratch", "--images", "500"], ExitCode.DATA),
     ],

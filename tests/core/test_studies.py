@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fercli.core.settings import override
-from fercli.core.studies import parse_seeds, parse_values, study
+from fercli.core.studies import only, parse_seeds, parse_values, study
 from fercli.errors import UsageError
 from fercli.presets import MODELS, RECIPES
 from fercli.store.runs import RunConfig
@@ -26,6 +26,17 @@ def test_components__are_the_four_rows_of_table_5():
     assert (bt.train, bt.model.bt.source) == (TOLD.train, "s3")
     assert told("components", "MLA + BT") == TOLD
     assert told("components", "MLA", mla_only="aux_head").model.ablate.mla_only == "aux_head"
+
+
+def test_only__keeps_the_rows_that_are_named_in_the_studys_order_and_the_baseline():
+    whole = study("components")
+    assert [row.name for row in only(whole, ["mla+bt"]).rows] == ["baseline", "MLA + BT"]
+    assert only(whole, [" MLA + BT", "Baseline", "bt"]).rows == (whole.rows[0], whole.rows[2], whole.rows[3])
+    with pytest.raises(UsageError, match=r"no row 'CBA'") as refused:
+        only(whole, ["BT", "CBA"])
+    assert refused.value.fix == "rows: baseline, MLA, BT, MLA + BT"
+    with pytest.raises(UsageError, match="nothing to compare with baseline"):
+        only(whole, ["baseline"])
 
 
 def test_losses__are_the_four_rows_of_table_8():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fercli.devices import CUDA_PROVIDER
-from fercli.errors import WeightsError
+from fercli.errors import DeviceError, WeightsError
 from fercli.media import mtcnn
 from fercli.media.images import list_images, read_rgb
 from fercli.media.mtcnn import Mtcnn
@@ -92,6 +92,33 @@ def test_networks__that_are_missing_are_told(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr(mtcnn, "weights_folders", lambda: (tmp_path,))
     with pytest.raises(WeightsError, match=r"pnet\.onnx is missing"):
         Mtcnn("cpu")
+
+
+class FailingGpu:
+    """A session whose GPU is there and cannot compute."""
+
+    def run(self, outputs, feeds):
+        raise RuntimeError("no kernel image is available for execution on the device\nin a file of the runtime")
+
+
+def test_mtcnn__a_gpu_that_fails_at_the_first_picture_is_refused_by_name_and_left_by_auto(monkeypatch):
+    def open_session(path, device, *, threads):
+        return (FailingGpu(), "cuda:0") if device != "cpu" else (path.stem, "cpu")
+
+    monkeypatch.setattr(mtcnn, "open_session", open_session)
+    with pytest.raises(DeviceError, match=r"device cuda:0 .* fails at the first picture \(no kernel image[^\n]*\)"):
+        Mtcnn("cuda:0")
+    left = Mtcnn("auto")
+    assert (left.device, left._pnet, left._onet) == ("cpu", "pnet", "onet")
+
+
+def test_mtcnn__is_on_one_device_where_auto_finds_room_for_a_part_of_it(monkeypatch):
+    def open_session(path, device, *, threads):
+        return (path.stem, "cuda:0" if device == "auto" and path.stem == "pnet" else "cpu")
+
+    monkeypatch.setattr(mtcnn, "open_session", open_session)
+    found = Mtcnn("auto")
+    assert (found.device, found._rnet, found._pool is not None) == ("cpu", "rnet", True)
 
 
 @pytest.mark.gpu

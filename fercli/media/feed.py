@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import accumulate
 from threading import Event
@@ -11,6 +12,7 @@ from typing import Any
 from fercli.core.stopwatch import Stopwatch
 from fercli.errors import DataError
 from fercli.media.images import Rgb, read_rgb
+from fercli.media.keep_up import KeepingUp
 from fercli.media.sources import Source
 from fercli.media.video import VideoReader
 
@@ -86,14 +88,32 @@ def _picture(source: Source) -> Rgb:
 def _frames(source: Source, number: int, ahead: _Ahead, stop: Event | None) -> Iterator[Item]:
     with _opened(source) as video:
         ahead.found(number, video.frames)
+        if source.is_live:
+            yield from _live_frames(source, video, stop)
+            return
         for frame in video:
             left = ahead.left(number, frame.index)
             yield Item(source, frame.rgb, frame.index, frame.time_s, frame.fault, left=left)
-            if stop is not None and stop.is_set() and source.is_live:
-                return
         ahead.found(number, frame.index + 1)
         if video.broken:
             yield Item(source, fault=video.broken, left=ahead.after(number))
+
+
+def _live_frames(source: Source, video: Any, stop: Event | None) -> Iterator[Item]:
+    """Those that there is time for, and what became of the others."""
+    coming = KeepingUp(video)
+    read = 0
+    with closing(iter(coming)) as frames:
+        for frame in frames:
+            yield Item(source, frame.rgb, frame.index, frame.time_s, frame.fault)
+            read += 1
+            if stop is not None and stop.is_set():
+                break
+    faults = [video.broken] if video.broken else []
+    if coming.passed_over:
+        faults.append(f"{coming.passed_over} of {coming.passed_over + read} frames passed over, to keep up with it")
+    if faults:
+        yield Item(source, fault="; ".join(faults))
 
 
 def _opened(source: Source) -> Any:

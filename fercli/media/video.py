@@ -55,13 +55,15 @@ class _Clock:
     """When pictures are shown, in seconds from the container's start; in the order shown, so it never runs back.
 
     Their presentation times tell, until one falls: these are guesses then, or those of another recording that was joined
-    on. From there on it goes on by the decoding times, which rise. AVI has no others to begin with.
+    on. From there on it goes on by the decoding times, which rise. AVI has no others to begin with. RTSP has no container,
+    and what is told as its start is a guess: its times count from the first picture.
     """
 
     def __init__(self, container: Any, *, interval_s: float) -> None:
         self._interval_s, self._last_s = interval_s, -interval_s
         self._by_dts = container.format.name == "avi"
-        self._start_s = None if self._by_dts else float(container.start_time or 0) / av.time_base
+        states_start = container.format.name not in ("avi", "rtsp")
+        self._start_s = float(container.start_time or 0) / av.time_base if states_start else None
 
     @property
     def next_s(self) -> float:

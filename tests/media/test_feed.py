@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import socketserver
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from fercli.core.stopwatch import Stopwatch
 from fercli.media.feed import Item, feed, in_chunks
 from fercli.media.images import write_image
 from fercli.media.sources import Source, find_sources
+from fercli.media.video import Frame
 from fercli.media.video_writer import VideoWriter
 
 
@@ -118,3 +121,32 @@ def test_feed__reads_a_stream_as_it_is_sent(tmp_path: Path):
     np.testing.assert_allclose([frame.time_s or 0 for frame in frames], np.arange(20) / 10, atol=1e-3)
     assert source.is_live
     assert {item.left for item in items} == {None}
+
+
+def test_feed__tells_how_many_frames_of_a_stream_there_was_no_time_for(monkeypatch: pytest.MonkeyPatch):
+    class Stream:
+        frames, broken = None, "breaks off after 1.0 s; 100 frames were read"
+
+        def __enter__(self) -> Stream:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def __iter__(self) -> Iterator[Frame]:
+            started = time.monotonic()
+            for number in range(100):
+                time.sleep(max(0.0, started + number / 100 - time.monotonic()))
+                yield Frame(number, number / 100, np.zeros((4, 4, 3), np.uint8))
+
+    monkeypatch.setattr("fercli.media.feed._opened", lambda source: Stream())
+    source = Source(Path("rtsp"), "video", Path("rtsp"), address="rtsp://door")
+    read = []
+    for item in feed([source]):
+        read.append(item)
+        time.sleep(0.04)
+    *frames, end = read
+    passed = 100 - len(frames)
+    assert 40 < passed < 100
+    assert end.fault == f"{Stream.broken}; {passed} of 100 frames passed over, to keep up with it"
+    assert [frame.frame for frame in frames] == [round(100 * (frame.time_s or 0)) for frame in frames]

@@ -92,6 +92,7 @@ class Predictor:
         video: a file, an http or rtsp address, the number of a camera, or frames: pairs (seconds, RGB), or RGB with fps.
         follow: number the people. smooth_s: time constant of the average of the probabilities along a track.
         detect_every: search every n-th frame, and carry the faces over the frames between by optical flow.
+        Cameras and streams are read as they come: frames that there is no time for are missing, as their numbers show.
         A frame that cannot be decoded, and a video that breaks off, is a reading with a `fault`.
         Raises: DataError if it cannot be opened; UsageError for options or arrays that make no sense.
         """
@@ -113,7 +114,7 @@ class Predictor:
             )
         return self._classifier.classify(crops)
 
-    def _read(self, items: Iterable[Item], options: VideoOptions) -> Iterator[Reading]:
+    def _read(self, items: Iterable[Item], options: VideoOptions, *, live: bool = False) -> Iterator[Reading]:
         return read(
             items,
             self._classifier,
@@ -121,11 +122,12 @@ class Predictor:
             min_face_px=self._min_face_px,
             min_read_px=self._min_read_px,
             video=options,
+            live=live,
         )
 
     def _whole_video(self, source: Source, options: VideoOptions) -> Iterator[Reading]:
         first = True
-        for reading in self._read(feed([source]), options):
+        for reading in self._read(feed([source]), options, live=source.is_live):
             if first and reading.fault is not None and reading.frame is None:
                 raise DataError(f"{source.name}: {reading.fault}", fix="a file or address that a player opens")
             first = False

@@ -107,7 +107,7 @@ def measure(side: str, pictures: Sequence[str], min_face_px: int) -> dict[str, A
 
 
 def _ours(min_face_px: int) -> Any:
-    detector = FaceDetector("cpu", min_face_px, max_side=100_000)
+    detector = FaceDetector("cpu", min_face_px, max_side=32_000)
 
     def detect(pictures: Sequence[Rgb]) -> list[list[list[float]]]:
         return [

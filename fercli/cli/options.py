@@ -57,7 +57,9 @@ THRESHOLDS = "0.6,0.7,0.7"
 
 MaxSide = Annotated[
     int,
-    typer.Option("--max-side", metavar="PX", min=240, help="A picture with a longer side is searched shrunk to this."),
+    typer.Option(
+        "--max-side", metavar="PX", min=240, max=32_000, help="A picture with a longer side is searched shrunk to this."
+    ),
 ]
 MAX_SIDE = 1600
 MIN_READ = 20.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
@@ -111,6 +112,8 @@ def predict(
 
     wanted = Wanted(json, tuple(save or ()), report_file, out, resume, overwrite)
     found = _found(sources, out, quiet=quiet)
+    if seconds is not None:
+        found = _with_an_end(found)
     report = Report()
     if all(source.fault for source in found):
         for source in found:
@@ -124,6 +127,8 @@ def predict(
         _settings(classifier, weights, video, (min_face, min_read, thresholds, max_side)) if wanted.places else {}
     )
     runs_on = f"{classifier.engine} on {classifier.device}"
+    if detector.device != classifier.device:
+        runs_on += f", faces found on {detector.device}"
     watch, stop = Stopwatch(), Event()
     with (
         Outputs(wanted, found, classifier.card, settings, report, runs_on=runs_on) as outputs,
@@ -183,6 +188,17 @@ def _found(arguments: list[str], out: Path | None, *, quiet: bool) -> list[Sourc
         passed = {path for path in passed if place not in Path(os.path.realpath(path)).parents}
     if passed and not quiet:
         console.say(f"files passed over, no pictures or videos by their names: {len(passed)}, e.g. {min(passed)}")
+    return found
+
+
+def _with_an_end(found: list[Source]) -> list[Source]:
+    """Sources that --seconds is about: of videos over http, which may be cameras, it says that they are endless."""
+    found = [
+        replace(source, endless=True) if isinstance(source.address, str) and source.kind == "video" else source
+        for source in found
+    ]
+    if not any(source.is_live for source in found):
+        raise UsageError("--seconds ends cameras and streams, and none is named", fix="leave --seconds out")
     return found
 
 

@@ -32,15 +32,16 @@ class AreaSums:
 
     def shrink(self, height: int, width: int, rows: slice = slice(None)) -> NDArray[np.float32]:
         """The whole picture at another size, or some rows of it: float32 [rows, width, 3]."""
-        top, bottom, columns, weight = _whole(self.height, self.width, height, width)
-        top, bottom, weight = top[rows], bottom[rows], weight[rows]
+        top, bottom = (ends[rows] for ends in _along(self.height, height))
+        columns = _columns(self.width, width)
+        weights, tall = columns.weights(bottom - top)
         means = np.empty((len(top), width * 3), np.float32)
         for start in range(0, len(top), _ROWS):  # of a size that stays in a core's cache
             part = slice(start, start + _ROWS)
             sums = self._sums[top[part]]
             sums -= self._sums[bottom[part]]
             means[part] = columns.sums(sums).reshape(len(sums), -1)
-            means[part] *= weight[part]
+            means[part] *= weights[tall[part]]
             means[part] -= _CENTRE
         return means.reshape(len(top), width, 3)
 
@@ -48,7 +49,7 @@ class AreaSums:
         """Parts of the picture, each at one size.
 
         Args: boxes int32 [K, 4]: first column, first row, last column + 1, last row + 1, inside the picture, not empty.
-        Returns: means float32 [K, side, side, 3] in 0..255.
+        Returns: float32 [K, side, side, 3].
         """
         first_x, last_x = _windows(boxes[:, 0], boxes[:, 2], side)  # [K, side]
         first_y, last_y = _windows(boxes[:, 1], boxes[:, 3], side)
@@ -77,7 +78,7 @@ class _Columns:
         self._length, self._size = length, size
         self._first, self._last = _along(length, size)
         taken = self._nearest(np.arange(length, dtype=np.int32)[None])[0]
-        self.widths = self._last - self._first
+        self._widths = np.repeat(self._last - self._first, 3)
         self._others = np.flatnonzero((taken != self._first) | (np.append(taken[1:] + 1, length) != self._last))
 
     def sums(self, sums: NDArray[Any]) -> NDArray[Any]:
@@ -88,6 +89,13 @@ class _Columns:
         if len(self._others):
             between[:, self._others] = sums[:, self._first[self._others]] - sums[:, self._last[self._others]]
         return between
+
+    def weights(self, heights: Indices) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+        """What sums over windows of these heights [h] are multiplied by: a row [3 size] for each height there is, and the row
+        of each window.
+        """
+        kinds, which = np.unique(heights, return_inverse=True)
+        return _weight(kinds[:, None] * self._widths), which
 
     def _nearest(self, rows: NDArray[Any]) -> NDArray[Any]:
         return cv2.resize(rows, (self._size, len(rows)), interpolation=cv2.INTER_NEAREST)
@@ -110,15 +118,12 @@ def _map(x: Indices, y: Indices) -> NDArray[np.int16]:
     return places.reshape(-1, x.shape[1], 2)
 
 
-@lru_cache(maxsize=12)
-def _whole(height: int, width: int, to_height: int, to_width: int) -> tuple[Any, ...]:
-    """First and last row of each window, the columns, and weights float32 [h, 3 w], for a whole picture."""
-    first, last = _along(height, to_height)
-    columns = _Columns(width, to_width)
-    area = (last - first)[:, None] * columns.widths
-    return first, last, columns, np.repeat(_weight(area), 3, axis=1)
+@lru_cache(maxsize=64)
+def _columns(length: int, size: int) -> _Columns:
+    return _Columns(length, size)
 
 
+@lru_cache(maxsize=64)
 def _along(length: int, size: int) -> tuple[Indices, Indices]:
     zero = np.zeros(1, np.int32)
     first, last = _windows(zero, zero + length, size)

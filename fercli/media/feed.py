@@ -86,11 +86,11 @@ def _picture(source: Source) -> Rgb:
 
 
 def _frames(source: Source, number: int, ahead: _Ahead, stop: Event | None) -> Iterator[Item]:
+    if source.is_live:
+        yield from _live_frames(source, _opened(source), stop)
+        return
     with _opened(source) as video:
         ahead.found(number, video.frames)
-        if source.is_live:
-            yield from _live_frames(source, video, stop)
-            return
         for frame in video:
             left = ahead.left(number, frame.index)
             yield Item(source, frame.rgb, frame.index, frame.time_s, frame.fault, left=left)
@@ -101,14 +101,12 @@ def _frames(source: Source, number: int, ahead: _Ahead, stop: Event | None) -> I
 
 def _live_frames(source: Source, video: Any, stop: Event | None) -> Iterator[Item]:
     """Those that there is time for, and what became of the others."""
-    coming = KeepingUp(video)
+    coming = KeepingUp(video, stop=stop)
     read = 0
     with closing(iter(coming)) as frames:
         for frame in frames:
             yield Item(source, frame.rgb, frame.index, frame.time_s, frame.fault)
             read += 1
-            if stop is not None and stop.is_set():
-                break
     faults = [video.broken] if video.broken else []
     if coming.passed_over:
         faults.append(f"{coming.passed_over} of {coming.passed_over + read} frames passed over, to keep up with it")
@@ -121,7 +119,7 @@ def _opened(source: Source) -> Any:
         from fercli.media.camera import CameraReader
 
         return CameraReader(source.address)
-    return VideoReader(source.address or source.path, name=source.name)
+    return VideoReader(source.address or source.path, name=source.name, live=source.is_live)
 
 
 class _Ahead:

@@ -4,27 +4,43 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from threading import Condition, Thread
+from collections.abc import Callable, Generator, Iterator
+from threading import Condition, Event, Thread
+from typing import Protocol, Self
 
 from fercli.media.video import Frame
 
-_ROOM = 8  # frames that wait: what a moment's delay needs, at 6 MB for one of full HD
-_AHEAD_S = 1.0  # a stream this far ahead of the clock is sent faster than it was taken, and can wait
+_LATE_S = 0.5  # a frame that has waited for longer is passed over, if a newer one is there
+_ROOM_PIXELS = 24_000_000  # of frames that wait
+_LOOK_S = 0.2  # how often is looked whether to stop, while nothing comes
+_LEAVE_S = 1.0  # what a stream that has fallen silent is given to notice that nobody listens
+
+
+class Stream(Protocol):
+    """What is read: a camera, or a video at an address, opened; leaving its context closes it."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def __iter__(self) -> Iterator[Frame]: ...
 
 
 class KeepingUp:
-    """Reads frames in the background as fast as they come; when too many wait, the oldest is passed over.
+    """Reads frames in the background as fast as they come, and passes over those that have waited too long.
 
-    So a camera or stream is never more than a few frames behind, however long one takes to work on, and never stops for
-    having been kept waiting. The numbers of frames show what is missing. passed_over: how many that are, so far.
-    Errors of `frames` come after the frames before them.
+    So a camera or stream is about half a second behind at most, however long a frame takes to work on, and never hangs
+    up for having been kept waiting. The numbers of frames show what is missing.
+    passed_over: how many that are, so far. stop: ends it when set, also while nothing comes. The stream is closed when it has
+    ended, or nobody listens any more. Its errors come after the frames before them.
     """
 
-    def __init__(self, frames: Iterable[Frame], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, stream: Stream, *, stop: Event | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.passed_over = 0
-        self._frames, self._clock = frames, clock
-        self._waiting: deque[Frame] = deque()
+        self._stream, self._stop, self._clock = stream, stop or Event(), clock
+        self._waiting: deque[tuple[float, Frame]] = deque()  # when each came
         self._changed = Condition()
         self._ended = self._closed = False
         self._error: Exception | None = None
@@ -36,41 +52,48 @@ class KeepingUp:
             while (frame := self._next()) is not None:
                 yield frame
         finally:
-            with self._changed:
-                self._closed = True
-                self._changed.notify_all()
-            reader.join()
+            self._closed = True
+            reader.join(_LEAVE_S)
 
     def _next(self) -> Frame | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._ended)
-            if self._waiting:
-                self._changed.notify_all()
-                return self._waiting.popleft()
-            if self._error is not None:
-                raise self._error
-            return None
+            while not self._stop.is_set():
+                while len(self._waiting) > 1 and self._clock() - self._waiting[0][0] > _LATE_S:
+                    self._pass_over()
+                if self._waiting:
+                    return self._waiting.popleft()[1]
+                if self._error is not None:
+                    raise self._error
+                if self._ended:
+                    return None
+                self._changed.wait(_LOOK_S)
+        return None
 
     def _read(self) -> None:
         try:
-            started, first_s = 0.0, None
-            for frame in self._frames:
-                if first_s is None:
-                    started, first_s = self._clock(), frame.time_s
-                ahead_s = frame.time_s - first_s - (self._clock() - started)
-                with self._changed:
-                    if ahead_s > _AHEAD_S:
-                        self._changed.wait_for(lambda: len(self._waiting) < _ROOM or self._closed)
+            with self._stream as frames:
+                for frame in frames:
                     if self._closed:
                         return
-                    if len(self._waiting) >= _ROOM:
-                        self._waiting.popleft()
-                        self.passed_over += 1
-                    self._waiting.append(frame)
-                    self._changed.notify_all()
+                    self._take(frame)
         except Exception as error:  # noqa: BLE001 - told in the other thread
             self._error = error
         finally:
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()
+
+    def _take(self, frame: Frame) -> None:
+        with self._changed:
+            self._waiting.append((self._clock(), frame))
+            while len(self._waiting) > 1 and sum(_pixels(waiting) for _, waiting in self._waiting) > _ROOM_PIXELS:
+                self._pass_over()
+            self._changed.notify_all()
+
+    def _pass_over(self) -> None:
+        self._waiting.popleft()
+        self.passed_over += 1
+
+
+def _pixels(frame: Frame) -> int:
+    return 0 if frame.rgb is None else frame.rgb.shape[0] * frame.rgb.shape[1]

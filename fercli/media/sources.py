@@ -17,6 +17,7 @@ _GLOB_SIGNS = frozenset("*?[")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _CAMERA_FILE = re.compile(r"/dev/video(\d+)")
 _LIVE_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "srt", "udp", "tcp")
+_LIVE_SUFFIXES = (".mjpg", ".mjpeg")  # cameras that a browser can show
 SCHEMES = ("http", "https", *_LIVE_SCHEMES)
 
 
@@ -26,7 +27,8 @@ class Source:
 
     path: the file; for what is none, a name that no other source has. relative: its place below the folder that was
     named, its file name if it was named itself; where a copy of it goes. fault: why there is nothing to open, None if
-    there may be. address: where it is on the network, or the number of a camera; None for files.
+    there may be. address: where it is on the network, or the number of a camera; None for files. endless: somebody
+    said that it goes on until it is ended, where the address does not tell.
     """
 
     path: Path
@@ -34,6 +36,7 @@ class Source:
     relative: Path
     fault: str | None = None
     address: str | int | None = None
+    endless: bool = False
 
     @property
     def name(self) -> str:
@@ -50,9 +53,10 @@ class Source:
     @property
     def is_live(self) -> bool:
         """Whether it goes on until somebody ends it: a camera, or an address that streams."""
-        return isinstance(self.address, int) or (
-            self.address is not None and urlsplit(self.address).scheme.lower() in _LIVE_SCHEMES
-        )
+        if not isinstance(self.address, str):
+            return self.address is not None
+        parts = urlsplit(self.address)
+        return self.endless or parts.scheme.lower() in _LIVE_SCHEMES or parts.path.lower().endswith(_LIVE_SUFFIXES)
 
 
 def find_sources(arguments: Sequence[str], *, passed: Callable[[Path], None] | None = None) -> list[Source]:

@@ -92,11 +92,11 @@ class VideoReader:
     """Frames of one video, once, in order, one in memory at a time. Those that cannot be decoded come without pixels.
 
     place: a file, or an address. name: what messages call it. frames: how many the header promises, None if it does
-    not say. broken: after the last frame, one sentence if the end is missing; None otherwise.
+    not say. live: frames are wanted at once. broken: after the last frame, one sentence if the end is missing; None otherwise.
     Raises: DataError if there is no readable video.
     """
 
-    def __init__(self, place: Path | str, *, name: str | None = None) -> None:
+    def __init__(self, place: Path | str, *, name: str | None = None, live: bool = False) -> None:
         self._path = place if isinstance(place, Path) else None
         self.name = name or str(place)
         self.broken: str | None = None
@@ -108,7 +108,7 @@ class VideoReader:
             self._container.close()
             raise self._error("has no picture track")
         self._stream = streams[0]
-        self._stream.thread_type = "AUTO"
+        self._stream.thread_type = "SLICE" if live else "AUTO"  # frames in parallel come late by as many as there are
         self.frames: int | None = self._stream.frames or None
 
     def __enter__(self) -> VideoReader:

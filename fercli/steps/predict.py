@@ -114,6 +114,7 @@ def predict(
         video=video,
         watch=watch,
         progress=progress,
+        live=any(source.is_live for source in sources),
     )
 
 
@@ -127,13 +128,18 @@ def read(
     video: VideoOptions = VideoOptions(),
     watch: Stopwatch | None = None,
     progress: Progress = silent,
+    live: bool = False,
 ) -> Iterator[Reading]:
-    """Yield what `predict` does, from pictures and frames that are there already."""
+    """Yield what `predict` does, from pictures and frames that are there already.
+
+    live: take a frame only when the one before is done, as it would be old by then; others are decoded meanwhile.
+    """
     watch = watch or Stopwatch()
     search = FaceSearch(detector, min_face_px=min_face_px, every=video.detect_every)
     work = _Work(classifier, search, min_read_px, video, watch)
     done = 0
-    for chunk in prefetched(in_chunks(items, watch)):
+    chunks = in_chunks(items, watch)
+    for chunk in chunks if live else prefetched(chunks):
         yield from work.read(chunk)
         done += len(chunk)
         last = chunk[-1]

@@ -36,6 +36,8 @@ FACE = Face((10.0, 10.0, 50.0, 60.0), 0.9, ((20.0, 25.0), (40.0, 25.0), (30.0, 3
 class OneFace:
     """Stands in for the detector: one face in every frame."""
 
+    device = "cpu"
+
     def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
         return [[FACE] for _ in frames]
 
@@ -295,6 +297,19 @@ def test_predict__ends_a_camera_after_so_long_with_everything_written(tmp_path: 
     assert (rows[0]["source"], rows[0]["time_s"]) == ("camera 0", "0.0")
     with VideoReader(out / "camera-0.mp4") as video:
         assert sum(1 for _ in video) == len(rows)
+
+
+def test_predict__refuses_an_end_for_what_ends_by_itself(folder: Path, capsys):
+    assert main(["predict", str(folder), "--seconds", "3"]) == 2
+    assert "--seconds ends cameras and streams, and none is named" in capsys.readouterr().err
+
+
+def test_predict__tells_where_faces_are_found_if_not_where_they_are_read(
+    folder: Path, capsys, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(OneFace, "device", "cuda:0")
+    assert main(["predict", str(folder)]) == 0
+    assert "torch on cpu, faces found on cuda:0" in capsys.readouterr().err
 
 
 def test_predict__warns_of_weights_trained_with_another_detector(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import closing
-from threading import Event
+from collections.abc import Generator, Iterable, Iterator
+from threading import Event, Thread
+from typing import Self
 
 import numpy as np
 import pytest
@@ -15,73 +14,138 @@ from fercli.media import keep_up
 from fercli.media.keep_up import KeepingUp
 from fercli.media.video import Frame
 
-FPS = 100
+
+class Clock:
+    """Stands still but when it is told."""
+
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
 
 
-def stream(count: int, taken: list[int], *, paced: bool = True) -> Iterator[Frame]:
-    """Frames as a camera sends them, one every hundredth of a second, or without a pause."""
-    started = time.monotonic()
-    for number in range(count):
-        if paced:
-            time.sleep(max(0.0, started + number / FPS - time.monotonic()))
-        taken.append(number)
-        yield Frame(number, number / FPS, np.zeros((2, 2, 3), np.uint8))
+class Sender:
+    """A stream whose frames come when they are sent; it is closed when its reader leaves it."""
+
+    def __init__(self, side: int = 2) -> None:
+        self._side, self._sent, self._wanted, self._taken = side, 0, Event(), Event()
+        self._ends: DataError | bool = False
+        self.closed = Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closed.set()
+
+    def __iter__(self) -> Iterator[Frame]:
+        while True:
+            self._wanted.wait()
+            self._wanted.clear()
+            if self._ends:
+                self._taken.set()
+                if isinstance(self._ends, DataError):
+                    raise self._ends
+                return
+            yield Frame(self._sent, float(self._sent), np.zeros((self._side, self._side, 3), np.uint8))
+            self._sent += 1
+            self._taken.set()  # the reader is back for the next one, so this one waits by now
+
+    def send(self, frames: int = 1) -> None:
+        for _ in range(frames):
+            self._tell()
+
+    def send_unheard(self) -> None:
+        """A frame after which the reader may not come back."""
+        self._wanted.set()
+
+    def end(self, how: DataError | bool = True) -> None:
+        self._ends = how
+        self._tell()
+
+    def _tell(self) -> None:
+        self._taken.clear()
+        self._wanted.set()
+        assert self._taken.wait(10)
 
 
-def test_keeping_up__passes_over_what_there_is_no_time_for_and_stays_near_the_newest():
-    taken: list[int] = []
-    coming, seen = KeepingUp(stream(60, taken)), []
-    for frame in coming:
-        seen.append(frame.index)
-        assert taken[-1] - frame.index <= 3 * keep_up._ROOM  # as many wait, and some come in between on a busy machine
-        time.sleep(0.05)  # time for five more
-    assert seen[0] == 0
-    assert seen[-1] == 59
-    assert seen == sorted(set(seen))
-    assert coming.passed_over == 60 - len(seen) > 20
+def start(coming: KeepingUp, sender: Sender) -> Generator[Frame, None, None]:
+    """Frames of a stream whose first has come: a generator begins to read when the first is asked for."""
+    frames = iter(coming)
+    first = Thread(target=sender.send, daemon=True)
+    first.start()
+    assert next(frames).index == 0
+    first.join()
+    return frames
 
 
-def test_keeping_up__gives_every_frame_to_who_has_time():
-    coming = KeepingUp(stream(10, []))
-    assert [frame.index for frame in coming] == list(range(10))
+def test_keeping_up__passes_over_what_has_waited_for_half_a_second_if_a_newer_one_is_there():
+    sender, clock = Sender(), Clock()
+    coming = KeepingUp(sender, clock=clock)
+    frames = start(coming, sender)
+    sender.send(3)  # 1, 2, 3 at 0 s
+    clock.now_s = 0.4
+    assert next(frames).index == 1
+    sender.send(2)  # 4, 5 at 0.4 s
+    clock.now_s = 0.8
+    assert next(frames).index == 4  # 2 and 3 have waited for 0.8 s
+    clock.now_s = 9.0
+    assert next(frames).index == 5  # the newest is taken however long it has waited
+    sender.send()
+    sender.end()
+    assert [frame.index for frame in frames] == [6]
+    assert coming.passed_over == 2
+
+
+def test_keeping_up__keeps_all_of_a_burst_for_who_is_fast_enough():
+    sender, clock = Sender(), Clock()
+    coming = KeepingUp(sender, clock=clock)
+    frames = start(coming, sender)
+    sender.send(200)
+    sender.end()
+    assert [frame.index for frame in frames] == list(range(1, 201))
     assert coming.passed_over == 0
 
 
-def test_keeping_up__a_stream_that_is_sent_faster_than_it_was_taken_waits_once_it_is_a_second_ahead(monkeypatch):
-    monkeypatch.setattr(keep_up, "_AHEAD_S", -1.0)  # from the first frame on
-    taken: list[int] = []
-    coming, seen = KeepingUp(stream(40, taken, paced=False)), []
-    for frame in coming:
-        seen.append(frame.index)
-        time.sleep(0.002)
-    assert seen == list(range(40))
-    assert coming.passed_over == 0
+def test_keeping_up__takes_no_more_memory_however_much_comes(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(keep_up, "_ROOM_PIXELS", 5 * 30 * 30)
+    sender, clock = Sender(side=30), Clock()
+    coming = KeepingUp(sender, clock=clock)
+    frames = start(coming, sender)
+    sender.send(40)
+    sender.end()
+    assert [frame.index for frame in frames] == [36, 37, 38, 39, 40]
+    assert coming.passed_over == 35
 
 
 def test_keeping_up__an_error_comes_after_the_frames_before_it():
-    def broken() -> Iterator[Frame]:
-        yield from stream(3, [])
-        raise DataError("camera 0: gives no picture", fix="another")
-
-    frames = iter(KeepingUp(broken()))
-    assert [next(frames).index for _ in range(3)] == [0, 1, 2]
+    sender = Sender()
+    frames = start(KeepingUp(sender), sender)
+    sender.send(2)
+    sender.end(DataError("camera 0: gives no picture", fix="another"))
+    assert [next(frames).index for _ in range(2)] == [1, 2]
     with pytest.raises(DataError, match="gives no picture"):
         next(frames)
+    assert sender.closed.is_set()
 
 
-def test_keeping_up__stops_reading_when_nobody_listens_any_more():
-    ended = Event()
+def test_keeping_up__ends_when_told_to_though_nothing_comes_any_more():
+    sender, stop = Sender(), Event()
+    frames = start(KeepingUp(sender, stop=stop), sender)
+    left: list[Iterable[Frame]] = []
+    waits = Thread(target=lambda: left.append(list(frames)), daemon=True)
+    waits.start()
+    stop.set()
+    waits.join(10)
+    assert left == [[]]
+    assert not sender.closed.is_set()  # it is silent: its reader may not be disturbed
+    sender.send_unheard()
+    assert sender.closed.wait(10)
 
-    def endless() -> Iterator[Frame]:
-        try:
-            for number in range(10**9):
-                time.sleep(0.001)
-                yield Frame(number, number / FPS, None)
-        finally:
-            ended.set()
 
-    source = endless()
-    with closing(iter(KeepingUp(source))) as frames:
-        next(frames)
-    source.close()
-    assert ended.is_set()
+def test_keeping_up__closes_the_stream_when_nobody_listens_any_more():
+    sender = Sender()
+    frames = start(KeepingUp(sender), sender)
+    sender.send_unheard()
+    frames.close()
+    assert sender.closed.wait(10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,9 @@ def test_find_sources__knows_addresses_and_cameras(folder: Path, monkeypatch: py
     monkeypatch.chdir(folder)
     (folder / "1").touch()
     found = find_sources(["rtsp://me:secret@host:554/door?x=1", "http://host/a%20b.jpg", "https://host/", "0", "1"])
+    (camera,) = find_sources(["http://host/door.MJPG?size=2"])
+    assert camera.is_live
+    assert replace(found[2], endless=True).is_live
     assert [(source.name, source.kind, source.is_live, source.address is None) for source in found] == [
         ("rtsp://host:554/door?x=1", "video", True, False),
         ("http://host/a%20b.jpg", "image", False, False),

@@ -69,15 +69,15 @@ class VideoSection:
                 percent(seen.uncertain_faces / max(seen.faces, 1)),
                 f"{seen.uncertain_faces:,} of {seen.faces:,}",
             ),
-            self._not_decodable(),
+            self._not_read(),
         )
         return f'<section class="bare"><dl class="tiles">{"".join(tiles)}</dl></section>'
 
-    def _not_decodable(self) -> str:
+    def _not_read(self) -> str:
         lost = [amount(self._lost, "frame")] if self._lost else []
         if not self._faults and not lost:
-            return _tile("Not decodable", "nothing", "")
-        return _tile("Not decodable", "part of it", "; ".join([*lost, *self._faults]), alarm=True)
+            return _tile("Not read", "nothing", "")
+        return _tile("Not read", "part of it", "; ".join([*lost, *self._faults]), alarm=True)
 
     def _person(self, person: Person[bytes]) -> str:
         end_s, width_s = self._people.end_s, person.timeline.width_s

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ _MISSING_S = 0.5  # a video that ends this much before its header says has lost 
 _GIF_TRAILER = b";"  # a GIF has no length in its header, but it has a last byte
 _TIMEOUTS_S = (20.0, 20.0)  # for addresses: to open, and between two packets
 METADATA_ERRORS = "replace"  # titles and names in a file may be in any encoding
+_UNTIMED = ("mpjpeg", "mjpeg")  # FFmpeg's times for these are a guess at the rate
 _STREAM_OPTIONS = {"rtsp_transport": "tcp"}  # a lost UDP packet would be a damaged picture
 _FIX = "a file that a viewer opens; get this one again if it should be one"
 _FIX_ADDRESS = "try the address in a player"
@@ -56,11 +58,15 @@ class _Clock:
 
     Their presentation times tell, until one falls: these are guesses then, or those of another recording that was joined
     on. From there on it goes on by the decoding times, which rise. AVI has no others to begin with. RTSP has no container,
-    and what is told as its start is a guess: its times count from the first picture.
+    and what is told as its start is a guess: its times count from the first picture. Cameras that send JPEGs state no times
+    at all: live, theirs are when they arrive.
     """
 
-    def __init__(self, container: Any, *, interval_s: float) -> None:
+    def __init__(
+        self, container: Any, *, interval_s: float, live: bool = False, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._interval_s, self._last_s = interval_s, -interval_s
+        self._now = now if live and container.format.name in _UNTIMED else None
         self._by_dts = container.format.name == "avi"
         states_start = container.format.name not in ("avi", "rtsp")
         self._start_s = float(container.start_time or 0) / av.time_base if states_start else None
@@ -79,6 +85,10 @@ class _Clock:
         return self._last_s
 
     def _stated_s(self, picture: Any) -> float | None:
+        if self._now is not None:
+            now_s = self._now()
+            self._start_s = now_s if self._last_s < 0 else self._start_s
+            return now_s - (self._start_s or 0.0)
         stamp = picture.dts if self._by_dts else picture.pts
         if stamp is None:
             return None
@@ -100,6 +110,7 @@ class VideoReader:
         self._path = place if isinstance(place, Path) else None
         self.name = name or str(place)
         self.broken: str | None = None
+        self._live = live
         self._stopped = False  # an error ended it
         self._fix = _FIX if self._path else _FIX_ADDRESS
         self._container = self._opened(place)
@@ -118,7 +129,8 @@ class VideoReader:
         self._container.close()
 
     def __iter__(self) -> Iterator[Frame]:
-        clock = _Clock(self._container, interval_s=1 / float(self._stream.average_rate or 25))
+        interval_s = 1 / float(self._stream.average_rate or 25)
+        clock = _Clock(self._container, interval_s=interval_s, live=self._live)
         read = 0
         for index, picture in enumerate(self._pictures()):
             time_s = clock.shown_s(picture)

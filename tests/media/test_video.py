@@ -112,6 +112,16 @@ def test_clock__of_rtsp_counts_from_the_first_picture():
     assert [clock.shown_s(picture) for picture in pictures] == pytest.approx([0, 0.04, 0.08, 0.2])
 
 
+def test_clock__of_a_camera_that_sends_jpegs_is_when_they_arrive():
+    container = SimpleNamespace(format=SimpleNamespace(name="mpjpeg"), start_time=0)
+    pictures = [SimpleNamespace(pts=number, time_base=Fraction(1, 25)) for number in range(4)]  # a guess at the rate
+    arrived = iter([50.0, 50.1, 50.4, 51.0])
+    clock = _Clock(container, interval_s=1 / 25, live=True, now=lambda: next(arrived))
+    assert [clock.shown_s(picture) for picture in pictures] == pytest.approx([0, 0.1, 0.4, 1.0])
+    of_a_file = _Clock(container, interval_s=1 / 25)
+    assert [of_a_file.shown_s(picture) for picture in pictures] == pytest.approx([0, 0.04, 0.08, 0.12])
+
+
 def test_reader__uses_what_decodes_of_a_cut_off_file_and_says_so(tmp_path: Path):
     path = tmp_path / "a.mp4"
     noise = np.random.default_rng(0)

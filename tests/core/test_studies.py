@@ -32,6 +32,7 @@ def test_only__keeps_the_rows_that_are_named_in_the_studys_order_and_the_baselin
     whole = study("components")
     assert [row.name for row in only(whole, ["mla+bt"]).rows] == ["baseline", "MLA + BT"]
     assert only(whole, [" MLA + BT", "Baseline", "bt"]).rows == (whole.rows[0], whole.rows[2], whole.rows[3])
+    assert [note[:12] for note in only(whole, ["BT"]).notes] == ["The baseline", "BT alone tak"]  # none of other rows
     with pytest.raises(UsageError, match=r"no row 'CBA'") as refused:
         only(whole, ["BT", "CBA"])
     assert refused.value.fix == "rows: baseline, MLA, BT, MLA + BT"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
@@ -44,6 +45,13 @@ class Study:
     rows: tuple[Row, ...]
     axis: str | None = None
     about_all: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def stem(self) -> str:
+        """What its files are called: a study of some rows leaves that of all of them alone."""
+        others = [re.sub(r"\W+", "-", row.name.lower()) for row in self.rows if row.name != self.baseline]
+        return "-".join([self.name, *others]) if self.left_out else self.name
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -88,17 +96,19 @@ def only(whole: Study, rows: Sequence[str]) -> Study:
     Errors: UsageError for a row that the study has not, or none but the baseline.
     """
     names = {_plain(row.name): row.name for row in whole.rows}
+    rows = [name for name in rows if name.strip()]
     unknown = [name for name in rows if _plain(name) not in names]
     if unknown:
         raise UsageError(
             f"the study {whole.name} has no row {unknown[0].strip()!r}", fix=f"rows: {', '.join(names.values())}"
         )
-    wanted = {names[_plain(name)] for name in rows} - {whole.baseline}
-    if not wanted:
+    wanted = {names[_plain(name)] for name in rows} | {whole.baseline}
+    if len(wanted) == 1:
         raise UsageError(
             f"nothing to compare with {whole.baseline}", fix=f"rows: {', '.join(names.values())}, at least two"
         )
-    return replace(whole, rows=tuple(row for row in whole.rows if row.name in wanted | {whole.baseline}))
+    left_out = tuple(row.name for row in whole.rows if row.name not in wanted)
+    return replace(whole, rows=tuple(row for row in whole.rows if row.name in wanted), left_out=left_out)
 
 
 def _plain(name: str) -> str:
@@ -153,15 +163,19 @@ def _lambda(values: Sequence[float]) -> Study:
         raise UsageError(
             "the values of lambda must hold 2, which the others are compared with", fix="--values 1:3:0.25"
         )
-    rows = tuple(Row(f"{v:g}", (f"loss.vit={v}",), {"rafdb": 92.54} if v == 2 else {}, place=v) for v in values)
+    rows = tuple(_lambda_row(v) for v in values)
     return Study(
         "lambda",
         "Weight lambda of L_VIT (BTN, Table 6)",
         "2",
         rows,
         axis="lambda",
-        about_all=(_MAIN.format("lambda 2"),),
     )
+
+
+def _lambda_row(value: float) -> Row:
+    published, note = ({"rafdb": 92.54}, _MAIN.format("lambda 2")) if value == 2 else ({}, "")
+    return Row(f"{value:g}", (f"loss.vit={value}",), published, place=value, note=note)
 
 
 def _batch_size(values: Sequence[float], rule: RateRule, *, batch_size: int, lr: float) -> Study:
@@ -174,11 +188,13 @@ def _batch_size(values: Sequence[float], rule: RateRule, *, batch_size: int, lr:
             fix=f"--values 16,{batch_size}, or --set batch_size={sizes[0]}",
         )
     published = {64: {"rafdb": 92.54}, 144: {"affectnet7": 67.60, "affectnet8": 64.29}}
+    notes = {64: _MAIN.format("64 (RAF-DB)"), 144: _MAIN.format("144 (AffectNet)")}
     power = {"fixed": 0.0, "sqrt": 0.5, "linear": 1.0}[rule]
     rows = []
     for size in sizes:
         rate = () if rule == "fixed" else (f"lr={lr * (size / batch_size) ** power!r}",)
-        rows.append(Row(str(size), (f"batch_size={size}", *rate), published.get(size, {}), place=size))
+        given = (f"batch_size={size}", *rate)
+        rows.append(Row(str(size), given, published.get(size, {}), place=size, note=notes.get(size, "")))
     how = {
         "fixed": "The learning rate is the same for all sizes, as in the paper.",
         "sqrt": "The learning rate grows with the square root of the batch size.",
@@ -191,7 +207,7 @@ def _batch_size(values: Sequence[float], rule: RateRule, *, batch_size: int, lr:
         str(batch_size),
         tuple(rows),
         axis="batch size",
-        about_all=(how, epochs, _MAIN.format("64 (RAF-DB) and 144 (AffectNet)")),
+        about_all=(how, epochs),
     )
 
 

@@ -63,7 +63,8 @@ def ablate(
     schema: str,
     progress: Progress = silent,
 ) -> AblationResult:
-    """Train every row of a study with every seed, and write STUDY.md, .csv, -runs.csv, .json and .png into `out`.
+    """Train every row of a study with every seed, and write STUDY.md, .csv, -runs.csv, .json and .png into `out`
+    (STUDY-ROWS where only some rows are asked for).
 
     A run that has its result is not done again, an interrupted one goes on. Runs lie in `out/runs` under a name made from their
     whole configuration, so studies that share `out` share the runs that are the same.
@@ -136,7 +137,7 @@ def _write(
     first = measured[cells[0].row, cells[0].seed]
     seeds = tuple(dict.fromkeys(cell.seed for cell in cells))
     rows = _rows(study, measured, seeds, schema=schema)
-    files = [out / f"{study.name}{ending}" for ending in (".md", ".csv", "-runs.csv", ".png", ".json")]
+    files = [out / f"{study.stem}{ending}" for ending in (".md", ".csv", "-runs.csv", ".png", ".json")]
     result = AblationResult(
         study=study.name,
         data=data,
@@ -152,6 +153,8 @@ def _write(
         f"weights selected by {config.train.select}; "
         f"{len(seeds)} seeds ({', '.join(map(str, seeds))}); scored on {first.images} {first.split} images."
     )
+    if study.left_out:
+        protocol += f" Not run: {', '.join(study.left_out)}; p (Holm) is over the rows that were."
     with replacing(files[0]) as place:
         write_markdown(place, study, rows, protocol=protocol, paper=PAPER)
     with replacing(files[1]) as place:

@@ -22,6 +22,7 @@ from fercli.progress import Progress, silent
 from fercli.store.atomic import refuse_existing
 from fercli.store.datasets.crops import load_crop
 from fercli.store.datasets.records import Dataset, Sample
+from fercli.store.digest import file_sha256
 from fercli.store.foreign.mobilefacenet import load_landmark_net
 from fercli.store.weights import PartCard, save_part
 
@@ -108,6 +109,7 @@ def distill(
             "landmark_backbone",
             {
                 "trained_by": "fer distill",
+                "teacher": {"file": teacher.name, "sha256": file_sha256(teacher)},
                 "method": "regression to the 68 points a MobileFaceNet finds (outputs only, no weights copied)",
                 "data": dataset.name,
                 "images": len(train),

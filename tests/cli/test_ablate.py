@@ -41,6 +41,19 @@ def test_ablate__dry_run_lists_the_runs_and_makes_nothing(faces: Path, tmp_path:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
+def test_ablate__of_some_rows_says_so_and_leaves_the_whole_study_alone(faces: Path, tmp_path: Path, capsys):
+    (tmp_path / "losses.md").write_text("the whole study")
+    line = ["ablate", "losses", str(faces), "-o", str(tmp_path), "--seeds", "2", "--rows", "VIT + CBA", *SMALL]
+    assert main([*line, "--json", "--quiet"]) == ExitCode.DONE
+    result = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in result["rows"]] == ["VIT", "VIT + CBA"]
+    assert {Path(file).name for file in result["files"]} >= {"losses-vit-cba.md", "losses-vit-cba.json"}
+    told = (tmp_path / "losses-vit-cba.md").read_text()
+    assert "Not run: VIT + BT, VIT + BT + CBA; p (Holm) is over the rows that were." in told
+    assert (tmp_path / "losses.md").read_text() == "the whole study"
+
+
 def test_ablate__rows_are_the_named_ones_beside_the_baseline(faces: Path, tmp_path: Path, capsys):
     line = ["ablate", "components", str(faces), "-o", str(tmp_path), "--dry-run", "--seeds", "3", *SMALL]
     assert main([*line, "--rows", "MLA+BT"]) == ExitCode.DONE

@@ -31,6 +31,9 @@ def test_components__are_the_four_rows_of_table_5():
 def test_only__keeps_the_rows_that_are_named_in_the_studys_order_and_the_baseline():
     whole = study("components")
     assert [row.name for row in only(whole, ["mla+bt"]).rows] == ["baseline", "MLA + BT"]
+    assert (only(whole, ["mla+bt", ""]).stem, whole.stem) == ("components-mla-bt", "components")
+    assert only(whole, ["mla", "bt"]).left_out == ("MLA + BT",)
+    assert only(whole, [row.name for row in whole.rows]) == whole
     assert only(whole, [" MLA + BT", "Baseline", "bt"]).rows == (whole.rows[0], whole.rows[2], whole.rows[3])
     assert [note[:12] for note in only(whole, ["BT"]).notes] == ["The baseline", "BT alone tak"]  # none of other rows
     with pytest.raises(UsageError, match=r"no row 'CBA'") as refused:

@@ -44,6 +44,17 @@ def calibrate(
         str | None,
         typer.Option("--weights-version", metavar="TEXT", help="The new card's version; left out: the old card's."),
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--weights-name", metavar="TEXT", help="The new card's name; left out: the old card's."),
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option("--licence", help="Licence of the weights on the new card; left out: the old card's.")
+    ] = None,
+    note: Annotated[
+        list[str] | None,
+        typer.Option("--note", metavar="TEXT", help="In place of the old card's notes; can be given many times."),
+    ] = None,
     batch_size: options.BatchSize = 64,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
@@ -69,7 +80,7 @@ def calibrate(
             split=split,
             favour=favour,
             tau=tau,
-            version=version,
+            said={"name": name, "version": version, "licence": licence, "notes": tuple(note) if note else None},
             batch=batch_size,
             device=device,
             overwrite=overwrite,

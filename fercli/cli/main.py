@@ -37,7 +37,7 @@ from fercli.cli.predict import predict
 from fercli.cli.report import report
 from fercli.cli.train import train
 from fercli.cli.visualize import app as visualize
-from fercli.cli.weights import import_weights, list_weights, pull, verify
+from fercli.cli.weights import average_weights, import_weights, list_weights, pull, verify
 from fercli.devices import process_place
 from fercli.errors import ExitCode, FerError
 
@@ -145,6 +145,7 @@ weights.command("verify", short_help="Check that weights are what they were when
 weights.command("import", short_help="Convert a checkpoint of another project and keep it under a name.")(
     import_weights
 )
+weights.command("average", short_help="Mean of the weights of runs that began alike.")(average_weights)
 app.add_typer(weights, name="weights", short_help="Public weights: find, download, check and convert them.")
 
 

@@ -197,3 +197,26 @@ def import_weights(
     with telling_what_is_missing(json=json):
         report = step(source, name, kind=kind, labels=labels, faces=faces, overwrite=overwrite)
     show_report(report, json=json)
+
+
+def average_weights(
+    weights: Annotated[list[str], typer.Argument(metavar="WEIGHTS...", help="Files or names of trained weights.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .safetensors file to write.")],
+    *,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write the mean of the weights of several runs of one network that began from the same weights.
+
+    Often better than each of them, at the cost of one (Wortsman et al. 2022). Its card has no temperature and no scores yet.
+
+    Example:
+
+      fer weights average runs/a/last.safetensors runs/b/last.safetensors --out mean.safetensors
+    """
+    from fercli.steps.average import average as step
+
+    step(weights, out, overwrite=overwrite)
+    if not quiet:
+        console.say(f"written: {out}, the mean of {len(weights)}")
+        console.say(f"next:  fer calibrate {out} DATA calibrated.safetensors")

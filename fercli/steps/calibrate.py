@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +54,7 @@ def calibrate(
     split: Split = "val",
     favour: Favour = "none",
     tau: float | None = None,
-    version: str | None = None,
+    said: Mapping[str, Any] = MappingProxyType({}),
     batch: int = 64,
     device: str = "auto",
     overwrite: bool = False,
@@ -63,8 +65,8 @@ def calibrate(
     favour: what the leaning should serve on that split: `overall` accuracy, the `mean` of the class accuracies, `both`
     (halfway), or `none` for the temperature alone; tau: lean by so much instead, -1..1.5. The leaning is added to the
     classifier's bias, so every engine answers alike. How common classes are is counted on the train split, or where there is
-    none on `split`. The test split is scored, nothing is fitted to it. version: what the new card calls these weights; None
-    keeps the old card's.
+    none on `split`. The test split is scored, nothing is fitted to it. said: name, version, licence or notes of the new card;
+    what is missing or None stays as on the old one.
     Errors: UsageError for an output that is no .safetensors or a test split, DataError for splits without known images.
     """
     if out.suffix != TORCH_SUFFIX:
@@ -115,9 +117,8 @@ def calibrate(
     }
     scores = {**card.scores, **{score.split: asdict(score) for score in after}}
     provenance = {**card.provenance, "calibrated": facts}
-    changed = replace(
-        card, version=version or card.version, temperature=temperature, scores=scores, provenance=provenance
-    )
+    stated = {field: value for field, value in said.items() if value is not None}
+    changed = replace(card, temperature=temperature, scores=scores, provenance=provenance, **stated)
     save_weights(out, state, changed)
     return Calibrated(out, tau, temperature, before, after)
 

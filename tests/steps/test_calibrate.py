@@ -93,11 +93,12 @@ def test_calibrate__without_favour_only_the_temperature_moves(weights, faces, tm
     assert torch.equal(load_weights(weights)[0][HEAD_BIAS], load_weights(tmp_path / "out.safetensors")[0][HEAD_BIAS])
 
 
-def test_calibrate__names_a_new_version_only_where_asked_to(weights, faces, tmp_path):
+def test_calibrate__says_anew_on_the_card_only_what_is_asked_for(weights, faces, tmp_path):
     for given, expected in ((None, "1"), ("2", "2")):
         out = tmp_path / f"{expected}.safetensors"
-        calibrate(weights, str(faces), out, version=given, device="cpu")
-        assert load_weights(out)[1].version == expected
+        calibrate(weights, str(faces), out, said={"version": given, "notes": ("new",), "name": None}, device="cpu")
+        card = load_weights(out)[1]
+        assert (card.version, card.notes, card.name) == (expected, ("new",), "toy")
 
 
 def test_calibrate__refuses_the_test_split_an_existing_file_and_uncounted_classes(weights, faces, tmp_path):

@@ -43,6 +43,7 @@ VERBS = [
     "weights pull",
     "weights verify",
     "weights import",
+    "weights average",
 ]
 
 

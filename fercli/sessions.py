@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,11 +59,11 @@ def open_session(
             onnxruntime.preload_dlls()
             session = onnxruntime.InferenceSession(path, options, providers=wanted, enable_fallback=0)
     except Exception as error:
-        if not is_providers(error):
+        if not _is_providers(error):
             raise
         session = _on_cpu(path, options)  # which refuses the file if that is to blame
         if device != "auto":
-            raise failure(device, "does not start", error) from error
+            raise _failure(device, "does not start", error) from error
     running = session.get_providers()[0]
     if running != wanted[0][0] and device != "auto":
         raise _refusal(device, wanted[0][0], running, noise.getvalue())
@@ -85,7 +85,7 @@ def _on_cpu(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.Infe
         ) from error
 
 
-def is_providers(error: Exception) -> bool:
+def _is_providers(error: Exception) -> bool:
     """Whether ONNX Runtime or a provider of it raised an error: there is no public base class, and some are built in."""
     return _is_runtimes(error) or isinstance(error, (RuntimeError, ValueError))
 
@@ -94,12 +94,29 @@ def _is_runtimes(error: Exception) -> bool:
     return type(error).__module__.startswith("onnxruntime")
 
 
-def failure(device: str, what: str, error: Exception) -> DeviceError:
+def _failure(device: str, what: str, error: Exception) -> DeviceError:
     """What is said where a GPU that was asked for by name is there, but does not work."""
     return DeviceError(
         f"device {device} was asked for, but {what} ({_first_line(str(error))})",
         fix="another --device, or see `fer doctor` for what is missing",
     )
+
+
+def computes(device: str, ask: Callable[[], object], *, first: str) -> bool:
+    """Whether a GPU that was opened also answers: `ask` it once, before there is work.
+
+    False where `auto` may take the CPU in its place. first: what it is given, for the message.
+    Raises: DeviceError if it was asked for by name and fails; what is no fault of a provider stays as it is.
+    """
+    try:
+        ask()
+    except Exception as error:
+        if not _is_providers(error):
+            raise
+        if device != "auto":
+            raise _failure(device, f"fails at the first {first}", error) from error
+        return False
+    return True
 
 
 def _refusal(device: str, wanted: str, running: str, noise: str) -> DeviceError:

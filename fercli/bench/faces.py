@@ -14,7 +14,7 @@ import numpy as np
 from fercli.bench.isolated import answer, run_isolated
 from fercli.devices import cpu_threads
 from fercli.errors import DataError
-from fercli.media.faces import FaceDetector
+from fercli.media.faces import LARGEST_SIDE, FaceDetector
 from fercli.media.images import Rgb, list_images, read_rgb
 from fercli.progress import Progress, silent
 
@@ -107,7 +107,7 @@ def measure(side: str, pictures: Sequence[str], min_face_px: int) -> dict[str, A
 
 
 def _ours(min_face_px: int) -> Any:
-    detector = FaceDetector("cpu", min_face_px, max_side=32_000)
+    detector = FaceDetector("cpu", min_face_px, max_side=LARGEST_SIDE)
 
     def detect(pictures: Sequence[Rgb]) -> list[list[list[float]]]:
         return [

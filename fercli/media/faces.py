@@ -24,7 +24,7 @@ DETECTOR = "mtcnn facenet-pytorch 2.5.3"  # whose weights run, and whose answers
 _SURE = 0.9  # score from which a find is hardly anything else
 _SMALL_SIDE = 192  # a smaller picture is enlarged to this, as MTCNN finds few faces that fill a tiny picture
 _SMALL_CANVAS = 240
-_LARGEST_SIDE = 32_000  # OpenCV counts the pixels of a side with 15 bits
+LARGEST_SIDE = 32_000  # OpenCV counts the pixels of a side with 15 bits
 _MIN_SHRUNKEN_FACE = 20  # px: the smallest face looked for in a picture that was shrunk to max_side
 _BATCH_PIXELS = 1_000_000  # per pass: bounds the memory of the first, fully convolutional stage; more is no faster
 _LANES = 4  # passes at once at most: while one waits for its last strip, or thins out boxes, another computes
@@ -71,7 +71,7 @@ class FaceDetector:
         thresholds: tuple[float, float, float] = THRESHOLDS,
         max_side: int = MAX_SIDE,
     ) -> None:
-        if min_face_px < 1 or not _SMALL_CANVAS <= max_side <= _LARGEST_SIDE:
+        if min_face_px < 1 or not _SMALL_CANVAS <= max_side <= LARGEST_SIDE:
             raise UsageError(
                 f"a minimum face of {min_face_px} px with pictures of {max_side} px makes no sense", fix="--min-face 20"
             )

@@ -21,7 +21,7 @@ from fercli.devices import cpu_threads
 from fercli.errors import WeightsError
 from fercli.media.area import AreaSums
 from fercli.media.images import Rgb
-from fercli.sessions import failure, is_providers, open_session
+from fercli.sessions import computes, open_session
 from fercli.shipped import weights_folders
 
 Floats = NDArray[np.float32]
@@ -232,16 +232,12 @@ def _open(device: str) -> tuple[list[Any], str]:
         return sessions, "cpu"
     if len(devices) > 1:  # only `auto` may find that
         return _open("cpu")
-    try:
+
+    def ask() -> None:
         for session, side in zip(sessions, _SIDES.values(), strict=True):
             session.run(None, {_INPUT: np.zeros((1, side, side, 3), np.float32)})
-    except Exception as error:
-        if not is_providers(error):
-            raise
-        if device == "auto":
-            return _open("cpu")
-        raise failure(device, "fails at the first picture", error) from error
-    return sessions, devices.pop()
+
+    return (sessions, devices.pop()) if computes(device, ask, first="picture") else _open("cpu")
 
 
 def _file(name: str) -> Any:

@@ -68,7 +68,7 @@ class _Clock:
         self._interval_s, self._last_s = interval_s, -interval_s
         self._now = now if live and container.format.name in _UNTIMED else None
         self._by_dts = container.format.name == "avi"
-        states_start = container.format.name not in ("avi", "rtsp")
+        states_start = self._now is None and container.format.name not in ("avi", "rtsp")
         self._start_s = float(container.start_time or 0) / av.time_base if states_start else None
 
     @property
@@ -86,13 +86,12 @@ class _Clock:
 
     def _stated_s(self, picture: Any) -> float | None:
         if self._now is not None:
-            now_s = self._now()
-            self._start_s = now_s if self._last_s < 0 else self._start_s
-            return now_s - (self._start_s or 0.0)
-        stamp = picture.dts if self._by_dts else picture.pts
-        if stamp is None:
-            return None
-        stamp_s = float(stamp * picture.time_base)
+            stamp_s = self._now()
+        else:
+            stamp = picture.dts if self._by_dts else picture.pts
+            if stamp is None:
+                return None
+            stamp_s = float(stamp * picture.time_base)
         if self._start_s is None:
             self._start_s = stamp_s - self.next_s
         return max(stamp_s - self._start_s, 0.0)

@@ -15,7 +15,7 @@ from fercli.core.geometry import template_points
 from fercli.core.preprocess import check_crops, softmax, to_input
 from fercli.devices import check_name, resolve_device
 from fercli.errors import UsageError, WeightsError
-from fercli.sessions import failure, is_providers, open_session, run_bound, session_metadata
+from fercli.sessions import computes, open_session, run_bound, session_metadata
 from fercli.store.onnx import CROPS, INPUT, OUTPUT, POINTS, Interface, interface_of
 from fercli.store.weights import ONNX_SUFFIX, TORCH_SUFFIX, card_from, check_keys, find_weights, load_weights
 
@@ -86,15 +86,10 @@ def open_onnx(path: Path, *, device: str = "auto") -> LoadedClassifier:
 
     if running != "cpu":
         side = card.model.input.size
-        try:
-            for count in (1, CHUNK):
-                run(np.zeros((count, side, side, 3), np.uint8))
-        except Exception as error:
-            if not is_providers(error):
-                raise
-            if device == "auto":
-                return open_onnx(path, device="cpu")
-            raise failure(device, "fails at the first faces", error) from error
+        if not computes(
+            device, lambda: [run(np.zeros((count, side, side, 3), np.uint8)) for count in (1, CHUNK)], first="faces"
+        ):
+            return open_onnx(path, device="cpu")
     return LoadedClassifier(card, "onnx", running, run)
 
 

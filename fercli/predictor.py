@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.core.card import WeightsCard
 from fercli.errors import DataError, UsageError
-from fercli.media.faces import FaceDetector
+from fercli.faces.detector import FaceDetector
 from fercli.media.feed import Item, feed
 from fercli.media.images import Rgb
 from fercli.media.sources import Source, find_sources
-from fercli.steps.predict import MIN_READ_PX, Reading, VideoOptions, read
-from fercli.store.inference import load_classifier
+from fercli.predict.predict import MIN_READ_PX, Reading, VideoOptions, read
+from fercli.weights.card import WeightsCard
+from fercli.weights.classifier import load_classifier
 
 Picture = Rgb | str | Path  # RGB uint8 [H, W, 3], or where one is
 Frames = Iterable[Rgb] | Iterable[tuple[float, Rgb]]  # alone, or each with its time in seconds

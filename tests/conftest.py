@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from fercli.store.datasets import Dataset
+    from fercli.data.open import Dataset
 
 
 @pytest.fixture(scope="session")
@@ -148,14 +148,14 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
     def make(name: str, *settings: str, seed: int = 0, batch: bool = True, averaged: bool = False) -> Path:
         import torch
 
-        from fercli.core.card import WeightsCard
-        from fercli.core.settings import override
+        from fercli.config.presets import MODELS, RECIPES
+        from fercli.config.settings import override
+        from fercli.config.templates import template
         from fercli.models.btn import BTN
-        from fercli.presets import MODELS, RECIPES
-        from fercli.store.checkpoints import save_checkpoint
-        from fercli.store.runs import RunConfig, RunFolder, write_json
-        from fercli.store.weights import save_weights
-        from fercli.templates import template
+        from fercli.weights.card import WeightsCard
+        from fercli.weights.checkpoint import save_checkpoint
+        from fercli.weights.files import save_weights
+        from fercli.weights.run_folder import RunConfig, RunFolder, write_json
 
         torch.manual_seed(seed)
         config = override(MODELS["btn-tiny"], list(settings))
@@ -178,8 +178,8 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def three_classes(tmp_path: Path) -> Dataset:
     """Noise in the classes neutral, happiness and sadness: eight test images each."""
+    from fercli.data.open import open_dataset
     from fercli.media.images import write_image
-    from fercli.store.datasets import open_dataset
 
     draw = np.random.default_rng(0)
     for name in ("neutral", "happiness", "sadness"):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fercli.core.settings import override
+from fercli.config.presets import MODELS
+from fercli.config.settings import override
 from fercli.errors import ExitCode
-from fercli.presets import MODELS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

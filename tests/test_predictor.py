@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 import fercli
-from fercli.core.card import WeightsCard
+from fercli.config.labels import schema
+from fercli.config.presets import MODELS
+from fercli.config.templates import template
 from fercli.errors import DataError, UsageError
-from fercli.labels import schema
 from fercli.media.images import Rgb, write_image
 from fercli.predictor import Predictor
-from fercli.presets import MODELS
 from fercli.results import Face
-from fercli.templates import template
+from fercli.weights.card import WeightsCard
 
 NAMES = schema("rafdb").names
 FACE = Face((10.0, 10.0, 50.0, 60.0), 0.9, ((20.0, 25.0), (40.0, 25.0), (30.0, 35.0), (22.0, 48.0), (38.0, 48.0)))

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from fercli.bench.isolated import answer, run_isolated
-from fercli.devices import cpu_threads
 from fercli.errors import DataError
-from fercli.media.faces import LARGEST_SIDE, FaceDetector
+from fercli.faces.detector import LARGEST_SIDE, FaceDetector
 from fercli.media.images import Rgb, list_images, read_rgb
 from fercli.progress import Progress, silent
+from fercli.system.devices import cpu_threads
 
 OURS, PEER = "fer", "facenet-pytorch"
 _SAME_IOU, _SAME_PX = 0.99, 0.5

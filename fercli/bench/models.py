@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.bench.isolated import answer, run_isolated
-from fercli.core.card import WeightsCard
-from fercli.core.preprocess import to_input
-from fercli.devices import cpu_threads, resolve_device, torch_name
+from fercli.config.presets import MODELS, model_preset
 from fercli.errors import UsageError
-from fercli.presets import MODELS, model_preset
+from fercli.evaluate.evaluate import evaluate
+from fercli.export.export import export
+from fercli.export.precision import Precision
 from fercli.progress import Progress, silent
-from fercli.steps.evaluate import evaluate
-from fercli.steps.export import export
-from fercli.store.exported.precision import Precision
-from fercli.store.weights import TORCH_SUFFIX, find_weights, load_weights, save_weights
+from fercli.system.devices import cpu_threads, resolve_device, torch_name
+from fercli.weights.card import WeightsCard
+from fercli.weights.files import TORCH_SUFFIX, find_weights, load_weights, save_weights
+from fercli.weights.preprocess import to_input
 
 REFERENCE, TORCH = "straightforward torch", "torch"
 _SECONDS = 1.5  # that a batch size is measured for in each round
@@ -181,9 +181,9 @@ def random_weights(preset: str, folder: Path) -> Path:
     """A file of a preset's model with random weights, always the same: its speed is that of trained ones."""
     import torch
 
-    from fercli.labels import SCHEMAS
+    from fercli.config.labels import SCHEMAS
+    from fercli.config.templates import template
     from fercli.models.btn import BTN
-    from fercli.templates import template
 
     torch.manual_seed(0)
     labels = SCHEMAS["ferplus"].names
@@ -245,9 +245,9 @@ def peak_gflops(device: str = "cpu") -> float:
 def _runner(side: str, path: Path, device: str) -> tuple[Callable[[NDArray[np.float32]], object], str, WeightsCard]:
     """A function of normalised images [B, 3, S, S], the device it runs on and the card."""
     if side not in (REFERENCE, TORCH):
-        from fercli.sessions import open_session, run_bound
-        from fercli.store.onnx import INPUT, OUTPUT
-        from fercli.store.weights import read_card
+        from fercli.system.onnx_session import open_session, run_bound
+        from fercli.weights.files import read_card
+        from fercli.weights.onnx_interface import INPUT, OUTPUT
 
         session, running = open_session(path, device)
         return lambda images: run_bound(session, {INPUT: images}, OUTPUT), running, read_card(path)

@@ -18,17 +18,17 @@ import torch
 from torch import Tensor, nn
 
 from fercli.bench.isolated import answer, run_isolated
-from fercli.core.settings import override
-from fercli.devices import cpu_threads, resolve_device
-from fercli.learn.loop import make_optimizer, memory_format
-from fercli.learn.losses import btn_loss
-from fercli.learn.step import TrainStep
+from fercli.config.presets import TrainConfig, model_preset, recipe
+from fercli.config.settings import override
 from fercli.models.btn import BTN
 from fercli.models.cross_attention import CrossAttention
 from fercli.models.mobilefacenet import LandmarkNet, Taps
 from fercli.models.vit import SelfAttention
-from fercli.presets import TrainConfig, model_preset, recipe
 from fercli.progress import Progress, silent
+from fercli.system.devices import cpu_threads, resolve_device
+from fercli.train.loop import make_optimizer, memory_format
+from fercli.train.losses import btn_loss
+from fercli.train.optimisation_step import TrainStep
 
 OURS, STRAIGHT = "fer", "straightforward"
 CLASSES = 7

@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 
 from fercli.bench.isolated import Answer, answer, run_isolated
-from fercli.core.stopwatch import Stopwatch
-from fercli.devices import cpu_threads
 from fercli.errors import DataError
-from fercli.media.faces import FaceDetector
+from fercli.faces.detector import FaceDetector
 from fercli.media.sources import find_sources
+from fercli.predict.copies import AnnotatedCopies
+from fercli.predict.predict import VideoOptions, predict
 from fercli.progress import Progress, silent
-from fercli.steps.predict import VideoOptions, predict
-from fercli.store.copies import AnnotatedCopies
-from fercli.store.inference import load_classifier
+from fercli.system.devices import cpu_threads
+from fercli.system.stopwatch import Stopwatch
+from fercli.weights.classifier import load_classifier
 
 _WAYS: Mapping[str, Mapping[str, Any]] = {
     "every frame": {},

@@ -9,12 +9,12 @@ import typer
 
 from fercli.cli import console, options
 from fercli.cli.train import epoch_line
-from fercli.core.studies import MlaOnly, RateRule, StudyName
+from fercli.train.ablation.studies import MlaOnly, RateRule, StudyName
 
 if TYPE_CHECKING:
-    from fercli.steps.ablate import AblationResult, Cell, Trainer
-    from fercli.store.datasets import Dataset
-    from fercli.store.runs import RunConfig
+    from fercli.data.open import Dataset
+    from fercli.train.ablation.ablate import AblationResult, Cell, Trainer
+    from fercli.weights.run_folder import RunConfig
 
 
 def ablate(
@@ -76,13 +76,13 @@ def ablate(
     from dataclasses import replace
 
     from fercli.cli.starting import chosen_presets, refuse_random_landmarks
-    from fercli.core.settings import override
-    from fercli.core.studies import only, parse_seeds, parse_values
-    from fercli.core.studies import study as build
-    from fercli.steps import ablate as step
-    from fercli.store.datasets import open_dataset
-    from fercli.store.datasets.changes import change, checked_changes
-    from fercli.store.runs import RunConfig
+    from fercli.config.settings import override
+    from fercli.data.changes import change, checked_changes
+    from fercli.data.open import open_dataset
+    from fercli.train.ablation import ablate as step
+    from fercli.train.ablation.studies import only, parse_seeds, parse_values
+    from fercli.train.ablation.studies import study as build
+    from fercli.weights.run_folder import RunConfig
 
     changes = checked_changes(images=images, noise=noise, noise_seed=noise_seed, relabel=None)
     model_config, recipe_config = chosen_presets(dataset, model, recipe)
@@ -133,8 +133,8 @@ def ablate(
 def _trainer(faces: Dataset, *, device: str, workers: int | None, quiet: bool) -> Trainer:
     """What trains one run: the step behind `fer train`, which the study does not know."""
     from fercli.progress import EpochReport, TrainEvent, TrainNote
-    from fercli.steps.train import train
-    from fercli.store.runs import RunFolder
+    from fercli.train.command import train
+    from fercli.weights.run_folder import RunFolder
 
     def report(event: TrainEvent) -> None:
         if isinstance(event, EpochReport) and not quiet:

@@ -12,7 +12,7 @@ from fercli.cli import console, options
 from fercli.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
-    from fercli.steps.align import AlignSummary
+    from fercli.align.align import AlignSummary
 
 _SHOWN = 20  # unreadable files named on the terminal; align.csv has them all
 
@@ -73,7 +73,7 @@ def align(
 
       fer align photos faces --size 224
     """
-    from fercli.steps import align as step
+    from fercli.align import align as step
 
     if sum((largest, center, every)) > 1:
         raise UsageError("one of --largest, --center and --all can be given", fix="leave out the others")

@@ -10,7 +10,7 @@ import typer
 from fercli.cli import console, options
 
 if TYPE_CHECKING:
-    from fercli.steps.audit import AuditResult
+    from fercli.explain.audit import AuditResult
 
 
 def audit(
@@ -61,7 +61,7 @@ def audit(
 
       fer audit runs/ferplus-btn-compact data/ferplus --out runs/audit
     """
-    from fercli.steps import audit as step
+    from fercli.explain import audit as step
 
     with console.progress("audit", quiet=quiet) as progress:
         result = step.audit(

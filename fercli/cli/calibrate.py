@@ -10,7 +10,7 @@ import typer
 from fercli.cli import console, options
 
 if TYPE_CHECKING:
-    from fercli.core.scores import SplitScore
+    from fercli.evaluate.scores import SplitScore
 
 
 def calibrate(
@@ -69,7 +69,7 @@ def calibrate(
 
       fer calibrate runs/mine/best.safetensors data/mine mine.safetensors --favour both
     """
-    from fercli.steps import calibrate as step
+    from fercli.evaluate import calibrate as step
 
     with console.progress("calibrate", quiet=quiet) as progress:
         result = step.calibrate(

@@ -10,7 +10,7 @@ import typer
 from fercli.cli import console, options
 
 if TYPE_CHECKING:
-    from fercli.steps.compare import Comparison
+    from fercli.evaluate.compare import Comparison
 
 
 def compare(
@@ -39,7 +39,7 @@ def compare(
 
       fer compare runs/before/eval runs/after/eval
     """
-    from fercli.steps import compare as step
+    from fercli.evaluate import compare as step
 
     result = step.compare(a, b, images=images, seed=seed, out=out, overwrite=overwrite)
     if not quiet:

@@ -14,7 +14,7 @@ from fercli.cli import options
 from fercli.cli.console import json_line, say, show, table
 
 if TYPE_CHECKING:
-    from fercli.store.foreign.file import ConvertReport
+    from fercli.weights.foreign.file import ConvertReport
 
 Kind = Annotated[
     Literal["auto", "poster_v2", "mobilefacenet", "ir50", "face_resnet"],
@@ -56,7 +56,7 @@ def convert(
 
       fer convert raf-db-model_best.pth poster-v2-rafdb.safetensors --labels rafdb
     """
-    from fercli.steps.convert import convert as run
+    from fercli.weights.foreign.convert import convert as run
 
     with telling_what_is_missing(json=json):
         report = run(source, out, kind=kind, labels=labels, faces=faces, overwrite=overwrite)
@@ -66,7 +66,7 @@ def convert(
 @contextmanager
 def telling_what_is_missing(*, json: bool) -> Iterator[None]:
     """Show what a file that is refused as incomplete does and does not hold, before its error is told."""
-    from fercli.store.foreign.conversion import IncompleteError
+    from fercli.weights.foreign.conversion import IncompleteError
 
     try:
         yield

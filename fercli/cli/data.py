@@ -11,8 +11,8 @@ import typer
 from fercli.cli import console, options
 
 if TYPE_CHECKING:
-    from fercli.steps.check import CheckResult
-    from fercli.steps.prepare import Prepared
+    from fercli.data.check import CheckResult
+    from fercli.data.prepare import Prepared
 
 
 def prepare(
@@ -44,7 +44,7 @@ def prepare(
 
       fer data prepare fer2013 fer2013.csv data/ferplus --ferplus fer2013new.csv
     """
-    from fercli.steps import prepare as step
+    from fercli.data import prepare as step
 
     with console.progress(f"prepare {kind}", quiet=quiet) as progress:
         result = step.prepare(csv, out, ferplus=ferplus, labels=labels, overwrite=overwrite, progress=progress)
@@ -89,8 +89,8 @@ def check(
 
       fer data check rafdb ~/rafdb
     """
+    from fercli.data.check import check as step
     from fercli.errors import ExitCode
-    from fercli.steps.check import check as step
 
     with console.progress(f"check {name}", quiet=quiet) as progress:
         result = step(

@@ -11,8 +11,8 @@ import typer
 from fercli.cli import console, options
 
 if TYPE_CHECKING:
+    from fercli.explain.describe import Description
     from fercli.models.counting import ModuleCount
-    from fercli.steps.describe import Description
 
 
 def describe(
@@ -52,7 +52,7 @@ def describe(
 
       fer describe btn-base
     """
-    from fercli.steps import describe as step
+    from fercli.explain import describe as step
 
     result = step.describe(name, recipe=recipe, classes=classes, settings=settings or (), out=out, overwrite=overwrite)
     if json:
@@ -66,7 +66,7 @@ def describe(
 
 
 def _show(result: Description, depth: int) -> None:
-    from fercli.steps.describe import level
+    from fercli.explain.describe import level
 
     inference, training = result.inference, result.training
     names = {module.name for module in result.modules}
@@ -111,7 +111,7 @@ def _show_keys(result: Description) -> None:
 
 
 def _row(module: ModuleCount, *, used: str, indent: int) -> list[object]:
-    from fercli.steps.describe import shape_text
+    from fercli.explain.describe import shape_text
 
     shapes = " ".join(shape_text(shape) for shape in module.output)
     macs = f"{module.macs / 1e6:.2f}", f"{module.thop_macs / 1e6:.2f}"

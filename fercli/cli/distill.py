@@ -33,9 +33,9 @@ def distill(
       fer distill mobilefacenet_68.pt data/ferplus --out landmarks.safetensors
     """
     from fercli.cli import console
-    from fercli.presets import model_preset
-    from fercli.steps.distill import distill as run
-    from fercli.store.datasets import open_dataset
+    from fercli.config.presets import model_preset
+    from fercli.data.open import open_dataset
+    from fercli.train.distill import distill as run
 
     with console.progress("distill", quiet=quiet) as progress:
         result = run(

@@ -10,7 +10,7 @@ from fercli.cli import options
 from fercli.cli.console import json_line, say, show, table
 
 if TYPE_CHECKING:
-    from fercli.steps.doctor import Checkup
+    from fercli.cli.checkup import Checkup
 
 
 def doctor(json: options.Json = False) -> None:
@@ -24,8 +24,8 @@ def doctor(json: options.Json = False) -> None:
     """
     import dataclasses
 
+    from fercli.cli.checkup import doctor as run
     from fercli.errors import ExitCode
-    from fercli.steps.doctor import doctor as run
 
     checkup = run()
     if json:

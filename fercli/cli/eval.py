@@ -10,7 +10,7 @@ import typer
 from fercli.cli import console, options
 
 if TYPE_CHECKING:
-    from fercli.steps.evaluate.results import BatchCheck, Curve, EndToEnd, EvaluationResult, Score
+    from fercli.evaluate.results import BatchCheck, Curve, EndToEnd, EvaluationResult, Score
 
 
 def evaluate(
@@ -89,8 +89,8 @@ def evaluate(
 
       fer eval fer-compact data/ferplus --out runs/eval
     """
-    from fercli.core.calibration import parse_coverages
-    from fercli.steps import evaluate as step
+    from fercli.evaluate import evaluate as step
+    from fercli.evaluate.calibration import parse_coverages
 
     checks = step.Checks(
         subsets=tuple(subset or ()),

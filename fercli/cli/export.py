@@ -11,7 +11,7 @@ from fercli.cli import options
 from fercli.cli.console import json_line, progress, say, show, table
 
 if TYPE_CHECKING:
-    from fercli.steps.export import ExportReport
+    from fercli.export.export import ExportReport
 
 _IMAGES = {"faces": "face crops", "generated": "generated images, no real faces (--faces DIR)"}
 _WORDS = {"fp16": "float16", "int8": "int8 where it is convolutions and matrix products"}
@@ -66,9 +66,9 @@ def export(
       fer export --onnx --weights runs/mine/best.safetensors --out mine.onnx
     """
     from fercli.errors import UsageError
-    from fercli.steps.export import export as run
-    from fercli.steps.export import export_program
-    from fercli.store.weights import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
+    from fercli.export.export import export as run
+    from fercli.export.export import export_program
+    from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
 
     if onnx == pt2:
         raise UsageError("one format to export to, please: --onnx or --pt2", fix="fer export --onnx")

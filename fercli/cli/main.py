@@ -38,8 +38,8 @@ from fercli.cli.report import report
 from fercli.cli.train import train
 from fercli.cli.visualize import app as visualize
 from fercli.cli.weights import average_weights, import_weights, list_weights, pull, verify
-from fercli.devices import process_place
 from fercli.errors import ExitCode, FerError
+from fercli.system.devices import process_place
 
 # What the system says of a path that a person gave, or of the disk: theirs to mend, not a fault of the program.
 _PATH_FAULTS = {errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}

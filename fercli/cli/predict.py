@@ -18,8 +18,8 @@ from fercli.errors import DataError, RefusedError, UsageError
 if TYPE_CHECKING:
     from fercli.cli.predict_report import Report
     from fercli.media.sources import Source
-    from fercli.steps.predict import VideoOptions
-    from fercli.store.inference import Classifier
+    from fercli.predict.predict import VideoOptions
+    from fercli.weights.classifier import Classifier
 
 
 def predict(
@@ -105,10 +105,10 @@ def predict(
     """
     from fercli.cli.predict_outputs import Outputs, Wanted
     from fercli.cli.predict_report import Report
-    from fercli.core.stopwatch import Stopwatch
-    from fercli.media.faces import FaceDetector
-    from fercli.steps import predict as step
-    from fercli.store.inference import load_classifier
+    from fercli.faces.detector import FaceDetector
+    from fercli.predict import predict as step
+    from fercli.system.stopwatch import Stopwatch
+    from fercli.weights.classifier import load_classifier
 
     wanted = Wanted(json, tuple(save or ()), report_file, out, resume, overwrite)
     found = _found(sources, out, quiet=quiet)
@@ -162,8 +162,8 @@ def predict(
 
 def _warn_of_alignment(classifier: Classifier) -> None:
     """Tell if the model was trained on faces that were found by something else than what finds them here."""
-    from fercli.media.faces import detector_version
-    from fercli.store.alignment import alignment_differences
+    from fercli.data.align_record import alignment_differences
+    from fercli.faces.detector import detector_version
 
     differences = alignment_differences(classifier.card.data.get("alignment"), {"detector": detector_version()})
     if differences:
@@ -218,9 +218,9 @@ def _settings(
     classifier: Classifier, weights: str | None, video: VideoOptions, search: tuple[int | None, float, str, int]
 ) -> dict[str, object]:
     """What shapes the results beside the card of the weights: for the reports, and for a job to go on with."""
-    from fercli.media.faces import MIN_FACE_PX, VIDEO_MIN_FACE_PX, detector_version
-    from fercli.store.digest import file_sha256
-    from fercli.store.weights import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
+    from fercli.faces.detector import MIN_FACE_PX, VIDEO_MIN_FACE_PX, detector_version
+    from fercli.system.digest import file_sha256
+    from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
 
     file = find_weights(weights, (ONNX_SUFFIX if classifier.engine == "onnx" else TORCH_SUFFIX,))
     min_face, min_read, thresholds, max_side = search

@@ -13,13 +13,13 @@ from fercli.errors import UsageError
 
 if TYPE_CHECKING:
     from fercli.cli.predict_report import Report
-    from fercli.core.card import WeightsCard
     from fercli.media.sources import Source
+    from fercli.predict.predict import Reading
+    from fercli.predict.report.html import HtmlReport
+    from fercli.predict.results_folder import ResultsFolder
+    from fercli.predict.tables import Table
     from fercli.results import Prediction
-    from fercli.steps.predict import Reading
-    from fercli.store.report.html import HtmlReport
-    from fercli.store.results_folder import ResultsFolder
-    from fercli.store.tables import Table
+    from fercli.weights.card import WeightsCard
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Wanted:
     overwrite: bool
 
     def __post_init__(self) -> None:
-        from fercli.store.tables import check_table_path
+        from fercli.predict.tables import check_table_path
 
         if self.resume and self.folder is None:
             raise UsageError("--resume goes on in the folder of --out, and there is none", fix="--out DIR --resume")
@@ -76,7 +76,7 @@ class Outputs:
         self._open = ExitStack()
         self.todo = list(sources)
         if wanted.folder is not None:
-            from fercli.store.results_folder import ResultsFolder
+            from fercli.predict.results_folder import ResultsFolder
 
             self._folder = ResultsFolder(
                 wanted.folder,
@@ -89,12 +89,12 @@ class Outputs:
             )
             self.todo = self._folder.todo
         if wanted.page is not None:
-            from fercli.store.report.html import HtmlReport
+            from fercli.predict.report.html import HtmlReport
 
             self._page = HtmlReport(wanted.page, card, self._facts, overwrite=wanted.overwrite)
 
     def __enter__(self) -> Outputs:
-        from fercli.store.tables import open_table
+        from fercli.predict.tables import open_table
 
         with ExitStack() as opened:
             for part in (self._folder, self._page):
@@ -129,7 +129,7 @@ class Outputs:
                 part.add(reading.source, reading.rgb, reading.predictions, time_s=reading.time_s)
 
     def _write(self, predictions: Iterable[Prediction]) -> None:
-        from fercli.store.predictions import as_record
+        from fercli.predict.predictions import as_record
 
         for prediction in predictions:
             if self._wanted.json:

@@ -10,9 +10,9 @@ from fercli.cli import console
 from fercli.results import lost_frames
 
 if TYPE_CHECKING:
-    from fercli.core.stopwatch import Stopwatch
+    from fercli.predict.predict import Reading
     from fercli.results import Prediction
-    from fercli.steps.predict import Reading
+    from fercli.system.stopwatch import Stopwatch
 
 _BAR = 20  # characters
 _STAGES = ("decode", "detect", "align", "classify", "follow", "write")

@@ -39,7 +39,7 @@ def report(
 
       fer report ferplus --run runs/eval
     """
-    from fercli.steps import report as step
+    from fercli.evaluate import paper_tables as step
 
     result = step.report(table, run or (), out=out, overwrite=overwrite)
     if json:

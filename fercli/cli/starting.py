@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fercli.presets import BtnConfig, TrainConfig
-    from fercli.store.runs import RunConfig
+    from fercli.config.presets import BtnConfig, TrainConfig
+    from fercli.weights.run_folder import RunConfig
 
 
 def chosen_presets(dataset: str, model: str | None, recipe: str | None) -> tuple[BtnConfig, TrainConfig]:
     """The paper's data sets get the paper's model and recipe, everything else the compact ones."""
-    from fercli.presets import RECIPES, model_preset
-    from fercli.presets import recipe as recipe_preset
+    from fercli.config.presets import RECIPES, model_preset
+    from fercli.config.presets import recipe as recipe_preset
 
     chosen = recipe or (dataset if dataset in RECIPES else "compact")
     return model_preset(model or ("btn-compact" if chosen == "compact" else "btn-base")), recipe_preset(chosen)
@@ -21,7 +21,7 @@ def chosen_presets(dataset: str, model: str | None, recipe: str | None) -> tuple
 def refuse_random_landmarks(told: RunConfig, *, from_scratch: bool) -> None:
     """WeightsError unless an --init-from file holds a landmark branch, or the user insists on a random one."""
     from fercli.errors import WeightsError
-    from fercli.store.starting_weights import has_landmarks
+    from fercli.train.starting_weights import has_landmarks
 
     if not from_scratch and not has_landmarks(told.init):
         raise WeightsError(

@@ -13,8 +13,9 @@ from fercli.cli import options
 
 if TYPE_CHECKING:
     from fercli.progress import EpochReport, TrainEvent
-    from fercli.steps.train import SeedsResult, TrainResult
-    from fercli.store.runs import RunConfig
+    from fercli.train.run import TrainResult
+    from fercli.train.seeds import SeedsResult
+    from fercli.weights.run_folder import RunConfig
 
 STARVED = 0.1  # share of the time spent waiting for pictures from which on a run says so
 
@@ -102,11 +103,11 @@ def train(
     """
     from fercli.cli import console
     from fercli.cli.starting import chosen_presets, refuse_random_landmarks
-    from fercli.core.settings import override
+    from fercli.config.labels import SCHEMAS
+    from fercli.config.settings import override
+    from fercli.data.changes import change, checked_changes
     from fercli.errors import UsageError
-    from fercli.labels import SCHEMAS
-    from fercli.store.datasets.changes import change, checked_changes
-    from fercli.store.runs import RunConfig as Told
+    from fercli.weights.run_folder import RunConfig as Told
 
     if dataset is None and not list_settings:
         raise UsageError(
@@ -128,10 +129,10 @@ def train(
     if list_settings:
         _show_settings(told)
         return
-    from fercli.devices import process_place
-    from fercli.steps.train import train as run
-    from fercli.steps.train import train_seeds
-    from fercli.store.datasets import open_dataset
+    from fercli.data.open import open_dataset
+    from fercli.system.devices import process_place
+    from fercli.train.command import train as run
+    from fercli.train.seeds import train_seeds
 
     place = process_place()
     quiet = quiet or (place is not None and place[0] > 0)  # under torchrun the first process talks for all
@@ -177,7 +178,7 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 def _show_settings(config: RunConfig) -> None:
     from fercli.cli import console
-    from fercli.core.settings import leaves_of
+    from fercli.config.settings import leaves_of
 
     for group in (config.model, config.train):
         console.show("\n".join(f"{name}={value}" for name, value in leaves_of(group).items()))
@@ -231,7 +232,7 @@ def _duration(seconds: float) -> str:
 
 def _show_result(result: TrainResult | SeedsResult) -> None:
     from fercli.cli import console
-    from fercli.steps.train import SeedsResult as Seeds
+    from fercli.train.seeds import SeedsResult as Seeds
 
     if isinstance(result, Seeds):
         _show_seeds(result)

@@ -12,7 +12,7 @@ import typer
 from fercli.cli import console, options
 
 if TYPE_CHECKING:
-    from fercli.steps.visualize import Figure, VisualizeResult
+    from fercli.explain.visualize import Figure, VisualizeResult
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 
@@ -86,7 +86,7 @@ def probabilities(
 
       fer visualize probabilities data/ferplus -w runs/btn/best.safetensors -w runs/poster/best.safetensors
     """
-    from fercli.store.figures.probabilities import Probabilities
+    from fercli.explain.probabilities import Probabilities
 
     _run(
         Probabilities(),
@@ -131,7 +131,7 @@ def scorecam(
 
       fer visualize scorecam data/ferplus -w runs/btn -w runs/poster --layer S1 --layer S2 --layer S3
     """
-    from fercli.store.figures.scorecam import ScoreCam
+    from fercli.explain.scorecam import ScoreCam
 
     layers = {"layers": tuple(layer)} if layer else {}
     _run(
@@ -171,7 +171,7 @@ def tsne(
 
       fer visualize tsne data/ferplus -w runs/btn -w runs/without-cba
     """
-    from fercli.store.figures.tsne import Tsne
+    from fercli.explain.tsne import Tsne
 
     _run(
         Tsne(feature=feature, perplexity=perplexity, seed=seed),
@@ -205,7 +205,7 @@ def attention(
 
       fer visualize attention data/ferplus -w runs/ferplus-btn-compact --image fer0033423.png
     """
-    from fercli.store.figures.attention import BatchAttention
+    from fercli.explain.attention import BatchAttention
 
     _run(
         BatchAttention(top=top),
@@ -235,7 +235,7 @@ class _Told:
 
 
 def _run(figure: Figure, told: _Told) -> None:
-    from fercli.steps.visualize import visualize
+    from fercli.explain.visualize import visualize
 
     with console.progress(figure.name, quiet=told.quiet) as progress:
         result = visualize(

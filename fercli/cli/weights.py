@@ -11,7 +11,7 @@ from fercli.cli import console, options
 from fercli.cli.convert import Faces, Kind, Labels, show_report, telling_what_is_missing
 
 if TYPE_CHECKING:
-    from fercli.steps.pull import PullResult
+    from fercli.weights.pull import PullResult
 
 Registry = Annotated[
     Path | None,
@@ -26,10 +26,10 @@ def list_weights(registry: Registry = None, json: options.Json = False) -> None:
 
       fer weights list
     """
-    from fercli.store.cache import cache_folder
-    from fercli.store.places import url_of
-    from fercli.store.receipts import read_receipt
-    from fercli.store.registry import read_registry
+    from fercli.system.cache import cache_folder
+    from fercli.weights.locations import url_of
+    from fercli.weights.receipts import read_receipt
+    from fercli.weights.registry import read_registry
 
     entries = read_registry(registry)
     pulled = {name: read_receipt(name) is not None for name in entries}
@@ -95,8 +95,8 @@ def pull(
       fer weights pull poster-v2-rafdb
     """
     from fercli.errors import FerError, UsageError, WeightsError
-    from fercli.steps.pull import pull as step
-    from fercli.store.registry import read_registry
+    from fercli.weights.pull import pull as step
+    from fercli.weights.registry import read_registry
 
     if bool(names) == every:
         raise UsageError("name the weights to pull, or give --all", fix="fer weights list shows the names")
@@ -159,7 +159,7 @@ def verify(
       fer weights verify
     """
     from fercli.errors import ExitCode
-    from fercli.steps.verify import verify as step
+    from fercli.weights.verify import verify as step
 
     found = step(names or (), registry=registry)
     if json:
@@ -192,7 +192,7 @@ def import_weights(
 
       fer weights import raf-db.pth my-poster --labels rafdb
     """
-    from fercli.steps.import_weights import import_weights as step
+    from fercli.weights.import_weights import import_weights as step
 
     with telling_what_is_missing(json=json):
         report = step(source, name, kind=kind, labels=labels, faces=faces, overwrite=overwrite)
@@ -214,7 +214,7 @@ def average_weights(
 
       fer weights average runs/a/last.safetensors runs/b/last.safetensors --out mean.safetensors
     """
-    from fercli.steps.average import average as step
+    from fercli.weights.average import average as step
 
     step(weights, out, overwrite=overwrite)
     if not quiet:

@@ -9,12 +9,12 @@ from itertools import accumulate
 from threading import Event
 from typing import Any
 
-from fercli.core.stopwatch import Stopwatch
 from fercli.errors import DataError
 from fercli.media.images import Rgb, read_rgb
 from fercli.media.keep_up import KeepingUp
 from fercli.media.sources import Source
 from fercli.media.video import VideoReader
+from fercli.system.stopwatch import Stopwatch
 
 _CHUNK_FRAMES = 16
 _CHUNK_PIXELS = 24_000_000  # frames held in memory at once, whatever their number

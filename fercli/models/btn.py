@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fercli.config.presets import BtnConfig, ImageBackboneConfig, LossConfig
 from fercli.models.batch_transformer import ClassBatchAttention, Gather, batch_transformer
 from fercli.models.cross_attention import CrossAttentionBlock
 from fercli.models.face_resnet import FaceResNet
@@ -20,7 +21,6 @@ from fercli.models.ir50 import IRBackbone
 from fercli.models.mla import MultiLevelAttention
 from fercli.models.mobilefacenet import MobileFaceNet, Taps
 from fercli.models.vit import VisionTransformer
-from fercli.presets import BtnConfig, ImageBackboneConfig, LossConfig
 
 # Letters: B images, S side of the input, s side of the first level's map, C channels of a level, W width of the ViT, N classes.
 

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from fercli.config.presets import BtnConfig, LossConfig
 from fercli.models.btn import BTN, BatchOutput, count_parameters, training_network
 from fercli.models.cross_attention import CrossAttention
 from fercli.models.mobilefacenet import LandmarkNet
-from fercli.presets import BtnConfig, LossConfig
 
 Shape = tuple[int, ...]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from fercli.config.presets import MlaConfig
 from fercli.models.cross_attention import CrossAttentionBlock
-from fercli.presets import MlaConfig
 
 
 class MultiLevelAttention(nn.Module):

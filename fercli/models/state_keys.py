@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import nn
 
+from fercli.config.presets import BtnConfig, LossConfig
 from fercli.models.btn import training_network
-from fercli.presets import BtnConfig, LossConfig
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ import pytest
 
 from fercli.bench import models
 from fercli.bench.isolated import Answer
+from fercli.config.presets import model_preset
 from fercli.errors import UsageError
 from fercli.models.btn import BTN
-from fercli.presets import model_preset
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 import torch
 
 from fercli.bench.reference import StraightforwardBTN
+from fercli.config.presets import model_preset
 from fercli.models.btn import BTN
-from fercli.presets import model_preset
 
 
 def test_straightforward_btn__answers_as_the_model_does():

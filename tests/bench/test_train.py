@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from fercli.bench.train import OURS, STRAIGHT, bench_train, cosine, measure
+from fercli.config.presets import MODELS
 from fercli.errors import UsageError
-from fercli.presets import MODELS
 
 
 def gradient(tmp_path, side: str, *settings: str) -> tuple[float, torch.Tensor]:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from fercli.cli.main import main
+from fercli.data.align_record import read_alignment
 from fercli.media.images import Rgb, write_image
 from fercli.results import Face
-from fercli.store.alignment import read_alignment
 
 POINTS = ((20.0, 25.0), (40.0, 25.0), (30.0, 35.0), (22.0, 48.0), (38.0, 48.0))
 FACE = Face((10.0, 10.0, 50.0, 60.0), 0.95, POINTS)
@@ -33,7 +33,7 @@ class TwoFaces:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("fercli.steps.align.FaceDetector", TwoFaces)
+    monkeypatch.setattr("fercli.align.align.FaceDetector", TwoFaces)
     write_image(tmp_path / "in" / "a.png", np.full((80, 100, 3), 99, np.uint8))
     (tmp_path / "in" / "b.jpg").write_text("hello")
     return tmp_path / "in"

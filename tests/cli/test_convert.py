@@ -7,7 +7,7 @@ import torch
 
 from fercli.cli.main import main
 from fercli.errors import ExitCode
-from fercli.store.foreign.file import ConvertReport
+from fercli.weights.foreign.file import ConvertReport
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def report(tmp_path, monkeypatch):
         labels=("surprise", "fear"),
         statistics_faces=0,
     )
-    monkeypatch.setattr("fercli.steps.convert.convert", lambda source, out, **options: made)
+    monkeypatch.setattr("fercli.weights.foreign.convert.convert", lambda source, out, **options: made)
     return made
 
 

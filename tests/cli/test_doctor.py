@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from fercli.cli.checkup import Checkup, Fault, FoundWeights, Gpu, Machine, Trial
 from fercli.cli.main import main
 from fercli.errors import ExitCode
-from fercli.steps.doctor import Checkup, Fault, FoundWeights, Gpu, Machine, Trial
 
 HEALTHY = Checkup(
     fer="1.2",
@@ -26,7 +26,7 @@ HEALTHY = Checkup(
 @pytest.fixture
 def machine(monkeypatch):
     def put(checkup):
-        monkeypatch.setattr("fercli.steps.doctor.doctor", lambda: checkup)
+        monkeypatch.setattr("fercli.cli.checkup.doctor", lambda: checkup)
 
     return put
 

@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from fercli.cli.main import main
-from fercli.core.card import WeightsCard
+from fercli.config.presets import BtnConfig, InputConfig
+from fercli.config.templates import template
 from fercli.errors import ExitCode
-from fercli.presets import BtnConfig, InputConfig
-from fercli.steps import evaluate as step
-from fercli.steps.evaluate.results import BatchCheck, Composition, EngineCheck
-from fercli.templates import template
+from fercli.evaluate import evaluate as step
+from fercli.evaluate.results import BatchCheck, Composition, EngineCheck
+from fercli.weights.card import WeightsCard
 
 
 class Fake:

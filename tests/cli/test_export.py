@@ -6,10 +6,10 @@ import pytest
 
 from fercli.cli.main import main
 from fercli.errors import ExitCode
-from fercli.steps.export import ExportReport
-from fercli.store import weights
-from fercli.store.exported.halves import Halves
-from fercli.store.exported.parity import Parity
+from fercli.export.export import ExportReport
+from fercli.export.halves import Halves
+from fercli.export.parity import Parity
+from fercli.weights import files as weights
 
 PARITY = Parity("generated", 32, (1, 2, 7, 32), 2e-3, 3e-4, 1.5, 1.0, 1.0, 2e-6, "2.9", "onnxruntime 1.30")
 HALVES = Halves(31, ("cross.0.gamma",), 2.1e-4)
@@ -26,7 +26,7 @@ def asked(monkeypatch, tmp_path):
             out, 1_500_000, "fer-compact", 20, 1234, options["interface"], options["precision"], PARITY, HALVES, None
         )
 
-    monkeypatch.setattr("fercli.steps.export.export", export)
+    monkeypatch.setattr("fercli.export.export.export", export)
     monkeypatch.setattr(weights, "weights_folders", lambda: (tmp_path,))
     (tmp_path / "fer-compact.safetensors").touch()
     return calls

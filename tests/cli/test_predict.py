@@ -18,16 +18,16 @@ import pyarrow.parquet
 import pytest
 
 from fercli.cli.main import main
-from fercli.core.card import WeightsCard
-from fercli.labels import schema
+from fercli.config.labels import schema
+from fercli.config.presets import MODELS
+from fercli.config.templates import template
+from fercli.faces.detector import detector_version
 from fercli.media.camera import CameraReader
-from fercli.media.faces import detector_version
 from fercli.media.images import Rgb, write_image
 from fercli.media.video import VideoReader
 from fercli.media.video_writer import VideoWriter
-from fercli.presets import MODELS
 from fercli.results import Face
-from fercli.templates import template
+from fercli.weights.card import WeightsCard
 
 NAMES = schema("rafdb").names
 FACE = Face((10.0, 10.0, 50.0, 60.0), 0.9, ((20.0, 25.0), (40.0, 25.0), (30.0, 35.0), (22.0, 48.0), (38.0, 48.0)))
@@ -54,8 +54,8 @@ class Surprised:
 
 @pytest.fixture(autouse=True)
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fercli.media.faces.FaceDetector", lambda *_, **__: OneFace())
-    monkeypatch.setattr("fercli.store.inference.load_classifier", lambda *_: Surprised())
+    monkeypatch.setattr("fercli.faces.detector.FaceDetector", lambda *_, **__: OneFace())
+    monkeypatch.setattr("fercli.weights.classifier.load_classifier", lambda *_: Surprised())
 
 
 @pytest.fixture
@@ -216,8 +216,8 @@ _KILLED = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
 import test_predict as here
-from fercli.media import faces
-from fercli.store import inference
+from fercli.faces import detector as faces
+from fercli.weights import classifier as inference
 
 class Killer(here.OneFace):
     seen = 0
@@ -253,7 +253,7 @@ def test_predict__goes_on_after_it_was_killed(
             detected.append(len(frames))
             return super().detect(frames)
 
-    monkeypatch.setattr("fercli.media.faces.FaceDetector", lambda *_, **__: Counter())
+    monkeypatch.setattr("fercli.faces.detector.FaceDetector", lambda *_, **__: Counter())
     before = (out / "a.mp4").stat().st_mtime_ns
     assert main(arguments) == 1
     assert main([*arguments, "--resume"]) == 0

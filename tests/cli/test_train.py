@@ -32,7 +32,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
         calls.append({"dataset": dataset, "out": out, **told})
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fercli.steps.train.train", train)
+    monkeypatch.setattr("fercli.train.command.train", train)
     return calls
 
 

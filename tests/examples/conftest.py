@@ -3,9 +3,9 @@ import onnx
 import pytest
 from onnx import helper
 
-from fercli.core.card import WeightsCard
-from fercli.store.exported.whole import whole_graph
-from fercli.store.weights import find_weights, read_card
+from fercli.export.whole import whole_graph
+from fercli.weights.card import WeightsCard
+from fercli.weights.files import find_weights, read_card
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from fercli.store.inference import load_classifier
+from fercli.weights.classifier import load_classifier
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "browser"
 WAIT_S = 240  # an idle machine needs ten

@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 import pytest
 
-from fercli.media.crop import crop_whole
-from fercli.store.inference import load_classifier
+from fercli.faces.crop import crop_whole
+from fercli.weights.classifier import load_classifier
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "classify.py"
 

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fercli.core.stopwatch import Stopwatch
 from fercli.media.feed import Item, feed, in_chunks
 from fercli.media.images import write_image
 from fercli.media.sources import Source, find_sources
 from fercli.media.video import Frame
 from fercli.media.video_writer import VideoWriter
+from fercli.system.stopwatch import Stopwatch
 
 
 @pytest.fixture

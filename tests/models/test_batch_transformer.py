@@ -7,13 +7,13 @@ import math
 import pytest
 import torch
 
+from fercli.config.presets import CbaConfig
 from fercli.models.batch_transformer import (
     ClassBatchAttention,
     batch_attention,
     class_batch_attention,
     sinusoidal_encoding,
 )
-from fercli.presets import CbaConfig
 
 B, N, D = 5, 3, 4
 

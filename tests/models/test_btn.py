@@ -7,11 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fercli.core.settings import override
-from fercli.errors import UsageError
-from fercli.models.btn import BTN, count_parameters, training_network
-from fercli.models.cross_attention import CrossAttentionBlock
-from fercli.presets import (
+from fercli.config.presets import (
     MODELS,
     AblateConfig,
     BtConfig,
@@ -23,6 +19,10 @@ from fercli.presets import (
     LossConfig,
     MlaConfig,
 )
+from fercli.config.settings import override
+from fercli.errors import UsageError
+from fercli.models.btn import BTN, count_parameters, training_network
+from fercli.models.cross_attention import CrossAttentionBlock
 
 TINY = MODELS["btn-tiny"]
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from fercli.config.presets import MODELS, LossConfig, usual_recipe
 from fercli.models.counting import _observe, _thop_macs, count_network
 from fercli.models.cross_attention import CrossAttention
-from fercli.presets import MODELS, LossConfig, usual_recipe
 
 
 def test_observe__counts_by_hand():

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from fercli.config.presets import model_preset
 from fercli.models.btn import BTN, count_parameters
-from fercli.presets import model_preset
-from fercli.steps.convert import convert
-from fercli.store.weights import check_keys, load_weights
+from fercli.weights.files import check_keys, load_weights
+from fercli.weights.foreign.convert import convert
 
 pytestmark = [pytest.mark.shared, pytest.mark.slow]
 

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from fercli.config.presets import model_preset
 from fercli.models.btn import BTN
-from fercli.presets import model_preset
 
 pytestmark = pytest.mark.slow
 

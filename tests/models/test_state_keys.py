@@ -7,9 +7,9 @@ from pathlib import Path
 
 from safetensors import safe_open
 
+from fercli.config.presets import MODELS, LossConfig
 from fercli.models.state_keys import StateKey, state_keys
-from fercli.presets import MODELS, LossConfig
-from fercli.store.weights import find_weights, read_card
+from fercli.weights.files import find_weights, read_card
 
 
 def test_state_keys__of_inference_are_those_of_a_weights_file():

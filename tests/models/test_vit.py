@@ -7,9 +7,9 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 
+from fercli.config.presets import MODELS, VitConfig
 from fercli.models.btn import BTN
 from fercli.models.vit import VisionTransformer
-from fercli.presets import MODELS, VitConfig
 
 CONFIG = VitConfig(width=16, depth=1, heads=2, init_std=0.2)
 

@@ -1,0 +1,298 @@
+"""Nothing in; what this machine has for `fer`, what is missing, and the command that mends it out."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import re
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from fercli import __version__
+from fercli.errors import FerError
+from fercli.system.devices import CUDA_PROVIDER, cpu_threads, cuda_device_count
+from fercli.weights.files import list_weights, read_card
+
+# (distributions that provide it, module, what it is for, whether predicting needs it)
+_PACKAGES: Sequence[tuple[tuple[str, ...], str, str, bool]] = (
+    (("numpy",), "numpy", "arrays", True),
+    (("torch",), "torch", "training, evaluation", False),
+    (("torchvision",), "torchvision", "training", False),
+    (("facenet-pytorch",), "facenet_pytorch", "the other side of benchmarks", False),
+    (("onnxruntime-gpu", "onnxruntime"), "onnxruntime", "running exported models", True),
+    (
+        ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"),
+        "cv2",
+        "turning and cutting pictures",
+        True,
+    ),
+    (("av",), "av", "reading and writing videos", True),
+    (("pillow",), "PIL", "reading and writing pictures", True),
+    (("safetensors",), "safetensors", "weights files", True),
+    (("onnx",), "onnx", "exporting", False),
+    (("onnxscript",), "onnxscript", "exporting", False),
+)
+_VIDEO_CODECS = {"libx264": "H.264 videos that browsers play", "aac": "the sound of annotated videos"}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that is missing or in the way; `blocking` if `fer predict` cannot work with it."""
+
+    what: str
+    fix: str
+    blocking: bool
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One CUDA device as torch sees it."""
+
+    name: str
+    memory_gb: float
+    capability: str
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The computer. memory_gb: all of it; threads: how many the CPU engines use."""
+
+    system: str
+    cores: int
+    threads: int
+    memory_gb: float | None
+    cuda_devices: int
+    driver: str | None
+    gpus: tuple[Gpu, ...]
+
+
+@dataclass(frozen=True)
+class FoundWeights:
+    """A weights file and its card's line, or why it cannot be read."""
+
+    path: Path
+    size_mb: float
+    card: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The default model, run once on an empty picture: what really ran, and how long it took when warm."""
+
+    model: str
+    engine: str
+    device: str
+    elapsed_ms: float
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """Everything `fer doctor` tells. ready: `fer predict` can run with what is there."""
+
+    fer: str
+    python: str
+    packages: Mapping[str, str | None]
+    machine: Machine
+    providers: tuple[str, ...]
+    codecs: Mapping[str, bool]
+    weights: tuple[FoundWeights, ...]
+    trial: Trial | None
+    faults: tuple[Fault, ...]
+
+    @property
+    def ready(self) -> bool:
+        return not any(fault.blocking for fault in self.faults)
+
+
+def doctor() -> Checkup:
+    """Look at packages, devices, execution providers, codecs and weights, and run the default model once."""
+    faults: list[Fault] = []
+    packages = _packages(faults)
+    machine = _machine(faults, torch_works=packages["torch"] is not None)
+    providers = _providers(faults, machine) if packages["onnxruntime"] else ()
+    codecs = _codecs(faults) if packages["av"] else {}
+    weights = tuple(_found(path, faults) for path in list_weights())
+    trial = _trial(faults, machine) if packages["onnxruntime"] else None
+    return Checkup(
+        fer=__version__,
+        python=platform.python_version(),
+        packages=packages,
+        machine=machine,
+        providers=providers,
+        codecs=codecs,
+        weights=weights,
+        trial=trial,
+        faults=tuple(faults),
+    )
+
+
+def _packages(faults: list[Fault]) -> dict[str, str | None]:
+    """Version of every package by module name, None where it is missing or does not load."""
+    found: dict[str, str | None] = {}
+    for distributions, module, purpose, needed in _PACKAGES:
+        installed = {name: version for name in distributions if (version := _version(name))}
+        found[module] = None
+        if len(installed) > 1:
+            faults.append(_conflict(installed, module))
+        try:
+            importlib.import_module(module)
+        except (ImportError, OSError) as error:
+            faults.append(_not_loading(error, distributions[0], purpose, installed=bool(installed), blocking=needed))
+        else:
+            found[module] = ", ".join(f"{name} {version}" for name, version in installed.items()) or "unknown"
+    return found
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _conflict(installed: Mapping[str, str], module: str) -> Fault:
+    keep, *_ = installed  # the one that `pip install` of this program brings stands first
+    return Fault(
+        f"{' and '.join(installed)} overwrite each other's files: both are the module {module}",
+        f"pip uninstall -y {' '.join(installed)} && pip install {keep}",
+        blocking=False,
+    )
+
+
+def _not_loading(error: Exception, name: str, purpose: str, *, installed: bool, blocking: bool) -> Fault:
+    if not installed:
+        return Fault(f"{name} is not installed ({purpose})", f"pip install {name}", blocking)
+    library = re.search(r"(lib[\w.+-]+\.so[\w.]*)", str(error))
+    if library and library[1].startswith(("libGL", "libgthread", "libglib")):
+        return Fault(
+            f"{name} does not load: the system has no {library[1]} ({purpose})",
+            "apt-get install -y libgl1 libglib2.0-0",
+            blocking,
+        )
+    reason = str(error).strip().splitlines() or [type(error).__name__]
+    return Fault(f"{name} does not load ({purpose}): {reason[0]}", f"pip install --force-reinstall {name}", blocking)
+
+
+def _machine(faults: list[Fault], *, torch_works: bool) -> Machine:
+    devices = cuda_device_count()
+    gpus = _gpus() if torch_works else ()
+    if devices and torch_works and not gpus:
+        faults.append(
+            Fault(
+                "a GPU is there, but this build of torch cannot use it",
+                "pip install torch for the driver's CUDA version (pytorch.org tells which)",
+                blocking=False,
+            )
+        )
+    return Machine(
+        system=f"{platform.system()} {platform.machine()}",
+        cores=os.cpu_count() or 1,
+        threads=cpu_threads(),
+        memory_gb=_memory_gb(),
+        cuda_devices=devices,
+        driver=_driver(),
+        gpus=gpus,
+    )
+
+
+def _gpus() -> tuple[Gpu, ...]:
+    import torch
+
+    if not torch.cuda.is_available():
+        return ()
+    found = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    return tuple(Gpu(gpu.name, round(gpu.total_memory / 1e9, 1), f"{gpu.major}.{gpu.minor}") for gpu in found)
+
+
+def _driver() -> str | None:
+    """Version of NVIDIA's kernel driver, where Linux tells it."""
+    try:
+        text = Path("/proc/driver/nvidia/version").read_text()
+    except OSError:
+        return None
+    version = re.search(r"\b(\d+\.\d+(\.\d+)?)\b", text)
+    return version[1] if version else None
+
+
+def _memory_gb() -> float | None:
+    if sys.platform == "win32":
+        return None
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
+
+
+def _providers(faults: list[Fault], machine: Machine) -> tuple[str, ...]:
+    import onnxruntime
+
+    available: tuple[str, ...] = tuple(onnxruntime.get_available_providers())
+    if machine.cuda_devices and CUDA_PROVIDER not in available:
+        faults.append(
+            Fault(
+                "a GPU is there, but this onnxruntime is built for the CPU only",
+                "pip uninstall -y onnxruntime && pip install onnxruntime-gpu",
+                blocking=False,
+            )
+        )
+    return available
+
+
+def _codecs(faults: list[Fault]) -> dict[str, bool]:
+    import av
+
+    available: Any = av.codecs_available
+    found = {name: name in available for name in _VIDEO_CODECS}
+    for name, purpose in _VIDEO_CODECS.items():
+        if not found[name]:
+            faults.append(
+                Fault(f"this build of av has no {name} ({purpose})", "pip install --force-reinstall av", blocking=False)
+            )
+    return found
+
+
+def _found(path: Path, faults: list[Fault]) -> FoundWeights:
+    try:
+        card = read_card(path)
+    except FerError as error:
+        faults.append(Fault(error.message, error.fix or f"remove {path}", blocking=False))
+        line = "unreadable"
+    else:
+        scores = ", ".join(
+            f"{name} {value}" for name, value in card.scores.items() if not isinstance(value, dict | list)
+        )
+        line = f"{card.name} {card.version}: {len(card.labels)} classes ({card.schema})" + (
+            f"; {scores}" if scores else ""
+        )
+    return FoundWeights(path, round(path.stat().st_size / 1e6, 1), line)
+
+
+def _trial(faults: list[Fault], machine: Machine) -> Trial | None:
+    """Run the default model; a fault if it does not run, or runs on the CPU beside a GPU."""
+    import numpy as np
+
+    from fercli.weights.classifier import load_classifier
+
+    try:
+        classifier = load_classifier()
+        size = classifier.card.model.input.size
+        crop = np.zeros((1, size, size, 3), np.uint8)
+        classifier.classify(crop)
+        started = time.perf_counter()
+        classifier.classify(crop)
+        elapsed_ms = round((time.perf_counter() - started) * 1e3, 1)
+    except FerError as error:
+        faults.append(Fault(error.message, error.fix or "fer predict PHOTO --weights FILE", blocking=True))
+        return None
+    if machine.cuda_devices and classifier.device == "cpu" and not any("onnxruntime" in fault.what for fault in faults):
+        faults.append(
+            Fault(
+                "a GPU is there, but ONNX Runtime cannot load the CUDA and cuDNN libraries",
+                "pip install 'onnxruntime-gpu[cuda,cudnn]'",
+                blocking=False,
+            )
+        )
+    return Trial(classifier.card.name, classifier.engine, classifier.device, elapsed_ms)

@@ -1,0 +1,105 @@
+"""Reads image folders of the form train|val|valid|test/CLASS/*: class names come from folder names, never guessed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from fercli.config.labels import SCHEMAS, LabelSchema, canonical
+from fercli.data.records import SPLITS, Dataset, Sample, Split, paper_order
+from fercli.errors import DataError
+from fercli.media.images import list_images
+
+_SPLIT_FOLDERS: dict[Split, tuple[str, ...]] = {
+    "train": ("train",),
+    "val": ("val", "valid", "validation"),
+    "test": ("test",),
+}
+LAYOUT = "train/CLASS/*.png, val/CLASS/*.png, test/CLASS/*.png with CLASS such as happiness"
+# AffectNet's seven classes are its eight without contempt.
+_LEFT_OUT = {"affectnet7": {"7", "contempt"}}
+
+
+def open_folder(root: Path, *, labels: LabelSchema | None = None, name: str | None = None) -> Dataset:
+    """Read a folder of split folders of class folders.
+
+    labels: the data set's schema; it fixes the order and lets folders be named by the owner's codes. Without it the
+    order is the paper's (Table 4), then unknown names alphabetically, over the classes that have images.
+    Errors: DataError where there is no split, no image, or a class folder that cannot be understood.
+    """
+    from fercli.data.align_record import finished_alignment  # which imports this package
+
+    splits, alignment = _split_folders(root), finished_alignment(root)
+    found = {
+        (split, folder.name): list_images(folder)
+        for split, split_folder in splits.items()
+        for folder in sorted(split_folder.iterdir())
+        if folder.is_dir() and not folder.name.startswith(".")
+    }
+    classes = {folder: _class_name(folder, labels, root) for (_, folder), images in found.items() if images}
+    if not classes:
+        raise DataError(f"{root} has no images in class folders", fix=f"expected layout: {LAYOUT}")
+    names = labels.names if labels else paper_order({name for name in classes.values() if name})
+    samples = tuple(
+        Sample(path=path, split=split, label=names.index(class_name))
+        for (split, folder), images in found.items()
+        if images and (class_name := classes[folder]) is not None
+        for path in images
+    )
+    return Dataset(
+        name=name or (labels.name if labels else root.resolve().name),
+        schema=labels.name if labels else "folder",
+        labels=names,
+        samples=samples,
+        root=root,
+        crop=alignment.settings.crop if alignment else None,
+        alignment=alignment.record if alignment else None,
+    )
+
+
+def open_owners_folder(root: Path, labels: LabelSchema) -> Dataset:
+    """Read a folder of split folders, of a data set whose owner made no validation split.
+
+    Where there is no `test`, a folder val or valid holds the owner's test images under another name, as in many public copies:
+    it is the `test` split, so that nothing is chosen on it. Beside a `test` it is a validation split that somebody made.
+    """
+    dataset = open_folder(root, labels=labels)
+    if dataset.split("test"):
+        return dataset
+    moved = tuple(replace(sample, split="test") if sample.split == "val" else sample for sample in dataset.samples)
+    return replace(dataset, samples=moved)
+
+
+def _split_folders(root: Path) -> dict[Split, Path]:
+    splits: dict[Split, Path] = {}
+    for split in SPLITS:
+        there = [root / alias for alias in _SPLIT_FOLDERS[split] if (root / alias).is_dir()]
+        if len(there) > 1:
+            raise DataError(f"{root} has both {there[0].name} and {there[1].name}", fix="keep one validation split")
+        if there:
+            splits[split] = there[0]
+    if not splits:
+        raise DataError(f"{root} has no train, val or test folder", fix=f"expected layout: {LAYOUT}")
+    return splits
+
+
+def _class_name(folder: str, labels: LabelSchema | None, root: Path) -> str | None:
+    """Name of the class a folder holds; None where the schema leaves it out."""
+    if labels is None:
+        if folder.isdigit():
+            raise DataError(
+                f"{root}: class folder {folder!r} is a number, and every data set counts differently",
+                fix=f"name the data set: one of {', '.join(SCHEMAS)}, with --data {root}",
+            )
+        return canonical(folder)
+    word = canonical(folder)
+    if word in labels.names:
+        return word
+    if folder in labels.codes:
+        return labels.names[labels.codes.index(folder)]
+    if word in _LEFT_OUT.get(labels.name, ()):
+        return None
+    raise DataError(
+        f"{root}: {folder!r} is no class of {labels.name}",
+        fix=f"classes: {', '.join(labels.names)}, or the owner's codes {labels.codes[0]}..{labels.codes[-1]}",
+    )

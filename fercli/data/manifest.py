@@ -1,0 +1,87 @@
+"""The manifest of a data set: a csv line for every face with the hash of its picture, written once and compared ever after."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fercli.data.inspection import Picture
+from fercli.data.records import Dataset
+from fercli.errors import DataError
+from fercli.system.files import replacing
+
+COLUMNS = ("name", "split", "label", "sha256", "pixels_sha256", "width", "height")
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How a data set differs from its manifest, by name. changed: other bytes, another label or split."""
+
+    gone: tuple[str, ...]
+    new: tuple[str, ...]
+    changed: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.gone or self.new or self.changed)
+
+
+def manifest_rows(dataset: Dataset, pictures: Sequence[Picture]) -> list[tuple[str, ...]]:
+    """One row for every sample with its picture, in the order of COLUMNS."""
+    rows: list[tuple[str, ...]] = []
+    for sample, picture in zip(dataset.samples, pictures, strict=True):
+        label = "" if sample.label is None else dataset.labels[sample.label]
+        width, height = picture.size_wh or ("", "")
+        hashes = picture.sha256 or "", picture.pixels_sha256 or ""
+        rows.append((sample.called(dataset.root), sample.split, label, *hashes, str(width), str(height)))
+    return rows
+
+
+def write_manifest(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    """Write the manifest; it appears complete or not at all."""
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(rows)
+
+
+def compare_manifest(path: Path, rows: Sequence[Sequence[str]]) -> Changes:
+    """Compare rows with a manifest that was written earlier; DataError if the file is none."""
+    before = _by_name(path, fix="give another file with --manifest, or --overwrite to replace it")
+    now = {row[0]: tuple(row) for row in rows}
+    return Changes(
+        gone=tuple(name for name in before if name not in now),
+        new=tuple(name for name in now if name not in before),
+        changed=tuple(name for name, row in now.items() if name in before and before[name] != row),
+    )
+
+
+def require_manifest_of(dataset: Dataset, path: Path) -> None:
+    """DataError unless the file is a manifest that has every sample of the data set, in its split; it may have more."""
+    fix = f"fer data check DATA --manifest {path} writes one"
+    if not path.is_file():
+        raise DataError(f"there is no manifest {path}", fix=fix)
+    splits = {name: row[COLUMNS.index("split")] for name, row in _by_name(path, fix=fix).items()}
+    names = ((sample.called(dataset.root), sample.split) for sample in dataset.samples)
+    missing = [name for name, split in names if splits.get(name) != split]
+    if missing:
+        raise DataError(
+            f"{path} is the manifest of other images: it lacks {len(missing)} of {dataset.name}, or has them in another split "
+            f"(the first is {missing[0]})",
+            fix=fix,
+        )
+
+
+def _by_name(path: Path, *, fix: str) -> Mapping[str, tuple[str, ...]]:
+    try:
+        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+            header, *rows = [tuple(row) for row in csv.reader(file)] or [()]
+    except (OSError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read ({error})", fix=fix) from error
+    if header != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
+        raise DataError(f"{path} is no manifest of a data set", fix=fix)
+    return {row[0]: row for row in rows}

@@ -1,0 +1,140 @@
+"""A prepared data set on disk: images, dataset.csv (one row per source image) and dataset.json (labels, counts)."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fercli.data.records import SPLITS, Dataset, Sample, Split
+from fercli.errors import DataError
+
+CSV_NAME, JSON_NAME = "dataset.csv", "dataset.json"
+FORMAT = 1
+COLUMNS = ("path", "split", "label", "original_label", "row", "excluded", "duplicate_group", "duplicate_across_splits")
+VOTES = "votes_"
+_PREPARE_AGAIN = "fer data prepare fer2013 FER2013.csv OUT --overwrite"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One source image: where it went (path relative to the root, None when it was not written), and why.
+
+    label: class name in use, None without one. row: 0-based row of the owner's table.
+    excluded: reason the image has no label.
+    """
+
+    path: str | None
+    split: Split
+    label: str | None
+    original_label: str
+    row: int
+    excluded: str | None = None
+    duplicate_group: str | None = None
+    duplicate_across_splits: bool = False
+    votes: tuple[int, ...] | None = None
+
+
+def write_prepared(
+    root: Path, records: Sequence[Record], *, facts: Mapping[str, Any], vote_classes: Sequence[str]
+) -> None:
+    """Write dataset.csv and dataset.json; `facts` are the json's fields, `vote_classes` name each record's votes."""
+    with (root / CSV_NAME).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*COLUMNS, *(VOTES + name for name in vote_classes)])
+        for record in records:
+            cells = [getattr(record, name) for name in COLUMNS[:-1]]
+            writer.writerow([*cells, int(record.duplicate_across_splits), *(record.votes or ())])
+    text = json.dumps({"format": FORMAT, **facts}, indent=2, ensure_ascii=False)
+    (root / JSON_NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def fingerprint(records: Iterable[Record], pixel_hashes: Iterable[str]) -> str:
+    """Hash every record's path, split and label with its picture's hash: equal prints are equal data sets."""
+    digest = hashlib.sha256()
+    for record, pixels in zip(records, pixel_hashes, strict=True):
+        digest.update(f"{record.path},{record.split},{record.label},{record.votes},{pixels}\n".encode())
+    return digest.hexdigest()
+
+
+def is_prepared(root: Path) -> bool:
+    """Whether the folder carries both files."""
+    return (root / CSV_NAME).is_file() and (root / JSON_NAME).is_file()
+
+
+def open_prepared(root: Path) -> Dataset:
+    """Read a prepared data set; images that were not written are left out. DataError names all faults by line."""
+    facts = _facts(root / JSON_NAME)
+    labels = tuple(facts["labels"])
+    samples: list[Sample] = []
+    unwritten: Counter[Split] = Counter()
+    faults: list[str] = []
+    with (root / CSV_NAME).open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = {"path", "split", "label"} - set(reader.fieldnames or ())
+        if missing:
+            raise DataError(f"{root / CSV_NAME} has no column {', '.join(sorted(missing))}", fix=_PREPARE_AGAIN)
+        has_votes = {VOTES + name for name in labels} <= set(reader.fieldnames or ())
+        for row in reader:
+            try:
+                split = _split(row["split"])
+                if row["path"]:
+                    samples.append(_sample(root, row, split, labels, has_votes=has_votes))
+                elif row["label"]:
+                    unwritten[split] += 1
+            except ValueError as fault:
+                faults.append(f"line {reader.line_num}: {fault}")
+    if faults:
+        more = f"; and {len(faults) - 10} more lines" if len(faults) > 10 else ""
+        raise DataError(f"{root / CSV_NAME}: " + "; ".join(faults[:10]) + more, fix=_PREPARE_AGAIN)
+    return Dataset(
+        name=facts["name"],
+        schema=facts["schema"],
+        labels=labels,
+        samples=tuple(samples),
+        root=root,
+        crop=facts.get("crop"),
+        alignment=facts.get("alignment"),
+        fingerprint=facts.get("fingerprint"),
+        unwritten=unwritten,
+    )
+
+
+def _split(name: str) -> Split:
+    if name not in SPLITS:
+        raise ValueError(f"split {name!r} is none of {', '.join(SPLITS)}")
+    return name
+
+
+def _sample(root: Path, row: Mapping[str, str], split: Split, labels: Sequence[str], *, has_votes: bool) -> Sample:
+    if row["label"] and row["label"] not in labels:
+        raise ValueError(f"label {row['label']!r} is none of {', '.join(labels)}")
+    path = root / row["path"]
+    if not path.is_file():
+        raise ValueError(f"{row['path']} is not there")
+    return Sample(
+        path=path,
+        split=split,
+        label=labels.index(row["label"]) if row["label"] else None,
+        votes=tuple(float(row[VOTES + name]) for name in labels) if has_votes else None,
+        group=row.get("duplicate_group") or None,
+        first_label=labels.index(first) if has_votes and (first := row.get("original_label")) in labels else None,
+    )
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read ({error})", fix=_PREPARE_AGAIN) from error
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        raise DataError(f"{path} is not of format {FORMAT}", fix=_PREPARE_AGAIN)
+    for name, kind in (("name", str), ("schema", str), ("labels", list)):
+        if not isinstance(facts.get(name), kind):
+            raise DataError(f"{path} has no {name}", fix=_PREPARE_AGAIN)
+    return facts

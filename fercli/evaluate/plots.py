@@ -1,0 +1,143 @@
+"""Figures in numbers, picture files out, by matplotlib, as in study_plot.py and figure_plots.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.evaluate.calibration import Calibration, Selective
+from fercli.media.images import Rgb
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_BLUE, _GREY, _RED = "#0b62a8", "#9aa5b3", "#c4320a"
+
+
+def plot_confusion(path: Path, matrix: NDArray[np.int64], labels: Sequence[str], *, title: str) -> None:
+    """Draw a confusion matrix [N, N] (rows = truth) to a picture file: shade and percentage per row, count below."""
+    totals = matrix.sum(axis=1, keepdims=True)
+    shares = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
+    side = 2.2 + 0.75 * len(labels)  # inches
+    figure = _figure(side, side)
+    axes = figure.add_subplot(xlabel="answer (% of the row, count)", ylabel="truth", title=title)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(labels)), labels)
+    for (row, column), share in np.ndenumerate(shares):
+        text = f"{100 * share:.1f}\n{matrix[row, column]}"
+        axes.text(column, row, text, ha="center", va="center", fontsize=8, color="white" if share > 0.5 else "black")
+    figure.savefig(path)
+
+
+def plot_curves(path: Path, rows: Sequence[Mapping[str, Any]], *, title: str) -> None:
+    """Draw a run's rows, one per epoch: losses left, accuracies right; what no row has is left out."""
+    from matplotlib.ticker import MaxNLocator
+
+    figure = _figure(10, 4)
+    figure.suptitle(title)
+    panels = {
+        "loss": (("loss", "train, all terms"), ("loss_vit", "train, P_VIT"), ("val_loss", "validation, P_VIT")),
+        "accuracy (%)": (
+            ("train_accuracy", "train"),
+            ("val_accuracy", "validation"),
+            ("val_mean_accuracy", "validation, mean class"),
+            ("test_accuracy", "test"),
+            ("test_mean_accuracy", "test, mean class"),
+        ),
+    }
+    for place, (what, curves) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(1, 2, place, xlabel="epoch", ylabel=what)
+        factor = 100 if "%" in what else 1
+        for name, label in curves:
+            values = [np.nan if row.get(name) is None else factor * row[name] for row in rows]
+            if not np.isnan(values).all():
+                axes.plot([row["epoch"] for row in rows], values, label=label, marker="." if len(rows) < 30 else None)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(path)
+
+
+def plot_reliability(path: Path, panels: Sequence[tuple[str, Calibration]]) -> None:
+    """Draw reliability diagrams side by side: accuracy per bin of confidence, the gap to it, and how many images."""
+    figure = _figure(4.4 * len(panels), 4.8)
+    grid = figure.add_gridspec(2, len(panels), height_ratios=(4, 1))
+    for column, (name, measured) in enumerate(panels):
+        bins = [b for b in measured.bins if b.n]
+        middles = [(b.low + b.high) / 2 for b in bins]
+        width = measured.bins[0].high - measured.bins[0].low
+        accuracy = np.array([b.accuracy for b in bins], float)
+        confidence = np.array([b.confidence for b in bins], float)
+        upper = figure.add_subplot(grid[0, column], xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
+        upper.set_title(f"{name} (T = {measured.temperature:.3g})\nECE {100 * measured.ece:.2f} %", fontsize=10)
+        upper.bar(middles, accuracy, width, color=_BLUE, edgecolor="white", label="accuracy")
+        upper.bar(
+            middles, confidence - accuracy, width, bottom=accuracy, color=_RED, alpha=0.3, edgecolor=_RED, label="gap"
+        )
+        upper.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle="--")
+        upper.legend(loc="upper left", fontsize=8)
+        lower = figure.add_subplot(grid[1, column], xlim=(0, 1), xlabel="confidence", ylabel="images")
+        lower.bar(middles, [b.n for b in bins], width, color=_GREY, edgecolor="white")
+    figure.savefig(path)
+
+
+def plot_risk_coverage(path: Path, curve: Selective, *, mistakes_last: NDArray[np.float64]) -> None:
+    """Draw the share of mistakes among the surest answers, and [B] that of an order with every mistake last."""
+    figure = _figure(5.6, 4.2)
+    axes = figure.add_subplot(xlim=(0, 1), xlabel="coverage: share of images answered", ylabel="mistakes among them")
+    axes.plot(curve.coverage, curve.risk, color=_BLUE, label=f"by confidence (area {curve.aurc:.3f})")
+    label = f"every mistake last (area {curve.best_aurc:.3f})"
+    axes.plot(curve.coverage, mistakes_last, color=_GREY, linestyle="--", label=label)
+    axes.axhline(curve.risk[-1], color="black", linewidth=0.8, linestyle=":", label="without a choice")
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=8)
+    figure.savefig(path)
+
+
+def plot_severities(
+    path: Path,
+    severities: Sequence[str],
+    accuracy: Sequence[float],
+    intervals: Sequence[tuple[float, float]],
+    *,
+    mean_class: Sequence[float],
+    examples: Sequence[Sequence[Rgb]],
+    title: str,
+) -> None:
+    """Draw accuracy with its intervals over severities, the first being none, and what faces look like at each.
+
+    examples: rows of one crop per severity.
+    """
+    figure = _figure(1.25 * len(severities) + 0.9, 3.4 + 1.15 * len(examples))
+    grid = figure.add_gridspec(1 + len(examples), len(severities), height_ratios=(3, *(1 for _ in examples)))
+    axes: Any = figure.add_subplot(grid[0, :], xlim=(-0.5, len(severities) - 0.5), ylabel="%", title=title)
+    places = np.arange(len(severities))
+    high = 100 * np.array(accuracy)
+    spread = np.abs(100 * np.array(intervals).T - high)
+    axes.errorbar(places, high, yerr=spread, color=_BLUE, marker="o", capsize=3, label="accuracy, 95 % interval")
+    axes.plot(places, 100 * np.array(mean_class), color=_RED, marker="s", linestyle="--", label="mean class accuracy")
+    axes.set_xticks(places, severities)
+    axes.set_ylim(0, 100)
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(fontsize=8, loc="lower left")
+    for row, crops in enumerate(examples, 1):
+        for column, crop in enumerate(crops):
+            picture = figure.add_subplot(grid[row, column])
+            picture.imshow(crop, interpolation="nearest")
+            picture.set_axis_off()
+    figure.savefig(path)
+
+
+def _figure(width: float, height: float) -> Figure:
+    """An empty figure of inches that is drawn without a screen."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure

@@ -1,0 +1,111 @@
+"""A graph, its card and its proof in; the doc string and the metadata that let a stranger use the file out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from fercli import __version__
+from fercli.export.halves import Halves
+from fercli.export.parity import Parity
+from fercli.export.precision import Precision
+from fercli.export.preprocessing import Preprocessing
+from fercli.weights.card import WeightsCard
+from fercli.weights.onnx_interface import CROPS, INPUT, OUTPUT, POINTS, PROBABILITIES, Interface
+
+_SIMILARITY = (
+    "With p the five points in the picture and q the template's times the crop's side, both (x, y) in pixels, their means "
+    "P and Q, d = p - P, e = q - Q and sums over the points: a = sum(dx ex + dy ey) / sum(dx dx + dy dy), "
+    "b = sum(dx ey - dy ex) / sum(dx dx + dy dy), and (x, y) of the picture goes to "
+    "(Qx + a (x - Px) - b (y - Py), Qy + b (x - Px) + a (y - Py)) of the crop"
+)
+_STORED: dict[Precision, str] = {"fp32": "float32", "fp16": "float16", "int8": "int8"}
+
+
+def describe(
+    graph: Any,
+    card: WeightsCard,
+    parity: Parity,
+    *,
+    interface: Interface,
+    precision: Precision,
+    halves: Halves | None,
+    preprocessing: Preprocessing | None,
+    check: Mapping[str, Any],
+) -> None:
+    """Write who made the file, how it is used, its card, its proof and how it computes into the ONNX metadata.
+
+    check: what `self_check` found. Every key of the metadata is explained in the doc string.
+    """
+    import onnx
+
+    graph.producer_name, graph.producer_version = "fercli", __version__
+    graph.doc_string = (
+        f"{card.name} {card.version}: facial expression of one face.\n"
+        + _given(card, interface)
+        + f"{OUTPUT}: float32 [batch, {len(card.labels)}], in the order {', '.join(card.labels)}. "
+        f"Probabilities are softmax({OUTPUT} / {card.temperature:g}).\n" + _explained(card, interface)
+    )
+    stored = {"as": "float16", **asdict(halves)} if halves is not None else {"as": _STORED[precision]}
+    rounded = precision != "fp32" or halves is not None
+    stored["scores"] = f"the card's scores are of float32 weights{', before they were rounded' if rounded else ''}"
+    facts: dict[str, Any] = {"parity": asdict(parity), "stored": stored, "check": dict(check)}
+    if preprocessing is not None:
+        facts["preprocessing"] = asdict(preprocessing)
+    properties = {name: json.dumps(fact, sort_keys=True) for name, fact in facts.items()}
+    stated = {"card": card.to_json(), "interface": interface, "precision": precision}
+    onnx.helper.set_model_props(graph, {**stated, **properties})
+
+
+def _explained(card: WeightsCard, interface: Interface) -> str:
+    picture = "normalised but not aligned" if interface == "images" else "as it is"
+    return (
+        "Metadata, JSON but for interface and precision:\n"
+        "card: labels in order, preprocessing, origin, scores. A top probability under its abstain_below, "
+        f"{card.abstain_below:g}, means that the face is not clear enough to be named.\n"
+        "interface: what goes in. precision: what the network computes in.\n"
+        "stored: how weights are kept, how many tensors are rounded, the largest change of one relative to its size, and "
+        "which weights the scores are of.\n"
+        "parity: how far logits are from those of the float32 model in torch, on how many distinct images, in which "
+        "batches; translation is the part that is not rounding; the share of images with the same top class, and that "
+        "share with near-ties let pass.\n"
+        "preprocessing, where it is inside: how far probabilities of whole pictures, alone and several in a batch, are from "
+        "fer's own; agreement as in parity.\n"
+        f"check: to try a runtime, give the file this picture, {picture}, and compare its logits; a difference over tolerance "
+        "means that something is done in another way."
+    )
+
+
+def _given(card: WeightsCard, interface: Interface) -> str:
+    model = card.model.input
+    points = ", ".join(f"({x:.4f}, {y:.4f})" for x, y in card.crop.points)
+    aligned = (
+        "five points, the eyes (the left one in the picture first), the nose and the mouth corners (left first), lie at "
+        f"{points}: x and y as fractions of the side, (0, 0) the corner of the first pixel"
+    )
+    warp = (
+        f"Turn, scale and shift each face so that they lie there: of all similarities without mirroring, the one that takes "
+        f"the picture's points to the template's with the least sum of squared distances in the crop's pixels. {_SIMILARITY}. "
+        "Sample bilinearly, average pixels where the picture shrinks, repeat its border outside"
+    )
+    if interface == "images":
+        grey = "make it grey (0.299 R + 0.587 G + 0.114 B) in all three channels, " if model.colour == "grey" else ""
+        return (
+            f"{INPUT}: float32 [batch, 3, {model.size}, {model.size}]. RGB crop of {model.size} x {model.size} px whose "
+            f"{aligned}. {warp}. Divide by 255, {grey}subtract {list(model.mean)}, divide by {list(model.std)} per channel.\n"
+        )
+    answer = (
+        f"{PROBABILITIES}: float32 [batch, {len(card.labels)}], calibrated, rows sum to 1; what most programs want.\n"
+    )
+    if interface == "crops":
+        return (
+            f"{CROPS}: uint8 [batch, height, width, 3], RGB, any size, of faces whose {aligned}. {warp}. "
+            "A crop that is not square is shown whole and centred, and its border repeated.\n" + answer
+        )
+    return (
+        f"{CROPS}: uint8 [batch, height, width, 3], RGB, any size, with one face each.\n"
+        f"{POINTS}: float32 [batch, 5, 2], x and y in pixels of the eyes (the left one in the picture first), the nose and "
+        "the mouth corners (left first); (0, 0) is the corner of the first pixel.\n" + answer
+    )

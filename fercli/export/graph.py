@@ -1,0 +1,157 @@
+"""A model in evaluation mode in, its ONNX graph out: any batch size, nothing of training, no more nodes than needed."""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fercli.errors import RefusedError
+from fercli.weights.card import WeightsCard
+from fercli.weights.onnx_interface import INPUT, OPSET, OUTPUT
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def translate(model: nn.Module, card: WeightsCard) -> Any:
+    """An onnx.ModelProto of a model in evaluation mode, float32, with any batch size and nothing of training in it.
+
+    Batch norm after a convolution is folded into it. Raises: RefusedError if a parameter that only training uses is inside.
+    """
+    import torch
+
+    side = card.model.input.size
+    images = torch.zeros(2, 3, side, side)  # two: one would be taken for a constant
+    batch = torch.export.Dim("batch", min=1)
+    with _quiet_exporter():
+        program = torch.onnx.export(
+            model,
+            (images,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=({0: batch},),
+            custom_translation_table={torch.ops.aten.scaled_dot_product_attention.default: _attention()},
+            verbose=False,
+        )
+    if program is None:
+        raise RuntimeError("torch.onnx.export gave no program")
+    graph = program.model_proto
+    inside = {tensor.name for tensor in graph.graph.initializer}
+    stray = sorted(inside & _training_only(card))
+    if stray:
+        raise RefusedError(
+            f"the exported graph holds what only training uses: {', '.join(stray[:4])}",
+            fix="report this; the weights are intact",
+        )
+    _compute_positions(graph)
+    _strip(graph)
+    return graph
+
+
+def _attention() -> Callable[..., Any]:
+    """Attention as four operators; the exporter's own takes a dozen that work out shapes, and copies the keys."""
+    from onnxscript import opset20 as op
+
+    def attention(  # noqa: PLR0917 (the operator's own signature)
+        query: Any,
+        key: Any,
+        value: Any,
+        attn_mask: Any = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        scale: float | None = None,
+        enable_gqa: bool = False,
+    ) -> Any:
+        """query, key, value [B, H, T, D], attn_mask added to the scores [.., H, T, T] -> [B, H, T, D]."""
+        if dropout_p or is_causal or enable_gqa:
+            raise NotImplementedError("attention with dropout, causal or grouped is not part of the network")
+        factor = scale or query.shape[-1] ** -0.5
+        scores = op.MatMul(query, op.Transpose(key, perm=[0, 1, 3, 2]))
+        scores = op.Mul(scores, op.Constant(value_float=factor))
+        if attn_mask is not None:
+            scores = op.Add(scores, attn_mask)
+        return op.MatMul(op.Softmax(scores, axis=-1), value)
+
+    return attention
+
+
+def _training_only(card: WeightsCard) -> set[str]:
+    """Names in the training model's state that inference does not have."""
+    import torch
+
+    from fercli.models.btn import BTN
+
+    with torch.device("meta"):
+        whole = BTN(card.model, len(card.labels))
+    return set(whole.state_dict()) - set(whole.inference_state())
+
+
+def _compute_positions(graph: Any) -> None:
+    """Replace tables of relative positions, int64 [T, T], by the sum of two small ones; a runtime folds it once.
+
+    The table of a map of S x S positions holds (dy + S - 1) * (2 S - 1) + dx + S - 1: megabytes for what S tells.
+    """
+    import onnx
+
+    for tensor in list(graph.graph.initializer):
+        if not tensor.name.endswith(".relative_position"):
+            continue
+        table = onnx.numpy_helper.to_array(tensor)
+        side = math.isqrt(table.shape[0])
+        along = np.arange(side)[:, None] - np.arange(side)[None, :] + side - 1  # [S, S], of one axis
+        rows, columns = (along * (2 * side - 1))[:, None, :, None], along[None, :, None, :]
+        if not np.array_equal((rows + columns).reshape(table.shape), table):
+            continue
+        name = tensor.name
+        parts = {f"{name}.rows": rows, f"{name}.columns": columns, f"{name}.shape": np.array(table.shape)}
+        graph.graph.initializer.remove(tensor)
+        graph.graph.initializer.extend(
+            onnx.numpy_helper.from_array(part.astype(np.int64), key) for key, part in parts.items()
+        )
+        rows_name, columns_name, shape_name = parts
+        graph.graph.node.insert(0, onnx.helper.make_node("Reshape", [f"{name}.sum", shape_name], [name]))
+        graph.graph.node.insert(0, onnx.helper.make_node("Add", [rows_name, columns_name], [f"{name}.sum"]))
+
+
+def refuse_unread(graph: Any) -> None:
+    """RefusedError if an initializer or a node of a graph without subgraphs is read by nothing: dead weight in the file."""
+    read = {name for node in graph.graph.node for name in node.input} | {value.name for value in graph.graph.output}
+    unread = [tensor.name for tensor in graph.graph.initializer if tensor.name not in read]
+    unread += [node.output[0] for node in graph.graph.node if read.isdisjoint(node.output)]
+    if unread:
+        raise RefusedError(
+            f"the exported graph holds what nothing reads: {', '.join(unread[:4])}; no file was written",
+            fix="report this; the weights are intact",
+        )
+
+
+def _strip(graph: Any) -> None:
+    """Drop the exporter's notes on every node and value: stack traces and paths of the machine it ran on."""
+    for item in (*graph.graph.node, *graph.graph.value_info, *graph.graph.input, *graph.graph.output):
+        del item.metadata_props[:]
+    for item in (graph, graph.graph):
+        del item.metadata_props[:]
+    for item in graph.graph.initializer:
+        del item.metadata_props[:]
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Keep the exporter's log lines and deprecation warnings about itself off the terminal."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,56 @@
+"""Points in, the transform between them out: how a face is turned, scaled and moved onto a crop template.
+
+Coordinates are continuous: (0, 0) is the top left corner of the top left pixel, whose centre is (0.5, 0.5).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fercli.config.templates import CropTemplate
+
+Matrix = NDArray[np.float64]  # [2, 3]: target = matrix[:, :2] @ source + matrix[:, 2]
+
+
+def similarity_transform(source: ArrayLike, target: ArrayLike) -> Matrix:
+    """Least-squares rotation, scale and shift that takes `source` points to `target`; never a reflection.
+
+    Args: both [K, 2], K >= 2. Returns float64 [2, 3].
+    Raises: ValueError if the source points all coincide. Source: Umeyama 1991, Eq. 40-43.
+    """
+    sources, targets = np.asarray(source, np.float64), np.asarray(target, np.float64)
+    source_mean, target_mean = sources.mean(axis=0), targets.mean(axis=0)
+    spread = np.square(sources - source_mean).sum(axis=1).mean()
+    if not spread > 0:
+        raise ValueError("the points coincide: no scale can be found")
+    covariance = (targets - target_mean).T @ (sources - source_mean) / len(sources)  # [2, 2]
+    left, strengths, right = np.linalg.svd(covariance)
+    signs = np.array([1.0, np.sign(np.linalg.det(left) * np.linalg.det(right))])
+    linear = left @ np.diag(signs) @ right * (strengths @ signs / spread)
+    return np.column_stack([linear, target_mean - linear @ source_mean])
+
+
+def template_points(template: CropTemplate, size: int, margin: float = 0.0) -> NDArray[np.float64]:
+    """Where a template's five landmarks lie in a crop of `size` x `size` pixels: float64 [5, 2].
+
+    margin: what is added on every side, as a fraction of the template's own side; 0.25 shows the face at two thirds.
+    """
+    return np.asarray(template.with_margin(margin).points, np.float64) * size
+
+
+def centred_fit(width: int, height: int, size: int) -> Matrix:
+    """Transform that shows a whole picture, centred and undistorted, in `size` x `size` pixels: float64 [2, 3]."""
+    scale = size / max(width, height)
+    return np.array([[scale, 0.0, (size - scale * width) / 2], [0.0, scale, (size - scale * height) / 2]])
+
+
+def invert(matrix: Matrix) -> Matrix:
+    """Return the way back of an invertible transform [2, 3]."""
+    linear = np.linalg.inv(matrix[:, :2])
+    return np.column_stack([linear, -linear @ matrix[:, 2]])
+
+
+def apply(matrix: Matrix, points: ArrayLike) -> NDArray[np.float64]:
+    """Move points [K, 2] by a transform [2, 3]."""
+    return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]

@@ -1,0 +1,93 @@
+"""Frames and their predictions in, annotated pictures and H.264 videos on disk out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from fercli.media.images import Rgb, writable_name, write_image
+from fercli.media.sources import Source
+from fercli.media.video_writer import VideoWriter
+from fercli.predict.draw import annotate
+from fercli.results import Prediction
+from fercli.system.files import free_name, refuse_existing, replacing
+
+
+class AnnotatedCopies:
+    """Writes a copy of every picture and video below one folder, each complete or not at all.
+
+    paths: where each source's copy goes, by source path; videos become .mp4. taken: where copies of an earlier run are.
+    Raises: RefusedError at once if one of them is there and may not be replaced.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        sources: Sequence[Source],
+        *,
+        taken: Mapping[Path, Path] = MappingProxyType({}),
+        overwrite: bool = False,
+    ) -> None:
+        self.paths = copy_paths(folder, sources, taken)
+        for path in self.paths.values():
+            refuse_existing(path, overwrite=overwrite)
+        self._video: Path | None = None
+        self._writer: VideoWriter | None = None
+        self._open = ExitStack()
+
+    def __enter__(self) -> AnnotatedCopies:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
+
+    def add(self, source: Source, rgb: Rgb, predictions: Sequence[Prediction], *, time_s: float | None = None) -> None:
+        """Write a picture, or append a frame shown from `time_s` on; the frames of a video come one after the other."""
+        drawn = annotate(rgb, predictions)
+        if source.path != self._video:
+            self.end_video()
+        if source.kind == "image":
+            write_image(self.paths[source.path], drawn)
+            return
+        if source.path != self._video or self._writer is None:
+            self._video = source.path
+            temporary = self._open.enter_context(replacing(self.paths[source.path]))
+            self._writer = self._open.enter_context(VideoWriter(temporary, sound=_sound(source)))
+        self._writer.write(drawn, time_s or 0.0)
+
+    def end_video(self) -> None:
+        """The video at hand is over: its copy gets its name."""
+        self._open.close()
+        self._video, self._writer = None, None
+
+
+def copy_paths(
+    folder: Path, sources: Sequence[Source], taken: Mapping[Path, Path] = MappingProxyType({})
+) -> dict[Path, Path]:
+    """A place for every source's copy, numbered where two would have the same.
+
+    taken: places that are settled already, by the file's full path.
+    """
+    paths: dict[Path, Path] = {}
+    full = set(taken.values())
+    for source in sources:
+        if source.fault:
+            continue
+        if (settled := taken.get(source.real_path)) is not None:
+            paths[source.path] = settled
+            continue
+        path = folder / source.relative
+        path = path.with_suffix(".mp4") if source.kind == "video" else writable_name(path)
+        paths[source.path] = path = free_name(path, full)
+        full.add(path)
+    return paths
+
+
+def _sound(source: Source) -> Path | str | None:
+    """Where the sound of a video can be read a second time: nowhere if it is live."""
+    if source.address is None:
+        return source.path
+    return None if source.is_live else str(source.address)

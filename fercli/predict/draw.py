@@ -1,0 +1,182 @@
+"""A picture and what was read from its faces in, a copy with boxes, expressions and probability bars out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from fercli.html.colours import UNCERTAIN, Colour, expression_colour, ink_on, track_colour
+from fercli.media.images import Rgb
+from fercli.predict.label_layout import Rect, label_place, panel_place
+from fercli.results import Prediction
+
+_READABLE_SIDE = 320  # px: a smaller picture is enlarged, as no label could be read on it
+_FONT_MIN, _FONT_MAX = 11, 64  # px
+_PANEL_ROWS = 3  # classes in the panel beside a face
+_PANEL_FACES = 8  # with more faces than these, panels would be a mess
+_BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
+
+
+def annotate(rgb: Rgb, predictions: Sequence[Prediction]) -> Rgb:
+    """Draw a box, the expression and its probability for every face; a picture without a face says so.
+
+    A face on a track has its number and colour; an uncertain one a dashed box and a question mark; the best classes
+    stand beside a face where there is room. Returns a new RGB uint8 picture: of the same size, or a whole multiple of
+    it if that is too small to read.
+    """
+    zoom = -(-_READABLE_SIDE // max(rgb.shape[:2])) if max(rgb.shape[:2]) < _READABLE_SIDE else 1
+    if zoom > 1:
+        rgb = cv2.resize(rgb, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
+    picture = Image.fromarray(rgb)
+    pen = ImageDraw.Draw(picture)
+    faces = [_Drawn.of(prediction, zoom, picture.size) for prediction in predictions if prediction.found is not None]
+    for face in faces:
+        _draw_box(pen, face)
+    labels: list[Rect] = []
+    for face in faces:
+        others = [other.box for other in faces if other is not face]
+        labels.append(_draw_label(pen, face, picture_wh=picture.size, labels=labels, faces=others))
+    for face in faces if len(faces) <= _PANEL_FACES else ():
+        taken = [*labels, *(other.box for other in faces)]
+        labels += _draw_panel(pen, face, picture_wh=picture.size, taken=taken)
+    if not faces:
+        note_px = int(np.clip(min(picture.size) / 20, _FONT_MIN, _FONT_MAX))
+        _write(pen, (0, 0), predictions[0].detail or "no face" if predictions else "no face", _font(note_px))
+    return np.array(picture)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A face as it is drawn: its box in pixels of the copy, colours, and the size of its label."""
+
+    prediction: Prediction
+    box: Rect
+    edge: Colour
+    bar: Colour
+    line_px: int
+    font_px: int
+
+    @staticmethod
+    def of(prediction: Prediction, zoom: int, size_wh: tuple[int, int]) -> _Drawn:
+        box = tuple(value * zoom for value in prediction.found.box_xyxy) if prediction.found else (0.0, 0.0, 0.0, 0.0)
+        left, top, right, bottom = box
+        smallest = max(_FONT_MIN, max(size_wh) // 130)
+        largest = max(smallest, min(_FONT_MAX, min(size_wh) / 14))
+        bar = UNCERTAIN
+        if prediction.status == "ok" and prediction.label is not None:
+            bar = expression_colour(prediction.label, list(prediction.probabilities or {}))
+        return _Drawn(
+            prediction,
+            (left, top, right, bottom),
+            bar if prediction.track is None else track_colour(prediction.track),
+            bar,
+            int(np.clip(min((right - left) / 40, min(size_wh) / 200), 2, 8)),
+            int(np.clip((right - left) / 7, smallest, largest)),
+        )
+
+    @property
+    def probability(self) -> float:
+        return self.prediction.probability or 0.0
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """What the label says, and a short form for where there is no room."""
+        name = self.prediction.label or self.prediction.status
+        mark = "?" if self.prediction.is_doubtful else ""
+        return f"{name}{mark} {self.probability:.0%}", f"{name[:3]}{mark} {self.probability:.0%}"
+
+    @property
+    def number(self) -> str:
+        return "" if self.prediction.track is None else f"#{self.prediction.track}"
+
+
+def _draw_box(pen: ImageDraw.ImageDraw, face: _Drawn) -> None:
+    """Edges in colour within a thin dark line, so that they are seen on any background; dashed if uncertain."""
+    left, top, right, bottom = face.box
+    pen.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline=_BLACK, width=face.line_px + 2)
+    if not face.prediction.is_doubtful:
+        pen.rectangle(face.box, outline=face.edge, width=face.line_px)
+        return
+    dash = max(4.0, (right - left) / 12)
+    inner = face.line_px - 1
+    for begin in np.arange(left, right, 2 * dash):
+        end = min(begin + dash, right)
+        pen.rectangle((begin, top, end, top + inner), fill=face.edge)
+        pen.rectangle((begin, bottom - inner, end, bottom), fill=face.edge)
+    for begin in np.arange(top, bottom, 2 * dash):
+        end = min(begin + dash, bottom)
+        pen.rectangle((left, begin, left + inner, end), fill=face.edge)
+        pen.rectangle((right - inner, begin, right, end), fill=face.edge)
+
+
+def _draw_label(
+    pen: ImageDraw.ImageDraw,
+    face: _Drawn,
+    *,
+    picture_wh: tuple[int, int],
+    labels: Sequence[Rect],
+    faces: Sequence[Rect],
+) -> Rect:
+    """Write number and expression, a bar below them as long as it is probable; returns the place that takes."""
+    px = face.font_px
+    font, space, bar = _font(px), 2 * round(px * 0.3), max(2, px // 5)
+    chip = round(pen.textlength(face.number, font=font)) + space if face.number else 0
+    sizes = [(chip + pen.textlength(text, font=font) + space, px * 1.35 + bar) for text in face.texts]
+    chosen, place = label_place(face.box, sizes, picture_wh=picture_wh, labels=labels, faces=faces)
+    left, top, right, bottom = place
+    pen.rectangle(place, fill=_BLACK)
+    if face.number:
+        pen.rectangle((left, top, left + chip, bottom), fill=face.edge)
+        pen.text((left + space / 2, top + round(px * 0.05)), face.number, font=font, fill=ink_on(face.edge))
+    pen.text((left + chip + space / 2, top + round(px * 0.05)), face.texts[chosen], font=font, fill=_WHITE)
+    begin = left + chip
+    pen.rectangle((begin, bottom - bar, begin + (right - begin) * face.probability, bottom), fill=face.bar)
+    return place
+
+
+def _draw_panel(
+    pen: ImageDraw.ImageDraw, face: _Drawn, *, picture_wh: tuple[int, int], taken: Sequence[Rect]
+) -> list[Rect]:
+    """Write the best classes with their bars beside the face; returns the place that takes, if there is one."""
+    probabilities = face.prediction.probabilities or {}
+    best = sorted(probabilities.items(), key=lambda item: -item[1])[:_PANEL_ROWS]
+    px = max(_FONT_MIN, round(face.font_px * 0.8))
+    row_px = round(px * 1.45)
+    size_wh = px * 9.5, row_px * len(best) + px * 0.3
+    others = [other for other in taken if other != face.box]
+    if not best or size_wh[1] > (face.box[3] - face.box[1]) * 0.8:
+        return []
+    place = panel_place(face.box, size_wh, picture_wh=picture_wh, taken=others)
+    if place is None:
+        return []
+    pen.rectangle(place, fill=_BLACK)
+    left, right = place[0] + round(px * 0.4), place[2] - px * 0.4
+    for number, (name, value) in enumerate(best):
+        top = place[1] + number * row_px
+        percent = f"{value:.0%}"
+        pen.text((left, top), name, font=_font(px), fill=_WHITE)
+        pen.text((round(right - pen.textlength(percent, font=_font(px))), top), percent, font=_font(px), fill=_WHITE)
+        line = top + px * 1.3
+        bar = (left, line, left + (right - left) * value, line + max(1, px // 6))
+        pen.rectangle(bar, fill=expression_colour(name, list(probabilities)))
+    return [place]
+
+
+def _write(pen: ImageDraw.ImageDraw, corner: tuple[float, float], text: str, font: ImageFont.FreeTypeFont) -> None:
+    left, top, right, bottom = pen.textbbox(corner, text, font=font)
+    border = (bottom - top) * 0.4
+    pen.rectangle((left, top, right + 2 * border, bottom + 2 * border), fill=_BLACK)
+    pen.text((corner[0] + border, corner[1] + border), text, font=font, fill=_WHITE)
+
+
+@lru_cache(maxsize=64)
+def _font(size_px: int) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(size=size_px)
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise RuntimeError("this Pillow is built without FreeType: reinstall pillow from its wheel")
+    return font

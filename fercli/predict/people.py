@@ -1,0 +1,147 @@
+"""What was read from the faces of a video's frames in; who showed what for how long, and what is missing, out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.predict.peaks import Peaks
+from fercli.predict.timeline import Timeline
+
+Item = TypeVar("Item")
+
+PEAK_COUNT, PEAK_APART_S = 2, 1.0
+MOST_PEOPLE = 40
+_FIRST_S = 0.04  # s: how long a lone frame is taken to be shown
+_GONE_S = 5.0  # s: who has not been seen for so long may be folded away
+
+
+@dataclass(frozen=True)
+class SeenFace:
+    """One face of one frame: its track (None: faces are not followed), probabilities [N], and whether to believe them."""
+
+    track: int | None
+    probabilities: NDArray[np.float64]
+    uncertain: bool
+
+
+class Person(Generic[Item]):
+    """One track: time per expression, the timeline of its probabilities, and its peaks.
+
+    seconds: [N] time with each class on top and believed; uncertain_s: the rest of the time seen.
+    timeline: probabilities [N] and in the last column the share of uncertain time.
+    """
+
+    def __init__(self, track: int | None, classes: int) -> None:
+        self.track = track
+        self.faces = 0
+        self.first_s = self.last_s = 0.0
+        self.seconds = np.zeros(classes)
+        self.uncertain_s = 0.0
+        self.timeline = Timeline(classes + 1)
+        self.peaks: list[Peaks[Item]] = [Peaks(PEAK_COUNT, apart_s=PEAK_APART_S) for _ in range(classes)]
+
+    @property
+    def seen_s(self) -> float:
+        return float(self.seconds.sum() + self.uncertain_s)
+
+    def add(self, face: SeenFace, *, start_s: float, end_s: float) -> None:
+        """Let a face be shown from `start_s` to `end_s`."""
+        self.first_s = self.first_s if self.faces else start_s
+        self.faces += 1
+        self.last_s = end_s
+        if face.uncertain:
+            self.uncertain_s += end_s - start_s
+        else:
+            self.seconds[int(face.probabilities.argmax())] += end_s - start_s
+        self.timeline.add(np.append(face.probabilities, float(face.uncertain)), start_s=start_s, end_s=end_s)
+
+
+@dataclass
+class Folded:
+    """People of whom only the sum is kept, as there were too many."""
+
+    tracks: set[int | None] = field(default_factory=set)
+    seen_s: float = 0.0
+
+
+class People(Generic[Item]):
+    """Collects the faces of one video frame by frame, in memory that does not grow with its length.
+
+    A frame is shown until the next one begins; the last one as long as the one before it. At most `most` people are
+    kept with their timelines; beyond that who was seen least and not lately is folded away into `folded`.
+    """
+
+    def __init__(self, classes: int, *, most: int = MOST_PEOPLE) -> None:
+        self.frames = self.frames_without_face = self.faces = self.uncertain_faces = 0
+        self.end_s = self.without_face_s = 0.0
+        self.folded = Folded()
+        self._classes, self._most = classes, most
+        self._people: dict[int | None, Person[Item]] = {}
+        self._waiting: tuple[float, Sequence[SeenFace]] | None = None
+        self._interval_s = _FIRST_S
+
+    def add(self, time_s: float, faces: Sequence[SeenFace]) -> None:
+        """Add the faces of the frame that is shown from `time_s` on."""
+        self._settle(time_s)
+        self._waiting = (time_s, tuple(faces))
+        self.frames += 1
+        self.frames_without_face += not faces
+        self.faces += len(faces)
+        self.uncertain_faces += sum(face.uncertain for face in faces)
+        for face in faces:
+            self._admit(face.track, time_s)
+
+    def person(self, track: int | None) -> Person[Item] | None:
+        """Who is on a track; None if folded away or never seen."""
+        return self._people.get(track)
+
+    def finish(self) -> list[Person[Item]]:
+        """Let the last frame end; returns the people, longest seen first, their timelines with bins of one width."""
+        if self._waiting is not None:
+            self._settle(self._waiting[0] + self._interval_s)
+            self._waiting = None
+        people = sorted((p for p in self._people.values() if p.faces), key=lambda person: -person.seen_s)
+        for person in people:
+            person.timeline.reach(self.end_s)
+        widest_s = max((person.timeline.width_s for person in people), default=0.0)
+        for person in people:
+            person.timeline.widen(widest_s)
+        return people
+
+    def _settle(self, until_s: float) -> None:
+        """Count the waiting frame, now that its end is known."""
+        if self._waiting is None:
+            return
+        start_s, faces = self._waiting
+        end_s = max(until_s, start_s)
+        self._interval_s = end_s - start_s or self._interval_s
+        self.end_s = max(self.end_s, end_s)
+        self.without_face_s += 0.0 if faces else end_s - start_s
+        for face in faces:
+            person = self._people.get(face.track)
+            if person is None:
+                self.folded.tracks.add(face.track)
+                self.folded.seen_s += end_s - start_s
+            else:
+                person.add(face, start_s=start_s, end_s=end_s)
+
+    def _admit(self, track: int | None, time_s: float) -> None:
+        """Make room for a new track if someone can be folded away."""
+        if track in self._people or track in self.folded.tracks:
+            return
+        if len(self._people) >= self._most:
+            gone = [person for person in self._people.values() if person.last_s < time_s - _GONE_S]
+            if not gone:
+                return
+            least = min(gone, key=lambda person: person.seen_s)
+            del self._people[least.track]
+            self.folded.tracks.add(least.track)
+            self.folded.seen_s += least.seen_s
+        person: Person[Item] = Person(track, self._classes)
+        person.last_s = time_s
+        self._people[track] = person

@@ -1,0 +1,99 @@
+"""Readings in, one HTML report per video and an index of the pictures below a folder out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from fercli.media.images import Rgb
+from fercli.media.sources import Source
+from fercli.predict.copies import copy_paths
+from fercli.predict.report.html import HtmlReport
+from fercli.results import Prediction, is_frame
+from fercli.system.files import refuse_existing
+from fercli.weights.card import WeightsCard
+
+INDEX_NAME = "report.html"
+_SUFFIX = ".report.html"
+
+
+class FolderReports:
+    """Writes NAME.report.html beside the copy of every video, as soon as it is over, and report.html for the rest.
+
+    paths: where each video's report goes, by source path; taken: where copies of an earlier run are.
+    A single video needs no index.
+    Raises: RefusedError at once if one of them is there and may not be replaced.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        sources: Sequence[Source],
+        card: WeightsCard,
+        settings: Mapping[str, object] | None = None,
+        *,
+        taken: Mapping[Path, Path] = MappingProxyType({}),
+        overwrite: bool = False,
+    ) -> None:
+        videos = {source.path for source in sources if source.kind == "video"}
+        self.paths = {
+            path: copy.with_suffix(_SUFFIX)
+            for path, copy in copy_paths(folder, sources, taken).items()
+            if path in videos
+        }
+        for path in self.paths.values():
+            refuse_existing(path, overwrite=overwrite)
+        self._card, self._settings, self._overwrite = card, settings, overwrite
+        self._index: HtmlReport | None = None
+        if len(sources) != 1 or not videos:
+            self._index = HtmlReport(folder / INDEX_NAME, card, settings, overwrite=overwrite)
+        self._folder = folder
+        self._video: Path | None = None
+        self._page: HtmlReport | None = None
+        self._open, self._open_video = ExitStack(), ExitStack()
+
+    def __enter__(self) -> FolderReports:
+        if self._index is not None:
+            self._open.enter_context(self._index)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        try:
+            self._open_video.__exit__(*error)
+        finally:
+            self._open.__exit__(*error)
+
+    def add(
+        self, source: Source, rgb: Rgb | None, predictions: Sequence[Prediction], *, time_s: float | None = None
+    ) -> None:
+        """Add a picture or the next frame of a video; rgb None: it, or the rest of it, could not be read."""
+        if source.path != self._video:
+            self.end_video()
+        if source.kind == "video" and (rgb is not None or self._page is not None or is_frame(predictions)):
+            (self._page or self._begin(source)).add(source, rgb, predictions, time_s=time_s)
+        elif self._index is not None:
+            self._index.add(source, rgb, predictions, time_s=time_s)
+
+    def add_finished(self, source: Source) -> None:
+        """Link the page of a video that an earlier run has made."""
+        if self._index is not None:
+            self._index.link(str(source.relative), os.path.relpath(self.paths[source.path], self._folder))
+
+    def end_video(self) -> None:
+        """The video at hand is over: its page gets its name."""
+        self._open_video.close()
+        self._video, self._page = None, None
+
+    def _begin(self, source: Source) -> HtmlReport:
+        """Open the page of a video at its first frame."""
+        path = self.paths[source.path]
+        self._video = source.path
+        self._page = self._open_video.enter_context(
+            HtmlReport(path, self._card, self._settings, overwrite=self._overwrite)
+        )
+        self.add_finished(source)
+        return self._page

@@ -1,0 +1,110 @@
+"""Readings in, a folder of annotated copies, HTML pages and predictions.csv out, that an interrupted run can go on with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from fercli.errors import DataError
+from fercli.media.images import Rgb, read_rgb
+from fercli.media.sources import Source
+from fercli.predict.copies import AnnotatedCopies
+from fercli.predict.job import Job
+from fercli.predict.report.folder import FolderReports
+from fercli.results import Prediction, is_frame, lost_frames
+from fercli.weights.card import WeightsCard
+
+
+class ResultsFolder:
+    """What `fer predict --out` makes of its sources, each of which is finished before the next one begins.
+
+    settings: what shapes the results. facts: what the pages show, the settings if left out.
+    todo: sources that are still to be read. finished: those that an earlier run has read.
+    Raises: RefusedError at once if the folder holds something that may not be replaced or gone on with.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        sources: Sequence[Source],
+        card: WeightsCard,
+        settings: Mapping[str, object],
+        *,
+        facts: Mapping[str, object] | None = None,
+        resume: bool = False,
+        overwrite: bool = False,
+    ) -> None:
+        self._job = Job(folder, sources, card.labels, settings, resume=resume, overwrite=overwrite)
+        self.finished = [source for source in sources if self._job.is_finished(source)]
+        self.todo = [source for source in sources if not self._job.is_finished(source)]
+        taken, replace = self._job.copies(), resume or overwrite
+        self._copies = AnnotatedCopies(folder, sources, taken=taken, overwrite=replace)
+        self._pages = FolderReports(folder, sources, card, facts or settings, taken=taken, overwrite=replace)
+        self._open = ExitStack()
+        self._source: Source | None = None
+        self._was_read, self._lost = False, 0
+        self._fault: str | None = None
+
+    def __enter__(self) -> ResultsFolder:
+        with ExitStack() as opened:
+            for part in (self._job, self._pages, self._copies):
+                opened.enter_context(part)
+            for source in self.finished:
+                self._show_finished(source)
+            self._open = opened.pop_all()
+        return self
+
+    def __exit__(self, kind: Any, *error: Any) -> None:
+        if kind is None:
+            try:
+                self._end_source()
+            except BaseException as fault:
+                self._open.__exit__(type(fault), fault, fault.__traceback__)
+                raise
+        self._open.__exit__(kind, *error)
+
+    def earlier(self) -> Iterator[tuple[Source, Iterator[Prediction], str | None]]:
+        """Of every finished source, what it was, its rows, and what was missing in it."""
+        for source in self.finished:
+            yield source, self._job.rows_of(source), self._job.fault_of(source)
+
+    def add(
+        self, source: Source, rgb: Rgb | None, predictions: Sequence[Prediction], *, time_s: float | None = None
+    ) -> None:
+        """Add a picture or the next frame of a video; rgb None: it, or the rest of it, could not be read."""
+        if source is not self._source:
+            self._end_source()
+            self._source, self._was_read, self._lost, self._fault = source, False, 0, None
+        self._job.add(predictions)
+        self._pages.add(source, rgb, predictions, time_s=time_s)
+        if rgb is not None:
+            self._was_read = True
+            self._copies.add(source, rgb, predictions, time_s=time_s)
+        elif is_frame(predictions):
+            self._lost += 1
+        else:
+            self._fault = predictions[0].detail
+
+    def _end_source(self) -> None:
+        if self._source is None:
+            return
+        if not self._was_read:
+            self._job.leave()
+            return
+        self._copies.end_video()
+        self._pages.end_video()
+        self._job.end(
+            self._source, copy=self._copies.paths[self._source.path], fault=self._fault or lost_frames(self._lost)
+        )
+
+    def _show_finished(self, source: Source) -> None:
+        if source.kind == "video":
+            self._pages.add_finished(source)
+            return
+        try:
+            rgb = read_rgb(source.path)
+        except DataError:
+            return  # it is gone since; its rows are there
+        self._pages.add(source, rgb, list(self._job.rows_of(source)))

@@ -1,0 +1,51 @@
+"""Scores of a study's rows and seeds in, a picture of them out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fercli.train.ablation.studies import Study
+
+_SEED, _MEAN = "#7a8696", "#0b62a8"
+
+
+def plot_study(path: Path, study: Study, scores: Sequence[Sequence[float]], *, ylabel: str, title: str) -> None:
+    """Draw one column per row: every seed's score as a dot, their mean with its 95 % interval (t) beside them.
+
+    Args: scores [rows][seeds]. Studies over a number have a true axis, logarithmic for batch sizes.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from scipy.stats import t
+
+    table = np.array(scores, np.float64)  # [rows, seeds]
+    seeds = table.shape[1]
+    means = table.mean(axis=1)
+    numbers = [row.place for row in study.rows if row.place is not None]
+    numeric = len(numbers) == len(study.rows)
+    places = np.array(numbers) if numeric else np.arange(len(study.rows), dtype=float)
+    figure = Figure(figsize=(max(5.0, 1.1 * len(study.rows) + 2), 4), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot(ylabel=ylabel, xlabel=study.axis or "", title=title)
+    axes.title.set_fontsize(10)
+    for column in table.T:
+        axes.plot(places, column, "o", color=_SEED, alpha=0.6, markersize=4)
+    if seeds > 1:
+        half = t.ppf(0.975, seeds - 1) * table.std(axis=1, ddof=1) / np.sqrt(seeds)
+        axes.errorbar(places, means, yerr=half, fmt="_", color=_MEAN, capsize=5, markersize=14, linewidth=2)
+    if numeric:
+        axes.plot(places, means, "-", color=_MEAN, alpha=0.5)
+    if study.name == "batch-size":
+        axes.set_xscale("log", base=2)
+        axes.minorticks_off()
+    axes.set_xticks(places, [row.name for row in study.rows])
+    if not numeric:
+        axes.set_xlim(-0.6, len(study.rows) - 0.4)
+    axes.axhline(
+        means[[row.name for row in study.rows].index(study.baseline)], color=_SEED, linewidth=0.8, linestyle=":"
+    )
+    axes.grid(axis="y", alpha=0.3)
+    figure.savefig(path)

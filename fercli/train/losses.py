@@ -1,0 +1,71 @@
+"""The loss of a batch: BatchOutput and targets in, one number and its named terms out (BTN, Eq. 9)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fercli.config.presets import LossConfig
+from fercli.models.btn import BatchOutput
+
+# Letters: B images, N classes.
+
+
+def btn_loss(
+    output: BatchOutput,
+    targets: Tensor,
+    config: LossConfig,
+    *,
+    class_weights: Tensor | None = None,
+    log_prior: Tensor | None = None,
+    count: int | None = None,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """L = vit L_VIT + bt L_BT + cba L_CBA (+ aux, image, distill), each a cross-entropy averaged over the batch, in float32.
+
+    Args: targets are class indices [B] (int64) or distributions [B, N] (float); class_weights [N] or None; log_prior [N] is
+    added to the logits, with logit_adjustment's factor; count divides the sum where these B images are a part of a batch.
+    Returns the loss and its unweighted terms, detached, by name.
+    """
+    shift = None if log_prior is None else config.logit_adjustment * log_prior
+    heads = {
+        "vit": (output.p_vit, config.vit),
+        "bt": (output.p_bt, config.bt),
+        "cba": (output.p_cba, config.cba),
+        "aux": (output.aux, config.aux),
+        "image": (output.image, config.image),
+    }
+    total = torch.zeros((), device=output.p_vit.device)
+    terms: dict[str, Tensor] = {}
+    for name, (logits, weight) in heads.items():
+        if logits is not None and weight:
+            # summed and divided by B: PyTorch's own mean divides by the weights for indices, but by B for distributions
+            adjusted = logits.float() if shift is None else logits.float() + shift
+            summed = F.cross_entropy(
+                adjusted, targets, weight=class_weights, label_smoothing=config.label_smoothing, reduction="sum"
+            )
+            term = summed / (len(targets) if count is None else count)
+            total = total + weight * term
+            terms[name] = term.detach()
+    if config.distill and output.p_bt is not None:
+        taught = output.p_bt.detach().float().log_softmax(dim=1)
+        own = output.p_vit.float().log_softmax(dim=1)
+        term = F.kl_div(own, taught, log_target=True, reduction="sum") / (len(targets) if count is None else count)
+        total = total + config.distill * term
+        terms["distill"] = term.detach()
+    return total, terms
+
+
+def log_shares(counts: Tensor) -> Tensor:
+    """log(n_c / n) [N], what balanced softmax adds to the logits in training (Ren et al. 2020; Menon et al. 2021)."""
+    present = counts.clamp_min(1).float()
+    return (present / present.sum()).log()
+
+
+def class_weights(counts: Tensor, power: float) -> Tensor | None:
+    """Weights n_c ** -power [N] with a mean of 1 over the images; None when power is 0."""
+    if not power:
+        return None
+    present = counts.clamp_min(1).float()
+    weights = present**-power
+    return weights * (counts.sum() / (weights * counts).sum())

@@ -1,0 +1,22 @@
+"""The learning rate as a function of progress: stateless, so a resumed run cannot lose its place."""
+
+from __future__ import annotations
+
+import math
+
+from fercli.config.presets import TrainConfig
+
+
+def lr_factor(config: TrainConfig, epochs_done: float) -> float:
+    """Factor on the base learning rate after `epochs_done` epochs (a fraction inside an epoch).
+
+    exponential: gamma ** whole epochs, as PyTorch's ExponentialLR stepped once per epoch. cosine: to 0 at the end.
+    """
+    if epochs_done < config.warmup_epochs:
+        return (epochs_done + 1e-3) / config.warmup_epochs
+    if config.schedule == "exponential":
+        return config.gamma ** int(epochs_done)
+    if config.schedule == "cosine":
+        share = (epochs_done - config.warmup_epochs) / max(1e-9, config.epochs - config.warmup_epochs)
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+    return 1.0

@@ -1,0 +1,53 @@
+"""Trained weights of one network in, one file with their mean out (Wortsman et al. 2022, "Model soups").
+
+Runs that went on from the same weights lie in one valley of the loss: the mean of their weights is often better than any of them,
+at the cost of one. Runs that began apart do not, and their mean is worth nothing; only a score can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from fercli import __version__
+from fercli.errors import UsageError, WeightsError
+from fercli.system.digest import file_sha256
+from fercli.system.files import refuse_existing
+from fercli.weights.card import WeightsCard
+from fercli.weights.files import TORCH_SUFFIX, check_keys, find_weights, load_weights, save_weights
+
+
+def average(weights: Sequence[str | Path], out: Path, *, overwrite: bool = False) -> WeightsCard:
+    """Write the mean of several weights, with the first one's card, without its scores and temperature.
+
+    Errors: UsageError for fewer than two, or an output that is no .safetensors; WeightsError where labels, crop or network differ.
+    """
+    if len(weights) < 2:
+        raise UsageError("a mean takes two weights or more", fix="fer weights average A B --out MEAN.safetensors")
+    if out.suffix != TORCH_SUFFIX:
+        raise UsageError(f"the output {out} must end in {TORCH_SUFFIX}", fix=str(out.with_suffix(TORCH_SUFFIX)))
+    refuse_existing(out, overwrite=overwrite)
+    paths = [find_weights(name, (TORCH_SUFFIX,)) for name in weights]
+    (first, card), *others = [load_weights(path) for path in paths]
+    for path, (state, other) in zip(paths[1:], others, strict=True):
+        for what in ("labels", "crop", "model"):
+            if getattr(other, what) != getattr(card, what):
+                raise WeightsError(f"{path} and {paths[0]} differ in {what}", fix="average runs of one network")
+        check_keys(state, first, where=str(path))
+    mean = {
+        key: torch.stack([tensor.double(), *(state[key].double() for state, _ in others)]).mean(dim=0).to(tensor.dtype)
+        if tensor.is_floating_point()
+        else tensor
+        for key, tensor in first.items()
+    }
+    origins = [
+        {"file": path.name, "sha256": file_sha256(path), "provenance": own.provenance}
+        for path, own in zip(paths, (card, *(other for _, other in others)), strict=True)
+    ]
+    provenance = {"averaged_by": f"fer weights average {__version__}", "averaged": origins}
+    averaged = replace(card, temperature=1.0, scores={}, provenance=provenance)
+    save_weights(out, mean, averaged)
+    return averaged

@@ -1,0 +1,68 @@
+"""The card that travels with weights: what goes in, what comes out, where it is from and how good it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from fercli.config.presets import BtnConfig
+from fercli.config.settings import from_dict
+from fercli.config.templates import CropTemplate
+from fercli.errors import WeightsError
+
+FORMAT = 1
+_AGAIN = "export or convert the weights again"
+
+
+@dataclass(frozen=True)
+class WeightsCard:
+    """Everything predict, eval and export need beside the numbers, so that a user passes no preprocessing flags.
+
+    labels: class names, index by index. schema: the label schema's name. crop: the template faces are aligned to.
+    temperature: probabilities are softmax(logits / temperature). abstain_below: a top probability under it is `uncertain`.
+    data, scores, provenance, licence: free text or figures for people; every key is a stated fact.
+    """
+
+    name: str
+    version: str
+    labels: tuple[str, ...]
+    schema: str
+    crop: CropTemplate
+    model: BtnConfig
+    temperature: float = 1.0
+    abstain_below: float = 0.0
+    data: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    licence: str = ""
+    notes: tuple[str, ...] = ()
+    format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+            raise WeightsError(
+                f"card {self.name}: needs at least two distinct labels, has {list(self.labels)}", fix=_AGAIN
+            )
+        if not self.temperature > 0:
+            raise WeightsError(f"card {self.name}: temperature must be positive, is {self.temperature}", fix=_AGAIN)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2, sort_keys=True)
+
+    @staticmethod
+    def from_json(text: str, *, where: str) -> WeightsCard:
+        """Read a card; WeightsError names `where` it came from and the fields that do not fit."""
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise WeightsError(f"{where}: its card is not JSON ({error})", fix=_AGAIN) from error
+        if not isinstance(values, Mapping):
+            raise WeightsError(f"{where}: its card is not a JSON object", fix=_AGAIN)
+        if values.get("format") != FORMAT:
+            raise WeightsError(
+                f"{where}: card format {values.get('format')!r}, this program reads {FORMAT}",
+                fix="update fercli, or export the weights again",
+            )
+        return from_dict(WeightsCard, values, where=where, error=WeightsError, fix=_AGAIN)

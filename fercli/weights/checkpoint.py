@@ -1,0 +1,31 @@
+"""The state of an unfinished training run: written whole or not at all, read back without running anybody's code."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fercli.errors import WeightsError
+from fercli.system.files import replacing
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors and plain values; the old checkpoint stays until the new one is complete."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        torch.save(state, file)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read what `save_checkpoint` wrote, on the CPU; WeightsError if it is missing or anything else."""
+    if not path.is_file():
+        raise WeightsError(f"there is no checkpoint {path}", fix="start without --resume")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError) as error:
+        raise WeightsError(f"{path} is not a readable checkpoint ({error})", fix="start without --resume") from error
+    if not isinstance(state, dict) or "model" not in state:
+        raise WeightsError(f"{path} is not a checkpoint of fer train", fix="start without --resume")
+    return state

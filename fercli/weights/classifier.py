@@ -1,0 +1,155 @@
+"""Aligned crops in, calibrated probabilities out: one interface over ONNX Runtime and torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.errors import UsageError, WeightsError
+from fercli.faces.geometry import template_points
+from fercli.system.devices import check_name, resolve_device
+from fercli.system.onnx_session import computes, open_session, run_bound, session_metadata
+from fercli.weights.card import WeightsCard
+from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, card_from, check_keys, find_weights, load_weights
+from fercli.weights.onnx_interface import CROPS, INPUT, OUTPUT, POINTS, Interface, interface_of
+from fercli.weights.preprocess import check_crops, softmax, to_input
+
+Engine = Literal["auto", "onnx", "torch"]
+CHUNK = 32  # faces run at once: more gains no speed and costs memory
+
+
+class Classifier(Protocol):
+    """A trained model ready to run. `engine` and `device` say what really runs, not what was asked for."""
+
+    @property
+    def card(self) -> WeightsCard:
+        """Labels, crop, preprocessing and temperature."""
+        ...
+
+    @property
+    def engine(self) -> str:
+        """`onnx` or `torch`."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """`cpu`, `cuda:N` or `tensorrt:N`."""
+        ...
+
+    def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """P_VIT of RGB crops uint8 [B, S, S, 3] (S = card.model.input.size): float32 [B, N]."""
+        ...
+
+    def classify(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Calibrated probabilities of RGB crops uint8 [B, S, S, 3]: float32 [B, N], columns as card.labels."""
+        ...
+
+
+@dataclass(frozen=True)
+class LoadedClassifier:
+    """A classifier over an engine's `run`: crops uint8 [B, S, S, 3] to logits float32 [B, N], B <= CHUNK."""
+
+    card: WeightsCard
+    engine: str
+    device: str
+    run: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+    def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if not len(crops):
+            return np.zeros((0, len(self.card.labels)), np.float32)
+        chunks = (crops[start : start + CHUNK] for start in range(0, len(crops), CHUNK))
+        return np.concatenate([self.run(chunk) for chunk in chunks])
+
+    def classify(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return softmax(self.logits(crops), self.card.temperature)
+
+
+def open_onnx(path: Path, *, device: str = "auto") -> LoadedClassifier:
+    """Open an exported file in ONNX Runtime; torch is never imported.
+
+    A GPU answers for one crop and for CHUNK before the first question: kernels are loaded then, and TensorRT has an
+    engine for all sizes between, so that no batch that comes later builds another. One that fails there is refused with
+    DeviceError; with `auto` the CPU takes its place.
+    """
+    session, running = open_session(path, device)
+
+    metadata = session_metadata(session)
+    card, interface = card_from(metadata, where=str(path)), interface_of(metadata)
+
+    def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.asarray(run_bound(session, feeds(crops, card, interface), OUTPUT), np.float32)
+
+    if running != "cpu":
+        side = card.model.input.size
+        if not computes(
+            device, lambda: [run(np.zeros((count, side, side, 3), np.uint8)) for count in (1, CHUNK)], first="faces"
+        ):
+            return open_onnx(path, device="cpu")
+    return LoadedClassifier(card, "onnx", running, run)
+
+
+def feeds(crops: NDArray[np.uint8], card: WeightsCard, interface: Interface) -> dict[str, NDArray[Any]]:
+    """What a file with this interface is given for aligned crops uint8 [B, S, S, 3]: every input by name."""
+    if interface == "images":
+        return {INPUT: to_input(crops, card.model.input)}
+    check_crops(crops, card.model.input)
+    given: dict[str, NDArray[Any]] = {CROPS: np.ascontiguousarray(crops)}
+    if interface == "faces":  # already aligned: their points are the template's
+        points = template_points(card.crop, card.model.input.size).astype(np.float32)
+        given[POINTS] = np.repeat(points[None], len(crops), axis=0)
+    return given
+
+
+def open_torch(path: Path, *, device: str = "auto") -> LoadedClassifier:
+    """Open a safetensors file in torch: the inference part of BTN, strictly loaded, in evaluation mode."""
+    import torch
+
+    from fercli.models.btn import BTN
+
+    state, card = load_weights(path)
+    target = resolve_device(device)
+    model = BTN(card.model, len(card.labels), training_parts=False)
+    check_keys(state, model.state_dict(), where=str(path))
+    model.load_state_dict(state)
+    layout = torch.channels_last if target.type == "cuda" else torch.contiguous_format
+    model.eval().to(target).to(memory_format=layout)
+
+    def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            batch = torch.from_numpy(to_input(crops, card.model.input)).to(target, memory_format=layout)
+            return model(batch).float().cpu().numpy()
+
+    return LoadedClassifier(card, "torch", str(target), run)
+
+
+def load_classifier(name_or_path: str | Path | None = None, engine: str = "auto", device: str = "auto") -> Classifier:
+    """Load a model by name or path; None is the shipped default, engine auto prefers the ONNX file.
+
+    Raises: UsageError for an unknown engine or device or a file the engine cannot run, WeightsError, DeviceError.
+    """
+    if engine not in get_args(Engine):
+        raise UsageError(f"unknown engine {engine!r}", fix=f"engines: {', '.join(get_args(Engine))}")
+    check_name(device)
+    suffixes = {"auto": (ONNX_SUFFIX, TORCH_SUFFIX), "onnx": (ONNX_SUFFIX,), "torch": (TORCH_SUFFIX,)}[engine]
+    path = find_weights(name_or_path, suffixes)
+    if path.suffix == ONNX_SUFFIX and engine != "torch":
+        return open_onnx(path, device=device)
+    if engine == "onnx":
+        raise UsageError(
+            f"engine onnx runs {ONNX_SUFFIX} files, not {path}",
+            fix=f"fer export --onnx --weights {path}, or --engine torch",
+        )
+    if path.suffix == ONNX_SUFFIX:
+        raise UsageError(
+            f"engine torch runs {TORCH_SUFFIX} files, not {path}", fix="--engine onnx, or the .safetensors file"
+        )
+    if path.suffix != TORCH_SUFFIX and path.suffix in (".pt", ".pth", ".tar", ".bin", ".pkl", ".ckpt"):
+        raise WeightsError(
+            f"{path} looks like a foreign checkpoint", fix=f"fer convert {path} {path.with_suffix(TORCH_SUFFIX)}"
+        )
+    return open_torch(path, device=device)

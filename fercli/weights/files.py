@@ -1,0 +1,204 @@
+"""Weights and the card they travel with: safetensors files in and out, found by name or by path.
+
+Importing this module loads neither torch nor onnx; functions that return tensors load torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from safetensors import SafetensorError, safe_open
+
+from fercli.errors import WeightsError
+from fercli.system.cache import pulled_folder
+from fercli.system.files import replacing
+from fercli.system.shipped import weights_folders
+from fercli.weights.card import WeightsCard
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+DEFAULT_NAME = "fer-compact"
+TORCH_SUFFIX, ONNX_SUFFIX = ".safetensors", ".onnx"
+PartName = Literal["image_backbone", "landmark_backbone"]
+
+_LISTED = 4  # how many keys an error names
+
+
+@dataclass(frozen=True)
+class PartCard:
+    """What a file with one part of a network holds; `provenance` says where its numbers are from."""
+
+    part: PartName
+    provenance: dict[str, Any]
+
+
+def find_weights(name_or_path: str | Path | None, suffixes: Sequence[str] = (ONNX_SUFFIX, TORCH_SUFFIX)) -> Path:
+    """Find a weights file by path or by the name of a shipped or pulled model; None is the default model.
+
+    Args: suffixes, most wanted first, say which kinds of file will do. Raises: WeightsError says what was looked for.
+    """
+    if name_or_path is not None and Path(name_or_path).is_file():
+        return Path(name_or_path)
+    name = DEFAULT_NAME if name_or_path is None else str(name_or_path)
+    if Path(name).is_dir():
+        raise WeightsError(
+            f"{name} is a folder, not a weights file", fix=f"name the file in it ({' or '.join(suffixes)})"
+        )
+    for suffix in suffixes:
+        for folder in (*weights_folders(), pulled_folder()):
+            if (folder / f"{name}{suffix}").is_file():
+                return folder / f"{name}{suffix}"
+    if name_or_path is not None and (Path(name).suffix or len(Path(name).parts) > 1):
+        raise WeightsError(f"there is no weights file {name}", fix="fer doctor lists the weights that are found")
+    raise WeightsError(
+        f"there are no weights named {name} ({' or '.join(suffixes)})", fix=_where_to_look(name, suffixes)
+    )
+
+
+def _where_to_look(name: str, suffixes: Sequence[str]) -> str:
+    from fercli.weights.registry import read_registry
+
+    if any(name in (entry.name, *entry.outputs) for entry in read_registry().values()):
+        return f"fer weights pull {name}"
+    places = (*weights_folders(), pulled_folder())
+    found = sorted({path.stem for folder in places for suffix in suffixes for path in folder.glob(f"*{suffix}")})
+    return f"known names: {', '.join(found)}; or give a path" if found else "give the path of a weights file"
+
+
+def list_weights() -> list[Path]:
+    """Every shipped weights file, by name."""
+    return sorted(
+        path for folder in weights_folders() if folder.is_dir() for path in folder.iterdir()
+        if path.suffix in (TORCH_SUFFIX, ONNX_SUFFIX)
+    )  # fmt: skip
+
+
+def save_weights(path: Path, state: Mapping[str, Tensor], card: WeightsCard) -> None:
+    """Write a state dict and its card as one safetensors file; the file appears complete or not at all."""
+    _save(path, state, {"card": card.to_json()})
+
+
+def load_weights(path: Path) -> tuple[dict[str, Tensor], WeightsCard]:
+    """Read a state dict (on the CPU) and its card; WeightsError says what is wrong with the file and how to mend it."""
+    card = read_card(path)
+    with _open(path, "pt") as file:
+        return {key: file.get_tensor(key) for key in file.keys()}, card  # noqa: SIM118 (not a mapping)
+
+
+def read_card(path: Path) -> WeightsCard:
+    """Read the card of a .safetensors or an .onnx file without loading its numbers into torch."""
+    if path.suffix == ONNX_SUFFIX:
+        from fercli.weights.onnx_interface import onnx_metadata
+
+        metadata = onnx_metadata(path)
+    else:
+        metadata = _metadata(path)
+    return card_from(metadata, where=str(path))
+
+
+def card_from(metadata: Mapping[str, str], *, where: str) -> WeightsCard:
+    """The card among a file's metadata; WeightsError if there is none."""
+    if "card" in metadata:
+        return WeightsCard.from_json(metadata["card"], where=where)
+    if "part" in metadata:
+        raise WeightsError(
+            f"{where} holds only the {metadata['part']} of a model",
+            fix="train a model that starts from it: fer train DATA --init-from " + where,
+        )
+    raise WeightsError(
+        f"{where} has no card, so nobody knows its labels and preprocessing",
+        fix="use a file that `fer train`, `fer convert` or `fer export` wrote",
+    )
+
+
+def save_part(path: Path, state: Mapping[str, Tensor], card: PartCard) -> None:
+    """Write one part of a network; `state` keys must start with the part's name and a dot, as in the whole BTN."""
+    stray = [key for key in state if not key.startswith(f"{card.part}.")]
+    if stray:
+        raise ValueError(f"keys of a {card.part} must start with {card.part!r}: {stray[:_LISTED]}")
+    _save(path, state, {"part": card.part, "provenance": json.dumps(card.provenance, sort_keys=True)})
+
+
+def load_part(path: Path) -> tuple[dict[str, Tensor], PartCard]:
+    """Read one part of a network, with keys as in the whole BTN; WeightsError if the file is anything else."""
+    part = part_of(path)
+    if part is None:
+        raise WeightsError(
+            f"{path} is not a backbone file", fix="fer convert SOURCE OUT makes one from published weights"
+        )
+    with _open(path, "pt") as file:
+        state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+    return state, PartCard(part, json.loads(_metadata(path).get("provenance", "{}")))
+
+
+def part_of(path: Path) -> PartName | None:
+    """Which part of a network a safetensors file holds, None for anything else; reads no tensor."""
+    stated = _metadata(path).get("part")
+    return next((name for name in get_args(PartName) if name == stated), None)
+
+
+def check_keys(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], *, where: str) -> None:
+    """WeightsError unless `state` has exactly the names and shapes of `expected`; names a few of each fault."""
+    faults = [
+        _few("missing", [key for key in expected if key not in state]),
+        _few("not of this model", [key for key in state if key not in expected]),
+        _few(
+            "of another shape",
+            [
+                f"{key} {list(state[key].shape)} for {list(expected[key].shape)}"
+                for key in expected
+                if key in state and state[key].shape != expected[key].shape
+            ],
+        ),
+    ]
+    found = [fault for fault in faults if fault]
+    if found:
+        raise WeightsError(
+            f"{where} does not fit the model its card describes: " + "; ".join(found),
+            fix="use the file as `fer train` or `fer convert` wrote it, or update fercli",
+        )
+
+
+def _few(kind: str, keys: Iterable[str]) -> str:
+    listed = list(keys)
+    more = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
+    return f"{len(listed)} {kind} ({', '.join(listed[:_LISTED])}{more})" if listed else ""
+
+
+def _save(path: Path, state: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    from safetensors.torch import save_file
+
+    # clone: safetensors refuses tensors that share storage, and a view would keep its whole base
+    tensors = {key: tensor.detach().to("cpu").clone().contiguous() for key, tensor in state.items()}
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata=metadata)
+        temporary.chmod(0o644)  # safetensors makes files that only their owner can read
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    with _open(path, "np") as file:
+        return file.metadata() or {}
+
+
+def _open(path: Path, framework: Literal["pt", "np"]) -> Any:
+    """Open a safetensors file; WeightsError tells a missing, a pickled and a broken one apart."""
+    if not path.is_file():
+        raise WeightsError(f"there is no weights file {path}", fix="fer doctor lists the weights that are found")
+    try:
+        return safe_open(path, framework=framework)
+    except (SafetensorError, OSError) as error:
+        with path.open("rb") as file:
+            start = file.read(2)
+        if start == b"PK" or start[:1] == b"\x80":
+            raise WeightsError(
+                f"{path} is a pickled checkpoint; it could run code when loaded, so it is not read as it is",
+                fix=f"fer convert {path} {path.with_suffix(TORCH_SUFFIX)}",
+            ) from error
+        raise WeightsError(
+            f"{path} is not a safetensors file, or is cut short ({error})", fix="get the file again"
+        ) from error

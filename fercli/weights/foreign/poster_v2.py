@@ -1,0 +1,68 @@
+"""POSTER_V2's checkpoints (the public baseline of BTN; PosterV2_7cls and PosterV2_8cls) to BTN's inference part."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from fercli.config.presets import BtnConfig, model_preset
+from fercli.weights.foreign.conversion import Conversion, Rules, rename
+from fercli.weights.foreign.ir50 import ir50_rules
+from fercli.weights.foreign.mobilefacenet import mobilefacenet_rules
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_VIT: Rules = (
+    (r"VIT\.(cls_token|pos_embed)", r"vit.\1"),
+    (r"VIT\.norm\.(\w+)", r"vit.norm.\1"),
+    (r"VIT\.se_block\.(linear[12]\.\w+)", r"vit.gate.\1"),
+    (r"VIT\.head\.linear\.(\w+)", r"vit.head.\1"),
+    (r"VIT\.blocks\.(\d)\.(norm[12]\.\w+)", r"vit.blocks.\1.\2"),
+    (r"VIT\.blocks\.(\d)\.attn\.(qkv|proj)\.(\w+)", r"vit.blocks.\1.attention.\2.\3"),
+    (r"VIT\.blocks\.(\d)\.mlp\.fc1\.(\w+)", r"vit.blocks.\1.mlp.0.\2"),
+    (r"VIT\.blocks\.(\d)\.mlp\.fc2\.(\w+)", r"vit.blocks.\1.mlp.2.\2"),
+)
+_DROPS: Rules = (
+    (r"VIT\.(patch_embed|eca_block|CON1|IRLinear1|IRLinear2)\..*", "never used by POSTER_V2's forward"),
+    (r"VIT\.blocks\.\d\.conv\..*", "never used by POSTER_V2's forward"),
+    (r"ir_back\.output_layer\..*", "face-recognition head"),
+    (r"face_landback\.output_layer\..*", "head for 68 points, which BTN does not compute"),
+    (r"attn\d\.relative_position_index", "computed from the map's size"),
+    (r"(.*\.)?total_(ops|params)", "counters of a profiler"),
+)
+
+
+def convert_poster_v2(theirs: Mapping[str, Tensor]) -> Conversion:
+    """Everything that POSTER_V2's forward uses, under our names; the number of classes is the head's."""
+    return rename(theirs, source="poster_v2", part=None, renames=_rules(), drops=_DROPS)
+
+
+def poster_v2_config() -> BtnConfig:
+    """btn-base as POSTER_V2 runs it: the landmark branch sees the normalised image, as its statistics do (1.7, 23)."""
+    base = model_preset("btn-base")
+    return dataclasses.replace(base, landmark=dataclasses.replace(base.landmark, input="imagenet"))
+
+
+def _rules() -> Rules:
+    rules = [(rf"ir_back\.{old}", f"image_backbone.{new}") for old, new in ir50_rules()]
+    rules += [(rf"face_landback\.{old}", f"landmark_backbone.{new}") for old, new in mobilefacenet_rules()]
+    rules += _VIT
+    rules += [(r"last_face_conv\.(\w+)", r"landmark_convs.2.\1")]
+    rules += [(r"embed_q\.([01]\.\w+)", r"embed_low.\1"), (r"embed_k\.0\.(\w+)", r"embed_middle.\1")]
+    rules += [(r"embed_v\.proj\.(\w+)", r"embed_high.\1")]
+    for level in range(3):
+        theirs, ours = level + 1, f"cross.{level}"
+        rules += [
+            (rf"conv{theirs}\.(\w+)", rf"tap_convs.{level}.\1"),
+            (rf"window{theirs}\.norm\.(\w+)", rf"{ours}.norm_kv.\1"),
+            (rf"attn{theirs}\.qkv\.(\w+)", rf"{ours}.attention.kv.\1"),
+            (rf"attn{theirs}\.proj\.(\w+)", rf"{ours}.attention.proj.\1"),
+            (rf"attn{theirs}\.relative_position_bias_table", f"{ours}.attention.bias_table"),
+            (rf"ffn{theirs}\.(gamma[12])", rf"{ours}.\1"),
+            (rf"ffn{theirs}\.norm\.(\w+)", rf"{ours}.norm_ffn.\1"),
+            (rf"ffn{theirs}\.mlp\.fc1\.(\w+)", rf"{ours}.ffn.0.\1"),
+            (rf"ffn{theirs}\.mlp\.fc2\.(\w+)", rf"{ours}.ffn.2.\1"),
+        ]
+    return rules

@@ -1,0 +1,132 @@
+"""Weights, or the folder of a run, in; the network itself out, to look inside: with the batch part where the run still has it.
+
+Weights files hold what inference needs. MLA, embedding and CBA are in a run's checkpoint only.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fercli.config.presets import BtnConfig
+from fercli.config.settings import from_dict
+from fercli.errors import DataError, WeightsError
+from fercli.models.btn import BTN
+from fercli.system.devices import resolve_device
+from fercli.weights.card import WeightsCard
+from fercli.weights.checkpoint import load_checkpoint
+from fercli.weights.files import TORCH_SUFFIX, check_keys, find_weights, load_weights, read_card
+from fercli.weights.preprocess import to_input
+from fercli.weights.run_folder import RunFolder
+
+_CHUNK = 32
+_TRAIN = "fer train DATA, then give its run folder: -w runs/NAME"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network in evaluation mode. source: the file its numbers are from; state: in words, which state of a run that is."""
+
+    model: BTN
+    card: WeightsCard
+    source: Path
+    state: str
+
+    @property
+    def has_batch_part(self) -> bool:
+        return self.model.batch is not None
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.unit_scale.device
+
+    def images(self, crops: NDArray[np.uint8]) -> Tensor:
+        """RGB crops uint8 [B, S, S, 3] as the network's input [B, 3, S, S]."""
+        return torch.from_numpy(to_input(crops, self.card.model.input)).to(self.device)
+
+    @torch.inference_mode()
+    def logits(self, images: Tensor) -> NDArray[np.float32]:
+        """P_VIT float32 [B, N] of prepared images."""
+        return torch.cat([self.model(part).float().cpu() for part in images.split(_CHUNK)]).numpy()
+
+    @torch.inference_mode()
+    def batch_embedding(self, images: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """P_VIT [B, N] and the embeddings [B, N, D] of prepared images; ValueError without the batch part."""
+        parts = [self.model.batch_embedding(part) for part in images.split(_CHUNK)]
+        p_vit, embedding = (torch.cat([part[place].float().cpu() for part in parts]).numpy() for place in (0, 1))
+        return p_vit, embedding
+
+
+def load_network(name_or_path: str | Path | None, *, device: str = "auto") -> Network:
+    """Load a run (its folder or its checkpoint.pt) whole, or a weights file or a shipped name for what inference needs.
+
+    A run's folder gives the last epoch of its checkpoint, averaged where the run averages, with the batch part if it was
+    trained with one. Raises: WeightsError for what is neither, DeviceError.
+    """
+    path = Path(name_or_path) if name_or_path is not None else None
+    if path is not None and path.name == "checkpoint.pt":
+        path = path.parent
+    if path is not None and RunFolder(path).config.is_file():
+        return _from_run(RunFolder(path), torch.device(resolve_device(device)))
+    file = find_weights(name_or_path, (TORCH_SUFFIX,))
+    if file.suffix != TORCH_SUFFIX:
+        raise WeightsError(f"{file} cannot be looked into", fix=f"the {TORCH_SUFFIX} file it was exported from")
+    state, card = load_weights(file)
+    model = BTN(card.model, len(card.labels), training_parts=False)
+    check_keys(state, model.state_dict(), where=str(file))
+    model.load_state_dict(state)
+    return Network(model.eval().to(resolve_device(device)), card, file, "the weights that inference uses")
+
+
+def need_batch_part(network: Network, what: str) -> None:
+    """WeightsError unless the network has MLA, embedding and CBA; `what` needs them."""
+    if network.has_batch_part:
+        return
+    if network.source.suffix == TORCH_SUFFIX:
+        raise WeightsError(
+            f"{what} needs the batch part (MLA, embedding, CBA), which exists in training only: "
+            f"weights files such as {network.source} never hold it, a run's checkpoint does",
+            fix=_TRAIN,
+        )
+    raise WeightsError(
+        f"{what} needs the batch part (MLA, embedding, CBA), and the run of {network.source} was trained without it",
+        fix="a run with loss.bt or loss.cba above 0",
+    )
+
+
+def _from_run(folder: RunFolder, device: torch.device) -> Network:
+    saved = load_checkpoint(folder.checkpoint)
+    config = _model_config(folder)
+    card = _card(folder)
+    averaged = saved.get("ema")
+    state = saved["model"] if averaged is None else averaged["state"]
+    training_parts = any(key.startswith(("batch.", "aux_head.")) for key in state)
+    image_head = "image_head.weight" in state
+    model = BTN(config, len(card.labels), training_parts=training_parts, image_head=image_head)
+    check_keys(state, model.state_dict(), where=str(folder.checkpoint))
+    model.load_state_dict(state)
+    epoch = saved.get("state", {}).get("epoch")
+    words = f"epoch {epoch} of the run, {'as trained' if averaged is None else 'averaged weights'}"
+    return Network(model.eval().to(device), card, folder.checkpoint, words)
+
+
+def _model_config(folder: RunFolder) -> BtnConfig:
+    try:
+        values = json.loads(folder.config.read_text(encoding="utf-8"))["model"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{folder.config} is not a run's configuration ({error!r})", fix=_TRAIN) from error
+    return from_dict(BtnConfig, values, where=str(folder.config), error=WeightsError, fix=_TRAIN)
+
+
+def _card(folder: RunFolder) -> WeightsCard:
+    """The card of the last epoch's weights, whose temperature fits the checkpoint's; of another's in a run that lacks them."""
+    files = [path for path in (folder.weights("last"), *sorted(folder.path.glob(f"*{TORCH_SUFFIX}"))) if path.is_file()]
+    if not files:
+        raise DataError(f"{folder.path} has no weights yet", fix="let fer train finish an epoch")
+    return read_card(files[0])

@@ -1,0 +1,42 @@
+"""What an exported file promises: the names of its inputs and outputs, its opset, its metadata. Never imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from fercli.errors import WeightsError
+from fercli.system.onnx_session import check_file
+
+INPUT, OUTPUT = "images", "logits"  # float32 [B, 3, S, S], float32 [B, N]
+CROPS, POINTS, PROBABILITIES = (
+    "crops",
+    "points",
+    "probabilities",
+)  # uint8 [B, H, W, 3], float32 [B, 5, 2], float32 [B, N]
+OPSET, IR_VERSION = 20, 10
+
+# What goes in: normalised `images`; or `crops` of any size; or `crops` with the `points` of a face on each.
+Interface = Literal["images", "crops", "faces"]
+
+
+def interface_of(metadata: Mapping[str, str]) -> Interface:
+    """What a file with this metadata takes; files of version 0.1 do not say and take images."""
+    stated = metadata.get("interface", "images")
+    if stated == "crops":
+        return "crops"
+    return "faces" if stated == "faces" else "images"
+
+
+def onnx_metadata(path: Path) -> dict[str, str]:
+    """The metadata_props of an ONNX file, without building a session; WeightsError for a missing or broken file."""
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    check_file(path)
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except DecodeError as error:
+        raise WeightsError(f"{path} is not an ONNX file, or is cut short", fix="fer export --onnx") from error
+    return {entry.key: entry.value for entry in model.metadata_props}

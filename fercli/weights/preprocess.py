@@ -1,0 +1,55 @@
+"""Aligned crops in, the network's input out; and logits in, calibrated probabilities out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.config.presets import InputConfig
+
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+
+
+def to_input(crops: NDArray[np.uint8], config: InputConfig) -> NDArray[np.float32]:
+    """Scale RGB crops to 0..1, make them grey if the model wants that, subtract the mean, divide by the deviation.
+
+    Args: crops uint8 [B, S, S, 3] RGB with S == config.size. Returns float32 [B, 3, S, S], contiguous.
+    Raises: ValueError for any other type or shape.
+    """
+    check_crops(crops, config)
+    planes = crops.transpose(0, 3, 1, 2).astype(np.float32)  # [B, 3, S, S]
+    planes /= 255
+    if config.colour == "grey":
+        weights = np.asarray(LUMA, np.float32).reshape(1, 3, 1, 1)
+        planes = np.repeat((planes * weights).sum(axis=1, keepdims=True), 3, axis=1)
+    planes -= np.asarray(config.mean, np.float32).reshape(1, 3, 1, 1)
+    planes /= np.asarray(config.std, np.float32).reshape(1, 3, 1, 1)
+    return np.ascontiguousarray(planes)
+
+
+def check_crops(crops: NDArray[np.uint8], config: InputConfig) -> None:
+    """ValueError unless crops are uint8 [B, S, S, 3] with S == config.size."""
+    wanted = (config.size, config.size, 3)
+    if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != wanted:
+        raise ValueError(
+            f"crops must be uint8 [B, {config.size}, {config.size}, 3], are {crops.dtype} {list(crops.shape)}"
+        )
+
+
+def mirror(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Crops [B, S, S, 3] with left and right exchanged."""
+    return np.ascontiguousarray(crops[:, :, ::-1])
+
+
+def softmax_of_both(
+    logits: NDArray[np.float32], mirrored: NDArray[np.float32], temperature: float = 1.0
+) -> NDArray[np.float32]:
+    """Mean of the probabilities of faces and of their mirror images, from the logits [B, N] of each: float32."""
+    return np.float32(0.5) * (softmax(logits, temperature) + softmax(mirrored, temperature))
+
+
+def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float32]:
+    """Softmax of logits [B, N] divided by a calibration temperature (Guo et al. 2017): float32, rows sum to 1."""
+    scaled = logits.astype(np.float64) / temperature
+    raised = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)

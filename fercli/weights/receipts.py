@@ -1,0 +1,48 @@
+"""What was pulled, from where, with which hashes: one JSON file for every entry of the registry, kept for ever."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+
+from fercli.config.settings import from_dict
+from fercli.errors import WeightsError
+from fercli.system.cache import receipts_folder
+from fercli.system.files import replacing
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """One pull. first_use: sha256 of the first file each place gave, by place: what later ones are held against.
+
+    place: where the file is from; `by hand` if a person put it there. outputs: sha256 of every weights file, by name.
+    pulled: UTC, ISO 8601.
+    """
+
+    name: str
+    place: str
+    file: str
+    sha256: str
+    bytes: int
+    pulled: str
+    outputs: dict[str, str]
+    first_use: dict[str, str] = field(default_factory=dict)
+
+
+def read_receipt(name: str) -> Receipt | None:
+    """The receipt of an entry; None if it was never pulled. WeightsError if the file is broken."""
+    path = receipts_folder() / f"{name}.json"
+    if not path.is_file():
+        return None
+    fix = f"delete {path}; the next download is then trusted as the first"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path} cannot be read ({error})", fix=fix) from error
+    return from_dict(Receipt, values, where=str(path), error=WeightsError, fix=fix)
+
+
+def write_receipt(receipt: Receipt) -> None:
+    """Write an entry's receipt; it appears complete or not at all."""
+    with replacing(receipts_folder() / f"{receipt.name}.json") as temporary:
+        temporary.write_text(json.dumps(asdict(receipt), indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,174 @@
+"""What `fer data check` finds: counts against the published ones, broken pictures, copies, faces out of place, changes."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fercli.config.labels import SCHEMAS
+from fercli.config.templates import template
+from fercli.data.check import check
+from fercli.data.open import open_dataset
+from fercli.data.published import PUBLISHED
+from fercli.errors import DataError
+from fercli.faces.crop import crop_face
+from fercli.faces.detector import FaceDetector
+
+
+def told(result) -> str:
+    return "\n".join(finding.what for finding in result.findings)
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    return tmp_path / "manifest.csv"
+
+
+def test_check__a_sound_folder_has_no_findings_and_a_manifest(owners_tree, manifest):
+    root = owners_tree("folder")
+    result = check(str(root), manifest=manifest, faces=0)
+    assert (result.findings, result.faults, result.pictures, result.unreadable) == ((), 0, 18, 0)
+    assert result.counts["val"] == {"happiness": 2, "sadness": 2, "anger": 2}
+    with manifest.open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 18
+    first = rows[0]
+    assert (first["split"], first["width"], first["height"]) == ("train", "40", "40")
+    assert first["sha256"] == hashlib.sha256((root / first["name"]).read_bytes()).hexdigest()
+    assert result.manifest_sha256 == hashlib.sha256(manifest.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("name", "layout"),
+    [("rafdb", "rafdb"), ("affectnet8", "affectnet8-csv"), ("ferplus", "ferplus"), ("fer2013", "fer2013")],
+)
+def test_check__tells_what_differs_from_the_published_counts(owners_tree, manifest, name, layout):
+    result = check(name, owners_tree(layout), manifest=manifest, faces=0)
+    assert result.faults == len(PUBLISHED[name].counts)
+    first = SCHEMAS[name].names[0]
+    published = PUBLISHED[name].counts["test"][first]
+    assert f"{first} {result.counts['test'][first]} for {published}" in told(result)
+
+
+def test_check__an_unsure_source_makes_warnings_only(owners_tree, manifest):
+    result = check("expw", owners_tree("expw"), manifest=manifest, faces=0)
+    assert result.faults == 0
+    assert "all: 168 images, published are 91793" in told(result)
+    assert result.pictures == 84  # two faces each
+
+
+def test_check__names_pictures_that_cannot_be_read(owners_tree, manifest):
+    root = owners_tree("folder")
+    (root / "test" / "anger" / "0.png").write_bytes((root / "test" / "anger" / "0.png").read_bytes()[:200])
+    (root / "train" / "anger" / "1.png").write_text("no picture")
+    result = check(str(root), manifest=manifest, faces=0)
+    assert result.unreadable == result.pictures - 16 == 2
+    assert "2 images cannot be read: train/anger/1.png: not a picture" in told(result)
+    assert "test/anger/0.png: the picture breaks off" in told(result)
+    assert len(manifest.read_text().splitlines()) == 19
+
+
+@pytest.mark.parametrize(
+    ("name", "layout", "pattern"),
+    [
+        ("rafdb", "rafdb", "*_aligned.jpg"),
+        ("affectnet8", "affectnet8-csv", "*.jpg"),
+        ("affectnet8", "affectnet8-npy", "*.jpg"),
+        ("expw", "expw", "photo_*.jpg"),
+    ],
+)
+def test_check__counts_what_is_there_and_names_what_is_not(owners_tree, manifest, name, layout, pattern):
+    root = owners_tree(layout)
+    whole = check(name, root, manifest=manifest, faces=0)
+    gone = sorted(root.rglob(pattern))[0]
+    gone.unlink()
+    result = check(name, root, manifest=manifest, faces=0, overwrite=True)
+    assert result.faults == whole.faults + 1
+    assert "images of the lists have no file: " in told(result)
+    assert f"{gone.name} is not there" in told(result)
+    assert result.pictures == whole.pictures - 1
+    with pytest.raises(DataError, match="is not there"):
+        open_dataset(name, root)
+
+
+def test_check__finds_copies_across_splits_by_their_pixels(owners_tree, manifest):
+    root = owners_tree("folder")
+    Image.open(root / "train" / "anger" / "0.png").save(root / "test" / "happiness" / "copy.bmp")  # other bytes
+    shutil.copy(root / "train" / "sadness" / "0.png", root / "val" / "sadness" / "copy.png")
+    result = check(str(root), manifest=manifest, faces=0)
+    assert (result.copies.groups, result.copies.in_train, result.copies.conflicting) == (2, {"val": 1, "test": 1}, 1)
+    assert result.faults == 0
+    assert "1 test images are in train too (0 are known to be)" in told(result)
+    assert "1 pictures occur more than once with different labels" in told(result)
+
+
+def test_check__known_copies_are_no_finding(owners_tree, manifest):
+    # the tree has one PrivateTest image that is in Training too; 288 of FER2013's are known to be
+    result = check("fer2013", owners_tree("fer2013"), manifest=manifest, faces=0)
+    assert result.copies.in_train == {"val": 0, "test": 1}
+    assert "in train too" not in told(result)
+
+
+def test_check__finds_faces_outside_their_picture(owners_tree, manifest):
+    root = owners_tree("expw")
+    table = root / "label" / "label.lst"
+    table.write_text(table.read_text().replace("photo_0_0.jpg 0 10 5 35 40", "photo_0_0.jpg 0 90 5 40 135"))
+    result = check("expw", root, manifest=manifest, faces=0)
+    assert "1 faces lie outside their picture: photo_0_0.jpg#0" in told(result)
+    assert result.faults == 1
+
+
+def test_check__compares_with_the_manifest_of_before(owners_tree, manifest):
+    root = owners_tree("folder")
+    check(str(root), manifest=manifest, faces=0)
+    before = manifest.read_bytes()
+    assert check(str(root), manifest=manifest, faces=0).findings == ()
+    (root / "train" / "anger" / "0.png").rename(root / "train" / "sadness" / "moved.png")
+    shutil.copy(root / "val" / "anger" / "0.png", root / "val" / "anger" / "1.png")
+    result = check(str(root), manifest=manifest, faces=0)
+    assert "1 changed (val/anger/1.png), 1 gone (train/anger/0.png), 1 new (train/sadness/moved.png)" in told(result)
+    assert result.faults == 1
+    assert manifest.read_bytes() == before
+    assert check(str(root), manifest=manifest, faces=0, overwrite=True).faults == 0
+    assert manifest.read_bytes() != before
+
+
+def test_check__refuses_a_manifest_that_is_none(owners_tree, manifest):
+    manifest.write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match="no manifest of a data set"):
+        check(str(owners_tree("folder")), manifest=manifest, faces=0)
+
+
+@pytest.mark.slow
+def test_check__tells_aligned_crops_from_others(astronaut, tmp_path, manifest):
+    # a real face, aligned (with a pixel or two of error) and as it is cut out by hand
+    face = FaceDetector("cpu").detect([astronaut])[0][0]
+    draw = np.random.default_rng(0)
+    for number in range(4):
+        crop, _ = crop_face(astronaut, face.landmarks + draw.normal(0, 0.5, (5, 2)), template("arcface"), 112)
+        path = tmp_path / "aligned" / "test" / "happiness" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(crop).save(path)
+        left, top = draw.integers(120, 170), draw.integers(20, 60)
+        path = tmp_path / "cut" / "test" / "happiness" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(astronaut[top : top + 160, left : left + 160]).save(path)
+    aligned = check(str(tmp_path / "aligned"), manifest=manifest, device="cpu")
+    assert (aligned.position.faces, aligned.position.template, aligned.position.aligned) == (4, "arcface", True)
+    assert aligned.findings == ()
+    cut = check(str(tmp_path / "cut"), manifest=tmp_path / "m2.csv", device="cpu")
+    assert not cut.position.aligned
+    assert "fer align" in told(cut)
+
+
+@pytest.mark.slow
+def test_check__pictures_without_faces_are_told(owners_tree, manifest):
+    result = check(str(owners_tree("folder")), manifest=manifest, faces=4, device="cpu")
+    assert result.position is None
+    assert "a face was found in 0 of 4 images only" in told(result)

@@ -1,0 +1,112 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fercli.config.presets import MODELS
+from fercli.config.templates import template
+from fercli.errors import DataError, RefusedError, UsageError
+from fercli.evaluate.calibrate import HEAD_BIAS, calibrate
+from fercli.media.images import write_image
+from fercli.models.btn import BTN
+from fercli.weights.card import WeightsCard
+from fercli.weights.classifier import open_torch
+from fercli.weights.files import load_weights, save_weights
+
+LABELS = ("happiness", "neutral")  # not the paper's order
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    model = BTN(MODELS["btn-tiny"], 2, training_parts=False)
+    torch.nn.init.normal_(model.vit.head.weight, std=3.0)
+    model.eval()
+    card = WeightsCard("toy", "1", LABELS, "toy", template("arcface"), MODELS["btn-tiny"], temperature=7.0)
+    save_weights(tmp_path / "toy.safetensors", model.state_dict(), card)
+    bright, dark = (np.full((1, 48, 48, 3), level, np.uint8) for level in (200, 40))
+    (happy,), (neutral,) = (open_torch(tmp_path / "toy.safetensors", device="cpu").logits(x) for x in (bright, dark))
+    with torch.no_grad():  # tells the two apart, but names neutral always: happiness trails by 0.5 where it is there
+        if happy[0] - happy[1] < neutral[0] - neutral[1]:
+            model.vit.head.weight.neg_()
+            happy = -happy
+        model.vit.head.bias[1] += float(happy[0] - happy[1]) + 0.5
+    save_weights(tmp_path / "toy.safetensors", model.state_dict(), card)
+    return tmp_path / "toy.safetensors"
+
+
+@pytest.fixture
+def faces(tmp_path: Path) -> Path:
+    """Nine neutral training images to one happy one; four of each to validate and to test on."""
+    draw = np.random.default_rng(0)
+    for split, happy, neutral in (("train", 1, 9), ("val", 4, 4), ("test", 4, 4)):
+        for name, count in (("happiness", happy), ("neutral", neutral)):
+            for number in range(count):
+                level = 200 if name == "happiness" else 40
+                picture = draw.integers(level - 30, level + 30, (48, 48, 3), dtype=np.uint8)
+                write_image(tmp_path / "faces" / split / name / f"{number}.png", picture)
+    return tmp_path / "faces"
+
+
+def test_calibrate__leans_towards_the_rare_class_and_every_engine_sees_it(weights, faces, tmp_path):
+    out = tmp_path / "out.safetensors"
+    result = calibrate(weights, str(faces), out, favour="mean", device="cpu")
+    assert result.tau > 0
+    assert result.after[0].mean_accuracy > result.before[0].mean_accuracy == 0.5
+    before, after = load_weights(weights)[0], load_weights(out)[0]
+    moved = after[HEAD_BIAS] - before[HEAD_BIAS]
+    # shares 0.1 and 0.9: the difference of the two shifts is tau log 9, and the rare class gets the larger one
+    assert float(moved[0] - moved[1]) == pytest.approx(result.tau * np.log(9), rel=1e-5)
+    assert all(torch.equal(before[name], after[name]) for name in before if name != HEAD_BIAS)
+    crops = np.random.default_rng(1).integers(0, 255, (3, 48, 48, 3), dtype=np.uint8)
+    gap = open_torch(out, device="cpu").logits(crops) - open_torch(weights, device="cpu").logits(crops)
+    np.testing.assert_allclose(gap, np.tile(moved.numpy(), (3, 1)), atol=1e-5)
+
+
+def test_calibrate__leans_by_what_it_is_told_and_not_both_ways(weights, faces, tmp_path):
+    result = calibrate(weights, str(faces), tmp_path / "out.safetensors", tau=-0.4, device="cpu")
+    moved = load_weights(result.out)[0][HEAD_BIAS] - load_weights(weights)[0][HEAD_BIAS]
+    assert float(moved[0] - moved[1]) == pytest.approx(-0.4 * np.log(9), rel=1e-5)
+    assert load_weights(result.out)[1].provenance["calibrated"]["tau"] == -0.4
+    for told in ({"tau": 0.1, "favour": "mean"}, {"tau": 2.0}):
+        with pytest.raises(UsageError, match="--tau"):
+            calibrate(weights, str(faces), tmp_path / "other.safetensors", device="cpu", **told)
+
+
+def test_calibrate__the_card_tells_what_was_fitted_and_what_came_of_it(weights, faces, tmp_path):
+    result = calibrate(weights, str(faces), tmp_path / "out.safetensors", favour="both", device="cpu")
+    card = load_weights(tmp_path / "out.safetensors")[1]
+    assert card.temperature == result.temperature != 7.0
+    assert card.provenance["calibrated"]["tau"] == result.tau
+    assert card.scores["val"]["accuracy"] == result.after[0].accuracy
+    assert card.scores["test"]["images"] == 8
+
+
+def test_calibrate__without_favour_only_the_temperature_moves(weights, faces, tmp_path):
+    result = calibrate(weights, str(faces), tmp_path / "out.safetensors", device="cpu")
+    assert result.tau == 0.0
+    assert [dataclasses.replace(s, calibration_error=0) for s in result.before] == [
+        dataclasses.replace(s, calibration_error=0) for s in result.after
+    ]
+    assert torch.equal(load_weights(weights)[0][HEAD_BIAS], load_weights(tmp_path / "out.safetensors")[0][HEAD_BIAS])
+
+
+def test_calibrate__says_anew_on_the_card_only_what_is_asked_for(weights, faces, tmp_path):
+    for given, expected in ((None, "1"), ("2", "2")):
+        out = tmp_path / f"{expected}.safetensors"
+        calibrate(weights, str(faces), out, said={"version": given, "notes": ("new",), "name": None}, device="cpu")
+        card = load_weights(out)[1]
+        assert (card.version, card.notes, card.name) == (expected, ("new",), "toy")
+
+
+def test_calibrate__refuses_the_test_split_an_existing_file_and_uncounted_classes(weights, faces, tmp_path):
+    with pytest.raises(UsageError, match="test split"):
+        calibrate(weights, str(faces), tmp_path / "out.safetensors", split="test")
+    with pytest.raises(RefusedError):
+        calibrate(weights, str(faces), weights)
+    for file in (faces / "train" / "happiness").iterdir():
+        file.unlink()
+    with pytest.raises(DataError, match="no happiness images to count"):
+        calibrate(weights, str(faces), tmp_path / "out.safetensors", favour="mean", device="cpu")

@@ -1,0 +1,117 @@
+"""Tables of published and measured rows: what goes in, what is refused, what stands in markdown and csv."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from fercli.cli.main import main
+from fercli.errors import DataError, ExitCode, UsageError
+from fercli.evaluate.paper_tables import as_csv, as_markdown, report
+from fercli.evaluate.published_scores import TABLES, published_rows
+
+
+@pytest.fixture
+def run(tmp_path: Path):
+    """Make a result of `fer eval`."""
+
+    def make(name: str, accuracy: float, **facts: object) -> str:
+        record = {
+            "dataset": "ferplus", "split": "test", "n": 3153, "overall_acc": accuracy, "mean_acc": accuracy - 0.3,
+            "per_class_acc": {"neutral": accuracy, "contempt": None}, "ckpt_sha256": name, "model": "mine",
+            "selected_by": "the validation split",
+        }  # fmt: skip
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "result.json").write_text(json.dumps(record | facts))
+        return str(tmp_path / name)
+
+    return make
+
+
+def test_published__states_the_papers_headlines():
+    rows = {(row.table, row.method): row for table in TABLES for row in published_rows(table)}
+    assert [rows[table, "BTN"].accuracy for table in ("table1", "table2", "table3")] == [92.54, 67.60, 64.29]
+    assert [rows[table, "POSTER++"].accuracy for table in ("table1", "table2", "table3")] == [92.21, 67.49, 63.77]
+    classes = {row.dataset: row for row in published_rows("table4") if row.method == "POSTER++"}
+    assert classes["affectnet8"].per_class["contempt"] == 59.52
+    assert classes["affectnet8"].per_class["neutral"] is None
+
+
+def test_published__counts_of_images_give_the_printed_percentages():
+    for row in published_rows("table1"):
+        if "images" in row.note:
+            right, _, total, *_ = row.note.split()
+            assert round(100 * int(right) / int(total), 2) == row.accuracy, row.method
+
+
+def test_published__classes_of_rafdb_add_up_to_its_overall_accuracy():
+    # POSTER_V2's confusion matrix: the diagonal, of RAF-DB's test images of each class (Li et al. 2017)
+    right = {"surprise": 299, "fear": 51, "disgust": 120, "happiness": 1148, "sadness": 442, "anger": 145}
+    images = {"surprise": 329, "fear": 74, "disgust": 160, "happiness": 1185, "sadness": 478, "anger": 162}
+    right["neutral"], images["neutral"] = 624, 680
+    (row,) = (row for row in published_rows("table4") if (row.dataset, row.method) == ("rafdb", "POSTER++"))
+    shares = {label: 100 * right[label] / count for label, count in images.items()}
+    assert {label: row.per_class[label] for label in images} == pytest.approx(shares, abs=0.005)
+    assert row.per_class["contempt"] is None
+    assert row.mean == pytest.approx(sum(shares.values()) / 7, abs=0.005)
+    assert row.accuracy == pytest.approx(100 * sum(right.values()) / 3068, abs=0.005)
+
+
+def test_published__every_row_has_a_source_and_a_figure():
+    for table in TABLES:
+        rows = published_rows(table)
+        assert rows
+        for row in rows:
+            figures = [row.accuracy, row.mean, *row.per_class.values()]
+            assert row.source
+            assert any(value is not None and 0 < value < 100 for value in figures)
+
+
+def test_report__marks_measured_rows_and_sorts_them_in(run):
+    table = report("ferplus", [run("a", 0.9)])
+    places = {row.method: place for place, row in enumerate(table.rows)}
+    assert places["mine"] < places["DDAMFN"] < places["GReFEL"]
+    row = table.rows[places["mine"]]
+    assert (row.kind, row.runs, row.accuracy.value, row.accuracy.spread) == ("measured", 1, 90.0, None)
+    assert row.note == "chosen by the validation split"
+    assert {other.kind for other in table.rows if other is not row} == {"reported"}
+
+
+def test_report__takes_runs_of_one_name_as_seeds(run):
+    table = report("ferplus", [f"seeds={run('a', 0.90)}", f"seeds={run('b', 0.92)}", f"other={run('c', 0.5)}"])
+    row = next(row for row in table.rows if row.method == "seeds")
+    assert row.runs == 2
+    assert (row.accuracy.value, row.accuracy.spread) == pytest.approx((91.0, 2**0.5))
+    assert "| seeds |  | 91.00 ± 1.41 | measured | 2 |" in as_markdown(table)
+
+
+def test_report__of_classes_takes_every_data_set(run):
+    table = report("table4", [run("a", 0.9)])
+    rows = list(csv.DictReader(as_csv(table).splitlines()))
+    assert list(rows[0])[:5] == ["dataset", "method", "year", "neutral", "neutral_sd"]
+    mine = next(row for row in rows if row["which"] == "measured")
+    assert (mine["dataset"], mine["neutral"], mine["contempt"], mine["mean"]) == ("ferplus", "90.0", "", "60.0")
+
+
+def test_report__refuses_what_does_not_belong_together(run):
+    first = run("a", 0.9)
+    with pytest.raises(DataError, match="measured on ferplus"):
+        report("table1", [first])
+    with pytest.raises(DataError, match="same weights are given twice"):
+        report("ferplus", [f"x={first}", f"x={first}"])
+    with pytest.raises(DataError, match="differ in split"):
+        report("ferplus", [f"x={first}", f"x={run('b', 0.9, split='val')}"])
+    with pytest.raises(UsageError, match="unknown table"):
+        report("table9")
+
+
+def test_command__prints_markdown_and_writes_it(run, tmp_path, capsys):
+    assert main(["report", "ferplus", "--run", run("a", 0.9), "--out", str(tmp_path / "out")]) == ExitCode.DONE
+    printed = capsys.readouterr().out
+    assert (tmp_path / "out/ferplus.md").read_text() == printed
+    assert printed.startswith("**FERPlus, accuracy %**\n\n| method | year | accuracy |")
+    assert (tmp_path / "out/ferplus.csv").is_file()
+    assert main(["report", "table1", "--run", str(tmp_path)]) == ExitCode.DATA

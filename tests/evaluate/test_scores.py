@@ -1,0 +1,31 @@
+"""How weights were chosen, as a card says it for programs, or an earlier one only in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from fercli.evaluate.scores import selection_code
+
+
+@pytest.mark.parametrize("code", ["last", "val-best", "test-best"])
+def test_selection_code__is_what_the_card_says(code):
+    assert selection_code({"selection": code, "selected_by": "anything"}) == code
+
+
+@pytest.mark.parametrize(
+    ("told", "code"),
+    [
+        ("nothing: the last epoch", "last"),
+        ("overall accuracy on the validation split, best of 9 epochs", "val-best"),
+        ("overall accuracy on 10% of train, held out, best of 20 epochs", "val-best"),
+        ("overall accuracy on the test split itself, best of 200 epochs", "test-best"),
+        ("somebody else's choice", None),
+    ],
+)
+def test_selection_code__of_earlier_cards_is_read_from_their_sentence(told, code):
+    assert selection_code({"selected_by": told}) == code
+
+
+def test_selection_code__is_unknown_where_a_card_says_nothing_or_what_nobody_knows():
+    assert selection_code({}) is None
+    assert selection_code({"selection": "by hand"}) is None

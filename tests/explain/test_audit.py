@@ -1,0 +1,152 @@
+"""An audit of a small data set with planted wrong labels: what is found, what is written, and that training reads it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fercli.config.presets import MODELS, RECIPES, LossConfig, SamConfig
+from fercli.data.changes import Changes, change
+from fercli.data.open import Dataset, open_dataset
+from fercli.errors import DataError, RefusedError, UsageError
+from fercli.explain.audit import SIGNS, audit
+from fercli.media.images import write_image
+from fercli.train.command import train
+from fercli.weights.run_folder import RunConfig
+
+Faces = Callable[..., Dataset]
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Faces:
+    """Dark pictures are neutral, bright ones happiness; `swapped` of each are labelled the other way."""
+
+    def make(name: str, swapped: int) -> Dataset:
+        draw = np.random.default_rng(0)
+        for split, count in (("train", 30), ("val", 4)):
+            for number in range(2 * count):
+                bright = number >= count
+                flip = split == "train" and number % count < swapped
+                label = "happiness" if bright != flip else "neutral"
+                picture = draw.integers(130 * bright, 130 * bright + 100, (48, 48, 3), dtype=np.uint8)
+                write_image(tmp_path / name / split / label / f"{number}.png", picture)
+        return open_dataset(str(tmp_path / name))
+
+    return make
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.slow
+def test_audit__finds_planted_labels_and_training_reads_the_corrections(plain: Faces, tmp_path: Path):
+    noisy, clean = plain("noisy", 3), plain("clean", 0)
+    recipe = replace(
+        RECIPES["compact"],
+        epochs=6,
+        batch_size=12,
+        ema=0.0,
+        loss=LossConfig(soft_targets=False),
+        sam=SamConfig(rho=0.0),
+        augment=replace(RECIPES["compact"].augment, brightness=0, contrast=0, erase=0),
+    )
+    told = RunConfig(dataset="noisy", data=None, model=MODELS["btn-tiny"], train=recipe, init=())
+    train(noisy, tmp_path / "run", config=told, device="cpu")
+    out = tmp_path / "audit"
+    result = audit(
+        str(tmp_path / "run"),
+        str(noisy.root),
+        out,
+        truth=str(clean.root),
+        device="cpu",
+        batch=30,
+        show=20,
+        accept=6,
+        by=SIGNS,
+    )
+    # 6 of 60 labels are wrong: dark and bright are easily told apart, so they come first
+    assert (result.images, result.checked, result.wrong) == (60, 60, pytest.approx(0.1))
+    assert result.signs == ("loss", "disagreement", "mates", "mate_labels")
+    assert result.scored[0].average_precision > 0.9
+    assert [ranked.ranking for ranked in result.scored] == ["score", *result.signs]
+    rows = rows_of(out / "audit.csv")
+    assert all(
+        0 <= float(row["disagreement"]) < 14 for row in rows
+    )  # next to none here: a sure network, and sure mates
+    assert [row["rank"] for row in rows] == [str(number) for number in range(1, 61)]
+    first = rows[:6]
+    assert all(row["truth"] != row["label"] and row["suggested"] == row["truth"] for row in first)
+    assert [row["new_label"] for row in rows] == [row["truth"] for row in first] + [""] * 54
+    assert (out / "sheet-1.png").stat().st_size
+    corrected = change(noisy, Changes(relabel=str(out / "audit.csv")))
+    assert {sample.path.name: sample.label for sample in corrected.split("train")} == {
+        sample.path.name: sample.label for sample in clean.split("train")
+    }
+
+
+def test_audit__weights_without_a_batch_part_rank_by_loss_and_say_so(make_run, three_classes, tmp_path: Path):
+    run = make_run("run")
+    out = tmp_path / "audit"
+    result = audit(str(run / "last.safetensors"), str(three_classes.root), out, split="test", device="cpu")
+    assert result.signs == ("loss",)
+    assert "has no batch part" in result.remarks[0]
+    scores = [float(row["score"]) for row in rows_of(out / "audit.csv")]
+    assert scores == sorted(scores, reverse=True)
+    assert len(scores) == 24
+    assert json.loads((out / "audit.json").read_text())["images"] == 24
+
+
+def test_audit__votes_count_where_they_exist(make_run, tmp_path: Path):
+    # three voted test images, the second of which nobody calls what it is labelled
+    root = tmp_path / "voted"
+    (root / "images").mkdir(parents=True)
+    rows = ["path,split,label,votes_neutral,votes_happiness,votes_sadness"]
+    for number, votes in enumerate(("9,1,0", "0,10,0", "")):
+        write_image(root / "images" / f"{number}.png", np.full((48, 48, 3), 100, np.uint8))
+        rows.append(f"images/{number}.png,test,neutral,{votes or '0,0,0'}")
+    (root / "dataset.csv").write_text("\n".join(rows) + "\n")
+    facts = {"format": 1, "name": "voted", "schema": "toy", "labels": ["neutral", "happiness", "sadness"]}
+    (root / "dataset.json").write_text(json.dumps(facts))
+    result = audit(str(make_run("run")), str(root), tmp_path / "audit", split="test", device="cpu", batch=3)
+    assert result.signs == ("loss", "disagreement", "mates", "mate_labels", "votes")
+    found = rows_of(tmp_path / "audit" / "audit.csv")
+    assert found[0]["path"] == "images/1.png"
+    assert (found[0]["suggested"], float(found[0]["votes"])) == ("happiness", pytest.approx(13.8155, abs=1e-3))
+    assert {row["path"]: row["votes"] for row in found}["images/2.png"] == ""
+    assert result.ranked_by == ("loss", "votes")
+    mates = audit(str(make_run("b")), str(root), tmp_path / "other", split="test", device="cpu", by=["mates"])
+    assert mates.ranked_by == ("mates",)
+    rows = rows_of(tmp_path / "other" / "audit.csv")
+    assert [row["score"] for row in rows] == [row["mates"] for row in rows]
+    gap = audit(
+        str(make_run("gap")), str(root), tmp_path / "gap-audit", split="test", device="cpu", by=["disagreement"]
+    )
+    assert gap.ranked_by == ("disagreement",)
+    rows = rows_of(tmp_path / "gap-audit" / "audit.csv")
+    assert [row["score"] for row in rows] == [row["disagreement"] for row in rows]
+    # three pictures that are the same to the bit: each says what its mates say
+    assert [float(row["disagreement"]) for row in rows] == pytest.approx([0, 0, 0], abs=1e-4)
+    with pytest.raises(UsageError, match="no sign looks"):
+        audit(str(make_run("c")), str(root), tmp_path / "third", split="test", device="cpu", by=["looks"])
+
+
+def test_audit__refuses_a_truth_of_other_images_and_an_existing_folder(make_run, three_classes, tmp_path: Path):
+    run = str(make_run("run"))
+    write_image(tmp_path / "other" / "test" / "neutral" / "else.png", np.zeros((48, 48, 3), np.uint8))
+    with pytest.raises(DataError, match="by file name"):
+        audit(
+            run, str(three_classes.root), tmp_path / "audit", split="test", truth=str(tmp_path / "other"), device="cpu"
+        )
+    with pytest.raises(DataError, match="no train images"):
+        audit(run, str(three_classes.root), tmp_path / "audit", device="cpu")
+    (tmp_path / "audit").mkdir()
+    with pytest.raises(RefusedError):
+        audit(run, str(three_classes.root), tmp_path / "audit", split="test", device="cpu")

@@ -1,0 +1,230 @@
+"""HTML reports: nothing from outside, nothing to run from a file's name, all people, true figures."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from fercli.config.labels import schema
+from fercli.config.presets import MODELS
+from fercli.config.templates import template
+from fercli.errors import RefusedError
+from fercli.media.sources import Source
+from fercli.predict.report.folder import FolderReports
+from fercli.predict.report.html import HtmlReport
+from fercli.results import Face, Prediction, Status
+from fercli.weights.card import WeightsCard
+
+NAMES = schema("rafdb").names  # surprise, fear, disgust, happiness, sadness, anger, neutral
+CARD = WeightsCard(
+    "fake",
+    "7",
+    NAMES,
+    "rafdb",
+    template("arcface"),
+    MODELS["btn-tiny"],
+    abstain_below=0.45,
+    scores={
+        "test": {"accuracy": 0.91, "mean_accuracy": 0.8, "class_accuracy": {"fear": 0.1, "anger": 0.9}, "split": "test"}
+    },
+    notes=("Reads <b>badly</b> in the dark.",),
+)
+RGB = np.full((90, 160, 3), 120, np.uint8)
+EVIL = """<img src=x onerror="alert(1)">'&.mp4"""
+
+
+class Page(HTMLParser):
+    """What a parser sees: tags with their attributes, and the text outside scripts and styles."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.source = path.read_text(encoding="utf-8")
+        self.feed(self.source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in ("meta", "img", "br"):
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag  # every element is closed, in order
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_data(self, data: str) -> None:
+        if not {"script", "style"} & set(self._open):
+            self.text += data + " "
+
+    def all(self, tag: str, css: str = "") -> list[dict[str, str]]:
+        return [a for name, a in self.tags if name == tag and css in a.get("class", "")]
+
+
+def _source(name: str, kind: Literal["image", "video"] = "video") -> Source:
+    return Source(Path("in") / name, kind, Path(name))
+
+
+def _face(label: str, value: float, *, track: int | None = 1, status: Status = "ok") -> Prediction:
+    rest = (1 - value) / (len(NAMES) - 1)
+    return Prediction(
+        "x",
+        status,
+        face=0,
+        found=Face((30.0, 20.0, 70.0, 70.0), 0.9, ((0.0, 0.0),) * 5),
+        label=label,
+        probabilities={name: value if name == label else rest for name in NAMES},
+        track=track,
+    )
+
+
+NOBODY = Prediction("x", "no_face", detail="no face found")
+
+
+def _video(path: Path, name: str = "clip.mp4") -> Page:
+    """A clip of 40 frames, 0.1 s each: 1 happy, from 1 s to 2 s away, then angry, from 3 s on uncertain; 2 in one frame."""
+    with HtmlReport(path, CARD, {"smallest face": "20 px"}) as report:
+        for number in range(40):
+            faces = [_face("happiness", 0.9)]
+            if number >= 20:
+                faces = [_face("anger", 0.7)] if number < 30 else [_face("anger", 0.4, status="uncertain")]
+            elif number >= 10:
+                faces = [NOBODY]
+            if number == 25:
+                faces.append(_face("fear", 0.8, track=2))
+            report.add(_source(name), RGB, faces, time_s=number / 10)
+        broken = Prediction("x", "unreadable", detail="breaks off after 4.0 s of 9.0 s")
+        report.add(_source(name), None, [broken])
+    return Page(path)
+
+
+def test_report__needs_nothing_from_outside(tmp_path: Path):
+    page = _video(tmp_path / "a.html")
+    for tag, attributes in page.tags:
+        assert tag not in ("link", "iframe", "object", "base")
+        for name in ("src", "href", "srcset", "action", "poster"):
+            assert attributes.get(name, "data:").startswith(("data:", "#"))
+    assert not re.search(r"https?:|url\((?!#)|@import", page.source)
+    assert any("default-src 'none'" in meta.get("content", "") for meta in page.all("meta"))
+
+
+def test_report__has_every_person_with_chart_peaks_and_tables(tmp_path: Path):
+    page = _video(tmp_path / "a.html")
+    assert page.text.count("Person #1") == page.text.count("Person #2") == 1
+    assert len(page.all("div", "chart")) == 2
+    alts = [image["alt"] for image in page.all("img")]
+    assert len(alts) == 3  # the best moments: happiness and anger of 1, fear of 2
+    assert all(alt.startswith("The face at 0:0") for alt in alts)
+    assert page.text.count("Time per expression") == 2
+    assert "breaks off after 4.0 s of 9.0 s" in page.text
+    assert "10 frames, 1.0 s" in page.text  # without a face
+
+
+def test_report__figures_are_those_of_the_frames(tmp_path: Path):
+    page = _video(tmp_path / "a.html")
+    # 3 s in view: 1 s each of happiness, anger and uncertain; 2 is there for one frame
+    for words in ("happiness 33 %, 1.0 s", "anger 33 %, 1.0 s", "uncertain 33 %, 1.0 s", "fear 100 %, 0.10 s"):
+        assert words in page.text
+    data = json.loads(page.all("div", "chart")[0]["data-chart"])
+    assert (data["labels"], data["end"]) == (list(NAMES), pytest.approx(4.0))
+    values, per_second = data["values"], 1 / data["width"]
+    assert len(values) == pytest.approx(4 * per_second)
+    happy, angry = NAMES.index("happiness"), NAMES.index("anger")
+    middle = {second: values[round((second + 0.5) * per_second)] for second in range(4)}
+    assert middle[0][happy] == 90
+    assert middle[1] is None  # a gap stays a gap
+    assert (middle[2][angry], middle[2][-1]) == (70, 0)
+    assert (middle[3][angry], middle[3][-1]) == (40, 100)
+
+
+def test_report__says_what_shaped_it_and_how_far_to_believe_it(tmp_path: Path):
+    page = _video(tmp_path / "a.html")
+    for words in ("fake, version 7", "20 px", "under 45 %", "91 % of the faces", "fear (10 %)", "Reads <b>badly</b>"):
+        assert words in page.text
+
+
+def test_report__runs_nothing_that_a_file_name_says(tmp_path: Path):
+    with HtmlReport(tmp_path / "b.html", CARD) as report:
+        report.add(_source(EVIL), RGB, [_face("fear", 0.9)], time_s=0.0)
+        report.add(_source("still " + EVIL, "image"), RGB, [_face("fear", 0.9, track=None)])
+        unread = Prediction("x", "unreadable", detail=EVIL)
+        report.add(_source("broken " + EVIL, "image"), None, [unread])
+    page = Page(tmp_path / "b.html")
+    assert page.text.count(EVIL) >= 4
+    assert all(image["src"].startswith("data:image/jpeg;base64,") for image in page.all("img"))
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+
+
+def test_report__cards_can_be_sorted_by_expression_and_doubt(tmp_path: Path):
+    with HtmlReport(tmp_path / "a.html", CARD) as report:
+        sure, unsure = _face("happiness", 0.95, track=None), _face("fear", 0.4, track=None, status="uncertain")
+        report.add(_source("a.jpg", "image"), RGB, [sure, unsure])
+        report.add(_source("b.jpg", "image"), RGB, [NOBODY])
+    page = Page(tmp_path / "a.html")
+    two, none = [a for a in page.all("li") if "data-doubt" in a]
+    assert (two["data-label"], two["data-faces"], float(two["data-doubt"])) == ("happiness", "2", pytest.approx(0.6))
+    assert (none["data-faces"], none["data-has"]) == ("0", "none")
+    assert {a["id"] for a in page.all("select")} == {"sort", "filter"}
+    assert page.all("img")[0]["alt"] == "a.jpg: happiness 95 %, fear 40 %, uncertain"
+
+
+def test_report__is_complete_or_absent(tmp_path: Path):
+    def interrupted() -> None:
+        with HtmlReport(tmp_path / "a.html", CARD) as report:
+            report.add(_source("a.mp4"), RGB, [NOBODY], time_s=0.0)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list(tmp_path.iterdir()) == []
+    _video(tmp_path / "a.html")
+    with pytest.raises(RefusedError):
+        HtmlReport(tmp_path / "a.html", CARD)
+
+
+def test_folder_reports__one_page_per_video_and_an_index(tmp_path: Path):
+    sources = [_source("sub dir/a.mp4"), _source("b.mp4"), _source("c.jpg", "image")]
+    out = tmp_path / "out"
+    with FolderReports(out, sources, CARD) as reports:
+        reports.add(sources[0], RGB, [_face("fear", 0.9)], time_s=0.0)
+        reports.add(sources[1], RGB, [_face("anger", 0.9)], time_s=0.0)
+        assert (out / "sub dir" / "a.report.html").is_file()  # as soon as its video is over
+        reports.add(sources[2], RGB, [NOBODY])
+    assert sorted(str(path.relative_to(out)) for path in out.rglob("*.html")) == [
+        "b.report.html",
+        "report.html",
+        "sub dir/a.report.html",
+    ]
+    assert [a["href"] for a in Page(out / "report.html").all("a")] == ["sub%20dir/a.report.html", "b.report.html"]
+    with pytest.raises(RefusedError):
+        FolderReports(out, sources, CARD)
+
+
+def test_folder_reports__a_single_video_needs_no_index(tmp_path: Path):
+    source = _source("a.mp4")
+    with FolderReports(tmp_path, [source], CARD) as reports:
+        reports.add(source, RGB, [NOBODY], time_s=0.0)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.report.html"]
+
+
+def test_report__stays_small_for_hours_with_hundreds_of_people(tmp_path: Path):
+    with HtmlReport(tmp_path / "a.html", CARD) as report:
+        for number in range(2400):  # one every three seconds
+            passer_by = _face(NAMES[number % 7], 0.6, track=1 + number // 10)
+            faces = [_face("neutral", 0.5 + 0.4 * (number % 2), track=0), passer_by]
+            report.add(_source("a.mp4"), RGB, faces, time_s=3.0 * number)
+    page = Page(tmp_path / "a.html")
+    assert (tmp_path / "a.html").stat().st_size < 2_000_000
+    assert len(page.all("div", "chart")) == 40
+    assert "Person #0" in page.text
+    assert "201 more people" in page.text  # 241 in all
+    assert "2:00:00.0" in page.text
+    assert all(len(json.loads(chart["data-chart"])["values"]) <= 512 for chart in page.all("div", "chart"))

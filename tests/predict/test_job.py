@@ -1,0 +1,129 @@
+"""A job over many files: what is finished stays, what is not is done again, nothing half stays."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import pytest
+
+from fercli.errors import DataError, RefusedError
+from fercli.media.sources import Source, find_sources
+from fercli.predict.job import Job
+from fercli.results import Prediction
+
+LABELS = ("neutral", "happiness")
+SETTINGS = {"weights file": "a.onnx"}
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> list[Source]:
+    """Three files."""
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / name).write_text(name)
+    return find_sources([str(tmp_path / "in")])
+
+
+def _job(folder: Path, sources: list[Source], *, settings: dict[str, str] = SETTINGS, **how: bool) -> Job:
+    return Job(folder, sources, LABELS, settings, **how)
+
+
+def _do(job: Job, sources: list[Source], *, note: str = "first", die_at: str | None = None) -> None:
+    with job:
+        for source in sources:
+            job.add([Prediction(source.name, "no_face", detail=note)] * 2)
+            if source.relative.name == die_at:
+                raise KeyboardInterrupt
+            job.end(source)
+
+
+def _notes(folder: Path) -> list[tuple[str, str]]:
+    with (folder / "predictions.csv").open(newline="") as file:
+        return [(Path(row["source"]).name, row["detail"]) for row in csv.DictReader(file)]
+
+
+def test_job__goes_on_where_it_was_interrupted(tmp_path: Path, sources: list[Source]):
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        _do(_job(out, sources), sources, die_at="b.jpg")
+    assert not (out / "predictions.csv").exists()
+    with pytest.raises(RefusedError, match="interrupted job, files finished: 1"):
+        _job(out, sources)
+    again = _job(out, sources, resume=True)
+    assert [again.is_finished(source) for source in sources] == [True, False, False]
+    _do(again, sources[1:], note="second")
+    assert _notes(out) == [
+        *[("a.jpg", "first")] * 2,
+        *[("b.jpg", "second")] * 2,
+        *[("c.jpg", "second")] * 2,
+    ]
+    assert sorted(path.name for path in out.iterdir()) == [".job.jsonl", "predictions.csv"]
+
+
+def test_job__that_is_done_takes_in_new_and_changed_files(tmp_path: Path, sources: list[Source]):
+    out = tmp_path / "out"
+    _do(_job(out, sources[:2]), sources[:2])
+    os.utime(sources[0].path, ns=(1, 1))
+    again = _job(out, sources, resume=True)
+    assert [again.is_finished(source) for source in sources] == [False, True, False]
+    with again:
+        assert [row.detail for row in again.rows_of(sources[1])] == ["first", "first"]
+        for source in (sources[0], sources[2]):
+            again.add([Prediction(source.name, "no_face", detail="second")])
+            again.end(source)
+    assert _notes(out) == [*[("b.jpg", "first")] * 2, ("a.jpg", "second"), ("c.jpg", "second")]
+
+
+def test_job__tries_again_what_could_not_be_read(tmp_path: Path, sources: list[Source]):
+    out = tmp_path / "out"
+    with _job(out, sources) as job:
+        job.add([Prediction(sources[0].name, "unreadable", detail="broken")])
+        job.leave()
+        job.add([Prediction(sources[1].name, "no_face", detail="first")])
+        job.end(sources[1], fault="breaks off")
+    assert _notes(out) == [("a.jpg", "broken"), ("b.jpg", "first")]
+    again = _job(out, sources, resume=True)
+    assert [again.is_finished(source) for source in sources] == [False, True, False]
+    assert again.fault_of(sources[1]) == "breaks off"
+    with again:
+        pass
+    assert _notes(out) == [("b.jpg", "first")]
+
+
+def test_job__refuses_other_settings_and_a_second_run(tmp_path: Path, sources: list[Source]):
+    out = tmp_path / "out"
+    _do(_job(out, sources), sources)
+    with pytest.raises(RefusedError, match=r"weights file: a\.onnx, now b\.onnx"):
+        _job(out, sources, settings={"weights file": "b.onnx"}, resume=True)
+    with _job(out, sources, resume=True), pytest.raises(RefusedError, match="another run"):
+        _job(out, sources, resume=True).__enter__()
+    _do(_job(out, sources, settings={"weights file": "b.onnx"}, overwrite=True), sources, note="other")
+    assert {note for _, note in _notes(out)} == {"other"}
+
+
+def test_job__survives_a_line_that_was_being_written(tmp_path: Path, sources: list[Source]):
+    out = tmp_path / "out"
+    _do(_job(out, sources), sources)
+    lines = (out / ".job.jsonl").read_text()
+    (out / ".job.jsonl").write_text(lines[:-20])
+    assert [_job(out, sources, resume=True).is_finished(source) for source in sources] == [True, True, False]
+    (out / ".job.jsonl").write_text("{")
+    with pytest.raises(DataError, match="cannot be read"):
+        _job(out, sources, resume=True)
+
+
+def test_job__that_finished_nothing_leaves_nothing(tmp_path: Path, sources: list[Source]):
+    with pytest.raises(KeyboardInterrupt):
+        _do(_job(tmp_path / "out", sources), sources, die_at="a.jpg")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_job__removes_what_a_killed_run_left_half_written(tmp_path: Path, sources: list[Source]):
+    out = tmp_path / "out"
+    (out / "sub").mkdir(parents=True)
+    (out / "sub" / ".clip.0123abcd.part.mp4").touch()
+    (out / "sub" / ".hidden").touch()
+    _do(_job(out, sources), sources)
+    assert [path.name for path in (out / "sub").iterdir()] == [".hidden"]

@@ -1,0 +1,286 @@
+"""fer predict's step behind stand-ins for detector and classifier: order, batches, rows for everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fercli.config.labels import schema
+from fercli.config.presets import MODELS
+from fercli.config.templates import template
+from fercli.errors import RefusedError, UsageError
+from fercli.faces.detector import VIDEO_MIN_FACE_PX
+from fercli.media.images import Rgb, read_rgb, write_image
+from fercli.media.sources import find_sources
+from fercli.media.video import VideoReader
+from fercli.media.video_writer import VideoWriter
+from fercli.predict.copies import AnnotatedCopies
+from fercli.predict.predict import Reading, VideoOptions, predict
+from fercli.results import Face
+from fercli.system.stopwatch import Stopwatch
+from fercli.weights.card import WeightsCard
+
+DamagedClip = Callable[..., Path]  # the fixture of tests/conftest.py
+NAMES = schema("rafdb").names
+FACE = Face((10.0, 10.0, 50.0, 60.0), 0.9, ((20.0, 25.0), (40.0, 25.0), (30.0, 35.0), (22.0, 48.0), (38.0, 48.0)))
+
+
+class BrightDetector:
+    """Finds one face in every frame that is not black, and remembers its batches."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
+        self.batches.append(len(frames))
+        return [[FACE] if frame.max() > 30 else [] for frame in frames]
+
+
+class RednessClassifier:
+    """Class 0 with 0.9 if the crop is red, class 1 with 0.6 otherwise."""
+
+    card = WeightsCard("fake", "1", NAMES, "rafdb", template("arcface"), MODELS["btn-tiny"], abstain_below=0.7)
+    engine, device = "torch", "cpu"
+
+    def logits(self, crops: np.ndarray) -> np.ndarray:
+        return np.log(self.classify(crops))
+
+    def classify(self, crops: np.ndarray) -> np.ndarray:
+        assert crops.shape[1:] == (48, 48, 3)
+        red = crops[..., 0].mean(axis=(1, 2)) > crops[..., 2].mean(axis=(1, 2))
+        answers = np.full((len(crops), 7), 0.1 / 6, np.float32)
+        answers[red, 0] = 0.9
+        answers[~red] = 0.4 / 6
+        answers[~red, 1] = 0.6
+        return answers
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """a: red, b: blue, c: black, d: text, e: a clip of 40 frames, red, then black."""
+    colours = {"a": (200, 0, 0), "b": (0, 0, 200), "c": (0, 0, 0)}
+    for name, colour in colours.items():
+        write_image(tmp_path / f"{name}.png", np.full((80, 90, 3), colour, np.uint8))
+    (tmp_path / "d.jpg").write_text("hello")
+    with VideoWriter(tmp_path / "e.mp4") as writer:
+        for number in range(40):
+            writer.write(np.full((80, 90, 3), (200, 0, 0) if number < 30 else 0, np.uint8), number / 10)
+    return tmp_path
+
+
+def _read(folder: Path) -> list[Reading]:
+    return list(predict(find_sources([str(folder)]), RednessClassifier(), detector=BrightDetector()))
+
+
+def test_predict__has_a_row_for_every_face_and_for_every_frame_without(folder: Path):
+    readings = _read(folder)
+    assert [reading.source.path.name for reading in readings] == ["a.png", "b.png", "c.png", "d.jpg"] + ["e.mp4"] * 40
+    statuses = [reading.predictions[0].status for reading in readings]
+    assert statuses == ["ok", "uncertain", "no_face", "unreadable"] + ["ok"] * 30 + ["no_face"] * 10
+    first, second = readings[0].predictions[0], readings[1].predictions[0]
+    assert (first.label, first.face, first.frame, first.time_s) == ("surprise", 0, None, None)
+    assert second.label == "fear"
+    assert second.detail == "60% is under the model's limit of 70%"
+    assert "not a picture" in (readings[3].predictions[0].detail or "")
+    frames = [reading.predictions[0] for reading in readings[4:]]
+    assert [frame.frame for frame in frames] == list(range(40))
+    np.testing.assert_allclose([frame.time_s or 0 for frame in frames], np.arange(40) / 10, atol=1e-4)
+
+
+def test_predict__doubts_a_face_that_is_too_small_but_keeps_what_it_read(folder: Path):
+    (reading,) = predict(
+        find_sources([str(folder / "a.png")]), RednessClassifier(), detector=BrightDetector(), min_read_px=45
+    )  # the face has a box of 40 x 50: a side of 44.7
+    (face,) = reading.faces
+    assert (face.status, face.label, face.is_doubtful) == ("too_small", "surprise", True)
+    assert face.detail == "a side of 45 px is under the 45 px that it takes to be believed"
+
+
+def test_predict__doubts_what_may_be_no_face(folder: Path):
+    class Unsure(BrightDetector):
+        def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
+            return [[replace(FACE, score=0.89)] for _ in frames]
+
+    (reading,) = predict(find_sources([str(folder / "a.png")]), RednessClassifier(), detector=Unsure())
+    (face,) = reading.faces
+    assert (face.status, face.label) == ("uncertain", "surprise")
+    assert face.detail == "the detector is only 89% sure that this is a face"
+
+
+def test_predict__has_a_row_for_a_frame_that_cannot_be_decoded(tmp_path: Path, damaged_clip: DamagedClip):
+    damaged_clip(tmp_path / "a.mp4", broken=(20, 21))
+    readings = _read(tmp_path)
+    rows = [reading.predictions[0] for reading in readings]
+    assert [row.frame for row in rows] == list(range(40))
+    assert [row.frame for row in rows if row.status == "decode_error"] == [20, 21]
+    np.testing.assert_allclose([row.time_s or 0 for row in rows], np.arange(40) / 10, atol=1e-4)
+
+
+def test_predict__guesses_how_much_is_still_to_come_from_the_size_of_files(folder: Path):
+    for name in ("f.mp4", "g.mp4"):
+        (folder / name).write_bytes((folder / "e.mp4").read_bytes())
+    told: list[tuple[int, int | None, str]] = []
+    sources = find_sources([str(folder)])
+    list(predict(sources, RednessClassifier(), detector=BrightDetector(), progress=lambda *what: told.append(what)))
+    assert told[0][1:] == (124, "e.mp4")  # four pictures and three clips of 40 frames, two of which nobody has opened
+
+
+def test_predict__holds_few_frames_at_a_time(folder: Path):
+    detector = BrightDetector()
+    readings = predict(find_sources([str(folder / "e.mp4")]), RednessClassifier(), detector=detector)
+    next(readings)
+    assert detector.batches == [16]  # nothing beyond the first batch was read
+    assert sum(1 for _ in readings) == 39
+    assert detector.batches == [16, 16, 8]
+
+
+def test_predict__tells_of_a_video_that_breaks_off_after_its_frames(tmp_path: Path):
+    noise = np.random.default_rng(0)
+    with VideoWriter(tmp_path / "cut.mp4") as writer:
+        for number in range(60):
+            writer.write(noise.integers(0, 256, (80, 90, 3), dtype=np.uint8), number / 25)
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    readings = _read(tmp_path)
+    assert all(reading.rgb is not None for reading in readings[:-1])
+    assert len(readings) > 10
+    last = readings[-1].predictions[0]
+    assert (last.status, last.frame) == ("unreadable", None)
+    assert "breaks off" in (last.detail or "")
+
+
+def test_predict__reports_progress_and_stages(folder: Path):
+    told: list[tuple[int, int | None, str]] = []
+    watch = Stopwatch()
+    list(
+        predict(
+            find_sources([str(folder)]),
+            RednessClassifier(),
+            detector=BrightDetector(),
+            watch=watch,
+            progress=lambda *what: told.append(what),
+        )
+    )
+    assert told[-1] == (44, 44, "e.mp4")
+    assert list(watch.seconds) == ["decode", "detect", "align", "classify", "follow"]
+
+
+def test_annotated_copies__keep_names_sizes_and_times(folder: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    sources = find_sources([str(folder)])
+    with AnnotatedCopies(out, sources) as copies:
+        for reading in predict(sources, RednessClassifier(), detector=BrightDetector()):
+            if reading.rgb is not None:
+                copies.add(reading.source, reading.rgb, reading.predictions, time_s=reading.time_s)
+    assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.png", "c.png", "e.mp4"]
+    assert read_rgb(out / "a.png").shape == (320, 360, 3)  # too small to read: enlarged four times
+    with VideoReader(out / "e.mp4") as video:
+        np.testing.assert_allclose([frame.time_s for frame in video], np.arange(40) / 10, atol=1e-4)
+    with pytest.raises(RefusedError, match="already there"):
+        AnnotatedCopies(out, sources)
+    AnnotatedCopies(out, sources, overwrite=True)
+
+
+def test_annotated_copies__give_every_source_its_own_name(tmp_path: Path):
+    for name in ("x/a.png", "y/a.png", "y/still.gif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    copies = AnnotatedCopies(tmp_path / "out", find_sources([str(tmp_path / "x"), str(tmp_path / "y")]))
+    assert [path.name for path in copies.paths.values()] == ["a.png", "a-2.png", "still.gif.png"]
+
+
+def test_annotated_copies__leave_no_half_video(folder: Path, tmp_path: Path):
+    sources = find_sources([str(folder / "e.mp4")])
+
+    def interrupted() -> None:
+        with AnnotatedCopies(tmp_path / "out", sources) as copies:
+            for reading in predict(sources, RednessClassifier(), detector=BrightDetector()):
+                assert reading.rgb is not None
+                copies.add(reading.source, reading.rgb, reading.predictions, time_s=reading.time_s)
+                if reading.predictions[0].frame == 5:
+                    raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+class LeftAndRight:
+    """Finds two faces, the larger one changing sides, so that their order in a frame changes."""
+
+    def __init__(self) -> None:
+        self.searched = 0
+        self.smallest: list[int | None] = []
+
+    def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
+        self.searched += len(frames)
+        self.smallest.append(min_face_px)
+        both = [_face_at(20), _face_at(120)]
+        return [both if frame[0, 0, 0] < 100 else both[::-1] for frame in frames]
+
+
+def _face_at(x: float) -> Face:
+    return Face((x, 20, x + 40, 60), 0.9, ((x + 12, 35), (x + 28, 35), (x + 20, 42), (x + 13, 50), (x + 27, 50)))
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Path:
+    """A clip of 20 frames of noise with a red half and a blue half, whose corner flickers."""
+    still = np.random.default_rng(0).integers(40, 90, (80, 180, 3), dtype=np.uint8)
+    still[:, :90, 0] += 120
+    still[:, 90:, 2] += 120
+    with VideoWriter(tmp_path / "pair.mp4") as writer:
+        for number in range(20):
+            still[:8, :8] = 255 if number % 2 else 0
+            writer.write(still, number / 10)
+    return tmp_path / "pair.mp4"
+
+
+def _tracked(path: Path, **options: object) -> tuple[list[Reading], LeftAndRight]:
+    detector = LeftAndRight()
+    video = VideoOptions(**options)  # type: ignore[arg-type]
+    return list(predict(find_sources([str(path)]), RednessClassifier(), detector=detector, video=video)), detector
+
+
+def test_predict__numbers_people_the_same_from_frame_to_frame(pair: Path):
+    readings, detector = _tracked(pair)
+    for reading in readings:
+        sides = {face.track: face.found.box_xyxy[0] for face in reading.predictions if face.found}
+        assert sides == {0: 20, 1: 120}
+    assert set(detector.smallest) == {VIDEO_MIN_FACE_PX}
+    untracked, _ = _tracked(pair, follow=False)
+    assert {face.track for reading in untracked for face in reading.predictions} == {None}
+
+
+def test_predict__searches_every_nth_frame_and_carries_the_faces_between(pair: Path):
+    readings, detector = _tracked(pair, detect_every=4)
+    assert detector.searched == 5
+    assert [reading.predictions[0].detected for reading in readings] == [number % 4 == 0 for number in range(20)]
+    for reading in readings:
+        corners = sorted(face.found.box_xyxy[0] for face in reading.predictions if face.found)
+        np.testing.assert_allclose(corners, [20, 120], atol=1.0)
+
+
+def test_predict__states_what_was_averaged(tmp_path: Path):
+    with VideoWriter(tmp_path / "turn.mp4") as writer:
+        for number in range(20):
+            writer.write(np.full((80, 90, 3), (200, 0, 0) if number < 10 else (0, 0, 200), np.uint8), number / 10)
+    sources = find_sources([str(tmp_path)])
+    video = VideoOptions(smooth_s=0.5)
+    readings = list(predict(sources, RednessClassifier(), detector=BrightDetector(), video=video))
+    surprise = [reading.predictions[0].probabilities["surprise"] for reading in readings]  # type: ignore[index]
+    assert {reading.predictions[0].smoothing_s for reading in readings} == {0.5}
+    assert surprise[:10] == pytest.approx([0.9] * 10)
+    away = 0.4 / 6
+    assert surprise[14] == pytest.approx(away + (0.9 - away) * np.exp(-1), abs=1e-6)
+
+
+@pytest.mark.parametrize("options", [{"smooth_s": -1}, {"detect_every": 0}, {"smooth_s": 1, "follow": False}])
+def test_video_options__that_make_no_sense_are_refused(options: dict[str, object]):
+    with pytest.raises(UsageError):
+        VideoOptions(**options)  # type: ignore[arg-type]

@@ -1,0 +1,109 @@
+"""Tables of predictions: what csv, Parquet and JSON lines hold, and what is left when writing them fails."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+from fercli.errors import RefusedError, UsageError
+from fercli.predict.predictions import as_record, columns, from_row
+from fercli.predict.tables import open_table
+from fercli.results import Face, Prediction
+
+LABELS = ("neutral", "happiness")
+FACE = Face((10.0, 20.5, 50.0, 60.0), 0.98765, ((20, 25), (40, 25), (30, 35), (22, 48), (38, 48)))
+READ = Prediction(
+    "a.mp4",
+    "uncertain",
+    frame=3,
+    time_s=0.1201,
+    face=0,
+    found=FACE,
+    label="happiness",
+    probabilities={"neutral": 0.45, "happiness": 0.55},
+    detail="55% is under the model's limit of 60%",
+    track=7,
+    detected=False,
+    smoothing_s=0.5,
+)
+NOBODY = Prediction("a.mp4", "no_face", frame=4, time_s=0.16, detail="no face found")
+
+
+def _write(path: Path, *predictions: Prediction) -> Path:
+    with open_table(path, LABELS, settings={"smallest face": "20 px"}) as table:
+        table.add(predictions)
+    return path
+
+
+def test_csv__has_a_column_per_class_and_reads_back(tmp_path: Path):
+    with _write(tmp_path / "a.csv", READ, NOBODY).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == [column.name for column in columns(LABELS)]
+    assert len(set(rows[0])) == len(columns(LABELS))
+    assert (rows[0]["p_happiness"], rows[0]["nose_x"], rows[0]["track"]) == ("0.55", "30", "7")
+    assert (rows[1]["status"], rows[1]["p_neutral"], rows[1]["box_left"]) == ("no_face", "", "")
+    assert [as_record(from_row(row, LABELS)) for row in rows] == [as_record(READ), as_record(NOBODY)]
+
+
+def test_json_lines__are_what_the_command_prints(tmp_path: Path):
+    lines = [json.loads(line) for line in _write(tmp_path / "a.jsonl", READ, NOBODY).read_text().splitlines()]
+    assert lines[0]["probabilities"] == {"neutral": 0.45, "happiness": 0.55}
+    assert lines[0]["box_xyxy"] == [10, 20.5, 50, 60]
+    assert lines[0]["landmarks"][2] == [30, 35]
+    assert (lines[0]["smoothing_s"], lines[0]["detected"], lines[1]["probabilities"]) == (0.5, False, None)
+
+
+def test_parquet__has_types_settings_and_groups_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("fercli.predict.tables._GROUP_ROWS", 2)
+    path = tmp_path / "a.parquet"
+    with open_table(path, LABELS, settings={"smallest face": "20 px"}) as table:
+        for _ in range(5):
+            table.add([READ])
+        table.add([NOBODY])
+    with pyarrow.parquet.ParquetFile(path) as file:
+        assert file.metadata.num_row_groups == 3
+        assert json.loads(file.schema_arrow.metadata[b"fer"])["smallest face"] == "20 px"
+        rows = file.read().to_pylist()
+    assert [row["frame"] for row in rows] == [3, 3, 3, 3, 3, 4]
+    assert (rows[0]["detected"], rows[0]["p_happiness"], rows[0]["time_s"]) == (False, 0.55, 0.1201)
+    assert rows[-1]["p_happiness"] is None
+    assert rows[0]["detection_score"] == 0.9877
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_table__takes_names_of_any_bytes(suffix: str, tmp_path: Path):
+    name = os.fsdecode(b"\xff.jpg")
+    path = _write(tmp_path / f"a{suffix}", Prediction(name, "unreadable", detail="no"))
+    if suffix == ".csv":
+        assert b"\xff.jpg,," in path.read_bytes()
+    elif suffix == ".parquet":
+        assert pyarrow.parquet.read_table(path)["source"].to_pylist() == ["\\xff.jpg"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_table__leaves_nothing_when_it_is_interrupted(suffix: str, tmp_path: Path):
+    def interrupted() -> None:
+        with open_table(tmp_path / f"a{suffix}", LABELS) as table:
+            table.add([READ])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_table__refuses_what_it_cannot_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(UsageError, match="what kind of table"), open_table(tmp_path / "a.xls", LABELS):
+        pass
+    (tmp_path / "a.csv").touch()
+    with pytest.raises(RefusedError, match="already there"), open_table(tmp_path / "a.csv", LABELS):
+        pass
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(RefusedError, match="pyarrow"), open_table(tmp_path / "a.parquet", LABELS):
+        pass

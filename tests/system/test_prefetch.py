@@ -1,0 +1,47 @@
+"""One item ahead, in order, errors in their place."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from fercli.system.prefetch import prefetched
+
+
+def test_prefetched__yields_the_same_items_from_another_thread():
+    threads = set()
+
+    def items() -> Iterator[int]:
+        for number in range(20):
+            threads.add(threading.current_thread().name)
+            yield number
+
+    assert list(prefetched(items())) == list(range(20))
+    assert all(name.startswith("prefetch") for name in threads)
+
+
+def test_prefetched__raises_where_the_item_would_have_come():
+    def items() -> Iterator[int]:
+        yield 1
+        raise KeyError("two")
+
+    ahead = prefetched(items())
+    assert next(ahead) == 1
+    with pytest.raises(KeyError, match="two"):
+        next(ahead)
+
+
+def test_prefetched__is_at_most_two_ahead():
+    made = []
+
+    def items() -> Iterator[int]:
+        for number in range(9):
+            made.append(number)
+            yield number
+
+    ahead = prefetched(items())
+    next(ahead)
+    ahead.close()  # type: ignore[attr-defined]
+    assert len(made) <= 2

@@ -1,0 +1,144 @@
+"""A study over a made-up trainer: what is run, what is not run again, and that the table says what the runs said."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fercli.config.presets import MODELS, RECIPES
+from fercli.errors import DataError
+from fercli.train.ablation.ablate import ablate, plan
+from fercli.train.ablation.studies import study
+from fercli.weights.run_folder import RunConfig, RunFolder
+
+TOLD = RunConfig(dataset="rafdb", data=None, model=MODELS["btn-tiny"], train=RECIPES["compact"], init=())
+
+
+class Trainer:
+    """Scores 80 % plus one point per loss beside L_VIT, plus a tenth of a point per seed; MLA costs two points."""
+
+    def __init__(self) -> None:
+        self.trained: list[Path] = []
+
+    def __call__(self, config: RunConfig, folder: Path) -> None:
+        self.trained.append(folder)
+        loss, model = config.train.loss, config.model
+        accuracy = 0.8 + 0.01 * (loss.bt + loss.cba) + 0.001 * config.train.seed
+        accuracy -= 0.02 * (model.ablate.mla_only != "none") + 0.005 * config.train.seed * (model.bt.source == "s3")
+        scores = [
+            {"split": split, "images": 1000, "accuracy": value, "mean_accuracy": value - 0.1}
+            for split, value in (("val", 0.5), ("test", accuracy))
+        ]
+        folder.mkdir(parents=True)
+        RunFolder(folder).result.write_text(json.dumps({"scores": scores, "epoch": 3}))
+
+
+def run(
+    out: Path,
+    trainer: Trainer,
+    name: str = "components",
+    seeds: tuple[int, ...] = (0, 1, 2),
+    config: RunConfig = TOLD,
+    schema: str = "rafdb",
+):
+    return ablate(study(name), out, config=config, seeds=seeds, trainer=trainer, data="RAF-DB", schema=schema)
+
+
+def test_ablate__trains_every_row_with_every_seed_and_compares_with_the_baseline(tmp_path: Path):
+    trainer = Trainer()
+    result = run(tmp_path, trainer)
+    assert len(trainer.trained) == len(set(trainer.trained)) == 12
+    rows = {row.name: row for row in result.rows}
+    assert (result.split, result.images) == ("test", 1000)
+    assert rows["baseline"].accuracy.mean == pytest.approx(0.801)
+    assert rows["baseline"].accuracy.deviation == pytest.approx(0.001)
+    assert rows["baseline"].difference is None
+    assert rows["MLA + BT"].difference.mean == pytest.approx(0.02)
+    # BT: 2 points above the baseline with seed 0, 0.5 points less with every seed
+    bt = rows["BT"].difference
+    assert bt.mean == pytest.approx(0.015)
+    # by hand: sd 0.005, error 0.0028868, t(2) 4.30265
+    assert bt.interval == pytest.approx((0.015 - 0.0124207, 0.015 + 0.0124207), abs=1e-6)
+    # t(2) = 0.015 / 0.0028868 = 5.196; the two other rows never vary (p = 0), so Holm leaves the largest p as it is
+    assert bt.p == pytest.approx(0.0351, abs=1e-4)
+    assert rows["BT"].p_holm == pytest.approx(bt.p)
+
+
+def test_ablate__what_is_done_is_not_done_again(tmp_path: Path):
+    first, again, more, other = Trainer(), Trainer(), Trainer(), Trainer()
+    run(tmp_path, first)
+    run(tmp_path, again)
+    run(tmp_path, more, seeds=(0, 1, 2, 3))
+    assert (len(first.trained), len(again.trained), len(more.trained)) == (12, 0, 4)
+    # Table 8's first and last rows are Table 5's baseline and whole model
+    run(tmp_path, other, name="losses")
+    assert len(other.trained) == 6
+
+
+def test_ablate__goes_on_after_a_run_that_fails(tmp_path: Path):
+    class FailingError(Exception):
+        pass
+
+    good = Trainer()
+
+    def failing(config: RunConfig, folder: Path) -> None:
+        if len(good.trained) == 5:
+            raise FailingError
+        good(config, folder)
+
+    with pytest.raises(FailingError):
+        run(tmp_path, failing)
+    assert sum(cell.done for cell in plan(study("components"), tmp_path, config=TOLD, seeds=(0, 1, 2))) == 5
+    assert not (tmp_path / "components.md").exists()
+    # whole pairs first: with one seed, every row is there
+    assert [cell.seed for cell in plan(study("components"), tmp_path, config=TOLD, seeds=(0, 1))] == [0] * 4 + [1] * 4
+    rest = Trainer()
+    run(tmp_path, rest)
+    assert len(rest.trained) == 7
+
+
+def test_ablate__files_hold_the_published_numbers_beside_the_measured_ones(tmp_path: Path):
+    result = run(tmp_path, Trainer())
+    assert all(path.stat().st_size for path in result.files)
+    text = (tmp_path / "components.md").read_text()
+    assert "| baseline | 92.21 (RAF-DB) | 80.10 ± 0.10 | 70.10 ± 0.10 | - | - | - |" in text
+    assert "| MLA | 90.97 (RAF-DB) | 78.10 ± 0.10 | 68.10 ± 0.10 | -2.00" in text
+    assert "| BT | - |" in text
+    assert "does not define its row MLA" in text
+    with (tmp_path / "components.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert [row["published"] for row in table] == ["92.21 (RAF-DB)", "90.97 (RAF-DB)", "", "92.54 (RAF-DB)"]
+    assert [row["accuracy"] for row in table] == ["80.10", "78.10", "81.60", "82.10"]
+    with (tmp_path / "components-runs.csv").open() as file:
+        runs = list(csv.DictReader(file))
+    assert len(runs) == 12
+    assert {row["folder"] for row in runs} == {path.name for path in (tmp_path / "runs").iterdir()}
+    assert json.loads((tmp_path / "components.json").read_text())["config"]["dataset"] == "rafdb"
+
+
+def test_ablate__published_numbers_are_of_the_same_data_however_it_was_named(tmp_path: Path):
+    other = "None of the published numbers is from this data set"
+    result = run(tmp_path / "a", Trainer(), config=replace(TOLD, dataset="/faces/basic"))
+    assert [row.same_data for row in result.rows] == [True, True, False, True]
+    assert other not in (tmp_path / "a" / "components.md").read_text()
+    result = run(tmp_path / "b", Trainer(), schema="folder")
+    assert not any(row.same_data for row in result.rows)
+    assert other in (tmp_path / "b" / "components.md").read_text()
+
+
+def test_ablate__one_seed_has_no_test_and_says_so(tmp_path: Path):
+    result = run(tmp_path, Trainer(), seeds=(0,))
+    assert [row.difference.p for row in result.rows if row.difference] == [None] * 3
+    assert "One seed has neither interval nor test" in (tmp_path / "components.md").read_text()
+
+
+def test_ablate__a_result_that_is_none_is_named(tmp_path: Path):
+    run(tmp_path, Trainer(), seeds=(0,))
+    broken = plan(study("components"), tmp_path, config=TOLD, seeds=(0,))[2].folder
+    RunFolder(broken).result.write_text("{}")
+    with pytest.raises(DataError, match=broken.name):
+        run(tmp_path, Trainer(), seeds=(0,))

@@ -1,0 +1,168 @@
+"""Several processes as one: the same loss and gradients as one process with the whole batch (gloo on the CPU).
+
+Run as a script this file is the driver: it loads torch once and forks the processes, which a test process should not.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+
+from fercli.config.presets import MODELS, LossConfig, SamConfig, TrainConfig
+from fercli.models.btn import BTN
+from fercli.train.distributed import GlobalBatchNorm2d, World, parts
+from fercli.train.optimisation_step import NotFiniteError, TrainStep
+
+RECIPE = TrainConfig(optimizer="sgd", momentum=0.0, lr=0.0, sync_bn=True, loss=LossConfig(label_smoothing=0.1))
+CASES = {
+    "sam": (RECIPE, 8),
+    "uneven": (replace(RECIPE, sam=SamConfig(rho=0.0)), 7),
+    "parts": (replace(RECIPE, accumulate=2, sam=SamConfig(rho=0.0)), 8),
+    "masked": (replace(RECIPE, sam=SamConfig(rho=0.0)), 7),  # no image listens to itself
+    "broken": (replace(RECIPE, lr=1e-3, sync_bn=False, loss=LossConfig(bt=0, cba=0)), 8),  # the last image is no number
+    "local": (replace(RECIPE, sam=SamConfig(rho=0.0)), 8),  # CBA within each process, as DataParallel has it
+}
+
+
+def test_parts__differ_by_one_at_most_and_lose_nothing():
+    assert parts(47, 4) == (12, 12, 12, 11)
+    assert parts(2, 4) == (1, 1, 0, 0)
+
+
+def test_share__of_all_processes_in_order_is_the_batch():
+    batch = list(range(47))
+    shares = [World(rank, 4).share(batch) for rank in range(4)]
+    assert [row for share in shares for row in share] == batch
+    assert [len(share) for share in shares] == list(World(0, 4).sizes(47))
+
+
+def one_step(case: str, world: World) -> dict[str, Any]:
+    """Loss and gradients that a case leaves in this process."""
+    recipe, count = CASES[case]
+    draw = torch.Generator().manual_seed(1)
+    images, targets = torch.randn(count, 3, 48, 48, generator=draw), torch.arange(count) % 3
+    torch.manual_seed(0)
+    config = MODELS["btn-tiny"]
+    if case == "broken":
+        images[-1] = torch.nan
+    cba = replace(config.cba, gather=case != "local", mask_self=case == "masked")
+    model = BTN(replace(config, cba=cba), 3)
+    with torch.no_grad():
+        model.vit.head.weight.mul_(100)  # answers that differ between images, as after training
+    step = TrainStep(model, recipe, world=world)
+    mine = torch.tensor(list(world.share(range(count))))
+    if case == "broken":
+        before = [p.detach().clone() for p in model.parameters()]
+        with pytest.raises(NotFiniteError) as caught:
+            step(images[mine], targets[mine], count=count)
+        same = all(torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True))
+        return {"error": str(caught.value), "weights": same}
+    seen = step(images[mine], targets[mine], count=count)
+    gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    buffers = {name: b for name, b in model.named_buffers() if "running" in name}
+    return {
+        "loss": seen.loss,
+        "terms": seen.terms,
+        "correct": seen.correct,
+        "images": seen.images,
+        "gradients": gradients,
+        "buffers": buffers,
+    }
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int, int], dict[str, Any]]:
+    """What every case left in every process: (case, number of processes, rank) -> `one_step`'s answer."""
+    folder = tmp_path_factory.mktemp("processes")
+    subprocess.run([sys.executable, __file__, str(folder)], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    return {
+        (case, size, rank): torch.load(folder / f"{case}-{size}-{rank}.pt")
+        for case in CASES
+        for size in (1, 2, 4)
+        for rank in range(size)
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [2, 4])
+@pytest.mark.parametrize("case", ["sam", "uneven", "masked"])
+def test_step__of_several_processes_is_that_of_one_with_the_whole_batch(found: Any, case: str, size: int):
+    whole = found[case, 1, 0]
+    for rank in range(size):
+        here = found[case, size, rank]
+        assert here["loss"] == pytest.approx(whole["loss"], rel=1e-5)
+        assert here["terms"] == pytest.approx(whole["terms"], rel=1e-5)
+        assert (here["correct"], here["images"]) == (whole["correct"], whole["images"])
+        assert here["gradients"].keys() == whole["gradients"].keys()
+        flat = [torch.cat([g.flatten() for g in side["gradients"].values()]) for side in (here, whole)]
+        assert float(torch.linalg.vector_norm(flat[0] - flat[1]) / torch.linalg.vector_norm(flat[1])) < 1e-3
+        assert torch.cosine_similarity(*flat, dim=0) > 0.999999
+        for name, buffer in whole["buffers"].items():
+            torch.testing.assert_close(here["buffers"][name], buffer, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [2, 4])
+def test_step__without_the_gather_is_another_loss(found: Any, size: int):
+    # what the gather is for: classes are mixed among fewer images, so L_CBA differs, while L_VIT is the same
+    alone, apart = found["local", 1, 0], found["local", size, 0]
+    assert apart["terms"]["vit"] == pytest.approx(alone["terms"]["vit"], rel=1e-5)
+    assert abs(apart["terms"]["cba"] - alone["terms"]["cba"]) > 1e-3
+
+
+@pytest.mark.slow
+def test_step__in_parts_leaves_the_same_gradient_in_every_process(found: Any):
+    first, second = (found["parts", 2, rank] for rank in range(2))
+    assert all(torch.equal(second["gradients"][name], value) for name, value in first["gradients"].items())
+    assert first["loss"] == second["loss"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_step__that_is_no_number_in_one_process_ends_in_all_of_them_and_moves_nothing(found: Any, size: int):
+    for rank in range(size):
+        assert found["broken", size, rank] == {"error": "the loss became nan", "weights": True}
+
+
+def test_global_batch_norm__of_one_process_without_others_is_batch_norm_in_evaluation():
+    norm, theirs = GlobalBatchNorm2d(3).eval(), torch.nn.BatchNorm2d(3).eval()
+    x = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(norm(x), theirs(x))
+
+
+def _process(rank: int, size: int, port: int, folder: Path) -> None:
+    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=size)
+    for case in CASES:
+        torch.save(one_step(case, World(rank, size)), folder / f"{case}-{size}-{rank}.pt")
+    dist.destroy_process_group()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    forks = multiprocessing.get_context("fork")
+    for size in (2, 4):
+        port = free_port()
+        group = [forks.Process(target=_process, args=(rank, size, port, Path(sys.argv[1]))) for rank in range(size)]
+        for process in group:
+            process.start()
+        for process in group:
+            process.join()
+        if any(process.exitcode for process in group):
+            sys.exit(f"a process of {size} failed")
+    for case in CASES:
+        torch.save(one_step(case, World()), Path(sys.argv[1]) / f"{case}-1-0.pt")

@@ -1,0 +1,65 @@
+"""The loss of Eq. 9 by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from fercli.config.presets import LossConfig
+from fercli.models.btn import BatchOutput
+from fercli.train.losses import btn_loss, class_weights
+
+# two classes: cross-entropy of logits (0, 0) is log 2; of (log 3, 0) with truth 0 it is -log(3/4)
+EVEN = torch.tensor([[0.0, 0.0]])
+SURE = torch.tensor([[math.log(3.0), 0.0]])
+TRUTH = torch.tensor([0])
+
+
+def test_btn_loss__is_two_vit_plus_bt_plus_cba():
+    loss, terms = btn_loss(BatchOutput(p_vit=EVEN, p_cba=EVEN, p_bt=SURE, aux=None), TRUTH, LossConfig())
+    assert float(loss) == pytest.approx(2 * math.log(2) + math.log(4 / 3) + math.log(2))
+    assert {name: float(term) for name, term in terms.items()} == pytest.approx(
+        {"vit": math.log(2), "bt": math.log(4 / 3), "cba": math.log(2)}
+    )
+
+
+def test_btn_loss__a_weight_of_zero_leaves_the_term_out():
+    loss, terms = btn_loss(BatchOutput(EVEN, SURE, SURE, None), TRUTH, LossConfig(vit=1, bt=0, cba=0))
+    assert float(loss) == pytest.approx(math.log(2))
+    assert set(terms) == {"vit"}
+
+
+def test_btn_loss__an_image_head_adds_its_own_cross_entropy():
+    output = BatchOutput(SURE, None, None, None, EVEN)
+    loss, terms = btn_loss(output, TRUTH, LossConfig(image=0.5))
+    assert float(loss) == pytest.approx(2 * math.log(4 / 3) + 0.5 * math.log(2))
+    assert float(terms["image"]) == pytest.approx(math.log(2))
+
+
+def test_btn_loss__distillation_is_the_divergence_from_a_fixed_p_bt():
+    # from (3/4, 1/4) to (1/2, 1/2): 3/4 log 3/2 + 1/4 log 1/2
+    p_vit, p_bt = EVEN.clone().requires_grad_(), SURE.clone().requires_grad_()
+    loss, terms = btn_loss(BatchOutput(p_vit, SURE, p_bt, None), TRUTH, LossConfig(vit=0, bt=0, cba=0, distill=2))
+    assert float(terms["distill"]) == pytest.approx(0.75 * math.log(1.5) + 0.25 * math.log(0.5))
+    assert float(loss.detach()) == pytest.approx(2 * float(terms["distill"]))
+    loss.backward()
+    assert p_bt.grad is None
+    # of a softmax's divergence: 2 (own - taught)
+    torch.testing.assert_close(p_vit.grad, torch.tensor([[-0.5, 0.5]]))
+
+
+def test_btn_loss__soft_targets_weigh_both_classes():
+    # target (3/4, 1/4) at logits (log 3, 0): the entropy of (3/4, 1/4)
+    target = torch.tensor([[0.75, 0.25]])
+    loss, _ = btn_loss(BatchOutput(SURE, None, None, None), target, LossConfig(vit=1))
+    assert float(loss) == pytest.approx(-0.75 * math.log(0.75) - 0.25 * math.log(0.25))
+
+
+def test_class_weights__average_to_one_over_the_images():
+    weights = class_weights(torch.tensor([1, 4]), 0.5)
+    # 1 and 1/2, scaled so that (1 w0 + 4 w1) / 5 = 1
+    assert weights is not None
+    torch.testing.assert_close(weights, torch.tensor([5 / 3, 5 / 6]))
+    assert class_weights(torch.tensor([1, 4]), 0) is None

@@ -1,0 +1,170 @@
+"""Distillation: what a teacher's answers make of the targets, that such a run resumes exactly, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fercli.config.presets import MODELS, RECIPES, LossConfig, SamConfig, TrainConfig
+from fercli.data.crops import load_crop
+from fercli.data.loader import Crops
+from fercli.data.open import Dataset, open_dataset
+from fercli.errors import RefusedError, UsageError, WeightsError
+from fercli.progress import StepProgress, TeacherProgress, TrainEvent
+from fercli.train.command import train
+from fercli.train.distributed import World
+from fercli.train.teachers import open_teachers, with_teachers
+from fercli.weights.classifier import open_torch
+from fercli.weights.files import load_weights, save_weights
+from fercli.weights.run_folder import RunConfig
+
+RECIPE = replace(
+    RECIPES["compact"], epochs=1, batch_size=4, validation=0.0, select="last", sam=SamConfig(rho=0.0), loss=LossConfig()
+)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def faces(two_classes: Callable[..., Path]) -> Dataset:
+    return open_dataset(str(two_classes(train=6, test=2)))
+
+
+@pytest.fixture
+def teacher(faces: Dataset, tmp_path: Path) -> Path:
+    """A network that has seen one epoch, with the classes in the other order."""
+    config = RunConfig(dataset="faces", data=None, model=MODELS["btn-tiny"], train=RECIPE, init=())
+    weights = train(faces, tmp_path / "teacher", config=config, device="cpu").weights
+    state, card = load_weights(weights)
+    for name in ("vit.head.weight", "vit.head.bias"):
+        state[name] = state[name].flip(0)
+    out = tmp_path / "teacher.safetensors"
+    save_weights(out, state, replace(card, labels=card.labels[::-1], temperature=3.0))
+    return out
+
+
+def told(teacher: Path, recipe: TrainConfig = RECIPE, *, share: float = 0.5) -> RunConfig:
+    recipe = replace(recipe, loss=replace(recipe.loss, teacher=share))
+    return RunConfig(
+        dataset="faces", data=None, model=MODELS["btn-tiny"], train=recipe, init=(), teachers=(str(teacher),)
+    )
+
+
+def test_with_teachers__is_the_mean_over_a_face_and_its_mirror_image_by_class_name(faces: Dataset, teacher: Path):
+    samples = faces.split("train")
+    crops = Crops(samples, torch.tensor([sample.label for sample in samples]), 48)
+    events: list[TeacherProgress] = []
+    opened = open_teachers([str(teacher)], faces.labels, CPU)
+    mixed = with_teachers(crops, faces.labels, opened, share=0.25, world=World(), device=CPU, report=events.append)
+    classifier = open_torch(teacher, device="cpu")
+    assert classifier.card.labels == ("sadness", "happiness")
+    for sample, row in zip(samples, mixed, strict=True):
+        crop = load_crop(sample, 48)
+        logits = classifier.logits(np.stack([crop, crop[:, ::-1]])).astype(np.float64)
+        sadness = float((1 / (1 + np.exp(logits[:, 1] - logits[:, 0]))).mean())
+        truth = float(faces.labels[sample.label or 0] == "sadness")
+        expected = 0.75 * truth + 0.25 * sadness
+        assert row[faces.labels.index("sadness")].item() == pytest.approx(expected, abs=1e-6)
+    assert torch.allclose(mixed.sum(dim=1), torch.ones(len(samples)))
+    assert [(event.done, event.total) for event in events] == [(12, 12)]
+
+
+def test_with_teachers__several_are_averaged_and_distributions_stay_distributions(faces: Dataset, teacher: Path):
+    samples = faces.split("train")
+    other = teacher.with_name("other.safetensors")
+    state, card = load_weights(teacher)
+    state["vit.head.bias"] = state["vit.head.bias"] + torch.tensor([2.0, 0.0])
+    save_weights(other, state, card)
+    votes = Crops(samples, torch.full((len(samples), 2), 0.5), 48)
+
+    def taught(*teachers: Path) -> torch.Tensor:
+        opened = open_teachers([str(path) for path in teachers], faces.labels, CPU)
+        return with_teachers(votes, faces.labels, opened, share=1.0, world=World(), device=CPU, report=lambda _: None)
+
+    assert torch.allclose(taught(teacher, other), (taught(teacher) + taught(other)) / 2)
+    assert not torch.allclose(taught(teacher), taught(other), atol=0.01)
+
+
+def test_train__learns_from_a_teacher_and_the_card_names_it(faces: Dataset, teacher: Path, tmp_path: Path):
+    plain = train(faces, tmp_path / "plain", config=told(teacher, share=0.0), device="cpu")
+    taught = train(faces, tmp_path / "taught", config=told(teacher), device="cpu")
+    first, second = load_weights(plain.weights), load_weights(taught.weights)
+    assert any(not torch.equal(first[0][name], second[0][name]) for name in first[0])
+    digest = json.loads((tmp_path / "taught" / "config.json").read_text())["teachers_sha256"]
+    assert second[1].provenance["taught_by"] == [{"file": "teacher.safetensors", "sha256": digest[0]}]
+
+
+def test_train__a_taught_run_resumes_to_the_same_bits_and_refuses_another_teacher(
+    faces: Dataset, teacher: Path, tmp_path: Path
+):
+    class KilledError(Exception):
+        pass
+
+    def killed(event: TrainEvent) -> None:
+        if isinstance(event, StepProgress):
+            raise KilledError
+
+    whole = train(faces, tmp_path / "whole", config=told(teacher), device="cpu")
+    with pytest.raises(KilledError):
+        train(faces, tmp_path / "cut", config=told(teacher), device="cpu", report=killed, save_every_s=0)
+    resumed = train(faces, tmp_path / "cut", config=told(teacher), device="cpu", resume=True)
+    first, second = load_weights(whole.weights)[0], load_weights(resumed.weights)[0]
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    state, card = load_weights(teacher)
+    save_weights(teacher, state, replace(card, version="2"))
+    with pytest.raises(UsageError, match="teachers_sha256"):
+        train(faces, tmp_path / "cut", config=told(teacher), device="cpu", resume=True)
+
+
+def test_train__refuses_a_teacher_of_other_classes(faces: Dataset, teacher: Path, tmp_path: Path):
+    state, card = load_weights(teacher)
+    save_weights(teacher, state, replace(card, labels=("sadness", "anger")))
+    with pytest.raises(WeightsError, match="sadness, anger"):
+        train(faces, tmp_path / "run", config=told(teacher), device="cpu")
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(WeightsError, match="no weights"):
+        train(faces, tmp_path / "run", config=told(tmp_path / "none.safetensors"), device="cpu")
+
+
+def test_train__asks_no_teacher_before_all_that_can_be_refused_is(faces: Dataset, teacher: Path, tmp_path: Path):
+    asked: list[TeacherProgress] = []
+
+    def listen(event: TrainEvent) -> None:
+        if isinstance(event, TeacherProgress):
+            asked.append(event)
+
+    first = train(faces, tmp_path / "run", config=told(teacher), device="cpu", report=listen)
+    assert asked
+    assert first.seconds["teach"] > 0
+    asked.clear()
+    with pytest.raises(RefusedError, match="already holds a run"):
+        train(faces, tmp_path / "run", config=told(teacher), device="cpu", report=listen)
+    train(faces, tmp_path / "run", config=told(teacher), device="cpu", resume=True, report=listen)
+    assert not asked, "a run that is done is judged again without its teachers"
+
+
+def test_with_teachers__two_processes_ask_about_half_the_images_each(faces: Dataset, teacher: Path):
+    crops = Crops(faces.split("train"), torch.zeros(12, 2), 48)
+    opened = open_teachers([str(teacher)], faces.labels, CPU)
+    shares: list[torch.Tensor] = []
+
+    class Listening(World):
+        def gather(self, rows: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
+            if self.size == 1:
+                return rows
+            assert len(rows) == sizes[self.rank] == 6
+            shares.append(rows)
+            return torch.zeros(sum(sizes), 2)
+
+    def taught(world: World) -> torch.Tensor:
+        return with_teachers(crops, faces.labels, opened, share=1.0, world=world, device=CPU, report=lambda _: None)
+
+    whole = taught(Listening())
+    for rank in (0, 1):
+        taught(Listening(rank, 2))
+    torch.testing.assert_close(torch.cat(shares), whole, atol=1e-6, rtol=0)

@@ -1,0 +1,196 @@
+"""Downloads from a server that breaks off, lies and answers with pages: complete and right, or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from fercli.errors import RefusedError, WeightsError
+from fercli.weights import locations as places
+from fercli.weights.download import download
+from fercli.weights.locations import PlaceError, url_of
+
+CONTENT = bytes(range(256)) * 4000  # about a megabyte
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "downloads" / "net.pth"
+
+
+def fetch(place: str, target: Path, sha256: str | None = None) -> str:
+    return download(place, target, sha256=sha256, sleep=lambda _seconds: None)
+
+
+def left(target: Path) -> list[str]:
+    return sorted(path.name for path in target.parent.iterdir())
+
+
+def test_download__brings_a_whole_file_and_its_hash(file_server, target):
+    seen = []
+    url = file_server.serve("/net.pth", CONTENT)
+    assert download(url, target, sha256=SHA256, progress=lambda *told: seen.append(told)) == SHA256
+    assert target.read_bytes() == CONTENT
+    assert left(target) == ["net.pth"]
+    assert seen[-1] == (1, 1, "MB")
+
+
+def test_download__goes_on_where_the_connection_broke(file_server, target):
+    url = file_server.serve("/net.pth", CONTENT, breaks=[300_000, 200_000])
+    assert fetch(url, target, SHA256) == SHA256
+    assert file_server.ranges == [None, "bytes=300000-", "bytes=500000-"]
+
+
+def test_download__goes_on_after_the_program_was_stopped(file_server, target):
+    url = file_server.serve("/net.pth", CONTENT, breaks=[300_000], statuses=[])
+    file_server.paths["/net.pth"].breaks = [300_000, 0, 0, 0, 0]
+    with pytest.raises(PlaceError, match=r"the connection broke after 0\.3 of 1\.0 MB"):
+        fetch(url, target)
+    assert left(target) == [".net.pth.part", ".net.pth.part.json"]
+    file_server.paths["/net.pth"].breaks = []
+    assert fetch(url, target, SHA256) == SHA256
+    assert file_server.ranges[-1] == "bytes=300000-"
+
+
+def test_download__starts_again_where_the_file_was_replaced_meanwhile(file_server, target):
+    url = file_server.serve("/net.pth", CONTENT, breaks=[300_000, 0, 0, 0, 0])
+    with pytest.raises(PlaceError):
+        fetch(url, target)
+    other = b"other" + CONTENT
+    file_server.serve("/net.pth", other, etag='"two"')
+    assert fetch(url, target) == hashlib.sha256(other).hexdigest()
+    assert target.read_bytes() == other
+
+
+def test_download__starts_again_where_ranges_are_not_served(file_server, target):
+    url = file_server.serve("/net.pth", CONTENT, breaks=[300_000], ranges=False)
+    assert fetch(url, target, SHA256) == SHA256
+
+
+def test_download__does_not_go_on_with_the_part_of_another_place(file_server, target):
+    first = file_server.serve("/first.pth", b"x" * 2000, breaks=[1000, 0, 0, 0, 0])
+    with pytest.raises(PlaceError):
+        fetch(first, target)
+    second = file_server.serve("/second.pth", CONTENT)
+    assert fetch(second, target, SHA256) == SHA256
+    assert file_server.ranges[-1] is None
+
+
+def test_download__a_part_that_is_too_long_is_thrown_away(file_server, target):
+    url = file_server.serve("/net.pth", CONTENT, etag=None, breaks=[300_000, 0, 0, 0, 0])
+    with pytest.raises(PlaceError):
+        fetch(url, target)
+    file_server.serve("/net.pth", CONTENT[:100], etag=None)
+    assert fetch(url, target) == hashlib.sha256(CONTENT[:100]).hexdigest()
+
+
+def test_download__another_file_than_expected_is_deleted(file_server, target):
+    url = file_server.serve("/net.pth", CONTENT[:-1] + b"!")
+    with pytest.raises(WeightsError, match=f"not {SHA256}") as caught:
+        fetch(url, target, SHA256)
+    assert "do not use it" in caught.value.fix
+    assert left(target) == []
+
+
+def test_download__asks_again_after_a_passing_failure(file_server, target):
+    url = file_server.serve("/net.pth", CONTENT, statuses=[503, 429])
+    assert fetch(url, target, SHA256) == SHA256
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_download__does_not_ask_again_after_a_lasting_failure(file_server, target, status):
+    url = file_server.serve("/net.pth", CONTENT, statuses=[status] * 9)
+    with pytest.raises(PlaceError, match=f"HTTP {status}"):
+        fetch(url, target)
+    assert len(file_server.asked) == 1
+
+
+def test_download__gives_up_after_four_failures_in_a_row(file_server, target):
+    url = file_server.serve("/net.pth", CONTENT, statuses=[500] * 9)
+    with pytest.raises(PlaceError, match="HTTP 500"):
+        fetch(url, target)
+    assert len(file_server.asked) == 4
+
+
+def test_download__a_web_page_is_no_file(file_server, target):
+    url = file_server.serve("/net.pth", page="<html><title>Sign in</title>")
+    with pytest.raises(PlaceError, match="a web page instead of a file: 'Sign in'"):
+        fetch(url, target)
+    assert left(target) == []
+
+
+def test_download__an_empty_file_is_no_file(file_server, target):
+    with pytest.raises(PlaceError, match="empty"):
+        fetch(file_server.serve("/net.pth", b""), target)
+
+
+def test_download__follows_redirects(file_server, target):
+    real = file_server.serve("/store/net.pth", CONTENT)
+    assert fetch(file_server.serve("/net.pth", location=real), target, SHA256) == SHA256
+
+
+def test_download__nobody_there(target):
+    with pytest.raises(PlaceError, match=r"refused|unreachable"):
+        fetch("http://127.0.0.1:9/net.pth", target)
+
+
+def test_download__a_full_disk_is_told_before_it_is_full(file_server, target, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(1, 1, 1000))
+    with pytest.raises(RefusedError, match="has no room for 1 MB") as caught:
+        fetch(file_server.serve("/net.pth", CONTENT), target)
+    assert "FER_CACHE" in caught.value.fix
+
+
+FORM = """<html><title>Google Drive - Virus scan warning</title><form id="download-form" action="/download" method="get">
+<input type="hidden" name="id" value="ID7"><input type="hidden" name="confirm" value="t&amp;x">
+<input type="hidden" name="uuid" value="u-1"><input type="submit" value="Download anyway"></form></html>"""
+LINK = '<html><a id="uc-download-link" href="/download?export=download&amp;confirm=abcd&amp;id=ID7">Download anyway</a>'
+
+
+@pytest.mark.parametrize("page", [FORM, LINK], ids=["form", "older link"])
+def test_download__answers_google_drives_question(file_server, target, monkeypatch, page):
+    monkeypatch.setattr(places, "GDRIVE", file_server.url + "/uc")
+    file_server.serve("/uc", page=page)
+    file_server.serve("/download", CONTENT, page="not confirmed", breaks=[100_000])
+    assert fetch("gdrive:ID7", target, SHA256) == SHA256
+    asked = [path for path, _ in file_server.asked]
+    assert asked[0] == "/uc?export=download&id=ID7"
+    assert "id=ID7" in asked[1]
+    if page is FORM:
+        assert "confirm=t%26x&uuid=u-1" in asked[1]
+    assert file_server.ranges == [None, None, "bytes=100000-", "bytes=100000-"]
+
+
+def test_download__small_files_come_from_google_drive_at_once(file_server, target, monkeypatch):
+    monkeypatch.setattr(places, "GDRIVE", file_server.url + "/uc")
+    file_server.serve("/uc", CONTENT)
+    assert fetch("gdrive:ID7", target, SHA256) == SHA256
+
+
+def test_download__google_drives_quota_page_is_told(file_server, target, monkeypatch):
+    monkeypatch.setattr(places, "GDRIVE", file_server.url + "/uc")
+    file_server.serve("/uc", page="<html><head><title>Google Drive - Quota exceeded</title></head></html>")
+    with pytest.raises(PlaceError, match="gives no file: 'Google Drive - Quota exceeded'"):
+        fetch("gdrive:ID7", target)
+
+
+def test_download__google_drives_form_may_not_lead_to_a_local_file(file_server, target, monkeypatch):
+    monkeypatch.setattr(places, "GDRIVE", file_server.url + "/uc")
+    file_server.serve("/uc", page='<form id="download-form" action="file:///etc/passwd"></form>')
+    with pytest.raises(PlaceError, match="gives no file"):
+        fetch("gdrive:ID7", target)
+
+
+def test_url_of__is_what_a_browser_opens():
+    assert url_of("gdrive:ID7") == "https://drive.google.com/uc?export=download&id=ID7"
+    assert (
+        url_of("hf:py-feat/mobilefacenet/a/b.pth")
+        == "https://huggingface.co/py-feat/mobilefacenet/resolve/main/a/b.pth"
+    )
+    assert url_of("https://www.dropbox.com/s/1/fer.tar?dl=1") == "https://www.dropbox.com/s/1/fer.tar?dl=1"

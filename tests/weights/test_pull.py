@@ -1,0 +1,292 @@
+"""Public weights from a server on this machine to names that every command finds; what is recorded, and what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fercli.errors import UsageError, WeightsError
+from fercli.weights.files import find_weights, load_part
+from fercli.weights.import_weights import import_weights
+from fercli.weights.pull import pull
+from fercli.weights.receipts import read_receipt
+from fercli.weights.verify import verify
+
+
+@pytest.fixture(scope="module")
+def landmark_file(foreign, tmp_path_factory) -> bytes:
+    """A MobileFaceNet as its author writes it, with random values."""
+    path = tmp_path_factory.mktemp("landmarks") / "net.pth.tar"
+    return foreign.save(path, foreign.random_state(foreign.mobilefacenet())).read_bytes()
+
+
+@pytest.fixture
+def registry(tmp_path, cache):
+    """Write a registry of one's own; returns its path."""
+
+    def write(*entries: dict) -> Path:
+        path = tmp_path / "registry.json"
+        common = {"what": "a network", "kind": "mobilefacenet", "licence": "for tests", "file": "net.pth.tar"}
+        path.write_text(json.dumps({"format": 1, "weights": [{**common, **entry} for entry in entries]}))
+        return path
+
+    return write
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def files(cache: Path) -> list[str]:
+    return sorted(path.relative_to(cache).as_posix() for path in cache.rglob("*") if path.is_file())
+
+
+def test_pull__makes_a_file_that_is_found_by_name(file_server, registry, cache, landmark_file):
+    url = file_server.serve("/net.pth.tar", landmark_file)
+    told = registry({"name": "landmarks", "places": [url], "sha256": sha256(landmark_file)})
+    result = pull("landmarks", registry=told)
+    assert (result.fresh, result.place, result.trust) == (True, url, "published")
+    path = find_weights("landmarks", (".safetensors",))
+    assert path == result.outputs["landmarks"] == cache / "weights" / "landmarks.safetensors"
+    state, card = load_part(path)
+    assert card.part == "landmark_backbone"
+    assert (card.provenance["url"], card.provenance["sha256"]) == (url, sha256(landmark_file))
+    assert state["landmark_backbone.conv1.0.weight"].shape == (64, 3, 3, 3)
+    (report,) = result.reports
+    assert len(report.renamed) + len(report.dropped) == 333
+    assert files(cache) == ["downloads/net.pth.tar", "receipts/landmarks.json", "weights/landmarks.safetensors"]
+
+
+def test_pull__asks_nobody_about_what_is_here(file_server, registry, landmark_file):
+    told = registry({"name": "landmarks", "places": [file_server.serve("/net", landmark_file)]})
+    assert pull("landmarks", registry=told).trust == "first use"
+    again = pull("landmarks", registry=told)
+    assert (again.fresh, again.reports) == (False, ())
+    assert len(file_server.asked) == 1
+
+
+def test_pull__makes_a_lost_file_again_without_the_network(file_server, registry, landmark_file):
+    told = registry({"name": "landmarks", "places": [file_server.serve("/net", landmark_file)]})
+    path = pull("landmarks", registry=told).outputs["landmarks"]
+    before, _ = load_part(path)
+    path.unlink()
+    result = pull("landmarks", registry=told, offline=True)
+    assert (result.fresh, result.trust) == (True, "recorded")
+    after, _ = load_part(path)
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert len(file_server.asked) == 1
+
+
+def test_pull__holds_later_downloads_against_the_first(file_server, registry, foreign, tmp_path, landmark_file):
+    url = file_server.serve("/net", landmark_file)
+    told = registry({"name": "landmarks", "places": [url]})
+    pull("landmarks", registry=told)
+    other = foreign.save(tmp_path / "o.pth", foreign.random_state(foreign.mobilefacenet(), seed=1)).read_bytes()
+    file_server.serve("/net", other)
+    with pytest.raises(WeightsError, match=f"not {sha256(landmark_file)}") as caught:
+        pull("landmarks", registry=told, overwrite=True)
+    assert "--trust-new" in caught.value.fix
+    result = pull("landmarks", registry=told, overwrite=True, trust_new=True)
+    assert (result.sha256, result.trust) == (sha256(other), "first use")
+    assert read_receipt("landmarks").first_use == {url: sha256(other)}
+
+
+def test_pull__does_not_trust_a_mirror_where_the_first_place_has_changed(file_server, registry, landmark_file):
+    first, mirror = file_server.serve("/first", landmark_file), file_server.serve("/mirror", b"x" * 100)
+    told = registry({"name": "landmarks", "places": [first, mirror]})
+    pull("landmarks", registry=told)
+    file_server.serve("/first", landmark_file[:-1] + b"!")
+    with pytest.raises(WeightsError, match="gives another file than expected"):
+        pull("landmarks", registry=told, overwrite=True)
+    assert "/mirror" not in [path for path, _ in file_server.asked]
+
+
+def test_pull__takes_the_next_place_where_one_gives_nothing(file_server, registry, landmark_file):
+    places = [
+        file_server.serve("/gone", statuses=[404] * 3),
+        file_server.serve("/page", page="<title>Sign in</title>"),
+        file_server.serve("/good", landmark_file),
+    ]
+    assert pull("landmarks", registry=registry({"name": "landmarks", "places": places})).place == places[2]
+
+
+def test_pull__says_where_to_put_the_file_by_hand(file_server, registry, cache, landmark_file):
+    url = file_server.serve("/net", statuses=[404] * 9)
+    told = registry({"name": "landmarks", "places": [url]})
+    with pytest.raises(WeightsError, match="HTTP 404") as caught:
+        pull("landmarks", registry=told)
+    place = cache / "downloads" / "net.pth.tar"
+    assert f"get {url} with a browser, put it at {place}" in caught.value.fix
+    place.write_bytes(landmark_file)
+    result = pull("landmarks", registry=told, offline=True)
+    assert (result.place, result.trust) == ("by hand", "first use")
+
+
+def test_pull__a_file_put_there_by_hand_must_be_the_published_one(registry, cache):
+    told = registry({"name": "landmarks", "places": ["https://127.0.0.1:9/net"], "sha256": "0" * 64})
+    (cache / "downloads").mkdir(parents=True)
+    (cache / "downloads" / "net.pth.tar").write_bytes(b"something else")
+    with pytest.raises(WeightsError, match="is another file than expected"):
+        pull("landmarks", registry=told, offline=True)
+
+
+def test_pull__offline_asks_nobody(file_server, registry, landmark_file):
+    told = registry({"name": "landmarks", "places": [file_server.serve("/net", landmark_file)]})
+    with pytest.raises(WeightsError, match="--offline was given"):
+        pull("landmarks", registry=told, offline=True)
+    assert file_server.asked == []
+
+
+def test_pull__a_file_that_is_no_checkpoint_is_not_kept_and_not_trusted(file_server, registry, cache, landmark_file):
+    url = file_server.serve("/net", b"<html>no checkpoint, though its type says so")
+    told = registry({"name": "landmarks", "places": [url]})
+    with pytest.raises(WeightsError, match="not a torch checkpoint"):
+        pull("landmarks", registry=told)
+    assert files(cache) == []
+    file_server.serve("/net", landmark_file)
+    assert pull("landmarks", registry=told).trust == "first use"
+
+
+def test_pull__refuses_a_checkpoint_that_lacks_tensors(file_server, registry, foreign, tmp_path):
+    state = foreign.random_state(foreign.mobilefacenet())
+    del state["conv1.conv.weight"]
+    url = file_server.serve("/net", foreign.save(tmp_path / "cut.pth", state).read_bytes())
+    with pytest.raises(WeightsError, match="1 of 321 tensors missing"):
+        pull("landmarks", registry=registry({"name": "landmarks", "places": [url]}))
+
+
+def test_pull__can_delete_what_was_downloaded(file_server, registry, cache, landmark_file):
+    told = registry({"name": "landmarks", "places": [file_server.serve("/net", landmark_file)]})
+    pull("landmarks", registry=told, discard=True)
+    assert files(cache) == ["receipts/landmarks.json", "weights/landmarks.safetensors"]
+    assert not pull("landmarks", registry=told).fresh
+    assert [one.state for one in verify(["landmarks"], registry=told)] == ["ok"]
+
+
+def test_pull__unpacks_an_archive_and_tells_what_it_left_out(file_server, registry, cache, tmp_path, landmark_file):
+    folder = tmp_path / "fer"
+    folder.mkdir()
+    (folder / "MobileFaceNet_best.pth.tar").write_bytes(landmark_file)
+    (folder / "rafdb_best.pth").write_bytes(b"PK no checkpoint")
+    (folder / "readme.txt").write_text("hello")
+    with tarfile.open(tmp_path / "fer.tar", "w") as tar:
+        tar.add(folder, "fer")
+    content = (tmp_path / "fer.tar").read_bytes()
+    members = [
+        {"match": "*mobilefacenet*", "name": "bundle-landmarks", "kind": "mobilefacenet"},
+        {"match": "*raf*", "name": "bundle-rafdb", "kind": "poster_v2", "labels": ["rafdb"]},
+    ]
+    bundle = {"name": "bundle", "kind": "archive", "file": "fer.tar", "members": members, "sha256": sha256(content)}
+    told = registry({**bundle, "places": [file_server.serve("/fer.tar", content)]})
+    result = pull("bundle-landmarks", registry=told)
+    assert set(result.outputs) == {"bundle-landmarks"}
+    assert result.left_out["readme.txt"] == "not known to the registry"
+    assert "rafdb_best.pth" in result.left_out["rafdb_best.pth"]
+    assert find_weights("bundle-landmarks", (".safetensors",)).is_file()
+    assert files(cache) == ["downloads/fer.tar", "receipts/bundle.json", "weights/bundle-landmarks.safetensors"]
+
+
+def test_find_weights__says_how_public_ones_come_here(cache):
+    with pytest.raises(WeightsError, match="no weights named poster-v2-rafdb") as caught:
+        find_weights("poster-v2-rafdb")
+    assert caught.value.fix == "fer weights pull poster-v2-rafdb"
+
+
+# verify
+
+
+def test_verify__tells_changed_and_missing_files(file_server, registry, cache, landmark_file):
+    told = registry({"name": "landmarks", "places": [file_server.serve("/net", landmark_file)]})
+    assert [one.state for one in verify(["landmarks"], registry=told)] == ["not pulled"]
+    path = pull("landmarks", registry=told).outputs["landmarks"]
+    assert {one.state for one in verify(["landmarks"], registry=told)} == {"ok"}
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert {one.path.name: one.state for one in verify(["landmarks"], registry=told)} == {
+        "net.pth.tar": "ok",
+        "landmarks.safetensors": "changed",
+    }
+    path.unlink()
+    assert [one.state for one in verify(["landmarks"], registry=told)] == ["ok", "missing"]
+
+
+def test_verify__reads_shipped_and_imported_weights(cache):
+    (cache / "weights").mkdir(parents=True)
+    (cache / "weights" / "mine.safetensors").write_bytes(b"broken")
+    found = {(one.name, one.path.suffix): one.state for one in verify()}
+    assert found["fer-compact", ".safetensors"] == found["fer-compact", ".onnx"] == "ok"
+    assert found["mine", ".safetensors"] == "broken"
+
+
+# import
+
+
+def test_import_weights__keeps_a_checkpoint_under_a_name(foreign, tmp_path, cache):
+    source = foreign.save(tmp_path / "net.pth.tar", foreign.random_state(foreign.mobilefacenet()))
+    report = import_weights(source, "my-landmarks")
+    assert report.out == find_weights("my-landmarks", (".safetensors",))
+    assert {"my-landmarks": "ok"}.items() <= {one.name: one.state for one in verify()}.items()
+
+
+@pytest.mark.parametrize("name", ["../x", "A B", "", "fer-compact", "poster-v2-rafdb", "bundle-ir50"])
+def test_import_weights__refuses_names_that_are_taken_or_none(tmp_path, cache, name):
+    with pytest.raises(UsageError):
+        import_weights(tmp_path / "net.pth", name)
+
+
+@pytest.mark.shared
+def test_pull__the_real_landmark_network(file_server, registry, shared):
+    content = (shared / "weights" / "mobilefacenet_68.pt").read_bytes()
+    url = file_server.serve("/net", content, breaks=[1_000_000])
+    result = pull("landmarks", registry=registry({"name": "landmarks", "places": [url]}))
+    state, _ = load_part(result.outputs["landmarks"])
+    theirs = torch.load(shared / "weights" / "mobilefacenet_68.pt", weights_only=True)
+    assert torch.equal(state["landmark_backbone.conv1.0.weight"], theirs["conv1.conv.weight"].float())
+    assert file_server.ranges == [None, "bytes=1000000-"]
+
+
+@pytest.mark.shared
+def test_layouts__are_those_of_the_reference(shared, foreign):
+    import ast
+
+    lines = (shared / "reference" / "poster_v2_keys.txt").read_text().splitlines()[1:]
+    reference = {key: ast.literal_eval(shape) for key, shape, *_ in (line.split("\t") for line in lines)}
+    assert foreign.poster_v2() == reference
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "classes", "layout"), [("rafdb", 7, "rafdb"), ("affectnet8", 8, "affectnet8-npy")])
+def test_pull__a_poster_checkpoint_predicts_evaluates_and_exports_like_our_own(
+    file_server, registry, foreign, tmp_path, cache, owners_tree, name, classes, layout
+):
+    from fercli.cli.main import main
+    from fercli.models.btn import BTN
+    from fercli.weights.classifier import load_classifier
+    from fercli.weights.files import load_weights
+
+    source = foreign.save(tmp_path / "best.pth", foreign.random_state(foreign.poster_v2(classes)), best_acc=0.9)
+    url = file_server.serve("/best.pth", source.read_bytes(), breaks=[50_000_000])
+    entry = {"name": "poster", "kind": "poster_v2", "labels": [name], "scores": {"reported_accuracy": 0.9}}
+    result = pull("poster", registry=registry({**entry, "file": "best.pth", "places": [url]}))
+    (report,) = result.reports
+    assert report.parameters == {7: 43_753_941, 8: 43_754_710}[classes]  # what the reference counts as live
+    state, card = load_weights(result.outputs["poster"])
+    assert (card.name, card.schema, card.scores) == ("poster", name, {"reported_accuracy": 0.9})
+    with torch.device("meta"):
+        ours = BTN(card.model, classes, training_parts=False).state_dict()
+    assert {key: value.shape for key, value in ours.items()} == {key: value.shape for key, value in state.items()}
+    crops = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
+    torch_answers = load_classifier("poster", "torch", "cpu").classify(crops)
+    photo = str(Path(__file__).parents[2] / "docs" / "images" / "astronaut.jpg")
+    assert main(["predict", photo, "--weights", "poster", "--json", "--device", "cpu"]) == 0
+    assert main(["eval", "poster", name, "--data", str(owners_tree(layout, each=1)), "--device", "cpu"]) == 0
+    exported = tmp_path / "poster.onnx"
+    assert main(["export", "--onnx", "--weights", "poster", "--out", str(exported)]) == 0
+    onnx_answers = load_classifier(exported, "onnx", "cpu").classify(crops)
+    np.testing.assert_allclose(onnx_answers, torch_answers, atol=1e-4)

@@ -1,0 +1,47 @@
+"""Settings of face detection, shared by every command that searches pictures or videos for faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from fercli.errors import UsageError
+
+MAX_SIDE_RANGE = (240, 32_000)  # px: small pictures are enlarged to the first; OpenCV counts a side with 15 bits
+
+
+@dataclass(frozen=True)
+class DetectConfig:
+    """How faces are detected. Lengths are pixels of the original picture.
+
+    detector: name of the detector. min_face_px, video_min_face_px: smallest face side to search for, in pictures and in
+    videos (a smaller face is too coarse to classify frame by frame, and costs as much time as all the others).
+    thresholds: minimum scores, 0..1, of MTCNN's three stages. max_side: a longer picture is shrunk to it for detection.
+
+    Errors: UsageError names every value out of range.
+    """
+
+    detector: str = "mtcnn"
+    min_face_px: int = 20
+    video_min_face_px: int = 40
+    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
+    max_side: int = 1600
+
+    def __post_init__(self) -> None:
+        low, high = MAX_SIDE_RANGE
+        faults = [
+            f"{name} must be at least 1 px, is {value}"
+            for name, value in (("min_face_px", self.min_face_px), ("video_min_face_px", self.video_min_face_px))
+            if value < 1
+        ]
+        if not low <= self.max_side <= high:
+            faults.append(f"max_side must be between {low} and {high} px, is {self.max_side}")
+        if not all(0 <= threshold <= 1 for threshold in self.thresholds):
+            faults.append(f"thresholds must be between 0 and 1, are {self.thresholds}")
+        if faults:
+            raise UsageError("; ".join(faults), fix="--min-face 20 --max-side 1600 --thresholds 0.6,0.7,0.7")
+
+    def with_min_face(self, min_face_px: int | None) -> DetectConfig:
+        """Search pictures and videos for faces of this side; None keeps both minimums."""
+        if min_face_px is None:
+            return self
+        return replace(self, min_face_px=min_face_px, video_min_face_px=min_face_px)

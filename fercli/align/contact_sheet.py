@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from fercli.data.align_record import CSV_NAME, Alignment, AlignRow
 from fercli.errors import DataError
-from fercli.html.markup import amount, escaped, inline_jpeg, percent, table
+from fercli.formatting import percent, pluralize
+from fercli.html.markup import escaped, inline_jpeg, table
 from fercli.html.thumbnail import picture_jpeg
 from fercli.media.images import read_rgb
 from fercli.system.files import replacing
@@ -39,7 +40,7 @@ def write_contact_sheet(source: Path, target: Path, alignment: Alignment) -> Pat
         page.writelines(_section("Pictures without a face", without, _spread(without, _NO_FACE), places))
         if unreadable:
             listed = [(row.source, row.reason) for row in unreadable[:_UNREADABLE]]
-            page.write(f"<section><h2>{amount(len(unreadable), 'unreadable file')}</h2>")
+            page.write(f"<section><h2>{pluralize(len(unreadable), 'unreadable file')}</h2>")
             page.write(table(_of(len(listed), len(unreadable)), ["file", "why"], listed) + "</section>")
         page.writelines(_section("Crops, a sample", found, sample, places))
         page.write(_settings(asdict(alignment.settings) | {"fingerprint": alignment.settings.fingerprint}))

@@ -8,8 +8,9 @@ from importlib.resources import files
 
 from fercli.data.crops import load_crop
 from fercli.explain.faces import Face
+from fercli.formatting import percent
 from fercli.html.colours import expression_colour
-from fercli.html.markup import css_colour, escaped, inline_jpeg, percent, table
+from fercli.html.markup import css_colour, escaped, inline_jpeg, table
 from fercli.html.thumbnail import picture_jpeg
 from fercli.media.images import Rgb
 

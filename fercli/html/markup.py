@@ -51,14 +51,3 @@ def clock(time_s: float, *, decimals: int = 1) -> str:
     minutes, seconds = divmod(seconds, _MINUTE_S)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}{fraction}" if hours else f"{minutes}:{seconds:02d}{fraction}"
-
-
-def percent(share: float) -> str:
-    """12 %, 0.4 %: one decimal where a whole number would say 0 or 100 of what is not."""
-    value = 100 * share
-    return f"{value:.1f} %" if 0 < value < 1 or 99.5 <= value < 100 else f"{value:.0f} %"
-
-
-def amount(count: int, one: str, many: str | None = None) -> str:
-    """1 frame, 2,000 frames."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

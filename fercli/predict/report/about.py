@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fercli.formatting import percent
 from fercli.html.colours import expression_colour
-from fercli.html.markup import css_colour, escaped, percent
+from fercli.html.markup import css_colour, escaped
 from fercli.weights.card import WeightsCard
 
 _SELDOM = 0.3  # of a class's images: below it a reader is warned

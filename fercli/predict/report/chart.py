@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.formatting import percent
 from fercli.html.colours import UNCERTAIN, expression_colour
-from fercli.html.markup import clock, css_colour, escaped, percent, table
+from fercli.html.markup import clock, css_colour, escaped, table
 
 WIDTH, HEIGHT = 1000, 100  # units of the drawing, which is stretched to the page
 _TICKS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 36000)

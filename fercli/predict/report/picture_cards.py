@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from fercli.formatting import percent, pluralize
 from fercli.html.colours import UNCERTAIN, expression_colour
-from fercli.html.markup import amount, css_colour, escaped, inline_jpeg, percent
+from fercli.html.markup import css_colour, escaped, inline_jpeg
 from fercli.html.thumbnail import picture_jpeg
 from fercli.media.images import Rgb
 from fercli.results import Prediction
@@ -37,7 +38,7 @@ def cards_section(cards: int, labels: Sequence[str]) -> tuple[str, str]:
     """What stands before and after the cards: choices of order and expression."""
     choices = "".join(f'<option value="{place}">{escaped(label)}</option>' for place, label in enumerate(labels))
     return (
-        f'<section><h2>{amount(cards, "picture")}</h2><div class="tools">'
+        f'<section><h2>{pluralize(cards, "picture")}</h2><div class="tools">'
         '<label>Sort by <select id="sort"><option value="name">name</option>'
         '<option value="expression">expression of the largest face</option>'
         '<option value="doubt">doubt, most first</option><option value="faces">number of faces</option></select></label>'
@@ -70,7 +71,7 @@ def _listed(faces: Sequence[Prediction], labels: Sequence[str]) -> str:
     rows = []
     for (label, status), count in counts.most_common():
         dot = _dot(css_colour(expression_colour(label, labels)), status)
-        rows.append((dot, f"{label}{_doubt(status)}: {amount(count, 'face')}"))
+        rows.append((dot, f"{label}{_doubt(status)}: {pluralize(count, 'face')}"))
     return _list(rows)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fercli.formatting import percent, pluralize
 from fercli.html.colours import expression_colour, track_colour
-from fercli.html.markup import amount, clock, css_colour, escaped, inline_jpeg, percent, table
+from fercli.html.markup import clock, css_colour, escaped, inline_jpeg, table
 from fercli.html.thumbnail import face_jpeg
 from fercli.media.images import Rgb
 from fercli.predict.people import MOST_PEOPLE, People, Person, SeenFace
@@ -62,7 +63,7 @@ class VideoSection:
         tiles = (
             _tile("Length", clock(seen.end_s), "min:s"),
             _tile("Frames read", f"{seen.frames:,}", f"{seen.frames / max(seen.end_s, 1e-9):.1f} a second"),
-            _tile("People followed", f"{people:,}" if followed else "none", amount(seen.faces, "face") + " read"),
+            _tile("People followed", f"{people:,}" if followed else "none", pluralize(seen.faces, "face") + " read"),
             _tile("Without a face", percent(seen.frames_without_face / max(seen.frames, 1)), without),
             _tile(
                 "Uncertain faces",
@@ -74,7 +75,7 @@ class VideoSection:
         return f'<section class="bare"><dl class="tiles">{"".join(tiles)}</dl></section>'
 
     def _not_read(self) -> str:
-        lost = [amount(self._lost, "frame")] if self._lost else []
+        lost = [pluralize(self._lost, "frame")] if self._lost else []
         if not self._faults and not lost:
             return _tile("Not read", "nothing", "")
         return _tile("Not read", "part of it", "; ".join([*lost, *self._faults]), alarm=True)
@@ -86,7 +87,7 @@ class VideoSection:
         who = "All faces (not followed)" if person.track is None else f"Person #{person.track}"
         seen = (
             f"{person.seen_s:.1f} s in view, from {clock(person.first_s)} to {clock(person.last_s)}; "
-            f"{amount(person.faces, 'face')}"
+            f"{pluralize(person.faces, 'face')}"
         )
         title = f"{who}: probability of each expression over {clock(end_s)}. {self._in_words(person)}"
         return (
@@ -148,7 +149,7 @@ class VideoSection:
         if not folded.tracks:
             return ""
         return (
-            f"<section><p>{amount(len(folded.tracks), 'more person', 'more people')} in view for {folded.seen_s:.1f} s "
+            f"<section><p>{pluralize(len(folded.tracks), 'more person', 'more people')} in view for {folded.seen_s:.1f} s "
             f"in all, without a chart: a report shows {MOST_PEOPLE}. Every face is in the table of predictions.</p></section>"
         )
 

@@ -1,0 +1,77 @@
+"""Numbers as people read them: percentages, intervals, counts with their nouns, durations.
+
+Shares are fractions in 0..1. Functions that end in `_percent` return the bare number, for a column whose header has the unit.
+"""
+
+from __future__ import annotations
+
+from typing import overload
+
+Interval = tuple[float, float]
+
+
+def percent(share: float, decimals: int | None = None) -> str:
+    """Format a share with its unit: 12 %, 0.4 %, > 99 %; with `decimals`, exactly so many: 87.16 %.
+
+    Without `decimals` only a share of exactly 0 is "0 %" and only one of exactly 1 is "100 %".
+    """
+    value = 100 * share
+    if decimals is not None:
+        return f"{value:.{decimals}f} %"
+    if 99.5 <= value < 100:
+        return "> 99 %"
+    if 0 < value < 0.1:
+        return "< 0.1 %"
+    return f"{value:.1f} %" if 0 < value < 1 else f"{value:.0f} %"
+
+
+@overload
+def in_percent(share: float, decimals: int = 2) -> str: ...
+@overload
+def in_percent(share: None, decimals: int = 2) -> None: ...
+@overload
+def in_percent(share: float | None, decimals: int = 2) -> str | None: ...
+def in_percent(share: float | None, decimals: int = 2) -> str | None:
+    """Format a share without its unit: 87.16; None stays None, an empty cell."""
+    return None if share is None else f"{100 * share:.{decimals}f}"
+
+
+def signed_percent(share: float) -> str:
+    """Format a difference of two shares in percentage points: +2.35, -0.40."""
+    return f"{100 * share:+.2f}"
+
+
+@overload
+def interval_percent(interval: Interval, *, signed: bool = False) -> str: ...
+@overload
+def interval_percent(interval: None, *, signed: bool = False) -> None: ...
+@overload
+def interval_percent(interval: Interval | None, *, signed: bool = False) -> str | None: ...
+def interval_percent(interval: Interval | None, *, signed: bool = False) -> str | None:
+    """Format both ends of an interval of shares: 85.94 to 88.28; signed: +1.46 to +3.24; None stays None."""
+    if interval is None:
+        return None
+    low, high = (signed_percent(end) if signed else in_percent(end) for end in interval)
+    return f"{low} to {high}"
+
+
+def mean_sd_percent(mean: float, deviation: float | None) -> str:
+    """Format a mean of shares with its standard deviation: 91.00 ± 1.41; the mean alone where there is none."""
+    return in_percent(mean) + ("" if deviation is None else f" ± {in_percent(deviation)}")
+
+
+def p_value(value: float) -> str:
+    """Format a p-value: 0.351, < 0.001."""
+    return f"{value:.3f}" if value >= 0.001 else "< 0.001"
+
+
+def pluralize(count: int, noun: str, plural: str | None = None) -> str:
+    """Format a count with its noun: 1 frame, 2,000 frames, 2 boxes."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Format a time span: 2 min 05 s, 1 h 02 min."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

@@ -1,0 +1,73 @@
+"""Numbers as tables, pages and messages show them."""
+
+from __future__ import annotations
+
+import pytest
+
+from fercli.formatting import (
+    duration,
+    in_percent,
+    interval_percent,
+    mean_sd_percent,
+    p_value,
+    percent,
+    pluralize,
+    signed_percent,
+)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "0 %"),
+        (0.0002, "< 0.1 %"),
+        (0.004, "0.4 %"),
+        (0.124, "12 %"),
+        (0.994, "99 %"),
+        (0.996, "> 99 %"),
+        (0.99999, "> 99 %"),
+        (1.0, "100 %"),
+    ],
+)
+def test_percent__is_0_or_100_only_where_that_is_exact(share, text):
+    assert percent(share) == text
+
+
+def test_percent__with_decimals_is_never_abbreviated():
+    assert percent(0.99999, 2) == "100.00 %"
+    assert percent(0.8716, 2) == "87.16 %"
+
+
+def test_in_percent__leaves_the_unit_to_the_header():
+    assert in_percent(0.8716) == "87.16"
+    assert in_percent(0.8716, 1) == "87.2"
+    assert in_percent(None) is None
+
+
+def test_interval_percent__has_both_ends():
+    assert interval_percent((0.8594, 0.8828)) == "85.94 to 88.28"
+    assert interval_percent((-0.0299, 0.0445), signed=True) == "-2.99 to +4.45"
+    assert interval_percent(None) is None
+
+
+def test_signed_percent__always_has_a_sign():
+    assert [signed_percent(value) for value in (0.0235, -0.004, 0.0)] == ["+2.35", "-0.40", "+0.00"]
+
+
+def test_mean_sd_percent__of_one_run_is_the_mean_alone():
+    assert mean_sd_percent(0.91, 0.01414) == "91.00 ± 1.41"
+    assert mean_sd_percent(0.91, None) == "91.00"
+
+
+def test_p_value__is_never_zero():
+    assert [p_value(value) for value in (0.351, 0.001, 1e-9)] == ["0.351", "0.001", "< 0.001"]
+
+
+def test_pluralize__knows_one():
+    assert [pluralize(count, "frame") for count in (0, 1, 2000)] == ["0 frames", "1 frame", "2,000 frames"]
+    assert pluralize(2, "box", "boxes") == "2 boxes"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(5.9, "0 min 05 s"), (125, "2 min 05 s"), (3725, "1 h 02 min")])
+def test_duration__has_hours_where_there_are_any(seconds, text):
+    assert duration(seconds) == text

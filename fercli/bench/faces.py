@@ -16,6 +16,7 @@ from fercli.errors import DataError
 from fercli.faces.detector import LARGEST_SIDE, FaceDetector
 from fercli.media.images import Rgb, list_images, read_rgb
 from fercli.progress import Progress, silent
+from fercli.system.chunks import chunked
 from fercli.system.devices import cpu_threads
 
 OURS, PEER = "fer", "facenet-pytorch"
@@ -96,8 +97,8 @@ def measure(side: str, pictures: Sequence[str], min_face_px: int) -> dict[str, A
     detect = _ours(min_face_px) if side == OURS else _peer(min_face_px)
     detect([read_rgb(Path(pictures[0]))])
     seconds, processor_s, faces = 0.0, 0.0, []
-    for start in range(0, len(pictures), _CHUNK):
-        chunk = [read_rgb(Path(picture)) for picture in pictures[start : start + _CHUNK]]
+    for part in chunked(pictures, _CHUNK):
+        chunk = [read_rgb(Path(picture)) for picture in part]
         started, used = perf_counter(), process_time()
         found = detect(chunk)
         seconds += perf_counter() - started

@@ -14,6 +14,7 @@ from fercli.errors import UsageError
 from fercli.faces.mtcnn import Found, Mtcnn
 from fercli.media.images import Rgb
 from fercli.results import Box, Face, Point
+from fercli.system.chunks import chunked
 from fercli.system.devices import cpu_threads
 
 MIN_FACE_PX = 20  # MTCNN's usual
@@ -127,7 +128,7 @@ def _batches(canvases: Sequence[_Canvas]) -> Iterator[list[int]]:
         groups.setdefault((*canvas.rgb.shape[:2], canvas.min_face_px), []).append(place)
     for (height, width, _), places in groups.items():
         step = max(1, _BATCH_PIXELS // (height * width))
-        yield from (places[start : start + step] for start in range(0, len(places), step))
+        yield from chunked(places, step)
 
 
 def _faces(canvas: _Canvas, found: Found) -> list[Face]:

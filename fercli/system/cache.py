@@ -1,38 +1,38 @@
-"""Where downloads, converted weights and their receipts lie: one folder per user, or the one that FER_CACHE names."""
+"""The folders where downloads, converted weights and compiled engines are kept between runs."""
 
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
+
+from platformdirs import user_cache_path
 
 VARIABLE = "FER_CACHE"
 
 
 def cache_folder() -> Path:
-    """FER_CACHE, else the platform's folder for caches; it need not exist."""
-    told = os.environ.get(VARIABLE, "")
-    if told:
-        return Path(told).expanduser()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = str(Path.home() / "Library" / "Caches")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "fercli"
+    """The folder that FER_CACHE names, else the platform's cache folder for this user; it may not exist yet."""
+    override = os.environ.get(VARIABLE, "")
+    if override:
+        return Path(override).expanduser()
+    return user_cache_path("fercli", appauthor=False, opinion=False)
 
 
 def downloads_folder() -> Path:
-    """Files as they were published."""
+    """Downloaded files, exactly as published."""
     return cache_folder() / "downloads"
 
 
 def pulled_folder() -> Path:
-    """Weights in our form, found by name wherever weights are asked for."""
+    """Weights converted to this project's format; commands look weights up here by name."""
     return cache_folder() / "weights"
 
 
 def receipts_folder() -> Path:
-    """What was pulled from where, with hashes; they outlive the files."""
+    """Where each download came from, with its hash; receipts stay when the files are deleted."""
     return cache_folder() / "receipts"
+
+
+def engine_folder() -> Path:
+    """TensorRT engines and timing caches that were built on this machine."""
+    return cache_folder() / "tensorrt"

@@ -7,10 +7,10 @@ import os
 import re
 import sys
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fercli.errors import DeviceError, UsageError
+from fercli.system.cache import engine_folder
 
 if TYPE_CHECKING:
     import torch
@@ -106,7 +106,7 @@ def providers(name: str, *, fp16: bool = False) -> list[Provider]:
     cuda: Provider = (CUDA_PROVIDER, {"device_id": index, "cudnn_conv_algo_search": "HEURISTIC", "use_tf32": 0})
     if wanted == CUDA_PROVIDER:
         return [cuda, CPU_PROVIDER]
-    cache = engine_cache()
+    cache = engine_folder()
     engines: dict[str, int | str] = {
         "device_id": index,
         "trt_engine_cache_enable": 1,
@@ -116,12 +116,6 @@ def providers(name: str, *, fp16: bool = False) -> list[Provider]:
         "trt_fp16_enable": int(fp16),
     }
     return [(TENSORRT_PROVIDER, engines), cuda, CPU_PROVIDER]
-
-
-def engine_cache() -> Path:
-    """Folder where TensorRT keeps what it built for this machine: FER_CACHE, else the user's cache folder."""
-    base = os.environ.get("FER_CACHE") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "fer" / "tensorrt"
 
 
 def process_place() -> tuple[int, int, int] | None:

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import DeviceError, WeightsError
+from fercli.system.cache import engine_folder
 from fercli.system.devices import (
     CPU_PROVIDER,
     CUDA_PROVIDER,
     TENSORRT_PROVIDER,
     cpu_threads,
     cuda_index,
-    engine_cache,
     providers,
 )
 
@@ -51,7 +51,7 @@ def open_session(
         return _on_cpu(path, options), "cpu"
     if wanted[0][0] == TENSORRT_PROVIDER:
         os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")  # its libraries read this when they are loaded
-        engine_cache().mkdir(parents=True, exist_ok=True)
+        engine_folder().mkdir(parents=True, exist_ok=True)
         wanted = providers(device, fp16=session_metadata(_on_cpu(path, options)).get("precision") == "fp16")
     noise = io.StringIO()
     try:

@@ -83,7 +83,7 @@ def test_providers__tensorrt_comes_first_with_a_cache_and_cuda_behind_it(monkeyp
     (name, options), (second, _), last = devices.providers("tensorrt:1")
     assert [name, second, last] == built
     assert options["device_id"] == 1
-    assert options["trt_engine_cache_path"] == str(tmp_path / "fer" / "tensorrt")
+    assert options["trt_engine_cache_path"] == str(tmp_path / "tensorrt")
     assert options["trt_fp16_enable"] == 0
     assert devices.providers("tensorrt:1", fp16=True)[0][1]["trt_fp16_enable"] == 1
     assert devices.providers("auto")[0][0] == "CUDAExecutionProvider"

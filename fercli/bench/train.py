@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from fercli.bench.isolated import answer, run_isolated
-from fercli.config.presets import TrainConfig, model_preset, recipe
+from fercli.config.presets import model_preset, recipe
 from fercli.config.settings import override
+from fercli.config.training import TrainConfig
 from fercli.models.btn import BTN
 from fercli.models.cross_attention import CrossAttention
 from fercli.models.mobilefacenet import LandmarkNet, Taps

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fercli.config.presets import BtnConfig, TrainConfig
+    from fercli.config.model import BtnConfig
+    from fercli.config.training import TrainConfig
     from fercli.weights.run_folder import RunConfig
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from fercli.config.presets import LossConfig
+from fercli.config.training import LossConfig
 from fercli.data.crops import load_crop
 from fercli.data.records import Sample
 from fercli.errors import DataError

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from fercli.config.presets import MODELS, BtnConfig, LossConfig, TrainConfig, usual_recipe
+from fercli.config.model import BtnConfig
+from fercli.config.presets import MODELS, usual_recipe
 from fercli.config.presets import recipe as recipe_preset
 from fercli.config.settings import override
+from fercli.config.training import LossConfig, TrainConfig
 from fercli.errors import UsageError
 from fercli.models.counting import ModuleCount, NetworkCount, count_network
 from fercli.models.state_keys import StateKey, state_keys

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from fercli.config.presets import CbaConfig
+from fercli.config.model import CbaConfig
 
 # Letters: B images in the batch, A images of all processes' batches (A = B with one process), N classes,
 # D = H*W positions of one embedded channel.

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fercli.config.presets import BtnConfig, ImageBackboneConfig, LossConfig
+from fercli.config.model import BtnConfig, ImageBackboneConfig
+from fercli.config.training import LossConfig
 from fercli.models.batch_transformer import ClassBatchAttention, Gather, batch_transformer
 from fercli.models.cross_attention import CrossAttentionBlock
 from fercli.models.face_resnet import FaceResNet

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from fercli.config.presets import BtnConfig, LossConfig
+from fercli.config.model import BtnConfig
+from fercli.config.training import LossConfig
 from fercli.models.btn import BTN, BatchOutput, count_parameters, training_network
 from fercli.models.cross_attention import CrossAttention
 from fercli.models.mobilefacenet import LandmarkNet

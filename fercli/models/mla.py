@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from fercli.config.presets import MlaConfig
+from fercli.config.model import MlaConfig
 from fercli.models.cross_attention import CrossAttentionBlock
 
 

@@ -8,7 +8,8 @@ from typing import Literal
 import torch
 from torch import nn
 
-from fercli.config.presets import BtnConfig, LossConfig
+from fercli.config.model import BtnConfig
+from fercli.config.training import LossConfig
 from fercli.models.btn import training_network
 
 

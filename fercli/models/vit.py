@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fercli.config.presets import VitConfig
+from fercli.config.model import VitConfig
 
 # Letters: B images, T tokens, W width, H heads, D = W / H, N classes.
 

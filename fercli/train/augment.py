@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fercli.config.presets import AugmentConfig
+from fercli.config.training import AugmentConfig
 
 # Letters: B images, S side.
 

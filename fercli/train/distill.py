@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fercli.config.presets import AugmentConfig, BtnConfig, InputConfig
+from fercli.config.model import BtnConfig, InputConfig
+from fercli.config.training import AugmentConfig
 from fercli.data.crops import load_crop
 from fercli.data.records import Dataset, Sample
 from fercli.errors import DataError

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fercli.config.presets import AugmentConfig
+from fercli.config.training import AugmentConfig
 from fercli.models.mobilefacenet import LandmarkNet
 from fercli.train.augment import Draws, affine_matrices, augment, warp
 

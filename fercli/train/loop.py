@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fercli.config.presets import InputConfig, TrainConfig
+from fercli.config.model import InputConfig
+from fercli.config.training import TrainConfig
 from fercli.models.btn import BTN
 from fercli.train.augment import Draws, augment, erase
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fercli.config.presets import LossConfig
+from fercli.config.training import LossConfig
 from fercli.models.btn import BatchOutput
 
 # Letters: B images, N classes.

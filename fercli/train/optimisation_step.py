@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from fercli.config.presets import LossConfig, TrainConfig
+from fercli.config.training import LossConfig, TrainConfig
 from fercli.models.btn import BTN
 from fercli.models.mobilefacenet import Taps
 from fercli.train.distributed import World, parts, synchronise_batch_norm

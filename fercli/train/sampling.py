@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fercli.config.presets import TrainConfig
+from fercli.config.training import TrainConfig
 
 
 def generator(*numbers: int) -> torch.Generator:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from fercli.config.presets import TrainConfig
+from fercli.config.training import TrainConfig
 
 
 def lr_factor(config: TrainConfig, epochs_done: float) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fercli.config.presets import TrainConfig
+from fercli.config.training import TrainConfig
 from fercli.data.loader import Crops, in_batches, loader
 from fercli.models.btn import BTN
 from fercli.train.distributed import World

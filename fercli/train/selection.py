@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fercli
-from fercli.config.presets import TrainConfig
 from fercli.config.templates import template
+from fercli.config.training import TrainConfig
 from fercli.data.records import Dataset, Sample, Split
 from fercli.errors import UsageError
 from fercli.evaluate import metrics

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from fercli.config.presets import BtnConfig
+from fercli.config.model import BtnConfig
 from fercli.config.settings import from_dict
 from fercli.config.templates import CropTemplate
 from fercli.errors import WeightsError

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fercli.config.presets import BtnConfig
+from fercli.config.model import BtnConfig
 from fercli.config.settings import from_dict
 from fercli.errors import DataError, WeightsError
 from fercli.models.btn import BTN

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.config.presets import InputConfig
+from fercli.config.model import InputConfig
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 

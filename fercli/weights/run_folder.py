@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fercli
-from fercli.config.presets import BtnConfig, TrainConfig
+from fercli.config.model import BtnConfig
 from fercli.config.settings import from_dict
+from fercli.config.training import TrainConfig
 from fercli.data.changes import Changes
 from fercli.data.manifest import require_manifest_of
 from fercli.data.records import SPLITS, Dataset, listing_fingerprint

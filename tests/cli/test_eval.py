@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fercli.cli.main import main
-from fercli.config.presets import BtnConfig, InputConfig
+from fercli.config.model import BtnConfig, InputConfig
 from fercli.config.templates import template
 from fercli.errors import ExitCode
 from fercli.evaluate import evaluate as step

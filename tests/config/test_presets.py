@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from fercli.config.presets import MODELS, RECIPES, AugmentConfig, LossConfig, SamConfig, TrainConfig
+from fercli.config.presets import MODELS, RECIPES
+from fercli.config.training import AugmentConfig, LossConfig, SamConfig, TrainConfig
 from fercli.train.schedule import lr_factor
 
 # lr, batch, sampler, probability of RandomErasing

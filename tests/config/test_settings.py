@@ -3,8 +3,10 @@ from typing import Any, Literal
 
 import pytest
 
-from fercli.config.presets import MODELS, RECIPES, BtnConfig, TrainConfig
+from fercli.config.model import BtnConfig
+from fercli.config.presets import MODELS, RECIPES
 from fercli.config.settings import fields_of, from_dict, override
+from fercli.config.training import TrainConfig
 from fercli.errors import DataError, UsageError, WeightsError
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fercli.config.presets import LossConfig
+from fercli.config.training import LossConfig
 from fercli.data.loader import targets_of
 from fercli.data.records import Sample
 from fercli.errors import DataError

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fercli.config.presets import BtnConfig, InputConfig
+from fercli.config.model import BtnConfig, InputConfig
 from fercli.config.templates import template
 from fercli.data.prepared import Record, write_prepared
 from fercli.errors import DataError, RefusedError, UsageError

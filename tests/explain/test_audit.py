@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fercli.config.presets import MODELS, RECIPES, LossConfig, SamConfig
+from fercli.config.presets import MODELS, RECIPES
+from fercli.config.training import LossConfig, SamConfig
 from fercli.data.changes import Changes, change
 from fercli.data.open import Dataset, open_dataset
 from fercli.errors import DataError, RefusedError, UsageError

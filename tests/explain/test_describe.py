@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from fercli.cli.main import main
-from fercli.config.presets import MODELS, RECIPES, LossConfig
+from fercli.config.presets import MODELS, RECIPES
+from fercli.config.training import LossConfig
 from fercli.errors import ExitCode, RefusedError, UsageError, WeightsError
 from fercli.explain import describe as module
 from fercli.explain.describe import describe, level

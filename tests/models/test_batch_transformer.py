@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from fercli.config.presets import CbaConfig
+from fercli.config.model import CbaConfig
 from fercli.models.batch_transformer import (
     ClassBatchAttention,
     batch_attention,

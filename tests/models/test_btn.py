@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fercli.config.presets import (
-    MODELS,
+from fercli.config.model import (
     AblateConfig,
     BtConfig,
     BtnConfig,
@@ -16,10 +15,11 @@ from fercli.config.presets import (
     EmbedConfig,
     ImageBackboneConfig,
     LandmarkConfig,
-    LossConfig,
     MlaConfig,
 )
+from fercli.config.presets import MODELS
 from fercli.config.settings import override
+from fercli.config.training import LossConfig
 from fercli.errors import UsageError
 from fercli.models.btn import BTN, count_parameters, training_network
 from fercli.models.cross_attention import CrossAttentionBlock

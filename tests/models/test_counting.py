@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from fercli.config.presets import MODELS, LossConfig, usual_recipe
+from fercli.config.presets import MODELS, usual_recipe
+from fercli.config.training import LossConfig
 from fercli.models.counting import _observe, _thop_macs, count_network
 from fercli.models.cross_attention import CrossAttention
 

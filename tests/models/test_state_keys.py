@@ -7,7 +7,8 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from fercli.config.presets import MODELS, LossConfig
+from fercli.config.presets import MODELS
+from fercli.config.training import LossConfig
 from fercli.models.state_keys import StateKey, state_keys
 from fercli.weights.files import find_weights, read_card
 

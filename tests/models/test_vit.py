@@ -7,7 +7,8 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 
-from fercli.config.presets import MODELS, VitConfig
+from fercli.config.model import VitConfig
+from fercli.config.presets import MODELS
 from fercli.models.btn import BTN
 from fercli.models.vit import VisionTransformer
 

@@ -7,7 +7,8 @@ import colorsys
 import pytest
 import torch
 
-from fercli.config.presets import RECIPES, AugmentConfig
+from fercli.config.presets import RECIPES
+from fercli.config.training import AugmentConfig
 from fercli.train.augment import Draws, affine_matrices, augment, erase, turn_hue, warp
 from fercli.train.landmark_distillation import MIRRORED, move_points
 from fercli.train.sampling import generator

@@ -18,7 +18,8 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from fercli.config.presets import MODELS, LossConfig, SamConfig, TrainConfig
+from fercli.config.presets import MODELS
+from fercli.config.training import LossConfig, SamConfig, TrainConfig
 from fercli.models.btn import BTN
 from fercli.train.distributed import GlobalBatchNorm2d, World, parts
 from fercli.train.optimisation_step import NotFiniteError, TrainStep

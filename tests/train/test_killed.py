@@ -24,8 +24,9 @@ import numpy as np
 import pytest
 import torch
 
-from fercli.config.presets import MODELS, RECIPES, LossConfig, SamConfig
+from fercli.config.presets import MODELS, RECIPES
 from fercli.config.settings import override
+from fercli.config.training import LossConfig, SamConfig
 from fercli.data.open import open_dataset
 from fercli.media.images import write_image
 from fercli.progress import StepProgress, TrainEvent

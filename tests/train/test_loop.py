@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fercli.config.presets import MODELS, InputConfig, TrainConfig
+from fercli.config.model import InputConfig
+from fercli.config.presets import MODELS
+from fercli.config.training import TrainConfig
 from fercli.models.btn import BTN
 from fercli.train.ema import Ema
 from fercli.train.loop import make_optimizer, set_learning_rate, to_unit

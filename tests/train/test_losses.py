@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from fercli.config.presets import LossConfig
+from fercli.config.training import LossConfig
 from fercli.models.btn import BatchOutput
 from fercli.train.losses import btn_loss, class_weights
 

@@ -9,7 +9,8 @@ from typing import Literal
 import pytest
 import torch
 
-from fercli.config.presets import MODELS, LossConfig, SamConfig, TrainConfig
+from fercli.config.presets import MODELS
+from fercli.config.training import LossConfig, SamConfig, TrainConfig
 from fercli.models.btn import BTN
 from fercli.train.augment import Draws
 from fercli.train.loop import prepare_batch

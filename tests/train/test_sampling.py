@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fercli.config.presets import TrainConfig
+from fercli.config.training import TrainConfig
 from fercli.train.sampling import epoch_order
 from fercli.train.schedule import lr_factor
 

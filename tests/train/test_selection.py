@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from fercli.config.presets import MODELS, RECIPES, LossConfig
+from fercli.config.presets import MODELS, RECIPES
+from fercli.config.training import LossConfig
 from fercli.data.open import open_dataset
 from fercli.train import run
 from fercli.train.command import train

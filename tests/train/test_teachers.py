@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from fercli.config.presets import MODELS, RECIPES, LossConfig, SamConfig, TrainConfig
+from fercli.config.presets import MODELS, RECIPES
+from fercli.config.training import LossConfig, SamConfig, TrainConfig
 from fercli.data.crops import load_crop
 from fercli.data.loader import Crops
 from fercli.data.open import Dataset, open_dataset

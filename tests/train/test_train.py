@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from fercli.config.presets import MODELS, RECIPES, LossConfig, SamConfig, TrainConfig
+from fercli.config.presets import MODELS, RECIPES
 from fercli.config.settings import override
+from fercli.config.training import LossConfig, SamConfig, TrainConfig
 from fercli.data.open import Dataset, open_dataset
 from fercli.errors import DataError, RefusedError, UsageError, WeightsError
 from fercli.progress import EpochReport, StepProgress, TrainEvent, TrainNote

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fercli.config.presets import InputConfig
+from fercli.config.model import InputConfig
 from fercli.weights.preprocess import softmax, to_input
 
 

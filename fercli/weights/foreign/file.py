@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from fercli import __version__
 from fercli.config.labels import SCHEMAS, LabelSchema, schema
-from fercli.config.presets import BtnConfig, model_preset
+from fercli.config.model import BtnConfig
+from fercli.config.presets import model_preset
 from fercli.config.templates import template
 from fercli.data.sample_crops import sample_crops
 from fercli.errors import UsageError, WeightsError

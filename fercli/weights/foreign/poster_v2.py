@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from fercli.config.presets import BtnConfig, model_preset
+from fercli.config.model import BtnConfig
+from fercli.config.presets import model_preset
 from fercli.weights.foreign.conversion import Conversion, Rules, rename
 from fercli.weights.foreign.ir50 import ir50_rules
 from fercli.weights.foreign.mobilefacenet import mobilefacenet_rules

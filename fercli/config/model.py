@@ -1,0 +1,185 @@
+"""What a network is made of: one frozen dataclass per part, every field settable with `--set name=value`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+# dlib's face-recognition network subtracts these from RGB in 0..255 (then divides by 255 here).
+FACE_RESNET_MEAN = (122.782 / 255, 117.001 / 255, 104.298 / 255)
+
+
+@dataclass(frozen=True)
+class InputConfig:
+    """What the network is fed: an RGB crop `size` x `size`, scaled to 0..1, then (value - mean) / std per channel."""
+
+    size: int = 224
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    colour: Literal["rgb", "grey"] = "rgb"  # grey: ITU-R 601 luminance repeated in all three channels
+
+
+@dataclass(frozen=True)
+class ImageBackboneConfig:
+    """IR50 (He et al. as in face.evoLVe; three stages) or the face ResNet of dlib; one level per stage."""
+
+    kind: Literal["ir", "face_resnet"] = "ir"
+    stem: int = 64
+    entry: int = (
+        0  # face_resnet: blocks of the stem's width before the first level, which then lies at an eighth of the side
+    )
+    widths: tuple[int, int, int] = (64, 128, 256)
+    depths: tuple[int, int, int] = (3, 4, 14)
+    tap_convs: bool = True  # a 3x3 convolution between each stage and its cross-attention, as the baseline has it
+
+
+@dataclass(frozen=True)
+class LandmarkConfig:
+    """MobileFaceNet with three taps, frozen. `width` scales every channel count.
+
+    It sees what the image branch sees; where that has its first level at an eighth of the side, at half the side.
+    bn: `frozen` keeps the running statistics; `official_train` lets them drift as the public baseline code does.
+    input: what it is fed; `imagenet` passes the image branch's normalised input on, as the baseline does.
+    """
+
+    width: float = 1.0
+    activation: Literal["prelu", "relu"] = "prelu"  # relu folds into the convolution at inference
+    bn: Literal["frozen", "official_train"] = "frozen"
+    input: Literal["unit_rgb", "unit_bgr", "imagenet"] = "unit_rgb"
+
+
+@dataclass(frozen=True)
+class CrossConfig:
+    """Cross-attention between landmark queries and image keys/values, one block per level (POSTER++, Eq. 1-4)."""
+
+    heads: tuple[int, int, int] = (2, 4, 8)
+    drop_path: tuple[float, float, float] = (0.0, 0.125, 0.25)
+    layer_scale: float = 1e-5
+    mlp_ratio: float = 4.0
+
+
+@dataclass(frozen=True)
+class VitConfig:
+    """The classifier over the tokens of all levels; its logits are P_VIT.
+
+    The last three are what POSTER-Var changes in POSTER++'s tokens, each by itself.
+    """
+
+    width: int = 768
+    depth: int = 2
+    heads: int = 8
+    mlp_ratio: float = 4.0
+    init_std: float = 0.01  # of every linear layer; the baseline's value
+    embed_gelu: bool = False  # GELU after the convolutions that make tokens of the levels
+    level_embedding: bool = False  # a learned vector for each level, added to its tokens
+    token_norm: bool = False  # layer norm over all tokens before they are read
+
+
+@dataclass(frozen=True)
+class MlaConfig:
+    """Multi-level attention, training only (BTN, Eq. 1-2)."""
+
+    down: Literal["conv_s2", "conv_s1_avgpool"] = "conv_s2"
+    ffn: bool = True
+    residual: Literal["kv", "query", "none"] = "kv"
+    layer_scale: float = 1e-5
+    drop_path: tuple[float, float] = (0.125, 0.25)
+
+
+@dataclass(frozen=True)
+class EmbedConfig:
+    """F_MLA to one map per class."""
+
+    kernel: Literal[1, 3] = 1
+
+
+@dataclass(frozen=True)
+class CbaConfig:
+    """Class batch attention, training only (BTN, Eq. 3-5)."""
+
+    scale: Literal["sqrt_classes", "sqrt_dim", "none"] = "sqrt_classes"
+    value: Literal["logits", "probs"] = "logits"
+    detach_value: bool = False
+    pe: Literal["sinusoidal", "learned", "none"] = "sinusoidal"
+    mask_self: bool = False  # A_ii = 0: an image listens to the others alone
+    gather: bool = (
+        True  # with several processes: attend to the images of all of them; false: to its own, as DataParallel
+    )
+
+
+@dataclass(frozen=True)
+class BtConfig:
+    """Where the batch transformer's embedding comes from: F_MLA, or S3 for the paper's "BT only" row."""
+
+    source: Literal["mla", "s3"] = "mla"
+
+
+@dataclass(frozen=True)
+class AblateConfig:
+    """Table 5's "MLA only" row, which the paper leaves undefined; `none` is the normal model."""
+
+    mla_only: Literal["none", "vit_replace", "vit_concat", "aux_head"] = "none"
+
+
+@dataclass(frozen=True)
+class BtnConfig:
+    """One Batch Transformer Network. Sizes that follow from others (map sides, token count) are computed, never stated."""
+
+    preset: str = "btn-base"
+    input: InputConfig = field(default_factory=InputConfig)
+    backbone_size: int = 112  # side that both backbones see
+    resize_mode: Literal["nearest", "bilinear", "area"] = "nearest"  # from input.size to backbone_size
+    image: ImageBackboneConfig = field(default_factory=ImageBackboneConfig)
+    landmark: LandmarkConfig = field(default_factory=LandmarkConfig)
+    cross: CrossConfig = field(default_factory=CrossConfig)
+    vit: VitConfig = field(default_factory=VitConfig)
+    mla: MlaConfig = field(default_factory=MlaConfig)
+    embed: EmbedConfig = field(default_factory=EmbedConfig)
+    cba: CbaConfig = field(default_factory=CbaConfig)
+    bt: BtConfig = field(default_factory=BtConfig)
+    ablate: AblateConfig = field(default_factory=AblateConfig)
+
+    def __post_init__(self) -> None:
+        faults = []
+        if self.image.kind != "face_resnet" and (self.image.entry or not self.image.tap_convs):
+            faults.append("image.entry and image.tap_convs=false are for image.kind=face_resnet")
+        step = 4 * self.level_stride
+        if self.backbone_size < 2 * step or self.backbone_size % step:
+            faults.append(
+                f"backbone_size must be a multiple of {step} and at least {2 * step}, is {self.backbone_size}"
+            )
+        if self.input.size < 1 or not all(self.input.std):
+            faults.append(
+                f"input.size must be at least 1 and input.std not 0, are {self.input.size} and {self.input.std}"
+            )
+        if min(self.image.stem, *self.image.widths, *self.image.depths, self.vit.width, self.vit.depth) < 1:
+            faults.append("image.stem, image.widths, image.depths, vit.width and vit.depth must be at least 1")
+        for name, width, heads in (
+            *(("cross.heads", w, h) for w, h in zip(self.image.widths, self.cross.heads, strict=True)),
+            ("vit.heads", self.vit.width, self.vit.heads),
+        ):
+            if heads < 1 or width % heads:
+                faults.append(f"{name}: {heads} heads do not divide {width} channels")
+        rates = (*self.cross.drop_path, *self.mla.drop_path)
+        if not all(0 <= rate < 1 for rate in rates):
+            faults.append(f"drop_path must lie in 0..1, is {rates}")
+        if faults:
+            raise ValueError("; ".join(faults))
+
+    @property
+    def level_stride(self) -> int:
+        """Pixels of the backbones' input between neighbours on the first level's map: 4, with entry blocks 8."""
+        return 8 if self.image.entry else 4
+
+    @property
+    def level_sides(self) -> tuple[int, int, int]:
+        """Sides of the maps of the three levels: (28, 14, 7) for backbones that see 112 px."""
+        side = self.backbone_size // self.level_stride
+        return side, side // 2, side // 4
+
+    @property
+    def landmark_size(self) -> int:
+        """Side that the landmark branch sees: its first map is a quarter of it, and the first level's side."""
+        return 4 * self.level_sides[0]

@@ -1,0 +1,139 @@
+"""What a training recipe is made of: loss, SAM, augmentation, optimiser; every field settable with `--set name=value`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """L = vit L_VIT + bt L_BT + cba L_CBA (BTN, Eq. 9), each a cross-entropy; a weight of 0 leaves the term out."""
+
+    vit: float = 2.0
+    bt: float = 1.0
+    cba: float = 1.0
+    aux: float = 1.0  # of the head that ablate.mla_only = aux_head adds
+    image: float = 0.0  # of a linear classifier on the image branch alone, which only training has (deep supervision)
+    distill: float = 0.0  # times KL(P_BT, held fixed, to P_VIT): the classifier learns from what the batch makes of it
+    label_smoothing: float = 0.0
+    soft_targets: bool = False  # vote distributions instead of one label, where the data set has votes
+    single_votes: bool = True  # with soft targets: keep classes that got one vote, which FERPlus' own rule drops
+    first_label: float = 0.0  # with soft targets: share of the class the owner gave before votes were taken
+    teacher: float = 0.5  # with --teacher: share of a target that the teachers' answer makes
+    unlabelled: bool = True  # with soft_targets: also train on images whose votes have no winner
+    class_weight: float = 0.0  # weights n_c ** -class_weight, normalised; 0 is off
+    logit_adjustment: float = 0.0  # added to the logits: this times log(share of the class); 1 is balanced softmax
+
+    @property
+    def batch_part(self) -> bool:
+        """Whether MLA, embedding and CBA are trained: some loss reads what the batch makes of an image."""
+        return bool(self.bt or self.cba or self.distill)
+
+
+@dataclass(frozen=True)
+class SamConfig:
+    """Sharpness-aware minimisation (Foret et al. 2021); rho 0 is the plain optimiser."""
+
+    rho: float = 0.05
+    adaptive: bool = False
+    freeze_bn_second: bool = False  # official: batch-norm statistics are updated in both passes
+    report: Literal["first", "both"] = (
+        "first"  # passes that the told loss and accuracy are of; official: the mean of both
+    )
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Training-time changes to a crop. Lengths are fractions of the side, angles degrees; 0 is off."""
+
+    flip: float = 0.5
+    rotate: float = 0.0
+    translate: float = 0.0
+    scale: float = 0.0  # zoom drawn from 1 - scale .. 1 + scale
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0  # turned by up to this share of the colour circle either way; does nothing to greys
+    lowres: float = 0.0  # probability of shrinking to 25..75 % and back
+    blur: float = 0.0  # probability of a Gaussian blur, sigma 0.5..1.5 px
+    erase: float = 0.5  # probability of RandomErasing, after normalisation, with 0
+    erase_scale: tuple[float, float] = (0.02, 0.1)
+    erase_ratio: tuple[float, float] = (0.3, 3.3)  # height to width of what is erased
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One recipe. The defaults are the paper's RAF-DB run (BTN 4.2), or its baseline's where the paper is silent.
+
+    batch_size counts the images of one step over all processes and parts.
+    """
+
+    recipe: str = "rafdb"
+    epochs: int = 200
+    batch_size: int = 64
+    accumulate: int = 1  # parts that a batch is cut into to save memory; CBA then sees a part at a time
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    betas: tuple[float, float] = (0.9, 0.999)  # adam, adamw
+    eps: float = 1e-8  # adam, adamw
+    momentum: float = 0.9  # sgd, with Nesterov's look ahead
+    lr: float = 2e-5
+    backbone_lr: float = 1.0  # factor on lr for the pretrained image branch
+    weight_decay: float = 0.0
+    schedule: Literal["exponential", "cosine", "constant"] = "exponential"
+    gamma: float = 0.98  # exponential: factor per epoch
+    warmup_epochs: float = 0.0
+    sampler: Literal["shuffle", "balanced"] = "shuffle"
+    balance: float = 1.0  # balanced: draws per class are proportional to n_c ** (1 - balance)
+    drop_last: bool = False
+    grad_clip: float = 0.0  # global norm; 0 is off
+    ema: float = 0.0  # decay per step of the averaged weights that are evaluated; 0 is off
+    amp: Literal["off", "bf16", "fp16"] = "off"
+    channels_last: bool = True  # memory order of pictures and convolutions; false is the baseline's
+    compile: bool = False  # torch.compile: minutes at the start, faster steps on GPUs
+    deterministic: bool = False  # refuse GPU kernels whose sums depend on timing; CPUs are deterministic anyway
+    sync_bn: bool = False  # with several processes: batch norm over the images of all of them
+    seed: int = 0
+    validation: float = 0.0  # stratified share of train held out when the data set has no validation split
+    select: Literal["val", "last", "test_best"] = "last"  # whose weights are the run's result; all are reported
+    test_best: bool = True  # score the test split after every epoch too, for the community's best-on-test number
+    patience: int = 0  # stop after so many epochs without a better validation accuracy; 0 is off
+    loss: LossConfig = field(default_factory=LossConfig)
+    sam: SamConfig = field(default_factory=SamConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def __post_init__(self) -> None:
+        limits = {
+            "epochs": (self.epochs, 1, None),
+            "batch_size": (self.batch_size, 1, None),
+            "accumulate": (self.accumulate, 1, self.batch_size),
+            "betas": (min(self.betas), 0, 1),
+            "eps": (self.eps, 0, None),
+            "momentum": (self.momentum, 0, 1),
+            "patience": (self.patience, 0, None),
+            "lr": (self.lr, 0, None),
+            "backbone_lr": (self.backbone_lr, 0, None),
+            "weight_decay": (self.weight_decay, 0, None),
+            "gamma": (self.gamma, 0, 1),
+            "warmup_epochs": (self.warmup_epochs, 0, None),
+            "grad_clip": (self.grad_clip, 0, None),
+            "ema": (self.ema, 0, 0.999999),
+            "validation": (self.validation, 0, 0.9),
+            "loss.distill": (self.loss.distill, 0, None),
+            "loss.label_smoothing": (self.loss.label_smoothing, 0, 1),
+            "loss.first_label": (self.loss.first_label, 0, 1),
+            "loss.teacher": (self.loss.teacher, 0, 1),
+            "sam.rho": (self.sam.rho, 0, None),
+            "augment.flip": (self.augment.flip, 0, 1),
+            "augment.hue": (self.augment.hue, 0, 0.5),
+            "augment.scale": (self.augment.scale, 0, 0.9),
+            "augment.erase": (self.augment.erase, 0, 1),
+            "augment.erase_ratio": (min(self.augment.erase_ratio), 0.01, None),
+        }
+        faults = [
+            f"{name} must be at least {low}" + (f" and at most {high}" if high is not None else "") + f", is {value}"
+            for name, (value, low, high) in limits.items()
+            if value < low or (high is not None and value > high)
+        ]
+        if faults:
+            raise ValueError("; ".join(faults))

@@ -1,8 +1,14 @@
-"""Where the five landmarks of an aligned face go: eyes (image left, image right), nose, mouth corners (left, right)."""
+"""Crop templates: where the five landmarks lie in an aligned crop.
+
+Order: eyes (left in the image, right), nose, mouth corners (left, right).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fercli.errors import UsageError
 
@@ -11,7 +17,7 @@ Points = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True)
 class CropTemplate:
-    """Five points as fractions of the crop's side, x to the right and y down; (0, 0) is the top left corner of the crop."""
+    """Five landmarks as fractions of the crop's side, x to the right and y down; (0, 0) is the top left corner of the crop."""
 
     name: str
     points: Points
@@ -22,11 +28,18 @@ class CropTemplate:
             raise ValueError(f"template {self.name} needs five points, has {len(self.points)}")
 
     def with_margin(self, margin: float) -> CropTemplate:
-        """Show more of the picture: `margin`, a fraction of this template's side, is added on every side."""
+        """Return the template with `margin` added on every side, as a fraction of this template's side."""
         if not margin:
             return self
         points = tuple(((x + margin) / (1 + 2 * margin), (y + margin) / (1 + 2 * margin)) for x, y in self.points)
         return CropTemplate(f"{self.name}+{margin:g}", points, self.source)
+
+    def points_px(self, size: int, *, margin: float = 0.0) -> NDArray[np.float64]:
+        """Return the five landmarks in a crop of `size` x `size` pixels: float64 [5, 2], x and y.
+
+        margin: added on every side, as a fraction of the template's own side; 0.25 shows the face at two thirds.
+        """
+        return np.asarray(self.with_margin(margin).points, np.float64) * size
 
 
 def _fractions(points: Points, side: float) -> Points:
@@ -55,9 +68,9 @@ TEMPLATES: dict[str, CropTemplate] = {
 
 
 def template(name: str) -> CropTemplate:
-    """Look a template up by name, `arcface`, or with a margin, `arcface+0.1`; UsageError lists the known ones."""
-    plain, plus, margin = name.partition("+")
+    """Return a template by name, `arcface`, or with a margin, `arcface+0.1`; UsageError lists the known names."""
+    base, plus, margin = name.partition("+")
     try:
-        return TEMPLATES[plain].with_margin(float(margin) if plus else 0.0)
+        return TEMPLATES[base].with_margin(float(margin) if plus else 0.0)
     except (KeyError, ValueError):
         raise UsageError(f"unknown crop template {name!r}", fix=f"known: {', '.join(TEMPLATES)}") from None

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fercli.errors import RefusedError
 from fercli.export.parity import Answers
 from fercli.faces.crop import crop_face, crop_whole
-from fercli.faces.geometry import apply, centred_fit, invert, template_points
+from fercli.faces.geometry import apply, centred_fit, invert
 from fercli.media.images import Rgb
 from fercli.system.onnx_session import open_session
 from fercli.weights.card import WeightsCard
@@ -106,5 +106,5 @@ def _points(rgb: Rgb, card: WeightsCard, random: np.random.Generator) -> NDArray
     angle, scale = random.normal(0, 0.2), np.exp(random.normal(0, 0.1))
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     spread = random.normal(0, 0.01 * size, (5, 2))
-    moved = (template_points(card.crop, size) - size / 2) @ turn.T + size / 2 + spread
+    moved = (card.crop.points_px(size) - size / 2) @ turn.T + size / 2 + spread
     return apply(invert(centred_fit(rgb.shape[1], rgb.shape[0], size)), moved).astype(np.float32)

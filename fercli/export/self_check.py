@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.faces.geometry import template_points
 from fercli.system.onnx_session import open_session
 from fercli.weights.card import WeightsCard
 from fercli.weights.classifier import feeds
@@ -57,7 +56,7 @@ def _points(card: WeightsCard) -> NDArray[np.float64]:
     """Five points of a larger, turned face in the picture, [5, 2] in its pixels, with one decimal."""
     size = card.model.input.size
     turn = np.array([[1.2, 0.3], [-0.3, 1.2]])
-    points: NDArray[np.float64] = (template_points(card.crop, size) @ turn.T + [0, 0.3 * size]).round(1)
+    points: NDArray[np.float64] = (card.crop.points_px(size) @ turn.T + [0, 0.3 * size]).round(1)
     return points
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from fercli.faces.geometry import template_points
 from fercli.weights.card import WeightsCard
 from fercli.weights.onnx_interface import CROPS, INPUT, IR_VERSION, OPSET, OUTPUT, POINTS, PROBABILITIES, Interface
 from fercli.weights.preprocess import LUMA
@@ -144,7 +143,7 @@ def whole_graph(graph: Any, card: WeightsCard, interface: Interface) -> Any:
     """
     import onnx
 
-    size, points = card.model.input.size, template_points(card.crop, card.model.input.size)
+    size, points = card.model.input.size, card.crop.points_px(card.model.input.size)
     middle = points.mean(axis=0) if interface == "faces" else np.array([size / 2, size / 2])
     spread = points - points.mean(axis=0)
     constants: dict[str, Any] = {

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fercli.config.templates import CropTemplate
-from fercli.faces.geometry import Matrix, apply, centred_fit, invert, similarity_transform, template_points
+from fercli.faces.geometry import Matrix, apply, centred_fit, invert, similarity_transform
 from fercli.media.images import Rgb
 from fercli.results import Box
 
@@ -21,7 +21,7 @@ def crop_face(
 
     Returns the crop uint8 [size, size, 3] and the transform float64 [2, 3] from picture to crop coordinates.
     """
-    matrix = similarity_transform(landmarks, template_points(template, size, margin))
+    matrix = similarity_transform(landmarks, template.points_px(size, margin=margin))
     return warp(rgb, matrix, size), matrix
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fercli.config.templates import CropTemplate
-
 Matrix = NDArray[np.float64]  # [2, 3]: target = matrix[:, :2] @ source + matrix[:, 2]
 
 
@@ -29,14 +27,6 @@ def similarity_transform(source: ArrayLike, target: ArrayLike) -> Matrix:
     signs = np.array([1.0, np.sign(np.linalg.det(left) * np.linalg.det(right))])
     linear = left @ np.diag(signs) @ right * (strengths @ signs / spread)
     return np.column_stack([linear, target_mean - linear @ source_mean])
-
-
-def template_points(template: CropTemplate, size: int, margin: float = 0.0) -> NDArray[np.float64]:
-    """Where a template's five landmarks lie in a crop of `size` x `size` pixels: float64 [5, 2].
-
-    margin: what is added on every side, as a fraction of the template's own side; 0.25 shows the face at two thirds.
-    """
-    return np.asarray(template.with_margin(margin).points, np.float64) * size
 
 
 def centred_fit(width: int, height: int, size: int) -> Matrix:

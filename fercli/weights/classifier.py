@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import UsageError, WeightsError
-from fercli.faces.geometry import template_points
 from fercli.system.devices import check_name, resolve_device
 from fercli.system.onnx_session import computes, open_session, run_bound, session_metadata
 from fercli.weights.card import WeightsCard
@@ -100,7 +99,7 @@ def feeds(crops: NDArray[np.uint8], card: WeightsCard, interface: Interface) -> 
     check_crops(crops, card.model.input)
     given: dict[str, NDArray[Any]] = {CROPS: np.ascontiguousarray(crops)}
     if interface == "faces":  # already aligned: their points are the template's
-        points = template_points(card.crop, card.model.input.size).astype(np.float32)
+        points = card.crop.points_px(card.model.input.size).astype(np.float32)
         given[POINTS] = np.repeat(points[None], len(crops), axis=0)
     return given
 

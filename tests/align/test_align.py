@@ -19,7 +19,6 @@ from fercli.data.align_record import read_alignment
 from fercli.data.open import open_dataset
 from fercli.errors import DataError, RefusedError, UsageError
 from fercli.faces.detector import FaceDetector
-from fercli.faces.geometry import template_points
 from fercli.media.images import read_rgb, write_image
 
 
@@ -64,7 +63,7 @@ def test_align__transform_takes_the_landmarks_to_the_template(tree: Path, tmp_pa
     points = np.array([[float(row[f"{eye}_eye_{axis}"]) for axis in "xy"] for eye in ("left", "right")])
     matrix = np.array([float(row[f"m{place}"]) for place in ("00", "01", "02", "10", "11", "12")]).reshape(2, 3)
     moved = points @ matrix[:, :2].T + matrix[:, 2]
-    np.testing.assert_allclose(moved, template_points(template("arcface"), 112)[:2], atol=4)
+    np.testing.assert_allclose(moved, template("arcface").points_px(112)[:2], atol=4)
     # and the detector finds the eyes of the crop there
     (face, *_) = FaceDetector("cpu").detect([read_rgb(tmp_path / "out" / "train" / "fear" / "one.png")])[0]
     np.testing.assert_allclose(face.landmarks[:2], moved, atol=3)

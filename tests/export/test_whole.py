@@ -7,7 +7,7 @@ import pytest
 
 from fercli.export.whole import whole_graph
 from fercli.faces.crop import crop_face, crop_whole
-from fercli.faces.geometry import apply, invert, similarity_transform, template_points
+from fercli.faces.geometry import apply, invert, similarity_transform
 from fercli.weights.preprocess import softmax, to_input
 
 
@@ -46,7 +46,7 @@ def test_whole_graph__crops_of_other_sizes_are_shown_as_fer_shows_them(tiles, ca
 @pytest.mark.parametrize("turn", [0.0, 0.4, -1.0])
 @pytest.mark.parametrize("scale", [0.2, 0.5, 1.5])
 def test_whole_graph__faces_are_aligned_as_fer_aligns_them(tiles, card, turn, scale, astronaut):
-    template = template_points(card.crop, 48)
+    template = card.crop.points_px(48)
     turned = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     matrix = np.column_stack([turned, [24, 24] - turned @ [224, 110]])  # the face's middle to the crop's
     points = apply(invert(matrix), template) + np.array([[1, 0], [0, 2], [-1, 1], [0, 0], [2, -1]])  # not quite similar
@@ -58,7 +58,7 @@ def test_whole_graph__faces_are_aligned_as_fer_aligns_them(tiles, card, turn, sc
 
 
 def test_whole_graph__a_face_does_not_depend_on_its_neighbours(tiles, card, astronaut):
-    points = (template_points(card.crop, 90) + np.array([180, 65])).astype(np.float32)
+    points = (card.crop.points_px(90) + np.array([180, 65])).astype(np.float32)
     session = _session(whole_graph(tiles, card, "faces"))
     [alone] = session.run(["logits"], {"crops": astronaut[None], "points": points[None]})
     others = np.stack([points * np.float32(0.3), points, points[::-1].copy()])
@@ -68,7 +68,7 @@ def test_whole_graph__a_face_does_not_depend_on_its_neighbours(tiles, card, astr
 
 def test_whole_graph__points_in_place_are_left_in_place(tiles, card, astronaut):
     crop = astronaut[60:108, 200:248]
-    points = template_points(card.crop, 48)
+    points = card.crop.points_px(48)
     np.testing.assert_allclose(similarity_transform(points, points), [[1, 0, 0], [0, 1, 0]], atol=1e-12)
     session = _session(whole_graph(tiles, card, "faces"))
     [logits] = session.run(["logits"], {"crops": crop[None], "points": points[None].astype(np.float32)})

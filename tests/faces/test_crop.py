@@ -7,14 +7,14 @@ import numpy as np
 
 from fercli.config.templates import template
 from fercli.faces.crop import crop_face, crop_whole, warp
-from fercli.faces.geometry import apply, template_points
+from fercli.faces.geometry import apply
 
 IDENTITY = np.array([[1.0, 0, 0], [0, 1, 0]])
 
 
 def test_crop_face__shows_every_landmark_where_the_template_wants_it():
     # a face three times as large, turned by a right angle: (x, y) of the template lies at (400 - 3 y, 3 x + 20)
-    wanted = template_points(template("arcface"), 112)
+    wanted = template("arcface").points_px(112)
     landmarks = np.column_stack([400 - 3 * wanted[:, 1], 3 * wanted[:, 0] + 20])
     picture = np.zeros((400, 400, 3), np.uint8)
     for x, y in landmarks:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fercli.config.templates import template
-from fercli.faces.geometry import apply, centred_fit, invert, similarity_transform, template_points
+from fercli.faces.geometry import apply, centred_fit, invert, similarity_transform
 
 FIVE = np.array([[10.0, 10], [30, 12], [20, 22], [12, 33], [29, 34]])
 
@@ -21,7 +21,7 @@ def test_similarity_transform__finds_a_known_one_exactly():
 def test_similarity_transform__equals_scikit_image_on_points_that_do_not_fit():
     from skimage.transform import SimilarityTransform
 
-    target = template_points(template("arcface"), 112)
+    target = template("arcface").points_px(112)
     noisy = FIVE + np.random.default_rng(0).normal(0, 2, FIVE.shape)
     expected = SimilarityTransform.from_estimate(noisy, target)
     np.testing.assert_allclose(similarity_transform(noisy, target), expected.params[:2], atol=1e-8)
@@ -38,23 +38,11 @@ def test_similarity_transform__refuses_points_that_coincide():
         similarity_transform(np.ones((5, 2)), FIVE)
 
 
-def test_template_points__are_arcface_s_at_112_and_twice_that_at_224():
-    points = template_points(template("arcface"), 112)
-    np.testing.assert_allclose(points[0], [38.2946, 51.6963])
-    np.testing.assert_allclose(template_points(template("arcface"), 224), 2 * points)
-
-
-def test_template_points__margin_shows_the_template_smaller_and_centred():
-    # a margin of 0.25 on every side: the template takes 1 / 1.5 of the crop and starts at 0.25 / 1.5
-    points = template_points(template("arcface"), 150, margin=0.25)
-    np.testing.assert_allclose(points, 25 + template_points(template("arcface"), 100))
-
-
 def test_centred_fit__puts_a_wide_picture_in_the_middle():
     # 200 x 100 into 50: scale 0.25, 25 px high, 12.5 px free above
     np.testing.assert_allclose(centred_fit(200, 100, 50), [[0.25, 0, 0], [0, 0.25, 12.5]])
 
 
 def test_invert__undoes_apply():
-    matrix = similarity_transform(FIVE, template_points(template("fer2013"), 96))
+    matrix = similarity_transform(FIVE, template("fer2013").points_px(96))
     np.testing.assert_allclose(apply(invert(matrix), apply(matrix, FIVE)), FIVE, atol=1e-9)

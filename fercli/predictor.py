@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.config.detect import DetectConfig
 from fercli.errors import DataError, UsageError
-from fercli.faces.detector import FaceDetector
+from fercli.faces.detector import open_detector
 from fercli.media.feed import Item, feed
 from fercli.media.images import Rgb
 from fercli.media.sources import Source, find_sources
@@ -40,11 +41,11 @@ class Predictor:
         device: str = "auto",
         min_face_px: int | None = None,
         min_read_px: float = MIN_READ_PX,
-        thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7),
-        max_side: int = 1600,
+        thresholds: tuple[float, float, float] = DetectConfig.thresholds,
+        max_side: int = DetectConfig.max_side,
     ) -> None:
         self._classifier = load_classifier(weights, engine, device)
-        self._detector = FaceDetector(device, thresholds=thresholds, max_side=max_side)
+        self._detector = open_detector(DetectConfig(thresholds=thresholds, max_side=max_side), device)
         self._min_face_px, self._min_read_px = min_face_px, min_read_px
 
     @property

@@ -45,7 +45,7 @@ class Surprised:
 
 @pytest.fixture
 def predictor(monkeypatch: pytest.MonkeyPatch) -> Predictor:
-    monkeypatch.setattr("fercli.predictor.FaceDetector", lambda *_, **__: BrightDetector())
+    monkeypatch.setattr("fercli.predictor.open_detector", lambda *_, **__: BrightDetector())
     monkeypatch.setattr("fercli.predictor.load_classifier", lambda *_: Surprised())
     return fercli.Predictor()
 

@@ -12,6 +12,7 @@ from fercli.align.contact_sheet import write_contact_sheet
 from fercli.align.crop_names import CropNames
 from fercli.align.rafdb_in_place import AlignPlaces, align_places, carry_list
 from fercli.align.resume import earlier_rows
+from fercli.config.detect import DetectConfig
 from fercli.config.templates import template as named_template
 from fercli.data.align_record import (
     Alignment,
@@ -25,8 +26,9 @@ from fercli.data.align_record import (
 )
 from fercli.errors import DataError, UsageError
 from fercli.faces.crop import crop_face, crop_whole
-from fercli.faces.detector import MAX_SIDE, MIN_FACE_PX, THRESHOLDS, FaceDetector, detector_version, sure_faces
+from fercli.faces.detector import FaceDetector, detector_version, open_detector
 from fercli.faces.geometry import Matrix
+from fercli.faces.main_face import confident_faces
 from fercli.media.images import Rgb, list_images, read_rgb, write_image
 from fercli.progress import Progress, silent
 from fercli.results import Face, Point
@@ -80,9 +82,9 @@ def align(
     size: int = 224,
     template: str = "arcface",
     margin: float = 0.0,
-    min_face: int = MIN_FACE_PX,
-    thresholds: tuple[float, float, float] = THRESHOLDS,
-    max_side: int = MAX_SIDE,
+    min_face: int = DetectConfig.min_face_px,
+    thresholds: tuple[float, float, float] = DetectConfig.thresholds,
+    max_side: int = DetectConfig.max_side,
     faces: Literal["largest", "center", "all"] = "largest",
     on_no_face: Literal["keep", "skip"] = "keep",
     device: str = "auto",
@@ -116,7 +118,8 @@ def align(
         (places.target / place).unlink(missing_ok=True)
     with Journal(places.target) as journal:
         if todo:
-            detector = FaceDetector(device, min_face, thresholds=thresholds, max_side=max_side)
+            config = DetectConfig(min_face_px=min_face, thresholds=thresholds, max_side=max_side)
+            detector = open_detector(config, device)
             for new in _Aligner(places, settings, detector, crops).run(
                 [*todo.values()], done=len(done), progress=progress
             ):
@@ -202,7 +205,7 @@ def _choose(faces: Sequence[Face], rgb: Rgb, which: str, marked: Point | None = 
         return numbered
     if marked is not None and numbered:
         return [min(numbered, key=lambda item: _distance(item[1], marked))]
-    sure = sure_faces(faces)
+    sure = confident_faces(faces)
     if which == "center" and sure:
         middle = rgb.shape[1] / 2, rgb.shape[0] / 2
         return [min(sure, key=lambda item: _distance(item[1], middle))]

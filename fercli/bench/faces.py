@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from fercli.bench.isolated import answer, run_isolated
+from fercli.config.detect import MAX_SIDE_RANGE, DetectConfig
 from fercli.errors import DataError
-from fercli.faces.detector import LARGEST_SIDE, FaceDetector
+from fercli.faces.detector import open_detector
 from fercli.media.images import Rgb, list_images, read_rgb
 from fercli.progress import Progress, silent
 from fercli.system.chunks import chunked
@@ -108,7 +109,7 @@ def measure(side: str, pictures: Sequence[str], min_face_px: int) -> dict[str, A
 
 
 def _ours(min_face_px: int) -> Any:
-    detector = FaceDetector("cpu", min_face_px, max_side=LARGEST_SIDE)
+    detector = open_detector(DetectConfig(min_face_px=min_face_px, max_side=MAX_SIDE_RANGE[1]), "cpu")
 
     def detect(pictures: Sequence[Rgb]) -> list[list[list[float]]]:
         return [

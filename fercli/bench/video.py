@@ -15,7 +15,7 @@ import numpy as np
 
 from fercli.bench.isolated import Answer, answer, run_isolated
 from fercli.errors import DataError
-from fercli.faces.detector import FaceDetector
+from fercli.faces.detector import open_detector
 from fercli.media.sources import find_sources
 from fercli.predict.copies import AnnotatedCopies
 from fercli.predict.predict import VideoOptions, predict
@@ -101,7 +101,7 @@ def measure(
 ) -> dict[str, Any]:
     """Read a video so many times in a row; per frame the landmarks and label of each face, if it is once."""
     sources = find_sources([video])
-    classifier, detector = load_classifier(weights, "auto", "cpu"), FaceDetector("cpu")
+    classifier, detector = load_classifier(weights, "auto", "cpu"), open_detector(device="cpu")
     watch, used, frames = Stopwatch(), process_time(), 0
     faces: list[list[Any]] = []
     options = VideoOptions(detect_every=detect_every)

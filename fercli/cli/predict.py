@@ -105,7 +105,8 @@ def predict(
     """
     from fercli.cli.predict_outputs import Outputs, Wanted
     from fercli.cli.predict_report import Report
-    from fercli.faces.detector import FaceDetector
+    from fercli.config.detect import DetectConfig
+    from fercli.faces.detector import open_detector
     from fercli.predict import predict as step
     from fercli.system.stopwatch import Stopwatch
     from fercli.weights.classifier import load_classifier
@@ -122,7 +123,8 @@ def predict(
     classifier = load_classifier(weights, engine, device)
     _warn_of_alignment(classifier)
     video = step.VideoOptions(follow=follow, smooth_s=smooth, detect_every=detect_every)
-    detector = FaceDetector(device, thresholds=options.three_thresholds(thresholds), max_side=max_side)
+    config = DetectConfig(thresholds=options.three_thresholds(thresholds), max_side=max_side)
+    detector = open_detector(config, device)
     settings = (
         _settings(classifier, weights, video, (min_face, min_read, thresholds, max_side)) if wanted.places else {}
     )
@@ -218,16 +220,18 @@ def _settings(
     classifier: Classifier, weights: str | None, video: VideoOptions, search: tuple[int | None, float, str, int]
 ) -> dict[str, object]:
     """What shapes the results beside the card of the weights: for the reports, and for a job to go on with."""
-    from fercli.faces.detector import MIN_FACE_PX, VIDEO_MIN_FACE_PX, detector_version
+    from fercli.config.detect import DetectConfig
+    from fercli.faces.detector import detector_version
     from fercli.system.digest import file_sha256
     from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
 
     file = find_weights(weights, (ONNX_SUFFIX if classifier.engine == "onnx" else TORCH_SUFFIX,))
     min_face, min_read, thresholds, max_side = search
+    detect = DetectConfig().with_min_face(min_face)
     return {
         "weights file": f"{file.name}, sha256 {file_sha256(file)[:16]}",
         "faces found by": f"{detector_version()}, thresholds {thresholds}, pictures of at most {max_side} px",
-        "smallest face": f"{min_face or MIN_FACE_PX} px in pictures, {min_face or VIDEO_MIN_FACE_PX} px in videos",
+        "smallest face": f"{detect.min_face_px} px in pictures, {detect.video_min_face_px} px in videos",
         "smallest face to be believed": f"{min_read:g} px",
         "people of a video": "numbered" if video.follow else "not followed",
         "probabilities": f"averaged along a track over {video.smooth_s:g} s"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fercli.config.detect import DetectConfig
 from fercli.config.templates import TEMPLATES
 from fercli.config.templates import template as named_template
 from fercli.data.crops import load_crop
@@ -16,7 +17,7 @@ from fercli.data.inspection import Picture, inspect_pictures
 from fercli.data.manifest import compare_manifest, manifest_rows, write_manifest
 from fercli.data.open import SPLITS, Dataset, Sample, Split, open_dataset
 from fercli.data.published import PUBLISHED, Published
-from fercli.faces.detector import FaceDetector
+from fercli.faces.detector import open_detector
 from fercli.faces.position import FacePosition, face_position
 from fercli.progress import Progress, silent
 from fercli.results import Box
@@ -246,7 +247,7 @@ def _position(
     if not usable:
         return None, 0
     chosen = [usable[place] for place in np.unique(np.linspace(0, len(usable) - 1, wanted).round().astype(int))]
-    detector = FaceDetector(device, min_face_px=_CROP // 4)
+    detector = open_detector(DetectConfig(min_face_px=_CROP // 4), device)
     found = []
     for number, sample in enumerate(chosen, start=1):
         crop = np.pad(load_crop(sample, _CROP), ((_BORDER, _BORDER), (_BORDER, _BORDER), (0, 0)), mode="edge")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.config.detect import DetectConfig
 from fercli.data.crops import read_picture
 from fercli.data.open import Dataset, Sample
 from fercli.data.records import paper_order
@@ -17,7 +17,8 @@ from fercli.evaluate.answers import class_name
 from fercli.evaluate.metrics import confusion, wilson_interval
 from fercli.evaluate.results import EndToEnd, score_of
 from fercli.faces.crop import crop_face
-from fercli.faces.detector import MIN_FACE_PX, main_face
+from fercli.faces.detector import FaceDetector
+from fercli.faces.main_face import main_face
 from fercli.media.images import Rgb
 from fercli.progress import Progress
 from fercli.results import Box, Face
@@ -26,12 +27,6 @@ from fercli.weights.classifier import Classifier
 _CHUNK = 64  # pictures held in memory together
 _CHUNK_PIXELS = 24_000_000
 _SAME_FACE = 0.3  # overlap of a found box with the labelled one from which they are the same face
-
-
-class Detector(Protocol):
-    """What finds faces: `FaceDetector`, or a stand-in."""
-
-    def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]: ...
 
 
 @dataclass(frozen=True)
@@ -47,7 +42,7 @@ class RawAnswer:
 
 
 def read_raw(
-    classifier: Classifier, dataset: Dataset, samples: Sequence[Sample], detector: Detector, *, progress: Progress
+    classifier: Classifier, dataset: Dataset, samples: Sequence[Sample], detector: FaceDetector, *, progress: Progress
 ) -> tuple[RawAnswer, ...]:
     """Take one face of each picture as `fer predict` would: same detector, same crop, same model.
 
@@ -57,7 +52,7 @@ def read_raw(
     answers: list[RawAnswer] = []
     for chunk in _chunks(samples):
         readable = [(sample, rgb) for sample, rgb in chunk if rgb is not None]
-        faces = detector.detect([rgb for _, rgb in readable], min_face_px=MIN_FACE_PX) if readable else []
+        faces = detector.detect([rgb for _, rgb in readable], min_face_px=DetectConfig.min_face_px) if readable else []
         chosen = [_labelled_face(sample, found) for (sample, _), found in zip(readable, faces, strict=True)]
         crops = [
             crop_face(rgb, face.landmarks, card.crop, card.model.input.size)[0]

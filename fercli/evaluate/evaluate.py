@@ -22,7 +22,7 @@ from fercli.evaluate.batch_check import batch_check
 from fercli.evaluate.calibration import calibration, risk_coverage
 from fercli.evaluate.degradations import chosen_places, curves_of
 from fercli.evaluate.degrade import kinds_of
-from fercli.evaluate.end_to_end import Detector, RawAnswer, end_to_end_score, read_raw
+from fercli.evaluate.end_to_end import RawAnswer, end_to_end_score, read_raw
 from fercli.evaluate.files import RESULT_NAME
 from fercli.evaluate.metrics import class_accuracy, wilson_interval
 from fercli.evaluate.resampling import RESAMPLES
@@ -37,6 +37,7 @@ from fercli.evaluate.results import (
     score_of,
 )
 from fercli.evaluate.scores import selection_code
+from fercli.faces.detector import FaceDetector
 from fercli.progress import Progress, silent
 from fercli.system.digest import file_sha256
 from fercli.system.files import refuse_existing_folder, replacing_folder
@@ -84,7 +85,7 @@ def evaluate(
     flip: bool = False,
     out: Path | None = None,
     overwrite: bool = False,
-    detector: Detector | None = None,
+    detector: FaceDetector | None = None,
     progress: Progress = silent,
 ) -> EvaluationResult:
     """Score weights on one split of a data set; labels are matched by name, never by number.
@@ -238,12 +239,12 @@ def _copies(dataset: Dataset, answers: Answers, *, seed: int, wanted: bool, prog
     return CopiesInTrain(count, told, others)
 
 
-def _detector(given: Detector | None, device: str) -> tuple[Detector, str]:
+def _detector(given: FaceDetector | None, device: str) -> tuple[FaceDetector, str]:
     if given is not None:
         return given, type(given).__name__
-    from fercli.faces.detector import FaceDetector, detector_version
+    from fercli.faces.detector import detector_version, open_detector
 
-    return FaceDetector(device), detector_version()
+    return open_detector(device=device), detector_version()
 
 
 def _refuse_dependence(check: BatchCheck) -> None:

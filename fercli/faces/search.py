@@ -1,90 +1,85 @@
-"""Pictures and frames in, the faces of each out: searched for, or carried over from the frame before."""
+"""Find the faces of pictures and video frames: by the detector, or by optical flow from the previous frame."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from fercli.faces.detector import MIN_FACE_PX, VIDEO_MIN_FACE_PX
+from fercli.config.detect import DetectConfig
+from fercli.faces.detector import FaceDetector
 from fercli.faces.optical_flow import FaceFlow
 from fercli.media.feed import Item
-from fercli.media.images import Rgb
 from fercli.media.sources import Source
 from fercli.results import Face
 
 
-class Detector(Protocol):
-    """What finds faces: `FaceDetector`, or a stand-in."""
-
-    def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]: ...
-
-
 @dataclass(frozen=True)
 class Seen:
-    """A face of a frame; detected is False if it was carried over from the frame before."""
+    """A face of a frame. detected: False if optical flow carried it over from the previous frame."""
 
     face: Face
     detected: bool
 
 
 @dataclass
-class _Carried:
-    """The last frame of the video at hand, for the next one to begin from. searched: number of the last one searched."""
+class _Previous:
+    """The previous frame of the current video and its faces. detected: index of the last frame that the detector saw."""
 
     source: Source
     flow: FaceFlow
-    searched: int
+    detected: int
     faces: Sequence[Face] = field(default_factory=tuple)
 
 
 class FaceSearch:
-    """Searches every picture and every n-th frame of a video; between, faces are carried over by optical flow.
+    """Runs the detector on every picture and every n-th frame of a video; in between, optical flow moves the faces.
 
-    min_face_px: smallest face to look for; None is MIN_FACE_PX in pictures, VIDEO_MIN_FACE_PX in videos.
+    min_face_px: smallest face side to search for; None is `DetectConfig.min_face_px` in pictures and
+    `DetectConfig.video_min_face_px` in videos. every: n.
     """
 
-    def __init__(self, detector: Detector, *, min_face_px: int | None = None, every: int = 1) -> None:
+    def __init__(self, detector: FaceDetector, *, min_face_px: int | None = None, every: int = 1) -> None:
         self._detector, self._every = detector, every
-        self._smallest = {False: min_face_px or MIN_FACE_PX, True: min_face_px or VIDEO_MIN_FACE_PX}
-        self._carried: _Carried | None = None
+        config = DetectConfig().with_min_face(min_face_px)
+        self._min_face_px = {False: config.min_face_px, True: config.video_min_face_px}  # of pictures, of frames
+        self._previous: _Previous | None = None
 
     def faces(self, chunk: Sequence[Item]) -> list[list[Seen]]:
-        """Faces of every item, in order: none of one that could not be read. Chunks come in the order of the video."""
+        """Faces of every item, in order; none for an item that could not be read. Chunks must follow the video's order."""
         due = self._due(chunk)
-        found: dict[int, list[Face]] = {}
-        for is_frame, smallest in self._smallest.items():
-            places = [place for place, item in enumerate(chunk) if due[place] and item.is_frame == is_frame]
-            frames = [rgb for place in places if (rgb := chunk[place].rgb) is not None]
+        detected: dict[int, list[Face]] = {}  # by index in the chunk
+        for is_frame, min_face_px in self._min_face_px.items():
+            indices = [index for index, item in enumerate(chunk) if due[index] and item.is_frame == is_frame]
+            frames = [rgb for index in indices if (rgb := chunk[index].rgb) is not None]
             if frames:
-                found |= dict(zip(places, self._detector.detect(frames, min_face_px=smallest), strict=True))
-        return [self._seen(item, found.get(place)) for place, item in enumerate(chunk)]
+                detected |= dict(zip(indices, self._detector.detect(frames, min_face_px=min_face_px), strict=True))
+        return [self._seen(item, detected.get(index)) for index, item in enumerate(chunk)]
 
     def _due(self, chunk: Sequence[Item]) -> list[bool]:
-        """Which items are to be searched: a video's first frame, one of another size, one after n frames."""
-        before: tuple[Source, tuple[int, ...]] | None = None
-        searched = 0
-        if self._carried is not None:
-            before, searched = (self._carried.source, self._carried.flow.shape), self._carried.searched
+        """Which items the detector runs on: a video's first frame, one of another size, one after n frames."""
+        previous: tuple[Source, tuple[int, ...]] | None = None
+        last_detected = 0
+        if self._previous is not None:
+            previous, last_detected = (self._previous.source, self._previous.flow.shape), self._previous.detected
         due = []
         for item in chunk:
-            now = item.rgb is not None
+            detect = item.rgb is not None
             if item.rgb is not None and item.frame is not None:
-                here = item.source, item.rgb.shape[:2]
-                now = before is None or before[0] is not here[0] or before[1] != here[1]
-                now = now or not 0 < item.frame - searched < self._every
-                before, searched = here, item.frame if now else searched
-            due.append(now)
+                current = item.source, item.rgb.shape[:2]
+                detect = previous is None or previous[0] is not current[0] or previous[1] != current[1]
+                detect = detect or not 0 < item.frame - last_detected < self._every
+                previous, last_detected = current, item.frame if detect else last_detected
+            due.append(detect)
         return due
 
-    def _seen(self, item: Item, found: list[Face] | None) -> list[Seen]:
-        """found: None where nothing was searched."""
+    def _seen(self, item: Item, detected: list[Face] | None) -> list[Seen]:
+        """Faces of one item. detected: None where the detector did not run."""
         if self._every == 1 or item.rgb is None or item.frame is None:
-            return [Seen(face, detected=True) for face in found or ()]
-        if found is not None:
-            self._carried = _Carried(item.source, FaceFlow(item.rgb), item.frame, found)
-            return [Seen(face, detected=True) for face in found]
-        if self._carried is None:
+            return [Seen(face, detected=True) for face in detected or ()]
+        if detected is not None:
+            self._previous = _Previous(item.source, FaceFlow(item.rgb), item.frame, detected)
+            return [Seen(face, detected=True) for face in detected]
+        if self._previous is None:
             return []
-        self._carried.faces = self._carried.flow.follow(item.rgb, self._carried.faces)
-        return [Seen(face, detected=False) for face in self._carried.faces]
+        self._previous.faces = self._previous.flow.follow(item.rgb, self._previous.faces)
+        return [Seen(face, detected=False) for face in self._previous.faces]

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from fercli.errors import UsageError
 from fercli.faces.appearance import looks
 from fercli.faces.crop import crop_face
-from fercli.faces.search import Detector, FaceSearch, Seen
+from fercli.faces.detector import FaceDetector
+from fercli.faces.search import FaceSearch, Seen
 from fercli.faces.tracks import Tracker
 from fercli.media.feed import Item, feed, in_chunks
 from fercli.media.images import Rgb
@@ -89,7 +90,7 @@ def predict(
     sources: Sequence[Source],
     classifier: Classifier,
     *,
-    detector: Detector,
+    detector: FaceDetector,
     min_face_px: int | None = None,
     min_read_px: float = MIN_READ_PX,
     video: VideoOptions = VideoOptions(),
@@ -100,8 +101,8 @@ def predict(
     """Yield what is read from each picture and frame, in order; detection and classification run in batches.
 
     A source that cannot be read yields one reading with status `unreadable`, also after the frames of a video that
-    breaks off, and the others go on. min_face_px: smallest face to look for; None is MIN_FACE_PX in pictures,
-    VIDEO_MIN_FACE_PX in videos. min_read_px: a smaller face is read, but `too_small`. watch: gets the stages decode,
+    breaks off, and the others go on. min_face_px: smallest face to look for; None is `DetectConfig`'s
+    for pictures and for videos. min_read_px: a smaller face is read, but `too_small`. watch: gets the stages decode,
     detect, align, classify and follow; decoding goes on in the background. stop: ends cameras and streams when set.
     """
     items = feed(sources, stop=stop)
@@ -122,7 +123,7 @@ def read(
     items: Iterable[Item],
     classifier: Classifier,
     *,
-    detector: Detector,
+    detector: FaceDetector,
     min_face_px: int | None = None,
     min_read_px: float = MIN_READ_PX,
     video: VideoOptions = VideoOptions(),

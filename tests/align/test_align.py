@@ -18,7 +18,7 @@ from fercli.config.templates import template
 from fercli.data.align_record import read_alignment
 from fercli.data.open import open_dataset
 from fercli.errors import DataError, RefusedError, UsageError
-from fercli.faces.detector import FaceDetector
+from fercli.faces.detector import open_detector
 from fercli.media.images import read_rgb, write_image
 
 
@@ -65,7 +65,7 @@ def test_align__transform_takes_the_landmarks_to_the_template(tree: Path, tmp_pa
     moved = points @ matrix[:, :2].T + matrix[:, 2]
     np.testing.assert_allclose(moved, template("arcface").points_px(112)[:2], atol=4)
     # and the detector finds the eyes of the crop there
-    (face, *_) = FaceDetector("cpu").detect([read_rgb(tmp_path / "out" / "train" / "fear" / "one.png")])[0]
+    (face, *_) = open_detector(device="cpu").detect([read_rgb(tmp_path / "out" / "train" / "fear" / "one.png")])[0]
     np.testing.assert_allclose(face.landmarks[:2], moved, atol=3)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fercli.cli.main import main
+from fercli.config.detect import DetectConfig
 from fercli.data.align_record import read_alignment
 from fercli.media.images import Rgb, write_image
 from fercli.results import Face
@@ -22,10 +23,10 @@ SMALL = Face((40.0, 30.0, 60.0, 50.0), 0.95, POINTS)
 class TwoFaces:
     """Stands in for the detector: a large face at the left and a small one in the middle of every picture."""
 
-    told: dict[str, object]
+    config: DetectConfig
 
-    def __init__(self, *_: object, **told: object) -> None:
-        TwoFaces.told = told
+    def __init__(self, config: DetectConfig, _device: str) -> None:
+        TwoFaces.config = config
 
     def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
         return [[FACE, SMALL] for _ in frames]
@@ -33,7 +34,7 @@ class TwoFaces:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("fercli.align.align.FaceDetector", TwoFaces)
+    monkeypatch.setattr("fercli.align.align.open_detector", TwoFaces)
     write_image(tmp_path / "in" / "a.png", np.full((80, 100, 3), 99, np.uint8))
     (tmp_path / "in" / "b.jpg").write_text("hello")
     return tmp_path / "in"
@@ -78,7 +79,7 @@ def test_align__takes_the_faces_that_are_wanted(option: str, faces: list[int], f
 def test_align__tells_the_detector_what_to_look_for(folder: Path, tmp_path: Path):
     options = ["--thresholds", "0.5,0.6,0.9", "--max-side", "800", "--min-face", "30"]
     assert main(["align", str(folder), str(tmp_path / "out"), *options]) == 0
-    assert TwoFaces.told == {"thresholds": (0.5, 0.6, 0.9), "max_side": 800}
+    assert TwoFaces.config == DetectConfig(thresholds=(0.5, 0.6, 0.9), max_side=800, min_face_px=30)
     alignment = read_alignment(tmp_path / "out")
     assert alignment is not None
     settings = alignment.settings

@@ -54,7 +54,7 @@ class Surprised:
 
 @pytest.fixture(autouse=True)
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fercli.faces.detector.FaceDetector", lambda *_, **__: OneFace())
+    monkeypatch.setattr("fercli.faces.detector.open_detector", lambda *_, **__: OneFace())
     monkeypatch.setattr("fercli.weights.classifier.load_classifier", lambda *_: Surprised())
 
 
@@ -227,7 +227,7 @@ class Killer(here.OneFace):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().detect(frames)
 
-faces.FaceDetector = lambda *_, **__: Killer()
+faces.open_detector = lambda *_, **__: Killer()
 inference.load_classifier = lambda *_: here.Surprised()
 here.main(sys.argv[1:])
 """
@@ -253,7 +253,7 @@ def test_predict__goes_on_after_it_was_killed(
             detected.append(len(frames))
             return super().detect(frames)
 
-    monkeypatch.setattr("fercli.faces.detector.FaceDetector", lambda *_, **__: Counter())
+    monkeypatch.setattr("fercli.faces.detector.open_detector", lambda *_, **__: Counter())
     before = (out / "a.mp4").stat().st_mtime_ns
     assert main(arguments) == 1
     assert main([*arguments, "--resume"]) == 0

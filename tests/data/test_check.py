@@ -18,7 +18,7 @@ from fercli.data.open import open_dataset
 from fercli.data.published import PUBLISHED
 from fercli.errors import DataError
 from fercli.faces.crop import crop_face
-from fercli.faces.detector import FaceDetector
+from fercli.faces.detector import open_detector
 
 
 def told(result) -> str:
@@ -148,7 +148,7 @@ def test_check__refuses_a_manifest_that_is_none(owners_tree, manifest):
 @pytest.mark.slow
 def test_check__tells_aligned_crops_from_others(astronaut, tmp_path, manifest):
     # a real face, aligned (with a pixel or two of error) and as it is cut out by hand
-    face = FaceDetector("cpu").detect([astronaut])[0][0]
+    face = open_detector(device="cpu").detect([astronaut])[0][0]
     draw = np.random.default_rng(0)
     for number in range(4):
         crop, _ = crop_face(astronaut, face.landmarks + draw.normal(0, 0.5, (5, 2)), template("arcface"), 112)

@@ -1,89 +1,43 @@
-"""The detector's adapter: facenet-pytorch's traps turned into a list of faces."""
+"""The registry of face detectors."""
 
 from __future__ import annotations
 
-import cv2
-import numpy as np
+from collections.abc import Sequence
+
 import pytest
 
+from fercli.config.detect import DetectConfig
 from fercli.errors import UsageError
-from fercli.faces.detector import FaceDetector, detector_version
+from fercli.faces.detector import DETECTORS, DetectorEntry, detector_version, open_detector
+from fercli.media.images import Rgb
+from fercli.results import Face
 
 
-@pytest.fixture(scope="module")
-def detector() -> FaceDetector:
-    return FaceDetector("cpu")
+class WholePicture:
+    """A toy detector: every picture is one face."""
+
+    device = "cpu"
+
+    def __init__(self, config: DetectConfig, device: str) -> None:
+        self.smallest = config.min_face_px
+
+    def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
+        return [[Face((0.0, 0.0, *map(float, frame.shape[1::-1])), 1.0, ((0.0, 0.0),) * 5)] for frame in frames]
 
 
-def _iou(one: tuple[float, ...], other: tuple[float, ...]) -> float:
-    wide = min(one[2], other[2]) - max(one[0], other[0])
-    high = min(one[3], other[3]) - max(one[1], other[1])
-    shared = max(0.0, wide) * max(0.0, high)
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
-    return shared / (areas - shared)
+def test_open_detector__a_new_one_is_a_class_and_an_entry(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(DETECTORS, "whole", DetectorEntry("whole 1.0", WholePicture))
+    detector = open_detector(DetectConfig(detector="whole", min_face_px=33), "cpu")
+    assert isinstance(detector, WholePicture)
+    assert detector.smallest == 33
+    assert detector_version("whole") == "whole 1.0"
 
 
-def test_detect__finds_the_face_where_facenet_pytorch_does(detector: FaceDetector, astronaut: np.ndarray):
-    from facenet_pytorch import MTCNN
-
-    boxes, scores, points = MTCNN(keep_all=True).detect(astronaut, landmarks=True)
-    (face,) = detector.detect([astronaut])[0]
-    assert _iou(face.box_xyxy, boxes[0]) > 0.99
-    np.testing.assert_allclose(face.landmarks, points[0].astype(float), atol=0.5)
-    assert face.score == pytest.approx(scores[0], abs=1e-3)
-
-
-def test_detect__answers_the_same_in_a_batch_and_with_other_sizes(detector: FaceDetector, astronaut: np.ndarray):
-    alone = detector.detect([astronaut])[0][0]
-    mixed = detector.detect([astronaut, np.zeros((300, 200, 3), np.uint8), astronaut[:, ::-1], astronaut])
-    assert [len(faces) for faces in mixed] == [1, 0, 1, 1]
-    np.testing.assert_allclose(mixed[3][0].box_xyxy, alone.box_xyxy, atol=0.01)
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (5, 300), (300, 5), (19, 19), (20, 20), (48, 48), (25, 1900), (1700, 21)])
-def test_detect__takes_any_shape(shape: tuple[int, int], detector: FaceDetector):
-    noise = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
-    assert detector.detect([noise])[0] == []
-
-
-def test_detect__no_frames_is_no_answer(detector: FaceDetector):
-    assert detector.detect([]) == []
-
-
-def test_detect__finds_a_face_that_fills_a_tiny_picture(detector: FaceDetector, astronaut: np.ndarray):
-    # the face of a FER2013 picture: 48 x 48 pixels, cropped as closely
-    left, top, side = 168, 62, 110
-    tiny = cv2.resize(astronaut[top : top + side, left : left + side], (48, 48), interpolation=cv2.INTER_AREA)
-    (face,) = detector.detect([tiny])[0]
-    large = detector.detect([astronaut])[0][0]
-    expected = [(x - left, y - top) for x, y in large.landmarks]
-    np.testing.assert_allclose(np.array(face.landmarks) * side / 48, expected, atol=6)
-
-
-def test_detect__maps_boxes_of_a_shrunken_picture_back(astronaut: np.ndarray):
-    large = cv2.resize(astronaut, (2048, 2048), interpolation=cv2.INTER_CUBIC)
-    (face,) = FaceDetector("cpu", 80, max_side=512).detect([large])[0]
-    (expected,) = FaceDetector("cpu").detect([astronaut])[0]
-    assert _iou(tuple(value / 4 for value in face.box_xyxy), expected.box_xyxy) > 0.9
-
-
-def test_detect__looks_for_nothing_under_the_minimum(astronaut: np.ndarray):
-    assert FaceDetector("cpu", 400).detect([astronaut]) == [[]]
-
-
-def test_detect__puts_the_largest_face_first(detector: FaceDetector, astronaut: np.ndarray):
-    half = cv2.resize(astronaut[:256, 100:356], (128, 128), interpolation=cv2.INTER_AREA)
-    both = np.zeros((256, 384, 3), np.uint8)
-    both[:128, :128], both[:, 128:] = half, astronaut[:256, 100:356]
-    faces = detector.detect([both])[0]
-    assert len(faces) == 2
-    assert faces[0].area > faces[1].area
-
-
-def test_detector__refuses_a_minimum_of_nothing():
-    with pytest.raises(UsageError):
-        FaceDetector("cpu", 0)
+def test_open_detector__an_unknown_name_is_refused_with_the_known_ones():
+    with pytest.raises(UsageError, match="unknown detector 'retina'") as caught:
+        open_detector(DetectConfig(detector="retina"))
+    assert "mtcnn" in caught.value.fix
 
 
 def test_detector_version__names_the_package():
-    assert detector_version() == "mtcnn facenet-pytorch 2.5.3"
+    assert detector_version("mtcnn") == "mtcnn facenet-pytorch 2.5.3"

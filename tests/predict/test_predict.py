@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fercli.config.detect import DetectConfig
 from fercli.config.labels import schema
 from fercli.config.presets import MODELS
 from fercli.config.templates import template
 from fercli.errors import RefusedError, UsageError
-from fercli.faces.detector import VIDEO_MIN_FACE_PX
 from fercli.media.images import Rgb, read_rgb, write_image
 from fercli.media.sources import find_sources
 from fercli.media.video import VideoReader
@@ -252,7 +252,7 @@ def test_predict__numbers_people_the_same_from_frame_to_frame(pair: Path):
     for reading in readings:
         sides = {face.track: face.found.box_xyxy[0] for face in reading.predictions if face.found}
         assert sides == {0: 20, 1: 120}
-    assert set(detector.smallest) == {VIDEO_MIN_FACE_PX}
+    assert set(detector.smallest) == {DetectConfig.video_min_face_px}
     untracked, _ = _tracked(pair, follow=False)
     assert {face.track for reading in untracked for face in reading.predictions} == {None}
 

@@ -12,7 +12,7 @@ import pytest
 
 from fercli.config.labels import SCHEMAS
 from fercli.faces.crop import crop_face
-from fercli.faces.detector import FaceDetector
+from fercli.faces.detector import open_detector
 from fercli.media.images import read_rgb
 from fercli.weights.classifier import load_classifier
 from fercli.weights.files import DEFAULT_NAME, find_weights, load_weights, read_card
@@ -25,7 +25,7 @@ SUFFIXES = (".onnx", ".safetensors")
 def crop(astronaut: np.ndarray) -> np.ndarray:
     """The astronaut's smiling face as the model wants it: uint8 [1, S, S, 3]."""
     card = read_card(find_weights(None, (".safetensors",)))
-    [[face]] = FaceDetector("cpu").detect([astronaut])
+    [[face]] = open_detector(device="cpu").detect([astronaut])
     return crop_face(astronaut, face.landmarks, card.crop, card.model.input.size)[0][None]
 
 
@@ -76,7 +76,7 @@ def test_default_model__answers_the_same_in_both_engines(crop: np.ndarray):
 @pytest.mark.parametrize("engine", ["onnx", "torch"])
 def test_default_model__gives_the_probabilities_its_card_promises_on_a_face(engine: str):
     photo = read_rgb(Path(__file__).parents[2] / "docs/images/astronaut.jpg")
-    [[face]] = FaceDetector("cpu").detect([photo])
+    [[face]] = open_detector(device="cpu").detect([photo])
     classifier = load_classifier(None, engine, "cpu")
     card = classifier.card
     upright, _ = crop_face(photo, face.landmarks, card.crop, card.model.input.size)

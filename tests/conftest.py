@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from fercli.data.open import Dataset
+    from fercli.data.dataset import Dataset
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from fercli.data.rafdb import ALIGNED, ALIGNED_HERE, LIST, ORIGINAL, basic_folder, owners_landmarks
+from fercli.data.rafdb import ALIGNED, ALIGNED_BY_FER, LABEL_LIST, ORIGINAL, basic_folder, owners_landmarks
 from fercli.errors import DataError, UsageError
 from fercli.results import Point
 from fercli.system.files import replacing
@@ -57,8 +57,8 @@ def align_places(source: Path, target: Path | None) -> AlignPlaces:
             fix=f"unpack the owner's original.zip there; or train on the owner's crops: fer train rafdb --data {source}",
         )
     if target is None:
-        return AlignPlaces(photos, basic / ALIGNED_HERE, _ENDING, basic=basic)
-    return AlignPlaces(photos, target / ALIGNED, _ENDING, (basic / LIST, target / LIST), basic)
+        return AlignPlaces(photos, basic / ALIGNED_BY_FER, _ENDING, basic=basic)
+    return AlignPlaces(photos, target / ALIGNED, _ENDING, (basic / LABEL_LIST, target / LABEL_LIST), basic)
 
 
 def carry_list(places: AlignPlaces) -> bool:

@@ -12,7 +12,7 @@ from fercli.cli.train import epoch_line
 from fercli.train.ablation.studies import MlaOnly, RateRule, StudyName
 
 if TYPE_CHECKING:
-    from fercli.data.open import Dataset
+    from fercli.data.dataset import Dataset
     from fercli.train.ablation.ablate import AblationResult, Cell, Trainer
     from fercli.weights.run_folder import RunConfig
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fercli.cli import console, options
+from fercli.formatting import percent, pluralize
 
 if TYPE_CHECKING:
     from fercli.data.check import CheckResult
-    from fercli.data.prepare import Prepared
+    from fercli.data.duplicates import Duplicates
+    from fercli.data.prepare import PrepareResult
 
 
 def prepare(
@@ -74,7 +76,7 @@ def check(
     faces: Annotated[
         int, typer.Option("--faces", min=0, help="Crops to look for a face in, to tell how they are aligned; 0: none.")
     ] = 200,
-    strict: Annotated[bool, typer.Option("--strict", help="Let warnings count as faults.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
     json: options.Json = False,
@@ -97,10 +99,10 @@ def check(
             name, folder, manifest=manifest, overwrite=overwrite, faces=faces, device=device, progress=progress
         )
     if json:
-        console.json_line(asdict(result) | {"faults": result.faults})
+        console.json_line(asdict(result) | {"errors": result.errors})
     else:
         _show_check(result)
-    if result.faults or (strict and result.findings):
+    if result.errors or (strict and result.findings):
         raise typer.Exit(ExitCode.DATA)
 
 
@@ -119,33 +121,34 @@ def _show_check(result: CheckResult) -> None:
     console.show(console.table(f"{result.name}: {result.root}", ["split", "", *columns], rows))
     if known and known.note:
         console.show(f"{known.note}\n")
-    copies = ", ".join(f"{count} {split} images are in train too" for split, count in result.copies.in_train.items())
+    also_in_train = _also_in_train(result.duplicates)
     facts = [
         ("pictures read", f"{result.pictures}, unreadable {result.unreadable}"),
-        ("copies", f"{result.copies.groups} pictures occur more than once; {copies}"),
+        ("duplicates", f"{result.duplicates.groups} pictures occur more than once; {also_in_train}"),
         ("faces", _faces(result)),
         ("lists", f"fingerprint {result.fingerprint}"),
         ("manifest", f"{result.manifest}, sha256 {result.manifest_sha256}"),
     ]
     console.show(console.table(None, ("what", "found"), facts))
     for finding in result.findings:
-        console.show(f"{'fault' if finding.fault else 'warning'}: {finding.what}")
-    warnings = len(result.findings) - result.faults
-    console.show(f"{result.faults} faults, {warnings} warnings" if result.findings else "nothing is wrong")
+        console.show(f"{finding.severity}: {finding.message}")
+    warnings = len(result.findings) - result.errors
+    console.show(f"{pluralize(result.errors, 'error')}, {pluralize(warnings, 'warning')}")
 
 
 def _faces(result: CheckResult) -> str:
     position = result.position
     if position is None:
-        return f"none found in {result.looked_at} crops" if result.looked_at else "not looked for"
+        return f"none detected in {result.searched} crops" if result.searched else "not searched"
     how = "aligned" if position.aligned else "not aligned"
+    spread, distance = percent(position.spread, 1), percent(position.distance, 1)
     return (
-        f"found in {position.faces} of {result.looked_at} crops, {how} (landmarks {position.spread:.1%} of the side from "
-        f"their middle), nearest template {position.template} ({position.distance:.1%} off)"
+        f"detected in {position.faces} of {result.searched} crops, {how} (landmarks scatter by {spread} of the "
+        f"side), nearest template {position.template} (distance {distance})"
     )
 
 
-def _show(result: Prepared) -> None:
+def _show(result: PrepareResult) -> None:
     columns = [*result.labels, "total"]
     rows = [[split, *counts.values(), result.total[split]] for split, counts in result.counts.items()]
     console.show(console.table(f"{result.name}: {result.root}", ["split", *columns], rows))
@@ -154,8 +157,13 @@ def _show(result: Prepared) -> None:
         left = [[split, *(found.get(reason, 0) for reason in reasons)] for split, found in result.excluded.items()]
         names = [reason.replace("_", " ") for reason in reasons]
         console.show(console.table("Images without a label", ["split", *names], left))
-    copies = result.duplicates
+    duplicates = result.duplicates
     console.show(
-        f"{copies.groups} pictures occur more than once, {copies.conflicting} of them with different labels; "
-        f"{copies.val_in_train} val and {copies.test_in_train} test images also occur in train."
+        f"{duplicates.groups} pictures occur more than once, {duplicates.conflicting} of them with different labels; "
+        f"{_also_in_train(duplicates)}"
     )
+
+
+def _also_in_train(duplicates: Duplicates) -> str:
+    counts = " and ".join(f"{count} {split}" for split, count in duplicates.in_train.items())
+    return f"{counts} images also occur in train"

@@ -1,4 +1,4 @@
-"""Reads AffectNet in place: the manually annotated csv lists, the npy annotations, or numbered class folders."""
+"""AffectNet as its owner ships it: the manually annotated csv lists, the npy annotations, or numbered class folders."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ import numpy as np
 
 from fercli.config.labels import LabelSchema, schema
 from fercli.data.crops import LANDMARK_TEMPLATE
-from fercli.data.faults import refuse_faults
+from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.folder import open_owners_folder
-from fercli.data.records import Dataset, Sample, Split
+from fercli.data.list_errors import ListErrors, first_few
+from fercli.data.reader import Published, Reader, class_counts
 from fercli.errors import DataError
 from fercli.faces.landmarks import five_of_68
 from fercli.results import Box, Landmarks
 
-CSV_LAYOUT = "training.csv, validation.csv and Manually_Annotated_Images/1/HASH.jpg"
-NPY_LAYOUT = "train_set/images/0.jpg with train_set/annotations/0_exp.npy, and val_set likewise"
-LAYOUT = f"{CSV_LAYOUT}; or {NPY_LAYOUT}; or train/0..7/*.jpg and val/0..7/*.jpg"
+_CSV_LAYOUT = "training.csv, validation.csv and Manually_Annotated_Images/1/HASH.jpg"
+_NPY_LAYOUT = "train_set/images/0.jpg with train_set/annotations/0_exp.npy, and val_set likewise"
+_LAYOUT = f"{_CSV_LAYOUT}; or {_NPY_LAYOUT}; or train/0..7/*.jpg and val/0..7/*.jpg"
 
-# The owner keeps the true test set: what papers call AffectNet's test set is its validation list.
+# The owner did not publish the test set: what papers call AffectNet's test set is its validation list.
 _CSV_LISTS: Mapping[str, Split] = {"training": "train", "validation": "test"}
-_NPY_SETS: Mapping[str, Split] = {"train_set": "train", "val_set": "test"}
+_NPY_FOLDERS: Mapping[str, Split] = {"train_set": "train", "val_set": "test"}
 _LIST_FOLDERS = ("", "Manually_Annotated_file_lists")
 _IMAGE_FOLDERS = (
     "Manually_Annotated_Images",
@@ -40,68 +41,61 @@ _COLUMNS = (
     "valence", "arousal",
 )  # fmt: skip
 _CODES = tuple(str(code) for code in range(11))  # 8 none, 9 uncertain, 10 no face: no expression
-_FEWEST = 7  # columns up to the expression
+_MIN_COLUMNS = 7  # up to the expression
 
 
-def is_affectnet(root: Path) -> bool:
-    """Whether the folder is one of the owner's two layouts."""
-    return bool(_csv_lists(root) or _npy_sets(root))
-
-
-def open_affectnet(root: Path, name: str, missing: list[str] | None = None) -> Dataset:
-    """Read AffectNet with its 7 or 8 classes, by `name`: affectnet7 or affectnet8.
+def read_affectnet(root: Path, labels: LabelSchema) -> Dataset:
+    """Read AffectNet with its 7 or 8 classes.
 
     The official validation images are the `test` split, as everywhere in the literature; there is no other validation
-    split. csv layout: faces are aligned by the owner's 68 landmarks, or cut out by the owner's box where a row has
-    none. npy layout: its images are the owner's crops. Rows without one of the classes are left out.
-    Errors: DataError names rows and files that are at fault; images that are not there go into `missing` if it is given.
+    split. csv layout: faces are aligned by the owner's 68 landmarks, or cropped by the owner's box where a row has none.
+    npy layout: its images are the owner's crops. Rows without one of the classes are left out.
+    Errors: DataError names rows and files that cannot be parsed.
     """
-    labels = schema(name)
-    lists, sets = _csv_lists(root), _npy_sets(root)
+    lists, folders = _csv_lists(root), _npy_folders(root)
     if lists:
-        return _open_csv(root, lists, labels, missing)
-    if sets:
-        return _open_npy(root, sets, labels, missing)
+        return _read_csv_lists(root, lists, labels)
+    if folders:
+        return _read_npy_folders(root, folders, labels)
     return open_owners_folder(root, labels)
 
 
 def _csv_lists(root: Path) -> dict[Split, Path]:
-    found: dict[Split, Path] = {}
-    for stem, split in _CSV_LISTS.items():
-        places = [root / folder / f"{stem}.csv" for folder in _LIST_FOLDERS]
-        there = next((place for place in places if place.is_file()), None)
-        if there is not None:
-            found[split] = there
-    return found
+    paths = {split: [root / folder / f"{stem}.csv" for folder in _LIST_FOLDERS] for stem, split in _CSV_LISTS.items()}
+    existing = {
+        split: next((path for path in alternatives if path.is_file()), None) for split, alternatives in paths.items()
+    }
+    return {split: path for split, path in existing.items() if path is not None}
 
 
-def _npy_sets(root: Path) -> dict[Split, Path]:
-    return {split: root / name for name, split in _NPY_SETS.items() if (root / name / "annotations").is_dir()}
+def _npy_folders(root: Path) -> dict[Split, Path]:
+    return {split: root / name for name, split in _NPY_FOLDERS.items() if (root / name / "annotations").is_dir()}
 
 
-def _open_csv(root: Path, lists: Mapping[Split, Path], labels: LabelSchema, missing: list[str] | None) -> Dataset:
-    images = [root / folder for folder in _IMAGE_FOLDERS if (root / folder).is_dir()]
+def _read_csv_lists(root: Path, lists: Mapping[Split, Path], labels: LabelSchema) -> Dataset:
+    image_folders = [root / folder for folder in _IMAGE_FOLDERS if (root / folder).is_dir()]
     samples: list[Sample] = []
+    missing: list[str] = []
     for split, path in lists.items():
-        faults: list[str] = []
-        absent = faults if missing is None else missing
-        folder: Path | None = None
+        errors = ListErrors(path, fix=f"expected layout: {_CSV_LAYOUT}")
+        folder: Path | None = None  # of the previous image: the next one is nearly always in the same
         for line, row in _csv_rows(path):
             try:
-                sample = _csv_sample(row, split, labels)
-            except ValueError as fault:
-                faults.append(f"line {line}: {fault}")
+                sample = _parse_row(row, split, labels)
+            except ValueError as error:
+                errors.add(f"line {line}: {error}")
                 continue
             if sample is None:
                 continue
             if folder is None or not (folder / sample.path).is_file():
-                folder = next((place for place in images if (place / sample.path).is_file()), folder)
+                folder = next((images for images in image_folders if (images / sample.path).is_file()), folder)
             if folder is None or not (folder / sample.path).is_file():
-                absent.append(f"line {line}: {sample.path} is not there")
-                continue
-            samples.append(replace(sample, path=folder / sample.path))
-        refuse_faults(path, faults, fix=f"expected layout: {CSV_LAYOUT}")
-    return _dataset(root, samples, labels, crop=LANDMARK_TEMPLATE)
+                errors.add_missing(f"line {line}", str(sample.path))
+            else:
+                samples.append(replace(sample, path=folder / sample.path))
+        errors.raise_if_any()
+        missing += errors.missing
+    return _dataset(root, samples, labels, crop=LANDMARK_TEMPLATE, missing=missing)
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -116,12 +110,12 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 elif cells:
                     yield reader.line_num, dict(zip(columns, cells, strict=False))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as csv ({error})", fix=f"expected layout: {CSV_LAYOUT}") from error
+        raise DataError(f"{path} cannot be read as csv ({error})", fix=f"expected layout: {_CSV_LAYOUT}") from error
 
 
-def _csv_sample(row: Mapping[str, str], split: Split, labels: LabelSchema) -> Sample | None:
-    """The row's sample with a path below the images' folder; None for what is no expression or none of the classes."""
-    if len(row) < _FEWEST:
+def _parse_row(row: Mapping[str, str], split: Split, labels: LabelSchema) -> Sample | None:
+    """The row's sample with a path relative to the image folder; None if it has none of the classes."""
+    if len(row) < _MIN_COLUMNS:
         raise ValueError(f"{len(row)} fields, not {len(_COLUMNS)}")
     code = row["expression"].strip()
     if code not in _CODES:
@@ -147,7 +141,7 @@ def _landmarks(text: str) -> Landmarks | None:
 
 
 def _box(row: Mapping[str, str]) -> Box | None:
-    """The face's box; None where the owner wrote NULL or a width below zero: then the picture is taken whole."""
+    """The face's box; None where the owner wrote NULL or a negative width: then the whole picture is used."""
     cells = [row[name].strip() for name in ("face_x", "face_y", "face_width", "face_height")]
     if not all(map(_is_number, cells)):
         return None
@@ -162,37 +156,72 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _open_npy(root: Path, sets: Mapping[Split, Path], labels: LabelSchema, missing: list[str] | None) -> Dataset:
+def _read_npy_folders(root: Path, folders: Mapping[Split, Path], labels: LabelSchema) -> Dataset:
     samples: list[Sample] = []
-    for split, folder in sets.items():
-        faults: list[str] = []
-        absent = faults if missing is None else missing
+    missing: list[str] = []
+    for split, folder in folders.items():
+        errors = ListErrors(folder, fix=f"expected layout: {_NPY_LAYOUT}")
         for path in sorted((folder / "annotations").glob("*_exp.npy"), key=lambda path: (len(path.name), path.name)):
             image = folder / "images" / f"{path.name.removesuffix('_exp.npy')}.jpg"
             try:
                 code = str(int(np.load(path, allow_pickle=False).item()))
-            except (OSError, ValueError) as fault:
-                faults.append(f"{path.name}: {fault}")
+            except (OSError, ValueError) as error:
+                errors.add(f"{path.name}: {error}")
                 continue
             if code not in _CODES:
-                faults.append(f"{path.name}: expression {code} is none of 0..10")
+                errors.add(f"{path.name}: expression {code} is none of 0..10")
             elif code in labels.codes and not image.is_file():
-                absent.append(f"images/{image.name} is not there")
+                errors.add_missing(path.name, f"images/{image.name}")
             elif code in labels.codes:
                 samples.append(Sample(image, split, labels.codes.index(code)))
-        refuse_faults(folder, faults, fix=f"expected layout: {NPY_LAYOUT}")
-    return _dataset(root, samples, labels, crop=None)
+        errors.raise_if_any()
+        missing += errors.missing
+    return _dataset(root, samples, labels, crop=None, missing=missing)
 
 
-def _dataset(root: Path, samples: Sequence[Sample], labels: LabelSchema, *, crop: str | None) -> Dataset:
+def _dataset(
+    root: Path, samples: Sequence[Sample], labels: LabelSchema, *, crop: str | None, missing: Sequence[str]
+) -> Dataset:
     if not samples:
-        raise DataError(f"{root} has no image with one of the classes", fix=f"expected layout: {LAYOUT}")
-    doubled = [name for name, times in Counter(sample.called(root) for sample in samples).items() if times > 1]
-    if doubled:
         raise DataError(
-            f"{root}: {len(doubled)} images are listed more than once ({', '.join(doubled[:3])})",
+            f"{root} has no image with one of the classes" + (f": {first_few(missing)}" if missing else ""),
+            fix=f"expected layout: {_LAYOUT}",
+        )
+    repeated = [name for name, count in Counter(sample.called(root) for sample in samples).items() if count > 1]
+    if repeated:
+        raise DataError(
+            f"{root}: {len(repeated)} images are listed more than once ({', '.join(repeated[:3])})",
             fix="keep one line for each image",
         )
     return Dataset(
-        name=labels.name, schema=labels.name, labels=labels.names, samples=tuple(samples), root=root, crop=crop
+        name=labels.name,
+        schema=labels.name,
+        labels=labels.names,
+        samples=tuple(samples),
+        root=root,
+        crop=crop,
+        missing=tuple(missing),
     )
+
+
+def _reader(name: str, train: Sequence[int]) -> Reader:
+    labels = schema(name)
+    return Reader(
+        labels=labels,
+        read=read_affectnet,
+        layout=_LAYOUT,
+        matches=lambda root: bool(_csv_lists(root) or _npy_folders(root)),
+        published=Published(
+            access="apply at http://mohammadmahoor.com/affectnet/",
+            counts={"train": class_counts(labels, *train), "test": class_counts(labels, *[500] * len(train))},
+            note=(
+                "The owner's validation images are the test split, as in the literature; the true test set was never "
+                "published. Papers count 3,999 or 4,000 of them (contempt: 499 or 500), and 291,568 images in all is an "
+                "inherited misprint for 291,651."
+            ),
+        ),
+    )
+
+
+AFFECTNET7 = _reader("affectnet7", (74_874, 134_415, 25_459, 14_090, 6_378, 3_803, 24_882))
+AFFECTNET8 = _reader("affectnet8", (74_874, 134_415, 25_459, 14_090, 6_378, 3_803, 24_882, 3_750))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fercli.data.records import Dataset, Sample
+from fercli.data.dataset import Dataset, Sample
 from fercli.data.relabel import read_relabels, relabelled
 from fercli.errors import DataError, UsageError
 from fercli.system.digest import file_sha256

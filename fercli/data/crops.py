@@ -7,8 +7,8 @@ from collections.abc import Callable
 import cv2
 
 from fercli.config.templates import template
-from fercli.data.fer2013 import read_pixels_at
-from fercli.data.records import Sample
+from fercli.data.dataset import Sample
+from fercli.data.fer2013_csv import read_pixels_at
 from fercli.faces.crop import crop_box, crop_face
 from fercli.media.images import Rgb, read_rgb
 

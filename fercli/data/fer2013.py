@@ -1,193 +1,114 @@
-"""Reads the official fer2013.csv and FERPlus' fer2013new.csv: rows out, or every fault with its line number."""
+"""FER2013 and FERPlus as their owners ship them: the official csv, with FERPlus' votes beside it."""
 
 from __future__ import annotations
 
-import csv
-import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fercli.config.labels import schema
-from fercli.data.records import Split
+from fercli.config.labels import LabelSchema, schema
+from fercli.data import ferplus_folders
+from fercli.data.dataset import Dataset, Sample
+from fercli.data.fer2013_csv import VoteRow, check_same_rows, read_fer2013, read_votes
+from fercli.data.fer2013_labels import copy_groups, label_rows
+from fercli.data.folder import open_folder
+from fercli.data.reader import Published, Reader, class_counts
 from fercli.errors import DataError
 
-SIDE = 48  # pixels of a FER2013 image
-USAGE: dict[str, Split] = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
-VOTE_CLASSES = (*schema("ferplus").names, "unknown", "NF")  # NF: not a face
-HEADER = ("emotion", "pixels", "Usage")
-FERPLUS_HEADER = ("Usage", "Image name", *VOTE_CLASSES)
-FAULTS_SHOWN = 10
-_FERPLUS_NAME = re.compile(r"fer\d{7}\.png")
-
-Row = TypeVar("Row")
+_IMAGES = ("fer2013.csv", "fer2013/fer2013.csv", "icml_face_data.csv")
+_VOTES = ("fer2013new.csv", "FERPlus/fer2013new.csv", "FERPlus-master/fer2013new.csv")
 
 
-@dataclass(frozen=True)
-class FerRow:
-    """One image of fer2013.csv: `pixels` are 48 x 48 grey values, row by row; `label` is the owner's class.
+def read_fer2013_folder(root: Path, labels: LabelSchema) -> Dataset:
+    """Read fer2013.csv with the owner's labels, or train|val|test/CLASS/*; DataError names rows that cannot be parsed."""
+    images = _images_csv(root)
+    if images is None:
+        return open_folder(root, labels=labels)
+    return _read_rows(images, None, labels)
 
-    offset: byte of the file at which its line begins, for `read_pixels_at`.
+
+def read_ferplus(root: Path, labels: LabelSchema) -> Dataset:
+    """Read the rows of fer2013.csv labelled by the majority of the votes in fer2013new.csv beside it.
+
+    Without fer2013.csv: the folders of FERPlus' repository, or train|val|test/CLASS/*.
+    Images without a winner keep their votes and have no label; images of no face or of unknown expression are left out.
+    Copies share a group. Errors: DataError where a file is missing or its rows cannot be parsed.
     """
-
-    label: str
-    split: Split
-    pixels: bytes
-    offset: int = 0
-
-
-@dataclass(frozen=True)
-class VoteRow:
-    """One row of fer2013new.csv: the annotators' votes in the order of VOTE_CLASSES.
-
-    name: FERPlus' file name of the image, which is not its row number; None where the file names no image (173 rows
-    that show no face) or gives one name to two rows (4 names).
-    """
-
-    name: str | None
-    split: Split
-    votes: tuple[int, ...]
-
-
-def read_fer2013(path: Path) -> list[FerRow]:
-    """Read fer2013.csv in row order; DataError lists what is wrong with which lines."""
-    names, codes = schema("fer2013").names, schema("fer2013").codes
-
-    def row(cells: Sequence[str], offset: int) -> FerRow:
-        code, pixels, usage = cells
-        if code not in codes:
-            raise ValueError(f"emotion {code!r} is none of {codes[0]}..{codes[-1]}")
-        if usage not in USAGE:
-            raise ValueError(f"Usage {usage!r} is none of {', '.join(USAGE)}")
-        return FerRow(names[codes.index(code)], USAGE[usage], _grey_values(pixels), offset)
-
-    return _read(path, HEADER, row, "the official fer2013.csv starts with the line " + ",".join(HEADER))
-
-
-def read_votes(path: Path) -> list[VoteRow]:
-    """Read FERPlus' fer2013new.csv, whose rows are those of fer2013.csv; DataError lists faults by line."""
-
-    def row(cells: Sequence[str], _offset: int) -> VoteRow:
-        usage, name, *votes = cells
-        if usage not in USAGE:
-            raise ValueError(f"Usage {usage!r} is none of {', '.join(USAGE)}")
-        if name and not _FERPLUS_NAME.fullmatch(name):
-            raise ValueError(f"image name {name!r} is not like fer0000000.png")
-        if not all(vote.isascii() and vote.isdigit() for vote in votes):
-            raise ValueError("votes are not all whole numbers")
-        return VoteRow(name or None, USAGE[usage], tuple(map(int, votes)))
-
-    rows = _read(path, FERPLUS_HEADER, row, "FERPlus' fer2013new.csv is at https://github.com/microsoft/FERPlus")
-    uses = Counter(row.name for row in rows)
-    return [replace(row, name=None) if uses[row.name] > 1 else row for row in rows]
-
-
-def read_pixels_at(path: Path, offset: int) -> NDArray[np.uint8]:
-    """Read one image of fer2013.csv by the byte its line begins at: uint8 [48, 48]; DataError if none begins there."""
-    try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            cells = _cells(file.readline().decode("utf-8"))
-        return np.frombuffer(_grey_values(max(cells, key=len, default="")), np.uint8).reshape(SIDE, SIDE)
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}", fix="check the path of the csv file") from error
-    except (ValueError, csv.Error) as fault:  # UnicodeDecodeError is one
+    images = _images_csv(root)
+    if images is None:
+        is_repository = ferplus_folders.is_ferplus_folders(root)
+        return ferplus_folders.read_ferplus_folders(root, labels) if is_repository else open_folder(root, labels=labels)
+    folder = images.parent
+    votes = next((parent / name for parent in (root, folder) for name in _VOTES if (parent / name).is_file()), None)
+    if votes is None:
         raise DataError(
-            f"{path} has changed: no image begins at byte {offset} ({fault})", fix="start again with the file as it is"
-        ) from fault
-
-
-def majority(votes: Sequence[int]) -> str | None:
-    """FERPlus' majority rule: single votes are dropped, the winner holds more than half of the rest.
-
-    Votes in the order of VOTE_CLASSES; the answer may be `unknown` or `NF`, and is None without a winner.
-    Source: Barsoum et al. 2016, section 3, as in Microsoft's published code.
-    """
-    kept = without_single_votes(votes)
-    return VOTE_CLASSES[kept.index(max(kept))] if 2 * max(kept) > sum(kept) else None
-
-
-def without_single_votes(votes: Sequence[int]) -> tuple[int, ...]:
-    """Votes with every 1 set to 0: Microsoft's outlier rule."""
-    return tuple(0 if vote <= 1 else vote for vote in votes)
-
-
-def _grey_values(text: str) -> bytes:
-    # a third of the time that reading number by number takes; the digits are checked first, as numpy stops at others
-    wrong = text.encode().translate(None, b"0123456789 ")
-    values = np.fromstring("" if wrong else text, np.int64, sep=" ")
-    if wrong or values.max(initial=0) > 255:
-        raise ValueError("pixels are not all whole numbers from 0 to 255")
-    if len(values) != SIDE * SIDE:
-        raise ValueError(f"{len(values)} pixels, not {SIDE * SIDE}")
-    return values.astype(np.uint8).tobytes()
-
-
-def _cells(line: str) -> list[str]:
-    """Fields of a line; most have no quotes and need no csv reader."""
-    return next(csv.reader([line]), []) if '"' in line else line.rstrip("\r\n").split(",")
-
-
-def _read(path: Path, header: Sequence[str], row: Callable[[Sequence[str], int], Row], fix: str) -> list[Row]:
-    """Rows after the header, whose columns may stand in another order with blanks around (as in icml_face_data.csv)."""
-    rows: list[Row] = []
-    faults: list[str] = []
-    order: list[int] | None = None
-    for line, offset, cells in _lines(path, fix):
-        if order is None:
-            order = _column_order(cells, header)
-            if order is None:
-                raise DataError(f"{path}, line {line}: the header is {','.join(cells)[:80]!r}", fix=fix)
-            continue
-        try:
-            if len(cells) != len(header):
-                raise ValueError(f"{len(cells)} fields, not {len(header)}")
-            rows.append(row([cells[place] for place in order], offset))
-        except ValueError as fault:
-            faults.append(f"line {line}: {fault}")
-    if faults:
-        more = f"; and {len(faults) - FAULTS_SHOWN} more lines" if len(faults) > FAULTS_SHOWN else ""
-        raise DataError(f"{path}: " + "; ".join(faults[:FAULTS_SHOWN]) + more, fix=fix)
-    if not rows:
-        raise DataError(f"{path} has no rows", fix=fix)
-    return rows
-
-
-def _column_order(cells: Sequence[str], header: Sequence[str]) -> list[int] | None:
-    names = [cell.strip() for cell in cells]
-    return [names.index(name) for name in header] if sorted(names) == sorted(header) else None
-
-
-def _lines(path: Path, fix: str) -> Iterator[tuple[int, int, list[str]]]:
-    """Number, first byte and cells of every line; a line is a row, as no field holds a line break."""
-    try:
-        with path.open("rb") as file:
-            offset = 0
-            for number, line in enumerate(file, start=1):
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-                yield number, offset, _cells(text)
-                offset += len(line)
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}", fix="check the path of the csv file") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is not a csv file ({error})", fix=fix) from error
-
-
-def check_same_rows(images: Sequence[FerRow], votes: Sequence[VoteRow]) -> None:
-    """Make sure row i of both files is the same image; DataError says where they part."""
-    if len(images) != len(votes):
-        raise DataError(
-            f"fer2013.csv has {len(images)} rows, fer2013new.csv {len(votes)}",
-            fix="use both files whole, in their order",
+            f"{folder} has {images.name} but no fer2013new.csv with FERPlus' votes",
+            fix="put the file of https://github.com/microsoft/FERPlus beside it, or name the data set fer2013",
         )
-    for number, (image, vote) in enumerate(zip(images, votes, strict=True)):
-        if image.split != vote.split:
-            raise DataError(
-                f"row {number} is {image.split} in fer2013.csv and {vote.split} in fer2013new.csv",
-                fix="use both files whole, in their order",
-            )
+    return _read_rows(images, read_votes(votes), labels)
+
+
+def _images_csv(root: Path) -> Path | None:
+    """The csv of images in a folder, or the file itself; None if there is none."""
+    if root.is_file():
+        return root
+    return next((root / name for name in _IMAGES if (root / name).is_file()), None)
+
+
+def _read_rows(images: Path, votes: list[VoteRow] | None, labels: LabelSchema) -> Dataset:
+    rows = read_fer2013(images)
+    if votes is not None:
+        check_same_rows(rows, votes)
+    row_labels = label_rows(rows, votes, by_majority=votes is not None)
+    groups = copy_groups(rows, [row_label.usable for row_label in row_labels])
+    samples = tuple(
+        Sample(
+            path=images,
+            split=row.split,
+            label=None if row_label.label is None else labels.index(row_label.label),
+            votes=tuple(map(float, row_label.votes[: len(labels.names)])) if row_label.votes else None,
+            group=groups.get(index),
+            first_label=labels.index(row.label) if row_label.votes else None,
+            offset=row.offset,
+            name=row_label.name,
+        )
+        for index, (row, row_label) in enumerate(zip(rows, row_labels, strict=True))
+        if row_label.usable
+    )
+    return Dataset(name=labels.name, schema=labels.name, labels=labels.names, samples=samples, root=images.parent)
+
+
+FER2013 = Reader(
+    labels=schema("fer2013"),
+    read=read_fer2013_folder,
+    layout="fer2013.csv, or made by: fer data prepare fer2013 FER2013.csv",
+    matches=lambda root: _images_csv(root) is not None and not ferplus_folders.is_ferplus_folders(root),
+    published=Published(
+        access="the csv is Kaggle's ICML-2013 challenge",
+        counts={
+            "train": class_counts(schema("fer2013"), 3995, 436, 4097, 7215, 4830, 3171, 4965),
+            "val": class_counts(schema("fer2013"), 467, 56, 496, 895, 653, 415, 607),
+            "test": class_counts(schema("fer2013"), 491, 55, 528, 879, 594, 416, 626),
+        },
+        duplicates={"val": 280, "test": 288},
+        note="Training, PublicTest and PrivateTest are train, val and test.",
+    ),
+)
+
+FERPLUS = Reader(
+    labels=schema("ferplus"),
+    read=read_ferplus,
+    layout=(
+        f"fer2013.csv beside fer2013new.csv, or {ferplus_folders.LAYOUT}, "
+        "or made by: fer data prepare fer2013 FER2013.csv --ferplus fer2013new.csv"
+    ),
+    matches=lambda root: _images_csv(root) is not None or ferplus_folders.is_ferplus_folders(root),
+    published=Published(
+        access="images: Kaggle's ICML-2013 challenge; votes: https://github.com/microsoft/FERPlus",
+        counts={
+            "train": class_counts(schema("ferplus"), 8740, 7287, 3149, 3014, 2100, 119, 532, 119),
+            "val": class_counts(schema("ferplus"), 1182, 865, 415, 351, 287, 24, 62, 13),
+            "test": class_counts(schema("ferplus"), 1090, 893, 396, 384, 273, 18, 83, 16),
+        },
+        duplicates={"val": 251, "test": 259},
+        note="Counts of the majority rule: single votes dropped, a class wins with more than half of the rest.",
+    ),
+)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fercli.config.labels import schema
-from fercli.data.fer2013 import FerRow, VoteRow, majority, without_single_votes
+from fercli.data.fer2013_csv import FerRow, VoteRow, majority, without_single_votes
 
 Reason = Literal["no_majority", "unknown", "not_a_face"]
 

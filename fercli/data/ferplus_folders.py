@@ -1,18 +1,18 @@
-"""FERPlus as Microsoft's own script leaves it, read in place: a folder of pictures for each split, with votes in label.csv."""
+"""FERPlus as Microsoft's script writes it: a folder of pictures for each split, with votes in label.csv."""
 
 from __future__ import annotations
 
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from fercli.config.labels import schema
-from fercli.data.faults import refuse_faults
-from fercli.data.fer2013 import SIDE, VOTE_CLASSES
+from fercli.config.labels import LabelSchema
+from fercli.data.dataset import Dataset, Sample, Split
+from fercli.data.fer2013_csv import SIDE, VOTE_CLASSES
 from fercli.data.fer2013_labels import label_of_votes
-from fercli.data.records import Dataset, Sample, Split
+from fercli.data.list_errors import ListErrors
 from fercli.errors import DataError
 from fercli.results import Box
 
@@ -25,63 +25,62 @@ _BOX = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\)")
 
 def is_ferplus_folders(root: Path) -> bool:
     """Whether the folder, or its `data` folder, is the layout of FERPlus' repository."""
-    return _data(root) is not None
+    return _data_folder(root) is not None
 
 
-def open_ferplus_folders(root: Path) -> Dataset:
+def read_ferplus_folders(root: Path, labels: LabelSchema) -> Dataset:
     """Read the pictures that label.csv names, labelled by the majority of their votes.
 
-    Images without a winner keep their votes and have no label; what shows no face, or nothing anyone could name, is left
-    out, and so is a name that is listed twice: its file can be either picture.
-    Errors: DataError names lines that cannot be read and pictures that are not there.
+    Images without a winner keep their votes and have no label; images of no face or of unknown expression are left out,
+    and so are names listed twice: their file can be either picture.
+    Errors: DataError names lines that cannot be parsed and pictures that do not exist.
     """
-    data = _data(root)
+    data = _data_folder(root)
     if data is None:
-        raise DataError(f"{root} is not FERPlus as its repository has it", fix=f"expected layout: {LAYOUT}")
-    labels = schema("ferplus").names
+        raise DataError(f"{root} has not the layout of FERPlus' repository", fix=f"expected layout: {LAYOUT}")
     samples = []
     for folder, split in _FOLDERS.items():
         if not (data / folder / _LIST).is_file():
             continue
-        rows = list(_rows(data / folder))
-        times = Counter(name for name, _, _ in rows)
+        rows = _read_list(data / folder)
+        counts = Counter(name for name, _, _ in rows)
         for name, box, votes in rows:
             label, _, usable = label_of_votes(votes)
-            if usable and times[name] == 1:
+            if usable and counts[name] == 1:
                 samples.append(
                     Sample(
                         path=data / folder / name,
                         split=split,
                         label=None if label is None else labels.index(label),
-                        votes=tuple(map(float, votes[: len(labels)])),
+                        votes=tuple(map(float, votes[: len(labels.names)])),
                         box_xyxy=None if box == _WHOLE else box,
                         name=name,
                     )
                 )
-    return Dataset(name="ferplus", schema="ferplus", labels=labels, samples=tuple(samples), root=data)
+    return Dataset(name=labels.name, schema=labels.name, labels=labels.names, samples=tuple(samples), root=data)
 
 
-def _rows(folder: Path) -> Iterator[tuple[str, Box, tuple[int, ...]]]:
+def _read_list(folder: Path) -> list[tuple[str, Box, tuple[int, ...]]]:
     """Name, face box and votes of every line of label.csv, which has no header."""
-    faults: list[str] = []
+    errors = ListErrors(
+        folder / _LIST,
+        fix=f"expected layout: {LAYOUT}; FERPlus' generate_training_data.py writes the pictures from fer2013.csv",
+    )
+    rows = []
     with (folder / _LIST).open(newline="", encoding="utf-8-sig") as file:
         for line, cells in enumerate(csv.reader(file), start=1):
             try:
-                name, box, votes = _row(cells)
-            except ValueError as fault:
-                faults.append(f"line {line}: {fault}")
-                continue
-            if not (folder / name).is_file():
-                faults.append(f"line {line}: {name} is not there")
-            yield name, box, votes
-    refuse_faults(
-        folder / _LIST,
-        faults,
-        fix=f"expected layout: {LAYOUT}; FERPlus' generate_training_data.py writes the pictures from fer2013.csv",
-    )
+                name, box, votes = _parse(cells)
+                if not (folder / name).is_file():
+                    raise ValueError(f"{name} does not exist")
+                rows.append((name, box, votes))
+            except ValueError as error:
+                errors.add(f"line {line}: {error}")
+    errors.raise_if_any()
+    return rows
 
 
-def _row(cells: Sequence[str]) -> tuple[str, Box, tuple[int, ...]]:
+def _parse(cells: Sequence[str]) -> tuple[str, Box, tuple[int, ...]]:
     if len(cells) != 2 + len(VOTE_CLASSES):
         raise ValueError(f"{len(cells)} fields, not {2 + len(VOTE_CLASSES)}")
     name, text, *votes = (cell.strip() for cell in cells)
@@ -96,5 +95,5 @@ def _row(cells: Sequence[str]) -> tuple[str, Box, tuple[int, ...]]:
     return name, (left, top, right, bottom), tuple(map(int, votes))
 
 
-def _data(root: Path) -> Path | None:
+def _data_folder(root: Path) -> Path | None:
     return next((folder for folder in (root, root / "data") if (folder / "FER2013Train" / _LIST).is_file()), None)

@@ -1,4 +1,4 @@
-"""Reads image folders of the form train|val|valid|test/CLASS/*: class names come from folder names, never guessed."""
+"""Image folders train|val|valid|test/CLASS/*; class names come from folder names and are never guessed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from fercli.config.labels import SCHEMAS, LabelSchema, canonical
-from fercli.data.records import SPLITS, Dataset, Sample, Split, paper_order
+from fercli.data.align_record import finished_alignment
+from fercli.data.dataset import SPLITS, Dataset, Sample, Split, paper_order
 from fercli.errors import DataError
 from fercli.media.images import list_images
 
@@ -25,24 +26,22 @@ def open_folder(root: Path, *, labels: LabelSchema | None = None, name: str | No
 
     labels: the data set's schema; it fixes the order and lets folders be named by the owner's codes. Without it the
     order is the paper's (Table 4), then unknown names alphabetically, over the classes that have images.
-    Errors: DataError where there is no split, no image, or a class folder that cannot be understood.
+    Errors: DataError where there is no split, no image, or a class folder of unknown name.
     """
-    from fercli.data.align_record import finished_alignment  # which imports this package
-
     splits, alignment = _split_folders(root), finished_alignment(root)
-    found = {
+    images_of = {
         (split, folder.name): list_images(folder)
         for split, split_folder in splits.items()
         for folder in sorted(split_folder.iterdir())
         if folder.is_dir() and not folder.name.startswith(".")
     }
-    classes = {folder: _class_name(folder, labels, root) for (_, folder), images in found.items() if images}
+    classes = {folder: _class_name(folder, labels, root) for (_, folder), images in images_of.items() if images}
     if not classes:
         raise DataError(f"{root} has no images in class folders", fix=f"expected layout: {LAYOUT}")
     names = labels.names if labels else paper_order({name for name in classes.values() if name})
     samples = tuple(
         Sample(path=path, split=split, label=names.index(class_name))
-        for (split, folder), images in found.items()
+        for (split, folder), images in images_of.items()
         if images and (class_name := classes[folder]) is not None
         for path in images
     )
@@ -58,10 +57,10 @@ def open_folder(root: Path, *, labels: LabelSchema | None = None, name: str | No
 
 
 def open_owners_folder(root: Path, labels: LabelSchema) -> Dataset:
-    """Read a folder of split folders, of a data set whose owner made no validation split.
+    """Read the split folders of a data set whose owner defined no validation split.
 
-    Where there is no `test`, a folder val or valid holds the owner's test images under another name, as in many public copies:
-    it is the `test` split, so that nothing is chosen on it. Beside a `test` it is a validation split that somebody made.
+    Where there is no `test`, a folder val or valid holds the owner's test images under another name, as in many public
+    copies: it becomes the `test` split, so that no model is selected on it. Beside a `test` it is a validation split.
     """
     dataset = open_folder(root, labels=labels)
     if dataset.split("test"):
@@ -73,31 +72,31 @@ def open_owners_folder(root: Path, labels: LabelSchema) -> Dataset:
 def _split_folders(root: Path) -> dict[Split, Path]:
     splits: dict[Split, Path] = {}
     for split in SPLITS:
-        there = [root / alias for alias in _SPLIT_FOLDERS[split] if (root / alias).is_dir()]
-        if len(there) > 1:
-            raise DataError(f"{root} has both {there[0].name} and {there[1].name}", fix="keep one validation split")
-        if there:
-            splits[split] = there[0]
+        folders = [root / alias for alias in _SPLIT_FOLDERS[split] if (root / alias).is_dir()]
+        if len(folders) > 1:
+            raise DataError(f"{root} has both {folders[0].name} and {folders[1].name}", fix="keep one validation split")
+        if folders:
+            splits[split] = folders[0]
     if not splits:
         raise DataError(f"{root} has no train, val or test folder", fix=f"expected layout: {LAYOUT}")
     return splits
 
 
 def _class_name(folder: str, labels: LabelSchema | None, root: Path) -> str | None:
-    """Name of the class a folder holds; None where the schema leaves it out."""
+    """Name of the class in a folder; None where the schema leaves it out."""
     if labels is None:
         if folder.isdigit():
             raise DataError(
-                f"{root}: class folder {folder!r} is a number, and every data set counts differently",
-                fix=f"name the data set: one of {', '.join(SCHEMAS)}, with --data {root}",
+                f"{root}: class folder {folder!r} is a number, and data sets number their classes differently",
+                fix=f"give the name of the data set: one of {', '.join(SCHEMAS)}, with --data {root}",
             )
         return canonical(folder)
-    word = canonical(folder)
-    if word in labels.names:
-        return word
+    name = canonical(folder)
+    if name in labels.names:
+        return name
     if folder in labels.codes:
         return labels.names[labels.codes.index(folder)]
-    if word in _LEFT_OUT.get(labels.name, ()):
+    if name in _LEFT_OUT.get(labels.name, ()):
         return None
     raise DataError(
         f"{root}: {folder!r} is no class of {labels.name}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fercli.data.records import Dataset, Sample
+from fercli.data.dataset import Dataset, Sample
 from fercli.errors import DataError
 
 

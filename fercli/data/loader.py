@@ -12,7 +12,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from fercli.config.training import LossConfig
 from fercli.data.crops import load_crop
-from fercli.data.records import Sample
+from fercli.data.dataset import Sample
 from fercli.errors import DataError
 
 # Letters: B images, N classes, S side.

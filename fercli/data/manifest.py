@@ -1,4 +1,4 @@
-"""The manifest of a data set: a csv line for every face with the hash of its picture, written once and compared ever after."""
+"""The manifest of a data set: a csv file with a row for every face and the hash of its picture."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fercli.data.inspection import Picture
-from fercli.data.records import Dataset
+from fercli.data.dataset import Dataset
+from fercli.data.inspection import PictureInfo
 from fercli.errors import DataError
 from fercli.system.files import replacing
 
@@ -16,18 +16,18 @@ COLUMNS = ("name", "split", "label", "sha256", "pixels_sha256", "width", "height
 
 
 @dataclass(frozen=True)
-class Changes:
-    """How a data set differs from its manifest, by name. changed: other bytes, another label or split."""
+class ManifestChanges:
+    """How a data set differs from its manifest, by name. changed: the bytes, the label or the split differ."""
 
-    gone: tuple[str, ...]
-    new: tuple[str, ...]
+    removed: tuple[str, ...]
+    added: tuple[str, ...]
     changed: tuple[str, ...]
 
     def __bool__(self) -> bool:
-        return bool(self.gone or self.new or self.changed)
+        return bool(self.removed or self.added or self.changed)
 
 
-def manifest_rows(dataset: Dataset, pictures: Sequence[Picture]) -> list[tuple[str, ...]]:
+def manifest_rows(dataset: Dataset, pictures: Sequence[PictureInfo]) -> list[tuple[str, ...]]:
     """One row for every sample with its picture, in the order of COLUMNS."""
     rows: list[tuple[str, ...]] = []
     for sample, picture in zip(dataset.samples, pictures, strict=True):
@@ -39,7 +39,7 @@ def manifest_rows(dataset: Dataset, pictures: Sequence[Picture]) -> list[tuple[s
 
 
 def write_manifest(path: Path, rows: Sequence[Sequence[str]]) -> None:
-    """Write the manifest; it appears complete or not at all."""
+    """Write the manifest in one step, under a temporary name first."""
     with (
         replacing(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
@@ -49,19 +49,19 @@ def write_manifest(path: Path, rows: Sequence[Sequence[str]]) -> None:
         writer.writerows(rows)
 
 
-def compare_manifest(path: Path, rows: Sequence[Sequence[str]]) -> Changes:
-    """Compare rows with a manifest that was written earlier; DataError if the file is none."""
+def compare_manifest(path: Path, rows: Sequence[Sequence[str]]) -> ManifestChanges:
+    """Compare rows with an earlier manifest; DataError if the file is not a manifest."""
     before = _by_name(path, fix="give another file with --manifest, or --overwrite to replace it")
     now = {row[0]: tuple(row) for row in rows}
-    return Changes(
-        gone=tuple(name for name in before if name not in now),
-        new=tuple(name for name in now if name not in before),
+    return ManifestChanges(
+        removed=tuple(name for name in before if name not in now),
+        added=tuple(name for name in now if name not in before),
         changed=tuple(name for name, row in now.items() if name in before and before[name] != row),
     )
 
 
 def require_manifest_of(dataset: Dataset, path: Path) -> None:
-    """DataError unless the file is a manifest that has every sample of the data set, in its split; it may have more."""
+    """DataError unless the manifest contains every sample of the data set, in its split; it may contain others too."""
     fix = f"fer data check DATA --manifest {path} writes one"
     if not path.is_file():
         raise DataError(f"there is no manifest {path}", fix=fix)
@@ -70,7 +70,7 @@ def require_manifest_of(dataset: Dataset, path: Path) -> None:
     missing = [name for name, split in names if splits.get(name) != split]
     if missing:
         raise DataError(
-            f"{path} is the manifest of other images: it lacks {len(missing)} of {dataset.name}, or has them in another split "
+            f"{path} is the manifest of other images: {len(missing)} of {dataset.name} are not in it, or in another split "
             f"(the first is {missing[0]})",
             fix=fix,
         )
@@ -83,5 +83,5 @@ def _by_name(path: Path, *, fix: str) -> Mapping[str, tuple[str, ...]]:
     except (OSError, csv.Error) as error:
         raise DataError(f"{path} cannot be read ({error})", fix=fix) from error
     if header != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
-        raise DataError(f"{path} is no manifest of a data set", fix=fix)
+        raise DataError(f"{path} is not the manifest of a data set", fix=fix)
     return {row[0]: row for row in rows}

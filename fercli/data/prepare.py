@@ -1,4 +1,4 @@
-"""Turns FER2013's csv (and FERPlus' votes) into a folder of PNG files with dataset.csv and dataset.json."""
+"""Convert FER2013's csv (and FERPlus' votes) to a folder of PNG files with dataset.csv and dataset.json."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import Literal
 from PIL import Image
 
 from fercli.config.labels import schema
-from fercli.data.fer2013 import SIDE, VOTE_CLASSES, FerRow, VoteRow, check_same_rows, read_fer2013, read_votes
+from fercli.data.dataset import SPLITS, Split
+from fercli.data.duplicates import Duplicates, count_duplicates
+from fercli.data.fer2013_csv import SIDE, VOTE_CLASSES, FerRow, VoteRow, check_same_rows, read_fer2013, read_votes
 from fercli.data.fer2013_labels import FerLabel, copy_groups, label_rows
 from fercli.data.prepared import JSON_NAME, Record, fingerprint, write_prepared
-from fercli.data.records import SPLITS, Split
 from fercli.errors import UsageError
 from fercli.progress import Progress, silent
 from fercli.system.digest import file_sha256
@@ -31,22 +32,8 @@ LICENCE = (
 
 
 @dataclass(frozen=True)
-class Duplicates:
-    """Identical pictures among the images that were written.
-
-    groups: pictures that occur more than once. val_in_train, test_in_train: labelled images of that split that also
-    occur in train. conflicting: groups whose labels differ.
-    """
-
-    groups: int
-    val_in_train: int
-    test_in_train: int
-    conflicting: int
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What `prepare` wrote: labelled images per split and class, and images without a label per split and reason."""
+class PrepareResult:
+    """Labelled images per split and class that `prepare` wrote, and images without a label per split and reason."""
 
     root: Path
     name: str
@@ -70,17 +57,17 @@ def prepare(
     labels: Rule | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
-) -> Prepared:
-    """Write FER2013 as OUT/{train,val,test}/CLASS/NAME.png with its tables; all of it or nothing.
+) -> PrepareResult:
+    """Write FER2013 as OUT/{train,val,test}/CLASS/NAME.png with its tables, in one step.
 
     NAME is FERPlus' own (fer0000000, as the published subset lists have it) or, without one, the csv row (row0000000).
     Training, PublicTest and PrivateTest become train, val and test. labels: `majority` (the default with `ferplus`)
-    takes FERPlus' winner and sets images without one apart; `original` keeps the owner's labels.
-    Errors: DataError for faults in the csv files, RefusedError where `out` exists, UsageError for no votes to count.
+    takes FERPlus' winner and puts images without one in OUT/unlabelled; `original` keeps the owner's labels.
+    Errors: DataError for errors in the csv files, RefusedError where `out` exists, UsageError for `majority` without votes.
     """
     rule: Rule = labels or ("majority" if ferplus else "original")
     if rule == "majority" and ferplus is None:
-        raise UsageError("labels by majority need FERPlus' votes", fix="--ferplus fer2013new.csv, or --labels original")
+        raise UsageError("--labels majority needs FERPlus' votes", fix="--ferplus fer2013new.csv, or --labels original")
     refuse_existing_folder(out, overwrite=overwrite, mark=JSON_NAME)
     progress(0, None, "reading")
     rows = read_fer2013(csv)
@@ -101,32 +88,32 @@ def prepare(
 
 
 def _votes(ferplus: Path, rows: Sequence[FerRow]) -> list[VoteRow]:
-    voted = read_votes(ferplus)
-    check_same_rows(rows, voted)
-    return voted
+    votes = read_votes(ferplus)
+    check_same_rows(rows, votes)
+    return votes
 
 
 def _records(rows: Sequence[FerRow], labels: Sequence[FerLabel]) -> list[Record]:
-    """Where every row goes and why; written images with identical pixels share a group."""
-    groups = copy_groups(rows, [one.usable for one in labels])
+    """The record of every row; written images with identical pixels share a group."""
+    groups = copy_groups(rows, [label.usable for label in labels])
     splits: dict[str, set[Split]] = defaultdict(set)
-    for number, group in groups.items():
-        splits[group].add(rows[number].split)
+    for index, group in groups.items():
+        splits[group].add(rows[index].split)
     records = []
-    for number, (row, one) in enumerate(zip(rows, labels, strict=True)):
-        folder = f"{row.split}/{one.label}" if one.label is not None else f"{UNLABELLED}/{row.split}"
-        shared = groups.get(number)
+    for index, (row, label) in enumerate(zip(rows, labels, strict=True)):
+        folder = f"{row.split}/{label.label}" if label.label is not None else f"{UNLABELLED}/{row.split}"
+        shared = groups.get(index)
         records.append(
             Record(
-                path=f"{folder}/{one.name}" if one.usable else None,
+                path=f"{folder}/{label.name}" if label.usable else None,
                 split=row.split,
-                label=one.label,
+                label=label.label,
                 original_label=row.label,
-                row=number,
-                excluded=one.reason,
+                row=index,
+                excluded=label.reason,
                 duplicate_group=shared,
                 duplicate_across_splits=shared is not None and len(splits[shared]) > 1,
-                votes=one.votes,
+                votes=label.votes,
             )
         )
     return records
@@ -134,42 +121,36 @@ def _records(rows: Sequence[FerRow], labels: Sequence[FerLabel]) -> list[Record]
 
 def _summary(
     out: Path, records: Sequence[Record], rows: Sequence[FerRow], *, name: str, labels: tuple[str, ...]
-) -> Prepared:
-    found = Counter((record.split, record.label) for record in records)
+) -> PrepareResult:
+    labelled = Counter((record.split, record.label) for record in records)
     reasons = Counter((record.split, record.excluded) for record in records)
-    return Prepared(
+    return PrepareResult(
         root=out,
         name=name,
         labels=labels,
-        counts={split: {label: found[split, label] for label in labels} for split in SPLITS},
+        counts={split: {label: labelled[split, label] for label in labels} for split in SPLITS},
         excluded={
-            split: {reason: n for (where, reason), n in sorted(reasons.items(), key=str) if where == split and reason}
+            split: {
+                reason: n
+                for (reason_split, reason), n in sorted(reasons.items(), key=str)
+                if reason_split == split and reason
+            }
             for split in SPLITS
         },
-        duplicates=_count_duplicates(records),
+        duplicates=_duplicates(records),
         fingerprint=fingerprint(records, (hashlib.sha256(row.pixels).hexdigest() for row in rows)),
     )
 
 
-def _count_duplicates(records: Sequence[Record]) -> Duplicates:
+def _duplicates(records: Sequence[Record]) -> Duplicates:
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         if record.duplicate_group:
             groups[record.duplicate_group].append(record)
-    with_train = [group for group in groups.values() if any(record.split == "train" for record in group)]
-
-    def in_train(split: Split) -> int:
-        return sum(record.split == split and record.label is not None for group in with_train for record in group)
-
-    return Duplicates(
-        groups=len(groups),
-        val_in_train=in_train("val"),
-        test_in_train=in_train("test"),
-        conflicting=sum(len({record.label for record in group if record.label}) > 1 for group in groups.values()),
-    )
+    return count_duplicates([(record.split, record.label) for record in group] for group in groups.values())
 
 
-def _facts(result: Prepared, rule: Rule, sources: Mapping[str, Path]) -> dict[str, object]:
+def _facts(result: PrepareResult, rule: Rule, sources: Mapping[str, Path]) -> dict[str, object]:
     return {
         "name": result.name,
         "schema": result.name,

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fercli.data.records import SPLITS, Dataset, Sample, Split
+from fercli.data.dataset import SPLITS, Dataset, Sample, Split
+from fercli.data.list_errors import ListErrors
 from fercli.errors import DataError
 
 CSV_NAME, JSON_NAME = "dataset.csv", "dataset.json"
@@ -23,7 +24,7 @@ _PREPARE_AGAIN = "fer data prepare fer2013 FER2013.csv OUT --overwrite"
 
 @dataclass(frozen=True)
 class Record:
-    """One source image: where it went (path relative to the root, None when it was not written), and why.
+    """One source image: its path relative to the root (None if it was not written), split and label.
 
     label: class name in use, None without one. row: 0-based row of the owner's table.
     excluded: reason the image has no label.
@@ -55,7 +56,7 @@ def write_prepared(
 
 
 def fingerprint(records: Iterable[Record], pixel_hashes: Iterable[str]) -> str:
-    """Hash every record's path, split and label with its picture's hash: equal prints are equal data sets."""
+    """Sha256 of every record's path, split and label with its picture's hash: equal fingerprints are equal data sets."""
     digest = hashlib.sha256()
     for record, pixels in zip(records, pixel_hashes, strict=True):
         digest.update(f"{record.path},{record.split},{record.label},{record.votes},{pixels}\n".encode())
@@ -63,17 +64,17 @@ def fingerprint(records: Iterable[Record], pixel_hashes: Iterable[str]) -> str:
 
 
 def is_prepared(root: Path) -> bool:
-    """Whether the folder carries both files."""
+    """Whether the folder contains both files."""
     return (root / CSV_NAME).is_file() and (root / JSON_NAME).is_file()
 
 
 def open_prepared(root: Path) -> Dataset:
-    """Read a prepared data set; images that were not written are left out. DataError names all faults by line."""
+    """Read a prepared data set; images that were not written are left out. DataError names all errors by line."""
     facts = _facts(root / JSON_NAME)
     labels = tuple(facts["labels"])
     samples: list[Sample] = []
     unwritten: Counter[Split] = Counter()
-    faults: list[str] = []
+    errors = ListErrors(root / CSV_NAME, fix=_PREPARE_AGAIN)
     with (root / CSV_NAME).open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         missing = {"path", "split", "label"} - set(reader.fieldnames or ())
@@ -87,11 +88,9 @@ def open_prepared(root: Path) -> Dataset:
                     samples.append(_sample(root, row, split, labels, has_votes=has_votes))
                 elif row["label"]:
                     unwritten[split] += 1
-            except ValueError as fault:
-                faults.append(f"line {reader.line_num}: {fault}")
-    if faults:
-        more = f"; and {len(faults) - 10} more lines" if len(faults) > 10 else ""
-        raise DataError(f"{root / CSV_NAME}: " + "; ".join(faults[:10]) + more, fix=_PREPARE_AGAIN)
+            except ValueError as error:
+                errors.add(f"line {reader.line_num}: {error}")
+    errors.raise_if_any()
     return Dataset(
         name=facts["name"],
         schema=facts["schema"],
@@ -116,7 +115,7 @@ def _sample(root: Path, row: Mapping[str, str], split: Split, labels: Sequence[s
         raise ValueError(f"label {row['label']!r} is none of {', '.join(labels)}")
     path = root / row["path"]
     if not path.is_file():
-        raise ValueError(f"{row['path']} is not there")
+        raise ValueError(f"{row['path']} does not exist")
     return Sample(
         path=path,
         split=split,

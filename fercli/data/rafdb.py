@@ -1,107 +1,45 @@
-"""Reads RAF-DB (basic) in place: the owner's list with its crops or photos, or the numbered folders of its public copy."""
+"""RAF-DB (basic) as its owner ships it: the list with its crops or photos, or the numbered folders of its public copy."""
 
 from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
 
-from fercli.config.labels import schema
+from fercli.config.labels import LabelSchema, schema
+from fercli.data.align_record import finished_alignment
 from fercli.data.crops import LANDMARK_TEMPLATE
-from fercli.data.faults import refuse_faults
+from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.folder import open_owners_folder
-from fercli.data.records import Dataset, Sample, Split
-from fercli.errors import DataError
+from fercli.data.list_errors import ListErrors
+from fercli.data.reader import Published, Reader, class_counts
 from fercli.results import Landmarks
 
-LIST = Path("EmoLabel") / "list_patition_label.txt"  # the owner's spelling
+LABEL_LIST = Path("EmoLabel") / "list_patition_label.txt"  # the owner's spelling
 ALIGNED, ORIGINAL = Path("Image") / "aligned", Path("Image") / "original"
-ALIGNED_HERE = Path("Image") / "aligned-by-fer"  # by `fer align`, in place
-LAYOUT = f"{LIST} beside {ALIGNED}/train_00001_aligned.jpg, or DATASET/train/1..7/ and DATASET/test/1..7/ (or valid/)"
+ALIGNED_BY_FER = Path("Image") / "aligned-by-fer"  # written by `fer align` without an output folder
+_LAYOUT = (
+    f"{LABEL_LIST} beside {ALIGNED}/train_00001_aligned.jpg, or DATASET/train/1..7/ and DATASET/test/1..7/ (or valid/)"
+)
 
 
-def is_rafdb(root: Path) -> bool:
-    """Whether the folder, its `basic` folder, or the one above a folder of its pictures, is the owner's layout."""
-    return _basic(root) is not None
-
-
-def open_rafdb(root: Path, missing: list[str] | None = None) -> Dataset:
+def read_rafdb(root: Path, labels: LabelSchema) -> Dataset:
     """Read RAF-DB's owner's layout, its copy DATASET/{train,test}/{1..7}, or split folders of class folders.
 
     Of the owner's layout, Image/aligned-by-fer is read if `fer align` made it, else Image/aligned (100 x 100 crops), and
-    Image/original where it alone is there or `root` names it: photos, whose faces are aligned by the owner's five hand-set
-    landmarks. RAF-DB has no validation split: the baseline's folder `valid` holds the test images.
-    Errors: DataError names lines that cannot be read and images that are not there; these go into `missing` if it is given.
+    Image/original if there are no crops or `root` is that folder: photos, whose faces are aligned by the owner's five
+    hand-set landmarks. RAF-DB has no validation split: the baseline's folder `valid` holds the test images.
+    Errors: DataError names lines that cannot be parsed.
     """
-    found = _basic(root)
-    if found is not None:
-        return _open_official(*found, missing)
+    folders = _list_and_images(root)
+    if folders is not None:
+        return _read_list(*folders, labels)
     copy = root / "DATASET"
-    return open_owners_folder(copy if copy.is_dir() else root, schema("rafdb"))
+    return open_owners_folder(copy if copy.is_dir() else root, labels)
 
 
 def basic_folder(root: Path) -> Path | None:
     """The folder with the owner's list: this one or its `basic` folder; None if there is none."""
-    return next((folder for folder in (root, root / "basic") if (folder / LIST).is_file()), None)
-
-
-def _basic(root: Path) -> tuple[Path, Path] | None:
-    """The folder that holds the list, and the one of its pictures that is wanted."""
-    folder = basic_folder(root)
-    if folder is not None:
-        known = (folder / name for name in (ALIGNED_HERE, ALIGNED, ORIGINAL))
-        return folder, next((images for images in known if images.is_dir()), folder / ALIGNED)
-    above = root.resolve().parent
-    if above.name == "Image" and (above.parent / LIST).is_file():
-        return above.parent, above / root.resolve().name
-    return None
-
-
-def _open_official(basic: Path, images: Path, missing: list[str] | None) -> Dataset:
-    from fercli.data.align_record import finished_alignment  # which imports this package
-
-    labels, alignment = schema("rafdb"), finished_alignment(images)
-    faceless = {Path(row.source).stem for row in alignment.rows if row.output is None} if alignment else set()
-    unwritten: Counter[Split] = Counter()
-    photos = images.name == ORIGINAL.name
-    samples: list[Sample] = []
-    faults: list[str] = []
-    absent = faults if missing is None else missing
-    for line, text in enumerate((basic / LIST).read_text(encoding="utf-8").splitlines(), start=1):
-        if not text.strip():
-            continue
-        name, _, code = text.strip().partition(" ")
-        stem = Path(name).stem
-        split: Split | None = "train" if name.startswith("train_") else "test" if name.startswith("test_") else None
-        names = (f"{stem}.jpg", f"{stem}_aligned.jpg") if photos else (f"{stem}_aligned.jpg", f"{stem}.jpg")
-        path = next((images / known for known in names if (images / known).is_file()), None)
-        if split is None:
-            faults.append(f"line {line}: {name!r} begins with neither train_ nor test_")
-        elif code.strip() not in labels.codes:
-            faults.append(f"line {line}: label {code!r} is none of {labels.codes[0]}..{labels.codes[-1]}")
-        elif stem in faceless:
-            unwritten[split] += 1
-        elif path is None:
-            absent.append(f"line {line}: {(images / names[0]).relative_to(basic)} is not there")
-        else:
-            try:
-                points = owners_landmarks(basic, stem) if photos else None
-            except (OSError, ValueError) as fault:
-                faults.append(f"line {line}: no five landmarks in Annotation/manual for {name} ({fault})")
-                continue
-            samples.append(Sample(path, split, labels.codes.index(code.strip()), landmarks=points))
-    refuse_faults(basic / LIST, faults, fix=f"expected layout: {LAYOUT}")
-    if not samples:
-        raise DataError(f"{basic / LIST}: no row has an image", fix=f"expected layout: {LAYOUT}")
-    return Dataset(
-        name="rafdb",
-        schema="rafdb",
-        labels=labels.names,
-        samples=tuple(samples),
-        root=basic,
-        crop=alignment.settings.crop if alignment else LANDMARK_TEMPLATE if photos else None,
-        alignment=alignment.record if alignment else None,
-        unwritten=unwritten,
-    )
+    return next((folder for folder in (root, root / "basic") if (folder / LABEL_LIST).is_file()), None)
 
 
 def owners_landmarks(basic: Path, stem: str) -> Landmarks:
@@ -110,3 +48,88 @@ def owners_landmarks(basic: Path, stem: str) -> Landmarks:
     left_eye, right_eye, nose, *corners = [(float(x), float(y)) for x, y in (line.split() for line in lines[:5])]
     left_corner, right_corner = corners
     return left_eye, right_eye, nose, left_corner, right_corner
+
+
+def _list_and_images(root: Path) -> tuple[Path, Path] | None:
+    """The folder that holds the list and the folder of images to read; None if `root` is not the owner's layout."""
+    folder = basic_folder(root)
+    if folder is not None:
+        known = (folder / name for name in (ALIGNED_BY_FER, ALIGNED, ORIGINAL))
+        return folder, next((images for images in known if images.is_dir()), folder / ALIGNED)
+    above = root.resolve().parent
+    if above.name == "Image" and (above.parent / LABEL_LIST).is_file():
+        return above.parent, above / root.resolve().name
+    return None
+
+
+def _read_list(basic: Path, images: Path, labels: LabelSchema) -> Dataset:
+    alignment = finished_alignment(images)
+    faceless = {Path(row.source).stem for row in alignment.rows if row.output is None} if alignment else set()
+    unwritten: Counter[Split] = Counter()
+    photos = images.name == ORIGINAL.name
+    samples: list[Sample] = []
+    errors = ListErrors(basic / LABEL_LIST, fix=f"expected layout: {_LAYOUT}")
+    for line, text in enumerate((basic / LABEL_LIST).read_text(encoding="utf-8").splitlines(), start=1):
+        if not text.strip():
+            continue
+        try:
+            name, split, label = _parse(text, labels)
+            stem = Path(name).stem
+            names = (f"{stem}.jpg", f"{stem}_aligned.jpg") if photos else (f"{stem}_aligned.jpg", f"{stem}.jpg")
+            path = next((images / known for known in names if (images / known).is_file()), None)
+            if stem in faceless:
+                unwritten[split] += 1
+            elif path is None:
+                errors.add_missing(f"line {line}", (images / names[0]).relative_to(basic).as_posix())
+            else:
+                points = _checked_landmarks(basic, name) if photos else None
+                samples.append(Sample(path, split, label, landmarks=points))
+        except ValueError as error:
+            errors.add(f"line {line}: {error}")
+    errors.raise_if_any()
+    errors.raise_if_empty(samples)
+    return Dataset(
+        name=labels.name,
+        schema=labels.name,
+        labels=labels.names,
+        samples=tuple(samples),
+        root=basic,
+        crop=alignment.settings.crop if alignment else LANDMARK_TEMPLATE if photos else None,
+        alignment=alignment.record if alignment else None,
+        unwritten=unwritten,
+        missing=tuple(errors.missing),
+    )
+
+
+def _parse(text: str, labels: LabelSchema) -> tuple[str, Split, int]:
+    """File name, split and class index of one line; ValueError says what is wrong with it."""
+    name, _, code = text.strip().partition(" ")
+    split: Split | None = "train" if name.startswith("train_") else "test" if name.startswith("test_") else None
+    if split is None:
+        raise ValueError(f"{name!r} begins with neither train_ nor test_")
+    if code.strip() not in labels.codes:
+        raise ValueError(f"label {code!r} is none of {labels.codes[0]}..{labels.codes[-1]}")
+    return name, split, labels.codes.index(code.strip())
+
+
+def _checked_landmarks(basic: Path, name: str) -> Landmarks:
+    try:
+        return owners_landmarks(basic, Path(name).stem)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"no five landmarks in Annotation/manual for {name} ({error})") from error
+
+
+RAFDB = Reader(
+    labels=schema("rafdb"),
+    read=read_rafdb,
+    layout=_LAYOUT,
+    matches=lambda root: _list_and_images(root) is not None,
+    published=Published(
+        access="apply at http://www.whdeld.cn/RAF/model1.html",
+        counts={
+            "train": class_counts(schema("rafdb"), 1290, 281, 717, 4772, 1982, 705, 2524),
+            "test": class_counts(schema("rafdb"), 329, 74, 160, 1185, 478, 162, 680),
+        },
+        note="The lineage of POSTER++ trains on crops aligned by MTCNN; the owner's 100 x 100 crops give other numbers.",
+    ),
+)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fercli.config.labels import canonical
-from fercli.data.records import Sample
+from fercli.data.dataset import Sample
 from fercli.errors import DataError
 
 PATH, NEW = "path", "new_label"

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fercli.data.records import Dataset, Sample
+from fercli.data.dataset import Dataset, Sample
 from fercli.errors import DataError
 
 _CLASS_BEFORE_NAME = re.compile(r"(\d)_(?=fer\d{7}$)")

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.data.dataset import Dataset, Sample
 from fercli.data.inspection import pixel_hashes
-from fercli.data.records import Dataset, Sample
 from fercli.progress import Progress, silent
 
 _Face = tuple[object, ...]  # what tells a face from any other: what its picture shows, and where in it the face lies

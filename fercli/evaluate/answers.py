@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.data.crops import load_crop
-from fercli.data.open import SPLITS, Dataset, Sample, Split
-from fercli.data.records import paper_order
+from fercli.data.dataset import SPLITS, Dataset, Sample, Split, paper_order
 from fercli.errors import DataError
 from fercli.evaluate.metrics import confusion
 from fercli.media.images import Rgb

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli import __version__
-from fercli.data.open import Split, open_dataset
+from fercli.data.dataset import Split
+from fercli.data.open import open_dataset
 from fercli.errors import DataError, UsageError
 from fercli.evaluate import metrics
 from fercli.evaluate.answers import Answers, answers_on, known_samples, samples_of

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fercli.data.crops import load_crop
-from fercli.data.open import Dataset, Sample
+from fercli.data.dataset import Dataset, Sample
 from fercli.evaluate.answers import Answers, answers_on
 from fercli.evaluate.degrade import DEGRADATIONS, Kind, degrade
 from fercli.evaluate.results import Curve, Score, SeverityScore, score_of

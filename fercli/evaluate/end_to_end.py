@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from fercli.config.detect import DetectConfig
 from fercli.data.crops import read_picture
-from fercli.data.open import Dataset, Sample
-from fercli.data.records import paper_order
+from fercli.data.dataset import Dataset, Sample, paper_order
 from fercli.errors import DataError
 from fercli.evaluate.answers import class_name
 from fercli.evaluate.metrics import confusion, wilson_interval

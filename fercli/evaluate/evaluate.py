@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fercli.data.align_record import alignment_differences
-from fercli.data.open import Dataset, Sample, Split, open_dataset
+from fercli.data.dataset import Dataset, Sample, Split
+from fercli.data.open import open_dataset
 from fercli.data.subsets import Subset, read_subset
 from fercli.data.train_copies import train_copies
 from fercli.errors import RefusedError, UsageError

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.data.open import Split
+from fercli.data.dataset import Split
 from fercli.evaluate.calibration import Calibration
 from fercli.evaluate.degrade import Kind
 from fercli.evaluate.metrics import macro_f1, mean_class_accuracy, overall_accuracy, wilson_interval

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.data.crops import load_crop
-from fercli.data.open import Dataset, Sample, Split, open_dataset
+from fercli.data.dataset import Dataset, Sample, Split
+from fercli.data.open import open_dataset
 from fercli.errors import DataError, UsageError
 from fercli.explain.audit_files import Finding, write_audit_csv, write_sheets
 from fercli.explain.batch_opinion import mates_opinion

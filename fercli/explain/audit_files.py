@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fercli.data.crops import load_crop
-from fercli.data.open import Sample
+from fercli.data.dataset import Sample
 from fercli.data.relabel import NEW, PATH
 from fercli.explain.plots import contact_sheet
 

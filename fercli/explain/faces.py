@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.data.crops import load_crop
-from fercli.data.open import SPLITS, Dataset, Sample, Split
+from fercli.data.dataset import SPLITS, Dataset, Sample, Split
 from fercli.errors import DataError
 from fercli.media.images import Rgb
 

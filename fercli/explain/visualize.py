@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fercli.data.open import Dataset, Split, open_dataset
+from fercli.data.dataset import Dataset, Split
+from fercli.data.open import open_dataset
 from fercli.errors import UsageError
 from fercli.explain.attention import BatchAttention
 from fercli.explain.faces import Face, drawn_faces, named_faces

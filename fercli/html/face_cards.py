@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from fercli.data.crops import load_crop
-from fercli.data.records import Sample
+from fercli.data.dataset import Sample
 from fercli.errors import DataError
 from fercli.html.markup import escaped, inline_jpeg
 from fercli.html.thumbnail import crop_jpeg

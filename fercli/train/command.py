@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from fercli.data.records import Dataset
+from fercli.data.dataset import Dataset
 from fercli.progress import TrainEvent, TrainNote, no_report
 from fercli.train.determinism import deterministic
 from fercli.train.distributed import World

@@ -14,7 +14,7 @@ from torch import Tensor
 from fercli.config.model import BtnConfig, InputConfig
 from fercli.config.training import AugmentConfig
 from fercli.data.crops import load_crop
-from fercli.data.records import Dataset, Sample
+from fercli.data.dataset import Dataset, Sample
 from fercli.errors import DataError
 from fercli.models.mobilefacenet import LandmarkNet
 from fercli.progress import Progress, silent

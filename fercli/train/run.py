@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.holdout import train_and_validation
 from fercli.data.loader import Crops, in_batches, labels_of, loader, targets_of
-from fercli.data.records import Dataset, Sample, Split
 from fercli.errors import UsageError
 from fercli.evaluate import metrics
 from fercli.evaluate.scores import SelectionCode, SplitScore

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fercli.data.records import Dataset
+from fercli.data.dataset import Dataset
 from fercli.train.command import train
 from fercli.train.process_group import open_world
 from fercli.train.run import TrainResult

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import fercli
 from fercli.config.templates import template
 from fercli.config.training import TrainConfig
-from fercli.data.records import Dataset, Sample, Split
+from fercli.data.dataset import Dataset, Sample, Split
 from fercli.errors import UsageError
 from fercli.evaluate import metrics
 from fercli.evaluate.files import Predictions, write_predictions

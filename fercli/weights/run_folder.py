@@ -19,8 +19,8 @@ from fercli.config.model import BtnConfig
 from fercli.config.settings import from_dict
 from fercli.config.training import TrainConfig
 from fercli.data.changes import Changes
+from fercli.data.dataset import SPLITS, Dataset, listing_fingerprint
 from fercli.data.manifest import require_manifest_of
-from fercli.data.records import SPLITS, Dataset, listing_fingerprint
 from fercli.errors import DataError, RefusedError, UsageError
 from fercli.system.digest import file_sha256
 from fercli.system.files import replacing

@@ -63,17 +63,17 @@ def test_check__shows_found_beside_published_and_ends_in_3(owners_tree, tmp_path
     shown = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["test", "found", "2", "2", "2", "2", "2", "2", "2", "14"] in shown
     assert ["test", "published", "329", "74", "160", "1185", "478", "162", "680", "3068"] in shown
-    assert ["2", "faults,", "0", "warnings"] in shown
+    assert ["2", "errors,", "0", "warnings"] in shown
     assert (tmp_path / "rafdb.manifest.csv").is_file()
 
 
 def test_check__of_a_sound_folder_ends_in_0(owners_tree, tmp_path, capsys):
     line = ["data", "check", str(owners_tree("folder")), "--faces", "0", "--manifest", str(tmp_path / "m.csv")]
     assert main(line) == ExitCode.DONE
-    assert "nothing is wrong" in capsys.readouterr().out
+    assert "0 errors, 0 warnings" in capsys.readouterr().out
     assert main([*line, "--json"]) == ExitCode.DONE
     result = json.loads(capsys.readouterr().out)
-    assert (result["faults"], result["counts"]["test"]["anger"]) == (0, 2)
+    assert (result["errors"], result["counts"]["test"]["anger"]) == (0, 2)
 
 
 def test_check__strict_lets_warnings_count(owners_tree, tmp_path, capsys):

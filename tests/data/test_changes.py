@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fercli.data.changes import Changes, change, checked_changes, mislabelled, subset
-from fercli.data.records import Dataset, Sample
+from fercli.data.dataset import Dataset, Sample
 from fercli.errors import DataError, UsageError
 
 LABELS = ("neutral", "happiness", "fear")

@@ -15,14 +15,14 @@ from fercli.config.labels import SCHEMAS
 from fercli.config.templates import template
 from fercli.data.check import check
 from fercli.data.open import open_dataset
-from fercli.data.published import PUBLISHED
+from fercli.data.readers import READERS
 from fercli.errors import DataError
 from fercli.faces.crop import crop_face
 from fercli.faces.detector import open_detector
 
 
-def told(result) -> str:
-    return "\n".join(finding.what for finding in result.findings)
+def messages(result) -> str:
+    return "\n".join(finding.message for finding in result.findings)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def manifest(tmp_path: Path) -> Path:
 def test_check__a_sound_folder_has_no_findings_and_a_manifest(owners_tree, manifest):
     root = owners_tree("folder")
     result = check(str(root), manifest=manifest, faces=0)
-    assert (result.findings, result.faults, result.pictures, result.unreadable) == ((), 0, 18, 0)
+    assert (result.findings, result.errors, result.pictures, result.unreadable) == ((), 0, 18, 0)
     assert result.counts["val"] == {"happiness": 2, "sadness": 2, "anger": 2}
     with manifest.open() as file:
         rows = list(csv.DictReader(file))
@@ -50,16 +50,16 @@ def test_check__a_sound_folder_has_no_findings_and_a_manifest(owners_tree, manif
 )
 def test_check__tells_what_differs_from_the_published_counts(owners_tree, manifest, name, layout):
     result = check(name, owners_tree(layout), manifest=manifest, faces=0)
-    assert result.faults == len(PUBLISHED[name].counts)
+    assert result.errors == len(READERS[name].published.counts)
     first = SCHEMAS[name].names[0]
-    published = PUBLISHED[name].counts["test"][first]
-    assert f"{first} {result.counts['test'][first]} for {published}" in told(result)
+    published = READERS[name].published.counts["test"][first]
+    assert f"{first} {result.counts['test'][first]} instead of {published}" in messages(result)
 
 
 def test_check__an_unsure_source_makes_warnings_only(owners_tree, manifest):
     result = check("expw", owners_tree("expw"), manifest=manifest, faces=0)
-    assert result.faults == 0
-    assert "all: 168 images, published are 91793" in told(result)
+    assert result.errors == 0
+    assert "all: 168 images, published are 91,793" in messages(result)
     assert result.pictures == 84  # two faces each
 
 
@@ -69,8 +69,8 @@ def test_check__names_pictures_that_cannot_be_read(owners_tree, manifest):
     (root / "train" / "anger" / "1.png").write_text("no picture")
     result = check(str(root), manifest=manifest, faces=0)
     assert result.unreadable == result.pictures - 16 == 2
-    assert "2 images cannot be read: train/anger/1.png: not a picture" in told(result)
-    assert "test/anger/0.png: the picture breaks off" in told(result)
+    assert "2 images cannot be read: train/anger/1.png: not a picture" in messages(result)
+    assert "test/anger/0.png: the picture breaks off" in messages(result)
     assert len(manifest.read_text().splitlines()) == 19
 
 
@@ -89,11 +89,11 @@ def test_check__counts_what_is_there_and_names_what_is_not(owners_tree, manifest
     gone = sorted(root.rglob(pattern))[0]
     gone.unlink()
     result = check(name, root, manifest=manifest, faces=0, overwrite=True)
-    assert result.faults == whole.faults + 1
-    assert "images of the lists have no file: " in told(result)
-    assert f"{gone.name} is not there" in told(result)
+    assert result.errors == whole.errors + 1
+    assert " missing: " in messages(result)
+    assert f"{gone.name} does not exist" in messages(result)
     assert result.pictures == whole.pictures - 1
-    with pytest.raises(DataError, match="is not there"):
+    with pytest.raises(DataError, match="does not exist"):
         open_dataset(name, root)
 
 
@@ -102,17 +102,21 @@ def test_check__finds_copies_across_splits_by_their_pixels(owners_tree, manifest
     Image.open(root / "train" / "anger" / "0.png").save(root / "test" / "happiness" / "copy.bmp")  # other bytes
     shutil.copy(root / "train" / "sadness" / "0.png", root / "val" / "sadness" / "copy.png")
     result = check(str(root), manifest=manifest, faces=0)
-    assert (result.copies.groups, result.copies.in_train, result.copies.conflicting) == (2, {"val": 1, "test": 1}, 1)
-    assert result.faults == 0
-    assert "1 test images are in train too (0 are known to be)" in told(result)
-    assert "1 pictures occur more than once with different labels" in told(result)
+    assert (result.duplicates.groups, result.duplicates.in_train, result.duplicates.conflicting) == (
+        2,
+        {"val": 1, "test": 1},
+        1,
+    )
+    assert result.errors == 0
+    assert "1 test image also occurs in train (known: 0)" in messages(result)
+    assert "1 picture occurs more than once with different labels" in messages(result)
 
 
 def test_check__known_copies_are_no_finding(owners_tree, manifest):
     # the tree has one PrivateTest image that is in Training too; 288 of FER2013's are known to be
     result = check("fer2013", owners_tree("fer2013"), manifest=manifest, faces=0)
-    assert result.copies.in_train == {"val": 0, "test": 1}
-    assert "in train too" not in told(result)
+    assert result.duplicates.in_train == {"val": 0, "test": 1}
+    assert "in train (known" not in messages(result)
 
 
 def test_check__finds_faces_outside_their_picture(owners_tree, manifest):
@@ -120,8 +124,8 @@ def test_check__finds_faces_outside_their_picture(owners_tree, manifest):
     table = root / "label" / "label.lst"
     table.write_text(table.read_text().replace("photo_0_0.jpg 0 10 5 35 40", "photo_0_0.jpg 0 90 5 40 135"))
     result = check("expw", root, manifest=manifest, faces=0)
-    assert "1 faces lie outside their picture: photo_0_0.jpg#0" in told(result)
-    assert result.faults == 1
+    assert "1 face outside the picture: photo_0_0.jpg#0" in messages(result)
+    assert result.errors == 1
 
 
 def test_check__compares_with_the_manifest_of_before(owners_tree, manifest):
@@ -132,16 +136,18 @@ def test_check__compares_with_the_manifest_of_before(owners_tree, manifest):
     (root / "train" / "anger" / "0.png").rename(root / "train" / "sadness" / "moved.png")
     shutil.copy(root / "val" / "anger" / "0.png", root / "val" / "anger" / "1.png")
     result = check(str(root), manifest=manifest, faces=0)
-    assert "1 changed (val/anger/1.png), 1 gone (train/anger/0.png), 1 new (train/sadness/moved.png)" in told(result)
-    assert result.faults == 1
+    assert "1 changed (val/anger/1.png), 1 removed (train/anger/0.png), 1 added (train/sadness/moved.png)" in messages(
+        result
+    )
+    assert result.errors == 1
     assert manifest.read_bytes() == before
-    assert check(str(root), manifest=manifest, faces=0, overwrite=True).faults == 0
+    assert check(str(root), manifest=manifest, faces=0, overwrite=True).errors == 0
     assert manifest.read_bytes() != before
 
 
 def test_check__refuses_a_manifest_that_is_none(owners_tree, manifest):
     manifest.write_text("a,b\n1,2\n")
-    with pytest.raises(DataError, match="no manifest of a data set"):
+    with pytest.raises(DataError, match="not the manifest of a data set"):
         check(str(owners_tree("folder")), manifest=manifest, faces=0)
 
 
@@ -164,11 +170,11 @@ def test_check__tells_aligned_crops_from_others(astronaut, tmp_path, manifest):
     assert aligned.findings == ()
     cut = check(str(tmp_path / "cut"), manifest=tmp_path / "m2.csv", device="cpu")
     assert not cut.position.aligned
-    assert "fer align" in told(cut)
+    assert "fer align" in messages(cut)
 
 
 @pytest.mark.slow
-def test_check__pictures_without_faces_are_told(owners_tree, manifest):
+def test_check__pictures_without_faces_are_a_warning(owners_tree, manifest):
     result = check(str(owners_tree("folder")), manifest=manifest, faces=4, device="cpu")
     assert result.position is None
-    assert "a face was found in 0 of 4 images only" in told(result)
+    assert "a face was detected in only 0 of 4 images" in messages(result)

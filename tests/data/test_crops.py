@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from fercli.data.crops import load_crop
-from fercli.data.records import Sample
+from fercli.data.dataset import Sample
 from fercli.errors import DataError
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from fercli.config.training import LossConfig
+from fercli.data.dataset import Sample
 from fercli.data.loader import targets_of
-from fercli.data.records import Sample
 from fercli.errors import DataError
 
 VOTED = Sample(Path("a.png"), "train", 0, votes=(6.0, 3.0, 1.0), first_label=2)

@@ -47,7 +47,7 @@ def test_open_dataset__knows_rafdb_by_its_list(tree):
 
 def test_open_dataset__refuses_data_beside_a_path(tree):
     root = tree("test/fear/a.png")
-    with pytest.raises(UsageError, match="--data goes with"):
+    with pytest.raises(UsageError, match="--data needs the name"):
         open_dataset(str(root), root)
 
 

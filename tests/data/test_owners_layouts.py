@@ -73,9 +73,9 @@ def test_open_dataset__has_a_fingerprint_that_follows_the_lists(owners_tree):
 
 @pytest.mark.parametrize("layout", ["affectnet8-csv", "fer2013"])
 def test_open_dataset__asks_for_the_name_where_a_layout_can_be_read_in_two_ways(owners_tree, layout):
-    with pytest.raises(DataError, match="more than one way") as caught:
+    with pytest.raises(DataError, match="several data sets share") as caught:
         open_dataset(str(owners_tree(layout)))
-    assert "name it" in caught.value.fix
+    assert "give the name: " in caught.value.fix
 
 
 # AffectNet
@@ -108,7 +108,7 @@ def test_affectnet_csv__names_rows_at_fault(owners_tree):
     with pytest.raises(DataError) as caught:
         open_dataset("affectnet8", root)
     assert "line 4: expression '11' is none of 0..10" in caught.value.message
-    assert "1/training2.jpg is not there" in caught.value.message
+    assert "1/training2.jpg does not exist" in caught.value.message
     assert "2 fields, not 9" in caught.value.message
 
 
@@ -118,7 +118,7 @@ def test_affectnet_npy__names_annotations_at_fault(owners_tree):
     (root / "train_set" / "annotations" / "4_exp.npy").write_bytes(b"no array")
     with pytest.raises(DataError) as caught:
         open_dataset("affectnet8", root)
-    assert "images/3.jpg is not there" in caught.value.message
+    assert "images/3.jpg does not exist" in caught.value.message
     assert "4_exp.npy" in caught.value.message
 
 
@@ -228,7 +228,7 @@ def test_ferplus_folders__names_lines_at_fault_and_who_makes_the_pictures(owners
     lines[3] = lines[3].replace("fer", "../fer")
     (folder / "label.csv").write_text("\n".join(lines))
     with pytest.raises(
-        DataError, match=r"line 1: fer\d+\.png is not there; line 2: the box .*; line 3: 13 fields"
+        DataError, match=r"line 1: fer\d+\.png does not exist; line 2: the box .*; line 3: 13 fields"
     ) as caught:
         open_dataset("ferplus", folder.parent)
     assert "line 4: '../fer" in caught.value.message
@@ -281,7 +281,7 @@ def test_expw__names_lines_at_fault(owners_tree):
     table.write_text(table.read_text() + "\n".join([*bad, "photo_0_0.jpg 0 10 5 35 40 80.5 0"]) + "\n")
     with pytest.raises(DataError) as caught:
         open_dataset("expw", root)
-    for part in ("expression '7'", "is empty", "gone.jpg is not there", "2 fields, not 8", "a second time"):
+    for part in ("expression '7'", "is empty", "gone.jpg does not exist", "2 fields, not 8", "a second time"):
         assert part in caught.value.message
 
 

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fercli.data.fer2013 import FERPLUS_HEADER
+from fercli.data.duplicates import Duplicates
+from fercli.data.fer2013_csv import FERPLUS_HEADER
 from fercli.data.open import open_dataset
-from fercli.data.prepare import Duplicates, prepare
+from fercli.data.prepare import prepare
 from fercli.errors import DataError, RefusedError, UsageError
 
 # (emotion, grey value, Usage, FERPlus' name, votes neu hap sur sad ang dis fea con unknown NF)
@@ -96,9 +97,9 @@ def test_prepare__what_it_writes_is_a_data_set(fer2013, ferplus, tmp_path):
 
 def test_prepare__finds_copies_and_their_splits(fer2013, ferplus, tmp_path):
     original = prepare(fer2013, tmp_path / "original")
-    assert original.duplicates == Duplicates(groups=1, val_in_train=1, test_in_train=0, conflicting=1)
+    assert original.duplicates == Duplicates(groups=1, in_train={"val": 1, "test": 0}, conflicting=1)
     voted = prepare(fer2013, tmp_path / "voted", ferplus=ferplus)
-    assert voted.duplicates == Duplicates(groups=1, val_in_train=1, test_in_train=0, conflicting=0)
+    assert voted.duplicates == Duplicates(groups=1, in_train={"val": 1, "test": 0}, conflicting=0)
     with (tmp_path / "voted/dataset.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert rows[1]["duplicate_group"] == rows[4]["duplicate_group"] != ""
@@ -215,4 +216,4 @@ def test_prepare__of_the_real_fer2013_has_the_published_counts(official, tmp_pat
     assert tuple(result.counts["val"].values()) == (467, 56, 496, 895, 653, 415, 607)
     assert tuple(result.counts["test"].values()) == (491, 55, 528, 879, 594, 416, 626)
     found = result.duplicates
-    assert (found.val_in_train, found.test_in_train, found.conflicting) == (280, 288, 57)
+    assert (found.in_train, found.conflicting) == ({"val": 280, "test": 288}, 57)

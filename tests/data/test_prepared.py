@@ -66,7 +66,7 @@ def test_open_prepared__names_missing_images_and_bad_cells_by_line(root):
     (root / "train/fear/a.png").unlink()
     table = root / "dataset.csv"
     table.write_text(table.read_text().replace("test,anger", "exam,anger"))
-    with pytest.raises(DataError, match=r"line 2: train/fear/a.png is not there; line 5: split 'exam'"):
+    with pytest.raises(DataError, match=r"line 2: train/fear/a.png does not exist; line 5: split 'exam'"):
         open_prepared(root)
 
 
@@ -92,7 +92,7 @@ def test_open_prepared__refuses_a_table_without_its_columns(root):
 
 def test_open_dataset__refuses_a_set_that_is_labelled_otherwise(root):
     assert open_dataset("fer2013", root).name == "toy"
-    with pytest.raises(DataError, match="labelled as fer2013, not ferplus"):
+    with pytest.raises(DataError, match="has the labels of fer2013, not ferplus"):
         open_dataset("ferplus", root)
 
 

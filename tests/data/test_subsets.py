@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fercli.config.labels import schema
-from fercli.data.records import Dataset, Sample
+from fercli.data.dataset import Dataset, Sample
 from fercli.data.subsets import _parse, read_subset
 from fercli.errors import DataError
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fercli.data.records import Dataset, Sample
+from fercli.data.dataset import Dataset, Sample
 from fercli.data.train_copies import train_copies
 
 

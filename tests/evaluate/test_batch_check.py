@@ -10,7 +10,7 @@ import torch
 
 from fercli.config.presets import MODELS
 from fercli.config.templates import template
-from fercli.data.open import Sample
+from fercli.data.dataset import Sample
 from fercli.evaluate.answers import Answers
 from fercli.evaluate.batch_check import _batch_run, batch_check, compositions, weights_files
 from fercli.models.btn import BTN

@@ -14,7 +14,8 @@ import pytest
 from fercli.config.presets import MODELS, RECIPES
 from fercli.config.training import LossConfig, SamConfig
 from fercli.data.changes import Changes, change
-from fercli.data.open import Dataset, open_dataset
+from fercli.data.dataset import Dataset
+from fercli.data.open import open_dataset
 from fercli.errors import DataError, RefusedError, UsageError
 from fercli.explain.audit import SIGNS, audit
 from fercli.media.images import write_image

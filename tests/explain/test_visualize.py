@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from fercli.data.open import Dataset
+from fercli.data.dataset import Dataset
 from fercli.errors import DataError, RefusedError, UsageError, WeightsError
 from fercli.explain.attention import BatchAttention
 from fercli.explain.faces import crops_of, drawn_faces

@@ -14,8 +14,9 @@ import torch
 from fercli.config.presets import MODELS, RECIPES
 from fercli.config.training import LossConfig, SamConfig, TrainConfig
 from fercli.data.crops import load_crop
+from fercli.data.dataset import Dataset
 from fercli.data.loader import Crops
-from fercli.data.open import Dataset, open_dataset
+from fercli.data.open import open_dataset
 from fercli.errors import RefusedError, UsageError, WeightsError
 from fercli.progress import StepProgress, TeacherProgress, TrainEvent
 from fercli.train.command import train

@@ -16,7 +16,8 @@ import torch
 from fercli.config.presets import MODELS, RECIPES
 from fercli.config.settings import override
 from fercli.config.training import LossConfig, SamConfig, TrainConfig
-from fercli.data.open import Dataset, open_dataset
+from fercli.data.dataset import Dataset
+from fercli.data.open import open_dataset
 from fercli.errors import DataError, RefusedError, UsageError, WeightsError
 from fercli.progress import EpochReport, StepProgress, TrainEvent, TrainNote
 from fercli.system.digest import file_sha256

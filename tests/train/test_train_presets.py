@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from fercli.config.presets import MODELS, RECIPES
-from fercli.data.open import Dataset, open_dataset
+from fercli.data.dataset import Dataset
+from fercli.data.open import open_dataset
 from fercli.train.command import train
 from fercli.weights.checkpoint import load_checkpoint
 from fercli.weights.run_folder import RunConfig

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from fercli.data.dataset import paper_order
 from fercli.data.open import open_dataset
-from fercli.data.records import paper_order
 from fercli.errors import DataError, UsageError
 from fercli.evaluate.compare.page import comparison_page
 from fercli.evaluate.files import RESULT_NAME, Predictions, read_predictions, read_result, write_rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fercli.data.open import Dataset, Sample
+from fercli.data.dataset import Dataset, Sample
 from fercli.html.face_cards import face_card, face_grid
 from fercli.html.markup import escaped, table
 from fercli.html.page import page_end, page_start

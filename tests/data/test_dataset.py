@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fercli.data.open import Dataset, Sample
-from fercli.data.records import paper_order
+from fercli.data.dataset import Dataset, Sample, paper_order
 
 SAMPLES = (
     Sample(Path("a.png"), "train", 0, votes=(3.0, 1.0)),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fercli.data.fer2013 import FERPLUS_HEADER, check_same_rows, majority, read_fer2013, read_votes
+from fercli.data.fer2013_csv import FERPLUS_HEADER, check_same_rows, majority, read_fer2013, read_votes
 from fercli.errors import DataError
 
 GREY = " ".join(["7"] * 2304)
@@ -58,7 +58,7 @@ def test_read_fer2013__lists_every_fault_with_its_line(tmp_path):
 
 
 def test_read_fer2013__shows_ten_faults_and_counts_the_rest(tmp_path):
-    with pytest.raises(DataError, match=r"line 11: .*; and 2 more lines$"):
+    with pytest.raises(DataError, match=r"line 11: .*; and 2 more$"):
         read_fer2013(write(tmp_path / "f.csv", "emotion,pixels,Usage", *["9,1,Training"] * 12))
 
 

@@ -1,4 +1,4 @@
-"""What a data set is once it is read: samples with a split and a class index, and the order the indices refer to."""
+"""A data set in memory: samples with a split and a class index, and the class names that the indices refer to."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Sample:
     votes: raw annotator votes, one per label in the data set's order; votes for other classes (unknown, not a face)
         are left out, so they need not add up to the number of annotators. None where the data set has no votes.
     first_label: the class the data set's owner gave before votes were taken (FER2013 under FERPlus); None without votes.
-    group: shared by images with identical pixels; None for an image without a copy, or where nobody looked.
+    group: shared by images with identical pixels; None for an image without a copy, or if not searched for copies.
     box_xyxy: the face in a picture that shows more, in its pixels; None where the picture is the crop.
     landmarks: five points of the face in its picture, by which it is aligned while it is read; they outrank the box.
     offset: byte at which the image's line begins where `path` is a csv file of pixels.
-    name: how the owner's lists call the face, where `path` alone does not tell it from others.
+    name: of the face in the owner's lists, where `path` alone does not identify it.
     """
 
     path: Path
@@ -42,7 +42,7 @@ class Sample:
     name: str | None = None
 
     def called(self, root: Path) -> str:
-        """Name of the face in its data set, unlike any other's there: the owner's, or its path below `root`."""
+        """Unique name of the face in its data set: the owner's, or its path relative to `root`."""
         if self.name is not None:
             return self.name
         return (self.path.relative_to(root) if self.path.is_relative_to(root) else self.path).as_posix()
@@ -52,12 +52,13 @@ class Sample:
 class Dataset:
     """A data set in its own label order.
 
-    labels: `labels[i]` is what index i means. schema: name of the label schema, `folder` for a plain image folder.
+    labels: `labels[i]` is the name of class i. schema: name of the label schema, `folder` for a plain image folder.
     crop: name of the template the images are aligned to, on disk or while they are read; None for the owner's crops.
-    alignment: the settings of that `fer align` with their fingerprint, None where nothing is recorded.
-    fingerprint: changes whenever a name, a label, a split or a crop does, and in a prepared set whenever a pixel does
-        (`fer data check` hashes the pictures of the others); None before `open_dataset` has computed it.
+    alignment: the settings of that `fer align` run with their fingerprint, None where nothing is recorded.
+    fingerprint: changes with every name, label, split and crop, and in a prepared set with every pixel (`fer data check`
+        hashes the pictures of other sets); None before `open_dataset` has computed it.
     unwritten: labelled images per split that have no file, as where `fer align --on-no-face skip` found no face.
+    missing: images that the owner's lists name and that do not exist, with their line.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Dataset:
     alignment: Mapping[str, Any] | None = None
     fingerprint: str | None = None
     unwritten: Mapping[Split, int] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(set(self.labels)) != len(self.labels):
@@ -81,14 +83,14 @@ class Dataset:
 
     @property
     def template(self) -> str:
-        """Name of the crop template by which a model of this data set must look for faces.
+        """Name of the crop template for a model of this data set.
 
-        Owners' crops are taken for ArcFace's close ones, those of FER2013 for its own.
+        Owners' crops count as ArcFace's close ones, those of FER2013 have a template of their own.
         """
         return self.crop or ("fer2013" if self.schema in ("fer2013", "ferplus") else "arcface")
 
     def split(self, name: Split, *, with_unlabelled: bool = False) -> tuple[Sample, ...]:
-        """Samples of one split in a fixed order, empty where there is none; unlabelled ones (votes only) on request."""
+        """Samples of one split in a fixed order, empty if the split does not exist; unlabelled ones (votes only) on request."""
         return tuple(s for s in self.samples if s.split == name and (with_unlabelled or s.label is not None))
 
     def counts(self, split: Split) -> dict[str, int]:
@@ -100,16 +102,16 @@ class Dataset:
 
 
 def listing_fingerprint(dataset: Dataset) -> str:
-    """Sha256 over what a data set's lists say of every sample: name, split, label, votes, and where its face lies."""
+    """Sha256 of every sample's name, split, label, votes and face position, as a data set's lists give them."""
     digest = hashlib.sha256(str(dataset.alignment["fingerprint"]).encode() if dataset.alignment else b"")
     for sample in dataset.samples:
         label = None if sample.label is None else dataset.labels[sample.label]
-        place = sample.landmarks or sample.box_xyxy
-        digest.update(f"{sample.called(dataset.root)},{sample.split},{label},{sample.votes},{place}\n".encode())
+        position = sample.landmarks or sample.box_xyxy
+        digest.update(f"{sample.called(dataset.root)},{sample.split},{label},{sample.votes},{position}\n".encode())
     return digest.hexdigest()
 
 
 def paper_order(names: set[str]) -> tuple[str, ...]:
-    """Put class names in the paper's order (BTN, Table 4); names it does not know follow alphabetically."""
+    """Sort class names in the paper's order (BTN, Table 4); other names follow alphabetically."""
     known = tuple(name for name in PAPER_ORDER if name in names)
     return known + tuple(sorted(names - set(known)))

@@ -1,0 +1,45 @@
+"""Errors in a list of images, collected while the list is read and reported together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from fercli.errors import DataError
+
+_SHOWN = 10
+
+
+class ListErrors:
+    """Errors of one file or folder, and images that it lists and that do not exist."""
+
+    def __init__(self, path: Path, *, fix: str) -> None:
+        self.path, self.fix = path, fix
+        self.missing: list[str] = []
+        self._all: list[str] = []
+
+    def add(self, message: str) -> None:
+        """Record an error, such as `line 3: label '8' is none of 1..7`."""
+        self._all.append(message)
+
+    def add_missing(self, where: str, image: str) -> None:
+        """Record an image that does not exist; `where` names its line."""
+        self.missing.append(f"{self.path.name}, {where}: {image} does not exist")
+        self._all.append(f"{where}: {image} does not exist")
+
+    def raise_if_any(self) -> None:
+        """DataError with the first ten errors, missing images among them; images alone that are missing raise nothing."""
+        if len(self._all) > len(self.missing):
+            raise DataError(f"{self.path}: {first_few(self._all)}", fix=self.fix)
+
+    def raise_if_empty(self, samples: Collection[object]) -> None:
+        """DataError where no listed image exists."""
+        if not samples:
+            missing = f": {first_few(self.missing)}" if self.missing else ""
+            raise DataError(f"{self.path} lists no image that exists{missing}", fix=self.fix)
+
+
+def first_few(messages: Sequence[str]) -> str:
+    """The first ten messages and the number of the others."""
+    more = f"; and {len(messages) - _SHOWN} more" if len(messages) > _SHOWN else ""
+    return "; ".join(messages[:_SHOWN]) + more

@@ -5,6 +5,7 @@ Shares are fractions in 0..1. Functions that end in `_percent` return the bare n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import overload
 
 Interval = tuple[float, float]
@@ -23,6 +24,17 @@ def percent(share: float, decimals: int | None = None) -> str:
     if 0 < value < 0.1:
         return "< 0.1 %"
     return f"{value:.1f} %" if 0 < value < 1 else f"{value:.0f} %"
+
+
+def percents(shares: Sequence[float]) -> list[str]:
+    """Shares of one whole as percentages that add up to 100: those cut off most are rounded up (largest remainder)."""
+    total = sum(shares)
+    exact = [100 * share / total if total else 0.0 for share in shares]
+    whole = [int(value) for value in exact]
+    missing = round(sum(exact)) - sum(whole)
+    for index in sorted(range(len(exact)), key=lambda index: whole[index] - exact[index])[:missing]:
+        whole[index] += 1
+    return ["< 1 %" if count == 0 and value > 0 else f"{count} %" for count, value in zip(whole, exact, strict=True)]
 
 
 @overload
@@ -75,3 +87,14 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def clock(time_s: float, *, decimals: int = 1) -> str:
+    """0:03.2, 12:00.0, 1:02:03.5: minutes and seconds, hours where there are any."""
+    scale = 10**decimals
+    units = round(time_s * scale)  # rounded once, so that 59.96 s is 1:00.0
+    seconds, rest = divmod(units, scale)
+    fraction = f".{rest:0{decimals}d}" if decimals else ""
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}{fraction}" if hours else f"{minutes}:{seconds:02d}{fraction}"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from fercli.formatting import (
+    clock,
     duration,
     in_percent,
     interval_percent,
     mean_sd_percent,
     p_value,
     percent,
+    percents,
     pluralize,
     signed_percent,
 )
@@ -71,3 +73,15 @@ def test_pluralize__knows_one():
 @pytest.mark.parametrize(("seconds", "text"), [(5.9, "0 min 05 s"), (125, "2 min 05 s"), (3725, "1 h 02 min")])
 def test_duration__has_hours_where_there_are_any(seconds, text):
     assert duration(seconds) == text
+
+
+def test_percents__add_up_to_100():
+    assert percents([1, 1, 1]) == ["34 %", "33 %", "33 %"]
+    assert percents([0.125, 0.625, 0.25]) == ["13 %", "62 %", "25 %"]
+    assert percents([0.997, 0.003]) == ["100 %", "< 1 %"]
+    assert percents([]) == []
+
+
+def test_clock__rounds_once():
+    assert [clock(3.24), clock(59.96), clock(3723.5)] == ["0:03.2", "1:00.0", "1:02:03.5"]
+    assert clock(90, decimals=0) == "1:30"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fercli.cli.predict_report import Report
     from fercli.media.sources import Source
     from fercli.predict.predict import Reading
-    from fercli.predict.report.html import HtmlReport
+    from fercli.predict.report.page import HtmlReport
     from fercli.predict.results_folder import ResultsFolder
     from fercli.predict.tables import Table
     from fercli.results import Prediction
@@ -89,7 +89,7 @@ class Outputs:
             )
             self.todo = self._folder.todo
         if wanted.page is not None:
-            from fercli.predict.report.html import HtmlReport
+            from fercli.predict.report.page import HtmlReport
 
             self._page = HtmlReport(wanted.page, card, self._facts, overwrite=wanted.overwrite)
 

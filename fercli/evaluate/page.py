@@ -1,8 +1,9 @@
-"""An evaluation in, one self-contained HTML page out: figures, pictures, and the mistakes worth looking at."""
+"""The report of `fer eval`: one self-contained HTML page with scores, plots and the most confident errors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -11,225 +12,217 @@ import numpy as np
 from fercli import __version__
 from fercli.evaluate.answers import Answers
 from fercli.evaluate.degradations import falls
-from fercli.evaluate.results import EvaluationResult, Score
-from fercli.html.face_cards import face_card, face_grid
-from fercli.html.markup import escaped, inline_png, table
-from fercli.html.page import page_end, page_start
+from fercli.evaluate.results import BatchCheck, EvaluationResult, Score
+from fercli.formatting import in_percent, interval_percent, percent
+from fercli.html.pages import write_page as write_html
+from fercli.html.parts import FaceCard, Table, Tile, face_card
 from fercli.system.files import replacing
 
 PAGE_NAME = "report.html"
-_MISTAKES = 32
+_MAX_ERRORS = 32
 _SHOWN_COVERAGE = 0.8  # the tile takes the nearest that was asked for
+
+
+@dataclass(frozen=True)
+class _Errors:
+    note: str
+    cards: list[FaceCard]
+
+
+@dataclass(frozen=True)
+class _CurveSection:
+    kind: str
+    plot: bytes | None
+    table: Table
+
+
+@dataclass(frozen=True)
+class _BatchSection:
+    verdict: str
+    tables: list[Table]
+    missing: str | None
 
 
 def write_page(
     folder: Path, result: EvaluationResult, answers: Answers, *, root: Path, settings: Mapping[str, object]
 ) -> None:
-    """Write report.html from the result and the pictures that lie in the folder already."""
+    """Write report.html from the result and the plots that are in the folder already."""
     model = result.model
-    title = f"{model.name} on {result.data}"
-    under = f"{result.split} split, {result.score.n:,} images, {model.engine} on {model.device}"
+    subtitle = f"{result.split} split, {result.score.n:,} images, {model.engine} on {model.device}"
     if result.augmentation:
-        under += f"; test-time augmentation: {result.augmentation}"
-    parts = [
-        page_start(title, under),
-        _warnings(result.warnings),
-        _tiles(result),
-        _section("Scores", _scores(result)),
-        _section("Class by class", _classes(result) + _plots(folder, "confusion.png", "Confusion matrix")),
-        _section("Calibration", _calibration(result) + _plots(folder, "reliability.png", "Reliability diagrams")),
-        _section("Answering only when sure", _coverage(result) + _plots(folder, "risk_coverage.png", "Risk-coverage")),
-        _curves(folder, result),
-        _end_to_end(result),
-        _batch(result),
-        _section("The most confident mistakes", _mistakes(answers, root)),
-        _section("How this was made", _settings(result, settings)),
-        page_end(),
-    ]
+        subtitle += f"; test-time augmentation: {result.augmentation}"
     with replacing(folder / PAGE_NAME) as temporary:
-        temporary.write_text("".join(parts), encoding="utf-8", errors="replace")
+        write_html(
+            temporary,
+            "evaluate/page.html",
+            title=f"{model.name} on {result.data}",
+            subtitle=subtitle,
+            warnings=result.warnings,
+            tiles=_tiles(result),
+            scores=_scores(result),
+            copies=result.copies.told if result.copies else None,
+            classes=_classes(result),
+            confusion=_plot(folder, "confusion.png"),
+            calibration=_calibration(result),
+            reliability=_plot(folder, "reliability.png"),
+            coverage=_coverage(result),
+            risk_coverage=_plot(folder, "risk_coverage.png"),
+            curves=_curves(folder, result),
+            end_to_end=_end_to_end(result),
+            batch=_batch(result.batch_check) if result.batch_check else None,
+            errors=_errors(answers, root),
+            settings=_settings(result, settings),
+        )
 
 
-def _section(heading: str, body: str) -> str:
-    return f"<section><h2>{escaped(heading)}</h2>{body}</section>"
-
-
-def _warnings(warnings: Sequence[str]) -> str:
-    listed = "".join(f"<li>{escaped(text)}</li>" for text in warnings)
-    return _section("To be known first", f"<ul>{listed}</ul>") if listed else ""
-
-
-def _tiles(result: EvaluationResult) -> str:
+def _tiles(result: EvaluationResult) -> list[Tile]:
     score = result.score
     share = min(result.coverage, key=lambda share: abs(share - _SHOWN_COVERAGE))
-    tiles = (
-        ("Accuracy", _percent(score.overall), _interval(score.overall_interval)),
-        ("Mean class accuracy", _percent(score.mean_class), _interval(score.mean_interval)),
-        ("Macro F1", _percent(score.macro_f1), _interval(score.f1_interval)),
-        ("Calibration error", _percent(result.after.ece), f"{_percent(result.before.ece)} before temperature"),
-        (f"Accuracy of the surest {100 * share:g} %", _percent(result.coverage[share]), f"area {result.aurc:.4f}"),
-    )
-    cells = "".join(
-        f"<div><dt>{escaped(name)}</dt><dd>{escaped(value)}<small>{escaped(small)}</small></dd></div>"
-        for name, value, small in tiles
-    )
-    return f'<section class="bare"><dl class="tiles">{cells}</dl></section>'
+    return [
+        Tile("Accuracy", percent(score.overall, 2), interval_percent(score.overall_interval)),
+        Tile("Mean class accuracy", percent(score.mean_class, 2), interval_percent(score.mean_interval)),
+        Tile("Macro F1", percent(score.macro_f1, 2), interval_percent(score.f1_interval)),
+        Tile(
+            "Calibration error (ECE)",
+            percent(result.after.ece, 2),
+            f"{percent(result.before.ece, 2)} before temperature",
+        ),
+        Tile(f"Accuracy at {100 * share:g} % coverage", percent(result.coverage[share], 2), f"AURC {result.aurc:.4f}"),
+    ]
 
 
-def _scores(result: EvaluationResult) -> str:
+def _scores(result: EvaluationResult) -> Table:
     rows = [_score_row("all images", result.score)]
-    copies = result.copies
-    if copies and copies.others:
-        rows.append(_score_row("without images that also occur in train", copies.others))
+    if result.copies and result.copies.others:
+        rows.append(_score_row("without images that also occur in train", result.copies.others))
     rows += [_score_row(f"listed in {subset.name}", subset.score) for subset in result.subsets]
     head = ("images", "number", "accuracy %", "95 % interval", "mean class %", "95 % interval", "macro F1 %")
-    note = "Accuracy has Wilson's interval, the other two the bootstrap's within classes."
-    told = f"<p>{escaped(copies.told)}.</p>" if copies else ""
-    return f'<div class="wide">{table(note, head, rows)}</div>{told}'
+    return Table("Intervals: Wilson's for accuracy, bootstrap within classes for the other two.", head, rows)
 
 
 def _score_row(name: str, score: Score) -> list[object]:
     return [
         name,
         f"{score.n:,}",
-        _plain(score.overall),
-        _interval(score.overall_interval),
-        _plain(score.mean_class),
-        _interval(score.mean_interval),
-        _plain(score.macro_f1),
+        in_percent(score.overall),
+        interval_percent(score.overall_interval),
+        in_percent(score.mean_class),
+        interval_percent(score.mean_interval),
+        in_percent(score.macro_f1),
     ]
 
 
-def _classes(result: EvaluationResult) -> str:
+def _classes(result: EvaluationResult) -> Table:
     rows = []
-    for label, counts in zip(result.labels, result.confusion, strict=True):
+    for index, (label, counts) in enumerate(zip(result.labels, result.confusion, strict=True)):
         accuracy, interval = result.class_accuracy[label], result.class_interval[label]
-        shown = ("", "") if accuracy is None or interval is None else (_plain(accuracy), _interval(interval))
-        said = sum(row[result.labels.index(label)] for row in result.confusion)
-        right = counts[result.labels.index(label)]
-        rows.append([label, f"{sum(counts):,}", *shown, f"{said:,}", _plain(right / said) if said else ""])
-    head = ("class", "images", "accuracy %", "95 % interval", "said", "right when said %")
-    return table("In the order of the paper's Table 4.", head, rows)
+        shown = ("", "") if accuracy is None or interval is None else (in_percent(accuracy), interval_percent(interval))
+        predicted = sum(row[index] for row in result.confusion)
+        precision = in_percent(counts[index] / predicted) if predicted else ""
+        rows.append([label, f"{sum(counts):,}", *shown, f"{predicted:,}", precision])
+    head = ("class", "images", "accuracy %", "95 % interval", "predicted", "precision %")
+    return Table("In the order of the paper's Table 4.", head, rows)
 
 
-def _calibration(result: EvaluationResult) -> str:
+def _calibration(result: EvaluationResult) -> Table:
     rows = [
-        [name, f"{c.temperature:.4g}", _plain(c.ece), _plain(c.mce), f"{c.nll:.4f}", f"{c.brier:.4f}"]
+        [name, f"{c.temperature:.4g}", in_percent(c.ece), in_percent(c.mce), f"{c.nll:.4f}", f"{c.brier:.4f}"]
         for name, c in (("before temperature", result.before), ("after temperature", result.after))
     ]
-    head = ("", "temperature", "ECE %", "largest gap %", "log loss", "Brier")
-    return table(f"{len(result.after.bins)} bins of equal width.", head, rows)
+    head = ("", "temperature", "ECE %", "MCE %", "NLL", "Brier score")
+    return Table(f"{len(result.after.bins)} bins of equal width.", head, rows)
 
 
-def _coverage(result: EvaluationResult) -> str:
-    rows = [[f"{100 * share:g} %", _plain(accuracy)] for share, accuracy in result.coverage.items()]
-    note = "Accuracy when only the surest share of images is answered."
-    return table(note, ("answered", "accuracy %"), rows)
+def _coverage(result: EvaluationResult) -> Table:
+    rows = [[f"{100 * share:g} %", in_percent(accuracy)] for share, accuracy in result.coverage.items()]
+    return Table("Accuracy on the most confident share of the images.", ("coverage", "accuracy %"), rows)
 
 
-def _curves(folder: Path, result: EvaluationResult) -> str:
-    if not result.curves:
-        return ""
-    body = ""
+def _curves(folder: Path, result: EvaluationResult) -> list[_CurveSection]:
+    sections = []
     for curve in result.curves:
         rows = [
-            ["as it is" if severity is None else f"{severity:g} {curve.unit}", _plain(score.overall),
-             _interval(score.overall_interval), _plain(score.mean_class)]
+            [
+                "undegraded" if severity is None else f"{severity:g} {curve.unit}",
+                in_percent(score.overall),
+                interval_percent(score.overall_interval),
+                in_percent(score.mean_class),
+            ]
             for severity, score in falls(curve)
-        ]  # fmt: skip
-        head = (curve.kind, "accuracy %", "95 % interval", "mean class %")
-        body += f'<div class="plots">{_plots(folder, f"degrade-{curve.kind}.png", curve.kind)}'
-        body += f"<div>{table(f'{curve.clean.n:,} images', head, rows)}</div></div>"
-    return _section("Made worse", body)
+        ]
+        table = Table(f"{curve.clean.n:,} images", (curve.kind, "accuracy %", "95 % interval", "mean class %"), rows)
+        sections.append(_CurveSection(curve.kind, _plot(folder, f"degrade-{curve.kind}.png"), table))
+    return sections
 
 
-def _end_to_end(result: EvaluationResult) -> str:
-    found = result.end_to_end
-    if found is None:
-        return ""
+def _end_to_end(result: EvaluationResult) -> Table | None:
+    raw = result.end_to_end
+    if raw is None:
+        return None
     rows: list[list[object]] = [
-        ["raw pictures, a missed face is an error", f"{found.n:,}", _plain(found.overall),
-         _interval(found.overall_interval), _plain(found.mean_class)]
-    ]  # fmt: skip
-    if found.found_score:
-        score = found.found_score
-        rows.append(
-            ["of these, where a face was found", f"{score.n:,}", _plain(score.overall),
-             _interval(score.overall_interval), _plain(score.mean_class)]
-        )  # fmt: skip
-    score = result.score
-    rows.append(
-        ["crops as the data set has them", f"{score.n:,}", _plain(score.overall), _interval(score.overall_interval),
-         _plain(score.mean_class)]
-    )  # fmt: skip
-    note = f"{found.data}: no face in {found.missed:,} pictures, {found.unreadable:,} unreadable; {found.detector}."
-    head = ("", "images", "accuracy %", "95 % interval", "mean class %")
-    return _section("End to end", table(note, head, rows))
+        [
+            "raw pictures, a missed face is an error",
+            f"{raw.n:,}",
+            in_percent(raw.overall),
+            interval_percent(raw.overall_interval),
+            in_percent(raw.mean_class),
+        ]
+    ]
+    if raw.found_score:
+        rows.append(_score_row("of these, with a detected face", raw.found_score)[:5])
+    rows.append(_score_row("crops of the data set", result.score)[:5])
+    note = f"{raw.data}: no face in {raw.missed:,} pictures, {raw.unreadable:,} unreadable; {raw.detector}."
+    return Table(note, ("", "images", "accuracy %", "95 % interval", "mean class %"), rows)
 
 
-def _batch(result: EvaluationResult) -> str:
-    check = result.batch_check
-    if check is None:
-        return ""
-    verdict = "No answer depends on the batch." if check.holds else "ANSWERS DEPEND ON THE BATCH."
-    body = f"<p>{verdict} {check.n:,} images; logits may differ by {check.tolerance:g}.</p>"
+def _batch(check: BatchCheck) -> _BatchSection:
+    verdict = "Predictions do not depend on the batch." if check.holds else "PREDICTIONS DEPEND ON THE BATCH."
+    tables = []
     for item in (*check.engines, *([check.contrast] if check.contrast else [])):
-        rows = [[c.name, c.batch, f"{c.max_difference:.2e}", c.changed, _plain(c.overall)] for c in item.compositions]
-        head = ("company", "batch", "largest difference", "classes changed", "accuracy %")
+        rows = [
+            [c.name, c.batch, f"{c.max_difference:.2e}", c.changed, in_percent(c.overall)] for c in item.compositions
+        ]
+        head = ("composition", "batch size", "largest difference of a logit", "changed predictions", "accuracy %")
         note = f"{item.what} by {item.engine}" + (f" (batch part: {check.batch_part})" if item.what == "P_CBA" else "")
-        body += table(note, head, rows)
-    return _section("Batch invariance", body + (f"<p>{escaped(check.missing)}</p>" if check.missing else ""))
+        tables.append(Table(note, head, rows))
+    text = f"{verdict} {check.n:,} images; tolerance for a logit: {check.tolerance:g}."
+    return _BatchSection(text, tables, check.missing)
 
 
-def _mistakes(answers: Answers, root: Path) -> str:
+def _errors(answers: Answers, root: Path) -> _Errors:
     confidence = answers.probabilities.max(axis=1)
     wrong = np.flatnonzero(answers.guess != answers.truth)
-    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:_MISTAKES]
-    if not len(shown):
-        return "<p>There are none.</p>"
+    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:_MAX_ERRORS]
     cards = [
         face_card(
-            answers.samples[place],
-            answers.samples[place].called(root),
-            truth=answers.labels[answers.truth[place]],
-            lines=[f"read as {answers.labels[answers.guess[place]]}", f"{100 * confidence[place]:.1f} % sure"],
+            answers.samples[index],
+            answers.samples[index].called(root),
+            truth=answers.labels[answers.truth[index]],
+            lines=[f"predicted {answers.labels[answers.guess[index]]}", f"confidence {100 * confidence[index]:.1f} %"],
         )
-        for place in shown.tolist()
+        for index in shown.tolist()
     ]
-    return (
-        f"<p>{len(wrong):,} of {len(answers.truth):,} answers are wrong; these {len(shown)} are the surest. "
-        f"Some are the model's, some the labels'.</p>{face_grid(cards)}"
+    note = (
+        f"{len(wrong):,} of {len(answers.truth):,} predictions are wrong; these {len(shown)} have the highest "
+        "confidence. Some are errors of the model, some of the labels."
     )
+    return _Errors(note, cards)
 
 
-def _settings(result: EvaluationResult, settings: Mapping[str, object]) -> str:
+def _settings(result: EvaluationResult, settings: Mapping[str, object]) -> list[tuple[str, object]]:
     model = result.model
-    entries: Iterable[tuple[str, object]] = (
+    return [
         ("weights", f"{model.name} {model.version}, {model.preset}"),
         ("sha256", model.sha256),
-        ("chosen by", model.selected_by),
+        ("checkpoint selected by", model.selected_by),
         ("epoch, seed", ", ".join(str(value) for value in (model.epoch, model.seed) if value is not None)),
         ("parameters, MACs", f"{model.parameters:,}, {model.macs:,}" if model.parameters and model.macs else ""),
         ("data set", f"{result.data}, {result.split} split, fingerprint {result.fingerprint or 'not stated'}"),
         *settings.items(),
-        ("made by", f"fer {__version__}, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"),
-    )
-    rows = "".join(f"<dt>{escaped(n)}</dt><dd>{escaped(v)}</dd>" for n, v in entries if v not in ("", None))
-    return f'<dl class="settings">{rows}</dl>'
+        ("made with", f"fer {__version__}, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"),
+    ]
 
 
-def _plots(folder: Path, name: str, alt: str) -> str:
+def _plot(folder: Path, name: str) -> bytes | None:
     path = folder / name
-    return inline_png(path.read_bytes(), alt) if path.is_file() else ""
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f} %"
-
-
-def _plain(share: float) -> str:
-    return f"{100 * share:.2f}"
-
-
-def _interval(interval: tuple[float, float]) -> str:
-    return f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f}"
+    return path.read_bytes() if path.is_file() else None

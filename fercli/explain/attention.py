@@ -100,7 +100,7 @@ class BatchAttention:
             batch=len(faces),
             remarks=remarks,
         )
-        (place / "attention.html").write_text(page, encoding="utf-8")
+        (place / "attention.html").write_text(page, encoding="utf-8", errors="replace")
         progress(1, 1, "")
         return remarks
 

@@ -1,30 +1,19 @@
-"""What one image's batch mates lent it in, a self-contained HTML page out."""
+"""The page of the batch-attention explorer: which images of its batch one image attends to, class by class."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
 from fercli.data.crops import load_crop
 from fercli.explain.faces import Face
 from fercli.formatting import percent
-from fercli.html.colours import expression_colour
-from fercli.html.markup import css_colour, escaped, inline_jpeg, table
+from fercli.html.colours import Colour, expression_colour
+from fercli.html.pages import render
+from fercli.html.parts import Table
 from fercli.html.thumbnail import picture_jpeg
-from fercli.media.images import Rgb
 
-_SIDE = 96  # px of a face on the page
-_CSS = """
-.who{display:flex;gap:18px;align-items:flex-start;flex-wrap:wrap}
-.mates{display:grid;grid-template-columns:repeat(auto-fill,minmax(104px,1fr));gap:10px;list-style:none;padding:0;margin:10px 0 0}
-.mates li{border:1px solid var(--line);border-radius:6px;padding:5px;font-size:12.5px;line-height:1.35;overflow-wrap:anywhere}
-.mates img{display:block;width:100%;border-radius:4px}
-.mates b{font-variant-numeric:tabular-nums}
-.bar{display:block;height:5px;border-radius:3px;background:var(--accent);margin:4px 0}
-table{border-collapse:collapse}td,th{padding:2px 10px;text-align:right;font-variant-numeric:tabular-nums}
-th[scope=row]{text-align:left}caption{text-align:left;color:var(--soft)}
-"""
+_FACE_PX = 96  # side of a face on the page
 
 
 @dataclass(frozen=True)
@@ -54,6 +43,33 @@ class ClassAttention:
     mates: tuple[Mate, ...]
 
 
+@dataclass(frozen=True)
+class _FacePicture:
+    name: str
+    label: str
+    picture: bytes
+
+
+@dataclass(frozen=True)
+class _ImageCard:
+    """Another image of the batch as the template shows it. width: of its bar, in percent of the largest."""
+
+    face: _FacePicture
+    colour: Colour
+    width: int
+    among_others: str
+    of_all: str
+    logit: str
+
+
+@dataclass(frozen=True)
+class _ClassSection:
+    name: str
+    colour: Colour
+    summary: str
+    images: list[_ImageCard]
+
+
 def attention_page(
     face: Face,
     classes: Sequence[ClassAttention],
@@ -65,78 +81,84 @@ def attention_page(
     remarks: Sequence[str],
 ) -> str:
     """Return the page; p_vit and p_cba are the image's probabilities by class."""
+    pictures = _Pictures()
     labels = [entry.name for entry in classes]
-    pictures: dict[str, str] = {}
-    numbers = table(
-        "The image alone (P_VIT) and with its batch (P_CBA); softmax, no temperature",
-        (
-            "class",
-            "P_VIT",
-            "P_CBA",
-            "keeps for itself",
-            "mates get",
-            "mates that share",
-            "of it to the same label",
-            "by chance",
+    return render(
+        "explain/attention_page.html",
+        title=f"Batch attention of {face.name}",
+        subtitle=f"{network}; a batch of {batch} images",
+        intro=(
+            "For each class, class batch attention mixes the scores of the images whose embedded maps resemble this "
+            "one's. Below are these images, highest attention first. The large percentages are shares of the attention "
+            "that all other images of the batch get."
         ),
-        [
-            (
-                entry.name,
-                percent(p_vit[entry.name]),
-                percent(p_cba[entry.name]),
-                percent(entry.own),
-                _share(entry.mates_get),
-                f"{entry.effective:.1f}",
-                _share(entry.same_label),
-                percent(entry.same_label_by_chance),
-            )
-            for entry in classes
-        ],
+        remarks=remarks,
+        face=pictures.of(face),
+        numbers=_numbers(classes, p_vit, p_cba),
+        classes=[_section(entry, labels, pictures, others=batch - 1) for entry in classes],
     )
-    sections = "".join(
-        f'<section><h2><span class="dot" style="background:{css_colour(expression_colour(entry.name, labels))}"></span>'
-        f"{escaped(entry.name)}</h2>"
-        f'<p class="soft">keeps {percent(entry.own)} for itself; mates get {_share(entry.mates_get)}, '
-        f"which in effect {entry.effective:.1f} of the {batch - 1} share</p>"
-        f'<ol class="mates">{_mates(entry.mates, labels, pictures)}</ol></section>'
+
+
+class _Pictures:
+    """Thumbnails of faces, each made once."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, _FacePicture] = {}
+
+    def of(self, face: Face) -> _FacePicture:
+        if face.name not in self._made:
+            picture = picture_jpeg(load_crop(face.sample, _FACE_PX), longest=_FACE_PX)
+            self._made[face.name] = _FacePicture(face.name, face.label, picture)
+        return self._made[face.name]
+
+
+def _numbers(classes: Sequence[ClassAttention], p_vit: Mapping[str, float], p_cba: Mapping[str, float]) -> Table:
+    head = (
+        "class",
+        "P_VIT",
+        "P_CBA",
+        "attention to itself",
+        "to other images",
+        "effective number of images",
+        "of it to the same label",
+        "expected by chance",
+    )
+    rows = [
+        (
+            entry.name,
+            percent(p_vit[entry.name]),
+            percent(p_cba[entry.name]),
+            percent(entry.own),
+            _share(entry.mates_get),
+            f"{entry.effective:.1f}",
+            _share(entry.same_label),
+            percent(entry.same_label_by_chance),
+        )
         for entry in classes
+    ]
+    return Table("The image alone (P_VIT) and with its batch (P_CBA); softmax without temperature", head, rows)
+
+
+def _section(entry: ClassAttention, labels: Sequence[str], pictures: _Pictures, *, others: int) -> _ClassSection:
+    largest = entry.mates[0].among_mates if entry.mates else 0.0
+    summary = (
+        f"{percent(entry.own)} of the attention stays with the image, {_share(entry.mates_get)} goes to others: "
+        f"effectively {entry.effective:.1f} of {others}"
     )
-    style = files("fercli.html").joinpath("report.css").read_text(encoding="utf-8") + _CSS
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Batch attention of {escaped(face.name)}</title><style>{style}</style></head><body><header>"
-        f"<h1>Who lent {escaped(face.name)} attention</h1>"
-        f'<p class="soft">{escaped(network)}; a batch of {batch} images. For each class, class batch attention mixes the '
-        "scores of the images whose embedded maps resemble this one's: the faces below, most attention first. Large figures are "
-        f"shares of what all mates get.</p>{''.join(f'<p>{escaped(remark)}</p>' for remark in remarks)}</header>"
-        f'<main><section class="who">{_picture(face, pictures)}<div><p>labelled <b>{escaped(face.label)}</b></p>'
-        f"{numbers}</div></section>{sections}</main></body></html>"
-    )
-
-
-def _mates(mates: Sequence[Mate], labels: Sequence[str], pictures: dict[str, str]) -> str:
-    return "".join(_mate(mate, mates[0].among_mates, labels, pictures) for mate in mates)
-
-
-def _mate(mate: Mate, most: float, labels: Sequence[str], pictures: dict[str, str]) -> str:
-    colour = css_colour(expression_colour(mate.face.label, labels))
-    width = 100 * mate.among_mates / most if most else 0
-    return (
-        f'<li title="{escaped(mate.face.name)}">{_picture(mate.face, pictures)}<span class="bar" style="width:{width:.0f}%"></span>'
-        f'<b>{_share(mate.among_mates)}</b><br><span class="soft">{_share(mate.of_all)} of all</span><br>'
-        f'<span class="dot" style="background:{colour}"></span>{escaped(mate.face.label)}<br>'
-        f'<span class="soft">logit {mate.logit:+.2f}</span></li>'
-    )
+    images = [
+        _ImageCard(
+            face=pictures.of(image.face),
+            colour=expression_colour(image.face.label, labels),
+            width=round(100 * image.among_mates / largest) if largest else 0,
+            among_others=_share(image.among_mates),
+            of_all=_share(image.of_all),
+            logit=f"{image.logit:+.2f}",
+        )
+        for image in entry.mates
+    ]
+    return _ClassSection(entry.name, expression_colour(entry.name, labels), summary, images)
 
 
 def _share(share: float) -> str:
-    """12 %, 0.4 %, 3.1e-07 %: what is far below a thousandth keeps its size."""
+    """12 %, 0.4 %, 3.1e-07 %: what is far below a thousandth keeps its magnitude."""
     return percent(share) if share == 0 or share >= 0.001 else f"{100 * share:.1e} %"
-
-
-def _picture(face: Face, pictures: dict[str, str]) -> str:
-    if face.name not in pictures:
-        crop: Rgb = load_crop(face.sample, _SIDE)
-        pictures[face.name] = inline_jpeg(picture_jpeg(crop, longest=_SIDE), f"{face.label} face", css="face")
-    return pictures[face.name]

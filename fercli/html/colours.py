@@ -1,4 +1,4 @@
-"""A class name or a track's number in, the colour that stands for it everywhere out."""
+"""Colours of expressions and tracks, the same in annotated copies, plots and pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fercli.config.labels import PAPER_ORDER
 Colour = tuple[int, int, int]
 
 UNCERTAIN: Colour = (128, 128, 128)
-# Okabe and Ito's palette, told apart by colour-blind eyes as well; in the paper's order of classes
+# Okabe and Ito's palette, which colour-blind readers can distinguish; in the paper's order of classes
 _COLOURS: tuple[Colour, ...] = (
     (190, 190, 190),
     (240, 228, 66),
@@ -21,21 +21,26 @@ _COLOURS: tuple[Colour, ...] = (
     (213, 94, 0),
     (0, 114, 178),
 )
-_GOLDEN = 0.618034  # of a turn: hues of successive tracks lie far apart, however many there are
+_GOLDEN = 0.618034  # of a turn: hues of successive tracks differ clearly, however many there are
 
 
 def expression_colour(label: str, labels: Sequence[str]) -> Colour:
-    """One colour per expression, the same for every model; other class names take theirs from their place."""
+    """Return the colour of an expression, the same for every model; of another class name, the one of its index."""
     names = PAPER_ORDER if label in PAPER_ORDER else list(labels)
     return _COLOURS[names.index(label) % len(_COLOURS)]
 
 
 def track_colour(track: int) -> Colour:
-    """A bright colour that a track keeps from its first frame to its last."""
+    """Return a bright colour for a track number."""
     red, green, blue = colorsys.hsv_to_rgb((0.9 + track * _GOLDEN) % 1, 0.7, 1.0)
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def ink_on(colour: Colour) -> Colour:
-    """Black or white, whichever is read better on a colour."""
+    """Return black or white, whichever is more legible on a colour."""
     return (0, 0, 0) if colour[0] * 0.299 + colour[1] * 0.587 + colour[2] * 0.114 > 140 else (255, 255, 255)
+
+
+def css_colour(colour: Colour) -> str:
+    """Return a colour as CSS writes it: #rrggbb."""
+    return "#{:02x}{:02x}{:02x}".format(*colour)

@@ -1,4 +1,4 @@
-"""A picture in, a small JPEG of it or of one face out, as bytes to keep or to inline."""
+"""Small JPEGs of pictures and faces, as bytes for pages."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _QUALITY = 82
 
 
 def face_jpeg(rgb: Rgb, box_xyxy: Box, *, side: int = 112) -> bytes:
-    """A square around a face, JPEG of side x side; edge pixels repeat where it reaches out of the picture."""
+    """Return a square around a face as JPEG of side x side pixels; edge pixels repeat outside the picture."""
     left, top, right, bottom = box_xyxy
     length = max(right - left, bottom - top, 2.0) * (1 + 2 * _AROUND)
     cut_x, inside_x, before_x = _cut((left + right - length) / 2, length, rgb.shape[1], side)
     cut_y, inside_y, before_y = _cut((top + bottom - length) / 2, length, rgb.shape[0], side)
     part = rgb[slice(*cut_y), slice(*cut_x)]
-    how = cv2.INTER_AREA if length > side else cv2.INTER_LINEAR
-    small = cv2.resize(part, (inside_x, inside_y), interpolation=how)
+    interpolation = cv2.INTER_AREA if length > side else cv2.INTER_LINEAR
+    small = cv2.resize(part, (inside_x, inside_y), interpolation=interpolation)
     after_x, after_y = side - before_x - inside_x, side - before_y - inside_y
     return _jpeg(cv2.copyMakeBorder(small, before_y, after_y, before_x, after_x, cv2.BORDER_REPLICATE))
 
 
 def _cut(start: float, length: float, available: int, side: int) -> tuple[tuple[int, int], int, int]:
-    """Along one axis: the pixels that lie in the picture, the length they take of `side`, and what is missing before."""
+    """Along one axis: the pixels inside the picture, their length in the result, and the padding before them."""
     first = min(max(0, round(start)), available - 1)
     last = max(first + 1, min(available, round(start + length)))
     before = min(max(0, round((first - start) / length * side)), side - 1)
@@ -34,14 +34,14 @@ def _cut(start: float, length: float, available: int, side: int) -> tuple[tuple[
 
 
 def picture_jpeg(rgb: Rgb, *, longest: int = 360) -> bytes:
-    """The whole picture, JPEG, its longer side at most `longest`."""
+    """Return the whole picture as JPEG, its longer side at most `longest` pixels."""
     scale = min(1.0, longest / max(rgb.shape[:2]))
     size_wh = max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
     return _jpeg(cv2.resize(rgb, size_wh, interpolation=cv2.INTER_AREA))
 
 
 def crop_jpeg(rgb: Rgb) -> bytes:
-    """A face crop as it is, JPEG."""
+    """Return a face crop as JPEG of the same size."""
     return _jpeg(rgb)
 
 

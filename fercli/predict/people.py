@@ -15,7 +15,7 @@ from fercli.predict.timeline import Timeline
 Item = TypeVar("Item")
 
 PEAK_COUNT, PEAK_APART_S = 2, 1.0
-MOST_PEOPLE = 40
+MAX_PEOPLE = 40
 _FIRST_S = 0.04  # s: how long a lone frame is taken to be shown
 _GONE_S = 5.0  # s: who has not been seen for so long may be folded away
 
@@ -76,7 +76,7 @@ class People(Generic[Item]):
     kept with their timelines; beyond that who was seen least and not lately is folded away into `folded`.
     """
 
-    def __init__(self, classes: int, *, most: int = MOST_PEOPLE) -> None:
+    def __init__(self, classes: int, *, most: int = MAX_PEOPLE) -> None:
         self.frames = self.frames_without_face = self.faces = self.uncertain_faces = 0
         self.end_s = self.without_face_s = 0.0
         self.folded = Folded()

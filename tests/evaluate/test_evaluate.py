@@ -291,7 +291,7 @@ def test_evaluate__writes_what_it_found(use, folder, tmp_path, monkeypatch):
     use("fear", "anger")
     fast(monkeypatch)
     result = evaluate("toy", str(folder), checks=Checks(coverages=(0.25, 0.6)), out=tmp_path / "out")
-    assert "surest 60 %" in (tmp_path / "out/report.html").read_text()
+    assert "Accuracy at 60 % coverage" in (tmp_path / "out/report.html").read_text()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "classes.csv",
         "confusion.csv",

@@ -72,7 +72,7 @@ def test_attention__rows_sum_to_one_and_the_page_shows_the_mates(make_run, three
     with torch.no_grad():
         assert arrays["p_cba"] == pytest.approx(network.model.forward_batch(images).p_cba.numpy(), abs=1e-4)
     page = (tmp_path / "out" / "attention.html").read_text()
-    assert page.count('<ol class="mates">') == 3
+    assert page.count('<ol class="images">') == 3
     assert page.count("<li title=") == 3 * 4
     assert "http" not in page.replace("http-equiv", "")
 

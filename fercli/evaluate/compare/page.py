@@ -1,63 +1,73 @@
-"""A comparison and the data set it is about in, one HTML page with the images that changed out."""
+"""The page of `fer compare`: the scores of two evaluations and the images whose prediction changed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fercli.data.dataset import Dataset, Sample
-from fercli.html.face_cards import face_card, face_grid
-from fercli.html.markup import escaped, table
-from fercli.html.page import page_end, page_start
+from fercli.formatting import in_percent, interval_percent, p_value, percent, pluralize, signed_percent
+from fercli.html.pages import render
+from fercli.html.parts import FaceCard, Table, face_card
 
 if TYPE_CHECKING:
     from fercli.evaluate.compare import Change, Comparison
 
-_SHOWN = 48  # images of each kind
+_MAX_SHOWN = 48  # images of each kind
 _HEADINGS = {
     "gained": "Only B is right",
     "lost": "Only A is right",
-    "neither": "Both are wrong, each in its own way",
+    "neither": "Both are wrong, with different predictions",
 }
 
 
+@dataclass(frozen=True)
+class _Kind:
+    heading: str
+    count: int
+    cards: list[FaceCard]
+
+
 def comparison_page(result: Comparison, dataset: Dataset) -> str:
-    """The page's text: figures, then the surest changes of each kind; images that the data set lacks are left out."""
+    """Return the page: scores, then the changes of each kind; images that the data set lacks are left out."""
     samples = {sample.called(dataset.root): sample for sample in dataset.samples}
-    test = result.test
     rows = [
-        [f"{letter}: {side.name}", f"{test.n:,}", f"{100 * side.overall:.2f}", f"{100 * side.mean_class:.2f}"]
+        [f"{letter}: {side.name}", f"{result.test.n:,}", in_percent(side.overall), in_percent(side.mean_class)]
         for letter, side in (("A", result.a), ("B", result.b))
     ]
-    figures = table("On the images that both have.", ("", "images", "accuracy %", "mean class %"), rows)
-    low, high = test.difference_interval
-    words = (
-        f"B minus A: {100 * test.difference:+.2f} points, 95 % interval {100 * low:.2f} to {100 * high:.2f}. "
-        f"Only A is right on {test.only_a:,} images, only B on {test.only_b:,}; McNemar's exact test: p = {test.p_value:.3g}."
+    return render(
+        "evaluate/compare/page.html",
+        title=f"{result.a.name} and {result.b.name}",
+        subtitle=f"Two evaluations of the same images of {dataset.name}",
+        scores=Table("On the images that both have.", ("", "images", "accuracy %", "mean class %"), rows),
+        summary=_summary(result),
+        kinds=[_kind(kind, result, samples) for kind in _HEADINGS],
     )
-    parts = [
-        page_start(f"{result.a.name} and {result.b.name}", f"the same images of {dataset.name}, read twice"),
-        f"<section>{figures}<p>{escaped(words)}</p></section>",
-        *(_section(kind, result.changes, samples) for kind in _HEADINGS),
-        page_end(),
-    ]
-    return "".join(parts)
 
 
-def _section(kind: str, changes: Sequence[Change], samples: Mapping[str, Sample]) -> str:
-    mine = [change for change in changes if change.kind == kind]
+def _summary(result: Comparison) -> str:
+    test = result.test
+    return (
+        f"B minus A: {signed_percent(test.difference)} percentage points, "
+        f"95 % interval {interval_percent(test.difference_interval, signed=True)}. "
+        f"Only A is right on {pluralize(test.only_a, 'image')}, only B on {test.only_b:,}; "
+        f"McNemar's exact test: p {'' if test.p_value < 0.001 else '= '}{p_value(test.p_value)}."
+    )
+
+
+def _kind(kind: str, result: Comparison, samples: Mapping[str, Sample]) -> _Kind:
+    changes = [change for change in result.changes if change.kind == kind]
     cards = [
-        face_card(
-            samples[change.path],
-            change.path,
-            truth=change.truth,
-            lines=[
-                f"A {change.first} {100 * change.first_probability:.0f} %",
-                f"B {change.second} {100 * change.second_probability:.0f} %",
-            ],
-        )
-        for change in mine[:_SHOWN]
+        face_card(samples[change.path], change.path, truth=change.truth, lines=_lines(change))
+        for change in changes[:_MAX_SHOWN]
         if change.path in samples
     ]
-    note = f"<p>{len(mine):,} images; the surest answers of B first.</p>"
-    return f"<section><h2>{_HEADINGS[kind]}</h2>{note}{face_grid(cards)}</section>"
+    return _Kind(_HEADINGS[kind], len(changes), cards)
+
+
+def _lines(change: Change) -> list[str]:
+    return [
+        f"A {change.first} {percent(change.first_probability)}",
+        f"B {change.second} {percent(change.second_probability)}",
+    ]

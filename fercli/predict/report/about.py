@@ -1,51 +1,48 @@
-"""The card and the settings of a run in, what a reader must know of them out, in sentences and one list."""
+"""What a reader of a report must know of the weights and of the run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fercli.formatting import percent
-from fercli.html.colours import expression_colour
-from fercli.html.markup import css_colour, escaped
+from fercli.html.colours import Colour, expression_colour
 from fercli.weights.card import WeightsCard
 
-_SELDOM = 0.3  # of a class's images: below it a reader is warned
+_SELDOM = 0.3  # recall of a class below which a reader is warned
 
 
-def legend(labels: Sequence[str]) -> str:
-    """What the colours mean."""
-    names = "".join(
-        f'<li><span class="dot" style="background:{css_colour(expression_colour(label, labels))}"></span>{escaped(label)}</li>'
-        for label in labels
-    )
-    return f'<ul class="legend">{names}<li><span class="dot hatched"></span>uncertain</li></ul>'
+@dataclass(frozen=True)
+class LegendEntry:
+    """A class and its colour; None: uncertain."""
+
+    name: str
+    colour: Colour | None
 
 
-def about_model(card: WeightsCard) -> str:
-    """How good the model is by its card, and its known limits."""
-    sentences = [
-        f"A face is called uncertain when its best probability is under {percent(card.abstain_below)}: "
-        "do not believe its expression."
+def legend(labels: Sequence[str]) -> list[LegendEntry]:
+    """Return what the colours mean."""
+    return [*(LegendEntry(label, expression_colour(label, labels)) for label in labels), LegendEntry("uncertain", None)]
+
+
+def reliability(card: WeightsCard) -> str:
+    """Return how good the model is according to its card, in sentences."""
+    limit = (
+        f"A face is marked uncertain when its highest probability is below {percent(card.abstain_below)}: "
+        "treat its expression as unreliable."
         if card.abstain_below > 0
-        else "The card states no limit under which a face would be uncertain."
-    ]
-    score = _best_known(card.scores)
-    if score:
-        sentences.append(_score_sentence(score, str(card.data.get("name", card.schema))))
-    else:
-        sentences.append("The card of the weights states no scores: how often they are right is unknown.")
-    notes = "".join(f"<li>{escaped(note)}</li>" for note in card.notes)
-    return (
-        f"<section><h2>How far to believe this</h2><p>{escaped(' '.join(sentences))}</p>"
-        f"{f'<ul>{notes}</ul>' if notes else ''}"
-        "<p>An expression is not an emotion: what a face shows says little about what a person feels.</p></section>"
+        else "The card states no probability below which a face is marked uncertain."
     )
+    score = _test_score(card.scores)
+    if score is None:
+        return f"{limit} The card of the weights states no scores: the accuracy is unknown."
+    return f"{limit} {_score_sentence(score, str(card.data.get('name', card.schema)))}"
 
 
-def about_settings(card: WeightsCard, settings: Mapping[str, object], *, made: str) -> str:
-    """Everything that shaped the figures."""
-    entries: list[tuple[str, object]] = [
+def settings(card: WeightsCard, run: Mapping[str, object], *, made: str) -> list[tuple[str, object]]:
+    """Return everything that shaped the predictions, as (name, value)."""
+    return [
         (
             "weights",
             f"{card.name}, version {card.version}, {card.model.preset}, licence: {card.licence or 'not stated'}",
@@ -55,29 +52,28 @@ def about_settings(card: WeightsCard, settings: Mapping[str, object], *, made: s
         ("trained on", " ".join(str(part) for part in (card.data.get("name"), card.data.get("fingerprint")) if part)),
         ("temperature", f"{card.temperature:.4g}"),
         ("uncertain below", percent(card.abstain_below)),
-        *settings.items(),
-        ("made by", made),
+        *run.items(),
+        ("made with", made),
     ]
-    rows = "".join(
-        f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>" for name, value in entries if value not in ("", None)
-    )
-    return f'<section><h2>Settings</h2><dl class="settings">{rows}</dl></section>'
 
 
-def _best_known(scores: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _test_score(scores: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The score of the test split, else of any other."""
-    found = [scores.get("test"), *scores.values()]
-    return next((score for score in found if isinstance(score, Mapping) and "accuracy" in score), None)
+    candidates = [scores.get("test"), *scores.values()]
+    return next((score for score in candidates if isinstance(score, Mapping) and "accuracy" in score), None)
 
 
 def _score_sentence(score: Mapping[str, Any], data: str) -> str:
     images = f" ({score['images']:,} images)" if score.get("images") else ""
-    text = f"On the {score.get('split', 'test')} split of {data}{images} the model agrees with the annotators on "
-    text += percent(score["accuracy"])
+    text = f"On the {score.get('split', 'test')} split of {data}{images} its accuracy is {percent(score['accuracy'])}"
     if score.get("mean_accuracy") is not None:
-        text += f" of the faces, {percent(score['mean_accuracy'])} as the mean over the classes"
-    by_class = {name: value for name, value in (score.get("class_accuracy") or {}).items() if value is not None}
-    seldom = sorted((value, name) for name, value in by_class.items() if value < _SELDOM)
-    if seldom:
-        text += "; seldom or never named where they are: " + ", ".join(f"{n} ({percent(v)})" for v, n in seldom)
-    return text + "."
+        text += f", its mean class accuracy {percent(score['mean_accuracy'])}"
+    seldom = ", ".join(f"{name} ({percent(recall)})" for recall, name in sorted(_seldom(score)))
+    return f"{text}. Classes that it recognises seldom: {seldom}." if seldom else f"{text}."
+
+
+def _seldom(score: Mapping[str, Any]) -> Iterator[tuple[float, str]]:
+    """Yield (recall, class) of the classes that are recognised seldom."""
+    for name, recall in (score.get("class_accuracy") or {}).items():
+        if recall is not None and recall < _SELDOM:
+            yield recall, name

@@ -1,4 +1,4 @@
-"""Readings in, one HTML report per video and an index of the pictures below a folder out."""
+"""HTML reports in a folder of results: one page per video and an index of the pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
 from fercli.predict.copies import copy_paths
-from fercli.predict.report.html import HtmlReport
+from fercli.predict.report.page import HtmlReport
 from fercli.results import Prediction, is_frame
 from fercli.system.files import refuse_existing
 from fercli.weights.card import WeightsCard
@@ -22,11 +22,11 @@ _SUFFIX = ".report.html"
 
 
 class FolderReports:
-    """Writes NAME.report.html beside the copy of every video, as soon as it is over, and report.html for the rest.
+    """Writes NAME.report.html beside the copy of every video when the video ends, and report.html as the index.
 
-    paths: where each video's report goes, by source path; taken: where copies of an earlier run are.
-    A single video needs no index.
-    Raises: RefusedError at once if one of them is there and may not be replaced.
+    The index has the pictures and links to the pages of the videos; a single video has none.
+    paths: the report of each video, by source path. taken: copies of an earlier run.
+    Raises: RefusedError from the constructor if one of the files exists and `overwrite` is not set.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class FolderReports:
     def add(
         self, source: Source, rgb: Rgb | None, predictions: Sequence[Prediction], *, time_s: float | None = None
     ) -> None:
-        """Add a picture or the next frame of a video; rgb None: it, or the rest of it, could not be read."""
+        """Add a picture or the next frame of a video; rgb None: it, or the rest of the video, could not be read."""
         if source.path != self._video:
             self.end_video()
         if source.kind == "video" and (rgb is not None or self._page is not None or is_frame(predictions)):
@@ -79,17 +79,17 @@ class FolderReports:
             self._index.add(source, rgb, predictions, time_s=time_s)
 
     def add_finished(self, source: Source) -> None:
-        """Link the page of a video that an earlier run has made."""
+        """Link the page of a video that an earlier run wrote."""
         if self._index is not None:
             self._index.link(str(source.relative), os.path.relpath(self.paths[source.path], self._folder))
 
     def end_video(self) -> None:
-        """The video at hand is over: its page gets its name."""
+        """Complete the page of the current video."""
         self._open_video.close()
         self._video, self._page = None, None
 
     def _begin(self, source: Source) -> HtmlReport:
-        """Open the page of a video at its first frame."""
+        """Open the page of a video with its first frame."""
         path = self.paths[source.path]
         self._video = source.path
         self._page = self._open_video.enter_context(

@@ -17,7 +17,7 @@ from fercli.config.templates import template
 from fercli.errors import RefusedError
 from fercli.media.sources import Source
 from fercli.predict.report.folder import FolderReports
-from fercli.predict.report.html import HtmlReport
+from fercli.predict.report.page import HtmlReport
 from fercli.results import Face, Prediction, Status
 from fercli.weights.card import WeightsCard
 
@@ -91,7 +91,7 @@ NOBODY = Prediction("x", "no_face", detail="no face found")
 
 def _video(path: Path, name: str = "clip.mp4") -> Page:
     """A clip of 40 frames, 0.1 s each: 1 happy, from 1 s to 2 s away, then angry, from 3 s on uncertain; 2 in one frame."""
-    with HtmlReport(path, CARD, {"smallest face": "20 px"}) as report:
+    with HtmlReport(path, CARD, {"minimum face size": "20 px"}) as report:
         for number in range(40):
             faces = [_face("happiness", 0.9)]
             if number >= 20:
@@ -122,7 +122,7 @@ def test_report__has_every_person_with_chart_peaks_and_tables(tmp_path: Path):
     assert len(page.all("div", "chart")) == 2
     alts = [image["alt"] for image in page.all("img")]
     assert len(alts) == 3  # the best moments: happiness and anger of 1, fear of 2
-    assert all(alt.startswith("The face at 0:0") for alt in alts)
+    assert all(alt.startswith("Face at 0:0") for alt in alts)
     assert page.text.count("Time per expression") == 2
     assert "breaks off after 4.0 s of 9.0 s" in page.text
     assert "10 frames, 1.0 s" in page.text  # without a face
@@ -131,8 +131,14 @@ def test_report__has_every_person_with_chart_peaks_and_tables(tmp_path: Path):
 def test_report__figures_are_those_of_the_frames(tmp_path: Path):
     page = _video(tmp_path / "a.html")
     # 3 s in view: 1 s each of happiness, anger and uncertain; 2 is there for one frame
-    for words in ("happiness 33 %, 1.0 s", "anger 33 %, 1.0 s", "uncertain 33 %, 1.0 s", "fear 100 %, 0.10 s"):
-        assert words in page.text
+    shares = re.findall(r"(happiness|anger|uncertain|fear) (\d+) %, ([\d.]+) s", page.text)
+    assert {(name, seconds) for name, _, seconds in shares} == {
+        ("happiness", "1.0"),
+        ("anger", "1.0"),
+        ("uncertain", "1.0"),
+        ("fear", "0.10"),
+    }
+    assert sorted(percent for name, percent, _ in shares if name != "fear") == ["33", "33", "34"]  # they add up to 100
     data = json.loads(page.all("div", "chart")[0]["data-chart"])
     assert (data["labels"], data["end"]) == (list(NAMES), pytest.approx(4.0))
     values, per_second = data["values"], 1 / data["width"]
@@ -145,13 +151,13 @@ def test_report__figures_are_those_of_the_frames(tmp_path: Path):
     assert (middle[3][angry], middle[3][-1]) == (40, 100)
 
 
-def test_report__says_what_shaped_it_and_how_far_to_believe_it(tmp_path: Path):
+def test_report__states_settings_and_reliability(tmp_path: Path):
     page = _video(tmp_path / "a.html")
-    for words in ("fake, version 7", "20 px", "under 45 %", "91 % of the faces", "fear (10 %)", "Reads <b>badly</b>"):
+    for words in ("fake, version 7", "20 px", "below 45 %", "accuracy is 91 %", "fear (10 %)", "Reads <b>badly</b>"):
         assert words in page.text
 
 
-def test_report__runs_nothing_that_a_file_name_says(tmp_path: Path):
+def test_report__escapes_file_names(tmp_path: Path):
     with HtmlReport(tmp_path / "b.html", CARD) as report:
         report.add(_source(EVIL), RGB, [_face("fear", 0.9)], time_s=0.0)
         report.add(_source("still " + EVIL, "image"), RGB, [_face("fear", 0.9, track=None)])

@@ -9,22 +9,22 @@ const clock = (seconds) => {
 for (const chart of document.querySelectorAll(".chart")) {
   const data = JSON.parse(chart.dataset.chart);
   const tip = chart.querySelector(".tip"), cursor = chart.querySelector(".cursor");
-  let place = 0;
+  let current = 0;
   const line = (text, bold) => {
     const row = document.createElement(bold ? "b" : "div");
     row.textContent = text;
     tip.append(row);
   };
   const show = (bin) => {
-    place = Math.max(0, Math.min(data.values.length - 1, bin));
-    const row = data.values[place], time = (place + 0.5) * data.width;
+    current = Math.max(0, Math.min(data.values.length - 1, bin));
+    const row = data.values[current], time = (current + 0.5) * data.width;
     tip.textContent = "";
     line(clock(Math.min(time, data.end)), true);
     if (row === null) line("not seen");
     else {
       data.labels.map((label, i) => [row[i], label]).sort((a, b) => b[0] - a[0]).slice(0, 4)
         .forEach(([value, label]) => line(label + " " + value + " %"));
-      if (row[data.labels.length] > 50) line("uncertain: do not believe it");
+      if (row[data.labels.length] > 50) line("uncertain: treat as unreliable");
     }
     tip.hidden = cursor.hidden = false;
     const x = Math.min(time / data.end, 1) * chart.clientWidth;
@@ -40,7 +40,7 @@ for (const chart of document.querySelectorAll(".chart")) {
   chart.addEventListener("blur", hide);
   chart.addEventListener("keydown", (event) => {
     const steps = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20 };
-    if (event.key in steps) { event.preventDefault(); show(place + steps[event.key]); }
+    if (event.key in steps) { event.preventDefault(); show(current + steps[event.key]); }
     if (event.key === "Escape") hide();
   });
 }
@@ -48,7 +48,7 @@ const cards = document.querySelector(".cards");
 if (cards) {
   const items = [...cards.children], sort = document.querySelector("#sort"), filter = document.querySelector("#filter");
   const number = (key) => (a, b) => b.dataset[key] - a.dataset[key];
-  const name = (a, b) => a.dataset.place - b.dataset.place;
+  const name = (a, b) => a.dataset.index - b.dataset.index;
   const orders = {
     name: name,
     expression: (a, b) => a.dataset.label.localeCompare(b.dataset.label) || number("top")(a, b),

@@ -1,0 +1,64 @@
+"""Self-contained HTML pages from Jinja templates.
+
+A template lies beside the code that fills it (`evaluate/page.py` and `evaluate/page.html`). Every page extends
+`html/page.html`; `html/parts.html` has the macros for tables, figures and faces. Values are escaped unless they are
+`Markup`, and a template that uses a value it was not given raises.
+"""
+
+from __future__ import annotations
+
+import base64
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from fercli.formatting import clock, percent, pluralize
+from fercli.html.colours import css_colour
+
+
+def render(template: str, **values: object) -> Markup:
+    """Return a filled template, by its path in the package: "predict/report/video.html"."""
+    return Markup(environment().get_template(template).render(values))
+
+
+def write_page(path: Path, template: str, **values: object) -> None:
+    """Fill a template into a file, piece by piece: iterators among the values are never held in memory as a whole.
+
+    Bytes of file names that are not text become question marks.
+    """
+    with path.open("w", encoding="utf-8", errors="replace") as file:
+        file.writelines(environment().get_template(template).generate(values))
+
+
+@cache
+def environment() -> Environment:
+    """Return the one Jinja environment: templates of the package, filters for numbers, colours and images."""
+    environment = Environment(
+        loader=PackageLoader("fercli", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "pluralize": pluralize,
+        "clock": clock,
+        "css_colour": css_colour,
+        "data_uri": _data_uri,
+        "percent": percent,
+    }
+    environment.globals["resource"] = _resource
+    return environment
+
+
+def _resource(name: str) -> Markup:
+    """A style sheet or script of this folder, as it is."""
+    return Markup(files("fercli.html").joinpath(name).read_text(encoding="utf-8"))
+
+
+def _data_uri(content: bytes, media_type: str) -> str:
+    """A file as part of the page."""
+    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"

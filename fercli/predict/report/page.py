@@ -1,0 +1,132 @@
+"""The report of `fer predict`: one self-contained HTML page about videos and pictures."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from fercli import __version__
+from fercli.html.colours import UNCERTAIN
+from fercli.html.pages import write_page
+from fercli.html.parts import Table
+from fercli.media.images import Rgb
+from fercli.media.sources import Source
+from fercli.predict.report.about import legend, reliability, settings
+from fercli.predict.report.pictures import picture_card
+from fercli.predict.report.video import VideoSection
+from fercli.results import Prediction, is_frame
+from fercli.system.files import refuse_existing, replacing
+from fercli.weights.card import WeightsCard
+
+
+class HtmlReport:
+    """One page about videos and pictures; the file gets its name when the `with` block ends without an error.
+
+    Memory does not grow with the length of a video; cards of pictures and finished videos are kept in temporary files.
+    settings: name -> value of what shaped the run, shown beside what the card says.
+    Raises: RefusedError from the constructor if the file exists and `overwrite` is not set.
+    """
+
+    def __init__(
+        self, path: Path, card: WeightsCard, settings: Mapping[str, object] | None = None, *, overwrite: bool = False
+    ) -> None:
+        self.path = path
+        refuse_existing(path, overwrite=overwrite)
+        self._card, self._settings = card, dict(settings or {})
+        self._open = ExitStack()
+        self._video: VideoSection | None = None
+        self._source: Path | None = None
+        self._videos: list[str] = []
+        self._cards = 0
+        self._links: list[tuple[str, str]] = []
+        self._unread: list[tuple[str, str]] = []
+
+    def __enter__(self) -> HtmlReport:
+        self._temporary = self._open.enter_context(replacing(self.path))
+        self._video_parts = self._open.enter_context(_spool())
+        self._picture_parts = self._open.enter_context(_spool())
+        return self
+
+    def __exit__(self, kind: Any, *error: Any) -> None:
+        if kind is None:
+            try:
+                self._end_video()
+                self._write()
+            except BaseException as fault:
+                self._open.__exit__(type(fault), fault, fault.__traceback__)
+                raise
+        self._open.__exit__(kind, *error)
+
+    def add(
+        self, source: Source, rgb: Rgb | None, predictions: Sequence[Prediction], *, time_s: float | None = None
+    ) -> None:
+        """Add a picture or the next frame of a video; rgb None: it, or the rest of the video, could not be read."""
+        if source.path != self._source:
+            self._end_video()
+            self._source = source.path
+        name = str(source.relative)
+        if source.kind == "video" and (rgb is not None or self._video is not None or is_frame(predictions)):
+            self._video = self._video or VideoSection(name, self._card.labels)
+            self._video.add(rgb, predictions, time_s=time_s)
+        elif rgb is None:
+            self._unread.append((source.name, "; ".join(p.detail or "" for p in predictions) or "unreadable"))
+        else:
+            card = picture_card(name, rgb, predictions, labels=self._card.labels, index=self._cards)
+            self._picture_parts.write(card + "\n")
+            self._cards += 1
+
+    def link(self, name: str, target: str) -> None:
+        """Show a link to another page, by its path relative to this one."""
+        self._links.append((name, quote(target)))
+
+    def _end_video(self) -> None:
+        if self._video is not None:
+            number = len(self._videos)
+            self._videos.append(self._video.name)
+            if number:  # the first one has a heading only if another video or picture follows
+                heading = Markup('<h2 id="video{}" class="video">{}</h2>\n').format(number, self._video.name)
+                self._video_parts.write(heading)
+            self._video_parts.write(self._video.html() + "\n")
+        self._video = None
+
+    def _write(self) -> None:
+        card = self._card
+        single = len(self._videos) == 1 and not self._cards  # one video, whose name is the title of the page
+        made = f"fer {__version__}, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"
+        write_page(
+            self._temporary,
+            "predict/report/page.html",
+            title=self._videos[0] if single else "Facial expressions",
+            subtitle=f"{'Expressions over time, predicted' if single else 'Predicted'} by {card.name} {card.version}",
+            uncertain=UNCERTAIN,
+            videos=self._videos,
+            links=self._links,
+            legend=legend(card.labels) if self._videos or self._cards else None,
+            first_heading=self._videos[0] if self._videos and not single else None,
+            video_parts=_chunks(self._video_parts),
+            cards=self._cards,
+            picture_parts=_chunks(self._picture_parts),
+            labels=card.labels,
+            unread=Table("Could not be read", ("file", "reason"), self._unread) if self._unread else None,
+            reliability=reliability(card),
+            notes=card.notes,
+            settings=settings(card, self._settings, made=made),
+        )
+
+
+def _spool() -> Any:
+    return tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+
+
+def _chunks(parts: Any) -> Iterator[Markup]:
+    """HTML that was kept in a temporary file, piece by piece."""
+    parts.seek(0)
+    while chunk := parts.read(1 << 16):
+        yield Markup(chunk)

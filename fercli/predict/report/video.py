@@ -1,0 +1,200 @@
+"""The part of a report about one video: who showed which expression when, peaks, and what could not be decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+from fercli.formatting import clock, percent, percents, pluralize
+from fercli.html.colours import Colour, expression_colour, track_colour
+from fercli.html.pages import render
+from fercli.html.parts import Table, Tile
+from fercli.html.thumbnail import face_jpeg
+from fercli.media.images import Rgb
+from fercli.predict.people import MAX_PEOPLE, People, Person, SeenFace
+from fercli.predict.report.chart import Chart, make_chart, time_table
+from fercli.results import Prediction, is_frame
+
+
+@dataclass(frozen=True)
+class TimeShare:
+    """How long a person showed an expression, and the share of the time in view; colour None: uncertain."""
+
+    name: str
+    colour: Colour | None
+    seconds: float
+    share: float
+    percent: str
+
+    @property
+    def duration(self) -> str:
+        return f"{self.seconds:.{1 if self.seconds >= 1 else 2}f} s"
+
+
+@dataclass(frozen=True)
+class PeakCard:
+    """A face at the moment an expression was most probable, as JPEG bytes."""
+
+    colour: Colour
+    picture: bytes
+    alt: str
+    caption: str
+    time_s: float
+
+
+@dataclass(frozen=True)
+class PersonCard:
+    """What video.html shows of one person; colour None: faces are not tracked."""
+
+    name: str
+    colour: Colour | None
+    in_view: str
+    summary: str
+    chart: Chart
+    shares: tuple[TimeShare, ...]
+    peaks: tuple[PeakCard, ...]
+    tables: tuple[Table, ...]
+
+
+class VideoSection:
+    """Collects one video in constant memory; `html` returns its part of the page."""
+
+    def __init__(self, name: str, labels: Sequence[str]) -> None:
+        self.name = name
+        self._labels = tuple(labels)
+        self._people: People[bytes] = People(len(self._labels))
+        self._faults: list[str] = []
+        self._lost_frames = 0
+
+    def add(self, rgb: Rgb | None, predictions: Sequence[Prediction], *, time_s: float | None) -> None:
+        """Add a frame; rgb None: it, or the rest of the video, could not be decoded, as the prediction says."""
+        if rgb is None and is_frame(predictions):
+            self._lost_frames += 1
+            return
+        if rgb is None:
+            self._faults += [prediction.detail for prediction in predictions if prediction.detail]
+            return
+        time_s = time_s or 0.0
+        faces = [
+            (prediction, _seen(prediction, self._labels)) for prediction in predictions if prediction.probabilities
+        ]
+        self._people.add(time_s, [face for _, face in faces])
+        for prediction, face in faces:
+            self._keep_peak(rgb, prediction, face, time_s=time_s)
+
+    def html(self) -> Markup:
+        """Return the section; no frame may be added after it."""
+        people = self._people.finish()
+        return render(
+            "predict/report/video.html",
+            tiles=self._tiles(people),
+            people=[self._person(person) for person in people],
+            folded=self._folded(),
+        )
+
+    def _keep_peak(self, rgb: Rgb, prediction: Prediction, face: SeenFace, *, time_s: float) -> None:
+        person = self._people.person(face.track)
+        if person is None or face.uncertain or prediction.found is None:
+            return
+        best = int(face.probabilities.argmax())
+        score = float(face.probabilities[best])
+        if person.peaks[best].wants(score, time_s):
+            person.peaks[best].put(score, time_s, face_jpeg(rgb, prediction.found.box_xyxy))
+
+    def _tiles(self, people: Sequence[Person[bytes]]) -> list[Tile]:
+        seen = self._people
+        tracks = len(people) + len(seen.folded.tracks)
+        tracked = any(person.track is not None for person in people)
+        without_face = f"{pluralize(seen.frames_without_face, 'frame')}, {seen.without_face_s:.1f} s"
+        lost = [pluralize(self._lost_frames, "frame")] if self._lost_frames else []
+        unread = [*lost, *self._faults]
+        return [
+            Tile("Duration", clock(seen.end_s), "min:s"),
+            Tile("Frames", f"{seen.frames:,}", f"{seen.frames / max(seen.end_s, 1e-9):.1f} per second"),
+            Tile("People tracked", f"{tracks:,}" if tracked else "none", pluralize(seen.faces, "face")),
+            Tile("Without a face", percent(seen.frames_without_face / max(seen.frames, 1)), without_face),
+            Tile(
+                "Uncertain faces",
+                percent(seen.uncertain_faces / max(seen.faces, 1)),
+                f"{seen.uncertain_faces:,} of {seen.faces:,}",
+            ),
+            Tile("Not decoded", "incomplete", "; ".join(unread), alarm=True)
+            if unread
+            else Tile("Not decoded", "nothing"),
+        ]
+
+    def _person(self, person: Person[bytes]) -> PersonCard:
+        end_s, width_s = self._people.end_s, person.timeline.width_s
+        means = person.timeline.means(end_s)
+        name = "All faces (tracking off)" if person.track is None else f"Person #{person.track}"
+        shares = self._shares(person)
+        summary = ", ".join(f"{share.name} {share.percent}" for share in shares)
+        rows = [(share.name, f"{share.seconds:.2f}", share.percent) for share in shares]
+        return PersonCard(
+            name=name,
+            colour=None if person.track is None else track_colour(person.track),
+            in_view=(
+                f"{person.seen_s:.1f} s in view, from {clock(person.first_s)} to {clock(person.last_s)}; "
+                f"{pluralize(person.faces, 'face')}"
+            ),
+            summary=summary,
+            chart=make_chart(
+                means,
+                self._labels,
+                width_s=width_s,
+                end_s=end_s,
+                title=f"{name}: probability of each expression over {clock(end_s)}. {summary}",
+            ),
+            shares=shares,
+            peaks=tuple(self._peaks(person)),
+            tables=(
+                Table("Time per expression", ("expression", "seconds", "share of the time in view"), rows),
+                time_table(means, self._labels, width_s=width_s, end_s=end_s),
+            ),
+        )
+
+    def _shares(self, person: Person[bytes]) -> tuple[TimeShare, ...]:
+        """Time per expression that was shown, longest first, uncertain last; the percentages add up to 100."""
+        ranked = sorted(zip(self._labels, person.seconds.tolist(), strict=True), key=lambda item: -item[1])
+        seconds = [(name, value) for name, value in [*ranked, ("uncertain", person.uncertain_s)] if value > 0]
+        shares = [value / max(person.seen_s, 1e-9) for _, value in seconds]
+        return tuple(
+            TimeShare(
+                name,
+                None if name == "uncertain" else expression_colour(name, self._labels),
+                value,
+                share,
+                text,
+            )
+            for (name, value), share, text in zip(seconds, shares, percents(shares), strict=True)
+        )
+
+    def _peaks(self, person: Person[bytes]) -> Iterator[PeakCard]:
+        for index in np.argsort(-person.seconds):
+            name = self._labels[index]
+            for peak in person.peaks[index].best:
+                yield PeakCard(
+                    expression_colour(name, self._labels),
+                    peak.item,
+                    f"Face at {clock(peak.time_s)}, predicted {name}",
+                    f"{name} {percent(peak.score)}",
+                    peak.time_s,
+                )
+
+    def _folded(self) -> str | None:
+        folded = self._people.folded
+        if not folded.tracks:
+            return None
+        return (
+            f"{pluralize(len(folded.tracks), 'more person', 'more people')} in view for {folded.seen_s:.1f} s in total, "
+            f"without a chart: a report shows at most {MAX_PEOPLE}. The table of predictions has every face."
+        )
+
+
+def _seen(prediction: Prediction, labels: Sequence[str]) -> SeenFace:
+    probabilities = prediction.probabilities or {}
+    values = np.array([probabilities[label] for label in labels])
+    return SeenFace(prediction.track, values, prediction.is_doubtful)

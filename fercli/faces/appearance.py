@@ -1,4 +1,4 @@
-"""Aligned crops in, small vectors that tell the people of a scene apart out."""
+"""Describe face crops by small vectors that distinguish the people of a scene."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from fercli.media.images import Rgb
 _SIDE = 8
 
 
-def looks(crops: Sequence[Rgb] | NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Crops uint8 [K, S, S, 3] as vectors [K, 192] of unit length: 8 x 8 colours, without the mean.
+def appearance_vectors(crops: Sequence[Rgb] | NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Describe aligned crops uint8 [K, S, S, 3] by unit vectors [K, 192]: 8 x 8 colours, with the mean subtracted.
 
-    Their product is the correlation of two crops: near 1 for one person in frames that follow each other. It knows
-    skin, hair and light of this scene, and is no face recognition.
+    The dot product of two vectors is the correlation of the crops: near 1 for the same person in consecutive frames.
+    They capture skin, hair and light of this scene only; this is not face recognition.
     """
     if not len(crops):
         return np.zeros((0, _SIDE * _SIDE * 3), np.float32)

@@ -1,4 +1,4 @@
-"""A picture in, any part of it shrunk by area out: through one table of sums, so that a mean costs four numbers."""
+"""Shrink a picture or parts of it by area, with one summed-area table per picture."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.media.images import Rgb
+from fercli.system.chunks import chunked
 
 Indices = NDArray[np.int32]
-_INT32_PIXELS = (2**31 - 1) // 255  # of a picture whose sum of one channel fits
-_ROWS = 32
+_INT32_PIXELS = (2**31 - 1) // 255  # largest picture whose sum of one channel fits in int32
+_ROWS = 32  # rows computed at once, so that they stay in a core's cache
 _SCALE = np.float32(1 / 128)
 _CENTRE = np.float32(127.5 / 128)
 
 
 class AreaSums:
-    """Means over rectangles of a picture uint8 [H, W, 3], exactly as PyTorch's `interpolate(mode="area")` takes them.
+    """Means over rectangles of a picture uint8 [H, W, 3], exactly as PyTorch's `interpolate(mode="area")` computes them.
 
-    Pixel i of n is the mean of the pixels from floor(i L / n) up to ceil((i + 1) L / n) of a side of L. Means are given as
-    MTCNN's networks want them: (mean - 127.5) / 128.
+    Pixel i of n is the mean of the pixels from floor(i L / n) up to ceil((i + 1) L / n) of a side of L. Means are returned
+    as the input of MTCNN's networks: (mean - 127.5) / 128.
     """
 
     def __init__(self, rgb: Rgb) -> None:
@@ -31,22 +32,22 @@ class AreaSums:
         self._sums = cv2.integral(rgb, sdepth=depth)  # [H + 1, W + 1, 3]
 
     def shrink(self, height: int, width: int, rows: slice = slice(None)) -> NDArray[np.float32]:
-        """The whole picture at another size, or some rows of it: float32 [rows, width, 3]."""
+        """Return the whole picture at another size, or some rows of that: float32 [rows, width, 3]."""
         top, bottom = (ends[rows] for ends in _along(self.height, height))
         columns = _columns(self.width, width)
-        weights, tall = columns.weights(bottom - top)
+        weights, height_kinds = columns.weights(bottom - top)
         means = np.empty((len(top), width * 3), np.float32)
-        for start in range(0, len(top), _ROWS):  # of a size that stays in a core's cache
-            part = slice(start, start + _ROWS)
+        for block in chunked(range(len(top)), _ROWS):
+            part = slice(block.start, block.stop)
             sums = self._sums[top[part]]
             sums -= self._sums[bottom[part]]
             means[part] = columns.sums(sums).reshape(len(sums), -1)
-            means[part] *= weights[tall[part]]
+            means[part] *= weights[height_kinds[part]]
             means[part] -= _CENTRE
         return means.reshape(len(top), width, 3)
 
     def crops(self, boxes: Indices, side: int) -> NDArray[np.float32]:
-        """Parts of the picture, each at one size.
+        """Return parts of the picture, all at one size.
 
         Args: boxes int32 [K, 4]: first column, first row, last column + 1, last row + 1, inside the picture, not empty.
         Returns: float32 [K, side, side, 3].
@@ -68,21 +69,22 @@ class AreaSums:
 
 
 class _Columns:
-    """The windows of a row of `length` pixels that `size` pixels are means of.
+    """The windows of a row of `length` pixels over which `size` means are computed.
 
-    OpenCV takes the nearest pixels of a row many times faster than NumPy takes any. It takes the first of each window, or as
-    good as; one further on, they are the ends of the windows before. Windows of which that is not true are mended.
+    OpenCV's nearest-neighbour resize selects pixels of a row many times faster than NumPy's indexing. It selects the first
+    pixel of nearly every window, and one pixel further the ends of the windows before. The other windows are computed by
+    indexing.
     """
 
     def __init__(self, length: int, size: int) -> None:
         self._length, self._size = length, size
         self._first, self._last = _along(length, size)
-        taken = self._nearest(np.arange(length, dtype=np.int32)[None])[0]
+        selected = self._nearest(np.arange(length, dtype=np.int32)[None])[0]
         self._widths = np.repeat(self._last - self._first, 3)
-        self._others = np.flatnonzero((taken != self._first) | (np.append(taken[1:] + 1, length) != self._last))
+        self._others = np.flatnonzero((selected != self._first) | (np.append(selected[1:] + 1, length) != self._last))
 
     def sums(self, sums: NDArray[Any]) -> NDArray[Any]:
-        """Negative running sums [h, length + 1, 3] to those between each window's ends [h, size, 3]."""
+        """Turn negative running sums [h, length + 1, 3] into the sum of each window [h, size, 3]."""
         between = self._nearest(sums[:, :-1])
         between[:, :-1] -= self._nearest(sums[:, 1:])[:, 1:]
         between[:, -1] -= sums[:, -1]
@@ -91,18 +93,18 @@ class _Columns:
         return between
 
     def weights(self, heights: Indices) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-        """What sums over windows of these heights [h] are multiplied by: a row [3 size] for each height there is, and the row
-        of each window.
+        """Factors that turn sums over windows of these heights [h] into means: a row [3 size] for each distinct height, and
+        the index of the row of each window.
         """
-        kinds, which = np.unique(heights, return_inverse=True)
-        return _weight(kinds[:, None] * self._widths), which
+        distinct, inverse = np.unique(heights, return_inverse=True)
+        return _weight(distinct[:, None] * self._widths), inverse
 
     def _nearest(self, rows: NDArray[Any]) -> NDArray[Any]:
         return cv2.resize(rows, (self._size, len(rows)), interpolation=cv2.INTER_NEAREST)
 
 
 def _windows(start: Indices, end: Indices, size: int) -> tuple[Indices, Indices]:
-    """First and last + 1 place of each of `size` windows between `start` and `end` [K]: two arrays [K, size]."""
+    """First and last + 1 index of each of `size` windows between `start` and `end` [K]: two arrays [K, size]."""
     steps = np.arange(size, dtype=np.int64)
     length = (end - start).astype(np.int64)[:, None]
     first = start[:, None] + steps * length // size
@@ -111,11 +113,11 @@ def _windows(start: Indices, end: Indices, size: int) -> tuple[Indices, Indices]
 
 
 def _map(x: Indices, y: Indices) -> NDArray[np.int16]:
-    """Columns [K, w] and rows [K, h] of K pictures below each other as one integer map [K h, w, 2]."""
-    places = np.empty((len(x), y.shape[1], x.shape[1], 2), np.int16)
-    places[..., 0] = x[:, None, :]
-    places[..., 1] = y[:, :, None]
-    return places.reshape(-1, x.shape[1], 2)
+    """Columns [K, w] and rows [K, h] of K crops stacked vertically as one integer map [K h, w, 2] for `cv2.remap`."""
+    coordinates = np.empty((len(x), y.shape[1], x.shape[1], 2), np.int16)
+    coordinates[..., 0] = x[:, None, :]
+    coordinates[..., 1] = y[:, :, None]
+    return coordinates.reshape(-1, x.shape[1], 2)
 
 
 @lru_cache(maxsize=64)
@@ -131,5 +133,5 @@ def _along(length: int, size: int) -> tuple[Indices, Indices]:
 
 
 def _weight(area: NDArray[Any]) -> NDArray[np.float32]:
-    """What a sum over so many pixels is multiplied by; a power of two changes no digit."""
+    """The factor that turns a sum over `area` pixels into a scaled mean; scaling by a power of two is exact."""
     return np.reciprocal(area, dtype=np.float32) * _SCALE

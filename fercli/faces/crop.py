@@ -1,4 +1,4 @@
-"""A picture and five landmarks in, the aligned face crop and the transform that made it out."""
+"""Cut aligned face crops out of a picture, by landmarks or by a box."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HALF = np.array([0.5, 0.5])
 def crop_face(
     rgb: Rgb, landmarks: ArrayLike, template: CropTemplate, size: int, *, margin: float = 0.0
 ) -> tuple[Rgb, Matrix]:
-    """Turn, scale and move a face so that its five landmarks [5, 2] lie where the template wants them.
+    """Rotate, scale and shift a face so that its five landmarks [5, 2] match the template's.
 
     Returns the crop uint8 [size, size, 3] and the transform float64 [2, 3] from picture to crop coordinates.
     """
@@ -26,13 +26,13 @@ def crop_face(
 
 
 def crop_whole(rgb: Rgb, size: int) -> tuple[Rgb, Matrix]:
-    """Show the whole picture, centred and padded to a square; returns crop and transform as `crop_face` does."""
+    """Fit the whole picture into the crop, centred and padded to a square; returns crop and transform as `crop_face`."""
     matrix = centred_fit(rgb.shape[1], rgb.shape[0], size)
     return warp(rgb, matrix, size), matrix
 
 
 def crop_box(rgb: Rgb, box_xyxy: Box, size: int) -> tuple[Rgb, Matrix]:
-    """Cut a box out, widened about its centre to a square; returns crop and transform as `crop_face` does."""
+    """Cut out a box, widened to a square around its centre; returns crop and transform as `crop_face`."""
     left, top, right, bottom = box_xyxy
     scale = size / max(right - left, bottom - top)
     x, y = (left + right) / 2, (top + bottom) / 2
@@ -41,9 +41,9 @@ def crop_box(rgb: Rgb, box_xyxy: Box, size: int) -> tuple[Rgb, Matrix]:
 
 
 def warp(rgb: Rgb, matrix: Matrix, size: int) -> Rgb:
-    """Show what a transform [2, 3] brings into a square of `size` pixels; outside the picture edge pixels repeat.
+    """Apply a transform [2, 3] and return the square of `size` pixels; edge pixels are repeated outside the picture.
 
-    Shrinks by area first, so that a large face does not alias in a small crop.
+    Shrinks by area first, so that a large face is not aliased in a small crop.
     """
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     if scale < 1:
@@ -54,7 +54,7 @@ def warp(rgb: Rgb, matrix: Matrix, size: int) -> Rgb:
 
 
 def _shrink(rgb: Rgb, matrix: Matrix, size: int, scale: float) -> tuple[Rgb, Matrix]:
-    """Cut out what the crop shows, shrink it by about `scale`; returns it with the transform that is left to do."""
+    """Cut out the region the crop shows and shrink it by about `scale`; returns it with the remaining transform."""
     height, width = rgb.shape[:2]
     corners = apply(invert(matrix), [[0, 0], [size, 0], [0, size], [size, size]])
     border = 2 / scale  # two pixels of the crop, for interpolation at its edge

@@ -1,4 +1,4 @@
-"""Points in, the transform between them out: how a face is turned, scaled and moved onto a crop template.
+"""Similarity transforms between landmarks and crop templates.
 
 Coordinates are continuous: (0, 0) is the top left corner of the top left pixel, whose centre is (0.5, 0.5).
 """
@@ -30,17 +30,17 @@ def similarity_transform(source: ArrayLike, target: ArrayLike) -> Matrix:
 
 
 def centred_fit(width: int, height: int, size: int) -> Matrix:
-    """Transform that shows a whole picture, centred and undistorted, in `size` x `size` pixels: float64 [2, 3]."""
+    """Return the transform that fits a whole picture, centred and undistorted, into `size` x `size`: float64 [2, 3]."""
     scale = size / max(width, height)
     return np.array([[scale, 0.0, (size - scale * width) / 2], [0.0, scale, (size - scale * height) / 2]])
 
 
 def invert(matrix: Matrix) -> Matrix:
-    """Return the way back of an invertible transform [2, 3]."""
+    """Return the inverse of a transform [2, 3]."""
     linear = np.linalg.inv(matrix[:, :2])
     return np.column_stack([linear, -linear @ matrix[:, 2]])
 
 
 def apply(matrix: Matrix, points: ArrayLike) -> NDArray[np.float64]:
-    """Move points [K, 2] by a transform [2, 3]."""
+    """Apply a transform [2, 3] to points [K, 2]."""
     return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]

@@ -1,4 +1,4 @@
-"""68 landmarks of a face in (the iBUG order), the five that crops are aligned by out."""
+"""Reduce 68 facial landmarks (iBUG 300-W order) to the five that crops are aligned by."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _LEFT_EYE, _RIGHT_EYE, _NOSE, _CORNERS = slice(36, 42), slice(42, 48), 30, (48, 
 
 
 def five_of_68(values: ArrayLike) -> Landmarks:
-    """Left eye's middle, right eye's, nose, mouth corners of 136 numbers x, y, x, y, ...; ValueError for another count."""
+    """Return the eye centres, nose and mouth corners of 136 numbers x, y, x, y, ...; ValueError for another count."""
     points = np.asarray(values, np.float64).reshape(-1, 2)
     if len(points) != 68:
-        raise ValueError(f"{len(points)} landmarks, not 68")
+        raise ValueError(f"expected 68 landmarks, got {len(points)}")
     five = [points[_LEFT_EYE].mean(0), points[_RIGHT_EYE].mean(0), points[_NOSE], *points[list(_CORNERS)]]
     return cast("Landmarks", tuple((float(x), float(y)) for x, y in five))

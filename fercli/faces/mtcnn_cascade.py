@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fercli.config.detect import DetectConfig
 from fercli.faces.area_sums import AreaSums
-from fercli.faces.boxes import Boxes, keep_largest_score, pixels_inside, regress, squared
+from fercli.faces.boxes import Boxes, pixels_inside, regress, squared, suppress_by_minimum
 from fercli.media.images import Rgb
 from fercli.system.chunks import chunked
 from fercli.system.devices import cpu_threads
@@ -170,7 +170,7 @@ class MtcnnCascade:
             five = np.stack(np.split(points[here], 2, axis=1), axis=2)  # [K, 5, 2], fractions of the square
             five = five * sides[:, None] + mine[:, None, :2] - 1
             moved = regress(mine, offsets[here], inclusive=True)
-            best = keep_largest_score(moved, mine_scores, 0.7)
+            best = suppress_by_minimum(moved, mine_scores, 0.7)
             detections.append(Detections(moved[best], mine_scores[best], five[best]))
         return detections
 

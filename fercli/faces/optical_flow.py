@@ -1,10 +1,10 @@
-"""The faces of one frame and the next frame in, where the faces have gone out: optical flow instead of a search."""
+"""Move faces from one video frame to the next by optical flow, without running the detector."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -14,16 +14,16 @@ from fercli.media.images import Rgb
 from fercli.results import Box, Face, Landmarks
 
 _LEVELS = 3
-_GRID = 5  # points a side, beside the landmarks
-_MOST_ERROR = 0.15  # of the face's side: how far a point followed there and back may end from where it began
-_LEAST_POINTS = 6
+_GRID = 5  # points per side, in addition to the landmarks
+_MAX_ERROR = 0.15  # of the face's side: allowed distance between a point and itself tracked forward and back
+_MIN_POINTS = 6
 
 
 class FaceFlow:
-    """Carries faces from frame to frame by Lucas and Kanade's flow (Bouguet 2000) of points within them.
+    """Moves faces from frame to frame by pyramidal Lucas-Kanade flow (Bouguet 2000) of points inside them.
 
-    The points that are found again on the way back vote for one turn, zoom and shift of box and landmarks. A face
-    whose points are lost is left out.
+    Points that return to their start when tracked backwards determine one similarity transform of box and landmarks.
+    A face with too few such points is dropped.
     """
 
     def __init__(self, rgb: Rgb) -> None:
@@ -31,28 +31,29 @@ class FaceFlow:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width of the frame before; only one of the same can be followed into."""
+        """Height and width of the previous frame; the next one must have the same."""
         return self._grey.shape[0], self._grey.shape[1]
 
     def follow(self, rgb: Rgb, faces: Sequence[Face]) -> list[Face]:
-        """Faces of the frame before, as they lie in this one, which becomes the frame before."""
+        """Return faces of the previous frame at their position in this one, which becomes the previous frame."""
         grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-        before, self._grey = self._grey, grey
-        return [moved for face in faces if (moved := _carried(before, grey, face)) is not None]
+        previous, self._grey = self._grey, grey
+        return [moved for face in faces if (moved := _moved(previous, grey, face)) is not None]
 
 
-def _carried(before: np.ndarray, after: np.ndarray, face: Face) -> Face | None:
+def _moved(previous: np.ndarray, current: np.ndarray, face: Face) -> Face | None:
     left, top, right, bottom = face.box_xyxy
     side = max(right - left, bottom - top, 1.0)
     across, down = np.linspace(left, right, _GRID + 2)[1:-1], np.linspace(top, bottom, _GRID + 2)[1:-1]
     grid = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
     start = np.concatenate([np.array(face.landmarks), grid]).astype(np.float32)[:, None]
     window = int(np.clip(side / 4, 9, 31)) | 1
-    end, found, _ = cv2.calcOpticalFlowPyrLK(before, after, start, None, winSize=(window, window), maxLevel=_LEVELS)
-    back, found_back, _ = cv2.calcOpticalFlowPyrLK(after, before, end, None, winSize=(window, window), maxLevel=_LEVELS)
+    settings: Any = {"winSize": (window, window), "maxLevel": _LEVELS}
+    end, tracked, _ = cv2.calcOpticalFlowPyrLK(previous, current, start, None, **settings)
+    back, tracked_back, _ = cv2.calcOpticalFlowPyrLK(current, previous, end, None, **settings)
     error = np.linalg.norm(back - start, axis=2).ravel()
-    good = (found.ravel() == 1) & (found_back.ravel() == 1) & (error < _MOST_ERROR * side / 2)
-    if good.sum() < _LEAST_POINTS:
+    good = (tracked.ravel() == 1) & (tracked_back.ravel() == 1) & (error < _MAX_ERROR * side / 2)
+    if good.sum() < _MIN_POINTS:
         return None
     matrix, _ = cv2.estimateAffinePartial2D(start[good], end[good], ransacReprojThreshold=max(1.0, 0.03 * side))
     if matrix is None:

@@ -1,4 +1,4 @@
-"""Faces of a video frame by frame in, the number of the person each belongs to out."""
+"""Track the faces of a video: give each person a number that stays the same from frame to frame."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from fercli.results import Box
 
 Floats = NDArray[np.float64]
 
-LOST_S = 2.0  # s: who is not found for longer gets a new number on coming back
-_STEADY_S = 0.3  # s: how long a face that is not found is taken to go on as it went
-_REACH, _REACH_PER_S, _MOST_REACH = 0.6, 2.0, 3.0  # how far a face may be from where it should be, in its own sides
-_GROWTH, _GROWTH_PER_S = np.log(1.6), 0.5  # log of the ratio of sides
-_LEAST_LIKE = 0.5  # correlation of looks, asked of a face that was out of sight
+LOST_S = 2.0  # s: a person who is not detected for longer gets a new number on return
+_EXTRAPOLATE_S = 0.3  # s: how long the motion of an undetected face is extrapolated
+_REACH, _REACH_PER_S, _MAX_REACH = 0.6, 2.0, 3.0  # allowed distance from the expected position, in sides of the face
+_GROWTH, _GROWTH_PER_S = np.log(1.6), 0.5  # allowed change of size: log of the ratio of sides
+_MIN_SIMILARITY = 0.5  # correlation of appearance that is required of a face that was out of sight
 _OUT_OF_SIGHT_S = 0.25
-_UNLIKE_COST, _GROWTH_COST = 2.0, 0.5  # beside 1 for a distance of a whole reach
-_NEW_SHARE_VELOCITY, _NEW_SHARE_LOOK = 0.3, 0.1
+_DISSIMILARITY_COST, _GROWTH_COST = 2.0, 0.5  # relative to 1 for a distance of the whole reach
+_VELOCITY_UPDATE, _APPEARANCE_UPDATE = 0.3, 0.1  # weight of the new value in the running averages
 _IMPOSSIBLE = 1e6
 
 
@@ -28,73 +28,73 @@ class _Track:
     number: int
     centre: Floats  # [2] px
     side: float  # px
-    look: Floats  # [D], of unit length
+    appearance: Floats  # [D], unit length
     seen_s: float
     velocity: Floats  # [2] px/s
 
-    def cost(self, centre: Floats, side: float, look: Floats, time_s: float) -> float:
-        """How unlikely it is that a face is this one: about 0 for the same, _IMPOSSIBLE beyond reach."""
+    def cost(self, centre: Floats, side: float, appearance: Floats, time_s: float) -> float:
+        """Cost of assigning a face to this track: about 0 for the same person, _IMPOSSIBLE beyond reach."""
         gap_s = max(time_s - self.seen_s, 0.0)
-        expected = self.centre + self.velocity * min(gap_s, _STEADY_S)
+        expected = self.centre + self.velocity * min(gap_s, _EXTRAPOLATE_S)
         distance = float(np.linalg.norm(centre - expected)) / ((side + self.side) / 2)
-        reach = min(_REACH + _REACH_PER_S * gap_s, _MOST_REACH)
+        reach = min(_REACH + _REACH_PER_S * gap_s, _MAX_REACH)
         growth = abs(np.log(side / self.side))
-        likeness = float(look @ self.look)
+        similarity = float(appearance @ self.appearance)
         too_far = distance > reach or growth > _GROWTH + _GROWTH_PER_S * gap_s
-        if too_far or (gap_s > _OUT_OF_SIGHT_S and likeness < _LEAST_LIKE):
+        if too_far or (gap_s > _OUT_OF_SIGHT_S and similarity < _MIN_SIMILARITY):
             return _IMPOSSIBLE
-        return distance / reach + _UNLIKE_COST * (1 - likeness) + _GROWTH_COST * float(growth)
+        return distance / reach + _DISSIMILARITY_COST * (1 - similarity) + _GROWTH_COST * float(growth)
 
-    def see(self, centre: Floats, side: float, look: Floats, time_s: float) -> None:
+    def update(self, centre: Floats, side: float, appearance: Floats, time_s: float) -> None:
         gap_s = time_s - self.seen_s
         if gap_s > 0:
-            self.velocity = self.velocity + _NEW_SHARE_VELOCITY * ((centre - self.centre) / gap_s - self.velocity)
-        mixed = self.look + _NEW_SHARE_LOOK * (look - self.look)
-        self.look = mixed / max(float(np.linalg.norm(mixed)), 1e-9)
+            self.velocity = self.velocity + _VELOCITY_UPDATE * ((centre - self.centre) / gap_s - self.velocity)
+        mixed = self.appearance + _APPEARANCE_UPDATE * (appearance - self.appearance)
+        self.appearance = mixed / max(float(np.linalg.norm(mixed)), 1e-9)
         self.centre, self.side, self.seen_s = centre, side, time_s
 
 
 class Tracker:
-    """Follows the faces of one video. Numbers count from 0 in the order of appearance and are never used twice.
+    """Tracks the faces of one video. Numbers count from 0 in order of first appearance and are never reused.
 
-    A face belongs to the track it is nearest to in place (where its motion leads), size and looks, all faces of a frame
-    chosen together (least total cost, Hungarian method). A track outlives LOST_S without a face.
+    Faces are assigned to tracks by expected position, size and appearance, all faces of a frame together (minimum total
+    cost, Hungarian method). A track without a face ends after LOST_S.
     """
 
     def __init__(self) -> None:
         self._tracks: list[_Track] = []
         self._next = 0
 
-    def assign(self, time_s: float, boxes: Sequence[Box], looks: NDArray[np.floating]) -> list[int]:
-        """Numbers of the faces of the next frame, in order.
+    def assign(self, time_s: float, boxes: Sequence[Box], appearance: NDArray[np.floating]) -> list[int]:
+        """Return the track numbers of the faces of the next frame, in order.
 
-        Args: boxes in pixels; looks [K, D], vectors of unit length whose product is high for the same person.
+        Args: boxes in pixels; appearance [K, D], unit vectors whose dot product is high for the same person.
         """
         self._tracks = [track for track in self._tracks if time_s - track.seen_s <= LOST_S]
         corners = np.asarray(boxes, np.float64).reshape(-1, 4)
         centres = (corners[:, :2] + corners[:, 2:]) / 2
         sides = np.sqrt(np.maximum(np.prod(corners[:, 2:] - corners[:, :2], axis=1), 1.0))
         faces = [
-            (centre, float(side), look)
-            for centre, side, look in zip(centres, sides, np.asarray(looks, float), strict=True)
+            (centre, float(side), vector)
+            for centre, side, vector in zip(centres, sides, np.asarray(appearance, float), strict=True)
         ]
-        owners = self._match(faces, time_s)
         numbers = []
-        for face, owner in zip(faces, owners, strict=True):
-            track = owner
+        for face, match in zip(faces, self._match(faces, time_s), strict=True):
+            track = match
             if track is None:
                 track = _Track(self._next, *face, seen_s=time_s, velocity=np.zeros(2))
                 self._next += 1
                 self._tracks.append(track)
             else:
-                track.see(*face, time_s)
+                track.update(*face, time_s)
             numbers.append(track.number)
         return numbers
 
     def _match(self, faces: Sequence[tuple[Floats, float, Floats]], time_s: float) -> list[_Track | None]:
-        owners: list[_Track | None] = [None] * len(faces)
+        """The track of each face; None for a face that starts a new one."""
+        matches: list[_Track | None] = [None] * len(faces)
         if not faces or not self._tracks:
-            return owners
+            return matches
         costs = np.array([[track.cost(*face, time_s) for track in self._tracks] for face in faces])
         if costs.size == 1:
             rows, columns = np.zeros(1, int), np.zeros(1, int)
@@ -104,5 +104,5 @@ class Tracker:
             rows, columns = linear_sum_assignment(costs)
         for row, column in zip(rows, columns, strict=True):
             if costs[row, column] < _IMPOSSIBLE:
-                owners[row] = self._tracks[column]
-        return owners
+                matches[row] = self._tracks[column]
+        return matches

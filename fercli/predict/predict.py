@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import UsageError
-from fercli.faces.appearance import looks
+from fercli.faces.appearance import appearance_vectors
 from fercli.faces.crop import crop_face
 from fercli.faces.detector import FaceDetector
 from fercli.faces.search import FaceSearch, Seen
@@ -193,7 +193,7 @@ class _Work:
         smoother = None
         if item.frame is not None and self.video.follow:
             state, time_s = self._tracking_of(item), item.time_s or 0.0
-            tracks = state.tracker.assign(time_s, [seen.face.box_xyxy for seen in faces], looks(crops))
+            tracks = state.tracker.assign(time_s, [seen.face.box_xyxy for seen in faces], appearance_vectors(crops))
             smoother = state.smoother
             if smoother is not None:
                 values = np.stack(

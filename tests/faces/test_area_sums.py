@@ -18,7 +18,7 @@ def _torch_area(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", [(97, 120), (36, 21), (12, 12), (1, 1), (200, 333), (33, 23), (40, 92)])
-def test_shrink__is_torchs_area_interpolation_as_the_networks_want_it(size: tuple[int, int]):
+def test_shrink__is_torchs_area_interpolation_scaled_for_the_networks(size: tuple[int, int]):
     rgb = np.random.default_rng(0).integers(0, 256, (97, 161, 3), dtype=np.uint8)
     np.testing.assert_allclose(AreaSums(rgb).shrink(*size), _torch_area(rgb, *size), atol=1e-6)
 
@@ -30,7 +30,7 @@ def test_shrink__is_torchs_in_every_column_at_any_width():
         np.testing.assert_allclose(sums.shrink(1, width), _torch_area(rgb, 1, width), atol=1e-6)
 
 
-def test_shrink__gives_some_rows_of_the_whole():
+def test_shrink__returns_some_rows_of_the_whole():
     rgb = np.random.default_rng(1).integers(0, 256, (80, 60, 3), dtype=np.uint8)
     sums = AreaSums(rgb)
     np.testing.assert_array_equal(sums.shrink(50, 31, slice(7, 20)), sums.shrink(50, 31)[7:20])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fercli.faces.boxes import keep_largest_score, pixels_inside, regress, squared
+from fercli.faces.boxes import pixels_inside, regress, squared, suppress_by_minimum
 
 BOX = np.array([[10, 20, 30, 60]], np.float32)
 
@@ -25,7 +25,7 @@ def test_pixels_inside__counts_from_one_as_mtcnn_does():
     np.testing.assert_array_equal(pixels_inside(boxes, 100, 50), [[0, 0, 12, 8], [2, 3, 100, 50], [89, 1, 80, 9]])
 
 
-def test_keep_largest_score__drops_a_box_inside_another():
+def test_suppress_by_minimum__drops_a_box_inside_another():
     boxes = np.array([[0, 0, 99, 99], [20, 20, 49, 49], [90, 90, 189, 189]], np.float32)
-    np.testing.assert_array_equal(keep_largest_score(boxes, np.array([0.8, 0.9, 0.7], np.float32), 0.7), [1, 2])
-    assert keep_largest_score(boxes[:0], np.zeros(0, np.float32), 0.7).shape == (0,)
+    np.testing.assert_array_equal(suppress_by_minimum(boxes, np.array([0.8, 0.9, 0.7], np.float32), 0.7), [1, 2])
+    assert suppress_by_minimum(boxes[:0], np.zeros(0, np.float32), 0.7).shape == (0,)

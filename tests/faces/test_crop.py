@@ -12,7 +12,7 @@ from fercli.faces.geometry import apply
 IDENTITY = np.array([[1.0, 0, 0], [0, 1, 0]])
 
 
-def test_crop_face__shows_every_landmark_where_the_template_wants_it():
+def test_crop_face__moves_every_landmark_to_the_template():
     # a face three times as large, turned by a right angle: (x, y) of the template lies at (400 - 3 y, 3 x + 20)
     wanted = template("arcface").points_px(112)
     landmarks = np.column_stack([400 - 3 * wanted[:, 1], 3 * wanted[:, 0] + 20])
@@ -55,7 +55,7 @@ def test_warp__repeats_the_edge_outside_the_picture():
     assert (warp(picture, np.array([[1.0, 0, 5], [0, 1, 5]]), 20) == 200).all()
 
 
-def test_warp__is_the_same_place_shrunk_or_enlarged(astronaut: np.ndarray):
+def test_warp__shows_the_same_region_shrunk_or_enlarged(astronaut: np.ndarray):
     # a shift by half a pixel between the two ways would move edges by that much
     matrix = np.array([[0.999, 0, -90.3], [0, 0.999, -40.7]])
     nearly_one = warp(astronaut, matrix, 128).astype(int)

@@ -28,17 +28,17 @@ def test_flow__follows_a_turn_a_zoom_and_a_shift(astronaut: np.ndarray):
     assert abs(face.box_xyxy[2] - face.box_xyxy[0] - width) < 1.0
 
 
-def test_flow__goes_on_from_frame_to_frame(astronaut: np.ndarray):
+def test_flow__continues_from_frame_to_frame(astronaut: np.ndarray):
     flow, faces = FaceFlow(astronaut), [FACE]
     for step in range(1, 6):
         faces = flow.follow(np.roll(astronaut, 4 * step, axis=1), faces)
     np.testing.assert_allclose(faces[0].landmarks, np.add(FACE.landmarks, (20, 0)), atol=0.7)
 
 
-def test_flow__leaves_out_a_face_that_is_gone(astronaut: np.ndarray):
+def test_flow__drops_a_face_that_is_gone(astronaut: np.ndarray):
     noise = np.random.default_rng(0).integers(0, 256, astronaut.shape, dtype=np.uint8)
     assert FaceFlow(astronaut).follow(noise, [FACE]) == []
 
 
-def test_flow__without_faces_has_nothing_to_follow(astronaut: np.ndarray):
+def test_flow__without_faces_returns_none(astronaut: np.ndarray):
     assert FaceFlow(astronaut).follow(astronaut, []) == []

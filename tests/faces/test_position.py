@@ -1,4 +1,4 @@
-"""Where faces lie in their crops, from points placed by hand."""
+"""The position of faces in crops, from landmarks set by hand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def moved(right: float, down: float = 0.0) -> np.ndarray:
     return np.add(ARCFACE, (right, down))
 
 
-def test_face_position__knows_crops_of_a_template():
+def test_face_position__recognises_crops_of_a_template():
     position = face_position(np.stack([ARCFACE] * 3))
     assert (position.template, position.aligned, position.known, position.faces) == ("arcface", True, True, 3)
     assert position.distance == pytest.approx(0)
@@ -35,7 +35,7 @@ def test_face_position__crops_by_a_box_are_not_aligned():
     assert position.spread == pytest.approx(0.04)  # the middle is at +4 %
 
 
-def test_face_position__is_not_led_astray_by_one_mistake():
+def test_face_position__is_robust_to_one_false_detection():
     position = face_position(np.stack([ARCFACE] * 4 + [ARCFACE + 0.7]))
     assert (position.spread, position.distance) == (0, 0)
 

@@ -1,4 +1,4 @@
-"""Which frames are searched, and what is carried over between."""
+"""Which frames the detector runs on, and which faces optical flow moves."""
 
 from __future__ import annotations
 
@@ -38,26 +38,26 @@ def _detected(search: FaceSearch, *chunks: Sequence[Item]) -> list[list[bool]]:
     return [[seen.detected for seen in faces] for chunk in chunks for faces in search.faces(chunk)]
 
 
-def test_search__looks_at_every_nth_frame_across_chunks():
+def test_search__detects_in_every_nth_frame_across_chunks():
     detector, clip = OneFace(), _clip("a", 7)
     found = _detected(FaceSearch(detector, every=3), clip[:2], clip[2:])
     assert found == [[True], [False], [False], [True], [False], [False], [True]]
     assert detector.searched == 3
 
 
-def test_search__begins_anew_with_every_video_and_when_one_is_read_again():
+def test_search__starts_again_with_every_video_and_when_one_is_read_again():
     one, other = _clip("a", 4), _clip("b", 2)
     detected = [[True], [False], [False], [False]]
     assert _detected(FaceSearch(OneFace(), every=9), [*one, *other, *one]) == [*detected, *detected[:2], *detected]
     assert _detected(FaceSearch(OneFace()), [*one, *one]) == [[True]] * 8
 
 
-def test_search__makes_up_for_a_frame_that_could_not_be_decoded():
+def test_search__detects_in_the_frame_after_one_that_could_not_be_decoded():
     clip = _clip("a", 6, lost=(0, 3))
     assert _detected(FaceSearch(OneFace(), every=2), clip) == [[], [True], [False], [], [True], [False]]
 
 
-def test_search__looks_anew_where_the_size_of_the_frames_changes():
+def test_search__detects_where_the_size_of_the_frames_changes():
     clip = _clip("a", 8)
     smaller = [replace(item, rgb=NOISE[:70]) for item in clip[3:6]]
     found = _detected(FaceSearch(OneFace(), every=9), clip[:2], [clip[2], *smaller[:2]], [smaller[2], *clip[6:]])

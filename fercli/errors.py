@@ -1,4 +1,4 @@
-"""Every mistake a user can make, as an exception that says what, where and how to mend it, and the exit code it ends in."""
+"""The exceptions for user errors, each with message, fix and exit code."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ class ExitCode(IntEnum):
     """What `fer` returns to the shell."""
 
     DONE = 0
-    REFUSED = 1  # the work ran but its result was refused: export disagrees, --strict found failures, output exists
-    USAGE = 2  # the command line does not make sense
+    REFUSED = 1  # the result was refused: export disagrees with torch, --strict found failures, output exists
+    USAGE = 2  # invalid options or arguments
     DATA = 3  # pictures, videos, data sets
     WEIGHTS = 4  # checkpoints, cards, ONNX files
-    DEVICE = 5  # a device or execution provider that was asked for is not there
+    DEVICE = 5  # a requested device or execution provider is not available
     INTERRUPTED = 130  # Ctrl-C
 
 
 class FerError(Exception):
-    """A mistake the user can mend: `message` says what and where, `fix` how. Survives pickling, so a worker can raise it."""
+    """An error the user can fix: `message` says what and where, `fix` how. Picklable, so that workers can raise it."""
 
     exit_code = ExitCode.REFUSED
 
@@ -36,17 +36,17 @@ def _rebuild(kind: type[FerError], message: str, fix: str) -> FerError:
 
 
 class RefusedError(FerError):
-    """A result that does not hold, or an output that is already there."""
+    """A result that failed its check, or an output that already exists."""
 
 
 class UsageError(FerError):
-    """Options or names that do not make sense."""
+    """Invalid options, arguments or names."""
 
     exit_code = ExitCode.USAGE
 
 
 class DataError(FerError):
-    """Pictures, videos or data sets that are missing, broken or not what they claim to be."""
+    """Pictures, videos or data sets that are missing, broken or in an unexpected format."""
 
     exit_code = ExitCode.DATA
 
@@ -58,6 +58,6 @@ class WeightsError(FerError):
 
 
 class DeviceError(FerError):
-    """A device or execution provider that was asked for and is not there."""
+    """A requested device or execution provider that is not available."""
 
     exit_code = ExitCode.DEVICE

@@ -1,23 +1,23 @@
-"""How a step tells what it is at: plain callables and events, so that steps know no terminal."""
+"""Progress callbacks and training events, so that stages report without knowing the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# (done, total or None while the end is unknown, a short note about the item at hand)
+# (done, total or None while it is unknown, a short note about the current item)
 Progress = Callable[[int, int | None, str], None]
 
 
 def silent(_done: int, _total: int | None, _note: str) -> None:
-    """Take progress and tell nobody."""
+    """Ignore progress."""
 
 
 @dataclass(frozen=True)
 class StepProgress:
-    """A step was done. `epoch` counts from 1; images_per_s is over this epoch so far in this process.
+    """A training step was done. `epoch` counts from 1; images_per_s is the mean of this epoch so far in this process.
 
-    seconds_left: at this pace to the end of the last epoch, with the scoring after each from the second epoch on.
+    seconds_left: estimate until the end of the last epoch; from the second epoch on it includes evaluation.
     """
 
     epoch: int
@@ -32,10 +32,10 @@ class StepProgress:
 
 @dataclass(frozen=True)
 class EpochReport:
-    """An epoch was done and scored. Accuracies and shares are 0..1; what was not measured is None.
+    """An epoch was trained and evaluated. Accuracies and shares are 0..1; None means not measured.
 
-    data_wait: share of the epoch's training time in which the step waited for pictures. memory_gib: the most that training held,
-    of the GPU's memory or else of the process's.
+    data_wait: share of the epoch's training time spent waiting for images. memory_gib: peak memory of training, on the GPU
+    if there is one, else of the process.
     """
 
     epoch: int
@@ -59,7 +59,7 @@ class EpochReport:
 
 @dataclass(frozen=True)
 class TeacherProgress:
-    """A teacher has answered on `done` of `total` training images, of this process's."""
+    """A teacher has computed predictions for `done` of this process's `total` training images."""
 
     teacher: str
     done: int
@@ -68,7 +68,7 @@ class TeacherProgress:
 
 @dataclass(frozen=True)
 class TrainNote:
-    """Something about a run that its reader should know, in a sentence."""
+    """A remark about a training run, as one sentence."""
 
     what: str
 
@@ -77,4 +77,4 @@ TrainEvent = StepProgress | EpochReport | TeacherProgress | TrainNote
 
 
 def no_report(_event: TrainEvent) -> None:
-    """Take an event of a training run and show it to no one."""
+    """Ignore a training event."""

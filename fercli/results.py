@@ -1,4 +1,4 @@
-"""Typed results that check themselves: faces found in a picture, and what was read from each."""
+"""Typed results that validate themselves: detected faces, and the prediction for each."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 Landmarks = tuple[Point, Point, Point, Point, Point]
 Status = Literal["ok", "uncertain", "too_small", "no_face", "decode_error", "unreadable"]
-READ: tuple[Status, ...] = ("ok", "uncertain", "too_small")  # a face was read, whether or not it is to be believed
+CLASSIFIED: tuple[Status, ...] = ("ok", "uncertain", "too_small")  # a face was classified, reliably or not
 
 
 @dataclass(frozen=True)
 class Face:
-    """One detected face, in pixels of the picture it was found in.
+    """One detected face, in pixels of its picture.
 
-    box_xyxy: left, top, right, bottom. score: detector's confidence, 0..1.
+    box_xyxy: left, top, right, bottom. score: the detector's confidence, 0..1.
     landmarks: left eye, right eye, nose, left and right mouth corner, as seen in the image.
     """
 
@@ -33,22 +33,22 @@ class Face:
 
     @property
     def side(self) -> float:
-        """Of a square as large as the box, in pixels."""
+        """Side of the square with the same area as the box, in pixels."""
         return math.sqrt(self.area)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was read from one face of one frame, or why there is nothing to read.
+    """The prediction for one face of a picture or frame, or why there is none.
 
-    source: the path or name the user gave. frame: 0-based number in the order shown, None for a still picture.
-    time_s: presentation time of the frame from the container, None for a still picture.
-    face: 0-based number of the face in the frame (largest first), None when there is no face.
+    source: the path or name the user gave. frame: 0-based index in display order, None for a picture.
+    time_s: presentation time of the frame, None for a picture.
+    face: 0-based index of the face in the frame (largest first), None if there is no face.
     probabilities: class name -> probability; they sum to 1. label: the most probable class.
-    detail: one sentence for a person when status is not `ok`.
-    track: number of the person the face belongs to, the same from frame to frame; None where faces are not followed.
-    detected: False where the face was not searched for in this frame but carried over from the one before.
-    smoothing_s: time constant of the average along the track that the probabilities are; None where they stand alone.
+    detail: one sentence for a person if status is not `ok`.
+    track: number of the person, the same from frame to frame; None without tracking.
+    detected: False if optical flow moved the face here from the previous frame.
+    smoothing_s: time constant of the average over the track; None if probabilities are not smoothed.
     """
 
     source: str
@@ -66,21 +66,21 @@ class Prediction:
 
     @property
     def box_xyxy(self) -> Box | None:
-        """Left, top, right, bottom of the face in pixels; None where there is none."""
+        """Left, top, right, bottom of the face in pixels; None without a face."""
         return self.found.box_xyxy if self.found is not None else None
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether a face was read, but is not to be believed: uncertain, or too small."""
+        """Whether a face was classified, but unreliably: uncertain, or too small."""
         return self.status in ("uncertain", "too_small")
 
     @property
     def probability(self) -> float | None:
-        """Of the label; None where there is none."""
+        """Probability of the label; None without a label."""
         return self.probabilities[self.label] if self.probabilities and self.label is not None else None
 
     def __post_init__(self) -> None:
-        if self.status in READ:
+        if self.status in CLASSIFIED:
             if self.found is None or self.label is None or self.probabilities is None:
                 raise ValueError("a classified face needs its box, label and probabilities")
             if abs(sum(self.probabilities.values()) - 1) > 1e-3:
@@ -92,10 +92,10 @@ class Prediction:
 
 
 def is_frame(predictions: Sequence[Prediction]) -> bool:
-    """Whether predictions are about a frame of a video, not about a picture or a whole source."""
+    """Whether predictions belong to a video frame, not to a picture or a whole source."""
     return bool(predictions) and predictions[0].frame is not None
 
 
 def lost_frames(count: int) -> str | None:
-    """What to say of a video in which so many frames could not be decoded; None if there is nothing to say."""
+    """Return the message about a video with this many undecodable frames; None for 0."""
     return f"{count} {'frame' if count == 1 else 'frames'} could not be decoded" if count else None

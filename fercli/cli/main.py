@@ -39,7 +39,7 @@ from fercli.cli.train import train
 from fercli.cli.visualize import app as visualize
 from fercli.cli.weights import average_weights, import_weights, list_weights, pull, verify
 from fercli.errors import ExitCode, FerError
-from fercli.system.devices import process_place
+from fercli.system.devices import process_rank
 
 # What the system says of a path that a person gave, or of the disk: theirs to mend, not a fault of the program.
 _PATH_FAULTS = {errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
@@ -193,7 +193,7 @@ def run() -> None:
 def _tell(message: str, fix: str, *, debug: bool) -> None:
     if debug:
         traceback.print_exc()
-    place = process_place()
+    place = process_rank()
     who = f"process {place[0]}: " if place is not None and place[0] > 0 else ""  # under torchrun each tells its own
     say(f"{who}error: {message}")
     say(f"{who}fix: {fix}")

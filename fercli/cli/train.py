@@ -130,11 +130,11 @@ def train(
         _show_settings(told)
         return
     from fercli.data.open import open_dataset
-    from fercli.system.devices import process_place
+    from fercli.system.devices import process_rank
     from fercli.train.command import train as run
     from fercli.train.seeds import train_seeds
 
-    place = process_place()
+    place = process_rank()
     quiet = quiet or (place is not None and place[0] > 0)  # under torchrun the first process talks for all
     faces = change(open_dataset(name, data), changes)
     refuse_random_landmarks(told, from_scratch=from_scratch)

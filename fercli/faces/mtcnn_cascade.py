@@ -22,7 +22,7 @@ from fercli.faces.boxes import Boxes, pixels_inside, regress, squared, suppress_
 from fercli.media.images import Rgb
 from fercli.system.chunks import chunked
 from fercli.system.devices import cpu_threads
-from fercli.system.onnx_session import computes, open_session
+from fercli.system.onnx_session import open_session, runs
 from fercli.system.shipped import detector_file
 
 Floats = NDArray[np.float32]
@@ -247,4 +247,4 @@ def open_networks(device: str) -> tuple[list[Any], str]:
         for session, side in zip(sessions, _SIDES.values(), strict=True):
             session.run(None, {_INPUT: np.zeros((1, side, side, 3), np.float32)})
 
-    return (sessions, devices.pop()) if computes(device, try_once, first="picture") else open_networks("cpu")
+    return (sessions, devices.pop()) if runs(device, try_once, first="picture") else open_networks("cpu")

@@ -1,4 +1,4 @@
-"""A device name in; the torch device or the ONNX Runtime providers that serve it out, or a clear refusal."""
+"""Map device names to torch devices and ONNX Runtime providers, or refuse them with the reason."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from fercli.errors import DeviceError, UsageError
+from fercli.formatting import pluralize
 from fercli.system.cache import engine_folder
 
 if TYPE_CHECKING:
@@ -19,13 +20,13 @@ CUDA_PROVIDER, CPU_PROVIDER = "CUDAExecutionProvider", "CPUExecutionProvider"
 TENSORRT_PROVIDER = "TensorrtExecutionProvider"
 Provider = str | tuple[str, dict[str, int | str]]
 
-_NO_GPU = "no NVIDIA driver answers on this machine"
-_FIX = "--device cpu, or see `fer doctor` for what is missing"
+_NO_GPU = "no NVIDIA driver was found on this machine"
+_FIX = "--device cpu, or run `fer doctor` to see what is missing"
 
 
 @lru_cache(maxsize=1)
 def cuda_device_count() -> int:
-    """Number of CUDA devices the driver reports; 0 without a driver. Loads the driver's library only, not torch."""
+    """Return the number of CUDA devices the driver reports; 0 without a driver. Loads the driver's library, not torch."""
     library = {"win32": "nvcuda.dll", "darwin": None}.get(sys.platform, "libcuda.so.1")
     if library is None:
         return 0
@@ -47,24 +48,22 @@ def check_name(name: str) -> str:
 
 
 def cuda_index(name: str) -> int:
-    """The N of cuda:N or tensorrt:N, 0 without one; DeviceError if the driver has no such device."""
+    """Return the N of cuda:N or tensorrt:N, 0 without one; DeviceError if the driver has no such device."""
     index = int(name.partition(":")[2] or 0)
-    found = cuda_device_count()
-    if index >= found:
-        reason = (
-            _NO_GPU if found == 0 else f"the driver reports {found} device{'s' if found > 1 else ''}, counted from 0"
-        )
-        raise DeviceError(f"device {name} was asked for, but {reason}", fix=_FIX)
+    count = cuda_device_count()
+    if index >= count:
+        reason = _NO_GPU if count == 0 else f"the driver reports {pluralize(count, 'device')}, counted from 0"
+        raise DeviceError(f"device {name} was requested, but {reason}", fix=_FIX)
     return index
 
 
 def torch_name(name: str) -> str:
-    """The device that torch runs on where ONNX Runtime runs on `name`: the same GPU for tensorrt:N, else `name`."""
+    """Return torch's name of the device that ONNX Runtime calls `name`: cuda:N for tensorrt:N, else `name`."""
     return check_name(name).replace("tensorrt", "cuda")
 
 
 def resolve_device(name: str) -> torch.device:
-    """Turn auto | cpu | cuda | cuda:N into a torch device that exists; auto is the first GPU, else the CPU."""
+    """Turn auto, cpu, cuda or cuda:N into an existing torch device; auto is the first GPU, else the CPU."""
     import torch
 
     check_name(name)
@@ -77,16 +76,16 @@ def resolve_device(name: str) -> torch.device:
     if not usable:
         built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built for the CPU only"
         raise DeviceError(
-            f"device {name} was asked for, but this torch ({torch.__version__}, {built}) cannot use it", fix=_FIX
+            f"device {name} was requested, but this torch ({torch.__version__}, {built}) cannot use it", fix=_FIX
         )
     return torch.device("cuda", index)
 
 
 def providers(name: str, *, fp16: bool = False) -> list[Provider]:
-    """ONNX Runtime's providers for a device name, most wanted first; DeviceError if what was asked for cannot be had.
+    """Return ONNX Runtime's providers for a device name, preferred first; DeviceError if the device is not available.
 
-    auto is the first GPU by CUDA, else the CPU; TensorRT, which spends minutes on building an engine, is asked for by name.
-    fp16: the file computes in float16, which TensorRT has to be allowed.
+    auto is the first GPU with CUDA, else the CPU; TensorRT, which takes minutes to build an engine, must be named.
+    fp16: the file computes in float16. TensorRT may then use float16, and CUDA keeps TF32 for what is left in float32.
     """
     import onnxruntime
 
@@ -95,16 +94,19 @@ def providers(name: str, *, fp16: bool = False) -> list[Provider]:
     if name == "cpu" or (name == "auto" and not (CUDA_PROVIDER in built and cuda_device_count())):
         return [CPU_PROVIDER]
     index = 0 if name == "auto" else cuda_index(name)
-    wanted = TENSORRT_PROVIDER if name.startswith("tensorrt") else CUDA_PROVIDER
-    if wanted not in built:
-        what = "without TensorRT" if CUDA_PROVIDER in built else "for the CPU only"
+    preferred = TENSORRT_PROVIDER if name.startswith("tensorrt") else CUDA_PROVIDER
+    if preferred not in built:
+        build = "without TensorRT" if CUDA_PROVIDER in built else "for the CPU only"
         raise DeviceError(
-            f"device {name} was asked for, but this onnxruntime {onnxruntime.__version__} is built {what}",
+            f"device {name} was requested, but this onnxruntime {onnxruntime.__version__} is built {build}",
             fix="pip uninstall -y onnxruntime && pip install onnxruntime-gpu",
         )
-    # convolution algorithms by rule, not by trying all of them for every batch size; float32 is float32, not TF32
-    cuda: Provider = (CUDA_PROVIDER, {"device_id": index, "cudnn_conv_algo_search": "HEURISTIC", "use_tf32": 0})
-    if wanted == CUDA_PROVIDER:
+    # HEURISTIC does not try every convolution algorithm for every input shape; without TF32, float32 is full float32
+    cuda: Provider = (
+        CUDA_PROVIDER,
+        {"device_id": index, "cudnn_conv_algo_search": "HEURISTIC", "use_tf32": int(fp16)},
+    )
+    if preferred == CUDA_PROVIDER:
         return [cuda, CPU_PROVIDER]
     cache = engine_folder()
     engines: dict[str, int | str] = {
@@ -118,8 +120,8 @@ def providers(name: str, *, fp16: bool = False) -> list[Provider]:
     return [(TENSORRT_PROVIDER, engines), cuda, CPU_PROVIDER]
 
 
-def process_place() -> tuple[int, int, int] | None:
-    """(rank, number of processes, rank on this machine) where torchrun started this process among several; else None."""
+def process_rank() -> tuple[int, int, int] | None:
+    """Return (rank, world size, local rank) if torchrun started this process as one of several; else None."""
     try:
         rank, size, local = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
     except (KeyError, ValueError):
@@ -128,7 +130,7 @@ def process_place() -> tuple[int, int, int] | None:
 
 
 def cpu_threads() -> int:
-    """Threads a CPU engine should use: FER_THREADS, else OMP_NUM_THREADS, else the cores this process may run on."""
+    """Return the number of threads for computing: FER_THREADS, else OMP_NUM_THREADS, else the cores of this process."""
     for variable in ("FER_THREADS", "OMP_NUM_THREADS"):
         text = os.environ.get(variable, "")
         if text.isdigit() and int(text) > 0:

@@ -1,4 +1,4 @@
-"""A file in, what tells it from another out: the hash of its content; or, without reading it, size and time of change."""
+"""Identify files: by the hash of their content, or, without reading them, by size and modification time."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, 64 hexadecimal digits; read in pieces."""
+    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits; the file is read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def file_state(path: Path) -> tuple[int, int]:
-    """Size in bytes and time of change in nanoseconds of a file; zeros if it is not there."""
+    """Return the size in bytes and modification time in nanoseconds of a file; zeros if it does not exist."""
     try:
         state = path.stat()
     except OSError:

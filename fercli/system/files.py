@@ -1,4 +1,4 @@
-"""Write a file or a folder under a temporary name beside its own and rename it when it is complete."""
+"""Write files and folders atomically: under a temporary name in the same folder, renamed when complete."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from fercli.errors import DataError, RefusedError
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
-    """RefusedError if `path` is there and may not be replaced."""
+    """Raise RefusedError if `path` exists and must not be replaced."""
     if path.is_dir():
-        raise RefusedError(f"{path} is a folder, a file was to be written there", fix="give a file name")
+        raise RefusedError(f"{path} is a folder, but the output is a file", fix="give a file name")
     if path.exists() and not overwrite:
-        raise RefusedError(f"{path} is already there", fix="--overwrite, or another output name")
+        raise RefusedError(f"{path} already exists", fix="--overwrite, or another output name")
 
 
 def free_name(path: Path, taken: Collection[Path]) -> Path:
-    """`path`, or where it is taken the first of path-2, path-3, ... that is not."""
-    free, number = path, 2
-    while free in taken:
-        free, number = path.with_stem(f"{path.stem}-{number}"), number + 1
-    return free
+    """Return `path`, or if that is taken the first of path-2, path-3, ... that is free."""
+    candidate, number = path, 2
+    while candidate in taken:
+        candidate, number = path.with_stem(f"{path.stem}-{number}"), number + 1
+    return candidate
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary name in `path`'s folder; on success it becomes `path`, on any failure it is removed.
+    """Yield a temporary path in the folder of `path`; it is renamed to `path` on success and removed on failure.
 
-    Makes missing folders. Raises: DataError where the folder cannot be written.
+    Creates missing folders. Raises: DataError if the folder cannot be created.
     """
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(
-            f"cannot make the folder {path.parent} ({error.strerror})", fix="another output name"
+            f"cannot create the folder {path.parent} ({error.strerror})", fix="another output name"
         ) from error
     try:
         yield temporary
@@ -48,20 +48,20 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def refuse_existing_folder(path: Path, *, overwrite: bool, mark: str) -> None:
-    """RefusedError if `path` is there and may not be replaced; a folder that is not empty must hold the file `mark`."""
+    """Raise RefusedError if `path` exists and must not be replaced; a folder with content must contain the file `mark`."""
     if not path.exists():
         return
     if not overwrite:
-        raise RefusedError(f"{path} is already there", fix="--overwrite, or another output folder")
+        raise RefusedError(f"{path} already exists", fix="--overwrite, or another output folder")
     if not path.is_dir() or (any(path.iterdir()) and not (path / mark).is_file()):
-        raise RefusedError(f"{path} holds no {mark}, so it is not replaced", fix="another output folder")
+        raise RefusedError(f"{path} contains no {mark}, so it is not replaced", fix="another output folder")
 
 
 @contextlib.contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `path`; on success it takes its place, on any failure it is removed.
+    """Yield an empty temporary folder beside `path`; it replaces `path` on success and is removed on failure.
 
-    Makes missing parents. Raises: DataError where the folder cannot be made.
+    Creates missing parents. Raises: DataError if the folder cannot be created.
     """
     path = path.resolve()
     code = secrets.token_hex(4)
@@ -69,14 +69,14 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     try:
         temporary.mkdir(parents=True)
     except OSError as error:
-        raise DataError(f"cannot make the folder {path} ({error.strerror})", fix="another output folder") from error
+        raise DataError(f"cannot create the folder {path} ({error.strerror})", fix="another output folder") from error
     try:
         yield temporary
         if path.exists():
             path.rename(old)
         temporary.rename(path)
     finally:
-        if old.exists() and not path.exists():  # stopped between the two renames
+        if old.exists() and not path.exists():  # interrupted between the two renames
             old.rename(path)
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)

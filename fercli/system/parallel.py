@@ -1,4 +1,4 @@
-"""Items in, what several threads make of them out, in the order of the items and never far ahead."""
+"""Map a function over items on several threads, with ordered results and bounded read-ahead."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ R = TypeVar("R")
 
 
 def in_order(pool: Executor, work: Callable[[T], R], items: Iterable[T], *, ahead: int) -> Iterator[R]:
-    """Yield work(item) of every item in order, at most `ahead` of them begun before they are asked for.
+    """Yield work(item) for every item in order, with at most `ahead` items submitted before they are needed.
 
-    An error comes where its item would have come; what has not begun by then is dropped.
+    An exception is raised in place of its item's result; items that have not started by then are cancelled.
     """
     remaining = iter(items)
     waiting: deque[Future[R]] = deque(pool.submit(work, item) for item in islice(remaining, ahead))

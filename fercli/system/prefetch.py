@@ -1,4 +1,4 @@
-"""An iterator in, the same items out, each next one made in the background while the last is worked on."""
+"""Compute the next item of an iterator in the background while the current one is processed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _END = object()
 
 
 def prefetched(items: Iterator[T]) -> Generator[T, None, None]:
-    """Yield the items in order, one ahead; an error comes where its item would have come."""
+    """Yield the items in order, one ahead; an exception is raised in place of its item."""
     with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as pool:
         waiting = pool.submit(next, items, cast(T, _END))
         while (item := waiting.result()) is not _END:

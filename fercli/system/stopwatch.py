@@ -1,4 +1,4 @@
-"""Named stages of a job in, the seconds each took out."""
+"""Measure how long the named stages of a job take."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from time import perf_counter
 
 
 class Stopwatch:
-    """Adds up the time of named stages; `seconds` holds them in the order of their first start."""
+    """Sums the time of named stages; `seconds` lists them in order of first start."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -16,7 +16,7 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Add the time inside the `with` to a stage, also if it ends in an exception."""
+        """Add the time inside the `with` block to a stage, also if it raises."""
         started = perf_counter()
         try:
             yield
@@ -25,5 +25,5 @@ class Stopwatch:
 
     @property
     def total_s(self) -> float:
-        """Seconds since the watch was made, stages or not."""
+        """Seconds since the stopwatch was created."""
         return perf_counter() - self._started

@@ -9,7 +9,7 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 
-from fercli.system.devices import process_place, resolve_device
+from fercli.system.devices import process_rank, resolve_device
 from fercli.train.distributed import World
 
 _PATIENCE = timedelta(hours=2)  # how long one process waits for another, which may be writing or reading a data set
@@ -22,7 +22,7 @@ def open_world(device: str) -> Iterator[tuple[World, torch.device]]:
     device: auto | cpu | cuda; auto and cuda take the GPU with this process's number on its machine.
     Raises: DeviceError where there are fewer GPUs than processes.
     """
-    place = process_place()
+    place = process_rank()
     if place is None:
         yield World(), resolve_device(device)
         return

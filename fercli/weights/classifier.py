@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fercli.errors import UsageError, WeightsError
 from fercli.system.devices import check_name, resolve_device
-from fercli.system.onnx_session import computes, open_session, run_bound, session_metadata
+from fercli.system.onnx_session import open_session, run_bound, runs, session_metadata
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, card_from, check_keys, find_weights, load_weights
 from fercli.weights.onnx_interface import CROPS, INPUT, OUTPUT, POINTS, Interface, interface_of
@@ -85,7 +85,7 @@ def open_onnx(path: Path, *, device: str = "auto") -> LoadedClassifier:
 
     if running != "cpu":
         side = card.model.input.size
-        if not computes(
+        if not runs(
             device, lambda: [run(np.zeros((count, side, side, 3), np.uint8)) for count in (1, CHUNK)], first="faces"
         ):
             return open_onnx(path, device="cpu")

@@ -39,7 +39,7 @@ def test_prepare__twice_is_refused(fer2013, tmp_path, capsys):
     assert main(line) == ExitCode.DONE
     capsys.readouterr()
     assert main(line) == ExitCode.REFUSED
-    assert "already there" in capsys.readouterr().err
+    assert "already" in capsys.readouterr().err
     assert main([*line, "--overwrite"]) == ExitCode.DONE
 
 

@@ -86,7 +86,7 @@ def test_weights__by_a_file_that_is_none(name: str, tmp_path: Path, monkeypatch,
 def test_device__by_a_gpu_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     arguments = ["align", str(ASTRONAUT.parent), str(tmp_path / "out"), "--device", "cuda:99"]
     assert main(arguments) == ExitCode.DEVICE
-    assert capsys.readouterr().err.startswith("error: device cuda:99 was asked for, but ")
+    assert capsys.readouterr().err.startswith("error: device cuda:99 was requested, but ")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a named pipe")

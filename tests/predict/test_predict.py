@@ -181,7 +181,7 @@ def test_annotated_copies__keep_names_sizes_and_times(folder: Path, tmp_path: Pa
     assert read_rgb(out / "a.png").shape == (320, 360, 3)  # too small to read: enlarged four times
     with VideoReader(out / "e.mp4") as video:
         np.testing.assert_allclose([frame.time_s for frame in video], np.arange(40) / 10, atol=1e-4)
-    with pytest.raises(RefusedError, match="already there"):
+    with pytest.raises(RefusedError, match="already"):
         AnnotatedCopies(out, sources)
     AnnotatedCopies(out, sources, overwrite=True)
 

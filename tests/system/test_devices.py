@@ -21,7 +21,7 @@ def test_resolve_device__auto_is_cuda_exactly_where_torch_has_it():
     assert devices.resolve_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def test_resolve_device__cuda_without_a_gpu_says_so(no_gpu):
+def test_resolve_device__cuda_without_a_gpu_is_refused(no_gpu):
     with pytest.raises(DeviceError, match="no NVIDIA driver") as caught:
         devices.resolve_device("cuda")
     assert "fer doctor" in (caught.value.fix or "")
@@ -34,7 +34,7 @@ def test_resolve_device__a_gpu_beyond_the_last_is_refused(monkeypatch):
     assert devices.cuda_index("cuda:1") == 1
 
 
-def test_resolve_device__a_gpu_that_this_torch_cannot_use_is_told(monkeypatch):
+def test_resolve_device__a_gpu_that_this_torch_cannot_use_is_named(monkeypatch):
     monkeypatch.setattr(devices, "cuda_device_count", lambda: 1)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(DeviceError, match=r"this torch .* cannot use it"):
@@ -65,7 +65,7 @@ def test_providers__cuda_with_a_cpu_build_names_the_package(monkeypatch):
     assert "onnxruntime-gpu" in (caught.value.fix or "")
 
 
-def test_providers__cuda_n_asks_for_that_device(monkeypatch):
+def test_providers__cuda_n_selects_that_device(monkeypatch):
     monkeypatch.setattr(devices, "cuda_device_count", lambda: 2)
     monkeypatch.setattr(
         "onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
@@ -73,6 +73,7 @@ def test_providers__cuda_n_asks_for_that_device(monkeypatch):
     (name, options), other = devices.providers("cuda:1")
     assert (name, options["device_id"], other) == ("CUDAExecutionProvider", 1, "CPUExecutionProvider")
     assert options["use_tf32"] == 0  # float32 as torch computes it
+    assert devices.providers("cuda:1", fp16=True)[0][1]["use_tf32"] == 1
 
 
 def test_providers__tensorrt_comes_first_with_a_cache_and_cuda_behind_it(monkeypatch, tmp_path):

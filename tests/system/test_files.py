@@ -8,7 +8,7 @@ from fercli.errors import DataError, RefusedError
 from fercli.system.files import refuse_existing_folder, replacing_folder
 
 
-def test_replacing_folder__appears_when_it_is_complete(tmp_path):
+def test_replacing_folder__appears_when_complete(tmp_path):
     target = tmp_path / "deep" / "out"
     with replacing_folder(target) as place:
         (place / "a").touch()
@@ -26,7 +26,7 @@ def test_replacing_folder__keeps_the_old_one_on_failure(tmp_path):
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "old"]
 
 
-def test_replacing_folder__replaces_the_old_one_whole(tmp_path):
+def test_replacing_folder__replaces_the_whole_old_one(tmp_path):
     target = tmp_path / "out"
     target.mkdir()
     (target / "old").touch()
@@ -35,21 +35,21 @@ def test_replacing_folder__replaces_the_old_one_whole(tmp_path):
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "new"]
 
 
-def test_replacing_folder__says_where_it_cannot_write(tmp_path):
+def test_replacing_folder__names_a_folder_it_cannot_create(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="cannot make the folder"), replacing_folder(tmp_path / "file" / "out"):
+    with pytest.raises(DataError, match="cannot create the folder"), replacing_folder(tmp_path / "file" / "out"):
         pass
 
 
-def test_refuse_existing_folder__only_lets_marked_or_empty_ones_go(tmp_path):
+def test_refuse_existing_folder__replaces_only_marked_or_empty_ones(tmp_path):
     refuse_existing_folder(tmp_path / "new", overwrite=False, mark="m")
     refuse_existing_folder(tmp_path, overwrite=True, mark="m")  # empty
-    with pytest.raises(RefusedError, match="already there"):
+    with pytest.raises(RefusedError, match="already"):
         refuse_existing_folder(tmp_path, overwrite=False, mark="m")
     (tmp_path / "photo.jpg").touch()
-    with pytest.raises(RefusedError, match="holds no m"):
+    with pytest.raises(RefusedError, match="contains no m"):
         refuse_existing_folder(tmp_path, overwrite=True, mark="m")
     (tmp_path / "m").touch()
     refuse_existing_folder(tmp_path, overwrite=True, mark="m")
-    with pytest.raises(RefusedError, match="holds no m"):
+    with pytest.raises(RefusedError, match="contains no m"):
         refuse_existing_folder(tmp_path / "m", overwrite=True, mark="m")

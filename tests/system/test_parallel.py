@@ -17,7 +17,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def test_in_order__keeps_the_order_where_the_first_takes_longest(pool: ThreadPoolExecutor):
+def test_in_order__keeps_the_order_if_the_first_takes_longest(pool: ThreadPoolExecutor):
     last_done = threading.Event()
 
     def work(item: int) -> int:
@@ -30,7 +30,7 @@ def test_in_order__keeps_the_order_where_the_first_takes_longest(pool: ThreadPoo
     assert list(in_order(pool, work, range(3), ahead=3)) == [0, 10, 20]
 
 
-def test_in_order__takes_no_more_items_than_it_may(pool: ThreadPoolExecutor):
+def test_in_order__submits_no_more_than_the_limit(pool: ThreadPoolExecutor):
     taken: list[int] = []
 
     def items() -> Iterator[int]:
@@ -43,12 +43,12 @@ def test_in_order__takes_no_more_items_than_it_may(pool: ThreadPoolExecutor):
     assert len(taken) == 4 + 3
 
 
-def test_in_order__raises_where_the_item_would_have_come(pool: ThreadPoolExecutor):
+def test_in_order__raises_in_place_of_the_item(pool: ThreadPoolExecutor):
     results = in_order(pool, lambda item: 1 // item, [1, 0, 1], ahead=3)
     assert next(results) == 1
     with pytest.raises(ZeroDivisionError):
         next(results)
 
 
-def test_in_order__of_nothing_is_nothing(pool: ThreadPoolExecutor):
+def test_in_order__without_items_yields_none(pool: ThreadPoolExecutor):
     assert list(in_order(pool, str, [], ahead=3)) == []

@@ -44,7 +44,7 @@ def test_default_model__has_one_card_in_both_files():
     assert onnx.labels == SCHEMAS["ferplus"].names
 
 
-def test_default_model__states_what_it_scored_and_where_it_is_from():
+def test_default_model__states_its_scores_and_origin():
     card = read_card(find_weights(None))
     assert card.scores["test"]["images"] == 3153
     assert set(card.scores["test"]["class_accuracy"]) == set(card.labels)
@@ -53,20 +53,20 @@ def test_default_model__states_what_it_scored_and_where_it_is_from():
     assert card.notes
 
 
-def test_default_model__holds_nothing_that_only_training_uses():
+def test_default_model__contains_no_training_parts():
     state, _ = load_weights(find_weights(None, (".safetensors",)))
     assert not [name for name in state if name.startswith("batch.")]
 
 
 @pytest.mark.parametrize("engine", ["onnx", "torch"])
-def test_default_model__sees_the_astronaut_smile(engine: str, crop: np.ndarray):
+def test_default_model__classifies_the_smiling_astronaut(engine: str, crop: np.ndarray):
     classifier = load_classifier(None, engine, "cpu")
     [probabilities] = classifier.classify(crop)
     assert classifier.card.labels[int(probabilities.argmax())] == "happiness"
     assert probabilities.sum() == pytest.approx(1, abs=1e-5)
 
 
-def test_default_model__answers_the_same_in_both_engines(crop: np.ndarray):
+def test_default_model__is_the_same_in_both_engines(crop: np.ndarray):
     crops = np.concatenate([crop, crop[:, :, ::-1], 255 - crop])
     onnx, torch = (load_classifier(None, engine, "cpu").logits(crops) for engine in ("onnx", "torch"))
     proof = json.loads(onnx_metadata(find_weights(None, (".onnx",)))["parity"])
@@ -74,7 +74,7 @@ def test_default_model__answers_the_same_in_both_engines(crop: np.ndarray):
 
 
 @pytest.mark.parametrize("engine", ["onnx", "torch"])
-def test_default_model__gives_the_probabilities_its_card_promises_on_a_face(engine: str):
+def test_default_model__has_the_probabilities_its_card_states_for_a_face(engine: str):
     photo = read_rgb(Path(__file__).parents[2] / "docs/images/astronaut.jpg")
     [[face]] = open_detector(device="cpu").detect([photo])
     classifier = load_classifier(None, engine, "cpu")
@@ -89,7 +89,7 @@ def test_default_model__gives_the_probabilities_its_card_promises_on_a_face(engi
 
 
 @pytest.mark.parametrize("engine", ["onnx", "torch"])
-def test_default_model__keeps_the_promise_of_its_own_check(engine: str):
+def test_default_model__passes_the_check_in_its_metadata(engine: str):
     # the picture that the file's metadata describe in words, made anew here
     check = json.loads(onnx_metadata(find_weights(None, (".onnx",)))["check"])
     y, x, c = np.ogrid[: check["height"], : check["width"], :3]

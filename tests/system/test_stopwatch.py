@@ -10,7 +10,7 @@ import pytest
 from fercli.system.stopwatch import Stopwatch
 
 
-def test_stopwatch__adds_up_a_stage_and_keeps_the_order_of_first_starts():
+def test_stopwatch__sums_a_stage_and_keeps_the_order_of_first_start():
     watch = Stopwatch()
     for name in ("read", "detect", "read"):
         with watch.stage(name):
@@ -20,7 +20,7 @@ def test_stopwatch__adds_up_a_stage_and_keeps_the_order_of_first_starts():
     assert watch.total_s >= sum(watch.seconds.values())
 
 
-def test_stopwatch__counts_a_stage_that_fails():
+def test_stopwatch__counts_a_stage_that_raises():
     watch = Stopwatch()
     with contextlib.suppress(ValueError), watch.stage("read"):
         sleep(0.01)

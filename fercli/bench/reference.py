@@ -23,14 +23,14 @@ class StraightforwardBTN(nn.Module):
 
     def __init__(self, model: BTN) -> None:
         super().__init__()
-        if model.mla is not None or model.config.resize_mode != "nearest":
+        if model.ablation is not None or model.config.resize_mode != "nearest":
             raise ValueError("the reference computes the normal model, whose images are resized to the nearest pixel")
         self.model = model
 
     def forward(self, images: Tensor) -> Tensor:
         model, side = self.model, self.model.config.backbone_size
         x = F.interpolate(images, size=(side, side))
-        taps, maps = model._landmark_taps(x), model.image_backbone(x)
+        taps, maps = model.landmark_taps(x), model.image_backbone(x)
         low, middle, high = (
             _level(model.cross[level], model.landmark_convs[level](taps[level]), model.tap_convs[level](maps[level]))
             for level in range(3)

@@ -25,7 +25,7 @@ class InputConfig:
 class ImageBackboneConfig:
     """IR50 (He et al. as in face.evoLVe; three stages) or the face ResNet of dlib; one level per stage."""
 
-    kind: Literal["ir", "face_resnet"] = "ir"
+    kind: str = "ir"  # a name of models.backbones.IMAGE_BACKBONES
     stem: int = 64
     entry: int = (
         0  # face_resnet: blocks of the stem's width before the first level, which then lies at an eighth of the side
@@ -143,8 +143,6 @@ class BtnConfig:
 
     def __post_init__(self) -> None:
         faults = []
-        if self.image.kind != "face_resnet" and (self.image.entry or not self.image.tap_convs):
-            faults.append("image.entry and image.tap_convs=false are for image.kind=face_resnet")
         step = 4 * self.level_stride
         if self.backbone_size < 2 * step or self.backbone_size % step:
             faults.append(
@@ -183,3 +181,13 @@ class BtnConfig:
     def landmark_size(self) -> int:
         """Side that the landmark branch sees: its first map is a quarter of it, and the first level's side."""
         return 4 * self.level_sides[0]
+
+    @property
+    def token_maps(self) -> int:
+        """Maps that become tokens of the ViT: those of the three levels, with ablate.mla_only = vit_concat also F_MLA."""
+        return 4 if self.ablate.mla_only == "vit_concat" else 3
+
+    @property
+    def batch_reads_mla(self) -> bool:
+        """Whether the batch transformer reads F_MLA: not with bt.source = s3, nor in the ablation "MLA only"."""
+        return self.bt.source == "mla" and self.ablate.mla_only == "none"

@@ -54,7 +54,7 @@ class ScoreCam:
         """UsageError, WeightsError or RefusedError where a network or the machine lacks what the figure needs."""
         for network in networks:
             wanted = [layer for layer in self.layers if layer in _TRAINING_ONLY]
-            if network.model.mla is not None:  # Table 5's "MLA only" has it without a batch part
+            if network.model.ablation is not None:  # Table 5's "MLA only" has it without a batch part
                 wanted = [layer for layer in wanted if layer != "mla"]
             if wanted or self.head == "cba":
                 need_batch_part(network, f"--layer {wanted[0]}" if wanted else "--head cba")
@@ -182,7 +182,8 @@ def _module(model: BTN, layer: str) -> nn.Module:
     level = int(layer[1]) - 1 if layer[0] in "FS" else 0
     part = {"F": model.tap_convs[level], "S": model.cross[level], "v": model.vit.norm}.get(layer[0])
     if layer == "mla":
-        part = model.batch.mla if model.batch is not None and model.batch.mla is not None else model.mla
+        owner = model.batch if model.batch is not None and model.batch.mla is not None else model.ablation
+        part = owner.mla if owner is not None else None
     if layer == "embed" and model.batch is not None:
         part = model.batch.cba.embed
     if part is None:

@@ -1,4 +1,7 @@
-"""Class batch attention and the batch transformer, training only: F_MLA and P_VIT to P_CBA and P_BT (BTN, Eq. 3-8)."""
+"""The batch transformer (BT) with class batch attention (CBA), training only: the levels and P_VIT to P_CBA and P_BT.
+
+Each image's class scores are mixed with those of similar images of the same batch (BTN, Fig. 3).
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from fercli.config.model import CbaConfig
+from fercli.config.model import BtnConfig, CbaConfig
+from fercli.models.cross_attention import Levels
+from fercli.models.mla import MultiLevelAttention
 
-# Letters: B images in the batch, A images of all processes' batches (A = B with one process), N classes,
+# Letters: B images in the batch, A images in the batches of all processes (A = B with one process), N classes,
 # D = H*W positions of one embedded channel.
 
 Gather = Callable[[Tensor], Tensor]  # rows [B, ...] of this process to the rows [A, ...] of all, gradients included
@@ -19,11 +24,11 @@ Gather = Callable[[Tensor], Tensor]  # rows [B, ...] of this process to the rows
 def class_batch_attention(
     embedding: Tensor, values: Tensor, *, scale: float, keys: Tensor | None = None, masked: int | None = None
 ) -> Tensor:
-    """Mix every image's class scores with those of similar images in the batch (BTN, Eq. 3-5).
+    """Mix every image's class scores with those of similar images in the batch: CBA (BTN, Eq. 3-5).
 
-    Args: embedding [B, N, D]; keys [A, N, D], left out where they are the embedding; values [A, N]; masked as in
+    Args: embedding [B, N, D], the queries; keys [A, N, D], default: the embedding; values [A, N]; masked: see
     `batch_attention`.
-    Returns [B, N]: column n is a convex mix of column n of `values`.
+    Returns [B, N]: column n is o_n (BTN, Eq. 4), a convex combination of column n of `values`.
     """
     weights = batch_attention(embedding, scale=scale, keys=keys, masked=masked)  # [N, B, A]
     return (weights @ values.T.unsqueeze(-1)).squeeze(-1).T
@@ -32,16 +37,16 @@ def class_batch_attention(
 def batch_attention(
     embedding: Tensor, *, scale: float, keys: Tensor | None = None, masked: int | None = None
 ) -> Tensor:
-    """For every class, how much each image (row) listens to each other (column): [N, B, A], rows sum to 1.
+    """Return the attention weights of every class, from each image (row) to each image (column): [N, B, A], rows sum to 1.
 
-    masked: the column of the first image's own key, the others' following it, where none is to listen to itself; an image that
-    is alone does.
+    masked: exclude each image from its own row; the column of the first image's own key, the others follow in order. An
+    image that is alone in its batch still attends to itself.
     """
     queries = embedding.transpose(0, 1)  # [N, B, D]
-    listened_to = queries if keys is None else keys.transpose(0, 1)  # [N, A, D]
-    scores = queries @ listened_to.mT * scale  # [N, B, A]
-    if masked is not None and listened_to.shape[1] > 1:
-        own = torch.arange(listened_to.shape[1], device=scores.device) - masked == torch.arange(
+    all_keys = queries if keys is None else keys.transpose(0, 1)  # [N, A, D]
+    scores = queries @ all_keys.mT * scale  # [N, B, A]
+    if masked is not None and all_keys.shape[1] > 1:
+        own = torch.arange(all_keys.shape[1], device=scores.device) - masked == torch.arange(
             queries.shape[1], device=scores.device
         ).unsqueeze(1)
         scores = scores.masked_fill(own, -math.inf)
@@ -61,9 +66,9 @@ def sinusoidal_encoding(positions: int, channels: int) -> Tensor:
 class ClassBatchAttention(nn.Module):
     """F_MLA to one map per class, channel positional encoding, attention over the batch.
 
-    forward: features [B, C, H, W], p_vit [B, N] logits -> P_CBA [B, N]; computed in float32 whatever the surroundings.
-    `gather` lets the images attend to those of other processes as well, among which their own begin at row `start`.
-    P_CBA holds logits; when `value` is `probs`, log probabilities: the mix of Eq. 5, divided by its sum over the classes.
+    forward: features [B, C, H, W], p_vit [B, N] logits -> P_CBA [B, N] (BTN, Eq. 7); computed in float32 under autocast too.
+    `gather` lets the images attend to those of other processes as well; the rows of this process begin at `start`.
+    P_CBA holds logits; with cba.value = probs log probabilities: the mixed probabilities divided by their sum over the classes.
     """
 
     def __init__(self, config: CbaConfig, *, channels: int, positions: int, num_classes: int, kernel: int) -> None:
@@ -80,12 +85,12 @@ class ClassBatchAttention(nn.Module):
             self.register_buffer("pe", fixed, persistent=False)
 
     def embedding(self, features: Tensor) -> Tensor:
-        """E plus the channel positional encoding, the queries and keys of Eq. 4: [B, N, D]."""
+        """Return the queries and keys [B, N, D]: E = flattened convolution of F_MLA (BTN, Eq. 8), plus the encoding."""
         embedded = self.embed(features).flatten(2)
         return embedded if self.pe is None else embedded + self.pe
 
     def forward(self, features: Tensor, p_vit: Tensor, gather: Gather | None = None, start: int = 0) -> Tensor:
-        # tensors without memory, on which networks are counted, know no autocast
+        # meta tensors, which count_network runs on, have no autocast
         with torch.autocast("cpu" if p_vit.is_meta else p_vit.device.type, enabled=False):
             embedding = self.embedding(features.float())
             values = p_vit.float().detach() if self.config.detach_value else p_vit.float()
@@ -101,8 +106,40 @@ class ClassBatchAttention(nn.Module):
             return (mixed / mixed.sum(dim=-1, keepdim=True)).clamp_min(1e-12).log()
 
 
-def batch_transformer(p_cba: Tensor, p_vit: Tensor, *, value: str) -> Tensor:
-    """P_BT = P_CBA + P_VIT (BTN, Eq. 8), [B, N]; with `probs` the log of the mean of both distributions."""
+class BatchTransformer(nn.Module):
+    """MLA, class batch attention and the sum with P_VIT.
+
+    forward: levels, p_vit [B, N] -> P_CBA [B, N], P_BT [B, N]; gather and start as in ClassBatchAttention.
+    """
+
+    def __init__(self, config: BtnConfig, num_classes: int) -> None:
+        super().__init__()
+        self.mla = MultiLevelAttention(config) if config.batch_reads_mla else None
+        self.cba = ClassBatchAttention(
+            config.cba,
+            channels=config.image.widths[2],
+            positions=config.level_sides[2] ** 2,
+            num_classes=num_classes,
+            kernel=config.embed.kernel,
+        )
+
+    def features(self, levels: Levels) -> Tensor:
+        """Return F_MLA, or S3 for the paper's "BT only" row: [B, C, s/4, s/4]."""
+        return levels.high if self.mla is None else self.mla(*levels)
+
+    def embedding(self, levels: Levels) -> Tensor:
+        """Return the queries and keys of class batch attention: [B, N, D]."""
+        return self.cba.embedding(self.features(levels))
+
+    def forward(
+        self, levels: Levels, p_vit: Tensor, gather: Gather | None = None, start: int = 0
+    ) -> tuple[Tensor, Tensor]:
+        p_cba = self.cba(self.features(levels), p_vit, gather, start)
+        return p_cba, sum_logits(p_cba, p_vit, value=self.cba.config.value)
+
+
+def sum_logits(p_cba: Tensor, p_vit: Tensor, *, value: str) -> Tensor:
+    """P_BT = P_CBA + P_VIT (BTN, Eq. 6), [B, N]; with `probs` the log of the mean of both distributions."""
     if value == "logits":
         return p_cba + p_vit
     return ((p_cba.exp() + p_vit.float().softmax(dim=-1)) / 2).clamp_min(1e-12).log()

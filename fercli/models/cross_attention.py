@@ -1,15 +1,23 @@
-"""Cross-attention X(Q, KV): queries of one feature map read another of the same size (POSTER++, Fig. 3; BTN, Eq. 1-2)."""
+"""Cross-attention X(Q, KV) between two feature maps of the same size (POSTER++, Fig. 3)."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import StochasticDepth
 
-# Letters: B images, C channels, H heads, D channels per head, S side of the map, T = S*S positions.
+# Letters: B images, C channels, H heads, D channels per head, S side of the map, T = S*S positions; s side of level 1.
+
+
+class Levels(NamedTuple):
+    """S1, S2, S3: the output of cross-attention at each level, [B, c1, s, s], [B, c2, s/2, s/2], [B, c3, s/4, s/4]."""
+
+    low: Tensor
+    middle: Tensor
+    high: Tensor
 
 
 class CrossAttention(nn.Module):
@@ -50,7 +58,7 @@ def _relative_position(side: int) -> Tensor:
 class CrossAttentionBlock(nn.Module):
     """One level: z = y + g1 * attention(Q, y), then z + g2 * MLP(LN(z)), with y = LN(KV).
 
-    residual: what the attention is added to: `kv` (y, as POSTER++), `query`, or `none` (attention and projection only).
+    residual: what the attention is added to: `kv` (y, as in POSTER++), `query`, or `none` (attention and projection only).
     forward: query_map, kv_map [B, C, S, S] -> [B, C, S, S].
     """
 

@@ -1,8 +1,11 @@
-"""IR backbone: an image [B, 3, S, S] to three feature maps at S/2, S/4 and S/8 (IR50's first three stages, as in face.evoLVe)."""
+"""IR50 image backbone: the first three stages of the improved residual network of face.evoLVe (ArcFace; Deng et al. 2019)."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
+
+from fercli.config.model import ImageBackboneConfig
+from fercli.errors import UsageError
 
 
 class IRBlock(nn.Module):
@@ -37,13 +40,19 @@ class IRBackbone(nn.Module):
 
     tap_stride = 2  # from a stage's map to the level's map
 
-    def __init__(self, stem: int, widths: tuple[int, int, int], depths: tuple[int, int, int]) -> None:
+    def __init__(self, config: ImageBackboneConfig) -> None:
         super().__init__()
+        if config.entry or not config.tap_convs:
+            raise UsageError(
+                "image.entry and image.tap_convs=false are for image.kind=face_resnet",
+                fix="--set image.entry=0 --set image.tap_convs=true",
+            )
+        stem, widths = config.stem, config.widths
         self.stem = nn.Sequential(nn.Conv2d(3, stem, 3, 1, 1, bias=False), nn.BatchNorm2d(stem), nn.PReLU(stem))
         before = (stem, *widths[:2])
         self.stages = nn.ModuleList(
             nn.Sequential(*(IRBlock(width if i else first, width, 1 if i else 2) for i in range(depth)))
-            for first, width, depth in zip(before, widths, depths, strict=True)
+            for first, width, depth in zip(before, widths, config.depths, strict=True)
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -106,7 +106,7 @@ def _from_run(folder: RunFolder, device: torch.device) -> Network:
     card = _card(folder)
     averaged = saved.get("ema")
     state = saved["model"] if averaged is None else averaged["state"]
-    training_parts = any(key.startswith(("batch.", "aux_head.")) for key in state)
+    training_parts = any(key.startswith(("batch.", "ablation.head.")) for key in state)
     image_head = "image_head.weight" in state
     model = BTN(config, len(card.labels), training_parts=training_parts, image_head=image_head)
     check_keys(state, model.state_dict(), where=str(folder.checkpoint))

@@ -1,4 +1,4 @@
-"""The network against the paper's shapes and counts, and its one promise: an answer never depends on batch mates."""
+"""The network against the paper's shapes and counts; its logits P_VIT never depend on the other images of the batch."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import torch
 from fercli.config.model import (
     AblateConfig,
     BtConfig,
-    BtnConfig,
     CbaConfig,
     EmbedConfig,
-    ImageBackboneConfig,
     LandmarkConfig,
     MlaConfig,
 )
@@ -22,7 +20,6 @@ from fercli.config.settings import override
 from fercli.config.training import LossConfig
 from fercli.errors import UsageError
 from fercli.models.btn import BTN, count_parameters, training_network
-from fercli.models.cross_attention import CrossAttentionBlock
 
 TINY = MODELS["btn-tiny"]
 
@@ -58,7 +55,7 @@ def test_btn_base__maps_have_the_papers_shapes():
     with torch.device("meta"):
         model = BTN(MODELS["btn-base"], 7).eval()
         x = torch.empty(2, 3, 112, 112)
-        levels = model._levels(model.image_backbone(x), model._landmark_taps(x))
+        levels = model.levels(x)
         taps = model.landmark_backbone(x)
     assert [tuple(t.shape[1:]) for t in taps] == [(64, 28, 28), (128, 14, 14), (512, 7, 7)]
     assert [tuple(level.shape[1:]) for level in levels] == [(64, 28, 28), (128, 14, 14), (256, 7, 7)]
@@ -71,15 +68,9 @@ def test_btn_compact__levels_lie_one_step_deeper_and_the_landmark_branch_sees_ha
     with torch.device("meta"):
         model = BTN(config, 8).eval()
         x = torch.empty(2, 3, 96, 96)
-        levels = model._levels(model.image_backbone(x), model._landmark_taps(x))
+        levels = model.levels(x)
     assert [tuple(level.shape[1:]) for level in levels] == [(64, 12, 12), (128, 6, 6), (256, 3, 3)]
     assert (config.level_sides, config.landmark_size) == ((12, 6, 3), 48)
-
-
-@pytest.mark.parametrize("image", [ImageBackboneConfig(entry=3), ImageBackboneConfig(tap_convs=False)])
-def test_ir50__has_neither_entry_blocks_nor_bare_taps(image: ImageBackboneConfig):
-    with pytest.raises(ValueError, match="face_resnet"):
-        BtnConfig(image=image)
 
 
 @pytest.mark.parametrize("name", sorted(set(MODELS) - {"btn-base"}))
@@ -90,14 +81,14 @@ def test_presets__run_with_any_number_of_classes(name: str):
     assert {t.shape for t in (output.p_vit, output.p_cba, output.p_bt) if t is not None} == {(3, 5)}
 
 
-def test_p_vit__is_the_same_to_the_last_bit_with_other_batch_mates():
+def test_p_vit__is_the_same_to_the_last_bit_with_other_images_in_the_batch():
     model = tiny().eval()
     batch = images(6)
     other = torch.cat((batch[:1], images(5, seed=2)))
     assert torch.equal(model(batch)[0], model(other)[0])
 
 
-def test_p_cba__changes_with_the_batch_mates():
+def test_p_cba__changes_with_the_other_images_of_the_batch():
     model = tiny().eval()
     batch = images(6)
     other = torch.cat((batch[:1], images(5, seed=2)))
@@ -114,7 +105,7 @@ def test_p_bt__of_a_lone_image_is_twice_p_vit():
     torch.testing.assert_close(output.p_bt, 2 * output.p_vit)
 
 
-def test_inference_state__holds_nothing_of_the_training_part_and_answers_the_same():
+def test_inference_state__holds_nothing_of_the_training_part_and_gives_the_same_logits():
     model = tiny().eval()
     state = model.inference_state()
     assert not [name for name in state if name.startswith("batch.")]
@@ -179,7 +170,7 @@ def test_landmark_input__is_the_unit_range_image_in_the_order_asked_for():
 def test_resize__nearest_by_two_takes_every_second_pixel_as_interpolate_does():
     model = tiny(input=replace(TINY.input, size=96))
     x = images(2, size=96)
-    assert torch.equal(model._backbone_input(x), torch.nn.functional.interpolate(x, size=48))
+    assert torch.equal(model.backbone_input(x), torch.nn.functional.interpolate(x, size=48))
 
 
 @pytest.mark.parametrize(
@@ -209,7 +200,7 @@ def test_image_head__reads_the_image_branch_alone_and_stays_in_training():
     torch.manual_seed(0)
     model = BTN(TINY, 7, image_head=True)
     output = model.eval().forward_batch(images(2))
-    last = model.image_backbone(model._backbone_input(images(2)))[2]
+    last = model.image_backbone(model.backbone_input(images(2)))[2]
     assert model.image_head is not None
     torch.testing.assert_close(output.image, model.image_head(last.mean(dim=(2, 3))))
     output.image.sum().backward()
@@ -242,18 +233,6 @@ def test_training_part__has_the_parameters_of_the_switch(embed: int, mla: MlaCon
     assert count_parameters(part) == expected
 
 
-@pytest.mark.parametrize("residual", ["kv", "query", "none"])
-def test_cross_attention__with_a_layer_scale_of_zero_is_its_residual_side(residual: str):
-    block = CrossAttentionBlock(8, 2, side=3, drop_path=0.0, layer_scale=0.0, ffn=False, residual=residual)
-    query, kv = torch.randn(2, 8, 3, 3), torch.randn(2, 8, 3, 3)
-    normalised = torch.nn.functional.layer_norm(kv.permute(0, 2, 3, 1), (8,)).permute(0, 3, 1, 2)
-    if residual == "none":  # nothing to fall back on: the attention itself, unscaled
-        assert not torch.allclose(block(query, kv), normalised)
-        assert block.gamma1 is None
-    else:
-        torch.testing.assert_close(block(query, kv), normalised if residual == "kv" else query)
-
-
 def test_cba_scale__is_the_switchs_factor():
     # N = 7 classes; btn-tiny's last map is 3 x 3
     scales = {scale: tiny(cba=CbaConfig(scale=scale)).batch.cba.scale for scale in ("sqrt_classes", "sqrt_dim", "none")}
@@ -264,7 +243,7 @@ def test_bt_source__s3_has_no_mla():
     model = tiny(bt=BtConfig(source="s3"))
     assert model.batch is not None
     assert model.batch.mla is None
-    levels = model._levels(model.image_backbone(images(2)), model.landmark_taps(images(2)))
+    levels = model.levels(images(2))
     assert torch.equal(model.batch.features(levels), levels.high)
 
 

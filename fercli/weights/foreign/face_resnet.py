@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fercli.config.presets import model_preset
 from fercli.errors import WeightsError
-from fercli.models.btn import image_backbone
+from fercli.models.backbones import image_backbone
 from fercli.weights.foreign.conversion import Conversion
 
 if TYPE_CHECKING:

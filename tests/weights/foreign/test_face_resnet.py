@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from fercli.config.presets import model_preset
 from fercli.errors import WeightsError
 from fercli.models.face_resnet import FaceResNet
 from fercli.weights.foreign.face_resnet import convert_face_resnet, read_manifest, spread_statistics
@@ -74,7 +75,7 @@ def _reference(arrays, x):
 
 
 def _net(state):
-    net = FaceResNet(32, (64, 128, 256), (4, 3, 3), entry=3).eval()
+    net = FaceResNet(model_preset("btn-compact").image).eval()
     net.load_state_dict({name.removeprefix("image_backbone."): tensor for name, tensor in state.items()})
     return net
 

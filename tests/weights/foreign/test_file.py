@@ -63,7 +63,7 @@ def test_convert__both_forms_of_ir50_give_the_same_backbone(tmp_path, ir50_file)
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert set(report.dropped.values()) == {"fourth stage, which BTN does not use", "face-recognition head"}
-    backbone = IRBackbone(64, (64, 128, 256), (3, 4, 14))
+    backbone = IRBackbone(model_preset("btn-base").image)
     backbone.load_state_dict({name.removeprefix("image_backbone."): value for name, value in first.items()})
     assert report.parameters == sum(parameter.numel() for parameter in backbone.parameters())
 
@@ -155,7 +155,7 @@ def test_convert__the_real_landmark_network_becomes_a_backbone(shared, tmp_path)
 
 
 def test_convert__face_resnet_measures_statistics_on_faces(tmp_path, monkeypatch):
-    from fercli.models.btn import image_backbone
+    from fercli.models.backbones import image_backbone
     from fercli.weights.foreign import file as step
     from fercli.weights.foreign.conversion import Conversion
 

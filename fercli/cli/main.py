@@ -1,4 +1,4 @@
-"""The `fer` command: registers one function per verb, turns mistakes into two lines and an exit code."""
+"""The `fer` command: registers the commands and turns user errors into two lines and an exit code."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -33,6 +33,7 @@ from fercli.cli.distill import distill
 from fercli.cli.doctor import doctor
 from fercli.cli.eval import evaluate
 from fercli.cli.export import export
+from fercli.cli.help_pages import GroupedCommand, GroupedGroup
 from fercli.cli.predict import predict
 from fercli.cli.report import report
 from fercli.cli.train import train
@@ -41,22 +42,27 @@ from fercli.cli.weights import average_weights, import_weights, list_weights, pu
 from fercli.errors import ExitCode, FerError
 from fercli.system.devices import process_rank
 
-# What the system says of a path that a person gave, or of the disk: theirs to mend, not a fault of the program.
+# Faults of the operating system that a user can fix: they end in two lines, not in a traceback.
 _PATH_FAULTS = {errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 _DISK_FAULTS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
-
-# plain help pages: drawing them with rich would double the time until they stand there
-app = typer.Typer(name="fer", rich_markup_mode=None, no_args_is_help=True)
-data = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
-weights = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
-bench = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 
 
 @dataclass
 class Session:
-    """What the options before the verb said."""
+    """Values of the options that precede the command."""
 
     debug: bool = False
+
+
+def _typer(**options: Any) -> typer.Typer:
+    """A group of commands with plain-text help pages: rich ones would double the time of `fer --help`."""
+    return typer.Typer(cls=GroupedGroup, rich_markup_mode=None, no_args_is_help=True, **options)
+
+
+app = _typer(name="fer")
+data = _typer()
+weights = _typer()
+bench = _typer()
 
 
 def _print_version(wanted: bool) -> None:
@@ -68,14 +74,14 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def fer(
     context: typer.Context,
-    version: Annotated[  # noqa: ARG001 - the callback answers
+    version: Annotated[  # noqa: ARG001 - the callback prints it
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", envvar="FER_DEBUG", help="Show the traceback of an error as well.")
+        bool, typer.Option("--debug", envvar="FER_DEBUG", help="Print the traceback of an error as well.")
     ] = False,
 ) -> None:
-    """Facial expression recognition: find faces, align them, train on them, and read their expression.
+    """Facial expression recognition with the Batch Transformer Network: predict, align, train, evaluate, export.
 
     Example:
 
@@ -86,7 +92,7 @@ def fer(
 
 @data.callback()
 def _data() -> None:
-    """Check data sets, and bring them into the form that the other commands read.
+    """Check data sets and prepare them for training and evaluation.
 
     Example:
 
@@ -96,7 +102,7 @@ def _data() -> None:
 
 @bench.callback()
 def _bench() -> None:
-    """Measure speed, memory and exactness on this machine, on data of your own.
+    """Measure speed, memory and accuracy on this machine, with your own data.
 
     Example:
 
@@ -106,7 +112,7 @@ def _bench() -> None:
 
 @weights.callback()
 def _weights() -> None:
-    """Public weights: find, download, check and convert them.
+    """List, download, verify and import public weights.
 
     Example:
 
@@ -114,69 +120,74 @@ def _weights() -> None:
     """
 
 
-# in the order of the work, which is the order of `fer --help`
-app.command("align", short_help="Find faces and bring them into one position and size.")(align)
-app.command("train", short_help="Train a Batch Transformer Network on a data set.")(train)
-app.command("eval", short_help="Measure how well weights read a data set.")(evaluate)
-app.command("calibrate", short_help="Fit probabilities and a leaning towards rare classes.")(calibrate)
-app.command("ablate", short_help="Train the rows of the paper's ablations with several seeds.")(ablate)
-app.command("audit", short_help="Rank training images by how doubtful their label is.")(audit)
-app.add_typer(visualize, name="visualize", short_help="Draw what networks answer and look at.")
-app.command("compare", short_help="Tell whether one of two evaluations is better.")(compare)
-app.command("report", short_help="Print a table of the paper with measured rows.")(report)
-app.command("export", short_help="Write a model as one ONNX file, compared with torch.")(export)
-app.command("predict", short_help="Read the expression of every face in pictures and videos.")(predict)
-app.command("convert", short_help="Turn weights of other projects into a file of ours.")(convert)
-app.command("distill", short_help="Train a landmark branch from a landmark network's answers.")(distill)
-app.command("describe", short_help="Show shapes, parameters and multiply-adds of a network.")(describe)
-app.command("doctor", short_help="Tell what is installed, and what mends what is missing.")(doctor)
-data.command("prepare", short_help="Turn FER2013's csv file into image folders.")(prepare)
-bench.command("models", short_help="Models as torch and as exported files: one table.")(bench_models)
-bench.command("faces", short_help="Find faces side by side with facenet-pytorch.")(bench_faces)
-bench.command("video", short_help="Read a video in several ways.")(bench_video)
-bench.command("train", short_help="Take a training step in two ways.")(bench_train)
-bench.command("start", short_help="Time fer predict from a cold start.")(bench_start)
-app.add_typer(bench, name="bench", short_help="Measure speed, memory and exactness on this machine.")
-data.command("check", short_help="Compare a data set with what is published of it.")(check)
-app.add_typer(data, name="data", short_help="Check data sets, and bring them into the form the commands read.")
-weights.command("list", short_help="Show the public weights that fer knows.")(list_weights)
-weights.command("pull", short_help="Download public weights, check and convert them.")(pull)
-weights.command("verify", short_help="Check that weights are what they were when they were pulled.")(verify)
-weights.command("import", short_help="Convert a checkpoint of another project and keep it under a name.")(
-    import_weights
-)
-weights.command("average", short_help="Mean of the weights of runs that began alike.")(average_weights)
-app.add_typer(weights, name="weights", short_help="Public weights: find, download, check and convert them.")
+def _add(to: typer.Typer, name: str, command: Callable[..., Any], description: str, stage: str | None = None) -> None:
+    to.command(name, cls=GroupedCommand, short_help=description, rich_help_panel=stage)(command)
+
+
+_add(data, "prepare", prepare, "Convert FER2013's csv file into image folders.")
+_add(data, "check", check, "Compare a data set with its published counts.")
+_add(weights, "list", list_weights, "List the public weights that can be downloaded.")
+_add(weights, "pull", pull, "Download public weights, verify and convert them.")
+_add(weights, "verify", verify, "Check that downloaded weights have not changed.")
+_add(weights, "import", import_weights, "Convert a checkpoint of another project and register it by name.")
+_add(weights, "average", average_weights, "Average the weights of several runs.")
+_add(bench, "models", bench_models, "Compare models in torch and as exported files.")
+_add(bench, "faces", bench_faces, "Compare face detection with facenet-pytorch.")
+_add(bench, "video", bench_video, "Measure video prediction.")
+_add(bench, "train", bench_train, "Measure a training step.")
+_add(bench, "start", bench_start, "Measure fer predict from a cold start.")
+
+# by stage, in the order of `fer --help`
+_add(app, "predict", predict, "Predict the expression of every face in pictures and videos.", "Predict")
+_add(app, "export", export, "Export a model to ONNX and compare it with torch.", "Predict")
+_add(app, "align", align, "Detect faces and align them to a crop template.", "Data")
+app.add_typer(data, name="data", short_help="Check and prepare data sets.", rich_help_panel="Data")
+_add(app, "train", train, "Train a Batch Transformer Network on a data set.", "Training")
+_add(app, "distill", distill, "Train a landmark branch from a landmark network.", "Training")
+_add(app, "ablate", ablate, "Train the rows of the paper's ablations with several seeds.", "Training")
+_add(app, "eval", evaluate, "Evaluate weights on a data set.", "Evaluation")
+_add(app, "calibrate", calibrate, "Fit the temperature and the logit adjustment of weights.", "Evaluation")
+_add(app, "compare", compare, "Test whether one of two evaluations is better.", "Evaluation")
+_add(app, "report", report, "Print a table of the paper with measured rows.", "Evaluation")
+_VISUALIZE = "Plot probabilities, Score-CAM maps, t-SNE and batch attention."
+app.add_typer(visualize, name="visualize", short_help=_VISUALIZE, rich_help_panel="Explanation")
+_add(app, "audit", audit, "Rank training images by how doubtful their label is.", "Explanation")
+_add(app, "describe", describe, "Show shapes, parameters and multiply-adds of a network.", "Explanation")
+_WEIGHTS = "List, download, verify and import public weights."
+app.add_typer(weights, name="weights", short_help=_WEIGHTS, rich_help_panel="Weights")
+_add(app, "convert", convert, "Convert weights of other projects.", "Weights")
+_add(app, "doctor", doctor, "Show what is installed and how to fix what is missing.", "System")
+app.add_typer(bench, name="bench", short_help="Measure speed, memory and accuracy.", rich_help_panel="System")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit code; mistakes are told on stderr as `error: ...` and `fix: ...`."""
+    """Run one command line and return its exit code; user errors go to stderr as `error: ...` and `fix: ...`."""
     session = Session()
     command = typer.main.get_command(app)
     try:
         code = command.main(list(arguments), prog_name="fer", standalone_mode=False, obj=session) or ExitCode.DONE
         sys.stdout.flush()
     except FerError as error:
-        _tell(error.message, error.fix, debug=session.debug)
+        _print_error(error.message, error.fix, debug=session.debug)
         return error.exit_code
     except TyperException as error:
-        _tell_usage(error)
+        _print_usage_error(error)
         return ExitCode.USAGE
     except BrokenPipeError:
-        # the reader of stdout has left: what is still buffered goes nowhere, without a word at exit
+        # the reader of stdout is gone: discard what is buffered, so that Python does not complain at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.REFUSED
     except OSError as error:
         if error.errno not in _PATH_FAULTS | _DISK_FAULTS:
             raise
         fix = "check the path" if error.errno in _PATH_FAULTS else "check its permissions and the free space there"
-        _tell(f"{error.filename or 'output'}: {error.strerror}", fix, debug=session.debug)
+        _print_error(f"{error.filename or 'output'}: {error.strerror}", fix, debug=session.debug)
         return ExitCode.REFUSED
     except ImportError as error:
         if ".so" not in str(error):
             raise
-        fix = "apt-get install -y libgl1 libglib2.0-0 gives OpenCV what it needs; fer doctor tells about the rest"
-        _tell(f"a system library is missing: {error}", fix, debug=session.debug)
+        fix = "apt-get install -y libgl1 libglib2.0-0 (what OpenCV needs); fer doctor checks the rest"
+        _print_error(f"a system library is missing: {error}", fix, debug=session.debug)
         return ExitCode.REFUSED
     if code == ExitCode.INTERRUPTED:
         say("interrupted")
@@ -186,21 +197,21 @@ def main(arguments: Sequence[str]) -> int:
 def run() -> None:
     """Entry point of the `fer` script."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be any bytes, terminals know any set
+        sys.stdout.reconfigure(errors="backslashreplace")  # for file names the terminal cannot show
     sys.exit(main(sys.argv[1:]))
 
 
-def _tell(message: str, fix: str, *, debug: bool) -> None:
+def _print_error(message: str, fix: str, *, debug: bool) -> None:
     if debug:
         traceback.print_exc()
-    place = process_rank()
-    who = f"process {place[0]}: " if place is not None and place[0] > 0 else ""  # under torchrun each tells its own
+    process = process_rank()
+    who = f"process {process[0]}: " if process is not None and process[0] > 0 else ""  # under torchrun
     say(f"{who}error: {message}")
     say(f"{who}fix: {fix}")
 
 
-def _tell_usage(error: TyperException) -> None:
-    if type(error).__name__ == "NoArgsIsHelpError":  # a private class of typer; its message is the help page
+def _print_usage_error(error: TyperException) -> None:
+    if type(error).__name__ == "NoArgsIsHelpError":  # a private class of typer whose message is the help page
         say(error.format_message())
         return
     context = getattr(error, "ctx", None)

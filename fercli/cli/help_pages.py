@@ -1,0 +1,59 @@
+"""Plain-text help pages that list options and commands under the headings that `rich_help_panel` names.
+
+Typer groups them only in its rich help pages, which take twice as long to appear.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+_Row = tuple[str, str]
+
+
+class GroupedCommand(TyperCommand):
+    """A command whose help page lists its options by topic."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        _write_parameters(self, ctx, formatter)
+
+
+class GroupedGroup(TyperGroup):
+    """A group of commands whose help page lists the commands by stage, in the order in which the stages were registered."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        _write_parameters(self, ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        visible = [(name, command) for name, command in commands if command is not None and not command.hidden]
+        if not visible:
+            return
+        width = max(len(name) for name, _ in visible)
+        sections: dict[str, list[_Row]] = {}
+        for name, command in visible:
+            heading = getattr(command, "rich_help_panel", None) or "Commands"
+            # padded to one width, so that the descriptions of all sections begin in the same column
+            sections.setdefault(heading, []).append((name.ljust(width), command.get_short_help_str(200)))
+        _write_sections(formatter, sections)
+
+
+def _write_parameters(command: Any, ctx: Any, formatter: Any) -> None:
+    sections: dict[str, list[_Row]] = {}
+    for parameter in command.get_params(ctx):
+        record = parameter.get_help_record(ctx)
+        if record is not None:
+            default = "Arguments" if parameter.param_type_name == "argument" else "Options"
+            sections.setdefault(getattr(parameter, "rich_help_panel", None) or default, []).append(record)
+    # options without a topic, --help among them, come last
+    if "Options" in sections and len(sections) > 1:
+        sections["Options"] = sections.pop("Options")
+    _write_sections(formatter, sections)
+
+
+def _write_sections(formatter: Any, sections: dict[str, list[_Row]]) -> None:
+    for heading, rows in sections.items():
+        with formatter.section(heading):
+            formatter.write_dl(rows)

@@ -79,7 +79,7 @@ class VitConfig:
 
 @dataclass(frozen=True)
 class MlaConfig:
-    """Multi-level attention, training only (BTN, Eq. 1-2)."""
+    """Multi-level attention (MLA), training only: F_MLA and F_LA (BTN, Eq. 1-2)."""
 
     down: Literal["conv_s2", "conv_s1_avgpool"] = "conv_s2"
     ffn: bool = True
@@ -97,7 +97,7 @@ class EmbedConfig:
 
 @dataclass(frozen=True)
 class CbaConfig:
-    """Class batch attention, training only (BTN, Eq. 3-5)."""
+    """Class batch attention (CBA), training only (BTN, Eq. 3-5)."""
 
     scale: Literal["sqrt_classes", "sqrt_dim", "none"] = "sqrt_classes"
     value: Literal["logits", "probs"] = "logits"

@@ -21,7 +21,7 @@ class Opinion(NamedTuple):
 
 
 def attention(embedding: NDArray[np.float32], *, scale: float, mates_only: bool = False) -> NDArray[np.float64]:
-    """For every class, how much each image (row) listens to each other (column): [B, N, D] -> [N, B, B] (BTN, Eq. 4).
+    """Weights of class batch attention, from each image (row) to each image (column): [B, N, D] -> [N, B, B] (BTN, Eq. 3-5).
 
     Rows sum to 1, in float64: what mates get beside the image itself can be far below what float32 tells from 1.
     mates_only: an image does not listen to itself; needs two images.

@@ -132,7 +132,7 @@ class _VitScore(nn.Module):
 
 
 class _CbaScore(nn.Module):
-    """P_CBA [B, N] of each image in a batch of its own with the same mates (BTN, Eq. 3-5).
+    """P_CBA [B, N] of each image in a batch of its own with the same mates (BTN, Eq. 7).
 
     With `mask_self` it listens to its mates alone, unless it has none: as in training.
     """

@@ -1,8 +1,9 @@
-"""Pictures, videos, cameras and arrays in, typed readings out: the Python interface. PyTorch is not needed for it."""
+"""The Python interface: predict expressions in pictures, videos, streams and arrays. It runs without PyTorch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,25 +12,27 @@ from numpy.typing import NDArray
 from fercli.config.detect import DetectConfig
 from fercli.errors import DataError, UsageError
 from fercli.faces.detector import open_detector
+from fercli.formatting import pluralize
 from fercli.media.feed import Item, feed
 from fercli.media.images import Rgb
 from fercli.media.sources import Source, find_sources
-from fercli.predict.predict import MIN_READ_PX, Reading, VideoOptions, read
+from fercli.predict.options import MIN_RELIABLE_PX, PredictOptions
+from fercli.predict.predict import ImageResult, predict_items
 from fercli.weights.card import WeightsCard
 from fercli.weights.classifier import load_classifier
 
-Picture = Rgb | str | Path  # RGB uint8 [H, W, 3], or where one is
-Frames = Iterable[Rgb] | Iterable[tuple[float, Rgb]]  # alone, or each with its time in seconds
+Picture = Rgb | str | Path  # RGB uint8 [H, W, 3], or the path or address of a picture
+Frames = Iterable[Rgb] | Iterable[tuple[float, Rgb]]  # frames alone, or each with its time in seconds
 
 
 class Predictor:
-    """Reads the expression of every face. Make one, use it for many pictures: making it loads the networks.
+    """Predicts the expression of every face. Creating it loads the networks, so use one for many pictures.
 
-    weights: a .onnx or .safetensors file or a shipped name; None is the shipped default, which runs without torch.
+    weights: a .onnx or .safetensors file or the name of shipped weights (default: fer-compact, which runs without torch).
     engine: auto, onnx or torch. device: auto, cpu, cuda or cuda:N.
-    min_face_px: smallest face to look for; None is 20 in pictures, 40 in videos. min_read_px: a smaller face is read,
-    but `too_small`. thresholds: least scores of the three stages that find a face. max_side: a picture with a longer
-    side is searched shrunk to this.
+    min_face_px: smallest face to detect (default: 20 in pictures, 40 in videos). min_reliable_px: the prediction of a
+    smaller face has status `too_small`. thresholds: minimum scores of the detector's three stages. max_side: a picture
+    with a longer side is shrunk to it for detection.
     Raises: UsageError, WeightsError, DeviceError; all are fercli.errors.FerError with `message` and `fix`.
     """
 
@@ -40,17 +43,18 @@ class Predictor:
         engine: str = "auto",
         device: str = "auto",
         min_face_px: int | None = None,
-        min_read_px: float = MIN_READ_PX,
+        min_reliable_px: float = MIN_RELIABLE_PX,
         thresholds: tuple[float, float, float] = DetectConfig.thresholds,
         max_side: int = DetectConfig.max_side,
     ) -> None:
+        detect = DetectConfig(thresholds=thresholds, max_side=max_side).with_min_face(min_face_px)
+        self._options = PredictOptions(detect, min_reliable_px)
         self._classifier = load_classifier(weights, engine, device)
-        self._detector = open_detector(DetectConfig(thresholds=thresholds, max_side=max_side), device)
-        self._min_face_px, self._min_read_px = min_face_px, min_read_px
+        self._detector = open_detector(detect, device)
 
     @property
     def card(self) -> WeightsCard:
-        """What the weights are: labels, crop template, preprocessing, scores."""
+        """The card of the weights: labels, crop template, preprocessing, scores."""
         return self._classifier.card
 
     @property
@@ -58,54 +62,55 @@ class Predictor:
         """Names of the classes, in the order of the network's outputs."""
         return self.card.labels
 
-    def image(self, picture: Picture) -> Reading:
-        """Read one picture: `faces` of the result holds one prediction per face, largest first, none if there is none.
+    def image(self, picture: Picture) -> ImageResult:
+        """Predict one picture: `faces` of the result has one prediction per face, largest first, and may be empty.
 
-        Raises: DataError if it cannot be read, or is a video or several; UsageError for an array that is no picture.
+        Raises: DataError for a file that cannot be decoded, a video or several files; UsageError for an array that is
+        not a picture.
         """
         sources = [picture] if isinstance(picture, np.ndarray) else find_sources([str(picture)])
         if len(sources) != 1 or (isinstance(sources[0], Source) and sources[0].kind == "video"):
-            raise DataError(f"{picture}: not one picture", fix="images() takes many, video() takes a video")
-        reading = next(self.images([picture]))
-        if reading.fault is not None:
-            raise DataError(f"{reading.source.name}: {reading.fault}", fix="a file that a viewer opens")
-        return reading
+            raise DataError(f"{picture}: not one picture", fix="images() takes several, video() a video")
+        result = next(self.images([picture]))
+        if result.fault is not None:
+            raise DataError(f"{result.source.name}: {result.fault}", fix="check that a viewer opens the file")
+        return result
 
-    def images(self, pictures: Iterable[Picture] | str | Path) -> Iterator[Reading]:
-        """Read pictures in batches, yielding one reading each, in order and in constant memory.
+    def images(self, pictures: Iterable[Picture] | str | Path) -> Iterator[ImageResult]:
+        """Predict pictures in batches; yields one result per picture, in order and in constant memory.
 
-        Text and paths, also one alone, may name what `fer predict` takes: folders, globs, addresses. What cannot be
-        read is a reading with a `fault`, and the others go on. The iterable is read in another thread.
+        Paths and text may name folders, globs and addresses, as for `fer predict`. A file that cannot be decoded yields
+        a result with a `fault`; the remaining ones follow. The iterable is consumed in another thread.
         """
-        return self._read(_items([pictures] if isinstance(pictures, str | Path) else pictures), VideoOptions())
+        return self._predict(_items([pictures] if isinstance(pictures, str | Path) else pictures), self._options)
 
     def video(
         self,
         video: str | Path | int | Frames,
         *,
         fps: float | None = None,
-        follow: bool = True,
+        track: bool = True,
         smooth_s: float = 0.0,
         detect_every: int = 1,
-    ) -> Iterator[Reading]:
-        """Read a video frame by frame, as it comes, in constant memory: one reading each, with `frame` and `time_s`.
+    ) -> Iterator[ImageResult]:
+        """Predict a video frame by frame, in constant memory; yields one result per frame with `frame` and `time_s`.
 
-        video: a file, an http or rtsp address, the number of a camera, or frames: pairs (seconds, RGB), or RGB with fps.
-        follow: number the people. smooth_s: time constant of the average of the probabilities along a track.
-        detect_every: search every n-th frame, and carry the faces over the frames between by optical flow.
-        Cameras and streams are read as they come: frames that there is no time for are missing, as their numbers show.
-        A frame that cannot be decoded, and a video that breaks off, is a reading with a `fault`.
-        Raises: DataError if it cannot be opened; UsageError for options or arrays that make no sense.
+        video: a file, an http or rtsp address, a camera number, or frames: pairs (seconds, RGB), or RGB with fps.
+        track: number the people. smooth_s: time constant of the moving average of the probabilities along a track.
+        detect_every: run the detector on every n-th frame and move the faces by optical flow in between.
+        Cameras and streams are read live: frames for which there is no time are skipped, as their indices show.
+        A frame that cannot be decoded, and a video that breaks off, yield a result with a `fault`.
+        Raises: DataError if the video cannot be opened; UsageError for invalid options or arrays.
         """
-        options = VideoOptions(follow=follow, smooth_s=smooth_s, detect_every=detect_every)
+        options = replace(self._options, track=track, smooth_s=smooth_s, detect_every=detect_every)
         if not isinstance(video, str | Path | int):
-            return self._read(_frames(video, fps), options)
-        return self._whole_video(_one_video(video), options)
+            return self._predict(_frames(video, fps), options)
+        return self._file_or_stream(_one_video(video), options)
 
     def crops(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Calibrated probabilities [B, N], columns as `labels`, of faces that are aligned already: RGB uint8 [B, S, S, 3].
+        """Return calibrated probabilities [B, N], columns as `labels`, of aligned faces: RGB uint8 [B, S, S, 3].
 
-        S is `card.model.input.size`; the five landmarks lie as `card.crop` says, which is what `fer align` does.
+        S is `card.model.input.size`; the five landmarks are at the positions of `card.crop`, as `fer align` puts them.
         """
         size = self.card.model.input.size
         if crops.dtype != np.uint8 or crops.shape[1:] != (size, size, 3):
@@ -115,30 +120,22 @@ class Predictor:
             )
         return self._classifier.classify(crops)
 
-    def _read(self, items: Iterable[Item], options: VideoOptions, *, live: bool = False) -> Iterator[Reading]:
-        return read(
-            items,
-            self._classifier,
-            detector=self._detector,
-            min_face_px=self._min_face_px,
-            min_read_px=self._min_read_px,
-            video=options,
-            live=live,
-        )
+    def _predict(self, items: Iterable[Item], options: PredictOptions, *, live: bool = False) -> Iterator[ImageResult]:
+        return predict_items(items, self._classifier, detector=self._detector, options=options, live=live)
 
-    def _whole_video(self, source: Source, options: VideoOptions) -> Iterator[Reading]:
+    def _file_or_stream(self, source: Source, options: PredictOptions) -> Iterator[ImageResult]:
         first = True
-        for reading in self._read(feed([source]), options, live=source.is_live):
-            if first and reading.fault is not None and reading.frame is None:
-                raise DataError(f"{source.name}: {reading.fault}", fix="a file or address that a player opens")
+        for result in self._predict(feed([source]), options, live=source.is_live):
+            if first and result.fault is not None and result.frame is None:
+                raise DataError(f"{source.name}: {result.fault}", fix="check that a player opens the file or address")
             first = False
-            yield reading
+            yield result
 
 
 def _items(pictures: Iterable[Picture]) -> Iterator[Item]:
-    for number, picture in enumerate(pictures):
+    for index, picture in enumerate(pictures):
         if isinstance(picture, np.ndarray):
-            path = Path(f"picture-{number}")
+            path = Path(f"picture-{index}")
             yield Item(Source(path, "image", path), rgb=_checked(picture))
         else:
             yield from feed(find_sources([str(picture)]))
@@ -146,14 +143,14 @@ def _items(pictures: Iterable[Picture]) -> Iterator[Item]:
 
 def _frames(frames: Frames, fps: float | None) -> Iterator[Item]:
     source = Source(Path("frames"), "video", Path("frames"))
-    for number, frame in enumerate(frames):
+    for index, frame in enumerate(frames):
         if isinstance(frame, tuple):
             time_s, rgb = frame
         elif fps is None:
-            raise UsageError("frames without times", fix="video(frames, fps=25), or pairs (seconds, frame)")
+            raise UsageError("frames have no times", fix="video(frames, fps=25), or pairs (seconds, frame)")
         else:
-            time_s, rgb = number / fps, frame
-        yield Item(source, rgb=_checked(rgb), frame=number, time_s=float(time_s))
+            time_s, rgb = index / fps, frame
+        yield Item(source, rgb=_checked(rgb), frame=index, time_s=float(time_s))
 
 
 def _checked(rgb: Rgb) -> Rgb:
@@ -168,7 +165,9 @@ def _checked(rgb: Rgb) -> Rgb:
 def _one_video(video: str | Path | int) -> Source:
     sources = find_sources([str(video)])
     if len(sources) != 1:
-        raise DataError(f"{video}: {len(sources)} files, not one video", fix="images() takes many")
+        raise DataError(
+            f"{video}: {pluralize(len(sources), 'file')}, not one video", fix="images() takes several files"
+        )
     (source,) = sources
     if source.fault:
         raise DataError(f"{source.name}: {source.fault}", fix="check the path")

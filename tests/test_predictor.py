@@ -1,4 +1,4 @@
-"""The Python interface: arrays, files and streams in, typed readings out."""
+"""The Python interface: predictions for arrays, files and streams."""
 
 from __future__ import annotations
 
@@ -90,16 +90,16 @@ def test_image__says_what_an_array_must_be(array: np.ndarray, predictor: Predict
 def test_images__goes_on_after_what_cannot_be_read(predictor: Predictor, tmp_path: Path):
     write_image(tmp_path / "in" / "a.png", BRIGHT)
     write_image(tmp_path / "in" / "b.png", DARK)
-    readings = list(predictor.images([BRIGHT, tmp_path / "nope.jpg", tmp_path / "in"]))
-    assert [len(reading.faces) for reading in readings] == [1, 0, 1, 0]
-    assert [reading.fault for reading in readings] == [None, "no such file or folder", None, None]
-    assert [reading.source.relative.name for reading in readings] == ["picture-0", "nope.jpg", "a.png", "b.png"]
+    results = list(predictor.images([BRIGHT, tmp_path / "nope.jpg", tmp_path / "in"]))
+    assert [len(result.faces) for result in results] == [1, 0, 1, 0]
+    assert [result.fault for result in results] == [None, "no such file or folder", None, None]
+    assert [result.source.relative.name for result in results] == ["picture-0", "nope.jpg", "a.png", "b.png"]
 
 
 def test_images__takes_one_name_alone(predictor: Predictor, tmp_path: Path):
     write_image(tmp_path / "a.png", BRIGHT)
     for one in (tmp_path, str(tmp_path / "a.png")):
-        assert [reading.source.relative.name for reading in predictor.images(one)] == ["a.png"]
+        assert [result.source.relative.name for result in predictor.images(one)] == ["a.png"]
 
 
 def test_images__asks_for_few_pictures_at_a_time(predictor: Predictor):
@@ -110,35 +110,35 @@ def test_images__asks_for_few_pictures_at_a_time(predictor: Predictor):
             asked.append(number)
             yield BRIGHT
 
-    readings = predictor.images(pictures())
-    next(readings)
-    readings.close()  # type: ignore[attr-defined]
+    results = predictor.images(pictures())
+    next(results)
+    results.close()  # type: ignore[attr-defined]
     assert len(asked) <= 48
 
 
 def test_video__reads_frames_with_times_and_follows_people(predictor: Predictor):
     noise = np.random.default_rng(0).integers(40, 255, (80, 90, 3), dtype=np.uint8)
     pairs = [(0.0, noise), (0.1, noise), (0.5, DARK), (0.6, noise)]
-    readings = list(predictor.video(pairs, smooth_s=0.5))
-    assert [(reading.frame, reading.time_s, len(reading.faces)) for reading in readings] == [
+    results = list(predictor.video(pairs, smooth_s=0.5))
+    assert [(result.frame, result.time_s, len(result.faces)) for result in results] == [
         (0, 0.0, 1),
         (1, 0.1, 1),
         (2, 0.5, 0),
         (3, 0.6, 1),
     ]
-    assert {(face.track, face.smoothing_s) for reading in readings for face in reading.faces} == {(0, 0.5)}
-    assert [reading.time_s for reading in predictor.video([noise] * 3, fps=25)] == [0, 0.04, 0.08]
-    with pytest.raises(UsageError, match="without times"):
+    assert {(face.track, face.smoothing_s) for result in results for face in result.faces} == {(0, 0.5)}
+    assert [result.time_s for result in predictor.video([noise] * 3, fps=25)] == [0, 0.04, 0.08]
+    with pytest.raises(UsageError, match="no times"):
         list(predictor.video([noise]))
 
 
 def test_video__reads_a_file_and_tells_of_frames_that_are_lost(
     predictor: Predictor, tmp_path: Path, damaged_clip: Callable[..., Path]
 ):
-    readings = list(predictor.video(damaged_clip(tmp_path / "a.mp4", broken=(3,)), detect_every=2))
-    assert len(readings) == 40
-    assert [reading.frame for reading in readings if reading.fault] == [3]
-    assert {face.detected for reading in readings for face in reading.faces} == {True, False}
+    results = list(predictor.video(damaged_clip(tmp_path / "a.mp4", broken=(3,)), detect_every=2))
+    assert len(results) == 40
+    assert [result.frame for result in results if result.fault] == [3]
+    assert {face.detected for result in results for face in result.faces} == {True, False}
 
 
 def test_video__raises_for_what_is_no_video(predictor: Predictor, tmp_path: Path):

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from fercli.bench.isolated import Answer, answer, run_isolated
+from fercli.config.detect import DetectConfig
 from fercli.errors import DataError
 from fercli.faces.detector import open_detector
 from fercli.media.sources import find_sources
-from fercli.predict.copies import AnnotatedCopies
-from fercli.predict.predict import VideoOptions, predict
+from fercli.predict.annotated_copies import AnnotatedCopies
+from fercli.predict.options import PredictOptions
+from fercli.predict.predict import predict
 from fercli.progress import Progress, silent
 from fercli.system.devices import cpu_threads
 from fercli.system.stopwatch import Stopwatch
@@ -104,14 +106,11 @@ def measure(
     classifier, detector = load_classifier(weights, "auto", "cpu"), open_detector(device="cpu")
     watch, used, frames = Stopwatch(), process_time(), 0
     faces: list[list[Any]] = []
-    options = VideoOptions(detect_every=detect_every)
+    options = PredictOptions(DetectConfig().with_min_face(min_face_px), detect_every=detect_every)
     with tempfile.TemporaryDirectory() as folder:
         copies = AnnotatedCopies(Path(folder), sources) if write else None
         with copies or nullcontext():
-            readings = predict(
-                sources * times, classifier, detector=detector, min_face_px=min_face_px, video=options, watch=watch
-            )
-            for reading in readings:
+            for reading in predict(sources * times, classifier, detector=detector, options=options, watch=watch):
                 frames += 1
                 if frames > len(faces) and times == 1:
                     faces.append([(face.found.landmarks, face.label) for face in reading.predictions if face.found])

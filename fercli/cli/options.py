@@ -62,7 +62,7 @@ MaxSide = Annotated[
     ),
 ]
 MAX_SIDE = 1600
-MIN_READ = 20.0
+MIN_RELIABLE = 20.0
 
 ReadingWorkers = Annotated[
     int | None,

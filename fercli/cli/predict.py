@@ -14,11 +14,11 @@ import typer
 
 from fercli.cli import console, options
 from fercli.errors import DataError, RefusedError, UsageError
+from fercli.formatting import pluralize
 
 if TYPE_CHECKING:
-    from fercli.cli.predict_report import Report
+    from fercli.cli.predict_summary import Summary
     from fercli.media.sources import Source
-    from fercli.predict.predict import VideoOptions
     from fercli.weights.classifier import Classifier
 
 
@@ -27,7 +27,7 @@ def predict(
         list[str],
         typer.Argument(
             metavar="SOURCES...",
-            help="Pictures, videos, folders of them (any depth), globs, http and rtsp addresses, numbers of cameras; "
+            help="Pictures, videos, folders (searched recursively), globs, http and rtsp addresses, camera numbers; "
             "- reads a list of them from stdin.",
         ),
     ],
@@ -36,12 +36,15 @@ def predict(
     engine: options.Engine = "auto",
     device: options.Device = "auto",
     min_face: options.VideoMinFace = None,
-    min_read: Annotated[
+    min_reliable: Annotated[
         float,
         typer.Option(
-            "--min-read", metavar="PX", min=0, help="A face with a smaller side is read, but called too_small."
+            "--min-reliable",
+            metavar="PX",
+            min=0,
+            help="Minimum reliable face size: the prediction of a face with a smaller side has status too_small.",
         ),
-    ] = options.MIN_READ,
+    ] = options.MIN_RELIABLE,
     thresholds: options.Thresholds = options.THRESHOLDS,
     max_side: options.MaxSide = options.MAX_SIDE,
     out: Annotated[
@@ -49,26 +52,24 @@ def predict(
         typer.Option(
             "--out",
             metavar="DIR",
-            help="Folder to make: annotated copies (H.264 with sound), HTML reports, predictions.csv.",
+            help="Output folder for annotated copies (H.264 with sound), HTML reports and predictions.csv.",
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where an interrupted run left --out DIR: finished files are kept.")
+        bool, typer.Option("--resume", help="Continue an interrupted run in --out DIR: finished files are kept.")
     ] = False,
     save: Annotated[
         list[Path] | None,
         typer.Option(
-            "--save", metavar="FILE", help="Rows to write as .csv, .parquet or .jsonl, by the name; again for more."
+            "--save", metavar="FILE", help="Table of predictions: .csv, .parquet or .jsonl. Can be given several times."
         ),
     ] = None,
-    report_file: Annotated[
+    report: Annotated[
         Path | None,
-        typer.Option(
-            "--report", metavar="FILE", help="One HTML page to make of everything; --out makes one per video."
-        ),
+        typer.Option("--report", metavar="FILE", help="One HTML report of all sources; --out writes one per video."),
     ] = None,
-    follow: Annotated[
-        bool, typer.Option("--track/--no-track", help="Number the people of a video, the same from frame to frame.")
+    track: Annotated[
+        bool, typer.Option("--track/--no-track", help="Number the people of a video, the same in every frame.")
     ] = True,
     smooth: Annotated[
         float,
@@ -76,185 +77,163 @@ def predict(
             "--smooth",
             metavar="SECONDS",
             min=0,
-            help="Average the probabilities of a person over about so long; 0: every frame alone.",
+            help="Time constant of the moving average of a person's probabilities; 0: no smoothing.",
         ),
     ] = 0.0,
     detect_every: Annotated[
         int,
         typer.Option(
-            "--detect-every", metavar="N", min=1, help="Search every N-th frame of a video, follow the faces between."
+            "--detect-every",
+            metavar="N",
+            min=1,
+            help="Run the detector on every N-th frame of a video, move the faces by optical flow in between.",
         ),
     ] = 1,
     seconds: Annotated[
         float | None,
-        typer.Option("--seconds", metavar="S", min=0.1, help="End cameras and streams after so long; Ctrl-C does too."),
+        typer.Option(
+            "--seconds", metavar="S", min=0.1, help="Stop cameras and streams after this time; Ctrl-C stops them too."
+        ),
     ] = None,
     overwrite: options.Overwrite = False,
     strict: options.Strict = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Read the expression of every face in pictures and videos.
+    """Predict the expression of every face in pictures and videos.
 
-    Every face gets a row, and so does every picture or frame without one. A file that cannot be read is told and
-    the others go on. Everything about preprocessing comes from the card of the weights.
+    Every face has a row, and so does every picture or frame without a face. A file that cannot be read is listed at
+    the end; the remaining files are read. The card of the weights determines preprocessing.
 
     Example:
 
-      fer predict photo.jpg clip.mp4 --out read
+      fer predict photo.jpg clip.mp4 --out results
     """
-    from fercli.cli.predict_outputs import Outputs, Wanted
-    from fercli.cli.predict_report import Report
+    from fercli.cli.predict_outputs import OutputOptions, Outputs
+    from fercli.cli.predict_summary import Summary
     from fercli.config.detect import DetectConfig
     from fercli.faces.detector import open_detector
-    from fercli.predict import predict as step
+    from fercli.predict import predict as stage
+    from fercli.predict.options import PredictOptions
     from fercli.system.stopwatch import Stopwatch
     from fercli.weights.classifier import load_classifier
 
-    wanted = Wanted(json, tuple(save or ()), report_file, out, resume, overwrite)
-    found = _found(sources, out, quiet=quiet)
+    detect = DetectConfig(thresholds=options.three_thresholds(thresholds), max_side=max_side).with_min_face(min_face)
+    settings = PredictOptions(detect, min_reliable, track, smooth, detect_every)
+    output = OutputOptions(json, tuple(save or ()), report, out, resume, overwrite)
+    found = _sources(sources, out, quiet=quiet)
     if seconds is not None:
-        found = _with_an_end(found)
-    report = Report()
+        found = _endless(found)
+    summary = Summary()
     if all(source.fault for source in found):
         for source in found:
-            report.add_failed(source.name, source.fault or "")
-        _end(report, strict=strict)
+            summary.add_failed(source.name, source.fault or "")
+        _finish(summary, strict=strict)
     classifier = load_classifier(weights, engine, device)
     _warn_of_alignment(classifier)
-    video = step.VideoOptions(follow=follow, smooth_s=smooth, detect_every=detect_every)
-    config = DetectConfig(thresholds=options.three_thresholds(thresholds), max_side=max_side)
-    detector = open_detector(config, device)
-    settings = (
-        _settings(classifier, weights, video, (min_face, min_read, thresholds, max_side)) if wanted.places else {}
-    )
+    detector = open_detector(detect, device)
+    recorded = {**_weights_file(classifier, weights), **settings.as_settings()} if output.paths else {}
     runs_on = f"{classifier.engine} on {classifier.device}"
     if detector.device != classifier.device:
-        runs_on += f", faces found on {detector.device}"
+        runs_on += f", detector on {detector.device}"
     watch, stop = Stopwatch(), Event()
     with (
-        Outputs(wanted, found, classifier.card, settings, report, runs_on=runs_on) as outputs,
+        Outputs(output, found, classifier.card, recorded, summary, runs_on=runs_on) as outputs,
         console.progress("predict", quiet=quiet) as progress,
         _until_stopped(found, stop, seconds),
     ):
-        readings = step.predict(
-            outputs.todo,
-            classifier,
-            detector=detector,
-            min_face_px=min_face,
-            min_read_px=min_read,
-            video=video,
-            watch=watch,
-            progress=progress,
-            stop=stop,
-        )
-        for reading in readings:
-            report.add(reading)
+        for result in stage.predict(
+            outputs.todo, classifier, detector=detector, options=settings, watch=watch, progress=progress, stop=stop
+        ):
+            summary.add(result)
             with watch.stage("write"):
-                outputs.add(reading)
+                outputs.add(result)
     if not json:
-        report.show()
+        summary.show()
     if not quiet:
-        if report.frames:
-            report.tell_times(watch, runs_on)
-        for place in wanted.places:
-            console.say(f"written to {place}")
-    _end(report, strict=strict)
+        summary.show_times(watch, runs_on)
+        for path in output.paths:
+            console.say(f"written to {path}")
+    _finish(summary, strict=strict)
 
 
 def _warn_of_alignment(classifier: Classifier) -> None:
-    """Tell if the model was trained on faces that were found by something else than what finds them here."""
+    """Warn if the network was trained on faces that another detector aligned."""
     from fercli.data.align_record import alignment_differences
     from fercli.faces.detector import detector_version
 
     differences = alignment_differences(classifier.card.data.get("alignment"), {"detector": detector_version()})
     if differences:
-        console.warn(f"faces are aligned otherwise than {classifier.card.name} was trained: {differences}")
+        console.warn(f"faces are aligned differently from the training data of {classifier.card.name}: {differences}")
 
 
-def _found(arguments: list[str], out: Path | None, *, quiet: bool) -> list[Source]:
-    """What the arguments name, `-` being a list on stdin; what an earlier run wrote into --out is left out.
+def _sources(arguments: list[str], out: Path | None, *, quiet: bool) -> list[Source]:
+    """Return what the arguments name, `-` being a list on stdin, without the files of an earlier run in --out.
 
-    How many files in folders are neither pictures nor videos is told, unless `quiet`.
+    Reports how many files in folders are neither pictures nor videos, unless `quiet`.
     """
     from fercli.media.sources import find_sources
 
     names = [name for given in arguments for name in (console.names_from_stdin() if given == "-" else (given,))]
     if not names:
-        raise UsageError("stdin names nothing to read", fix="find photos -name '*.jpg' | fer predict -")
-    passed: set[Path] = set()
-    found = find_sources(names, passed=passed.add)
+        raise UsageError("stdin names no source", fix="find photos -name '*.jpg' | fer predict -")
+    skipped: set[Path] = set()
+    sources = find_sources(names, passed=skipped.add)
     if out is not None:
-        place = out.resolve()
-        found = [source for source in found if source.address is not None or place not in source.real_path.parents]
-        passed = {path for path in passed if place not in Path(os.path.realpath(path)).parents}
-    if passed and not quiet:
-        console.say(f"files passed over, no pictures or videos by their names: {len(passed)}, e.g. {min(passed)}")
-    return found
+        folder = out.resolve()
+        sources = [source for source in sources if source.address is not None or folder not in source.real_path.parents]
+        skipped = {path for path in skipped if folder not in Path(os.path.realpath(path)).parents}
+    if skipped and not quiet:
+        files = pluralize(len(skipped), "file")
+        console.say(f"skipped {files} whose names are not those of pictures or videos, e.g. {min(skipped)}")
+    return sources
 
 
-def _with_an_end(found: list[Source]) -> list[Source]:
-    """Sources that --seconds is about: of videos over http, which may be cameras, it says that they are endless."""
-    found = [
+def _endless(sources: list[Source]) -> list[Source]:
+    """Mark videos over http as endless, which cameras are, for --seconds."""
+    sources = [
         replace(source, endless=True) if isinstance(source.address, str) and source.kind == "video" else source
-        for source in found
+        for source in sources
     ]
-    if not any(source.is_live for source in found):
-        raise UsageError("--seconds ends cameras and streams, and none is named", fix="leave --seconds out")
-    return found
+    if not any(source.is_live for source in sources):
+        raise UsageError("--seconds needs a camera or stream among the sources", fix="remove --seconds")
+    return sources
 
 
 @contextmanager
 def _until_stopped(sources: list[Source], stop: Event, seconds: float | None) -> Iterator[None]:
-    """Where a source is live, Ctrl-C or the end of --seconds ends it well; anywhere else Ctrl-C interrupts."""
+    """With a live source, Ctrl-C or the end of --seconds sets `stop`; otherwise Ctrl-C interrupts."""
     if not any(source.is_live for source in sources):
         yield
         return
     if seconds is None:
-        console.say("Ctrl-C ends the recording")
+        console.say("press Ctrl-C to stop")
     with console.interrupt_sets(stop, after_s=seconds):
         yield
 
 
-def _settings(
-    classifier: Classifier, weights: str | None, video: VideoOptions, search: tuple[int | None, float, str, int]
-) -> dict[str, object]:
-    """What shapes the results beside the card of the weights: for the reports, and for a job to go on with."""
-    from fercli.config.detect import DetectConfig
-    from fercli.faces.detector import detector_version
+def _weights_file(classifier: Classifier, weights: str | None) -> dict[str, str]:
     from fercli.system.digest import file_sha256
     from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
 
     file = find_weights(weights, (ONNX_SUFFIX if classifier.engine == "onnx" else TORCH_SUFFIX,))
-    min_face, min_read, thresholds, max_side = search
-    detect = DetectConfig().with_min_face(min_face)
-    return {
-        "weights file": f"{file.name}, sha256 {file_sha256(file)[:16]}",
-        "faces found by": f"{detector_version()}, thresholds {thresholds}, pictures of at most {max_side} px",
-        "smallest face": f"{detect.min_face_px} px in pictures, {detect.video_min_face_px} px in videos",
-        "smallest face to be believed": f"{min_read:g} px",
-        "people of a video": "numbered" if video.follow else "not followed",
-        "probabilities": f"averaged along a track over {video.smooth_s:g} s"
-        if video.smooth_s
-        else "of every frame alone",
-        "faces searched in": f"every {video.detect_every}th frame" if video.detect_every > 1 else "every frame",
-    }
+    return {"weights file": f"{file.name}, sha256 {file_sha256(file)[:16]}"}
 
 
-def _end(report: Report, *, strict: bool) -> None:
-    """Tell what could not be read; raise if nothing could, or if --strict wants everything read."""
-    failed = report.failed
+def _finish(summary: Summary, *, strict: bool) -> None:
+    """List what could not be read; raise if that is everything, or with --strict anything."""
+    failed = summary.failed
     if not failed:
         return
-    fix = "check the path: pictures and videos of the usual formats can be read"
-    nothing_read = not report.frames and not report.earlier
+    fix = "check the path and that a viewer opens the file"
+    nothing_read = not summary.images and not summary.finished_earlier
     if nothing_read and len(failed) == 1:
         raise DataError(": ".join(failed[0]), fix=fix)
-    count = f"{len(failed)} of {len(failed) + report.whole} sources could not be read"
+    count = f"{len(failed)} of {pluralize(len(failed) + summary.complete, 'source')} could not be read"
     console.warn(f"{count} completely:" if not nothing_read else f"{count}:")
     for path, reason in failed:
         console.say(f"  {path}: {reason}")
     if nothing_read:
         raise DataError(f"none of the {len(failed)} sources could be read", fix=fix)
     if strict:
-        raise RefusedError(f"{count} completely (--strict)", fix="take them out, or leave --strict away")
+        raise RefusedError(f"{count} completely (--strict)", fix="remove these sources, or run without --strict")

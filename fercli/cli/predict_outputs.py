@@ -1,9 +1,9 @@
-"""What `fer predict` writes, reading by reading: JSON lines to stdout, tables, an HTML page, a folder of results."""
+"""What `fer predict` writes for every result: JSON lines to stdout, tables, an HTML report, a folder of results."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,108 +12,104 @@ from fercli.cli import console
 from fercli.errors import UsageError
 
 if TYPE_CHECKING:
-    from fercli.cli.predict_report import Report
+    from fercli.cli.predict_summary import Summary
     from fercli.media.sources import Source
-    from fercli.predict.predict import Reading
+    from fercli.predict.predict import ImageResult
     from fercli.predict.report.page import HtmlReport
     from fercli.predict.results_folder import ResultsFolder
-    from fercli.predict.tables import Table
+    from fercli.predict.tables.table import Table
     from fercli.results import Prediction
     from fercli.weights.card import WeightsCard
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What was asked for. Raises: UsageError, RefusedError for what cannot be had, before the work begins."""
+class OutputOptions:
+    """The outputs that the options name.
+
+    Raises: UsageError, RefusedError for options that contradict each other and files that exist, before any work.
+    """
 
     json: bool
-    save: tuple[Path, ...]
-    page: Path | None
+    tables: tuple[Path, ...]
+    report: Path | None
     folder: Path | None
     resume: bool
     overwrite: bool
 
     def __post_init__(self) -> None:
-        from fercli.predict.tables import check_table_path
+        from fercli.predict.tables.formats import check_table_path
 
         if self.resume and self.folder is None:
-            raise UsageError("--resume goes on in the folder of --out, and there is none", fix="--out DIR --resume")
-        if self.resume and self.page is not None:
+            raise UsageError("--resume needs the folder of the interrupted run", fix="--out DIR --resume")
+        if self.resume and self.report is not None:
             raise UsageError(
-                "--report is one page of everything, --resume reads only what is left",
-                fix="leave --report away: --out makes a page per video",
+                "--report covers all sources, but --resume reads only the remaining ones",
+                fix="remove --report: --out writes one report per video",
             )
-        for path in self.save:
-            check_table_path(path, overwrite=self.overwrite or self.resume)
+        for path in self.tables:
+            check_table_path(path, overwrite=self.replace_tables)
 
     @property
-    def places(self) -> tuple[Path, ...]:
-        """Where files are written."""
-        return tuple(path for path in (self.folder, self.page, *self.save) if path is not None)
+    def replace_tables(self) -> bool:
+        """Whether tables that exist are replaced: a resumed run writes all rows again."""
+        return self.overwrite or self.resume
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files and folders that are written."""
+        return tuple(path for path in (self.folder, self.report, *self.tables) if path is not None)
 
 
 class Outputs:
-    """Everything that was asked for, open. settings: what shapes the results. runs_on: engine and device.
+    """All outputs of a run, open.
 
-    todo: sources that are still to be read.
+    settings: what shapes the predictions. runs_on: engine and device. todo: sources that remain to be read.
     """
 
     def __init__(
         self,
-        wanted: Wanted,
+        options: OutputOptions,
         sources: Sequence[Source],
         card: WeightsCard,
         settings: Mapping[str, object],
-        report: Report,
+        summary: Summary,
         *,
         runs_on: str,
     ) -> None:
-        self._wanted, self._card, self._report = wanted, card, report
-        self._facts = {**settings, "network run by": runs_on}
+        self._options, self._card, self._summary = options, card, summary
+        self._shown = {**settings, "engine": runs_on}
         self._folder: ResultsFolder | None = None
-        self._page: HtmlReport | None = None
+        self._report: HtmlReport | None = None
         self._tables: list[Table] = []
         self._open = ExitStack()
         self.todo = list(sources)
-        if wanted.folder is not None:
+        if options.folder is not None:
             from fercli.predict.results_folder import ResultsFolder
 
             self._folder = ResultsFolder(
-                wanted.folder,
+                options.folder,
                 sources,
                 card,
                 settings,
-                facts=self._facts,
-                resume=wanted.resume,
-                overwrite=wanted.overwrite,
+                shown_settings=self._shown,
+                resume=options.resume,
+                overwrite=options.overwrite,
             )
             self.todo = self._folder.todo
-        if wanted.page is not None:
+        if options.report is not None:
             from fercli.predict.report.page import HtmlReport
 
-            self._page = HtmlReport(wanted.page, card, self._facts, overwrite=wanted.overwrite)
+            self._report = HtmlReport(options.report, card, self._shown, overwrite=options.overwrite)
 
     def __enter__(self) -> Outputs:
-        from fercli.predict.tables import open_table
-
         with ExitStack() as opened:
-            for part in (self._folder, self._page):
+            for part in (self._folder, self._report):
                 if part is not None:
                     opened.enter_context(part)
-            self._tables = [
-                opened.enter_context(
-                    open_table(
-                        path,
-                        self._card.labels,
-                        settings=self._facts,
-                        overwrite=self._wanted.overwrite or self._wanted.resume,
-                    )
-                )
-                for path in self._wanted.save
-            ]
+            self._tables = [opened.enter_context(self._open_table(path)) for path in self._options.tables]
             if self._folder is not None:
                 for source, predictions, fault in self._folder.earlier():
-                    self._report.add_earlier(source.name, fault)
+                    self._summary.add_earlier(source.name, fault)
                     self._write(predictions)
             self._open = opened.pop_all()
         return self
@@ -121,18 +117,23 @@ class Outputs:
     def __exit__(self, *error: object) -> None:
         self._open.__exit__(*error)  # type: ignore[arg-type]
 
-    def add(self, reading: Reading) -> None:
+    def add(self, result: ImageResult) -> None:
         """Write one picture or frame."""
-        self._write(reading.predictions)
-        for part in (self._page, self._folder):
+        self._write(result.predictions)
+        for part in (self._report, self._folder):
             if part is not None:
-                part.add(reading.source, reading.rgb, reading.predictions, time_s=reading.time_s)
+                part.add(result.source, result.rgb, result.predictions, time_s=result.time_s)
+
+    def _open_table(self, path: Path) -> AbstractContextManager[Table]:
+        from fercli.predict.tables.formats import open_table
+
+        return open_table(path, self._card.labels, settings=self._shown, overwrite=self._options.replace_tables)
 
     def _write(self, predictions: Iterable[Prediction]) -> None:
-        from fercli.predict.predictions import as_record
+        from fercli.predict.rows import as_record
 
         for prediction in predictions:
-            if self._wanted.json:
+            if self._options.json:
                 console.json_line(as_record(prediction))
             for table in self._tables:
                 table.add((prediction,))

@@ -34,13 +34,12 @@ class _Previous:
 class FaceSearch:
     """Runs the detector on every picture and every n-th frame of a video; in between, optical flow moves the faces.
 
-    min_face_px: smallest face side to search for; None is `DetectConfig.min_face_px` in pictures and
-    `DetectConfig.video_min_face_px` in videos. every: n.
+    config: has the smallest face sides to search for, in pictures and in videos (default: `DetectConfig()`). every: n.
     """
 
-    def __init__(self, detector: FaceDetector, *, min_face_px: int | None = None, every: int = 1) -> None:
+    def __init__(self, detector: FaceDetector, config: DetectConfig | None = None, *, every: int = 1) -> None:
         self._detector, self._every = detector, every
-        config = DetectConfig().with_min_face(min_face_px)
+        config = config or DetectConfig()
         self._min_face_px = {False: config.min_face_px, True: config.video_min_face_px}  # of pictures, of frames
         self._previous: _Previous | None = None
 

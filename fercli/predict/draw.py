@@ -1,4 +1,4 @@
-"""A picture and what was read from its faces in, a copy with boxes, expressions and probability bars out."""
+"""Draw predictions into a picture: boxes, expressions and probability bars."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from fercli.formatting import percent
 from fercli.html.colours import UNCERTAIN, Colour, expression_colour, ink_on, track_colour
 from fercli.media.images import Rgb
-from fercli.predict.label_layout import Rect, label_place, panel_place
+from fercli.predict.label_layout import Rect, label_position, panel_position
 from fercli.results import Prediction
 
-_READABLE_SIDE = 320  # px: a smaller picture is enlarged, as no label could be read on it
+_MIN_SIDE = 320  # px: a smaller picture is enlarged so that labels are legible
 _FONT_MIN, _FONT_MAX = 11, 64  # px
 _PANEL_ROWS = 3  # classes in the panel beside a face
-_PANEL_FACES = 8  # with more faces than these, panels would be a mess
+_MAX_PANEL_FACES = 8  # with more faces there are no panels
 _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 
 
 def annotate(rgb: Rgb, predictions: Sequence[Prediction]) -> Rgb:
     """Draw a box, the expression and its probability for every face; a picture without a face says so.
 
-    A face on a track has its number and colour; an uncertain one a dashed box and a question mark; the best classes
-    stand beside a face where there is room. Returns a new RGB uint8 picture: of the same size, or a whole multiple of
-    it if that is too small to read.
+    A tracked face has the number and colour of its track; an unreliable prediction has a dashed box and a question mark;
+    the most probable classes are listed beside a face where there is room. Returns a new RGB uint8 picture of the same
+    size, or of a whole multiple of it if the picture is small.
     """
-    zoom = -(-_READABLE_SIDE // max(rgb.shape[:2])) if max(rgb.shape[:2]) < _READABLE_SIDE else 1
+    zoom = -(-_MIN_SIDE // max(rgb.shape[:2])) if max(rgb.shape[:2]) < _MIN_SIDE else 1
     if zoom > 1:
         rgb = cv2.resize(rgb, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
     picture = Image.fromarray(rgb)
@@ -41,7 +42,7 @@ def annotate(rgb: Rgb, predictions: Sequence[Prediction]) -> Rgb:
     for face in faces:
         others = [other.box for other in faces if other is not face]
         labels.append(_draw_label(pen, face, picture_wh=picture.size, labels=labels, faces=others))
-    for face in faces if len(faces) <= _PANEL_FACES else ():
+    for face in faces if len(faces) <= _MAX_PANEL_FACES else ():
         taken = [*labels, *(other.box for other in faces)]
         labels += _draw_panel(pen, face, picture_wh=picture.size, taken=taken)
     if not faces:
@@ -52,7 +53,7 @@ def annotate(rgb: Rgb, predictions: Sequence[Prediction]) -> Rgb:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """A face as it is drawn: its box in pixels of the copy, colours, and the size of its label."""
+    """A face with its box in pixels of the copy, its colours and the size of its label."""
 
     prediction: Prediction
     box: Rect
@@ -85,10 +86,10 @@ class _Drawn:
 
     @property
     def texts(self) -> tuple[str, str]:
-        """What the label says, and a short form for where there is no room."""
+        """The text of the label and a short form of it."""
         name = self.prediction.label or self.prediction.status
         mark = "?" if self.prediction.is_doubtful else ""
-        return f"{name}{mark} {self.probability:.0%}", f"{name[:3]}{mark} {self.probability:.0%}"
+        return f"{name}{mark} {percent(self.probability)}", f"{name[:3]}{mark} {percent(self.probability)}"
 
     @property
     def number(self) -> str:
@@ -96,7 +97,7 @@ class _Drawn:
 
 
 def _draw_box(pen: ImageDraw.ImageDraw, face: _Drawn) -> None:
-    """Edges in colour within a thin dark line, so that they are seen on any background; dashed if uncertain."""
+    """Draw coloured edges within a thin dark line, so that they are visible on any background; dashed if unreliable."""
     left, top, right, bottom = face.box
     pen.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline=_BLACK, width=face.line_px + 2)
     if not face.prediction.is_doubtful:
@@ -122,27 +123,27 @@ def _draw_label(
     labels: Sequence[Rect],
     faces: Sequence[Rect],
 ) -> Rect:
-    """Write number and expression, a bar below them as long as it is probable; returns the place that takes."""
+    """Write number and expression above a bar of the probability; returns the rectangle that it covers."""
     px = face.font_px
     font, space, bar = _font(px), 2 * round(px * 0.3), max(2, px // 5)
     chip = round(pen.textlength(face.number, font=font)) + space if face.number else 0
     sizes = [(chip + pen.textlength(text, font=font) + space, px * 1.35 + bar) for text in face.texts]
-    chosen, place = label_place(face.box, sizes, picture_wh=picture_wh, labels=labels, faces=faces)
-    left, top, right, bottom = place
-    pen.rectangle(place, fill=_BLACK)
+    chosen, rect = label_position(face.box, sizes, picture_wh=picture_wh, labels=labels, faces=faces)
+    left, top, right, bottom = rect
+    pen.rectangle(rect, fill=_BLACK)
     if face.number:
         pen.rectangle((left, top, left + chip, bottom), fill=face.edge)
         pen.text((left + space / 2, top + round(px * 0.05)), face.number, font=font, fill=ink_on(face.edge))
     pen.text((left + chip + space / 2, top + round(px * 0.05)), face.texts[chosen], font=font, fill=_WHITE)
     begin = left + chip
     pen.rectangle((begin, bottom - bar, begin + (right - begin) * face.probability, bottom), fill=face.bar)
-    return place
+    return rect
 
 
 def _draw_panel(
     pen: ImageDraw.ImageDraw, face: _Drawn, *, picture_wh: tuple[int, int], taken: Sequence[Rect]
 ) -> list[Rect]:
-    """Write the best classes with their bars beside the face; returns the place that takes, if there is one."""
+    """Write the most probable classes with their bars beside the face; returns the rectangle, [] if there is no room."""
     probabilities = face.prediction.probabilities or {}
     best = sorted(probabilities.items(), key=lambda item: -item[1])[:_PANEL_ROWS]
     px = max(_FONT_MIN, round(face.font_px * 0.8))
@@ -151,20 +152,20 @@ def _draw_panel(
     others = [other for other in taken if other != face.box]
     if not best or size_wh[1] > (face.box[3] - face.box[1]) * 0.8:
         return []
-    place = panel_place(face.box, size_wh, picture_wh=picture_wh, taken=others)
-    if place is None:
+    rect = panel_position(face.box, size_wh, picture_wh=picture_wh, taken=others)
+    if rect is None:
         return []
-    pen.rectangle(place, fill=_BLACK)
-    left, right = place[0] + round(px * 0.4), place[2] - px * 0.4
+    pen.rectangle(rect, fill=_BLACK)
+    left, right = rect[0] + round(px * 0.4), rect[2] - px * 0.4
     for number, (name, value) in enumerate(best):
-        top = place[1] + number * row_px
-        percent = f"{value:.0%}"
+        top = rect[1] + number * row_px
+        text = percent(value)
         pen.text((left, top), name, font=_font(px), fill=_WHITE)
-        pen.text((round(right - pen.textlength(percent, font=_font(px))), top), percent, font=_font(px), fill=_WHITE)
+        pen.text((round(right - pen.textlength(text, font=_font(px))), top), text, font=_font(px), fill=_WHITE)
         line = top + px * 1.3
         bar = (left, line, left + (right - left) * value, line + max(1, px // 6))
         pen.rectangle(bar, fill=expression_colour(name, list(probabilities)))
-    return [place]
+    return [rect]
 
 
 def _write(pen: ImageDraw.ImageDraw, corner: tuple[float, float], text: str, font: ImageFont.FreeTypeFont) -> None:
@@ -178,5 +179,5 @@ def _write(pen: ImageDraw.ImageDraw, corner: tuple[float, float], text: str, fon
 def _font(size_px: int) -> ImageFont.FreeTypeFont:
     font = ImageFont.load_default(size=size_px)
     if not isinstance(font, ImageFont.FreeTypeFont):
-        raise RuntimeError("this Pillow is built without FreeType: reinstall pillow from its wheel")
+        raise RuntimeError("Pillow was built without FreeType: pip install --force-reinstall pillow")
     return font

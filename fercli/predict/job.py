@@ -1,8 +1,8 @@
-"""A folder that `fer predict --out` fills, source by source, so that an interrupted run can go on where it was.
+"""The job in a folder of `fer predict --out`: which sources are finished, so that an interrupted run can continue.
 
-`.job.jsonl`: a line with the settings, then one per finished source: what it was, where its rows and its copy are.
-`.predictions.CODE.part.csv`: rows as they come, appended; it becomes `predictions.csv` when the job is done.
-A source counts as finished when its rows, its copy and its page are there; anything else is done again.
+`.job.jsonl`: a line with the settings, then one per finished source: the file, the bytes of its rows, its copy.
+`.predictions.CODE.part.csv`: the rows so far; it is renamed to `predictions.csv` at the end of the job.
+A source is finished when its rows, its annotated copy and its report are written; an unfinished source is read again.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from typing import Any, TextIO
 
 from fercli import __version__
 from fercli.errors import DataError, RefusedError
+from fercli.formatting import pluralize
 from fercli.media.sources import Source
-from fercli.predict.predictions import columns, from_row
-from fercli.predict.tables import CsvTable, open_text
+from fercli.predict.rows import columns, from_row
+from fercli.predict.tables.csv_table import CsvTable
+from fercli.predict.tables.table import open_text
 from fercli.results import Prediction
 from fercli.system.digest import file_state
 from fercli.system.files import replacing
@@ -34,9 +36,9 @@ _LEFT_OVER = re.compile(r"\..+\.[0-9a-f]{8}\.part(\.\w+)?")
 
 @dataclass(frozen=True)
 class Finished:
-    """A source that is done. key, size, modified_ns: which file it was. rows: bytes of the csv file, from and up to.
+    """A finished source. key, size, modified_ns: identify the file. rows: first and end byte of its rows in the CSV file.
 
-    copy: where its annotated copy is, below the folder. fault: what was missing in it, None if nothing was.
+    copy: path of its annotated copy, relative to the folder. fault: what could not be decoded, None if everything was.
     """
 
     key: str
@@ -48,13 +50,13 @@ class Finished:
 
 
 class Job:
-    """The rows of a folder of results, and which sources are finished. `with` it; an error leaves what is finished.
+    """The rows of a folder of results and its finished sources; after an error in the `with` block, these are kept.
 
-    sources: what it is about now; files that have changed since an earlier run are done again.
-    settings: what shapes the results; a job goes on with the same ones only.
-    resume: go on where an earlier run ended. overwrite: begin again.
-    Raises: RefusedError if the folder holds an earlier job and neither is asked for, or other settings made it, or
-    another run is at it.
+    sources: the sources of this run; files that changed since an earlier run are read again.
+    settings: what shapes the predictions; a job can only be resumed with the same settings.
+    resume: continue an earlier job. overwrite: start again.
+    Raises: RefusedError if the folder holds an earlier job and neither is set, if its settings differ, or if another run
+    is writing into the folder.
     """
 
     def __init__(
@@ -71,24 +73,25 @@ class Job:
         self._settings = {name: str(value) for name, value in settings.items()} | {"program": f"fer {__version__}"}
         self.finished: dict[str, Finished] = {}
         self._rows = folder / f".predictions.{secrets.token_hex(4)}.part.csv"
-        self._start = 0  # where the rows of the source at hand begin, in bytes
+        self._start = 0  # first byte of the rows of the current source
         before, rows = self._before()
         interrupted = rows.name != CSV_NAME
         if interrupted and not self.finished:
-            before = None  # nothing that a run could go on from
+            before = None  # there is nothing to continue
         if before is not None and not resume and not overwrite:
-            state = f"an interrupted job, files finished: {len(self.finished)}" if interrupted else "finished results"
-            raise RefusedError(f"{folder} holds {state}", fix="--resume goes on with it, --overwrite begins again")
+            finished = f"an interrupted job with {pluralize(len(self.finished), 'finished file')}"
+            state = finished if interrupted else "the results of a finished job"
+            raise RefusedError(f"{folder} holds {state}", fix="--resume continues it, --overwrite starts again")
         if before is None and (folder / CSV_NAME).exists() and not overwrite:
-            raise RefusedError(f"{folder / CSV_NAME} is already there", fix="--overwrite, or another output folder")
+            raise RefusedError(f"{folder / CSV_NAME} already exists", fix="--overwrite, or another output folder")
         self._earlier: Path | None = rows
         if before is None or not resume:
             self.finished, self._earlier = {}, None
         elif before != self._settings:
-            other = [name for name in {**before, **self._settings} if before.get(name) != self._settings.get(name)]
+            different = [name for name in {**before, **self._settings} if before.get(name) != self._settings.get(name)]
             raise RefusedError(
-                f"{folder} was made with other settings: "
-                + "; ".join(f"{name}: {before.get(name)}, now {self._settings.get(name)}" for name in other),
+                f"the job in {folder} has different settings: "
+                + "; ".join(f"{name}: {before.get(name)}, now {self._settings.get(name)}" for name in different),
                 fix="the same options as before, or --overwrite",
             )
 
@@ -113,12 +116,12 @@ class Job:
         self._lock.close()
 
     def is_finished(self, source: Source) -> bool:
-        """Whether an earlier run has done this very file."""
+        """Return whether an earlier run finished this file, unchanged since."""
         before = self.finished.get(_key(source))
         return before is not None and (before.size, before.modified_ns) == file_state(source.path)
 
     def rows_of(self, source: Source) -> Iterator[Prediction]:
-        """The rows of a finished source."""
+        """Yield the rows of a finished source."""
         start, end = self.finished[_key(source)].rows
         names = [column.name for column in columns(self._labels)]
         with self._rows.open("rb") as file:
@@ -128,35 +131,35 @@ class Job:
                 yield from_row(row, self._labels)
 
     def fault_of(self, source: Source) -> str | None:
-        """What was missing in a finished source."""
+        """Return what could not be decoded of a finished source."""
         return self.finished[_key(source)].fault
 
     def copies(self) -> dict[Path, Path]:
-        """Where the copies of finished sources are: file -> copy."""
+        """Return the annotated copies of finished sources: file -> copy."""
         return {Path(one.key): self.folder / one.copy for one in self.finished.values() if one.copy is not None}
 
     def add(self, predictions: Sequence[Prediction]) -> None:
-        """Append rows of the source at hand."""
+        """Append rows of the current source."""
         self._table.add(predictions)
 
     def end(self, source: Source, *, copy: Path | None = None, fault: str | None = None) -> None:
-        """The source at hand is finished: its rows, and all that was to be made of it, are there."""
+        """Mark the current source as finished: its rows, its copy and its report are written."""
         self._file.flush()
         start, self._start = self._start, os.fstat(self._file.fileno()).st_size
         if source.address is None:
-            where = copy.relative_to(self.folder).as_posix() if copy else None
-            done = Finished(_key(source), *file_state(source.path), (start, self._start), where, fault)
+            relative = copy.relative_to(self.folder).as_posix() if copy else None
+            done = Finished(_key(source), *file_state(source.path), (start, self._start), relative, fault)
             self.finished[done.key] = done
             with open_text(self.folder / _JOB, "a") as job:
                 job.write(json.dumps(asdict(done)) + "\n")
 
-    def leave(self) -> None:
-        """The source at hand could not be read: a later run tries it again."""
+    def skip(self) -> None:
+        """End the current source, which could not be read: a later run tries it again."""
         self._file.flush()
         self._start = os.fstat(self._file.fileno()).st_size
 
     def _before(self) -> tuple[dict[str, str] | None, Path]:
-        """Settings and rows file of the job that is in the folder; fills `finished`. No job: None."""
+        """Return settings (None: no job) and rows file of the job in the folder; fills `finished`."""
         path = self.folder / _JOB
         if not path.is_file():
             return None, self._rows
@@ -168,17 +171,17 @@ class Job:
                 size = rows.stat().st_size
                 for line in file:
                     if not line.endswith("\n"):
-                        break  # the machine stopped while it was written
+                        break  # the run was killed while it wrote this line
                     values = json.loads(line)
                     done = Finished(**{**values, "rows": tuple(values["rows"])})
                     if done.rows[1] <= size:
                         self.finished[done.key] = done
         except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
-            raise DataError(f"{path} cannot be read", fix="--overwrite begins again") from error
+            raise DataError(f"could not read {path}", fix="--overwrite starts again") from error
         return head["settings"], rows
 
     def _begin(self) -> None:
-        """Make a rows file of what is finished and has not changed, and a job file that names it, then drop the old."""
+        """Write a rows file with the finished, unchanged sources and a job file that names it; remove what is left over."""
         changed = {_key(source) for source in self._sources if not self.is_finished(source)}
         kept = {}
         with self._rows.open("wb") as file:
@@ -209,7 +212,7 @@ def _key(source: Source) -> str:
 
 
 def _lines(file: Any, count: int) -> Iterator[str]:
-    """Lines of the next `count` bytes."""
+    """Yield the lines of the next `count` bytes."""
     while count > 0:
         line = file.readline(count)
         if not line:
@@ -219,7 +222,7 @@ def _lines(file: Any, count: int) -> Iterator[str]:
 
 
 def _locked(path: Path) -> TextIO:
-    """A file that only one run holds; the system lets go of it however the run ends."""
+    """Lock a file for this run; the system releases the lock when the process ends."""
     file = path.open("w")
     if sys.platform != "win32":
         import fcntl
@@ -229,6 +232,6 @@ def _locked(path: Path) -> TextIO:
         except OSError as error:
             file.close()
             raise RefusedError(
-                f"another run is writing into {path.parent}", fix="wait for it, or give another folder"
+                f"another run is writing into {path.parent}", fix="wait until it ends, or choose another folder"
             ) from error
     return file

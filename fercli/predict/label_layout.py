@@ -1,4 +1,4 @@
-"""Boxes of faces and sizes of labels in, places inside the picture where labels cover nothing out."""
+"""Positions of face labels inside the picture, where they cover as little as possible."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 Rect = tuple[float, float, float, float]  # left, top, right, bottom
 
 
-def label_place(
+def label_position(
     box: Rect,
     sizes_wh: Sequence[tuple[float, float]],
     *,
@@ -16,50 +16,50 @@ def label_place(
     labels: Sequence[Rect],
     faces: Sequence[Rect],
 ) -> tuple[int, Rect]:
-    """Choose one of several sizes of a face's label, best first, and where it goes.
+    """Choose one of several sizes of a face's label, best first, and its position.
 
-    labels: places that are taken. faces: boxes of the others. Returns the number of the size and its place: the first
-    that covers nothing, else its own face only, else any face but no label, else the last size above the box.
+    labels: rectangles of other labels. faces: boxes of the other faces. Returns the index of the size and its rectangle:
+    the first that covers nothing, else only its own face, else any face but no label, else the last size above the box.
     """
     for avoided in ([*labels, *faces, box], [*labels, *faces], labels):
-        for number, size_wh in enumerate(sizes_wh):
-            for place in _around(box, size_wh, picture_wh):
-                if not any(overlap(place, other) for other in avoided):
-                    return number, place
+        for index, size_wh in enumerate(sizes_wh):
+            for rect in _around(box, size_wh, picture_wh):
+                if not any(overlap(rect, other) for other in avoided):
+                    return index, rect
     return len(sizes_wh) - 1, next(_around(box, sizes_wh[-1], picture_wh))
 
 
-def panel_place(
+def panel_position(
     box: Rect, size_wh: tuple[float, float], *, picture_wh: tuple[int, int], taken: Sequence[Rect]
 ) -> Rect | None:
-    """Where a panel fits beside a face without being moved or covering anything; None if there is no room."""
+    """Return a rectangle beside a face for a panel that covers nothing; None if there is no room."""
     gap = size_wh[1] * 0.06
     for left in (box[2] + gap, box[0] - gap - size_wh[0]):
         corner = round(left), round(box[1])
-        place = (*corner, corner[0] + size_wh[0], corner[1] + size_wh[1])
-        inside = place[0] >= 0 and place[1] >= 0 and place[2] < picture_wh[0] and place[3] < picture_wh[1]
-        if inside and not any(overlap(place, other) for other in taken):
-            return place
+        rect = (*corner, corner[0] + size_wh[0], corner[1] + size_wh[1])
+        inside = rect[0] >= 0 and rect[1] >= 0 and rect[2] < picture_wh[0] and rect[3] < picture_wh[1]
+        if inside and not any(overlap(rect, other) for other in taken):
+            return rect
     return None
 
 
 def overlap(one: Rect, other: Rect) -> bool:
-    """Whether two rectangles share a point inside."""
+    """Return whether two rectangles overlap."""
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _around(box: Rect, size_wh: tuple[float, float], picture_wh: tuple[int, int]) -> Iterator[Rect]:
-    """Above, below, at the sides, inside at the top and at the bottom; moved into the picture."""
-    wide, high = size_wh
+    """Yield rectangles above, below and beside the box, then inside it, each moved into the picture."""
+    width, height = size_wh
     corners = (
-        (box[0], box[1] - high),
+        (box[0], box[1] - height),
         (box[0], box[3]),
         (box[2], box[1]),
-        (box[0] - wide, box[1]),
+        (box[0] - width, box[1]),
         (box[0], box[1]),
-        (box[0], box[3] - high),
+        (box[0], box[3] - height),
     )
     for wanted_left, wanted_top in corners:
-        left = max(0, min(round(wanted_left), math.floor(picture_wh[0] - wide)))  # whole pixels: letters stay sharp
-        top = max(0, min(round(wanted_top), math.floor(picture_wh[1] - high)))
-        yield left, top, left + wide, top + high
+        left = max(0, min(round(wanted_left), math.floor(picture_wh[0] - width)))  # whole pixels: letters stay sharp
+        top = max(0, min(round(wanted_top), math.floor(picture_wh[1] - height)))
+        yield left, top, left + width, top + height

@@ -1,4 +1,4 @@
-"""What was read from the faces of a video's frames in; who showed what for how long, and what is missing, out."""
+"""Statistics of the people of a video: time per expression, timeline of probabilities, peaks."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Item = TypeVar("Item")
 
 PEAK_COUNT, PEAK_APART_S = 2, 1.0
 MAX_PEOPLE = 40
-_FIRST_S = 0.04  # s: how long a lone frame is taken to be shown
-_GONE_S = 5.0  # s: who has not been seen for so long may be folded away
+_SINGLE_FRAME_S = 0.04  # duration of the only frame of a video
+_GONE_S = 5.0  # a person not seen for this time may be folded
 
 
 @dataclass(frozen=True)
 class SeenFace:
-    """One face of one frame: its track (None: faces are not followed), probabilities [N], and whether to believe them."""
+    """One face of one frame. track: None if tracking is off. probabilities: [N]. uncertain: they are unreliable."""
 
     track: int | None
     probabilities: NDArray[np.float64]
@@ -32,8 +32,8 @@ class SeenFace:
 class Person(Generic[Item]):
     """One track: time per expression, the timeline of its probabilities, and its peaks.
 
-    seconds: [N] time with each class on top and believed; uncertain_s: the rest of the time seen.
-    timeline: probabilities [N] and in the last column the share of uncertain time.
+    seconds: [N] time in which each class was predicted with certainty. uncertain_s: the rest of the time in view.
+    timeline: probabilities [N] and, as the last column, the share of uncertain time.
     """
 
     def __init__(self, track: int | None, classes: int) -> None:
@@ -50,7 +50,7 @@ class Person(Generic[Item]):
         return float(self.seconds.sum() + self.uncertain_s)
 
     def add(self, face: SeenFace, *, start_s: float, end_s: float) -> None:
-        """Let a face be shown from `start_s` to `end_s`."""
+        """Add a face that is in view from `start_s` to `end_s`."""
         self.first_s = self.first_s if self.faces else start_s
         self.faces += 1
         self.last_s = end_s
@@ -63,7 +63,7 @@ class Person(Generic[Item]):
 
 @dataclass
 class Folded:
-    """People of whom only the sum is kept, as there were too many."""
+    """People of whom only the total time is kept, as there were more than `max_people`."""
 
     tracks: set[int | None] = field(default_factory=set)
     seen_s: float = 0.0
@@ -72,23 +72,23 @@ class Folded:
 class People(Generic[Item]):
     """Collects the faces of one video frame by frame, in memory that does not grow with its length.
 
-    A frame is shown until the next one begins; the last one as long as the one before it. At most `most` people are
-    kept with their timelines; beyond that who was seen least and not lately is folded away into `folded`.
+    A frame lasts until the next one begins, the last one as long as the one before it. At most `max_people` people have
+    a timeline; beyond that, those in view for the shortest time and not recently are added to `folded`.
     """
 
-    def __init__(self, classes: int, *, most: int = MAX_PEOPLE) -> None:
+    def __init__(self, classes: int, *, max_people: int = MAX_PEOPLE) -> None:
         self.frames = self.frames_without_face = self.faces = self.uncertain_faces = 0
         self.end_s = self.without_face_s = 0.0
         self.folded = Folded()
-        self._classes, self._most = classes, most
+        self._classes, self._max_people = classes, max_people
         self._people: dict[int | None, Person[Item]] = {}
-        self._waiting: tuple[float, Sequence[SeenFace]] | None = None
-        self._interval_s = _FIRST_S
+        self._pending: tuple[float, Sequence[SeenFace]] | None = None
+        self._interval_s = _SINGLE_FRAME_S
 
     def add(self, time_s: float, faces: Sequence[SeenFace]) -> None:
-        """Add the faces of the frame that is shown from `time_s` on."""
-        self._settle(time_s)
-        self._waiting = (time_s, tuple(faces))
+        """Add the faces of the frame that begins at `time_s`."""
+        self._count_pending(time_s)
+        self._pending = (time_s, tuple(faces))
         self.frames += 1
         self.frames_without_face += not faces
         self.faces += len(faces)
@@ -97,14 +97,14 @@ class People(Generic[Item]):
             self._admit(face.track, time_s)
 
     def person(self, track: int | None) -> Person[Item] | None:
-        """Who is on a track; None if folded away or never seen."""
+        """Return the person of a track; None if folded or never seen."""
         return self._people.get(track)
 
     def finish(self) -> list[Person[Item]]:
-        """Let the last frame end; returns the people, longest seen first, their timelines with bins of one width."""
-        if self._waiting is not None:
-            self._settle(self._waiting[0] + self._interval_s)
-            self._waiting = None
+        """End the last frame; returns the people, longest in view first, their timelines with bins of equal width."""
+        if self._pending is not None:
+            self._count_pending(self._pending[0] + self._interval_s)
+            self._pending = None
         people = sorted((p for p in self._people.values() if p.faces), key=lambda person: -person.seen_s)
         for person in people:
             person.timeline.reach(self.end_s)
@@ -113,11 +113,11 @@ class People(Generic[Item]):
             person.timeline.widen(widest_s)
         return people
 
-    def _settle(self, until_s: float) -> None:
-        """Count the waiting frame, now that its end is known."""
-        if self._waiting is None:
+    def _count_pending(self, until_s: float) -> None:
+        """Count the pending frame, now that its end is known."""
+        if self._pending is None:
             return
-        start_s, faces = self._waiting
+        start_s, faces = self._pending
         end_s = max(until_s, start_s)
         self._interval_s = end_s - start_s or self._interval_s
         self.end_s = max(self.end_s, end_s)
@@ -131,14 +131,14 @@ class People(Generic[Item]):
                 person.add(face, start_s=start_s, end_s=end_s)
 
     def _admit(self, track: int | None, time_s: float) -> None:
-        """Make room for a new track if someone can be folded away."""
+        """Add a person for a new track if there is room, or someone can be folded."""
         if track in self._people or track in self.folded.tracks:
             return
-        if len(self._people) >= self._most:
-            gone = [person for person in self._people.values() if person.last_s < time_s - _GONE_S]
-            if not gone:
+        if len(self._people) >= self._max_people:
+            absent = [person for person in self._people.values() if person.last_s < time_s - _GONE_S]
+            if not absent:
                 return
-            least = min(gone, key=lambda person: person.seen_s)
+            least = min(absent, key=lambda person: person.seen_s)
             del self._people[least.track]
             self.folded.tracks.add(least.track)
             self.folded.seen_s += least.seen_s

@@ -1,4 +1,4 @@
-"""Readings in, a folder of annotated copies, HTML pages and predictions.csv out, that an interrupted run can go on with."""
+"""The folder of `fer predict --out`: annotated copies, HTML reports and predictions.csv; an interrupted run can continue."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from fercli.errors import DataError
 from fercli.media.images import Rgb, read_rgb
 from fercli.media.sources import Source
-from fercli.predict.copies import AnnotatedCopies
+from fercli.predict.annotated_copies import AnnotatedCopies
 from fercli.predict.job import Job
 from fercli.predict.report.folder import FolderReports
 from fercli.results import Prediction, is_frame, lost_frames
@@ -18,11 +18,11 @@ from fercli.weights.card import WeightsCard
 
 
 class ResultsFolder:
-    """What `fer predict --out` makes of its sources, each of which is finished before the next one begins.
+    """Writes the outputs of every source; one is complete before the next one begins.
 
-    settings: what shapes the results. facts: what the pages show, the settings if left out.
-    todo: sources that are still to be read. finished: those that an earlier run has read.
-    Raises: RefusedError at once if the folder holds something that may not be replaced or gone on with.
+    settings: what shapes the predictions. shown_settings: what the reports show (default: `settings`).
+    todo: sources that remain to be read. finished: sources that an earlier run read.
+    Raises: RefusedError from the constructor if the folder holds files that may be neither replaced nor continued.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class ResultsFolder:
         card: WeightsCard,
         settings: Mapping[str, object],
         *,
-        facts: Mapping[str, object] | None = None,
+        shown_settings: Mapping[str, object] | None = None,
         resume: bool = False,
         overwrite: bool = False,
     ) -> None:
@@ -41,10 +41,10 @@ class ResultsFolder:
         self.todo = [source for source in sources if not self._job.is_finished(source)]
         taken, replace = self._job.copies(), resume or overwrite
         self._copies = AnnotatedCopies(folder, sources, taken=taken, overwrite=replace)
-        self._pages = FolderReports(folder, sources, card, facts or settings, taken=taken, overwrite=replace)
+        self._pages = FolderReports(folder, sources, card, shown_settings or settings, taken=taken, overwrite=replace)
         self._open = ExitStack()
         self._source: Source | None = None
-        self._was_read, self._lost = False, 0
+        self._was_read, self._lost_frames = False, 0
         self._fault: str | None = None
 
     def __enter__(self) -> ResultsFolder:
@@ -66,24 +66,24 @@ class ResultsFolder:
         self._open.__exit__(kind, *error)
 
     def earlier(self) -> Iterator[tuple[Source, Iterator[Prediction], str | None]]:
-        """Of every finished source, what it was, its rows, and what was missing in it."""
+        """Yield every finished source with its rows and what could not be decoded of it."""
         for source in self.finished:
             yield source, self._job.rows_of(source), self._job.fault_of(source)
 
     def add(
         self, source: Source, rgb: Rgb | None, predictions: Sequence[Prediction], *, time_s: float | None = None
     ) -> None:
-        """Add a picture or the next frame of a video; rgb None: it, or the rest of it, could not be read."""
+        """Add a picture or the next frame of a video; rgb None: it, or the rest of the video, could not be read."""
         if source is not self._source:
             self._end_source()
-            self._source, self._was_read, self._lost, self._fault = source, False, 0, None
+            self._source, self._was_read, self._lost_frames, self._fault = source, False, 0, None
         self._job.add(predictions)
         self._pages.add(source, rgb, predictions, time_s=time_s)
         if rgb is not None:
             self._was_read = True
             self._copies.add(source, rgb, predictions, time_s=time_s)
         elif is_frame(predictions):
-            self._lost += 1
+            self._lost_frames += 1
         else:
             self._fault = predictions[0].detail
 
@@ -91,12 +91,14 @@ class ResultsFolder:
         if self._source is None:
             return
         if not self._was_read:
-            self._job.leave()
+            self._job.skip()
             return
         self._copies.end_video()
         self._pages.end_video()
         self._job.end(
-            self._source, copy=self._copies.paths[self._source.path], fault=self._fault or lost_frames(self._lost)
+            self._source,
+            copy=self._copies.paths[self._source.path],
+            fault=self._fault or lost_frames(self._lost_frames),
         )
 
     def _show_finished(self, source: Source) -> None:
@@ -106,5 +108,5 @@ class ResultsFolder:
         try:
             rgb = read_rgb(source.path)
         except DataError:
-            return  # it is gone since; its rows are there
+            return  # the file was deleted since; its rows are kept
         self._pages.add(source, rgb, list(self._job.rows_of(source)))

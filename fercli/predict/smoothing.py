@@ -1,4 +1,4 @@
-"""Probabilities of a person over time in, the same with less flicker out."""
+"""Exponential moving average of the probabilities along a track."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ Probabilities = NDArray[np.floating]  # [N]
 
 
 class Smoother:
-    """Exponential average along each track of one video; it looks back only, so a stream can be smoothed too.
+    """Averages along each track of one video over past frames only, so that it works on streams.
 
-    time_constant_s: after so long a change has arrived to 63 %. A step of dt weighs 1 - exp(-dt / time_constant_s),
-    whatever the frame rate.
+    time_constant_s: time after which a step has been followed by 63 %. A frame after dt has the weight
+    1 - exp(-dt / time_constant_s), independent of the frame rate.
     """
 
     def __init__(self, time_constant_s: float) -> None:
         if not time_constant_s > 0:
-            raise ValueError(f"a time constant of {time_constant_s} s")
+            raise ValueError(f"time_constant_s must be positive, is {time_constant_s}")
         self.time_constant_s = time_constant_s
         self._last: dict[int, tuple[float, Probabilities]] = {}
 
     def smooth(self, track: int, time_s: float, values: Probabilities) -> Probabilities:
-        """The average so far of the track's probabilities, which sum to 1 as the values do."""
+        """Return the moving average of the track's probabilities, which sum to 1 as the values do."""
         before = self._last.get(track)
         if before is not None:
             weight = 1 - math.exp(-max(time_s - before[0], 0.0) / self.time_constant_s)

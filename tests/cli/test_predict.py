@@ -80,7 +80,7 @@ def test_predict__shows_pictures_and_sums_up_videos(folder: Path, capsys: pytest
     assert "not a picture" in err
     assert "warning: 1 of 3 sources could not be read completely:\n" in err
     assert err.rstrip().endswith("b.jpg: not a picture, whatever its name says (.jpg)")
-    for stage in ("decode", "detect", "align", "classify", "follow", "write"):
+    for stage in ("decode", "detect", "align", "classify", "track", "write"):
         assert f" {stage} 0." in err
 
 
@@ -91,9 +91,9 @@ def test_predict__tells_how_many_files_it_passed_over(folder: Path, capsys: pyte
     for again in ([], ["--resume"]):  # what the first run writes is no stranger to the second
         assert main(["predict", str(folder), "--out", str(out), *again]) == 0
         err = capsys.readouterr().err
-        assert f"files passed over, no pictures or videos by their names: 2, e.g. {folder / 'noext'}\n" in err
+        assert f"skipped 2 files whose names are not those of pictures or videos, e.g. {folder / 'noext'}\n" in err
     assert main(["predict", str(folder), "--quiet"]) == 0
-    assert "passed over" not in capsys.readouterr().err
+    assert "skipped" not in capsys.readouterr().err
 
 
 def test_predict__json_is_one_object_per_line_and_nothing_else(folder: Path, capsys: pytest.CaptureFixture[str]):
@@ -152,7 +152,7 @@ def test_predict__takes_a_list_from_stdin(
         ]
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
     assert main(["predict", "-"]) == 2
-    assert "stdin names nothing" in capsys.readouterr().err
+    assert "stdin names no source" in capsys.readouterr().err
 
 
 def test_predict__saves_tables_by_their_suffix(folder: Path, tmp_path: Path):
@@ -203,7 +203,7 @@ def test_predict__resume_keeps_what_is_finished_and_takes_in_what_is_new(
         assert words in page
     assert "1 of 4 sources could not be read completely" in err
     assert main([*arguments, "--resume", "--smooth", "1"]) == 1
-    assert "other settings" in capsys.readouterr().err
+    assert "different settings" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("extra", [[], ["--out", "x", "--report", "y.html"]])
@@ -301,7 +301,7 @@ def test_predict__ends_a_camera_after_so_long_with_everything_written(tmp_path: 
 
 def test_predict__refuses_an_end_for_what_ends_by_itself(folder: Path, capsys):
     assert main(["predict", str(folder), "--seconds", "3"]) == 2
-    assert "--seconds ends cameras and streams, and none is named" in capsys.readouterr().err
+    assert "--seconds needs a camera or stream among the sources" in capsys.readouterr().err
 
 
 def test_predict__tells_where_faces_are_found_if_not_where_they_are_read(
@@ -309,7 +309,7 @@ def test_predict__tells_where_faces_are_found_if_not_where_they_are_read(
 ):
     monkeypatch.setattr(OneFace, "device", "cuda:0")
     assert main(["predict", str(folder)]) == 0
-    assert "torch on cpu, faces found on cuda:0" in capsys.readouterr().err
+    assert "torch on cpu, detector on cuda:0" in capsys.readouterr().err
 
 
 def test_predict__warns_of_weights_trained_with_another_detector(
@@ -318,7 +318,7 @@ def test_predict__warns_of_weights_trained_with_another_detector(
     card = replace(Surprised.card, data={"alignment": {"detector": "other 1", "size": 112}})
     monkeypatch.setattr(Surprised, "card", card)
     assert main(["predict", str(folder / "a.png")]) == 0
-    assert "aligned otherwise than fake was trained: detector mtcnn" in capsys.readouterr().err
+    assert "aligned differently from the training data of fake: detector mtcnn" in capsys.readouterr().err
     monkeypatch.setattr(Surprised, "card", replace(card, data={"alignment": {"detector": detector_version()}}))
     assert main(["predict", str(folder / "a.png")]) == 0
     assert "aligned" not in capsys.readouterr().err

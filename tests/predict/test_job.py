@@ -49,7 +49,7 @@ def test_job__goes_on_where_it_was_interrupted(tmp_path: Path, sources: list[Sou
     with pytest.raises(KeyboardInterrupt):
         _do(_job(out, sources), sources, die_at="b.jpg")
     assert not (out / "predictions.csv").exists()
-    with pytest.raises(RefusedError, match="interrupted job, files finished: 1"):
+    with pytest.raises(RefusedError, match="interrupted job with 1 finished file"):
         _job(out, sources)
     again = _job(out, sources, resume=True)
     assert [again.is_finished(source) for source in sources] == [True, False, False]
@@ -80,7 +80,7 @@ def test_job__tries_again_what_could_not_be_read(tmp_path: Path, sources: list[S
     out = tmp_path / "out"
     with _job(out, sources) as job:
         job.add([Prediction(sources[0].name, "unreadable", detail="broken")])
-        job.leave()
+        job.skip()
         job.add([Prediction(sources[1].name, "no_face", detail="first")])
         job.end(sources[1], fault="breaks off")
     assert _notes(out) == [("a.jpg", "broken"), ("b.jpg", "first")]
@@ -110,7 +110,7 @@ def test_job__survives_a_line_that_was_being_written(tmp_path: Path, sources: li
     (out / ".job.jsonl").write_text(lines[:-20])
     assert [_job(out, sources, resume=True).is_finished(source) for source in sources] == [True, True, False]
     (out / ".job.jsonl").write_text("{")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="could not read"):
         _job(out, sources, resume=True)
 
 

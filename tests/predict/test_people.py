@@ -54,7 +54,7 @@ def test_people__timelines_span_the_video_also_when_everyone_left_early():
 
 
 def test_people__beyond_the_limit_only_the_sum_is_kept():
-    people: People[str] = People(2, most=2)
+    people: People[str] = People(2, max_people=2)
     for number in range(30):
         people.add(number * 1.0, [_face(0, 0.9, 0.1), _face(1 + number // 10, 0.4, 0.6)])
     kept = people.finish()

@@ -1,4 +1,4 @@
-"""fer predict's step behind stand-ins for detector and classifier: order, batches, rows for everything."""
+"""The predict stage with fake detector and classifier: order, batches, a result for everything."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from fercli.media.images import Rgb, read_rgb, write_image
 from fercli.media.sources import find_sources
 from fercli.media.video import VideoReader
 from fercli.media.video_writer import VideoWriter
-from fercli.predict.copies import AnnotatedCopies
-from fercli.predict.predict import Reading, VideoOptions, predict
+from fercli.predict.annotated_copies import AnnotatedCopies
+from fercli.predict.options import PredictOptions
+from fercli.predict.predict import ImageResult, predict
 from fercli.results import Face
 from fercli.system.stopwatch import Stopwatch
 from fercli.weights.card import WeightsCard
@@ -53,11 +54,11 @@ class RednessClassifier:
     def classify(self, crops: np.ndarray) -> np.ndarray:
         assert crops.shape[1:] == (48, 48, 3)
         red = crops[..., 0].mean(axis=(1, 2)) > crops[..., 2].mean(axis=(1, 2))
-        answers = np.full((len(crops), 7), 0.1 / 6, np.float32)
-        answers[red, 0] = 0.9
-        answers[~red] = 0.4 / 6
-        answers[~red, 1] = 0.6
-        return answers
+        probabilities = np.full((len(crops), 7), 0.1 / 6, np.float32)
+        probabilities[red, 0] = 0.9
+        probabilities[~red] = 0.4 / 6
+        probabilities[~red, 1] = 0.6
+        return probabilities
 
 
 @pytest.fixture
@@ -73,89 +74,92 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _read(folder: Path) -> list[Reading]:
+def _read(folder: Path) -> list[ImageResult]:
     return list(predict(find_sources([str(folder)]), RednessClassifier(), detector=BrightDetector()))
 
 
 def test_predict__has_a_row_for_every_face_and_for_every_frame_without(folder: Path):
-    readings = _read(folder)
-    assert [reading.source.path.name for reading in readings] == ["a.png", "b.png", "c.png", "d.jpg"] + ["e.mp4"] * 40
-    statuses = [reading.predictions[0].status for reading in readings]
+    results = _read(folder)
+    assert [result.source.path.name for result in results] == ["a.png", "b.png", "c.png", "d.jpg"] + ["e.mp4"] * 40
+    statuses = [result.predictions[0].status for result in results]
     assert statuses == ["ok", "uncertain", "no_face", "unreadable"] + ["ok"] * 30 + ["no_face"] * 10
-    first, second = readings[0].predictions[0], readings[1].predictions[0]
+    first, second = results[0].predictions[0], results[1].predictions[0]
     assert (first.label, first.face, first.frame, first.time_s) == ("surprise", 0, None, None)
     assert second.label == "fear"
-    assert second.detail == "60% is under the model's limit of 70%"
-    assert "not a picture" in (readings[3].predictions[0].detail or "")
-    frames = [reading.predictions[0] for reading in readings[4:]]
+    assert second.detail == "probability 60 % is below the model's threshold of 70 %"
+    assert "not a picture" in (results[3].predictions[0].detail or "")
+    frames = [result.predictions[0] for result in results[4:]]
     assert [frame.frame for frame in frames] == list(range(40))
     np.testing.assert_allclose([frame.time_s or 0 for frame in frames], np.arange(40) / 10, atol=1e-4)
 
 
-def test_predict__doubts_a_face_that_is_too_small_but_keeps_what_it_read(folder: Path):
-    (reading,) = predict(
-        find_sources([str(folder / "a.png")]), RednessClassifier(), detector=BrightDetector(), min_read_px=45
+def test_predict__marks_a_small_face_and_keeps_its_prediction(folder: Path):
+    (result,) = predict(
+        find_sources([str(folder / "a.png")]),
+        RednessClassifier(),
+        detector=BrightDetector(),
+        options=PredictOptions(min_reliable_px=45),
     )  # the face has a box of 40 x 50: a side of 44.7
-    (face,) = reading.faces
+    (face,) = result.faces
     assert (face.status, face.label, face.is_doubtful) == ("too_small", "surprise", True)
-    assert face.detail == "a side of 45 px is under the 45 px that it takes to be believed"
+    assert face.detail == "face size 44.7 px is below the minimum reliable size of 45 px"
 
 
-def test_predict__doubts_what_may_be_no_face(folder: Path):
+def test_predict__marks_a_low_detection_score(folder: Path):
     class Unsure(BrightDetector):
         def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
             return [[replace(FACE, score=0.89)] for _ in frames]
 
-    (reading,) = predict(find_sources([str(folder / "a.png")]), RednessClassifier(), detector=Unsure())
-    (face,) = reading.faces
+    (result,) = predict(find_sources([str(folder / "a.png")]), RednessClassifier(), detector=Unsure())
+    (face,) = result.faces
     assert (face.status, face.label) == ("uncertain", "surprise")
-    assert face.detail == "the detector is only 89% sure that this is a face"
+    assert face.detail == "detection score 0.89 is below 0.9: this may not be a face"
 
 
 def test_predict__has_a_row_for_a_frame_that_cannot_be_decoded(tmp_path: Path, damaged_clip: DamagedClip):
     damaged_clip(tmp_path / "a.mp4", broken=(20, 21))
-    readings = _read(tmp_path)
-    rows = [reading.predictions[0] for reading in readings]
+    results = _read(tmp_path)
+    rows = [result.predictions[0] for result in results]
     assert [row.frame for row in rows] == list(range(40))
     assert [row.frame for row in rows if row.status == "decode_error"] == [20, 21]
     np.testing.assert_allclose([row.time_s or 0 for row in rows], np.arange(40) / 10, atol=1e-4)
 
 
-def test_predict__guesses_how_much_is_still_to_come_from_the_size_of_files(folder: Path):
+def test_predict__estimates_the_total_from_the_size_of_files(folder: Path):
     for name in ("f.mp4", "g.mp4"):
         (folder / name).write_bytes((folder / "e.mp4").read_bytes())
-    told: list[tuple[int, int | None, str]] = []
+    calls: list[tuple[int, int | None, str]] = []
     sources = find_sources([str(folder)])
-    list(predict(sources, RednessClassifier(), detector=BrightDetector(), progress=lambda *what: told.append(what)))
-    assert told[0][1:] == (124, "e.mp4")  # four pictures and three clips of 40 frames, two of which nobody has opened
+    list(predict(sources, RednessClassifier(), detector=BrightDetector(), progress=lambda *what: calls.append(what)))
+    assert calls[0][1:] == (124, "e.mp4")  # four pictures and three clips of 40 frames, two of which nobody has opened
 
 
 def test_predict__holds_few_frames_at_a_time(folder: Path):
     detector = BrightDetector()
-    readings = predict(find_sources([str(folder / "e.mp4")]), RednessClassifier(), detector=detector)
-    next(readings)
+    results = predict(find_sources([str(folder / "e.mp4")]), RednessClassifier(), detector=detector)
+    next(results)
     assert detector.batches == [16]  # nothing beyond the first batch was read
-    assert sum(1 for _ in readings) == 39
+    assert sum(1 for _ in results) == 39
     assert detector.batches == [16, 16, 8]
 
 
-def test_predict__tells_of_a_video_that_breaks_off_after_its_frames(tmp_path: Path):
+def test_predict__reports_a_video_that_breaks_off_after_its_frames(tmp_path: Path):
     noise = np.random.default_rng(0)
     with VideoWriter(tmp_path / "cut.mp4") as writer:
         for number in range(60):
             writer.write(noise.integers(0, 256, (80, 90, 3), dtype=np.uint8), number / 25)
     path = tmp_path / "cut.mp4"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    readings = _read(tmp_path)
-    assert all(reading.rgb is not None for reading in readings[:-1])
-    assert len(readings) > 10
-    last = readings[-1].predictions[0]
+    results = _read(tmp_path)
+    assert all(result.rgb is not None for result in results[:-1])
+    assert len(results) > 10
+    last = results[-1].predictions[0]
     assert (last.status, last.frame) == ("unreadable", None)
     assert "breaks off" in (last.detail or "")
 
 
 def test_predict__reports_progress_and_stages(folder: Path):
-    told: list[tuple[int, int | None, str]] = []
+    calls: list[tuple[int, int | None, str]] = []
     watch = Stopwatch()
     list(
         predict(
@@ -163,20 +167,20 @@ def test_predict__reports_progress_and_stages(folder: Path):
             RednessClassifier(),
             detector=BrightDetector(),
             watch=watch,
-            progress=lambda *what: told.append(what),
+            progress=lambda *what: calls.append(what),
         )
     )
-    assert told[-1] == (44, 44, "e.mp4")
-    assert list(watch.seconds) == ["decode", "detect", "align", "classify", "follow"]
+    assert calls[-1] == (44, 44, "e.mp4")
+    assert list(watch.seconds) == ["decode", "detect", "align", "classify", "track"]
 
 
 def test_annotated_copies__keep_names_sizes_and_times(folder: Path, tmp_path: Path):
     out = tmp_path / "out"
     sources = find_sources([str(folder)])
     with AnnotatedCopies(out, sources) as copies:
-        for reading in predict(sources, RednessClassifier(), detector=BrightDetector()):
-            if reading.rgb is not None:
-                copies.add(reading.source, reading.rgb, reading.predictions, time_s=reading.time_s)
+        for result in predict(sources, RednessClassifier(), detector=BrightDetector()):
+            if result.rgb is not None:
+                copies.add(result.source, result.rgb, result.predictions, time_s=result.time_s)
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.png", "c.png", "e.mp4"]
     assert read_rgb(out / "a.png").shape == (320, 360, 3)  # too small to read: enlarged four times
     with VideoReader(out / "e.mp4") as video:
@@ -199,10 +203,10 @@ def test_annotated_copies__leave_no_half_video(folder: Path, tmp_path: Path):
 
     def interrupted() -> None:
         with AnnotatedCopies(tmp_path / "out", sources) as copies:
-            for reading in predict(sources, RednessClassifier(), detector=BrightDetector()):
-                assert reading.rgb is not None
-                copies.add(reading.source, reading.rgb, reading.predictions, time_s=reading.time_s)
-                if reading.predictions[0].frame == 5:
+            for result in predict(sources, RednessClassifier(), detector=BrightDetector()):
+                assert result.rgb is not None
+                copies.add(result.source, result.rgb, result.predictions, time_s=result.time_s)
+                if result.predictions[0].frame == 5:
                     raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -241,46 +245,46 @@ def pair(tmp_path: Path) -> Path:
     return tmp_path / "pair.mp4"
 
 
-def _tracked(path: Path, **options: object) -> tuple[list[Reading], LeftAndRight]:
+def _tracked(path: Path, **options: object) -> tuple[list[ImageResult], LeftAndRight]:
     detector = LeftAndRight()
-    video = VideoOptions(**options)  # type: ignore[arg-type]
-    return list(predict(find_sources([str(path)]), RednessClassifier(), detector=detector, video=video)), detector
+    settings = PredictOptions(**options)  # type: ignore[arg-type]
+    return list(predict(find_sources([str(path)]), RednessClassifier(), detector=detector, options=settings)), detector
 
 
-def test_predict__numbers_people_the_same_from_frame_to_frame(pair: Path):
-    readings, detector = _tracked(pair)
-    for reading in readings:
-        sides = {face.track: face.found.box_xyxy[0] for face in reading.predictions if face.found}
+def test_predict__keeps_the_track_of_a_person(pair: Path):
+    results, detector = _tracked(pair)
+    for result in results:
+        sides = {face.track: face.found.box_xyxy[0] for face in result.predictions if face.found}
         assert sides == {0: 20, 1: 120}
     assert set(detector.smallest) == {DetectConfig.video_min_face_px}
-    untracked, _ = _tracked(pair, follow=False)
-    assert {face.track for reading in untracked for face in reading.predictions} == {None}
+    untracked, _ = _tracked(pair, track=False)
+    assert {face.track for result in untracked for face in result.predictions} == {None}
 
 
-def test_predict__searches_every_nth_frame_and_carries_the_faces_between(pair: Path):
-    readings, detector = _tracked(pair, detect_every=4)
+def test_predict__detects_in_every_nth_frame_and_moves_faces_in_between(pair: Path):
+    results, detector = _tracked(pair, detect_every=4)
     assert detector.searched == 5
-    assert [reading.predictions[0].detected for reading in readings] == [number % 4 == 0 for number in range(20)]
-    for reading in readings:
-        corners = sorted(face.found.box_xyxy[0] for face in reading.predictions if face.found)
+    assert [result.predictions[0].detected for result in results] == [number % 4 == 0 for number in range(20)]
+    for result in results:
+        corners = sorted(face.found.box_xyxy[0] for face in result.predictions if face.found)
         np.testing.assert_allclose(corners, [20, 120], atol=1.0)
 
 
-def test_predict__states_what_was_averaged(tmp_path: Path):
+def test_predict__states_the_smoothing(tmp_path: Path):
     with VideoWriter(tmp_path / "turn.mp4") as writer:
         for number in range(20):
             writer.write(np.full((80, 90, 3), (200, 0, 0) if number < 10 else (0, 0, 200), np.uint8), number / 10)
     sources = find_sources([str(tmp_path)])
-    video = VideoOptions(smooth_s=0.5)
-    readings = list(predict(sources, RednessClassifier(), detector=BrightDetector(), video=video))
-    surprise = [reading.predictions[0].probabilities["surprise"] for reading in readings]  # type: ignore[index]
-    assert {reading.predictions[0].smoothing_s for reading in readings} == {0.5}
+    options = PredictOptions(smooth_s=0.5)
+    results = list(predict(sources, RednessClassifier(), detector=BrightDetector(), options=options))
+    surprise = [result.predictions[0].probabilities["surprise"] for result in results]  # type: ignore[index]
+    assert {result.predictions[0].smoothing_s for result in results} == {0.5}
     assert surprise[:10] == pytest.approx([0.9] * 10)
     away = 0.4 / 6
     assert surprise[14] == pytest.approx(away + (0.9 - away) * np.exp(-1), abs=1e-6)
 
 
-@pytest.mark.parametrize("options", [{"smooth_s": -1}, {"detect_every": 0}, {"smooth_s": 1, "follow": False}])
-def test_video_options__that_make_no_sense_are_refused(options: dict[str, object]):
+@pytest.mark.parametrize("options", [{"smooth_s": -1}, {"detect_every": 0}, {"smooth_s": 1, "track": False}])
+def test_options__out_of_range_or_contradictory_are_refused(options: dict[str, object]):
     with pytest.raises(UsageError):
-        VideoOptions(**options)  # type: ignore[arg-type]
+        PredictOptions(**options)  # type: ignore[arg-type]

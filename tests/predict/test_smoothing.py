@@ -28,6 +28,6 @@ def test_smoother__begins_with_the_first_value_and_keeps_tracks_apart():
     np.testing.assert_array_equal(smoother.smooth(4, 5.1, CALM), CALM)
 
 
-def test_smoother__refuses_no_time():
-    with pytest.raises(ValueError, match="time constant"):
+def test_smoother__refuses_a_time_constant_of_zero():
+    with pytest.raises(ValueError, match="must be positive"):
         Smoother(0.0)

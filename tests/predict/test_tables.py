@@ -6,14 +6,18 @@ import csv
 import json
 import os
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.parquet
 import pytest
 
 from fercli.errors import RefusedError, UsageError
-from fercli.predict.predictions import as_record, columns, from_row
-from fercli.predict.tables import open_table
+from fercli.predict.rows import as_record, columns, from_row
+from fercli.predict.tables.formats import FORMATS, open_table
+from fercli.predict.tables.parquet import open_parquet
+from fercli.predict.tables.table import TableFormat
 from fercli.results import Face, Prediction
 
 LABELS = ("neutral", "happiness")
@@ -27,16 +31,16 @@ READ = Prediction(
     found=FACE,
     label="happiness",
     probabilities={"neutral": 0.45, "happiness": 0.55},
-    detail="55% is under the model's limit of 60%",
+    detail="probability 55 % is below the model's threshold of 60 %",
     track=7,
     detected=False,
     smoothing_s=0.5,
 )
-NOBODY = Prediction("a.mp4", "no_face", frame=4, time_s=0.16, detail="no face found")
+NOBODY = Prediction("a.mp4", "no_face", frame=4, time_s=0.16, detail="no face detected")
 
 
 def _write(path: Path, *predictions: Prediction) -> Path:
-    with open_table(path, LABELS, settings={"smallest face": "20 px"}) as table:
+    with open_table(path, LABELS, settings={"minimum face size": "20 px"}) as table:
         table.add(predictions)
     return path
 
@@ -59,16 +63,15 @@ def test_json_lines__are_what_the_command_prints(tmp_path: Path):
     assert (lines[0]["smoothing_s"], lines[0]["detected"], lines[1]["probabilities"]) == (0.5, False, None)
 
 
-def test_parquet__has_types_settings_and_groups_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("fercli.predict.tables._GROUP_ROWS", 2)
+def test_parquet__has_types_settings_and_groups_of_rows(tmp_path: Path):
     path = tmp_path / "a.parquet"
-    with open_table(path, LABELS, settings={"smallest face": "20 px"}) as table:
+    with open_parquet(path, LABELS, {"minimum face size": "20 px"}, group_rows=2) as table:
         for _ in range(5):
             table.add([READ])
         table.add([NOBODY])
     with pyarrow.parquet.ParquetFile(path) as file:
         assert file.metadata.num_row_groups == 3
-        assert json.loads(file.schema_arrow.metadata[b"fer"])["smallest face"] == "20 px"
+        assert json.loads(file.schema_arrow.metadata[b"fer"])["minimum face size"] == "20 px"
         rows = file.read().to_pylist()
     assert [row["frame"] for row in rows] == [3, 3, 3, 3, 3, 4]
     assert (rows[0]["detected"], rows[0]["p_happiness"], rows[0]["time_s"]) == (False, 0.55, 0.1201)
@@ -99,7 +102,7 @@ def test_table__leaves_nothing_when_it_is_interrupted(suffix: str, tmp_path: Pat
 
 
 def test_table__refuses_what_it_cannot_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    with pytest.raises(UsageError, match="what kind of table"), open_table(tmp_path / "a.xls", LABELS):
+    with pytest.raises(UsageError, match=r"unknown table format \.xls"), open_table(tmp_path / "a.xls", LABELS):
         pass
     (tmp_path / "a.csv").touch()
     with pytest.raises(RefusedError, match="already"), open_table(tmp_path / "a.csv", LABELS):
@@ -107,3 +110,19 @@ def test_table__refuses_what_it_cannot_write(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(RefusedError, match="pyarrow"), open_table(tmp_path / "a.parquet", LABELS):
         pass
+
+
+def test_formats__a_further_one_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    class Statuses:
+        def __init__(self, path: Path) -> None:
+            self._path = path
+
+        def add(self, predictions: Sequence[Prediction]) -> None:
+            self._path.write_text("\n".join(prediction.status for prediction in predictions))
+
+    @contextmanager
+    def toy(path: Path, labels: Sequence[str], settings: Mapping[str, object]) -> Iterator[Statuses]:
+        yield Statuses(path)
+
+    monkeypatch.setitem(FORMATS, ".toy", TableFormat(toy))
+    assert _write(tmp_path / "a.toy", READ, NOBODY).read_text() == "uncertain\nno_face"

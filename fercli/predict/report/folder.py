@@ -11,7 +11,7 @@ from typing import Any
 
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
-from fercli.predict.copies import copy_paths
+from fercli.predict.annotated_copies import copy_paths
 from fercli.predict.report.page import HtmlReport
 from fercli.results import Prediction, is_frame
 from fercli.system.files import refuse_existing

@@ -86,7 +86,7 @@ def _face(label: str, value: float, *, track: int | None = 1, status: Status = "
     )
 
 
-NOBODY = Prediction("x", "no_face", detail="no face found")
+NOBODY = Prediction("x", "no_face", detail="no face detected")
 
 
 def _video(path: Path, name: str = "clip.mp4") -> Page:

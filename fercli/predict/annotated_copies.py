@@ -1,4 +1,4 @@
-"""Frames and their predictions in, annotated pictures and H.264 videos on disk out."""
+"""Annotated copies of pictures and videos, the videos as H.264 with the original sound."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from fercli.system.files import free_name, refuse_existing, replacing
 
 
 class AnnotatedCopies:
-    """Writes a copy of every picture and video below one folder, each complete or not at all.
+    """Writes a copy of every picture and video below a folder; a copy gets its name when it is complete.
 
-    paths: where each source's copy goes, by source path; videos become .mp4. taken: where copies of an earlier run are.
-    Raises: RefusedError at once if one of them is there and may not be replaced.
+    paths: the copy of each source, by source path; videos become .mp4. taken: copies of an earlier run.
+    Raises: RefusedError from the constructor if one of the files exists and `overwrite` is not set.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class AnnotatedCopies:
         self._open.__exit__(*error)
 
     def add(self, source: Source, rgb: Rgb, predictions: Sequence[Prediction], *, time_s: float | None = None) -> None:
-        """Write a picture, or append a frame shown from `time_s` on; the frames of a video come one after the other."""
+        """Write a picture, or append a frame that is shown from `time_s` on; the frames of a video come in order."""
         drawn = annotate(rgb, predictions)
         if source.path != self._video:
             self.end_video()
@@ -59,7 +59,7 @@ class AnnotatedCopies:
         self._writer.write(drawn, time_s or 0.0)
 
     def end_video(self) -> None:
-        """The video at hand is over: its copy gets its name."""
+        """Complete the copy of the current video."""
         self._open.close()
         self._video, self._writer = None, None
 
@@ -67,27 +67,27 @@ class AnnotatedCopies:
 def copy_paths(
     folder: Path, sources: Sequence[Source], taken: Mapping[Path, Path] = MappingProxyType({})
 ) -> dict[Path, Path]:
-    """A place for every source's copy, numbered where two would have the same.
+    """Return a path for the copy of every source, numbered where two would be the same.
 
-    taken: places that are settled already, by the file's full path.
+    taken: paths of an earlier run, by the full path of the file.
     """
     paths: dict[Path, Path] = {}
-    full = set(taken.values())
+    used = set(taken.values())
     for source in sources:
         if source.fault:
             continue
-        if (settled := taken.get(source.real_path)) is not None:
-            paths[source.path] = settled
+        if (earlier := taken.get(source.real_path)) is not None:
+            paths[source.path] = earlier
             continue
         path = folder / source.relative
         path = path.with_suffix(".mp4") if source.kind == "video" else writable_name(path)
-        paths[source.path] = path = free_name(path, full)
-        full.add(path)
+        paths[source.path] = path = free_name(path, used)
+        used.add(path)
     return paths
 
 
 def _sound(source: Source) -> Path | str | None:
-    """Where the sound of a video can be read a second time: nowhere if it is live."""
+    """Return where the sound of a video can be read again; None if it is live."""
     if source.address is None:
         return source.path
     return None if source.is_live else str(source.address)

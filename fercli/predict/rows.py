@@ -1,4 +1,4 @@
-"""Predictions in, flat rows out, and back: what csv, Parquet and JSON lines hold."""
+"""Predictions as rows of CSV and Parquet and as JSON records, and back."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _BOX = ("box_left", "box_top", "box_right", "box_bottom")
 _LANDMARKS = tuple(
     f"{name}_{axis}" for name in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right") for axis in ("x", "y")
 )
-_CLASS = "p_"  # before the name of a class
+_PROBABILITY = "p_"  # before the name of a class
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table of predictions; every cell may be absent."""
+    """One column of a table of predictions; every cell may be empty."""
 
     name: str
     kind: Kind
 
 
 def columns(labels: Sequence[str]) -> tuple[Column, ...]:
-    """The columns of a table whose model has these classes, in order."""
+    """Return the columns of a table for a model with these classes."""
     return (
         Column("source", "text"),
         Column("frame", "int"),
@@ -37,7 +37,7 @@ def columns(labels: Sequence[str]) -> tuple[Column, ...]:
         Column("status", "text"),
         Column("label", "text"),
         Column("probability", "float"),
-        *(Column(_CLASS + label, "float") for label in labels),
+        *(Column(_PROBABILITY + label, "float") for label in labels),
         *(Column(name, "float") for name in _BOX),
         Column("detection_score", "float"),
         *(Column(name, "float") for name in _LANDMARKS),
@@ -48,7 +48,7 @@ def columns(labels: Sequence[str]) -> tuple[Column, ...]:
 
 
 def as_record(prediction: Prediction) -> dict[str, Any]:
-    """A prediction as plain values: what `--json` prints, one object per face, or per frame without one."""
+    """Return a prediction as plain values: what `--json` prints, one object per face, or per frame without a face."""
     found, probabilities = prediction.found, prediction.probabilities
     return {
         "source": prediction.source,
@@ -70,7 +70,7 @@ def as_record(prediction: Prediction) -> dict[str, Any]:
 
 
 def as_row(prediction: Prediction, labels: Sequence[str]) -> list[Cell]:
-    """A prediction as the cells of `columns(labels)`; what does not apply is None."""
+    """Return a prediction as the cells of `columns(labels)`; None where a column does not apply."""
     record = as_record(prediction)
     probabilities = record["probabilities"] or {}
     points = [value for point in record["landmarks"] or () for value in point]
@@ -85,9 +85,9 @@ def as_row(prediction: Prediction, labels: Sequence[str]) -> list[Cell]:
 
 
 def from_row(row: Mapping[str, str], labels: Sequence[str]) -> Prediction:
-    """A prediction from the cells of a csv file, column name -> text.
+    """Return the prediction of a row of a CSV file, column name -> text.
 
-    Raises: KeyError, ValueError if it is no such row.
+    Raises: KeyError, ValueError if a column is missing or a cell has another type.
     """
     cells = {column.name: _value(row[column.name], column.kind) for column in columns(labels)}
     found = None
@@ -102,7 +102,7 @@ def from_row(row: Mapping[str, str], labels: Sequence[str]) -> Prediction:
         name: cells[name]
         for name in ("source", "status", "frame", "time_s", "face", "label", "detail", "track", "smoothing_s")
     }
-    probabilities = {label: cast("float", cells[_CLASS + label]) for label in labels} if cells["label"] else None
+    probabilities = {label: cast("float", cells[_PROBABILITY + label]) for label in labels} if cells["label"] else None
     return Prediction(**fields, found=found, probabilities=probabilities, detected=cells["detected"] is not False)
 
 

@@ -1,0 +1,162 @@
+"""What `fer predict` shows at the end: a table of faces for pictures, a summary of each video, the time of every stage."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fercli.cli import console
+from fercli.formatting import percent, percents, pluralize
+from fercli.results import lost_frames
+
+if TYPE_CHECKING:
+    from fercli.predict.predict import ImageResult
+    from fercli.results import Prediction
+    from fercli.system.stopwatch import Stopwatch
+
+_BAR_LENGTH = 20  # characters
+_STAGES = ("decode", "detect", "align", "classify", "track", "write")
+_COLUMNS = ("picture", "face", "expression", "probability", "second best", "box (left top right bottom)")
+
+
+@dataclass
+class _Video:
+    """Running counts of one video."""
+
+    frames: int = 0
+    without_face: int = 0
+    faces: int = 0
+    unreliable: Counter[str] = field(default_factory=Counter)
+    lost: int = 0
+    end_s: float = 0.0
+    labels: Counter[str] = field(default_factory=Counter)
+
+
+class Summary:
+    """Counts results in constant memory per video; of pictures it keeps a row per face.
+
+    pictures, frames, faces: how many were read. finished_earlier: sources that an interrupted run had finished.
+    """
+
+    def __init__(self) -> None:
+        self.pictures = self.frames = self.faces = self.finished_earlier = 0
+        self._failed: dict[str, str] = {}
+        self._rows: list[tuple[object, ...]] = []
+        self._short_names: dict[str, str] = {}
+        self._videos: dict[str, _Video] = {}
+        self._read: set[str] = set()
+
+    @property
+    def images(self) -> int:
+        """Pictures and frames that were read."""
+        return self.pictures + self.frames
+
+    @property
+    def failed(self) -> list[tuple[str, str]]:
+        """(name, reason) of sources that could not be read, or not completely."""
+        lost = {path: lost_frames(video.lost) for path, video in self._videos.items()}
+        return list({**{path: reason for path, reason in lost.items() if reason}, **self._failed}.items())
+
+    @property
+    def complete(self) -> int:
+        """Number of sources that were read completely."""
+        return len(self._read - {path for path, _ in self.failed})
+
+    def add_failed(self, path: str, reason: str) -> None:
+        """Count a source that could not be read."""
+        self._failed[path] = reason
+
+    def add_earlier(self, path: str, fault: str | None) -> None:
+        """Count a source that an interrupted run had finished."""
+        self.finished_earlier += 1
+        self._read.add(path)
+        if fault:
+            self.add_failed(path, fault)
+
+    def add(self, result: ImageResult) -> None:
+        """Count one picture or frame."""
+        path = result.source.name
+        if result.rgb is None and result.frame is None:
+            self.add_failed(path, result.fault or "")
+            return
+        self._read.add(path)
+        if result.rgb is None:
+            self._videos.setdefault(path, _Video()).lost += 1
+            return
+        self.faces += len(result.faces)
+        if result.source.kind == "video":
+            self.frames += 1
+            self._add_frame(self._videos.setdefault(path, _Video()), result)
+        else:
+            self.pictures += 1
+            self._short_names[path] = str(result.source.relative)
+            self._rows += [_row(prediction) for prediction in result.predictions]
+
+    def _add_frame(self, video: _Video, result: ImageResult) -> None:
+        video.frames += 1
+        video.faces += len(result.faces)
+        video.without_face += not result.faces
+        video.end_s = result.time_s or 0.0
+        video.unreliable.update(face.status.replace("_", " ") for face in result.faces if face.is_doubtful)
+        video.labels.update(face.label for face in result.faces if face.label and not face.is_doubtful)
+
+    def show(self) -> None:
+        """Write the tables to stdout."""
+        if self.finished_earlier:
+            console.say(f"{pluralize(self.finished_earlier, 'source')} finished by an earlier run")
+        if self._rows:
+            # names below the given folders, unless two of them are the same
+            names = self._short_names if len(set(self._short_names.values())) == len(self._short_names) else {}
+            rows = [[names.get(str(path), path), *cells] for path, *cells in self._rows]
+            console.show(console.table(None, _COLUMNS, rows))
+        for path, video in self._videos.items():
+            _show_video(path, video)
+
+    def show_times(self, watch: Stopwatch, engine: str) -> None:
+        """Write to stderr how long every stage took; nothing if nothing was read."""
+        if not self.images:
+            return
+        counts = [(self.pictures, "picture"), (self.frames, "frame"), (self.faces, "face")]
+        read = ", ".join(pluralize(count, noun) for count, noun in counts if count or noun == "face")
+        unit = "images" if self.pictures and self.frames else "frames" if self.frames else "pictures"
+        stages = ", ".join(f"{name} {watch.seconds.get(name, 0.0):.2f} s" for name in _STAGES)
+        console.say(
+            f"{read} in {watch.total_s:.2f} s ({self.images / watch.total_s:.1f} {unit} per second, {engine}): "
+            f"{stages} (decoding runs in parallel)"
+        )
+
+
+def _row(prediction: Prediction) -> tuple[object, ...]:
+    if prediction.found is None or prediction.label is None:
+        return (prediction.source, None, "no face", None, None, None)
+    (_, highest), (second, second_value), *_ = sorted(
+        (prediction.probabilities or {}).items(), key=lambda item: -item[1]
+    )
+    status = f"{prediction.status.replace('_', ' ')} ({prediction.label})"
+    return (
+        prediction.source,
+        prediction.face,
+        status if prediction.is_doubtful else prediction.label,
+        percent(highest),
+        f"{second} {percent(second_value)}",
+        " ".join(f"{value:.0f}" for value in prediction.found.box_xyxy),
+    )
+
+
+def _show_video(path: str, video: _Video) -> None:
+    title = (
+        f"{path}: {pluralize(video.frames, 'frame')}, the last at {video.end_s:.1f} s; "
+        f"{pluralize(video.faces, 'face')}, {pluralize(video.without_face, 'frame')} without a face"
+    )
+    if video.lost:
+        title += f", {video.lost:,} could not be decoded"
+    counts = [*video.labels.most_common(), *video.unreliable.most_common()]
+    shares = percents([count for _, count in counts])
+    rows = [
+        [label, count, share, "█" * round(_BAR_LENGTH * count / video.faces)]
+        for (label, count), share in zip(counts, shares, strict=True)
+    ]
+    console.show(title)
+    if rows:
+        console.show(console.table(None, ["expression", "faces", "share", ""], rows))

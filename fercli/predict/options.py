@@ -1,0 +1,54 @@
+"""Settings of `fer predict` and `Predictor` that shape the predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fercli.config.detect import DetectConfig
+from fercli.errors import UsageError
+from fercli.faces.detector import detector_version
+
+MIN_FACE_SCORE = 0.9  # of the detector; what scores lower is seldom a face: docs/predict.md
+MIN_RELIABLE_PX = 20.0  # side of the smallest face whose prediction is reliable: docs/predict.md has the measurement
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """How pictures and videos are searched and their faces classified.
+
+    min_reliable_px: the prediction of a face with a smaller side has status `too_small`. track: number the people of a
+    video. smooth_s: time constant of the moving average of the probabilities along a track, 0 for none. detect_every:
+    run the detector on every n-th frame of a video and move the faces by optical flow in between.
+
+    Raises: UsageError for values out of range, and for smoothing without tracking.
+    """
+
+    detect: DetectConfig = field(default_factory=DetectConfig)
+    min_reliable_px: float = MIN_RELIABLE_PX
+    track: bool = True
+    smooth_s: float = 0.0
+    detect_every: int = 1
+
+    def __post_init__(self) -> None:
+        if self.smooth_s < 0 or self.detect_every < 1 or self.min_reliable_px < 0:
+            raise UsageError(
+                f"out of range: smoothing over {self.smooth_s} s, detection every {self.detect_every} frames, "
+                f"minimum reliable face size {self.min_reliable_px} px",
+                fix="--smooth 0.5 --detect-every 1 --min-reliable 20",
+            )
+        if self.smooth_s and not self.track:
+            raise UsageError("smoothing needs tracking, which is off", fix="remove --smooth or --no-track")
+
+    def as_settings(self) -> dict[str, str]:
+        """Return the settings as name and value, as reports, Parquet files and job folders record them."""
+        detect = self.detect
+        thresholds = ", ".join(f"{threshold:g}" for threshold in detect.thresholds)
+        return {
+            "detector": f"{detector_version(detect.detector)}, thresholds {thresholds}, "
+            f"pictures shrunk to a longest side of {detect.max_side} px",
+            "minimum face size": f"{detect.min_face_px} px in pictures, {detect.video_min_face_px} px in videos",
+            "minimum reliable face size": f"{self.min_reliable_px:g} px",
+            "tracking": "on" if self.track else "off",
+            "smoothing": f"{self.smooth_s:g} s" if self.smooth_s else "off",
+            "detection": "every frame" if self.detect_every == 1 else f"every {self.detect_every} frames",
+        }

@@ -1,0 +1,35 @@
+"""Predictions as CSV."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from fercli.predict.rows import as_row, columns
+from fercli.predict.tables.table import TableFormat, open_text
+from fercli.results import Prediction
+
+
+class CsvTable:
+    """Writes a header, then a row per prediction; values that do not apply are empty cells."""
+
+    def __init__(self, file: TextIO, labels: Sequence[str], *, header: bool = True) -> None:
+        self._writer = csv.writer(file, lineterminator="\n")
+        self._labels = tuple(labels)
+        if header:
+            self._writer.writerow([column.name for column in columns(labels)])
+
+    def add(self, predictions: Sequence[Prediction]) -> None:
+        self._writer.writerows(as_row(prediction, self._labels) for prediction in predictions)
+
+
+@contextmanager
+def _open(path: Path, labels: Sequence[str], settings: Mapping[str, object]) -> Iterator[CsvTable]:  # noqa: ARG001
+    with open_text(path, "w") as file:
+        yield CsvTable(file, labels)
+
+
+CSV = TableFormat(_open)

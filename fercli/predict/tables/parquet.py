@@ -1,0 +1,77 @@
+"""Predictions as Parquet, with the settings of the run in the metadata under the key `fer`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fercli import __version__
+from fercli.errors import RefusedError
+from fercli.predict.rows import Cell, as_row, columns
+from fercli.predict.tables.table import TableFormat
+from fercli.results import Prediction
+
+GROUP_ROWS = 4096  # rows of a row group, which are held in memory
+
+
+class ParquetTable:
+    """Collects rows and writes them in row groups."""
+
+    def __init__(self, writer: Any, schema: Any, labels: Sequence[str], *, group_rows: int) -> None:
+        self._writer, self._schema, self._labels, self._group_rows = writer, schema, tuple(labels), group_rows
+        self._rows: list[list[Cell]] = []
+
+    def add(self, predictions: Sequence[Prediction]) -> None:
+        self._rows += [[_utf8(cell) for cell in as_row(prediction, self._labels)] for prediction in predictions]
+        if len(self._rows) >= self._group_rows:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the collected rows as one row group."""
+        if self._rows:
+            arrow, cells = _pyarrow(), zip(*self._rows, strict=True)
+            arrays = [arrow.array(column, type=kind) for column, kind in zip(cells, self._schema.types, strict=True)]
+            self._writer.write_table(arrow.table(arrays, schema=self._schema))
+            self._rows = []
+
+
+@contextmanager
+def open_parquet(
+    path: Path, labels: Sequence[str], settings: Mapping[str, object], *, group_rows: int = GROUP_ROWS
+) -> Iterator[ParquetTable]:
+    """Yield a table whose file is complete when the `with` block ends."""
+    arrow = _pyarrow()
+    from pyarrow.parquet import ParquetWriter
+
+    types = {"text": arrow.string(), "int": arrow.int64(), "float": arrow.float64(), "bool": arrow.bool_()}
+    run = {"program": f"fer {__version__}", **settings}
+    metadata = {"fer": json.dumps(run, ensure_ascii=True, default=str)}
+    schema = arrow.schema([(column.name, types[column.kind]) for column in columns(labels)], metadata=metadata)
+    with ParquetWriter(path, schema, compression="zstd") as writer:
+        table = ParquetTable(writer, schema, labels, group_rows=group_rows)
+        yield table
+        table.flush()
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow
+    except ModuleNotFoundError as error:
+        raise RefusedError(
+            "writing Parquet files needs pyarrow, which is not installed",
+            fix="pip install pyarrow, or save as .csv or .jsonl",
+        ) from error
+    return pyarrow
+
+
+def _utf8(cell: Cell) -> Cell:
+    """Spell out bytes of a file name that are not UTF-8."""
+    if isinstance(cell, str):
+        return cell.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return cell
+
+
+PARQUET = TableFormat(open_parquet, check=_pyarrow)

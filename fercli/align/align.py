@@ -131,7 +131,7 @@ def align(
 def _pictures(source: Path, *, passed: Callable[[Path], None]) -> list[Path]:
     """Every picture, and every folder that cannot be looked into: it has its row among them, as unreadable."""
     closed: list[Path] = []
-    pictures = list_images(source, closed=lambda error: closed.append(Path(error.filename)), passed=passed)
+    pictures = list_images(source, on_unreadable=lambda error: closed.append(Path(error.filename)), on_skipped=passed)
     return sorted(pictures + closed)
 
 

@@ -178,7 +178,7 @@ def _sources(arguments: list[str], out: Path | None, *, quiet: bool) -> list[Sou
     if not names:
         raise UsageError("stdin names no source", fix="find photos -name '*.jpg' | fer predict -")
     skipped: set[Path] = set()
-    sources = find_sources(names, passed=skipped.add)
+    sources = find_sources(names, on_skipped=skipped.add)
     if out is not None:
         folder = out.resolve()
         sources = [source for source in sources if source.address is not None or folder not in source.real_path.parents]

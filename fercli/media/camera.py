@@ -1,4 +1,4 @@
-"""The number of a camera in, RGB frames with the times they were taken at out, until it is stopped."""
+"""Read frames from a camera."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import cv2
 import numpy as np
 
 from fercli.errors import DataError
+from fercli.formatting import pluralize
 from fercli.media.video import Frame
 
 
 class Capture(Protocol):
-    """What gives pictures: `cv2.VideoCapture`, or a stand-in."""
+    """The part of `cv2.VideoCapture` that is used."""
 
     def isOpened(self) -> bool: ...  # noqa: N802 - OpenCV's name
 
@@ -24,7 +25,7 @@ class Capture(Protocol):
 
 
 def open_capture(number: int) -> Capture:
-    """The camera of the system with that number, without OpenCV's own talk about what is not there."""
+    """Open the system's camera with that number, without OpenCV's log lines about missing devices."""
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
@@ -35,10 +36,10 @@ def open_capture(number: int) -> Capture:
 
 
 class CameraReader:
-    """Frames of a camera, one after the other; what it takes while nobody reads is lost, as cameras do not wait.
+    """Iterates over the frames of a camera; frames that arrive while nobody reads are lost.
 
-    Times count from the first frame, by the clock. broken: one sentence after the last frame, if the camera stopped.
-    Raises: DataError if there is no such camera or it gives no picture.
+    Times are measured by the clock from the first frame. broken: after the last frame, one sentence if the camera stopped.
+    Raises: DataError if there is no such camera or it delivers no frame.
     """
 
     frames = None
@@ -55,7 +56,10 @@ class CameraReader:
         self._capture = capture(number)
         if not self._capture.isOpened():
             self._capture.release()
-            raise DataError(f"camera {number}: not there, or in use", fix="numbers count from 0; close what uses it")
+            raise DataError(
+                f"camera {number}: does not exist, or is in use",
+                fix="cameras are numbered from 0; close other programs that use it",
+            )
 
     def __enter__(self) -> CameraReader:
         return self
@@ -66,8 +70,8 @@ class CameraReader:
     def __iter__(self) -> Iterator[Frame]:
         started, index, time_s = 0.0, 0, 0.0
         while True:
-            there, bgr = self._capture.read()
-            if not there:
+            ok, bgr = self._capture.read()
+            if not ok:
                 break
             now = self._clock()
             started = started if index else now
@@ -75,5 +79,5 @@ class CameraReader:
             yield Frame(index, time_s, np.ascontiguousarray(bgr[..., ::-1]))
             index += 1
         if index == 0:
-            raise DataError(f"camera {self.number}: gives no picture", fix="close what else may use it")
-        self.broken = f"the camera stopped after {time_s:.1f} s; {index} frames were read"
+            raise DataError(f"camera {self.number}: delivers no frame", fix="close other programs that may use it")
+        self.broken = f"the camera stopped after {time_s:.1f} s; {pluralize(index, 'frame')} read"

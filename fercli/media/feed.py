@@ -1,4 +1,4 @@
-"""Sources in, their pictures and frames in order out, with what could not be read, and how much is still to come."""
+"""Read sources one after the other: their pictures and frames in order, with errors and the number still to come."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from threading import Event
 from typing import Any
 
 from fercli.errors import DataError
+from fercli.formatting import pluralize
 from fercli.media.images import Rgb, read_rgb
-from fercli.media.keep_up import KeepingUp
+from fercli.media.latest_frames import LatestFrames
 from fercli.media.sources import Source
 from fercli.media.video import VideoReader
 from fercli.system.stopwatch import Stopwatch
 
 _CHUNK_FRAMES = 16
-_CHUNK_PIXELS = 24_000_000  # frames held in memory at once, whatever their number
+_CHUNK_PIXELS = 24_000_000  # limits the memory of a chunk
 
 
 @dataclass(frozen=True)
 class Item:
-    """A picture or frame, or what is wrong.
+    """A picture or frame, or the error that replaced it.
 
-    rgb: None if it could not be read; fault says why then. frame: its number, None for a picture and for what is said
-    of a whole source. left: pictures and frames to come, this one's source and the others; None if unknown.
+    rgb: None if it could not be read; fault is the reason. frame: its index, None for a picture and for an error about the
+    whole source. left: number of pictures and frames still to come from all sources; None if unknown.
     """
 
     source: Source
@@ -41,31 +42,31 @@ class Item:
 
 
 def feed(sources: Sequence[Source], *, stop: Event | None = None) -> Iterator[Item]:
-    """Open the sources one after the other. What cannot be read is one item with a fault, and the others go on.
+    """Open the sources one after the other. A source that cannot be read yields one item with a fault; reading continues.
 
     stop: ends live sources when it is set.
     """
-    ahead = _Ahead(sources)
-    for number, source in enumerate(sources):
+    remaining = _Remaining(sources)
+    for index, source in enumerate(sources):
         try:
             if source.fault:
-                yield Item(source, fault=source.fault, left=ahead.after(number))
+                yield Item(source, fault=source.fault, left=remaining.after(index))
             elif source.kind == "image":
-                yield Item(source, rgb=_picture(source), left=ahead.after(number))
+                yield Item(source, rgb=_picture(source), left=remaining.after(index))
             else:
-                yield from _frames(source, number, ahead, stop)
+                yield from _frames(source, index, remaining, stop)
         except DataError as error:
-            yield Item(source, fault=error.message.removeprefix(f"{source.name}: "), left=ahead.after(number))
+            yield Item(source, fault=error.message.removeprefix(f"{source.name}: "), left=remaining.after(index))
 
 
 def in_chunks(items: Iterable[Item], watch: Stopwatch) -> Iterator[list[Item]]:
-    """As many items as are handled together: few enough to hold in memory; frames of live sources one by one."""
+    """Group items into chunks that fit in memory; frames of live sources come one by one. watch: gets the stage decode."""
     chunk: list[Item] = []
     pixels = 0
-    waiting = iter(items)
+    iterator = iter(items)
     while True:
         with watch.stage("decode"):
-            item = next(waiting, None)
+            item = next(iterator, None)
         if item is None:
             break
         chunk.append(item)
@@ -85,36 +86,37 @@ def _picture(source: Source) -> Rgb:
     return read_rgb(source.path)
 
 
-def _frames(source: Source, number: int, ahead: _Ahead, stop: Event | None) -> Iterator[Item]:
+def _frames(source: Source, index: int, remaining: _Remaining, stop: Event | None) -> Iterator[Item]:
     if source.is_live:
-        yield from _live_frames(source, _opened(source), stop)
+        yield from _live_frames(source, open_video(source), stop)
         return
-    with _opened(source) as video:
-        ahead.found(number, video.frames)
+    with open_video(source) as video:
+        remaining.set_frames(index, video.frames)
         for frame in video:
-            left = ahead.left(number, frame.index)
+            left = remaining.after_frame(index, frame.index)
             yield Item(source, frame.rgb, frame.index, frame.time_s, frame.fault, left=left)
-        ahead.found(number, frame.index + 1)
+        remaining.set_frames(index, frame.index + 1)
         if video.broken:
-            yield Item(source, fault=video.broken, left=ahead.after(number))
+            yield Item(source, fault=video.broken, left=remaining.after(index))
 
 
 def _live_frames(source: Source, video: Any, stop: Event | None) -> Iterator[Item]:
-    """Those that there is time for, and what became of the others."""
-    coming = KeepingUp(video, stop=stop)
+    """Frames of a live source; those that could not be processed in time are skipped, and counted at the end."""
+    latest = LatestFrames(video, stop=stop)
     read = 0
-    with closing(iter(coming)) as frames:
+    with closing(iter(latest)) as frames:
         for frame in frames:
             yield Item(source, frame.rgb, frame.index, frame.time_s, frame.fault)
             read += 1
     faults = [video.broken] if video.broken else []
-    if coming.passed_over:
-        faults.append(f"{coming.passed_over} of {coming.passed_over + read} frames passed over, to keep up with it")
+    if latest.skipped:
+        faults.append(f"{latest.skipped} of {pluralize(latest.skipped + read, 'frame')} skipped to keep up")
     if faults:
         yield Item(source, fault="; ".join(faults))
 
 
-def _opened(source: Source) -> Any:
+def open_video(source: Source) -> Any:
+    """Open the video or camera of a source as an iterable of frames."""
     if isinstance(source.address, int):
         from fercli.media.camera import CameraReader
 
@@ -122,8 +124,8 @@ def _opened(source: Source) -> Any:
     return VideoReader(source.address or source.path, name=source.name, live=source.is_live)
 
 
-class _Ahead:
-    """How many pictures and frames are still to come; videos not yet opened count by their size, like those before."""
+class _Remaining:
+    """Counts the pictures and frames still to come; the length of unopened videos is estimated from their file size."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self._endless = any(source.is_live for source in sources)
@@ -134,27 +136,27 @@ class _Ahead:
         self._frames: dict[int, int] = {}
         self._known_bytes = self._known_frames = 0
 
-    def found(self, number: int, frames: int | None) -> None:
-        """Note how many frames a video has, or promises; None if nobody knows yet."""
+    def set_frames(self, index: int, frames: int | None) -> None:
+        """Record how many frames a video has, or its header states; None if unknown."""
         if frames is None:
             return
-        if number not in self._frames:
-            self._known_bytes += self._bytes[number]
-        self._known_frames += frames - self._frames.get(number, 0)
-        self._frames[number] = frames
+        if index not in self._frames:
+            self._known_bytes += self._bytes[index]
+        self._known_frames += frames - self._frames.get(index, 0)
+        self._frames[index] = frames
 
-    def left(self, number: int, frame: int) -> int | None:
-        """After this frame of a video."""
-        frames, after = self._frames.get(number), self.after(number)
+    def after_frame(self, index: int, frame: int) -> int | None:
+        """Number still to come after this frame of a video; None if unknown."""
+        frames, after = self._frames.get(index), self.after(index)
         return None if frames is None or after is None else max(0, frames - frame - 1) + after
 
-    def after(self, number: int) -> int | None:
-        """After all of this source."""
-        bytes_after = self._bytes_after[number]
+    def after(self, index: int) -> int | None:
+        """Number still to come after this source; None if unknown."""
+        bytes_after = self._bytes_after[index]
         if self._endless or (bytes_after and not self._known_bytes):
             return None
         frames = round(bytes_after * self._known_frames / self._known_bytes) if bytes_after else 0
-        return self._pictures_after[number] + frames
+        return self._pictures_after[index] + frames
 
 
 def _size(source: Source) -> int:
@@ -168,6 +170,6 @@ def _size(source: Source) -> int:
 
 
 def _after(counts: Sequence[int]) -> list[int]:
-    """What comes after each place, all together."""
+    """Sum of the counts after each index."""
     total = sum(counts)
-    return [total - until_here for until_here in accumulate(counts)]
+    return [total - so_far for so_far in accumulate(counts)]

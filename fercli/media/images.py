@@ -1,10 +1,9 @@
-"""A picture file in, RGB uint8 [H, W, 3] as a person would see it out; and back to a file."""
+"""Read pictures as RGB uint8 [H, W, 3], as a viewer shows them, and write them."""
 
 from __future__ import annotations
 
 import io
 import os
-import secrets
 import struct
 import warnings
 import zlib
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fercli.errors import DataError, UsageError
+from fercli.system.files import replacing
 
 Rgb = NDArray[np.uint8]  # [H, W, 3]
 
@@ -34,65 +34,54 @@ _OPTIONS: dict[str, dict[str, int | bool | str]] = {
     "TIFF": {"compression": "tiff_lzw"},
 }
 WRITABLE_SUFFIXES = tuple(_FORMATS)
-_PICTURE_BRANDS = (b"heic", b"heix", b"mif1", b"avif")  # of MP4's boxes, where they hold a picture
-_LIMIT = round(2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6)  # Pillow refuses more
-# what Pillow's decoders raise for broken files, beside OSError
+_PICTURE_BRANDS = (b"heic", b"heix", b"mif1", b"avif")  # brands of the MP4 container that contain a picture
+_LIMIT = round(2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6)  # million pixels; Pillow refuses more
+_FIX = "check that another program opens the file; if not, get it again"
+# raised by Pillow's decoders for broken files, in addition to OSError
 _BROKEN = (SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error, MemoryError)
 
 
 def read_rgb(path: Path, content: bytes | None = None) -> Rgb:
-    """Read a picture upright (EXIF), in colour, on white where it is transparent, its first frame if it moves.
+    """Read a picture upright (EXIF), in RGB, transparency blended on white; of an animation, the first frame.
 
-    content: its bytes, if they are here already; `path` is what messages call it then.
-    Returns uint8 [H, W, 3]. Raises: DataError with one sentence for whatever is no readable picture.
+    content: the bytes of the file, if they were read already; `path` is used in messages.
+    Returns uint8 [H, W, 3]. Raises: DataError with one sentence for anything that is not a readable picture.
     """
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
-            raise DataError(f"{path}: no file that pictures are read from", fix="a file; this is a pipe or a device")
+            raise DataError(f"{path}: not a regular file", fix="give a file, not a pipe or a device")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's remarks on odd but readable files
+            warnings.simplefilter("ignore")  # Pillow's warnings about unusual but readable files
             with _open(path if content is None else io.BytesIO(content)) as picture:
                 picture.load()
-                return _as_seen(ImageOps.exif_transpose(picture))
+                return _to_rgb(ImageOps.exif_transpose(picture))
     except Image.DecompressionBombError as error:
-        raise DataError(
-            f"{path}: the picture is too large ({_LIMIT} million pixels can be read)",
-            fix="a file that a viewer opens; get this one again if it should be one",
-        ) from error
+        raise DataError(f"{path}: larger than {_LIMIT} million pixels, the limit", fix="shrink the picture") from error
     except UnidentifiedImageError as error:
-        raise DataError(
-            f"{path}: {_what_it_is(path)}", fix="a file that a viewer opens; get this one again if it should be one"
-        ) from error
+        raise DataError(f"{path}: {_describe_unknown(path)}", fix=_FIX) from error
     except OSError as error:
-        raise DataError(
-            f"{path}: {_why_unreadable(error)}",
-            fix="a file that a viewer opens; get this one again if it should be one",
-        ) from error
+        raise DataError(f"{path}: {_read_error(error)}", fix=_FIX) from error
     except _BROKEN as error:
-        raise DataError(
-            f"{path}: the picture is broken", fix="a file that a viewer opens; get this one again if it should be one"
-        ) from error
+        raise DataError(f"{path}: the picture is broken", fix=_FIX) from error
 
 
 def write_image(path: Path, rgb: Rgb) -> None:
-    """Write RGB uint8 [H, W, 3] in the format of the file's suffix, under a temporary name until it is complete.
+    """Write RGB uint8 [H, W, 3] in the format of the file's suffix, atomically.
 
-    Raises: UsageError for a suffix that is no picture format.
+    Raises: UsageError for a suffix that is not a picture format.
     """
     kind = _FORMATS.get(path.suffix.lower())
     if kind is None:
-        raise UsageError(f"cannot write {path.suffix or 'a file without suffix'}", fix=" ".join(WRITABLE_SUFFIXES))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
-    try:
+        raise UsageError(
+            f"cannot write a picture as {path.suffix or 'a file without suffix'}",
+            fix=f"use one of {' '.join(WRITABLE_SUFFIXES)}",
+        )
+    with replacing(path) as temporary:
         Image.fromarray(rgb).save(temporary, format=kind, **_OPTIONS.get(kind, {}))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def reason_of(error: OSError) -> str:
-    """Why the system refused, in its own words."""
+    """Return the operating system's error message, in lower case."""
     return (error.strerror or str(error)).lower()
 
 
@@ -101,63 +90,66 @@ def _refuse(error: OSError) -> None:
 
 
 def writable_name(path: Path) -> Path:
-    """`path` itself, with .png added if nothing here writes its format."""
+    """Return `path`, with .png appended if its format cannot be written."""
     return path if path.suffix.lower() in WRITABLE_SUFFIXES else path.with_name(path.name + ".png")
 
 
 def list_images(
-    folder: Path, *, closed: Callable[[OSError], None] = _refuse, passed: Callable[[Path], None] | None = None
+    folder: Path,
+    *,
+    on_unreadable: Callable[[OSError], None] = _refuse,
+    on_skipped: Callable[[Path], None] | None = None,
 ) -> list[Path]:
-    """Every picture file below a folder by its suffix, hidden files and folders left out, sorted.
+    """List the picture files below a folder by their suffix, sorted, without hidden files and folders.
 
-    closed: told of every folder that cannot be looked into; passed: of every file that is no picture by its suffix.
-    Raises: DataError if the folder is not there or no folder, and unless `closed` is given where one cannot be looked into.
+    on_unreadable: called for every folder that cannot be read. on_skipped: called for every file with another suffix.
+    Raises: DataError if the folder does not exist or, without `on_unreadable`, if a folder cannot be read.
     """
     if not folder.is_dir():
-        state = "is not a folder" if folder.exists() else "is not there"
+        state = "is not a folder" if folder.exists() else "does not exist"
         raise DataError(f"{folder} {state}", fix="give a folder with pictures")
-    return files_below(folder, IMAGE_SUFFIXES, closed=closed, passed=passed)
+    return files_below(folder, IMAGE_SUFFIXES, on_unreadable=on_unreadable, on_skipped=on_skipped)
 
 
 def files_below(
     folder: Path,
     suffixes: tuple[str, ...],
     *,
-    closed: Callable[[OSError], None],
-    passed: Callable[[Path], None] | None = None,
+    on_unreadable: Callable[[OSError], None],
+    on_skipped: Callable[[Path], None] | None = None,
 ) -> list[Path]:
-    """Files below a folder with one of the suffixes in either case, hidden ones left out, sorted.
+    """List the files below a folder with one of the suffixes (any case), sorted, without hidden files and folders.
 
-    Links to folders are followed, unless they lead back to where they are in. closed: told of every folder that cannot
-    be looked into; the error has its name. passed: told of every file that has none of the suffixes.
+    Symbolic links to folders are followed unless they form a loop. on_unreadable: called for every folder that cannot be
+    read; the error has its name. on_skipped: called for every file with another suffix.
     """
-    found = []
-    for place, folders, names in os.walk(folder, onerror=closed, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".") and not _leads_back(Path(place, name))]
-        for path in (Path(place, name) for name in names if name[0] != "."):
+    files = []
+    for parent, folders, names in os.walk(folder, onerror=on_unreadable, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".") and not _is_loop(Path(parent, name))]
+        for path in (Path(parent, name) for name in names if name[0] != "."):
             if path.name.lower().endswith(suffixes):
-                found.append(path)
-            elif passed is not None:
-                passed(path)
-    return sorted(found)
+                files.append(path)
+            elif on_skipped is not None:
+                on_skipped(path)
+    return sorted(files)
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file begins as a picture does; what follows may still be broken."""
-    return _frames_of(path) > 0
+    """Whether a file starts like a picture; the rest may still be broken."""
+    return _count_frames(path) > 0
 
 
-def _leads_back(folder: Path) -> bool:
+def _is_loop(folder: Path) -> bool:
     return folder.is_symlink() and Path(os.path.realpath(folder.parent)).is_relative_to(os.path.realpath(folder))
 
 
 def is_animated(path: Path) -> bool:
-    """Whether a picture file holds more than one frame; False for what is no picture."""
-    return _frames_of(path) > 1
+    """Whether a picture file has more than one frame; False for other files."""
+    return _count_frames(path) > 1
 
 
-def _frames_of(path: Path) -> int:
-    """How many frames a picture file holds, 0 if it is none, 1 for one that is too large to be opened."""
+def _count_frames(path: Path) -> int:
+    """Number of frames of a picture file; 0 for other files, 1 for a picture that is too large to open."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -170,11 +162,11 @@ def _frames_of(path: Path) -> int:
 
 
 def _open(file: Path | io.BytesIO) -> Image.Image:
-    """Open a picture with what Pillow reads itself, and HEIC, as phones write it: whatever the file's name is."""
+    """Open a picture in any of Pillow's formats or HEIC, whatever the file's suffix."""
     try:
         return Image.open(file)
     except UnidentifiedImageError:
-        if not _begins_as_mp4(file):
+        if not _starts_like_mp4(file):
             raise
         from pi_heif import register_heif_opener
 
@@ -182,15 +174,15 @@ def _open(file: Path | io.BytesIO) -> Image.Image:
         return Image.open(file)
 
 
-def _begins_as_mp4(file: Path | io.BytesIO) -> bool:
-    """Whether the first box is that of MP4, QuickTime, HEIC and AVIF files."""
+def _starts_like_mp4(file: Path | io.BytesIO) -> bool:
+    """Whether a file starts with the `ftyp` box of MP4, QuickTime, HEIC and AVIF."""
     if isinstance(file, io.BytesIO):
         return file.getvalue()[4:8] == b"ftyp"
     with file.open("rb") as opened:
         return opened.read(8)[4:] == b"ftyp"
 
 
-def _as_seen(picture: Image.Image) -> Rgb:
+def _to_rgb(picture: Image.Image) -> Rgb:
     if picture.mode.startswith(("I", "F")):
         return _from_deep_grey(np.asarray(picture))
     if picture.has_transparency_data:
@@ -200,7 +192,7 @@ def _as_seen(picture: Image.Image) -> Rgb:
 
 
 def _from_deep_grey(grey: NDArray[np.generic]) -> Rgb:
-    """Grey values of 16 or 32 bits, or floats in 0..1 or 0..255, as RGB."""
+    """Convert grey values of 16 or 32 bits, or floats in 0..1 or 0..255, to RGB."""
     values = grey.astype(np.float64)
     white = 65535.0
     if np.issubdtype(grey.dtype, np.floating):
@@ -209,7 +201,8 @@ def _from_deep_grey(grey: NDArray[np.generic]) -> Rgb:
     return np.repeat(eight_bit[..., None], 3, axis=2)
 
 
-def _what_it_is(path: Path) -> str:
+def _describe_unknown(path: Path) -> str:
+    """What a file is that Pillow does not identify."""
     if not path.is_file():
         return "not a picture"
     if path.stat().st_size == 0:
@@ -218,18 +211,18 @@ def _what_it_is(path: Path) -> str:
         head = file.read(12)
     if head[4:8] == b"ftyp" and head[8:] in _PICTURE_BRANDS:
         return "the picture is broken"
-    what = "a video, not a picture" if _is_film(head) else "not a picture"
-    return f"{what}, whatever its name says ({path.suffix})" if path.suffix else what
+    content = "a video, not a picture" if _is_video(head) else "not a picture"
+    return f"{content}, despite its suffix {path.suffix}" if path.suffix else content
 
 
-def _is_film(head: bytes) -> bool:
-    """Whether the first twelve bytes of what is no picture are those of an MP4, QuickTime, Matroska, WebM or AVI file."""
+def _is_video(head: bytes) -> bool:
+    """Whether these first twelve bytes are those of an MP4, QuickTime, Matroska, WebM or AVI file."""
     return head[4:8] == b"ftyp" or head[:4] == b"\x1aE\xdf\xa3" or (head[:4], head[8:]) == (b"RIFF", b"AVI ")
 
 
-def _why_unreadable(error: OSError) -> str:
+def _read_error(error: OSError) -> str:
     if isinstance(error, IsADirectoryError):
         return "a folder, not a picture"
     if error.strerror:
         return error.strerror[0].lower() + error.strerror[1:]
-    return "the picture breaks off" if "truncated" in str(error) else "the picture is broken"
+    return "the picture is truncated" if "truncated" in str(error) else "the picture is broken"

@@ -1,4 +1,4 @@
-"""The sound track of a video in, the same sound at the same times in an MP4 that is being written out."""
+"""Copy or re-encode the sound track of a video into an MP4 that is being written."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import av
 
 from fercli.media.video import METADATA_ERRORS
 
-_COPIED = ("aac", "mp3", "opus")  # what an MP4 may hold and browsers play from it; anything else becomes AAC
+_COPIED = ("aac", "mp3", "opus")  # allowed in MP4 and played by browsers; anything else is re-encoded as AAC
 _AAC_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)  # Hz
 _AAC_BITS_PER_CHANNEL = 80_000  # bit/s
 
 
 class Sound:
-    """The first sound track of a file, handed to a container piece by piece: copied, or turned into AAC.
+    """The first sound track of a file, written to a container in pieces: copied, or re-encoded as AAC.
 
-    Times count from where the source's own times begin, as VideoReader's do, so sound and pictures stay together.
-    `open_sound` makes one.
+    Times are relative to the start time of the source, as in VideoReader, so that sound and pictures stay in sync.
+    `open_sound` creates one.
     """
 
     def __init__(self, source: Any, target: Any) -> None:
@@ -32,19 +32,19 @@ class Sound:
         else:
             self._out = _add_aac(target, stream.codec_context)
         self._packets = source.demux(stream)
-        self._pieces = self._copies() if self._copied else self._encoded()
-        self._waiting: Any = None
+        self._output = self._copies() if self._copied else self._encoded()
+        self._next: Any = None
 
     def write_until(self, time_s: float | None) -> None:
-        """Hand over what sounds before `time_s`, or all that is left."""
+        """Write the sound before `time_s`, or all that is left for None."""
         while True:
-            if self._waiting is None:
-                self._waiting = next(self._pieces, None)
-            piece = self._waiting
-            if piece is None or (time_s is not None and float(piece.dts * piece.time_base) > time_s):
+            if self._next is None:
+                self._next = next(self._output, None)
+            packet = self._next
+            if packet is None or (time_s is not None and float(packet.dts * packet.time_base) > time_s):
                 return
-            self._target.mux(piece)
-            self._waiting = None
+            self._target.mux(packet)
+            self._next = None
 
     def close(self) -> None:
         """Close the source."""
@@ -56,7 +56,7 @@ class Sound:
             shift = round(self._start_s / packet.time_base)
             packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
             if last_dts is not None and packet.dts <= last_dts:
-                continue  # a broken time stamp: MP4 refuses times that do not rise
+                continue  # a broken timestamp: MP4 requires increasing times
             last_dts = packet.dts
             packet.stream = self._out
             yield packet
@@ -66,14 +66,14 @@ class Sound:
             try:
                 frames = packet.decode()
             except av.FFmpegError:
-                continue  # a broken piece stays silent, the rest keeps its time
+                continue  # a damaged packet is silent, the rest keeps its time
             for frame in frames:
                 frame.pts -= round(self._start_s / frame.time_base)
                 yield from self._out.encode(frame)
         yield from self._out.encode(None)
 
     def _readable(self) -> Iterator[Any]:
-        """Packets that have a time, up to where the file ends or breaks off."""
+        """Packets with timestamps, until the file ends or is cut off."""
         try:
             for packet in self._packets:
                 if packet.pts is not None and packet.dts is not None:
@@ -83,7 +83,7 @@ class Sound:
 
 
 def open_sound(path: Path | str, target: Any) -> Sound | None:
-    """Prepare the first sound track of a file or address for a container; None if it has none that can be read."""
+    """Prepare the first sound track of a file or address for a container; None if there is no readable one."""
     try:
         source = av.open(str(path), metadata_errors=METADATA_ERRORS)
     except (av.FFmpegError, OSError):

@@ -1,4 +1,4 @@
-"""What a user names (files, folders, globs, addresses, cameras) in, pictures and videos out; what is missing stays in."""
+"""Expand what a user names (files, folders, globs, addresses, cameras) into pictures and videos."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _GLOB_SIGNS = frozenset("*?[")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _CAMERA_FILE = re.compile(r"/dev/video(\d+)")
 _LIVE_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "srt", "udp", "tcp")
-_LIVE_SUFFIXES = (".mjpg", ".mjpeg")  # cameras that a browser can show
+_LIVE_SUFFIXES = (".mjpg", ".mjpeg")  # network cameras that stream JPEG pictures
 SCHEMES = ("http", "https", *_LIVE_SCHEMES)
 
 
 @dataclass(frozen=True)
 class Source:
-    """One picture or video: a file, an address on the network, or a camera.
+    """One picture or video: a file, a network address, or a camera.
 
-    path: the file; for what is none, a name that no other source has. relative: its place below the folder that was
-    named, its file name if it was named itself; where a copy of it goes. fault: why there is nothing to open, None if
-    there may be. address: where it is on the network, or the number of a camera; None for files. endless: somebody
-    said that it goes on until it is ended, where the address does not tell.
+    path: the file; a unique name for an address or a camera. relative: path below the folder the user named, or the file
+    name if the user named the file; copies are written there. fault: why it cannot be opened, None if it may.
+    address: network address, or the number of a camera; None for files. endless: the user stated that a network video is
+    a live stream, although its address does not show it.
     """
 
     path: Path
@@ -40,67 +40,67 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What results and messages call it: no user name and no password of an address."""
+        """Name in results and messages: an address without user name and password."""
         if isinstance(self.address, int):
             return f"camera {self.address}"
         return str(self.path) if self.address is None else without_login(self.address)
 
     @property
     def real_path(self) -> Path:
-        """The file in full, links followed as far as they lead somewhere."""
+        """Absolute path of the file, with symbolic links resolved."""
         return Path(os.path.realpath(self.path))
 
     @property
     def is_live(self) -> bool:
-        """Whether it goes on until somebody ends it: a camera, or an address that streams."""
+        """Whether it has no end: a camera, or the address of a live stream."""
         if not isinstance(self.address, str):
             return self.address is not None
         parts = urlsplit(self.address)
         return self.endless or parts.scheme.lower() in _LIVE_SCHEMES or parts.path.lower().endswith(_LIVE_SUFFIXES)
 
 
-def find_sources(arguments: Sequence[str], *, passed: Callable[[Path], None] | None = None) -> list[Source]:
-    """Expand files, folders (at any depth), globs, addresses and numbers of cameras in order, every one once.
+def find_sources(arguments: Sequence[str], *, on_skipped: Callable[[Path], None] | None = None) -> list[Source]:
+    """Expand files, folders (at any depth), globs, addresses and camera numbers in order, without duplicates.
 
-    A file goes before a camera of that name. A name that leads to nothing becomes a source with a fault, so that the
-    others can still be read. passed: told of every file in a folder that is neither picture nor video by its suffix.
+    A file takes precedence over a camera of the same name. A name that matches nothing becomes a source with a fault, so
+    that the others are still read. on_skipped: called for every file in a folder that has no picture or video suffix.
     """
     sources: dict[Path | str | int, Source] = {}
     for argument in arguments:
         try:
-            found = list(_expand(argument, passed))
+            expanded = list(_expand(argument, on_skipped))
         except OSError as error:
-            found = [_closed(Path(argument), error)]
-        for source in found:
+            expanded = [_inaccessible(Path(argument), error)]
+        for source in expanded:
             sources.setdefault(source.real_path if source.address is None else source.address, source)
     return list(sources.values())
 
 
 def without_login(address: str) -> str:
-    """An address without user name and password, as may be shown and written."""
+    """Return an address without user name and password, for messages and results."""
     parts = urlsplit(address)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _expand(argument: str, passed: Callable[[Path], None] | None) -> Iterator[Source]:
+def _expand(argument: str, on_skipped: Callable[[Path], None] | None) -> Iterator[Source]:
     if _ADDRESS.match(argument):
-        yield _at(argument)
+        yield _from_address(argument)
         return
     path = Path(argument)
     if path.is_dir():
-        yield from _below(path, passed)
+        yield from _from_folder(path, on_skipped)
     elif argument.isdecimal() and not path.exists():
         yield _camera(int(argument))
     elif device := _CAMERA_FILE.fullmatch(argument):
         yield _camera(int(device[1]))
     elif path.exists() or not _GLOB_SIGNS & set(argument):
-        yield _one(path, Path(path.name))
+        yield _from_file(path, Path(path.name))
     else:
         matches = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
         if not matches:
             yield Source(path, "image", path, fault="no file matches")
         for match in matches:
-            yield from _below(match, passed) if match.is_dir() else (_one(match, Path(match.name)),)
+            yield from (_from_folder(match, on_skipped) if match.is_dir() else (_from_file(match, Path(match.name)),))
 
 
 def _camera(number: int) -> Source:
@@ -108,45 +108,45 @@ def _camera(number: int) -> Source:
     return Source(path, "video", path, address=number)
 
 
-def _at(address: str) -> Source:
+def _from_address(address: str) -> Source:
     parts = urlsplit(address)
     scheme = parts.scheme.lower()
     shown = Path(without_login(address))
     if scheme == "file":
         path = Path(unquote(parts.path))
-        return _one(path, Path(path.name))
+        return _from_file(path, Path(path.name))
     if scheme not in SCHEMES:
-        why = f"{scheme} addresses are not read, only {', '.join(SCHEMES)}"
-        return Source(shown, "video", shown, fault=why, address=address)
+        fault = f"{scheme} addresses are not supported, only {', '.join(SCHEMES)}"
+        return Source(shown, "video", shown, fault=fault, address=address)
     last = Path(re.sub(r"[^\w.-]+", "_", unquote(parts.path).rpartition("/")[2]) or parts.hostname or "stream")
     is_image = scheme in ("http", "https") and last.suffix.lower() in IMAGE_SUFFIXES
     return Source(shown, "image" if is_image else "video", last, address=address)
 
 
-def _below(folder: Path, passed: Callable[[Path], None] | None) -> Iterator[Source]:
-    closed: list[OSError] = []
+def _from_folder(folder: Path, on_skipped: Callable[[Path], None] | None) -> Iterator[Source]:
+    errors: list[OSError] = []
     suffixes = IMAGE_SUFFIXES + VIDEO_SUFFIXES
-    files = files_below(folder, suffixes, closed=closed.append, passed=passed)
-    for error in closed:
-        yield _closed(Path(error.filename), error)
-    if not files and not closed:
+    files = files_below(folder, suffixes, on_unreadable=errors.append, on_skipped=on_skipped)
+    for error in errors:
+        yield _inaccessible(Path(error.filename), error)
+    if not files and not errors:
         yield Source(folder, "image", folder, fault="the folder has no pictures or videos")
     for file in files:
-        yield _one(file, file.relative_to(folder))
+        yield _from_file(file, file.relative_to(folder))
 
 
-def _one(path: Path, relative: Path) -> Source:
+def _from_file(path: Path, relative: Path) -> Source:
     try:
         if path.is_file():
             return Source(path, "video" if _is_video(path) else "image", relative)
         fault = "neither a file nor a folder" if path.exists() else "no such file or folder"
         return Source(path, "video" if path.suffix.lower() in VIDEO_SUFFIXES else "image", relative, fault)
     except OSError as error:
-        return _closed(path, error)
+        return _inaccessible(path, error)
 
 
 def _is_video(path: Path) -> bool:
-    """What a file is by its suffix; with a suffix that says nothing, it is a picture or must be a video."""
+    """Whether a file is a video, by its suffix; with an unknown suffix, anything that does not start like a picture."""
     suffix = path.suffix.lower()
     if suffix == ".gif":
         return is_animated(path)
@@ -155,6 +155,6 @@ def _is_video(path: Path) -> bool:
     return path.stat().st_size > 0 and not is_picture(path)
 
 
-def _closed(path: Path, error: OSError) -> Source:
-    """What the system refuses to look at: a closed folder, a name that is too long."""
+def _inaccessible(path: Path, error: OSError) -> Source:
+    """A source that the operating system cannot access: a folder without permission, a name that is too long."""
     return Source(path, "image", Path(path.name), fault=reason_of(error))

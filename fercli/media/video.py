@@ -1,4 +1,4 @@
-"""A video file or address in, upright RGB frames with their presentation times out."""
+"""Read videos: upright RGB frames with their presentation times."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import av
 import numpy as np
 
 from fercli.errors import DataError
+from fercli.formatting import pluralize
 from fercli.media.images import Rgb, reason_of
 
 VIDEO_SUFFIXES = (
@@ -21,21 +22,21 @@ VIDEO_SUFFIXES = (
     *(".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".vob", ".mxf"),
 )
 
-_MISSING_S = 0.5  # a video that ends this much before its header says has lost its end
-_GIF_TRAILER = b";"  # a GIF has no length in its header, but it has a last byte
+_MISSING_S = 0.5  # a video that ends this much earlier than its header states was cut off
+_GIF_TRAILER = b";"  # a GIF header has no duration, but a complete file ends with this byte
 _TIMEOUTS_S = (20.0, 20.0)  # for addresses: to open, and between two packets
 METADATA_ERRORS = "replace"  # titles and names in a file may be in any encoding
-_UNTIMED = ("mpjpeg", "mjpeg")  # FFmpeg's times for these are a guess at the rate
-_STREAM_OPTIONS = {"rtsp_transport": "tcp"}  # a lost UDP packet would be a damaged picture
-_FIX = "a file that a viewer opens; get this one again if it should be one"
-_FIX_ADDRESS = "try the address in a player"
+_UNTIMED = ("mpjpeg", "mjpeg")  # formats without timestamps; FFmpeg guesses a frame rate
+_STREAM_OPTIONS = {"rtsp_transport": "tcp"}  # a lost UDP packet would damage the picture
+_FIX = "check that a video player opens the file; if not, get it again"
+_FIX_ADDRESS = "check the address in a video player"
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture of a video: its number in the order shown, when it is shown, and its pixels turned upright.
+    """One frame of a video: its index in display order, its presentation time, and its pixels, upright.
 
-    rgb: None for a frame that could not be decoded, or only with damage; fault says why then.
+    rgb: None for a frame that could not be decoded, or only with damage; fault is the reason.
     """
 
     index: int
@@ -46,7 +47,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class _Lost:
-    """A picture that could not be decoded: what is left of it."""
+    """The timestamps of a frame that could not be decoded."""
 
     pts: int | None
     time_base: Any
@@ -54,12 +55,11 @@ class _Lost:
 
 
 class _Clock:
-    """When pictures are shown, in seconds from the container's start; in the order shown, so it never runs back.
+    """Computes when frames are shown, in seconds from the start of the container; times never decrease.
 
-    Their presentation times tell, until one falls: these are guesses then, or those of another recording that was joined
-    on. From there on it goes on by the decoding times, which rise. AVI has no others to begin with. RTSP has no container,
-    and what is told as its start is a guess: its times count from the first picture. Cameras that send JPEGs state no times
-    at all: live, theirs are when they arrive.
+    Uses presentation timestamps until one decreases (they were guessed, or another recording was appended), and from there
+    on decoding timestamps. AVI has only the latter. The start time of RTSP is a guess, so its times count from the first
+    frame. Cameras that send JPEGs have no timestamps: when live, the time of arrival is used.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class _Clock:
 
     @property
     def next_s(self) -> float:
-        """When the next picture is to be expected."""
+        """Expected time of the next frame."""
         return self._last_s + self._interval_s
 
     def shown_s(self, picture: Any) -> float:
@@ -98,27 +98,27 @@ class _Clock:
 
 
 class VideoReader:
-    """Frames of one video, once, in order, one in memory at a time. Those that cannot be decoded come without pixels.
+    """Iterates once over the frames of a video, in display order. A frame that cannot be decoded comes without pixels.
 
-    place: a file, or an address. name: what messages call it. frames: how many the header promises, None if it does
-    not say. live: frames are wanted at once. broken: after the last frame, one sentence if the end is missing; None otherwise.
+    location: a file, or an address. name: used in messages. frames: number of frames by the header, None if unknown.
+    live: deliver frames without delay. broken: after the last frame, one sentence if the end is missing, else None.
     Raises: DataError if there is no readable video.
     """
 
-    def __init__(self, place: Path | str, *, name: str | None = None, live: bool = False) -> None:
-        self._path = place if isinstance(place, Path) else None
-        self.name = name or str(place)
+    def __init__(self, location: Path | str, *, name: str | None = None, live: bool = False) -> None:
+        self._path = location if isinstance(location, Path) else None
+        self.name = name or str(location)
         self.broken: str | None = None
         self._live = live
-        self._stopped = False  # an error ended it
+        self._failed = False  # an error ended reading
         self._fix = _FIX if self._path else _FIX_ADDRESS
-        self._container = self._opened(place)
+        self._container = self._open(location)
         streams = [stream for stream in self._container.streams.video if not _is_cover(stream)]
         if not streams:
             self._container.close()
-            raise self._error("has no picture track")
+            raise self._error("has no video track")
         self._stream = streams[0]
-        self._stream.thread_type = "SLICE" if live else "AUTO"  # frames in parallel come late by as many as there are
+        self._stream.thread_type = "SLICE" if live else "AUTO"  # frame threads delay output by one frame per thread
         self.frames: int | None = self._stream.frames or None
 
     def __enter__(self) -> VideoReader:
@@ -142,16 +142,16 @@ class VideoReader:
             raise self._error("no frame can be decoded")
         self.broken = self._fault(read, clock.next_s)
 
-    def _opened(self, place: Path | str) -> Any:
+    def _open(self, location: Path | str) -> Any:
         try:
-            if isinstance(place, Path):
-                if place.is_dir():
+            if isinstance(location, Path):
+                if location.is_dir():
                     raise self._error("a folder, not a video")
-                if place.is_file() and place.stat().st_size == 0:
+                if location.is_file() and location.stat().st_size == 0:
                     raise self._error("the file is empty")
-                return av.open(str(place), metadata_errors=METADATA_ERRORS)
-            options = _STREAM_OPTIONS if "rtsp" in place[:5].lower() else {}
-            return av.open(place, timeout=_TIMEOUTS_S, options=options, metadata_errors=METADATA_ERRORS)
+                return av.open(str(location), metadata_errors=METADATA_ERRORS)
+            options = _STREAM_OPTIONS if "rtsp" in location[:5].lower() else {}
+            return av.open(location, timeout=_TIMEOUTS_S, options=options, metadata_errors=METADATA_ERRORS)
         except FileNotFoundError as error:
             raise DataError(f"{self.name}: no such file or directory", fix="check the path") from error
         except PermissionError as error:
@@ -159,13 +159,13 @@ class VideoReader:
         except (av.FFmpegError, OSError) as error:
             if self._path is None:
                 raise self._error(f"cannot be opened ({reason_of(error)})") from error
-            raise self._error("not a video, or its header is missing (a file that was cut off)") from error
+            raise self._error("not a video, or cut off before its header") from error
 
     def _pictures(self) -> Iterator[Any]:
-        """Decoded pictures in the order shown, with a _Lost for each that cannot be decoded, or is damaged.
+        """Decoded frames in display order, with a _Lost for each that cannot be decoded or is damaged.
 
-        Decoders work on several frames at once and tell of an error late: what is lost are the packets that a later
-        picture overtakes, as many as there were errors (some formats have packets that show nothing).
+        Decoders process several frames at once and report errors late. Lost frames are the packets that a later frame
+        overtakes, as many as there were errors (some formats have packets without a frame).
         """
         waiting: set[int] = set()
         errors, time_base = 0, self._stream.time_base
@@ -187,19 +187,19 @@ class VideoReader:
                         yield from (_Lost(pts, time_base) for pts in lost)
                     yield _Lost(picture.pts, time_base, picture.dts) if picture.is_corrupt else picture
         except (av.FFmpegError, OSError):
-            self._stopped = True
+            self._failed = True
         yield from (_Lost(pts, time_base) for pts in sorted(waiting)[:errors])
 
     def _fault(self, frames: int, end_s: float) -> str | None:
-        promised_s = _promised_s(self._container, self._stream)
-        if promised_s is not None and end_s < promised_s - _MISSING_S:
-            return f"breaks off after {end_s:.1f} s of {promised_s:.1f} s; {frames} frames were read"
-        if self._stopped or self._ends_early():
-            return f"breaks off after {end_s:.1f} s; {frames} frames were read"
+        stated_s = _stated_duration_s(self._container, self._stream)
+        if stated_s is not None and end_s < stated_s - _MISSING_S:
+            return f"cut off after {end_s:.1f} s of {stated_s:.1f} s; {pluralize(frames, 'frame')} read"
+        if self._failed or self._ends_early():
+            return f"cut off after {end_s:.1f} s; {pluralize(frames, 'frame')} read"
         return None
 
     def _ends_early(self) -> bool:
-        """Whether a GIF lacks its last byte; one that is gone by now is not known to."""
+        """Whether a GIF lacks its last byte; False if the file has been deleted meanwhile."""
         if self._path is None or self._container.format.name != "gif":
             return False
         try:
@@ -212,7 +212,7 @@ class VideoReader:
 
 
 def _upright(picture: Any) -> Rgb:
-    """Pixels of a decoded picture, turned as its display matrix says (counter-clockwise degrees)."""
+    """Pixels of a decoded frame, rotated by its display matrix (counter-clockwise degrees)."""
     if picture.format.has_palette or any(part.is_alpha for part in picture.format.components):
         rgba = picture.to_ndarray(format="rgba")
         alpha = rgba[..., 3:].astype(np.uint16)
@@ -223,8 +223,8 @@ def _upright(picture: Any) -> Rgb:
     return np.ascontiguousarray(np.rot90(rgb, quarter_turns)) if quarter_turns else rgb
 
 
-def _promised_s(container: Any, stream: Any) -> float | None:
-    """How long the header says the pictures last; None if it does not, or speaks of the sound as well."""
+def _stated_duration_s(container: Any, stream: Any) -> float | None:
+    """Duration of the video track by the header; None if unknown, or if it may be that of the sound."""
     if stream.duration is not None:
         return float(stream.duration * stream.time_base)
     tag = stream.metadata.get("DURATION")
@@ -236,7 +236,7 @@ def _promised_s(container: Any, stream: Any) -> float | None:
 
 
 def _tagged_s(tag: str) -> float | None:
-    """Seconds of Matroska's 00:00:02.600000000; None for what is no such time."""
+    """Parse Matroska's 00:00:02.600000000 into seconds; None for any other text."""
     parts = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d*)?)", tag.strip(), re.ASCII)
     return int(parts[1]) * 3600 + int(parts[2]) * 60 + float(parts[3]) if parts else None
 
@@ -248,5 +248,5 @@ def _ends_with(path: Path, last: bytes) -> bool:
 
 
 def _is_cover(stream: Any) -> bool:
-    """Whether a picture track is the cover of a sound file, not a video."""
+    """Whether a video track is the cover picture of a sound file."""
     return bool(stream.disposition & av.stream.Disposition.attached_pic)

@@ -1,4 +1,4 @@
-"""RGB frames with their times in, an H.264 file that browsers play out, with the sound of the original."""
+"""Write RGB frames at their times as H.264 that browsers play, with the sound of the original."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from fercli.media.images import Rgb
 from fercli.media.sound import Sound, open_sound
 
 _CLOCK = Fraction(1, 90_000)  # s: fine enough for any frame rate
-_FIRST_S = 0.04  # s: how long a lone frame is shown
-_RATE = 30  # frames/s: what the H.264 level is chosen for; times are those of the frames
+_FIRST_S = 0.04  # s: duration of a single frame
+_RATE = 30  # frames/s: determines the H.264 level only; frames keep their own times
 _BT709 = 1  # ITU-T H.273: matrix, primaries and transfer of HD video; sRGB's primaries
 
 
 class VideoWriter:
-    """Write RGB frames at their true times: H.264, yuv420p, the index in front, as browsers want it.
+    """Writes RGB frames at their own times: H.264, yuv420p, with the index at the start of the file.
 
-    The first frame's size is the video's; where the size changes on the way, frames are stretched to it.
+    The video has the size of the first frame; later frames of another size are stretched to it.
 
-    sound: a file or address whose first sound track comes along, None or a file without one: a silent video.
-    crf, preset: x264's; superfast at 22 is as near to the original as veryfast at 20, in 0.7 of its time.
-    Odd sides are grown by one repeated row or column, as yuv420p needs even ones.
+    sound: a file or address whose first sound track is copied; None, or a file without one, gives a silent video.
+    crf, preset: x264's; superfast at 22 is as close to the original as veryfast at 20, in 0.7 of its time.
+    yuv420p needs even sides: an odd one is extended by repeating the last row or column.
     """
 
     def __init__(
         self, path: Path, *, crf: int = 22, preset: str = "superfast", sound: Path | str | None = None
     ) -> None:
         self._options = {"crf": str(crf), "preset": preset, "g": "120"}  # a key frame every few seconds, to seek
-        # the suffix does not choose: a temporary name may carry any
+        # the format is set here because a temporary name may have any suffix
         self._container: Any = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
         self._sound_path = sound
         self._sound: Sound | None = None
@@ -47,7 +47,7 @@ class VideoWriter:
         self.close(complete=kind is None)
 
     def write(self, rgb: Rgb, time_s: float) -> None:
-        """Append a frame uint8 [H, W, 3] shown from `time_s` on; times must not fall."""
+        """Append a frame uint8 [H, W, 3] that is shown from `time_s` on; times must not decrease."""
         even = np.pad(rgb, ((0, rgb.shape[0] % 2), (0, rgb.shape[1] % 2), (0, 0)), mode="edge") if _odd(rgb) else rgb
         if self._stream is None:
             self._open(even.shape[1], even.shape[0])
@@ -64,7 +64,7 @@ class VideoWriter:
         self._mux(picture)
 
     def close(self, *, complete: bool = True) -> None:
-        """Finish the file; complete: with the sound that goes on after the last frame."""
+        """Finish the file. complete: with the sound after the last frame."""
         try:
             if self._stream is not None:
                 self._mux(None)
@@ -77,9 +77,8 @@ class VideoWriter:
 
     def _mux(self, picture: Any) -> None:
         for packet in self._stream.encode(picture):
-            packet.duration = round(
-                self._interval_s / _CLOCK
-            )  # counts for the last one only: others last until the next
+            # matters for the last frame only: others last until the next one
+            packet.duration = round(self._interval_s / _CLOCK)
             self._container.mux(packet)
 
     def _open(self, width: int, height: int) -> None:

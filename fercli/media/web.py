@@ -1,4 +1,4 @@
-"""The address of a file on the network in, its bytes out."""
+"""Download a file from an http or https address."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from urllib.request import Request, urlopen
 from fercli.errors import DataError
 
 _TIMEOUT_S = 20.0
-_MOST_BYTES = 500_000_000
+_MAX_BYTES = 500_000_000
 _FIX = "try the address in a browser"
 
 
 def fetch(address: str, *, name: str) -> bytes:
-    """What lies at an http or https address; user name and password in it are sent as basic authentication.
+    """Download the bytes at an http or https address; a user name and password in it are sent as basic authentication.
 
-    name: what messages call it. Raises: DataError if it cannot be had, or is larger than 500 MB.
+    name: used in messages. Raises: DataError if the download fails or is larger than 500 MB.
     """
     parts = urlsplit(address)
     login, _, host = parts.netloc.rpartition("@")
@@ -25,13 +25,13 @@ def fetch(address: str, *, name: str) -> bytes:
     if login:
         request.add_header("Authorization", "Basic " + base64.b64encode(unquote(login).encode()).decode())
     try:
-        with urlopen(request, timeout=_TIMEOUT_S) as answer:
-            content = bytes(answer.read(_MOST_BYTES + 1))
+        with urlopen(request, timeout=_TIMEOUT_S) as response:
+            content = bytes(response.read(_MAX_BYTES + 1))
     except HTTPError as error:
         error.close()
-        raise DataError(f"{name}: the server answers {error.code} {error.reason}", fix=_FIX) from error
+        raise DataError(f"{name}: the server returned {error.code} {error.reason}", fix=_FIX) from error
     except (URLError, OSError, ValueError) as error:
-        raise DataError(f"{name}: no answer ({getattr(error, 'reason', error)})", fix=_FIX) from error
-    if len(content) > _MOST_BYTES:
-        raise DataError(f"{name}: larger than {_MOST_BYTES // 1_000_000} MB", fix="fetch it, then name the file")
+        raise DataError(f"{name}: the server did not respond ({getattr(error, 'reason', error)})", fix=_FIX) from error
+    if len(content) > _MAX_BYTES:
+        raise DataError(f"{name}: larger than {_MAX_BYTES // 1_000_000} MB", fix="download it, then give the file")
     return content

@@ -152,11 +152,11 @@ def test_align__goes_by_the_file_and_not_by_its_name(tree: Path, tmp_path: Path,
     monkeypatch.setattr("fercli.align.align.read_rgb", deleted_in_between)
     result = align(tree, tmp_path / "out", size=64)
     assert {row.source: row.reason for row in result.unreadable} == {
-        "bad/cut.jpg": "the picture breaks off",
+        "bad/cut.jpg": "the picture is truncated",
         "bad/empty.jpg": "the file is empty",
-        "bad/pipe.jpg": "no file that pictures are read from",
+        "bad/pipe.jpg": "not a regular file",
         "none.png": "no such file or directory",
-        "text.jpg": "not a picture, whatever its name says (.jpg)",
+        "text.jpg": "not a picture, despite its suffix .jpg",
     }
     assert result.found == 3
 
@@ -284,7 +284,7 @@ def test_align__skips_pictures_without_a_face_on_request(tree: Path, tmp_path: P
 def test_align__refuses_what_cannot_work(tree: Path, tmp_path: Path):
     with pytest.raises(UsageError, match="lies inside"):
         align(tree, tree / "out")
-    with pytest.raises(DataError, match="not there"):
+    with pytest.raises(DataError, match="does not exist"):
         align(tmp_path / "nope", tmp_path / "out")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no pictures"):

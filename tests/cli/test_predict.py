@@ -79,7 +79,7 @@ def test_predict__shows_pictures_and_sums_up_videos(folder: Path, capsys: pytest
     assert out.count("a.png") == 1
     assert "not a picture" in err
     assert "warning: 1 of 3 sources could not be read completely:\n" in err
-    assert err.rstrip().endswith("b.jpg: not a picture, whatever its name says (.jpg)")
+    assert err.rstrip().endswith("b.jpg: not a picture, despite its suffix .jpg")
     for stage in ("decode", "detect", "align", "classify", "track", "write"):
         assert f" {stage} 0." in err
 

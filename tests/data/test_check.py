@@ -70,7 +70,7 @@ def test_check__names_pictures_that_cannot_be_read(owners_tree, manifest):
     result = check(str(root), manifest=manifest, faces=0)
     assert result.unreadable == result.pictures - 16 == 2
     assert "2 images cannot be read: train/anger/1.png: not a picture" in messages(result)
-    assert "test/anger/0.png: the picture breaks off" in messages(result)
+    assert "test/anger/0.png: the picture is truncated" in messages(result)
     assert len(manifest.read_text().splitlines()) == 19
 
 

@@ -40,11 +40,11 @@ def test_camera__gives_rgb_with_the_time_of_the_clock():
     assert [(frame.index, frame.time_s) for frame in frames] == [(0, 0.0), (1, 0.5), (2, 2.0)]
     assert frames[0].rgb is not None
     assert frames[0].rgb[0, 0].tolist() == [0, 0, 255]
-    assert reader.broken == "the camera stopped after 2.0 s; 3 frames were read"
+    assert reader.broken == "the camera stopped after 2.0 s; 3 frames read"
     assert capture.released
 
 
-@pytest.mark.parametrize(("pictures", "words"), [(-1, "not there, or in use"), (0, "gives no picture")])
+@pytest.mark.parametrize(("pictures", "words"), [(-1, "does not exist, or is in use"), (0, "delivers no frame")])
 def test_camera__says_what_is_wrong_with_it(pictures: int, words: str):
     with pytest.raises(DataError, match=rf"camera 7: {words}"):
         list(CameraReader(7, capture=lambda _: FakeCapture(pictures)))

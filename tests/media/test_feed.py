@@ -84,7 +84,7 @@ def test_feed__says_what_may_not_be_read_and_goes_on(folder: Path, monkeypatch: 
 def test_feed__says_that_a_picture_is_a_video(folder: Path):
     (folder / "b.mp4").rename(folder / "b.jpg")
     (item,) = feed(find_sources([str(folder / "b.jpg")]))
-    assert item.fault == "a video, not a picture, whatever its name says (.jpg)"
+    assert item.fault == "a video, not a picture, despite its suffix .jpg"
 
 
 def test_feed__knows_how_much_is_still_to_come(folder: Path):
@@ -123,11 +123,11 @@ def test_feed__reads_a_stream_as_it_is_sent(tmp_path: Path):
     assert {item.left for item in items} == {None}
 
 
-def test_feed__tells_how_many_frames_of_a_stream_there_was_no_time_for(monkeypatch: pytest.MonkeyPatch):
+def test_feed__counts_the_skipped_frames_of_a_stream(monkeypatch: pytest.MonkeyPatch):
     class Stream:
         """Ten frames at once, the eleventh when it is asked for."""
 
-        frames, broken, last = None, "breaks off after 1.0 s", threading.Event()
+        frames, broken, last = None, "cut off after 1.0 s", threading.Event()
 
         def __enter__(self) -> Stream:
             return self
@@ -141,7 +141,7 @@ def test_feed__tells_how_many_frames_of_a_stream_there_was_no_time_for(monkeypat
                     self.last.wait(10)
                 yield Frame(number, number / 10, np.zeros((4, 4, 3), np.uint8))
 
-    monkeypatch.setattr("fercli.media.feed._opened", lambda source: Stream())
+    monkeypatch.setattr("fercli.media.feed.open_video", lambda source: Stream())
     items = feed([Source(Path("rtsp"), "video", Path("rtsp"), address="rtsp://door")])
     first = next(items)
     time.sleep(1)  # the others have waited for too long by now
@@ -149,6 +149,6 @@ def test_feed__tells_how_many_frames_of_a_stream_there_was_no_time_for(monkeypat
     *frames, end = items
     numbers = [item.frame for item in (first, *frames)]
     assert numbers in ([0, 10], [0, 9, 10])  # the tenth, if the last had not come yet
-    passed = 11 - len(numbers)
-    assert end.fault == f"breaks off after 1.0 s; {passed} of 11 frames passed over, to keep up with it"
+    skipped = 11 - len(numbers)
+    assert end.fault == f"cut off after 1.0 s; {skipped} of 11 frames skipped to keep up"
     assert {item.left for item in (first, *frames, end)} == {None}

@@ -87,7 +87,7 @@ def test_find_sources__refuses_addresses_it_cannot_read():
     (source,) = find_sources(["ftp://host/a.mp4"])
     assert source.name == "ftp://host/a.mp4"
     assert source.fault is not None
-    assert source.fault.startswith("ftp addresses are not read, only http, https, rtsp")
+    assert source.fault.startswith("ftp addresses are not supported, only http, https, rtsp")
 
 
 def test_find_sources__looks_into_files_whose_suffix_says_nothing(tmp_path: Path):

@@ -133,7 +133,7 @@ def test_reader__uses_what_decodes_of_a_cut_off_file_and_says_so(tmp_path: Path)
         read = sum(1 for _ in video)
     assert 10 < read < 45
     assert video.broken is not None
-    assert "breaks off" in video.broken
+    assert "cut off" in video.broken
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [("mkv", "libx264"), ("avi", "mpeg4"), ("mp4", "libx264")])
@@ -212,7 +212,7 @@ def _tone(path: Path, *, cover: bool) -> Path:
 
 @pytest.mark.parametrize("cover", [False, True])
 def test_reader__does_not_take_a_sound_file_for_a_video(cover: bool, tmp_path: Path):
-    with pytest.raises(DataError, match="has no picture track"):
+    with pytest.raises(DataError, match="has no video track"):
         VideoReader(_tone(tmp_path / "a.mp4", cover=cover))
 
 

@@ -65,7 +65,7 @@ def test_feed__reads_pictures_and_clips_from_a_server(server: str):
 def test_feed__says_what_a_server_does_not_have_and_goes_on(server: str):
     found = find_sources([f"{server}/{name}" for name in ("no.jpg", "no.mp4", "text.jpg", "a.png")])
     faults = [item.fault for item in feed(found)]
-    assert faults[0] == "the server answers 404 File not found"
+    assert faults[0] == "the server returned 404 File not found"
     assert "cannot be opened" in (faults[1] or "")
     assert "not a picture" in (faults[2] or "")
     assert faults[3] is None
@@ -83,5 +83,5 @@ def test_fetch__logs_in_and_keeps_the_password_to_itself(server: str):
 
 
 def test_fetch__says_that_nobody_answers():
-    with pytest.raises(DataError, match=r"http://127\.0\.0\.1:9/a\.jpg: no answer \(.*refused"):
+    with pytest.raises(DataError, match=r"http://127\.0\.0\.1:9/a\.jpg: the server did not respond \(.*refused"):
         fetch("http://127.0.0.1:9/a.jpg", name="http://127.0.0.1:9/a.jpg")

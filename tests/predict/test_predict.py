@@ -155,7 +155,7 @@ def test_predict__reports_a_video_that_breaks_off_after_its_frames(tmp_path: Pat
     assert len(results) > 10
     last = results[-1].predictions[0]
     assert (last.status, last.frame) == ("unreadable", None)
-    assert "breaks off" in (last.detail or "")
+    assert "cut off" in (last.detail or "")
 
 
 def test_predict__reports_progress_and_stages(folder: Path):

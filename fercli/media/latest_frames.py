@@ -1,4 +1,4 @@
-"""Frames that do not wait in, those there is time for out: a stream is read as it comes, whoever works on what it brought."""
+"""Read a live stream in a background thread and drop frames that cannot be processed in time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Protocol, Self
 
 from fercli.media.video import Frame
 
-_LATE_S = 0.5  # a frame that has waited for longer is passed over, if a newer one is there
-_ROOM_PIXELS = 24_000_000  # of frames that wait
-_LOOK_S = 0.2  # how often is looked whether to stop, while nothing comes
-_LEAVE_S = 1.0  # what a stream that has fallen silent is given to notice that nobody listens
+_LATE_S = 0.5  # a frame that has waited longer is skipped if a newer one has arrived
+BUFFER_PIXELS = 24_000_000  # capacity of the buffer
+_POLL_S = 0.2  # how often `stop` is checked while no frame arrives
+_CLOSE_S = 1.0  # how long to wait for a silent stream to notice that reading has ended
 
 
 class Stream(Protocol):
-    """What is read: a camera, or a video at an address, opened; leaving its context closes it."""
+    """An open camera or network video; leaving its context closes it."""
 
     def __enter__(self) -> Self: ...
 
@@ -26,47 +26,47 @@ class Stream(Protocol):
     def __iter__(self) -> Iterator[Frame]: ...
 
 
-class KeepingUp:
-    """Reads frames in the background as fast as they come, and passes over those that have waited too long.
+class LatestFrames:
+    """Reads frames in a background thread as they arrive, and skips those that have waited too long.
 
-    So a camera or stream is about half a second behind at most, however long a frame takes to work on, and never hangs
-    up for having been kept waiting. The numbers of frames show what is missing.
-    passed_over: how many that are, so far. stop: ends it when set, also while nothing comes. The stream is closed when it has
-    ended, or nobody listens any more. Its errors come after the frames before them.
+    Results are therefore at most about half a second behind, however long a frame takes to process, and the sender never
+    disconnects because it was kept waiting. The indices of the frames show the gaps.
+    skipped: number of skipped frames so far. stop: ends reading when it is set, also while no frame arrives. The stream is
+    closed when it ends or iteration stops. Its exceptions are raised after the frames before them.
     """
 
     def __init__(
         self, stream: Stream, *, stop: Event | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.passed_over = 0
+        self.skipped = 0
         self._stream, self._stop, self._clock = stream, stop or Event(), clock
-        self._waiting: deque[tuple[float, Frame]] = deque()  # when each came
+        self._waiting: deque[tuple[float, Frame]] = deque()  # with arrival times
         self._changed = Condition()
         self._ended = self._closed = False
         self._error: Exception | None = None
 
     def __iter__(self) -> Generator[Frame, None, None]:
-        reader = Thread(target=self._read, name="keep up", daemon=True)
+        reader = Thread(target=self._read, name="latest frames", daemon=True)
         reader.start()
         try:
             while (frame := self._next()) is not None:
                 yield frame
         finally:
             self._closed = True
-            reader.join(_LEAVE_S)
+            reader.join(_CLOSE_S)
 
     def _next(self) -> Frame | None:
         with self._changed:
             while not self._stop.is_set():
                 while len(self._waiting) > 1 and self._clock() - self._waiting[0][0] > _LATE_S:
-                    self._pass_over()
+                    self._skip()
                 if self._waiting:
                     return self._waiting.popleft()[1]
                 if self._error is not None:
                     raise self._error
                 if self._ended:
                     return None
-                self._changed.wait(_LOOK_S)
+                self._changed.wait(_POLL_S)
         return None
 
     def _read(self) -> None:
@@ -75,24 +75,24 @@ class KeepingUp:
                 for frame in frames:
                     if self._closed:
                         return
-                    self._take(frame)
-        except Exception as error:  # noqa: BLE001 - told in the other thread
+                    self._append(frame)
+        except Exception as error:  # noqa: BLE001 - raised in the other thread
             self._error = error
         finally:
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()
 
-    def _take(self, frame: Frame) -> None:
+    def _append(self, frame: Frame) -> None:
         with self._changed:
             self._waiting.append((self._clock(), frame))
-            while len(self._waiting) > 1 and sum(_pixels(waiting) for _, waiting in self._waiting) > _ROOM_PIXELS:
-                self._pass_over()
+            while len(self._waiting) > 1 and sum(_pixels(waiting) for _, waiting in self._waiting) > BUFFER_PIXELS:
+                self._skip()
             self._changed.notify_all()
 
-    def _pass_over(self) -> None:
+    def _skip(self) -> None:
         self._waiting.popleft()
-        self.passed_over += 1
+        self.skipped += 1
 
 
 def _pixels(frame: Frame) -> int:

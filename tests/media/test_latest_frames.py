@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from fercli.errors import DataError
-from fercli.media import keep_up
-from fercli.media.keep_up import KeepingUp
+from fercli.media import latest_frames
+from fercli.media.latest_frames import LatestFrames
 from fercli.media.video import Frame
 
 
@@ -69,9 +69,9 @@ class Sender:
         assert self._taken.wait(10)
 
 
-def start(coming: KeepingUp, sender: Sender) -> Generator[Frame, None, None]:
+def start(latest: LatestFrames, sender: Sender) -> Generator[Frame, None, None]:
     """Frames of a stream whose first has come: a generator begins to read when the first is asked for."""
-    frames = iter(coming)
+    frames = iter(latest)
     first = Thread(target=sender.send, daemon=True)
     first.start()
     assert next(frames).index == 0
@@ -79,10 +79,10 @@ def start(coming: KeepingUp, sender: Sender) -> Generator[Frame, None, None]:
     return frames
 
 
-def test_keeping_up__passes_over_what_has_waited_for_half_a_second_if_a_newer_one_is_there():
+def test_latest_frames__passes_over_what_has_waited_for_half_a_second_if_a_newer_one_is_there():
     sender, clock = Sender(), Clock()
-    coming = KeepingUp(sender, clock=clock)
-    frames = start(coming, sender)
+    latest = LatestFrames(sender, clock=clock)
+    frames = start(latest, sender)
     sender.send(3)  # 1, 2, 3 at 0 s
     clock.now_s = 0.4
     assert next(frames).index == 1
@@ -94,44 +94,44 @@ def test_keeping_up__passes_over_what_has_waited_for_half_a_second_if_a_newer_on
     sender.send()
     sender.end()
     assert [frame.index for frame in frames] == [6]
-    assert coming.passed_over == 2
+    assert latest.skipped == 2
 
 
-def test_keeping_up__keeps_all_of_a_burst_for_who_is_fast_enough():
+def test_latest_frames__keeps_all_of_a_burst_for_who_is_fast_enough():
     sender, clock = Sender(), Clock()
-    coming = KeepingUp(sender, clock=clock)
-    frames = start(coming, sender)
+    latest = LatestFrames(sender, clock=clock)
+    frames = start(latest, sender)
     sender.send(200)
     sender.end()
     assert [frame.index for frame in frames] == list(range(1, 201))
-    assert coming.passed_over == 0
+    assert latest.skipped == 0
 
 
-def test_keeping_up__takes_no_more_memory_however_much_comes(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(keep_up, "_ROOM_PIXELS", 5 * 30 * 30)
+def test_latest_frames__takes_no_more_memory_however_much_comes(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(latest_frames, "BUFFER_PIXELS", 5 * 30 * 30)
     sender, clock = Sender(side=30), Clock()
-    coming = KeepingUp(sender, clock=clock)
-    frames = start(coming, sender)
+    latest = LatestFrames(sender, clock=clock)
+    frames = start(latest, sender)
     sender.send(40)
     sender.end()
     assert [frame.index for frame in frames] == [36, 37, 38, 39, 40]
-    assert coming.passed_over == 35
+    assert latest.skipped == 35
 
 
-def test_keeping_up__an_error_comes_after_the_frames_before_it():
+def test_latest_frames__an_error_comes_after_the_frames_before_it():
     sender = Sender()
-    frames = start(KeepingUp(sender), sender)
+    frames = start(LatestFrames(sender), sender)
     sender.send(2)
-    sender.end(DataError("camera 0: gives no picture", fix="another"))
+    sender.end(DataError("camera 0: delivers no frame", fix="another"))
     assert [next(frames).index for _ in range(2)] == [1, 2]
-    with pytest.raises(DataError, match="gives no picture"):
+    with pytest.raises(DataError, match="delivers no frame"):
         next(frames)
     assert sender.closed.is_set()
 
 
-def test_keeping_up__ends_when_told_to_though_nothing_comes_any_more():
+def test_latest_frames__ends_when_told_to_though_nothing_comes_any_more():
     sender, stop = Sender(), Event()
-    frames = start(KeepingUp(sender, stop=stop), sender)
+    frames = start(LatestFrames(sender, stop=stop), sender)
     left: list[Iterable[Frame]] = []
     waits = Thread(target=lambda: left.append(list(frames)), daemon=True)
     waits.start()
@@ -143,9 +143,9 @@ def test_keeping_up__ends_when_told_to_though_nothing_comes_any_more():
     assert sender.closed.wait(10)
 
 
-def test_keeping_up__closes_the_stream_when_nobody_listens_any_more():
+def test_latest_frames__closes_the_stream_when_nobody_listens_any_more():
     sender = Sender()
-    frames = start(KeepingUp(sender), sender)
+    frames = start(LatestFrames(sender), sender)
     sender.send_unheard()
     frames.close()
     assert sender.closed.wait(10)

@@ -1,4 +1,4 @@
-"""Class names of every data set in its own order. No integer label ever reaches a user."""
+"""Label schemas: the class names of every data set, in its own order. Users see names, never integers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fercli.errors import UsageError
 
-# One word per expression, everywhere in the product.
+# One name per expression, used in all output.
 NEUTRAL, HAPPINESS, SURPRISE, SADNESS = "neutral", "happiness", "surprise", "sadness"
 ANGER, DISGUST, FEAR, CONTEMPT = "anger", "disgust", "fear", "contempt"
 
@@ -28,14 +28,14 @@ _ALIASES = {
 
 
 def canonical(name: str) -> str:
-    """Return the product's word for an expression: `canonical("Happy") == "happiness"`; unknown words come back lower-cased."""
-    word = name.strip().lower()
-    return _ALIASES.get(word, word)
+    """Return the standard name of an expression: `canonical("Happy") == "happiness"`; unknown names are lower-cased."""
+    lowered = name.strip().lower()
+    return _ALIASES.get(lowered, lowered)
 
 
 @dataclass(frozen=True)
 class LabelSchema:
-    """The classes of one data set: `names[i]` is what index i means; `codes[i]` is how the owner's files write it."""
+    """The classes of one data set: `names[i]` is the class of index i, `codes[i]` its code in the data set's files."""
 
     name: str
     names: tuple[str, ...]
@@ -46,7 +46,7 @@ class LabelSchema:
             raise ValueError(f"label schema {self.name}: names must be distinct and have one code each")
 
     def index(self, name: str) -> int:
-        """Index of a class name in any spelling `canonical` knows; UsageError if this data set has no such class."""
+        """Return the index of a class, in any spelling that `canonical` knows; UsageError if there is no such class."""
         try:
             return self.names.index(canonical(name))
         except ValueError:
@@ -74,7 +74,7 @@ SCHEMAS: dict[str, LabelSchema] = {
 
 
 def schema(name: str) -> LabelSchema:
-    """Look a schema up by data-set name; UsageError lists the known ones."""
+    """Return a schema by data-set name; UsageError lists the known names."""
     if name not in SCHEMAS:
         raise UsageError(f"unknown label schema {name!r}", fix=f"known: {', '.join(SCHEMAS)}")
     return SCHEMAS[name]

@@ -13,7 +13,7 @@ FACE_RESNET_MEAN = (122.782 / 255, 117.001 / 255, 104.298 / 255)
 
 @dataclass(frozen=True)
 class InputConfig:
-    """What the network is fed: an RGB crop `size` x `size`, scaled to 0..1, then (value - mean) / std per channel."""
+    """Input of the network: an RGB crop `size` x `size`, scaled to 0..1, then (value - mean) / std per channel."""
 
     size: int = 224
     mean: tuple[float, float, float] = IMAGENET_MEAN
@@ -23,29 +23,29 @@ class InputConfig:
 
 @dataclass(frozen=True)
 class ImageBackboneConfig:
-    """IR50 (He et al. as in face.evoLVe; three stages) or the face ResNet of dlib; one level per stage."""
+    """Image branch: three stages, one level per stage. IR50 as in face.evoLVe (`ir`), or the face ResNet of dlib."""
 
     kind: str = "ir"  # a name of models.backbones.IMAGE_BACKBONES
     stem: int = 64
     entry: int = (
-        0  # face_resnet: blocks of the stem's width before the first level, which then lies at an eighth of the side
+        0  # face_resnet: blocks of the stem's width before the first level, whose map is then an eighth of the side
     )
     widths: tuple[int, int, int] = (64, 128, 256)
     depths: tuple[int, int, int] = (3, 4, 14)
-    tap_convs: bool = True  # a 3x3 convolution between each stage and its cross-attention, as the baseline has it
+    tap_convs: bool = True  # a 3x3 convolution between each stage and its cross-attention, as in the baseline
 
 
 @dataclass(frozen=True)
 class LandmarkConfig:
     """MobileFaceNet with three taps, frozen. `width` scales every channel count.
 
-    It sees what the image branch sees; where that has its first level at an eighth of the side, at half the side.
-    bn: `frozen` keeps the running statistics; `official_train` lets them drift as the public baseline code does.
-    input: what it is fed; `imagenet` passes the image branch's normalised input on, as the baseline does.
+    Its input has the side of the image branch's; half that side where the first level is an eighth of it.
+    bn: `frozen` keeps the running statistics; `official_train` updates them in training, as the public baseline code does.
+    input: pixels 0..1, RGB or BGR; `imagenet` is the normalised input of the image branch, as in the baseline.
     """
 
     width: float = 1.0
-    activation: Literal["prelu", "relu"] = "prelu"  # relu folds into the convolution at inference
+    activation: Literal["prelu", "relu"] = "prelu"  # relu is fused into the convolution at inference
     bn: Literal["frozen", "official_train"] = "frozen"
     input: Literal["unit_rgb", "unit_bgr", "imagenet"] = "unit_rgb"
 
@@ -64,7 +64,7 @@ class CrossConfig:
 class VitConfig:
     """The classifier over the tokens of all levels; its logits are P_VIT.
 
-    The last three are what POSTER-Var changes in POSTER++'s tokens, each by itself.
+    The last three fields are the changes of POSTER-Var to POSTER++'s tokens, one by one.
     """
 
     width: int = 768
@@ -72,9 +72,9 @@ class VitConfig:
     heads: int = 8
     mlp_ratio: float = 4.0
     init_std: float = 0.01  # of every linear layer; the baseline's value
-    embed_gelu: bool = False  # GELU after the convolutions that make tokens of the levels
+    embed_gelu: bool = False  # GELU after the convolutions that turn levels into tokens
     level_embedding: bool = False  # a learned vector for each level, added to its tokens
-    token_norm: bool = False  # layer norm over all tokens before they are read
+    token_norm: bool = False  # layer norm of all tokens before the first block
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class MlaConfig:
 
 @dataclass(frozen=True)
 class EmbedConfig:
-    """F_MLA to one map per class."""
+    """Convolution of F_MLA to one map per class."""
 
     kernel: Literal[1, 3] = 1
 
@@ -103,33 +103,31 @@ class CbaConfig:
     value: Literal["logits", "probs"] = "logits"
     detach_value: bool = False
     pe: Literal["sinusoidal", "learned", "none"] = "sinusoidal"
-    mask_self: bool = False  # A_ii = 0: an image listens to the others alone
-    gather: bool = (
-        True  # with several processes: attend to the images of all of them; false: to its own, as DataParallel
-    )
+    mask_self: bool = False  # A_ii = 0: an image attends to the other images only
+    gather: bool = True  # with several processes: attend to the images of all; false: of its own, as DataParallel
 
 
 @dataclass(frozen=True)
 class BtConfig:
-    """Where the batch transformer's embedding comes from: F_MLA, or S3 for the paper's "BT only" row."""
+    """Input of the batch transformer: F_MLA, or S3 for the paper's "BT only" row."""
 
     source: Literal["mla", "s3"] = "mla"
 
 
 @dataclass(frozen=True)
 class AblateConfig:
-    """Table 5's "MLA only" row, which the paper leaves undefined; `none` is the normal model."""
+    """Variant for Table 5's "MLA only" row, which the paper leaves undefined; `none` is the normal model."""
 
     mla_only: Literal["none", "vit_replace", "vit_concat", "aux_head"] = "none"
 
 
 @dataclass(frozen=True)
 class BtnConfig:
-    """One Batch Transformer Network. Sizes that follow from others (map sides, token count) are computed, never stated."""
+    """One Batch Transformer Network. Sizes that follow from others (map sides, token count) are properties, not fields."""
 
     preset: str = "btn-base"
     input: InputConfig = field(default_factory=InputConfig)
-    backbone_size: int = 112  # side that both backbones see
+    backbone_size: int = 112  # side of the input of both backbones
     resize_mode: Literal["nearest", "bilinear", "area"] = "nearest"  # from input.size to backbone_size
     image: ImageBackboneConfig = field(default_factory=ImageBackboneConfig)
     landmark: LandmarkConfig = field(default_factory=LandmarkConfig)
@@ -162,24 +160,24 @@ class BtnConfig:
                 faults.append(f"{name}: {heads} heads do not divide {width} channels")
         rates = (*self.cross.drop_path, *self.mla.drop_path)
         if not all(0 <= rate < 1 for rate in rates):
-            faults.append(f"drop_path must lie in 0..1, is {rates}")
+            faults.append(f"drop_path must be in 0..1, is {rates}")
         if faults:
             raise ValueError("; ".join(faults))
 
     @property
     def level_stride(self) -> int:
-        """Pixels of the backbones' input between neighbours on the first level's map: 4, with entry blocks 8."""
+        """Stride of the first level's map: 4 pixels of the backbones' input, with entry blocks 8."""
         return 8 if self.image.entry else 4
 
     @property
     def level_sides(self) -> tuple[int, int, int]:
-        """Sides of the maps of the three levels: (28, 14, 7) for backbones that see 112 px."""
+        """Sides of the maps of the three levels: (28, 14, 7) for a backbone input of 112 px."""
         side = self.backbone_size // self.level_stride
         return side, side // 2, side // 4
 
     @property
     def landmark_size(self) -> int:
-        """Side that the landmark branch sees: its first map is a quarter of it, and the first level's side."""
+        """Side of the landmark branch's input: four times the first level's side."""
         return 4 * self.level_sides[0]
 
     @property

@@ -1,4 +1,4 @@
-"""The presets: models and training recipes by name."""
+"""Presets: models and training recipes by name. A further one is one entry of MODELS or RECIPES."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MODELS: dict[str, BtnConfig] = {
     for config in (
         BtnConfig(),
         BtnConfig(
-            # the shipped model: faces of 48 px and more, dlib's face ResNet as image branch
+            # the shipped model: for faces of 48 px and more, with dlib's face ResNet as image branch
             preset="btn-compact",
             input=InputConfig(size=96, mean=FACE_RESNET_MEAN, std=(1.0, 1.0, 1.0), colour="grey"),
             backbone_size=96,
@@ -33,7 +33,7 @@ MODELS: dict[str, BtnConfig] = {
             mla=MlaConfig(layer_scale=0.1, drop_path=(0.05, 0.1)),
         ),
         BtnConfig(
-            # the same topology for tests and quick looks: a training step takes milliseconds
+            # the same topology for tests and quick experiments: a training step takes milliseconds
             preset="btn-tiny",
             input=InputConfig(size=48, colour="grey"),
             backbone_size=48,
@@ -73,7 +73,7 @@ RECIPES: dict[str, TrainConfig] = {
             batch_size=64,
             optimizer="adamw",
             lr=1e-3,
-            backbone_lr=0.15,  # more forgets the face pretraining faster than it learns expressions
+            backbone_lr=0.15,  # with more, the face pretraining is lost faster than expressions are learned
             weight_decay=0.05,
             schedule="cosine",
             warmup_epochs=0.5,
@@ -92,19 +92,19 @@ RECIPES: dict[str, TrainConfig] = {
 
 
 def usual_recipe(model: str) -> TrainConfig:
-    """The recipe that a model preset is trained by unless another is named: the paper's for the paper's network."""
+    """Return the default recipe of a model preset: the paper's for the paper's network."""
     return RECIPES["rafdb" if model == "btn-base" else "compact"]
 
 
 def model_preset(name: str) -> BtnConfig:
-    """Look a model up by name; UsageError lists the known ones."""
+    """Return a model preset by name; UsageError lists the known names."""
     if name not in MODELS:
         raise UsageError(f"unknown model preset {name!r}", fix=f"known: {', '.join(MODELS)}")
     return MODELS[name]
 
 
 def recipe(name: str) -> TrainConfig:
-    """Look a training recipe up by name; UsageError lists the known ones."""
+    """Return a training recipe by name; UsageError lists the known names."""
     if name not in RECIPES:
         raise UsageError(f"unknown recipe {name!r}", fix=f"known: {', '.join(RECIPES)}")
     return RECIPES[name]

@@ -13,21 +13,21 @@ class LossConfig:
     vit: float = 2.0
     bt: float = 1.0
     cba: float = 1.0
-    aux: float = 1.0  # of the head that ablate.mla_only = aux_head adds
-    image: float = 0.0  # of a linear classifier on the image branch alone, which only training has (deep supervision)
-    distill: float = 0.0  # times KL(P_BT, held fixed, to P_VIT): the classifier learns from what the batch makes of it
+    aux: float = 1.0  # of the head of ablate.mla_only = aux_head
+    image: float = 0.0  # of a linear classifier on the image branch, in training only (deep supervision)
+    distill: float = 0.0  # weight of KL(P_BT without gradient, P_VIT): the classifier learns from the batch transformer
     label_smoothing: float = 0.0
-    soft_targets: bool = False  # vote distributions instead of one label, where the data set has votes
-    single_votes: bool = True  # with soft targets: keep classes that got one vote, which FERPlus' own rule drops
-    first_label: float = 0.0  # with soft targets: share of the class the owner gave before votes were taken
-    teacher: float = 0.5  # with --teacher: share of a target that the teachers' answer makes
-    unlabelled: bool = True  # with soft_targets: also train on images whose votes have no winner
+    soft_targets: bool = False  # vote distributions instead of one label, if the data set has votes
+    single_votes: bool = True  # with soft targets: keep classes with one vote, which FERPlus' own rule drops
+    first_label: float = 0.0  # with soft targets: weight of the original label (FER2013's) beside the votes
+    teacher: float = 0.5  # with --teacher: weight of the teachers' probabilities in a target
+    unlabelled: bool = True  # with soft targets: also train on images whose votes have no winner
     class_weight: float = 0.0  # weights n_c ** -class_weight, normalised; 0 is off
-    logit_adjustment: float = 0.0  # added to the logits: this times log(share of the class); 1 is balanced softmax
+    logit_adjustment: float = 0.0  # this times log(class share) is added to the logits; 1 is balanced softmax
 
     @property
     def batch_part(self) -> bool:
-        """Whether MLA, embedding and CBA are trained: some loss reads what the batch makes of an image."""
+        """Whether the batch transformer is trained: a loss of P_BT or P_CBA has a weight."""
         return bool(self.bt or self.cba or self.distill)
 
 
@@ -37,67 +37,67 @@ class SamConfig:
 
     rho: float = 0.05
     adaptive: bool = False
-    freeze_bn_second: bool = False  # official: batch-norm statistics are updated in both passes
+    freeze_bn_second: bool = False  # false: batch-norm statistics are updated in both passes, as in the official code
     report: Literal["first", "both"] = (
-        "first"  # passes that the told loss and accuracy are of; official: the mean of both
+        "first"  # passes whose loss and accuracy are reported; official: the mean of both
     )
 
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """Training-time changes to a crop. Lengths are fractions of the side, angles degrees; 0 is off."""
+    """Data augmentation of a crop. Lengths are fractions of the side, angles are degrees; 0 is off."""
 
     flip: float = 0.5
     rotate: float = 0.0
     translate: float = 0.0
-    scale: float = 0.0  # zoom drawn from 1 - scale .. 1 + scale
+    scale: float = 0.0  # zoom factor sampled from 1 - scale .. 1 + scale
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0
-    hue: float = 0.0  # turned by up to this share of the colour circle either way; does nothing to greys
-    lowres: float = 0.0  # probability of shrinking to 25..75 % and back
+    hue: float = 0.0  # rotation by up to this fraction of the colour circle either way; no effect on grey
+    lowres: float = 0.0  # probability of resizing to 25..75 % and back
     blur: float = 0.0  # probability of a Gaussian blur, sigma 0.5..1.5 px
     erase: float = 0.5  # probability of RandomErasing, after normalisation, with 0
     erase_scale: tuple[float, float] = (0.02, 0.1)
-    erase_ratio: tuple[float, float] = (0.3, 3.3)  # height to width of what is erased
+    erase_ratio: tuple[float, float] = (0.3, 3.3)  # height to width of the erased rectangle
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """One recipe. The defaults are the paper's RAF-DB run (BTN 4.2), or its baseline's where the paper is silent.
 
-    batch_size counts the images of one step over all processes and parts.
+    batch_size: images of one step, over all processes and micro-batches.
     """
 
     recipe: str = "rafdb"
     epochs: int = 200
     batch_size: int = 64
-    accumulate: int = 1  # parts that a batch is cut into to save memory; CBA then sees a part at a time
+    accumulate: int = 1  # micro-batches per step, to save memory; CBA then attends within a micro-batch
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     betas: tuple[float, float] = (0.9, 0.999)  # adam, adamw
     eps: float = 1e-8  # adam, adamw
-    momentum: float = 0.9  # sgd, with Nesterov's look ahead
+    momentum: float = 0.9  # sgd, Nesterov
     lr: float = 2e-5
-    backbone_lr: float = 1.0  # factor on lr for the pretrained image branch
+    backbone_lr: float = 1.0  # factor on lr for the image branch, which is usually pretrained
     weight_decay: float = 0.0
     schedule: Literal["exponential", "cosine", "constant"] = "exponential"
     gamma: float = 0.98  # exponential: factor per epoch
     warmup_epochs: float = 0.0
     sampler: Literal["shuffle", "balanced"] = "shuffle"
-    balance: float = 1.0  # balanced: draws per class are proportional to n_c ** (1 - balance)
+    balance: float = 1.0  # balanced: images sampled per class are proportional to n_c ** (1 - balance)
     drop_last: bool = False
     grad_clip: float = 0.0  # global norm; 0 is off
-    ema: float = 0.0  # decay per step of the averaged weights that are evaluated; 0 is off
+    ema: float = 0.0  # decay per step of the exponential moving average that is evaluated; 0 is off
     amp: Literal["off", "bf16", "fp16"] = "off"
-    channels_last: bool = True  # memory order of pictures and convolutions; false is the baseline's
-    compile: bool = False  # torch.compile: minutes at the start, faster steps on GPUs
-    deterministic: bool = False  # refuse GPU kernels whose sums depend on timing; CPUs are deterministic anyway
-    sync_bn: bool = False  # with several processes: batch norm over the images of all of them
+    channels_last: bool = True  # memory format of images and convolutions; the baseline's is contiguous
+    compile: bool = False  # torch.compile: takes minutes at the start, then faster steps on GPUs
+    deterministic: bool = False  # use deterministic GPU kernels only; CPUs are always deterministic
+    sync_bn: bool = False  # with several processes: batch norm over the images of all
     seed: int = 0
-    validation: float = 0.0  # stratified share of train held out when the data set has no validation split
-    select: Literal["val", "last", "test_best"] = "last"  # whose weights are the run's result; all are reported
-    test_best: bool = True  # score the test split after every epoch too, for the community's best-on-test number
-    patience: int = 0  # stop after so many epochs without a better validation accuracy; 0 is off
+    validation: float = 0.0  # stratified fraction of train held out if the data set has no validation split
+    select: Literal["val", "last", "test_best"] = "last"  # epoch whose weights are the run's result; all are reported
+    test_best: bool = True  # also score the test split after every epoch, for the common best-on-test number
+    patience: int = 0  # stop after this many epochs without a better validation accuracy; 0 is off
     loss: LossConfig = field(default_factory=LossConfig)
     sam: SamConfig = field(default_factory=SamConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)

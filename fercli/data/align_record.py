@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from fercli.config.settings import from_dict
 from fercli.config.templates import template
+from fercli.config.validate import from_dict
 from fercli.data import prepared
 from fercli.errors import DataError, UsageError
 from fercli.results import Box, Face, Point

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fercli.config.model import BtnConfig
-from fercli.config.settings import from_dict
 from fercli.config.templates import CropTemplate
+from fercli.config.validate import from_dict
 from fercli.errors import WeightsError
 
 FORMAT = 1

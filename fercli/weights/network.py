@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fercli.config.model import BtnConfig
-from fercli.config.settings import from_dict
+from fercli.config.validate import from_dict
 from fercli.errors import DataError, WeightsError
 from fercli.models.btn import BTN
 from fercli.system.devices import resolve_device

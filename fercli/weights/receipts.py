@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 
-from fercli.config.settings import from_dict
+from fercli.config.validate import from_dict
 from fercli.errors import WeightsError
 from fercli.system.cache import receipts_folder
 from fercli.system.files import replacing

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from fercli.config.labels import SCHEMAS
-from fercli.config.settings import from_dict
+from fercli.config.validate import from_dict
 from fercli.errors import WeightsError
 from fercli.system.shipped import weights_folders
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import fercli
 from fercli.config.model import BtnConfig
-from fercli.config.settings import from_dict
 from fercli.config.training import TrainConfig
+from fercli.config.validate import from_dict
 from fercli.data.changes import Changes
 from fercli.data.dataset import SPLITS, Dataset, listing_fingerprint
 from fercli.data.manifest import require_manifest_of

@@ -21,8 +21,8 @@ PUBLISHED = {
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_schema__has_the_owners_order_and_codes(name: str):
-    found = schema(name)
-    assert dict(zip(map(int, found.codes), found.names, strict=True)) == PUBLISHED[name]
+    labels = schema(name)
+    assert dict(zip(map(int, labels.codes), labels.names, strict=True)) == PUBLISHED[name]
 
 
 def test_schema__of_caer_s_is_its_folders_sorted_by_name():
@@ -63,6 +63,6 @@ def test_schema__unknown_name_lists_the_known_ones():
 
 
 @pytest.mark.parametrize(("names", "codes"), [(("fear", "fear"), ("0", "1")), (("fear", "anger"), ("0",))])
-def test_label_schema__refuses_what_cannot_be_told_apart(names: tuple[str, ...], codes: tuple[str, ...]):
+def test_label_schema__refuses_duplicate_names_and_missing_codes(names: tuple[str, ...], codes: tuple[str, ...]):
     with pytest.raises(ValueError, match="distinct"):
         LabelSchema("broken", names, codes)

@@ -18,7 +18,7 @@ def test_template__with_a_margin_has_its_points_nearer_the_middle():
 
 
 @pytest.mark.parametrize("name", ["nope", "arcface+x", "nope+0.1", ""])
-def test_template__refuses_what_it_does_not_know(name: str):
+def test_template__refuses_an_unknown_name(name: str):
     with pytest.raises(UsageError, match="unknown crop template"):
         template(name)
 

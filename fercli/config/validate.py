@@ -1,0 +1,98 @@
+"""Frozen dataclasses from plain values, as JSON has them: types are checked strictly, all faults are reported at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from fercli.errors import FerError
+
+T = TypeVar("T")
+
+
+def from_dict(kind: type[T], values: Mapping[str, Any], *, where: str, error: type[FerError], fix: str) -> T:
+    """Build a nested dataclass from JSON-like values; `error` lists every unknown, missing or invalid field.
+
+    where: the file, for the message. fix: how to repair it.
+    """
+    faults: list[str] = []
+    result = _build(kind, values, "", faults)
+    if faults:
+        raise error(f"{where}: " + "; ".join(faults), fix=fix)
+    return typing.cast(T, result)
+
+
+def _build(kind: Any, values: Any, prefix: str, faults: list[str]) -> Any:
+    if not isinstance(values, Mapping):
+        faults.append(f"{prefix.rstrip('.') or 'value'} must be a group of fields, is {values!r}")
+        return None
+    hints = typing.get_type_hints(kind)
+    items = {item.name: item for item in dataclasses.fields(kind)}
+    faults.extend(f"unknown field {prefix}{name}" for name in values if name not in items)
+    built: dict[str, Any] = {}
+    before = len(faults)
+    for name, item in items.items():
+        hint = hints[name]
+        if name not in values:
+            if item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
+                faults.append(f"missing field {prefix}{name}")
+            continue
+        if dataclasses.is_dataclass(hint):
+            built[name] = _build(hint, values[name], f"{prefix}{name}.", faults)
+            continue
+        try:
+            built[name] = _checked(values[name], hint)
+        except ValueError as fault:
+            faults.append(f"{prefix}{name}: {fault}")
+    if len(faults) > before:
+        return None
+    try:
+        return kind(**built)
+    except ValueError as fault:
+        faults.append(str(fault))
+        return None
+
+
+def _checked(value: Any, hint: Any) -> Any:
+    """Check a JSON-like value against a type hint, turning lists into tuples; ValueError states what is expected."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return value
+    if origin is typing.Literal:
+        if value in arguments and type(value) in {type(argument) for argument in arguments}:
+            return value
+        raise ValueError(f"{value!r} is not one of {', '.join(map(str, arguments))}")
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        return _checked(value, next(argument for argument in arguments if argument is not type(None)))
+    if origin is tuple:
+        return _checked_tuple(value, arguments)
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{value!r} is not a group of values")
+        return dict(value)
+    if dataclasses.is_dataclass(hint):
+        faults: list[str] = []
+        built = _build(hint, value, "", faults)
+        if faults:
+            raise ValueError("; ".join(faults))
+        return built
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        return value
+    raise ValueError(f"{value!r} is not a valid {getattr(hint, '__name__', hint)}")
+
+
+def _checked_tuple(value: Any, hints: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{value!r} is not a list")
+    if len(hints) == 2 and hints[1] is Ellipsis:
+        return tuple(_checked(item, hints[0]) for item in value)
+    if len(value) != len(hints):
+        raise ValueError(f"{value!r} must have {len(hints)} values")
+    return tuple(_checked(item, hint) for item, hint in zip(value, hints, strict=True))

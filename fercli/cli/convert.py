@@ -1,4 +1,4 @@
-"""`fer convert`: weights of another project to ours."""
+"""`fer convert`: convert checkpoints of other projects."""
 
 from __future__ import annotations
 
@@ -6,87 +6,94 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fercli.cli import options
 from fercli.cli.console import json_line, say, show, table
+from fercli.weights.foreign.formats import AUTO, FORMATS
 
 if TYPE_CHECKING:
-    from fercli.weights.foreign.file import ConvertReport
+    from fercli.weights.foreign.convert import ConvertReport
 
-Kind = Annotated[
-    Literal["auto", "poster_v2", "mobilefacenet", "ir50", "face_resnet"],
-    typer.Option("--from", help="What SOURCE is. auto tells by the names of its tensors."),
+SourceFormat = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        metavar="FORMAT",
+        help=f"Format of SOURCE: {', '.join(FORMATS)}, or auto to recognise it by the names of its tensors.",
+    ),
 ]
-Labels = Annotated[
+ConvertLabels = Annotated[
     str | None,
     typer.Option(
-        metavar="SCHEMA", help="Data set whose classes a whole model was trained on: rafdb, affectnet7, affectnet8, ..."
+        metavar="SCHEMA",
+        help="Data set that a whole model was trained on, for its class names: rafdb, affectnet7, affectnet8, ...",
     ),
 ]
-Faces = Annotated[
+StatisticsFaces = Annotated[
     Path | None,
     typer.Option(
-        metavar="DIR", help="Face crops to measure a face_resnet's batch-norm statistics on, to train from it."
+        metavar="DIR", help="Face crops to measure the batch-norm statistics of a face_resnet on, for training from it."
     ),
 ]
-COLUMNS = ("tensors", "count", "what became of them")
+_COLUMNS = ("tensors", "count", "detail")
 
 
 def convert(
     source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", help="A torch checkpoint (.pth, .pt, .tar), or a tfjs manifest (.json).")
+        Path, typer.Argument(metavar="SOURCE", help="Torch checkpoint (.pth, .pt, .tar) or tfjs manifest (.json).")
     ],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The .safetensors file to write.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help=".safetensors file to write.")],
     *,
-    kind: Kind = "auto",
-    labels: Labels = None,
-    faces: Faces = None,
+    source_format: SourceFormat = AUTO,
+    labels: ConvertLabels = None,
+    faces: StatisticsFaces = None,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Turn published weights into a file that `fer` reads, and report what became of every tensor.
+    """Convert a checkpoint of another project to a weights file, and report every tensor.
 
-    No code of the file is run. POSTER_V2 checkpoints become whole models; MobileFaceNet, IR50 and face-api.js' face
-    ResNet become backbones to start training from.
+    No code in the file is run. POSTER_V2 checkpoints become whole models; MobileFaceNet, IR50 and face-api.js' face
+    ResNet become backbones to train from.
 
     Example:
 
       fer convert raf-db-model_best.pth poster-v2-rafdb.safetensors --labels rafdb
     """
-    from fercli.weights.foreign.convert import convert as run
+    from fercli.weights.foreign import convert as step
 
-    with telling_what_is_missing(json=json):
-        report = run(source, out, kind=kind, labels=labels, faces=faces, overwrite=overwrite)
+    with showing_missing_tensors(json=json):
+        report = step.convert(source, out, source_format=source_format, labels=labels, faces=faces, overwrite=overwrite)
     show_report(report, json=json)
 
 
 @contextmanager
-def telling_what_is_missing(*, json: bool) -> Iterator[None]:
-    """Show what a file that is refused as incomplete does and does not hold, before its error is told."""
+def showing_missing_tensors(*, json: bool) -> Iterator[None]:
+    """Show the converted and the missing tensors of an incomplete file before its error."""
     from fercli.weights.foreign.conversion import IncompleteError
 
     try:
         yield
     except IncompleteError as error:
-        found = error.conversion
-        if found is not None and json:
-            json_line({"renamed": found.renamed, "dropped": found.dropped, "missing": error.missing})
-        elif found is not None:
+        conversion = error.conversion
+        if conversion is not None and json:
+            json_line({"renamed": conversion.renamed, "dropped": conversion.dropped, "missing": error.missing})
+        elif conversion is not None:
             missing = Counter(name.rpartition(".")[0] for name in error.missing)
-            rows = _rows(found.renamed, found.dropped) + [("missing", n, f"of {name}") for name, n in missing.items()]
-            show(table(f"{found.source}, refused", COLUMNS, rows))
+            rows = _rows(conversion.renamed, conversion.dropped)
+            rows += [("missing", count, f"of {name}") for name, count in missing.items()]
+            show(table("refused: tensors are missing", _COLUMNS, rows))
         raise
 
 
 def show_report(report: ConvertReport, *, json: bool) -> None:
-    """Tell what became of every tensor, and what can be done with the file."""
+    """Show the tensors by what was done with them, and the commands that use the file."""
     if json:
         json_line(report)
         return
-    show(table(f"{report.source} ({report.kind})", COLUMNS, _rows(report.renamed, report.dropped)))
+    show(table(f"{report.source} ({report.format})", _COLUMNS, _rows(report.renamed, report.dropped)))
     say(f"wrote {report.out}: {report.part.replace('_', ' ')}, {report.parameters:,} parameters")
     if report.labels:
         say(f"classes: {', '.join(report.labels)}")
@@ -95,5 +102,5 @@ def show_report(report: ConvertReport, *, json: bool) -> None:
 
 
 def _rows(renamed: Mapping[str, str], dropped: Mapping[str, str]) -> list[tuple[str, int, str]]:
-    rows = [("matched", len(renamed), "under our names")]
-    return rows + [("dropped", count, why) for why, count in Counter(dropped.values()).items()]
+    rows = [("converted", len(renamed), "renamed to BTN's names")]
+    return rows + [("dropped", count, reason) for reason, count in Counter(dropped.values()).items()]

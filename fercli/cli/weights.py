@@ -1,4 +1,4 @@
-"""`fer weights`: public weights, from where their owners put them to names that every command knows."""
+"""`fer weights`: list, download, verify, import and average weights."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fercli.cli import console, options
-from fercli.cli.convert import Faces, Kind, Labels, show_report, telling_what_is_missing
+from fercli.cli.convert import ConvertLabels, SourceFormat, StatisticsFaces, show_report, showing_missing_tensors
+from fercli.weights.foreign.formats import AUTO
 
 if TYPE_CHECKING:
     from fercli.weights.pull import PullResult
 
 Registry = Annotated[
     Path | None,
-    typer.Option("--registry", metavar="FILE", help="A registry of your own instead of the one that comes with fer."),
+    typer.Option("--registry", metavar="FILE", help="Registry file (default: the one in the package)."),
 ]
 
 
 def list_weights(registry: Registry = None, json: options.Json = False) -> None:
-    """Show the public weights that fer knows: what they are, where they lie, on what terms, and which are here.
+    """List the public weights in the registry: description, URL, licence, and whether they are downloaded.
 
     Example:
 
@@ -36,59 +37,64 @@ def list_weights(registry: Registry = None, json: options.Json = False) -> None:
     if json:
         console.json_line(
             [
-                {"name": e.name, "what": e.what, "kind": e.kind, "places": [url_of(place) for place in e.places],
-                 "sha256": e.sha256, "licence": e.licence, "outputs": e.outputs, "pulled": pulled[e.name]}
-                for e in entries.values()
+                {"name": entry.name, "description": entry.description, "kind": entry.kind,
+                 "urls": [url_of(location) for location in entry.locations], "sha256": entry.sha256,
+                 "licence": entry.licence, "outputs": entry.outputs, "pulled": pulled[entry.name]}
+                for entry in entries.values()
             ]
         )  # fmt: skip
         return
     rows = [
         (
-            e.name,
-            e.what,
-            "here" if pulled[e.name] else "",
-            "published" if e.sha256 else "recorded at first use",
-            e.licence,
+            entry.name,
+            entry.description,
+            "yes" if pulled[entry.name] else "no",
+            "published" if entry.sha256 else "recorded at first use",
+            entry.licence,
         )
-        for e in entries.values()
+        for entry in entries.values()
     ]
-    console.show(console.table("public weights", ("name", "what", "pulled", "sha256", "licence"), rows))
+    console.show(console.table("public weights", ("name", "description", "pulled", "sha256", "licence"), rows))
     for entry in entries.values():
-        console.show(f"{entry.name}: " + "  ".join(url_of(place) for place in entry.places))
-    console.say(f"next:  fer weights pull NAME; they come to {cache_folder()} (FER_CACHE=DIR: elsewhere)")
+        console.show(f"{entry.name}: " + "  ".join(url_of(location) for location in entry.locations))
+    console.say(f"next:  fer weights pull NAME (into {cache_folder()}; FER_CACHE=DIR changes it)")
 
 
 def pull(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Which weights; fer weights list shows them.")
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Names of weights; fer weights list shows them.")
     ] = None,
     *,
     every: Annotated[
-        bool, typer.Option("--all", help="Pull every entry, as for an image that runs without a network.")
+        bool, typer.Option("--all", help="Pull every entry, for example for a container without network access.")
     ] = False,
     offline: Annotated[
         bool,
         typer.Option(
-            "--offline", envvar="FER_OFFLINE", help="No network: use what was downloaded before or put there by hand."
+            "--offline",
+            envvar="FER_OFFLINE",
+            help="Use only files that were downloaded before or put into the cache by hand.",
         ),
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Download again what is already there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Download again.")] = False,
     trust_new: Annotated[
         bool,
-        typer.Option("--trust-new", help="Accept a file that differs from the one recorded at the first download."),
+        typer.Option("--trust-new", help="Accept a file whose hash differs from the first download."),
     ] = False,
     discard: Annotated[
         bool,
-        typer.Option("--discard-downloads", help="Delete each published file once it is converted: half the space."),
+        typer.Option(
+            "--discard-downloads", help="Delete each published file after its conversion, to save half the space."
+        ),
     ] = False,
     registry: Registry = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Download public weights, check them, and turn them into files that every command finds by name.
+    """Download public weights, verify and convert them; all commands then find them by name.
 
-    A download that broke goes on where it was. The file's sha256 is held against the published one or, where none is
-    published, against that of the first download, which is recorded.
+    Interrupted downloads are resumed. The sha256 of a file is compared with the published one or, if none is published,
+    with that of the first download.
 
     Example:
 
@@ -99,12 +105,12 @@ def pull(
     from fercli.weights.registry import read_registry
 
     if bool(names) == every:
-        raise UsageError("name the weights to pull, or give --all", fix="fer weights list shows the names")
-    wanted = list(read_registry(registry)) if every else list(names or ())
+        raise UsageError("give the names of weights, or --all", fix="fer weights list shows the names")
+    requested = list(read_registry(registry)) if every else list(names or ())
     failed: list[FerError] = []
-    for name in wanted:
+    for name in requested:
         try:
-            with console.progress(f"pull {name}", quiet=quiet) as progress, telling_what_is_missing(json=False):
+            with console.progress(f"pull {name}", quiet=quiet) as progress, showing_missing_tensors(json=False):
                 result = step(
                     name,
                     registry=registry,
@@ -115,44 +121,45 @@ def pull(
                     progress=progress,
                 )
         except FerError as error:
-            if len(wanted) == 1:
+            if len(requested) == 1:
                 raise
             failed.append(error)
             console.say(f"error: {error.message}\nfix: {error.fix}")
         else:
             console.json_line(result) if json else _show_pulled(result)
     if failed:
-        raise WeightsError(f"{len(failed)} of {len(wanted)} could not be pulled", fix="see above, one by one")
+        raise WeightsError(f"{len(failed)} of {len(requested)} could not be pulled", fix="see the errors above")
 
 
 def _show_pulled(result: PullResult) -> None:
     if not result.fresh:
-        console.show(f"{result.name}: already here ({', '.join(map(str, result.outputs.values()))})")
+        console.show(f"{result.name}: already downloaded ({', '.join(map(str, result.outputs.values()))})")
         return
     for report in result.reports:
         show_report(report, json=False)
-    for name, why in (result.left_out or {}).items():
-        console.warn(f"{name} in {result.name} is left out: {why}")
-    held = {
-        "published": "as its owner publishes it",
-        "recorded": "as recorded at the first download",
-        "first use": "recorded now, as none is published: later downloads are held against it",
+    for name, reason in (result.skipped or {}).items():
+        console.warn(f"{name} in {result.name} was skipped: {reason}")
+    trust = {
+        "published": "as published by its owner",
+        "recorded": "as at the first download",
+        "first use": "none is published; recorded, later downloads are compared with it",
     }
-    console.show(f"{result.name}: from {result.place}, sha256 {result.sha256} ({held[result.trust]})")
-    console.show(f"found by name from now on: {', '.join(result.outputs)}")
+    console.show(f"{result.name}: from {result.location}, sha256 {result.sha256} ({trust[result.trust]})")
+    console.show(f"names for --weights: {', '.join(result.outputs)}")
 
 
 def verify(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Which weights; left out: all that are here.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Names of weights (default: all on this machine)."),
     ] = None,
     registry: Registry = None,
     json: options.Json = False,
 ) -> None:
-    """Check that weights are what they were when they were pulled: every file's sha256 against its receipt.
+    """Verify that weights are unchanged since they were pulled: every file's sha256 against its receipt.
 
-    Shipped and imported weights, of which no hash is recorded, are read whole. Ends with exit code 4 if a file is
-    changed, broken or missing.
+    Shipped and imported weights have no recorded hash; they are read completely. The exit code is 4 if a file is changed,
+    broken or missing.
 
     Example:
 
@@ -161,32 +168,32 @@ def verify(
     from fercli.errors import ExitCode
     from fercli.weights.verify import verify as step
 
-    found = step(names or (), registry=registry)
+    results = step(names or (), registry=registry)
     if json:
-        console.json_line(found)
+        console.json_line(results)
     else:
-        console.show(console.table("weights", ("name", "state", "file", "detail"), [
-            (one.name, one.state, one.path, one.detail) for one in found
+        console.show(console.table("weights", ("name", "status", "file", "detail"), [
+            (result.name, result.status, result.path, result.detail) for result in results
         ]))  # fmt: skip
-    if any(one.state != "ok" for one in found):
+    if any(result.status != "ok" for result in results):
         raise typer.Exit(ExitCode.WEIGHTS)
 
 
 def import_weights(
     source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", help="A torch checkpoint (.pth, .pt, .tar) or a tfjs manifest (.json).")
+        Path, typer.Argument(metavar="SOURCE", help="Torch checkpoint (.pth, .pt, .tar) or tfjs manifest (.json).")
     ],
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name to find the weights by from then on.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the imported weights, for --weights.")],
     *,
-    kind: Kind = "auto",
-    labels: Labels = None,
-    faces: Faces = None,
+    source_format: SourceFormat = AUTO,
+    labels: ConvertLabels = None,
+    faces: StatisticsFaces = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
-    """Convert a checkpoint of POSTER_V2 or face.evoLVe, as fer convert does, and keep it under a name.
+    """Convert a checkpoint of another project, as fer convert does, and keep it in the cache under a name.
 
-    Every tensor is reported: matched under our names, dropped with the reason, or missing, which refuses the file.
+    Every tensor is reported: converted, dropped with the reason, or missing, in which case the file is refused.
 
     Example:
 
@@ -194,21 +201,22 @@ def import_weights(
     """
     from fercli.weights.import_weights import import_weights as step
 
-    with telling_what_is_missing(json=json):
-        report = step(source, name, kind=kind, labels=labels, faces=faces, overwrite=overwrite)
+    with showing_missing_tensors(json=json):
+        report = step(source, name, source_format=source_format, labels=labels, faces=faces, overwrite=overwrite)
     show_report(report, json=json)
 
 
 def average_weights(
-    weights: Annotated[list[str], typer.Argument(metavar="WEIGHTS...", help="Files or names of trained weights.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The .safetensors file to write.")],
+    weights: Annotated[list[str], typer.Argument(metavar="WEIGHTS...", help="Trained weights, by file or name.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help=".safetensors file to write.")],
     *,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write the mean of the weights of several runs of one network that began from the same weights.
+    """Average the weights of several runs of one network that started from the same weights.
 
-    Often better than each of them, at the cost of one (Wortsman et al. 2022). Its card has no temperature and no scores yet.
+    The mean is often better than each of them, at the inference cost of one (Wortsman et al. 2022). Its card has no
+    temperature and no scores.
 
     Example:
 
@@ -218,5 +226,5 @@ def average_weights(
 
     step(weights, out, overwrite=overwrite)
     if not quiet:
-        console.say(f"written: {out}, the mean of {len(weights)}")
+        console.say(f"wrote {out}, the mean of {len(weights)} files")
         console.say(f"next:  fer calibrate {out} DATA calibrated.safetensors")

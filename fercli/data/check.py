@@ -22,6 +22,7 @@ from fercli.data.check_findings import (
     report_position,
     report_unreadable,
 )
+from fercli.data.crop_folder import evenly_spaced
 from fercli.data.crops import load_crop
 from fercli.data.dataset import SPLITS, Dataset, Sample, Split
 from fercli.data.duplicates import Duplicates, count_duplicates
@@ -156,7 +157,7 @@ def _position(
     usable = [sample for sample in dataset.samples if sample not in unreadable]
     if not usable:
         return None, 0
-    chosen = [usable[index] for index in np.unique(np.linspace(0, len(usable) - 1, count).round().astype(int))]
+    chosen = evenly_spaced(usable, count)
     detector = open_detector(DetectConfig(min_face_px=_CROP_PX // 4), device)
     landmarks = []
     for done, sample in enumerate(chosen, start=1):

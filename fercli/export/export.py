@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.data.sample_crops import read_crops, sample_crops, spread
+from fercli.data.crop_folder import evenly_spaced, read_crop_folder, read_crops
 from fercli.errors import DataError, UsageError
 from fercli.export.describe import describe
 from fercli.export.graph import refuse_unread, translate
@@ -260,7 +260,7 @@ def _crops(faces: Path | None, size: int) -> tuple[NDArray[np.uint8], str]:
     """Different crops [B, S, S, 3] to compare on, from all over a folder, or generated; and which of both they are."""
     if faces is None:
         return _generated(size), "generated"
-    crops = distinct(sample_crops(faces, size, limit=max(BATCHES)))
+    crops = distinct(read_crop_folder(faces, size, limit=max(BATCHES)))
     if len(crops) < FEWEST:
         raise DataError(
             f"{faces} holds {len(crops)} different face{'' if len(crops) == 1 else 's'}, too few to prove a file on",
@@ -272,10 +272,10 @@ def _crops(faces: Path | None, size: int) -> tuple[NDArray[np.uint8], str]:
 def _calibration(faces: Path, proof: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Crops [B, S, S, 3] that int8 takes its ranges from: none of `proof` [P, S, S, 3], where the folder has enough others."""
     size, paths, proven = proof.shape[1], list_images(faces), {crop.tobytes() for crop in proof}
-    taken = set(spread(paths, max(BATCHES)))
-    crops = read_crops(spread([path for path in paths if path not in taken], CALIBRATION), size)
+    taken = set(evenly_spaced(paths, max(BATCHES)))
+    crops = read_crops(evenly_spaced([path for path in paths if path not in taken], CALIBRATION), size)
     others = crops[[crop.tobytes() not in proven for crop in crops]]
-    return others if len(others) >= FEWEST else sample_crops(faces, size, limit=CALIBRATION)
+    return others if len(others) >= FEWEST else read_crop_folder(faces, size, limit=CALIBRATION)
 
 
 def _pictures(faces: Path | None, size: int) -> list[Rgb]:
@@ -283,7 +283,7 @@ def _pictures(faces: Path | None, size: int) -> list[Rgb]:
     import cv2
 
     if faces is not None:
-        own = [read_rgb(path) for path in spread(list_images(faces), max(BATCHES))]
+        own = [read_rgb(path) for path in evenly_spaced(list_images(faces), max(BATCHES))]
         some = [own[place * len(own) // _COPIES] for place in range(_COPIES)]
         shapes = [(0.5, 0.4), (1.2, 1.5), (3, 2.4)]
         copies = [cv2.resize(rgb, (round(wide * size), round(high * size))) for high, wide in shapes for rgb in some]

@@ -1,4 +1,4 @@
-"""A tar archive in, its regular files under their bare names out: nothing is written anywhere else."""
+"""Unpack tar archives safely: regular files only, under their file names alone."""
 
 from __future__ import annotations
 
@@ -9,41 +9,45 @@ from pathlib import Path
 
 from fercli.errors import WeightsError
 
-MOST_BYTES = 20_000_000_000  # of all files together
+MAX_BYTES = 20_000_000_000  # of all files together
 
 
-def unpack(archive: Path, folder: Path) -> Iterator[Path]:
-    """Write every regular file of a tar archive into `folder`, under its last name alone, and yield it.
+def unpack(archive: Path, folder: Path, *, max_bytes: int = MAX_BYTES) -> Iterator[Path]:
+    """Write every regular file of a tar archive into `folder`, under its file name without its path, and yield it.
 
-    Links, devices and names that lead out of the archive refuse the whole of it before anything is written.
-    Raises: WeightsError for these, for two files of one name, for what is no tar archive, and for one that is too large.
+    Nothing is written if the archive contains links, devices or paths outside the archive, two files of one name, or too
+    much data. Errors: WeightsError for these, and for a file that is not a tar archive.
     """
-    fix = "do not use this file; get it from its owner again"
     try:
         with tarfile.open(archive, "r:*") as tar:
-            members = tar.getmembers()
-            odd = [member.name for member in members if not (member.isreg() or member.isdir())]
-            out = [member.name for member in members if ".." in Path(member.name).parts or member.name.startswith("/")]
-            files = [member for member in members if member.isreg()]
-            names = [Path(member.name).name for member in files]
-            doubled = {name for name in names if names.count(name) > 1}
-            for what, found in (
-                ("links or devices", odd),
-                ("paths that lead out of it", out),
-                ("one name twice", doubled),
-            ):
-                if found:
-                    raise WeightsError(f"{archive} holds {what}: {', '.join(sorted(found)[:3])}", fix=fix)
-            if sum(member.size for member in files) > MOST_BYTES:
-                raise WeightsError(f"{archive} unpacks to more than {MOST_BYTES / 1e9:.0f} GB", fix=fix)
+            files = _checked_files(archive, tar.getmembers(), max_bytes)
             folder.mkdir(parents=True, exist_ok=True)
-            for member, name in zip(files, names, strict=True):
-                if name.startswith("."):  # resource forks of macOS and the like
-                    continue
-                content = tar.extractfile(member)
+            for member in files:
+                name = Path(member.name).name
+                content = None if name.startswith(".") else tar.extractfile(member)  # resource forks of macOS and such
                 if content is not None:
                     with content, (folder / name).open("wb") as file:
                         shutil.copyfileobj(content, file)
                     yield folder / name
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise WeightsError(f"{archive} is no tar archive, or is broken ({error})", fix="pull it again") from error
+        raise WeightsError(f"{archive} is broken or not a tar archive ({error})", fix="pull it again") from error
+
+
+def _checked_files(archive: Path, members: list[tarfile.TarInfo], max_bytes: int) -> list[tarfile.TarInfo]:
+    """The regular files among the members; WeightsError if the archive is unsafe."""
+    files = [member for member in members if member.isreg()]
+    names = [Path(member.name).name for member in files]
+    problems = {
+        "links or devices": [member.name for member in members if not (member.isreg() or member.isdir())],
+        "paths outside the archive": [
+            member.name for member in members if ".." in Path(member.name).parts or member.name.startswith("/")
+        ],
+        "one name twice": sorted({name for name in names if names.count(name) > 1}),
+    }
+    fix = "do not use this file; get it from its owner again"
+    for problem, affected in problems.items():
+        if affected:
+            raise WeightsError(f"{archive} contains {problem}: {', '.join(sorted(affected)[:3])}", fix=fix)
+    if sum(member.size for member in files) > max_bytes:
+        raise WeightsError(f"{archive} unpacks to more than {max_bytes / 1e9:g} GB", fix=fix)
+    return files

@@ -1,7 +1,7 @@
-"""Trained weights of one network in, one file with their mean out (Wortsman et al. 2022, "Model soups").
+"""Average the trained weights of one network (Wortsman et al. 2022, "Model soups").
 
-Runs that went on from the same weights lie in one valley of the loss: the mean of their weights is often better than any of them,
-at the cost of one. Runs that began apart do not, and their mean is worth nothing; only a score can tell.
+Runs that start from the same pretrained weights often end in one basin of the loss: the mean of their weights is then better
+than any of them, at the inference cost of one. The mean of runs with different initial weights is useless. Evaluate it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ from fercli.weights.files import TORCH_SUFFIX, check_keys, find_weights, load_we
 
 
 def average(weights: Sequence[str | Path], out: Path, *, overwrite: bool = False) -> WeightsCard:
-    """Write the mean of several weights, with the first one's card, without its scores and temperature.
+    """Write the mean of several weights files, with the first one's card without its scores and temperature.
 
-    Errors: UsageError for fewer than two, or an output that is no .safetensors; WeightsError where labels, crop or network differ.
+    Errors: UsageError for fewer than two, or an output that does not end in .safetensors; WeightsError where labels, crop or
+        network differ.
     """
     if len(weights) < 2:
-        raise UsageError("a mean takes two weights or more", fix="fer weights average A B --out MEAN.safetensors")
+        raise UsageError(
+            "averaging needs two weights files or more", fix="fer weights average A B --out MEAN.safetensors"
+        )
     if out.suffix != TORCH_SUFFIX:
         raise UsageError(f"the output {out} must end in {TORCH_SUFFIX}", fix=str(out.with_suffix(TORCH_SUFFIX)))
     refuse_existing(out, overwrite=overwrite)
@@ -35,7 +38,9 @@ def average(weights: Sequence[str | Path], out: Path, *, overwrite: bool = False
     for path, (state, other) in zip(paths[1:], others, strict=True):
         for what in ("labels", "crop", "model"):
             if getattr(other, what) != getattr(card, what):
-                raise WeightsError(f"{path} and {paths[0]} differ in {what}", fix="average runs of one network")
+                raise WeightsError(
+                    f"{path} and {paths[0]} differ in {what}", fix="average runs of the same network and data set"
+                )
         check_keys(state, first, where=str(path))
     mean = {
         key: torch.stack([tensor.double(), *(state[key].double() for state, _ in others)]).mean(dim=0).to(tensor.dtype)

@@ -1,4 +1,8 @@
-"""A place of the registry in, its complete file under its own name out, or nothing: resumed, checked, then renamed."""
+"""Download a file with resume: verify its hash, then give it its final name.
+
+Libraries that download (pooch, gdown, huggingface_hub) each do part of this; none resumes an interrupted download of every
+location with `If-Range`, so that a file that was replaced in between is never joined to the rest of another.
+"""
 
 from __future__ import annotations
 
@@ -14,62 +18,62 @@ from typing import Any
 from fercli.errors import RefusedError, WeightsError
 from fercli.progress import Progress, silent
 from fercli.system.digest import file_sha256
-from fercli.weights.locations import PlaceError, open_place
+from fercli.weights.locations import DownloadError, open_location
 
 _CHUNK = 1 << 20
-_ATTEMPTS = 4  # in a row without a byte
+_ATTEMPTS = 4  # consecutive ones without progress
 _WAITS_S = (0.5, 2.0, 8.0)
 _MB = 1_000_000
 
 
 def download(
-    place: str,
+    location: str,
     target: Path,
     *,
     sha256: str | None,
     progress: Progress = silent,
     sleep: Callable[[float], None] = time.sleep,
 ) -> str:
-    """Fetch a place's file to `target` and return its sha256; what a broken download left is gone on with.
+    """Download a location's file to `target` and return its sha256; an interrupted download is resumed.
 
-    Bytes go to a temporary name beside the target, which is renamed when all are there and `sha256`, if one is known,
-    fits. A connection that breaks is taken up again where it broke. progress counts megabytes.
-    Errors: PlaceError where the place gives no file, WeightsError where the file is another than `sha256` says (it is
-    deleted), RefusedError where the disk has no room.
+    The file is written under a temporary name beside the target and renamed when it is complete and has the hash
+    `sha256`, if that is given. progress counts megabytes.
+    Errors: DownloadError if the download failed, WeightsError for another hash (the file is deleted), RefusedError for a
+    full disk.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    part, note = _part(target), _note(target)
+    partial, note = _partial(target), _note(target)
     failures = 0
     while True:
-        before = part.stat().st_size if part.exists() else 0
+        before = partial.stat().st_size if partial.exists() else 0
         try:
-            _fetch(place, part, note, progress)
+            _fetch(location, partial, note, progress)
             break
-        except PlaceError as error:
-            grown = (part.stat().st_size if part.exists() else 0) > before
+        except DownloadError as error:
+            grown = (partial.stat().st_size if partial.exists() else 0) > before
             failures = 1 if grown else failures + 1
-            if error.lasting or failures >= _ATTEMPTS:
+            if error.permanent or failures >= _ATTEMPTS:
                 raise
             sleep(_WAITS_S[failures - 1])
-    found = file_sha256(part)
-    if sha256 is not None and found != sha256:
-        discard_part(target)
+    actual = file_sha256(partial)
+    if sha256 is not None and actual != sha256:
+        discard_partial(target)
         raise WeightsError(
-            f"{place} gives another file than expected: its sha256 is {found}, not {sha256}",
-            fix="try again later; if it stays so, the file was replaced or tampered with: do not use it",
+            f"{location} returned another file than expected: its sha256 is {actual}, not {sha256}",
+            fix="try again later; if it fails again, the file was replaced or tampered with: do not use it",
         )
-    part.replace(target)
+    partial.replace(target)
     note.unlink(missing_ok=True)
-    return found
+    return actual
 
 
-def discard_part(target: Path) -> None:
-    """Forget what a broken download of `target` left."""
-    _part(target).unlink(missing_ok=True)
+def discard_partial(target: Path) -> None:
+    """Delete the files of an interrupted download of `target`."""
+    _partial(target).unlink(missing_ok=True)
     _note(target).unlink(missing_ok=True)
 
 
-def _part(target: Path) -> Path:
+def _partial(target: Path) -> Path:
     return target.with_name(f".{target.name}.part")
 
 
@@ -77,37 +81,38 @@ def _note(target: Path) -> Path:
     return target.with_name(f".{target.name}.part.json")
 
 
-def _fetch(place: str, part: Path, note: Path, progress: Progress) -> None:
-    """Bring the part to its end in one connection; PlaceError if it broke."""
-    start, mark = _resumable(place, part, note)
-    headers = {"Range": f"bytes={start}-", **({"If-Range": mark} if mark else {})} if start else {}
-    with open_place(place, headers) as answer:
-        if answer.status == 416:  # the part is longer than the file, or another file's
-            part.unlink(missing_ok=True)
-            raise PlaceError("the server has nothing after the part that is here", lasting=False)
-        if answer.status == 206 and _first_byte(answer) != start:
-            raise PlaceError("the server answers with another part of the file", lasting=True)
-        resumed = answer.status == 206
+def _fetch(location: str, partial: Path, note: Path, progress: Progress) -> None:
+    """Download the rest of the file in one connection; DownloadError if it broke."""
+    start, etag = _resumable(location, partial, note)
+    headers = {"Range": f"bytes={start}-", **({"If-Range": etag} if etag else {})} if start else {}
+    with open_location(location, headers) as response:
+        if response.status == 416:  # the partial file is longer than the file, or of another file
+            partial.unlink(missing_ok=True)
+            raise DownloadError("the server has no bytes after those of the partial file", permanent=False)
+        if response.status == 206 and _first_byte(response) != start:
+            raise DownloadError("the server returned another range of the file", permanent=True)
+        resumed = response.status == 206
         done = start if resumed else 0
-        length = answer.headers.get("Content-Length")
+        length = response.headers.get("Content-Length")
         total = done + int(length) if length and length.isdigit() else None
-        if total is not None and shutil.disk_usage(part.parent).free < total - done:
+        if total is not None and shutil.disk_usage(partial.parent).free < total - done:
             raise RefusedError(
-                f"{part.parent} has no room for {total / _MB:.0f} MB", fix="free some space, or FER_CACHE=DIR elsewhere"
+                f"{partial.parent} has less than {total / _MB:.0f} MB of free space",
+                fix="free some space, or set FER_CACHE=DIR",
             )
-        mark = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
-        note.write_text(json.dumps({"place": place, "mark": mark}), encoding="utf-8")
-        with part.open("ab" if resumed else "wb") as file:
-            done = _copy(answer, file, done, total, progress)
+        etag = response.headers.get("ETag") or response.headers.get("Last-Modified")
+        note.write_text(json.dumps({"location": location, "etag": etag}), encoding="utf-8")
+        with partial.open("ab" if resumed else "wb") as file:
+            done = _copy(response, file, done, total, progress)
     if total is not None and done != total:
-        raise PlaceError(f"the connection broke after {done / _MB:.1f} of {total / _MB:.1f} MB", lasting=False)
+        raise DownloadError(f"the connection broke after {done / _MB:.1f} of {total / _MB:.1f} MB", permanent=False)
     if not done:
-        raise PlaceError("the file is empty", lasting=True)
+        raise DownloadError("the file is empty", permanent=True)
 
 
-def _copy(answer: Any, file: Any, done: int, total: int | None, progress: Progress) -> int:
+def _copy(response: Any, file: Any, done: int, total: int | None, progress: Progress) -> int:
     try:
-        while chunk := answer.read(_CHUNK):
+        while chunk := response.read(_CHUNK):
             file.write(chunk)
             done += len(chunk)
             progress(done // _MB, None if total is None else max(1, total // _MB), "MB")
@@ -115,24 +120,24 @@ def _copy(answer: Any, file: Any, done: int, total: int | None, progress: Progre
         file.write(error.partial)
         return done + len(error.partial)
     except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
-        raise PlaceError(f"the connection broke: {error or type(error).__name__}", lasting=False) from error
+        raise DownloadError(f"the connection broke: {error or type(error).__name__}", permanent=False) from error
     return done
 
 
-def _resumable(place: str, part: Path, note: Path) -> tuple[int, str | None]:
-    """Byte to go on from and the server's mark of the file; 0 where the part is another place's or has no mark."""
+def _resumable(location: str, partial: Path, note: Path) -> tuple[int, str | None]:
+    """First byte to request and the file's ETag; 0 if the partial file is of another location."""
     try:
         noted = json.loads(note.read_text(encoding="utf-8"))
-        size = part.stat().st_size
+        size = partial.stat().st_size
     except (OSError, ValueError):
         return 0, None
-    if noted.get("place") != place:
+    if noted.get("location") != location:
         return 0, None
-    # a weak mark is no promise of equal bytes, and If-Range may not carry it
-    mark = noted.get("mark")
-    return size, None if mark and mark.startswith("W/") else mark
+    # a weak ETag does not guarantee equal bytes, and is not allowed in If-Range
+    etag = noted.get("etag")
+    return size, None if etag and etag.startswith("W/") else etag
 
 
-def _first_byte(answer: Any) -> int | None:
-    found = re.match(r"bytes (\d+)-", str(answer.headers.get("Content-Range", "")))
-    return int(found[1]) if found else None
+def _first_byte(response: Any) -> int | None:
+    match = re.match(r"bytes (\d+)-", str(response.headers.get("Content-Range", "")))
+    return int(match[1]) if match else None

@@ -1,4 +1,4 @@
-"""A name of the registry in; its file fetched, checked, unpacked and converted, and found by name from then on."""
+"""Pull public weights: download, verify, unpack and convert an entry of the registry."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from fercli.progress import Progress, silent
 from fercli.system.cache import downloads_folder, pulled_folder
 from fercli.system.digest import file_sha256
 from fercli.weights.archive import unpack
-from fercli.weights.download import discard_part, download
+from fercli.weights.download import discard_partial, download
 from fercli.weights.files import TORCH_SUFFIX
-from fercli.weights.foreign.file import About, ConvertReport, convert_file
-from fercli.weights.locations import PlaceError, url_of
+from fercli.weights.foreign.convert import CardDetails, ConvertReport, convert
+from fercli.weights.locations import DownloadError, url_of
 from fercli.weights.receipts import Receipt, read_receipt, write_receipt
-from fercli.weights.registry import Entry, find_entry, read_registry
+from fercli.weights.registry import ARCHIVE, RegistryEntry, find_entry, read_registry
 
 BY_HAND = "by hand"
 Trust = Literal["published", "recorded", "first use"]
@@ -28,21 +28,22 @@ Trust = Literal["published", "recorded", "first use"]
 
 @dataclass(frozen=True)
 class PullResult:
-    """What became of one entry. outputs: weights files by name. reports: what became of their tensors.
+    """What `pull` did with one entry.
 
-    fresh: False where everything was there already. trust: what the file's hash was held against: the one its owner
-    publishes, the one recorded when it was first pulled, or nothing yet (first use).
-    left_out: files of an archive that became no weights, with why.
+    fresh: False if everything was there already. location: the source of the file, or `by hand`.
+    trust: the hash that the file was compared with: published by its owner, recorded at the first download, or none yet.
+    outputs: weights files by name. reports: of their conversions. skipped: files of an archive that were not converted, with
+    the reason.
     """
 
     name: str
     fresh: bool
-    place: str
+    location: str
     sha256: str
     trust: Trust
     outputs: Mapping[str, Path]
     reports: tuple[ConvertReport, ...] = ()
-    left_out: Mapping[str, str] | None = None
+    skipped: Mapping[str, str] | None = None
 
 
 def pull(
@@ -55,132 +56,136 @@ def pull(
     discard: bool = False,
     progress: Progress = silent,
 ) -> PullResult:
-    """Fetch public weights and turn them into files of ours; what is there and as it was recorded is left alone.
+    """Download public weights and convert them; files that exist with their recorded hashes are kept.
 
-    offline: only use what was downloaded before, or put there by hand. overwrite: fetch again. trust_new: accept a file
-    that differs from the one recorded at first use, where its owner publishes no hash. discard: delete the published
-    file once it is converted.
-    Errors: WeightsError for an unknown name, for a file that cannot be had (with where to put it by hand), that is
-    another than expected or cannot be converted; RefusedError for a full disk.
+    offline: use only files that were downloaded before or put there by hand. overwrite: download again. trust_new: accept
+    a file that differs from the first download, where its owner publishes no hash. discard: delete the published file
+    after its conversion.
+    Errors: WeightsError for an unknown name, for a file that could not be downloaded (with the path to put it at by
+    hand), that has another hash or cannot be converted; RefusedError for a full disk.
     """
     entry = find_entry(name, read_registry(registry))
     receipt = read_receipt(entry.name)
-    if receipt is not None and not overwrite and _is_whole(receipt):
-        return PullResult(
-            entry.name, False, receipt.place, receipt.sha256, _trust(entry, receipt, receipt.place), _outputs(receipt)
-        )
+    if receipt is not None and not overwrite and _is_complete(receipt):
+        trust = _trust(entry, receipt.first_use, receipt.location)
+        return PullResult(entry.name, False, receipt.location, receipt.sha256, trust, _outputs(receipt))
     file = downloads_folder() / entry.file
     if overwrite and not offline:
         file.unlink(missing_ok=True)
-        discard_part(file)
+        discard_partial(file)
     first_use = {} if trust_new or receipt is None else dict(receipt.first_use)
-    was_there = file.is_file()
-    place, found = _get(entry, file, first_use, offline=offline, progress=progress)
+    existed = file.is_file()
+    location, sha256 = _fetch(entry, file, first_use, offline=offline, progress=progress)
     try:
-        reports, left_out = _convert(entry, file, {"url": url_of(place), "sha256": found})
+        reports, skipped = _convert(entry, file, {"url": url_of(location), "sha256": sha256})
     except WeightsError:
-        if not was_there and entry.sha256 is None:
-            file.unlink()  # whatever it is, it is not what is wanted: the next pull must not find it
+        if not existed and entry.sha256 is None:
+            file.unlink()  # not the file that is wanted: the next pull must not use it
         raise
-    made = Receipt(
+    new_receipt = Receipt(
         name=entry.name,
-        place=place,
+        location=location,
         file=entry.file,
-        sha256=found,
+        sha256=sha256,
         bytes=file.stat().st_size,
         pulled=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         outputs={report.out.stem: file_sha256(report.out) for report in reports},
-        first_use={**first_use, place: found},
+        first_use={**first_use, location: sha256},
     )
-    trust = _trust(entry, replace(made, first_use=first_use), place)
-    write_receipt(made)
+    write_receipt(new_receipt)
     if discard:
         file.unlink()
-    return PullResult(entry.name, True, place, found, trust, _outputs(made), tuple(reports), left_out)
+    trust = _trust(entry, first_use, location)
+    return PullResult(entry.name, True, location, sha256, trust, _outputs(new_receipt), tuple(reports), skipped)
 
 
-def _trust(entry: Entry, receipt: Receipt, place: str) -> Trust:
+def _trust(entry: RegistryEntry, first_use: Mapping[str, str], location: str) -> Trust:
     if entry.sha256 is not None:
         return "published"
-    return "recorded" if place in receipt.first_use else "first use"
+    return "recorded" if location in first_use else "first use"
 
 
 def _outputs(receipt: Receipt) -> dict[str, Path]:
     return {name: pulled_folder() / f"{name}{TORCH_SUFFIX}" for name in receipt.outputs}
 
 
-def _is_whole(receipt: Receipt) -> bool:
-    """Whether every output is there with the bytes that were written."""
+def _is_complete(receipt: Receipt) -> bool:
+    """Whether every output exists with its recorded hash."""
     return all(
         path.is_file() and file_sha256(path) == receipt.outputs[name] for name, path in _outputs(receipt).items()
     )
 
 
-def _get(
-    entry: Entry, file: Path, first_use: Mapping[str, str], *, offline: bool, progress: Progress
+def _fetch(
+    entry: RegistryEntry, file: Path, first_use: Mapping[str, str], *, offline: bool, progress: Progress
 ) -> tuple[str, str]:
-    """Make `file` be there; returns the place it is from and its sha256."""
+    """Use the existing file or download it; returns its location and sha256."""
     if file.is_file():
-        found = file_sha256(file)
-        known = {hash_: place for place, hash_ in first_use.items()}
-        expected = entry.sha256 or (None if not known else found if found in known else next(iter(known)))
-        if expected is not None and found != expected:
-            raise WeightsError(
-                f"{file} is another file than expected: its sha256 is {found}, not {expected}",
-                fix=f"fer weights pull {entry.name} --overwrite fetches it; --trust-new accepts this one",
-            )
-        return known.get(found, BY_HAND), found
-    refused: list[str] = []
+        return _verify_existing(entry, file, first_use)
+    failures: list[str] = []
     if not offline:
-        for place in entry.places:
+        for location in entry.locations:
             try:
-                expected = entry.sha256 or first_use.get(place)
-                return place, download(place, file, sha256=expected, progress=progress)
+                expected = entry.sha256 or first_use.get(location)
+                return location, download(location, file, sha256=expected, progress=progress)
             except WeightsError as error:
-                if entry.sha256 is None:  # another file than at first: the next place must not be trusted in its stead
+                if (
+                    entry.sha256 is None
+                ):  # the file was replaced since the first download: do not trust a mirror instead
                     raise WeightsError(
                         error.message,
                         fix=f"find out why it changed; fer weights pull {entry.name} --overwrite --trust-new accepts it",
                     ) from error
-                refused.append(error.message)
-            except PlaceError as error:
-                refused.append(f"{url_of(place)}: {error}")
-    told = "; ".join(refused) or "--offline was given, and it was not downloaded before"
+                failures.append(error.message)
+            except DownloadError as error:
+                failures.append(f"{url_of(location)}: {error}")
+    reason = "; ".join(failures) or "--offline was given, and it was not downloaded before"
     raise WeightsError(
-        f"{entry.name} cannot be had: {told}",
-        fix=f"get {url_of(entry.places[0])} with a browser, put it at {file}, and give the same command again",
+        f"could not download {entry.name}: {reason}",
+        fix=f"get {url_of(entry.locations[0])} with a browser, put it at {file}, and repeat the command",
     )
 
 
+def _verify_existing(entry: RegistryEntry, file: Path, first_use: Mapping[str, str]) -> tuple[str, str]:
+    sha256 = file_sha256(file)
+    location_of = {hash_: location for location, hash_ in first_use.items()}
+    expected = entry.sha256 or (sha256 if not location_of or sha256 in location_of else next(iter(location_of)))
+    if sha256 != expected:
+        raise WeightsError(
+            f"{file} is another file than expected: its sha256 is {sha256}, not {expected}",
+            fix=f"fer weights pull {entry.name} --overwrite downloads it again; --trust-new accepts this one",
+        )
+    return location_of.get(sha256, BY_HAND), sha256
+
+
 def _convert(
-    entry: Entry, file: Path, provenance: Mapping[str, str]
+    entry: RegistryEntry, file: Path, provenance: Mapping[str, str]
 ) -> tuple[list[ConvertReport], dict[str, str] | None]:
-    """Write the file's weights, or every known file's of an archive, under their names."""
-    about = About(entry.name, entry.licence, provenance, entry.scores)
-    if entry.kind != "archive":
-        return [_convert_one(file, entry.name, kind=entry.kind, labels=entry.labels, about=about)], None
+    """Convert the file, or every file of an archive that the registry knows."""
+    details = CardDetails(entry.name, entry.licence, provenance, entry.scores)
+    if entry.kind != ARCHIVE:
+        return [_convert_file(file, entry.name, kind=entry.kind, labels=entry.labels, details=details)], None
     reports: list[ConvertReport] = []
-    left_out: dict[str, str] = {}
+    skipped: dict[str, str] = {}
     with TemporaryDirectory(dir=file.parent, prefix=".unpacked-") as folder:
-        for inner in unpack(file, Path(folder)):
-            member = next((one for one in entry.members if fnmatch.fnmatch(inner.name.lower(), one.match)), None)
+        for path in unpack(file, Path(folder)):
+            member = next((known for known in entry.members if fnmatch.fnmatch(path.name.lower(), known.match)), None)
             if member is None:
-                left_out[inner.name] = "not known to the registry"
+                skipped[path.name] = "not in the registry"
                 continue
+            named = replace(details, name=member.name)
             try:
-                report = _convert_one(
-                    inner, member.name, kind=member.kind, labels=member.labels, about=replace(about, name=member.name)
-                )
+                report = _convert_file(path, member.name, kind=member.kind, labels=member.labels, details=named)
             except FerError as error:
-                left_out[inner.name] = error.message.replace(str(inner), inner.name)
+                skipped[path.name] = error.message.replace(str(path), path.name)
             else:
-                reports.append(replace(report, source=Path(entry.file, inner.name)))
+                reports.append(replace(report, source=Path(entry.file, path.name)))
     if not reports:
-        told = "; ".join(f"{name}: {why}" for name, why in left_out.items()) or "it is empty"
-        raise WeightsError(f"{file} holds nothing that can be used: {told}", fix="fer weights list shows other places")
-    return reports, left_out
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items()) or "it is empty"
+        raise WeightsError(f"{file} contains no usable weights: {reasons}", fix="fer weights list shows other weights")
+    return reports, skipped
 
 
-def _convert_one(file: Path, name: str, *, kind: str, labels: tuple[str, ...], about: About) -> ConvertReport:
+def _convert_file(file: Path, name: str, *, kind: str, labels: tuple[str, ...], details: CardDetails) -> ConvertReport:
     out = pulled_folder() / f"{name}{TORCH_SUFFIX}"
-    return convert_file(file, out, kind=kind, labels=labels or None, overwrite=True, about=about)
+    return convert(file, out, source_format=kind, labels=labels or None, overwrite=True, details=details)

@@ -1,4 +1,4 @@
-"""What was pulled, from where, with which hashes: one JSON file for every entry of the registry, kept for ever."""
+"""Receipts of pulled weights: source and hashes, one JSON file for every entry of the registry."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from fercli.system.files import replacing
 
 @dataclass(frozen=True)
 class Receipt:
-    """One pull. first_use: sha256 of the first file each place gave, by place: what later ones are held against.
+    """One pull.
 
-    place: where the file is from; `by hand` if a person put it there. outputs: sha256 of every weights file, by name.
-    pulled: UTC, ISO 8601.
+    location: the source of the file; `by hand` if the user put it there. outputs: sha256 of every weights file, by name.
+    pulled: UTC, ISO 8601. first_use: sha256 of the first download from each location; later ones are compared with it.
     """
 
     name: str
-    place: str
+    location: str
     file: str
     sha256: str
     bytes: int
@@ -30,11 +30,11 @@ class Receipt:
 
 
 def read_receipt(name: str) -> Receipt | None:
-    """The receipt of an entry; None if it was never pulled. WeightsError if the file is broken."""
+    """Read the receipt of an entry; None if it was never pulled. Errors: WeightsError for a broken file."""
     path = receipts_folder() / f"{name}.json"
     if not path.is_file():
         return None
-    fix = f"delete {path}; the next download is then trusted as the first"
+    fix = f"delete {path}; the hash of the next download is then recorded"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -43,6 +43,6 @@ def read_receipt(name: str) -> Receipt | None:
 
 
 def write_receipt(receipt: Receipt) -> None:
-    """Write an entry's receipt; it appears complete or not at all."""
+    """Write an entry's receipt, under a temporary name first."""
     with replacing(receipts_folder() / f"{receipt.name}.json") as temporary:
         temporary.write_text(json.dumps(asdict(receipt), indent=2) + "\n", encoding="utf-8")

@@ -7,7 +7,7 @@ import torch
 
 from fercli.cli.main import main
 from fercli.errors import ExitCode
-from fercli.weights.foreign.file import ConvertReport
+from fercli.weights.foreign.convert import ConvertReport
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def report(tmp_path, monkeypatch):
     made = ConvertReport(
         source=tmp_path / "raf.pth",
         out=tmp_path / "raf.safetensors",
-        kind="poster_v2",
+        format="poster_v2",
         part="model",
         parameters=43_753_941,
         renamed={"vit.head.weight": "VIT.head.linear.weight"},
@@ -29,11 +29,11 @@ def report(tmp_path, monkeypatch):
 
 def test_convert__counts_matched_and_dropped(report, capsys):
     assert main(["convert", str(report.source), str(report.out), "--labels", "rafdb"]) == ExitCode.DONE
-    told = capsys.readouterr()
-    rows = [line.split() for line in told.out.splitlines()]
-    assert ["matched", "1", "under", "our", "names"] in rows
+    output = capsys.readouterr()
+    rows = [line.split() for line in output.out.splitlines()]
+    assert ["converted", "1", "renamed", "to", "BTN's", "names"] in rows
     assert ["dropped", "2", "never", "used"] in rows
-    assert "classes: surprise, fear" in told.err
+    assert "classes: surprise, fear" in output.err
 
 
 def test_convert__json_maps_our_names_to_theirs(report, capsys):

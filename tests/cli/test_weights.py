@@ -15,10 +15,10 @@ from fercli.errors import ExitCode
 def registry(tmp_path, cache, file_server, foreign):
     """Two entries: one that works, one whose place is gone."""
     content = foreign.save(tmp_path / "net.pth.tar", foreign.random_state(foreign.mobilefacenet())).read_bytes()
-    common = {"what": "a network", "kind": "mobilefacenet", "licence": "for tests"}
+    common = {"description": "a network", "kind": "mobilefacenet", "licence": "for tests"}
     entries = [
-        {**common, "name": "good", "file": "good.pth", "places": [file_server.serve("/good", content)]},
-        {**common, "name": "gone", "file": "gone.pth", "places": [file_server.url + "/gone"]},
+        {**common, "name": "good", "file": "good.pth", "locations": [file_server.serve("/good", content)]},
+        {**common, "name": "gone", "file": "gone.pth", "locations": [file_server.url + "/gone"]},
     ]
     path = tmp_path / "registry.json"
     path.write_text(json.dumps({"format": 1, "weights": entries}))
@@ -27,10 +27,10 @@ def registry(tmp_path, cache, file_server, foreign):
 
 def test_list__shows_what_and_where(cache, capsys):
     assert main(["weights", "list"]) == ExitCode.DONE
-    told = capsys.readouterr()
-    assert "https://drive.google.com/uc?export=download&id=1aVm_hmJyZ5E_0p25XTbm3X9ophsKqCxv" in told.out
-    assert "MS-Celeb-1M" in told.out
-    assert str(cache) in told.err
+    output = capsys.readouterr()
+    assert "https://drive.google.com/uc?export=download&id=1aVm_hmJyZ5E_0p25XTbm3X9ophsKqCxv" in output.out
+    assert "MS-Celeb-1M" in output.out
+    assert str(cache) in output.err
 
 
 def test_list__json_is_one_list(registry, capsys):
@@ -41,21 +41,21 @@ def test_list__json_is_one_list(registry, capsys):
 
 def test_pull__reports_tensors_and_trust(registry, capsys):
     assert main(["weights", "pull", "good", "--registry", str(registry)]) == ExitCode.DONE
-    told = capsys.readouterr()
-    assert "matched" in told.out
-    assert "recorded now, as none is published" in told.out
+    output = capsys.readouterr()
+    assert "converted" in output.out
+    assert "none is published; recorded" in output.out
     assert main(["weights", "pull", "good", "--registry", str(registry)]) == ExitCode.DONE
-    assert "already here" in capsys.readouterr().out
+    assert "already downloaded" in capsys.readouterr().out
     assert main(["weights", "verify", "good", "--registry", str(registry)]) == ExitCode.DONE
 
 
 def test_pull__all_goes_on_after_a_failure_and_ends_in_4(registry, capsys):
     assert main(["weights", "pull", "--all", "--registry", str(registry)]) == ExitCode.WEIGHTS
-    told = capsys.readouterr()
-    assert "HTTP 404" in told.err
-    assert "with a browser" in told.err
-    assert "1 of 2 could not be pulled" in told.err
-    assert "good: from" in told.out
+    output = capsys.readouterr()
+    assert "HTTP 404" in output.err
+    assert "with a browser" in output.err
+    assert "1 of 2 could not be pulled" in output.err
+    assert "good: from" in output.out
 
 
 def test_pull__offline_can_be_told_by_the_environment(registry, monkeypatch, capsys):
@@ -79,7 +79,7 @@ def test_verify__ends_in_4_where_a_file_has_changed(registry, cache, capsys):
 def test_import__reports_and_names(foreign, tmp_path, cache, capsys):
     source = foreign.save(tmp_path / "net.pth.tar", foreign.random_state(foreign.mobilefacenet()))
     assert main(["weights", "import", str(source), "mine"]) == ExitCode.DONE
-    assert "matched" in capsys.readouterr().out
+    assert "converted" in capsys.readouterr().out
     assert (cache / "weights" / "mine.safetensors").is_file()
 
 
@@ -88,9 +88,9 @@ def test_import__lists_what_is_missing_before_it_refuses(foreign, tmp_path, cach
     del state["conv1.bn.weight"], state["conv1.bn.bias"]
     source = str(foreign.save(tmp_path / "net.pth.tar", state))
     assert main(["weights", "import", source, "mine"]) == ExitCode.WEIGHTS
-    told = capsys.readouterr()
-    assert "2 of 321 tensors missing" in told.err
-    assert ["missing", "2", "of", "landmark_backbone.conv1.1"] in [line.split() for line in told.out.splitlines()]
+    output = capsys.readouterr()
+    assert "2 of 321 tensors missing" in output.err
+    assert ["missing", "2", "of", "landmark_backbone.conv1.1"] in [line.split() for line in output.out.splitlines()]
     assert main(["weights", "import", source, "mine", "--json"]) == ExitCode.WEIGHTS
     missing = json.loads(capsys.readouterr().out)["missing"]
     assert missing == ["landmark_backbone.conv1.1.weight", "landmark_backbone.conv1.1.bias"]
@@ -103,4 +103,6 @@ def test_import__rejects_the_baselines_broken_best_file(tmp_path, cache, capsys)
         main(["weights", "import", str(tmp_path / "model_best.pth"), "mine", "--labels", "rafdb"]) == ExitCode.WEIGHTS
     )
     said = capsys.readouterr().err
-    assert "holds an optimizer's state and no model: POSTER_V2 writes its model_best.pth like this by mistake" in said
+    assert (
+        "contains an optimizer's state and no model: POSTER_V2 writes its model_best.pth like this by mistake" in said
+    )

@@ -35,7 +35,7 @@ def runs(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def test_average__is_the_mean_of_every_number_and_says_of_what(runs: list[Path], tmp_path: Path):
+def test_average__is_the_mean_of_every_tensor_and_records_the_files(runs: list[Path], tmp_path: Path):
     card = average([*runs, runs[0]], tmp_path / "mean.safetensors")
     mean, stored = load_weights(tmp_path / "mean.safetensors")
     one, other = (load_weights(path)[0] for path in runs)
@@ -50,8 +50,8 @@ def test_average__is_the_mean_of_every_number_and_says_of_what(runs: list[Path],
     ]
 
 
-def test_average__refuses_what_has_no_mean(runs: list[Path], tmp_path: Path):
-    with pytest.raises(UsageError, match="two weights or more"):
+def test_average__refuses_weights_that_do_not_match(runs: list[Path], tmp_path: Path):
+    with pytest.raises(UsageError, match="two weights files or more"):
         average(runs[:1], tmp_path / "mean.safetensors")
     with pytest.raises(UsageError, match=r"must end in \.safetensors"):
         average(runs, tmp_path / "mean.onnx")

@@ -12,7 +12,7 @@ import pytest
 from fercli.errors import RefusedError, WeightsError
 from fercli.weights import locations as places
 from fercli.weights.download import download
-from fercli.weights.locations import PlaceError, url_of
+from fercli.weights.locations import DownloadError, url_of
 
 CONTENT = bytes(range(256)) * 4000  # about a megabyte
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -49,7 +49,7 @@ def test_download__goes_on_where_the_connection_broke(file_server, target):
 def test_download__goes_on_after_the_program_was_stopped(file_server, target):
     url = file_server.serve("/net.pth", CONTENT, breaks=[300_000], statuses=[])
     file_server.paths["/net.pth"].breaks = [300_000, 0, 0, 0, 0]
-    with pytest.raises(PlaceError, match=r"the connection broke after 0\.3 of 1\.0 MB"):
+    with pytest.raises(DownloadError, match=r"the connection broke after 0\.3 of 1\.0 MB"):
         fetch(url, target)
     assert left(target) == [".net.pth.part", ".net.pth.part.json"]
     file_server.paths["/net.pth"].breaks = []
@@ -59,7 +59,7 @@ def test_download__goes_on_after_the_program_was_stopped(file_server, target):
 
 def test_download__starts_again_where_the_file_was_replaced_meanwhile(file_server, target):
     url = file_server.serve("/net.pth", CONTENT, breaks=[300_000, 0, 0, 0, 0])
-    with pytest.raises(PlaceError):
+    with pytest.raises(DownloadError):
         fetch(url, target)
     other = b"other" + CONTENT
     file_server.serve("/net.pth", other, etag='"two"')
@@ -74,7 +74,7 @@ def test_download__starts_again_where_ranges_are_not_served(file_server, target)
 
 def test_download__does_not_go_on_with_the_part_of_another_place(file_server, target):
     first = file_server.serve("/first.pth", b"x" * 2000, breaks=[1000, 0, 0, 0, 0])
-    with pytest.raises(PlaceError):
+    with pytest.raises(DownloadError):
         fetch(first, target)
     second = file_server.serve("/second.pth", CONTENT)
     assert fetch(second, target, SHA256) == SHA256
@@ -83,7 +83,7 @@ def test_download__does_not_go_on_with_the_part_of_another_place(file_server, ta
 
 def test_download__a_part_that_is_too_long_is_thrown_away(file_server, target):
     url = file_server.serve("/net.pth", CONTENT, etag=None, breaks=[300_000, 0, 0, 0, 0])
-    with pytest.raises(PlaceError):
+    with pytest.raises(DownloadError):
         fetch(url, target)
     file_server.serve("/net.pth", CONTENT[:100], etag=None)
     assert fetch(url, target) == hashlib.sha256(CONTENT[:100]).hexdigest()
@@ -103,29 +103,29 @@ def test_download__asks_again_after_a_passing_failure(file_server, target):
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
-def test_download__does_not_ask_again_after_a_lasting_failure(file_server, target, status):
+def test_download__does_not_ask_again_after_a_permanent_failure(file_server, target, status):
     url = file_server.serve("/net.pth", CONTENT, statuses=[status] * 9)
-    with pytest.raises(PlaceError, match=f"HTTP {status}"):
+    with pytest.raises(DownloadError, match=f"HTTP {status}"):
         fetch(url, target)
     assert len(file_server.asked) == 1
 
 
 def test_download__gives_up_after_four_failures_in_a_row(file_server, target):
     url = file_server.serve("/net.pth", CONTENT, statuses=[500] * 9)
-    with pytest.raises(PlaceError, match="HTTP 500"):
+    with pytest.raises(DownloadError, match="HTTP 500"):
         fetch(url, target)
     assert len(file_server.asked) == 4
 
 
 def test_download__a_web_page_is_no_file(file_server, target):
     url = file_server.serve("/net.pth", page="<html><title>Sign in</title>")
-    with pytest.raises(PlaceError, match="a web page instead of a file: 'Sign in'"):
+    with pytest.raises(DownloadError, match="a web page instead of a file: 'Sign in'"):
         fetch(url, target)
     assert left(target) == []
 
 
 def test_download__an_empty_file_is_no_file(file_server, target):
-    with pytest.raises(PlaceError, match="empty"):
+    with pytest.raises(DownloadError, match="empty"):
         fetch(file_server.serve("/net.pth", b""), target)
 
 
@@ -135,14 +135,14 @@ def test_download__follows_redirects(file_server, target):
 
 
 def test_download__nobody_there(target):
-    with pytest.raises(PlaceError, match=r"refused|unreachable"):
+    with pytest.raises(DownloadError, match=r"refused|unreachable"):
         fetch("http://127.0.0.1:9/net.pth", target)
 
 
-def test_download__a_full_disk_is_told_before_it_is_full(file_server, target, monkeypatch):
+def test_download__too_little_disk_space_is_an_error_before_the_download(file_server, target, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(1, 1, 1000))
-    with pytest.raises(RefusedError, match="has no room for 1 MB") as caught:
+    with pytest.raises(RefusedError, match="less than 1 MB of free space") as caught:
         fetch(file_server.serve("/net.pth", CONTENT), target)
     assert "FER_CACHE" in caught.value.fix
 
@@ -154,7 +154,7 @@ LINK = '<html><a id="uc-download-link" href="/download?export=download&amp;confi
 
 
 @pytest.mark.parametrize("page", [FORM, LINK], ids=["form", "older link"])
-def test_download__answers_google_drives_question(file_server, target, monkeypatch, page):
+def test_download__submits_google_drives_form(file_server, target, monkeypatch, page):
     monkeypatch.setattr(places, "GDRIVE", file_server.url + "/uc")
     file_server.serve("/uc", page=page)
     file_server.serve("/download", CONTENT, page="not confirmed", breaks=[100_000])
@@ -173,17 +173,17 @@ def test_download__small_files_come_from_google_drive_at_once(file_server, targe
     assert fetch("gdrive:ID7", target, SHA256) == SHA256
 
 
-def test_download__google_drives_quota_page_is_told(file_server, target, monkeypatch):
+def test_download__google_drives_quota_page_is_an_error(file_server, target, monkeypatch):
     monkeypatch.setattr(places, "GDRIVE", file_server.url + "/uc")
     file_server.serve("/uc", page="<html><head><title>Google Drive - Quota exceeded</title></head></html>")
-    with pytest.raises(PlaceError, match="gives no file: 'Google Drive - Quota exceeded'"):
+    with pytest.raises(DownloadError, match="returned no file: 'Google Drive - Quota exceeded'"):
         fetch("gdrive:ID7", target)
 
 
 def test_download__google_drives_form_may_not_lead_to_a_local_file(file_server, target, monkeypatch):
     monkeypatch.setattr(places, "GDRIVE", file_server.url + "/uc")
     file_server.serve("/uc", page='<form id="download-form" action="file:///etc/passwd"></form>')
-    with pytest.raises(PlaceError, match="gives no file"):
+    with pytest.raises(DownloadError, match="returned no file"):
         fetch("gdrive:ID7", target)
 
 

@@ -1,4 +1,4 @@
-"""Public weights from a server on this machine to names that every command finds; what is recorded, and what is refused."""
+"""Pull public weights from a local server: names, receipts, and the files that are refused."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def landmark_file(foreign, tmp_path_factory) -> bytes:
 
 @pytest.fixture
 def registry(tmp_path, cache):
-    """Write a registry of one's own; returns its path."""
+    """Write a registry file; returns its path."""
 
     def write(*entries: dict) -> Path:
         path = tmp_path / "registry.json"
-        common = {"what": "a network", "kind": "mobilefacenet", "licence": "for tests", "file": "net.pth.tar"}
+        common = {"description": "a network", "kind": "mobilefacenet", "licence": "for tests", "file": "net.pth.tar"}
         path.write_text(json.dumps({"format": 1, "weights": [{**common, **entry} for entry in entries]}))
         return path
 
@@ -49,9 +49,9 @@ def files(cache: Path) -> list[str]:
 
 def test_pull__makes_a_file_that_is_found_by_name(file_server, registry, cache, landmark_file):
     url = file_server.serve("/net.pth.tar", landmark_file)
-    told = registry({"name": "landmarks", "places": [url], "sha256": sha256(landmark_file)})
-    result = pull("landmarks", registry=told)
-    assert (result.fresh, result.place, result.trust) == (True, url, "published")
+    registry_file = registry({"name": "landmarks", "locations": [url], "sha256": sha256(landmark_file)})
+    result = pull("landmarks", registry=registry_file)
+    assert (result.fresh, result.location, result.trust) == (True, url, "published")
     path = find_weights("landmarks", (".safetensors",))
     assert path == result.outputs["landmarks"] == cache / "weights" / "landmarks.safetensors"
     state, card = load_part(path)
@@ -63,94 +63,94 @@ def test_pull__makes_a_file_that_is_found_by_name(file_server, registry, cache, 
     assert files(cache) == ["downloads/net.pth.tar", "receipts/landmarks.json", "weights/landmarks.safetensors"]
 
 
-def test_pull__asks_nobody_about_what_is_here(file_server, registry, landmark_file):
-    told = registry({"name": "landmarks", "places": [file_server.serve("/net", landmark_file)]})
-    assert pull("landmarks", registry=told).trust == "first use"
-    again = pull("landmarks", registry=told)
+def test_pull__makes_no_request_for_existing_files(file_server, registry, landmark_file):
+    registry_file = registry({"name": "landmarks", "locations": [file_server.serve("/net", landmark_file)]})
+    assert pull("landmarks", registry=registry_file).trust == "first use"
+    again = pull("landmarks", registry=registry_file)
     assert (again.fresh, again.reports) == (False, ())
     assert len(file_server.asked) == 1
 
 
-def test_pull__makes_a_lost_file_again_without_the_network(file_server, registry, landmark_file):
-    told = registry({"name": "landmarks", "places": [file_server.serve("/net", landmark_file)]})
-    path = pull("landmarks", registry=told).outputs["landmarks"]
+def test_pull__restores_a_deleted_file_without_the_network(file_server, registry, landmark_file):
+    registry_file = registry({"name": "landmarks", "locations": [file_server.serve("/net", landmark_file)]})
+    path = pull("landmarks", registry=registry_file).outputs["landmarks"]
     before, _ = load_part(path)
     path.unlink()
-    result = pull("landmarks", registry=told, offline=True)
+    result = pull("landmarks", registry=registry_file, offline=True)
     assert (result.fresh, result.trust) == (True, "recorded")
     after, _ = load_part(path)
     assert all(torch.equal(after[name], before[name]) for name in before)
     assert len(file_server.asked) == 1
 
 
-def test_pull__holds_later_downloads_against_the_first(file_server, registry, foreign, tmp_path, landmark_file):
+def test_pull__compares_later_downloads_with_the_first(file_server, registry, foreign, tmp_path, landmark_file):
     url = file_server.serve("/net", landmark_file)
-    told = registry({"name": "landmarks", "places": [url]})
-    pull("landmarks", registry=told)
+    registry_file = registry({"name": "landmarks", "locations": [url]})
+    pull("landmarks", registry=registry_file)
     other = foreign.save(tmp_path / "o.pth", foreign.random_state(foreign.mobilefacenet(), seed=1)).read_bytes()
     file_server.serve("/net", other)
     with pytest.raises(WeightsError, match=f"not {sha256(landmark_file)}") as caught:
-        pull("landmarks", registry=told, overwrite=True)
+        pull("landmarks", registry=registry_file, overwrite=True)
     assert "--trust-new" in caught.value.fix
-    result = pull("landmarks", registry=told, overwrite=True, trust_new=True)
+    result = pull("landmarks", registry=registry_file, overwrite=True, trust_new=True)
     assert (result.sha256, result.trust) == (sha256(other), "first use")
     assert read_receipt("landmarks").first_use == {url: sha256(other)}
 
 
-def test_pull__does_not_trust_a_mirror_where_the_first_place_has_changed(file_server, registry, landmark_file):
+def test_pull__does_not_trust_a_mirror_where_the_first_location_has_changed(file_server, registry, landmark_file):
     first, mirror = file_server.serve("/first", landmark_file), file_server.serve("/mirror", b"x" * 100)
-    told = registry({"name": "landmarks", "places": [first, mirror]})
-    pull("landmarks", registry=told)
+    registry_file = registry({"name": "landmarks", "locations": [first, mirror]})
+    pull("landmarks", registry=registry_file)
     file_server.serve("/first", landmark_file[:-1] + b"!")
-    with pytest.raises(WeightsError, match="gives another file than expected"):
-        pull("landmarks", registry=told, overwrite=True)
+    with pytest.raises(WeightsError, match="returned another file than expected"):
+        pull("landmarks", registry=registry_file, overwrite=True)
     assert "/mirror" not in [path for path, _ in file_server.asked]
 
 
-def test_pull__takes_the_next_place_where_one_gives_nothing(file_server, registry, landmark_file):
-    places = [
+def test_pull__tries_the_next_location_where_one_fails(file_server, registry, landmark_file):
+    locations = [
         file_server.serve("/gone", statuses=[404] * 3),
         file_server.serve("/page", page="<title>Sign in</title>"),
         file_server.serve("/good", landmark_file),
     ]
-    assert pull("landmarks", registry=registry({"name": "landmarks", "places": places})).place == places[2]
+    assert pull("landmarks", registry=registry({"name": "landmarks", "locations": locations})).location == locations[2]
 
 
 def test_pull__says_where_to_put_the_file_by_hand(file_server, registry, cache, landmark_file):
     url = file_server.serve("/net", statuses=[404] * 9)
-    told = registry({"name": "landmarks", "places": [url]})
+    registry_file = registry({"name": "landmarks", "locations": [url]})
     with pytest.raises(WeightsError, match="HTTP 404") as caught:
-        pull("landmarks", registry=told)
-    place = cache / "downloads" / "net.pth.tar"
-    assert f"get {url} with a browser, put it at {place}" in caught.value.fix
-    place.write_bytes(landmark_file)
-    result = pull("landmarks", registry=told, offline=True)
-    assert (result.place, result.trust) == ("by hand", "first use")
+        pull("landmarks", registry=registry_file)
+    path = cache / "downloads" / "net.pth.tar"
+    assert f"get {url} with a browser, put it at {path}" in caught.value.fix
+    path.write_bytes(landmark_file)
+    result = pull("landmarks", registry=registry_file, offline=True)
+    assert (result.location, result.trust) == ("by hand", "first use")
 
 
 def test_pull__a_file_put_there_by_hand_must_be_the_published_one(registry, cache):
-    told = registry({"name": "landmarks", "places": ["https://127.0.0.1:9/net"], "sha256": "0" * 64})
+    registry_file = registry({"name": "landmarks", "locations": ["https://127.0.0.1:9/net"], "sha256": "0" * 64})
     (cache / "downloads").mkdir(parents=True)
     (cache / "downloads" / "net.pth.tar").write_bytes(b"something else")
     with pytest.raises(WeightsError, match="is another file than expected"):
-        pull("landmarks", registry=told, offline=True)
+        pull("landmarks", registry=registry_file, offline=True)
 
 
-def test_pull__offline_asks_nobody(file_server, registry, landmark_file):
-    told = registry({"name": "landmarks", "places": [file_server.serve("/net", landmark_file)]})
+def test_pull__offline_makes_no_request(file_server, registry, landmark_file):
+    registry_file = registry({"name": "landmarks", "locations": [file_server.serve("/net", landmark_file)]})
     with pytest.raises(WeightsError, match="--offline was given"):
-        pull("landmarks", registry=told, offline=True)
+        pull("landmarks", registry=registry_file, offline=True)
     assert file_server.asked == []
 
 
 def test_pull__a_file_that_is_no_checkpoint_is_not_kept_and_not_trusted(file_server, registry, cache, landmark_file):
     url = file_server.serve("/net", b"<html>no checkpoint, though its type says so")
-    told = registry({"name": "landmarks", "places": [url]})
+    registry_file = registry({"name": "landmarks", "locations": [url]})
     with pytest.raises(WeightsError, match="not a torch checkpoint"):
-        pull("landmarks", registry=told)
+        pull("landmarks", registry=registry_file)
     assert files(cache) == []
     file_server.serve("/net", landmark_file)
-    assert pull("landmarks", registry=told).trust == "first use"
+    assert pull("landmarks", registry=registry_file).trust == "first use"
 
 
 def test_pull__refuses_a_checkpoint_that_lacks_tensors(file_server, registry, foreign, tmp_path):
@@ -158,18 +158,18 @@ def test_pull__refuses_a_checkpoint_that_lacks_tensors(file_server, registry, fo
     del state["conv1.conv.weight"]
     url = file_server.serve("/net", foreign.save(tmp_path / "cut.pth", state).read_bytes())
     with pytest.raises(WeightsError, match="1 of 321 tensors missing"):
-        pull("landmarks", registry=registry({"name": "landmarks", "places": [url]}))
+        pull("landmarks", registry=registry({"name": "landmarks", "locations": [url]}))
 
 
 def test_pull__can_delete_what_was_downloaded(file_server, registry, cache, landmark_file):
-    told = registry({"name": "landmarks", "places": [file_server.serve("/net", landmark_file)]})
-    pull("landmarks", registry=told, discard=True)
+    registry_file = registry({"name": "landmarks", "locations": [file_server.serve("/net", landmark_file)]})
+    pull("landmarks", registry=registry_file, discard=True)
     assert files(cache) == ["receipts/landmarks.json", "weights/landmarks.safetensors"]
-    assert not pull("landmarks", registry=told).fresh
-    assert [one.state for one in verify(["landmarks"], registry=told)] == ["ok"]
+    assert not pull("landmarks", registry=registry_file).fresh
+    assert [result.status for result in verify(["landmarks"], registry=registry_file)] == ["ok"]
 
 
-def test_pull__unpacks_an_archive_and_tells_what_it_left_out(file_server, registry, cache, tmp_path, landmark_file):
+def test_pull__unpacks_an_archive_and_lists_the_files_it_skipped(file_server, registry, cache, tmp_path, landmark_file):
     folder = tmp_path / "fer"
     folder.mkdir()
     (folder / "MobileFaceNet_best.pth.tar").write_bytes(landmark_file)
@@ -183,16 +183,16 @@ def test_pull__unpacks_an_archive_and_tells_what_it_left_out(file_server, regist
         {"match": "*raf*", "name": "bundle-rafdb", "kind": "poster_v2", "labels": ["rafdb"]},
     ]
     bundle = {"name": "bundle", "kind": "archive", "file": "fer.tar", "members": members, "sha256": sha256(content)}
-    told = registry({**bundle, "places": [file_server.serve("/fer.tar", content)]})
-    result = pull("bundle-landmarks", registry=told)
+    registry_file = registry({**bundle, "locations": [file_server.serve("/fer.tar", content)]})
+    result = pull("bundle-landmarks", registry=registry_file)
     assert set(result.outputs) == {"bundle-landmarks"}
-    assert result.left_out["readme.txt"] == "not known to the registry"
-    assert "rafdb_best.pth" in result.left_out["rafdb_best.pth"]
+    assert result.skipped["readme.txt"] == "not in the registry"
+    assert "rafdb_best.pth" in result.skipped["rafdb_best.pth"]
     assert find_weights("bundle-landmarks", (".safetensors",)).is_file()
     assert files(cache) == ["downloads/fer.tar", "receipts/bundle.json", "weights/bundle-landmarks.safetensors"]
 
 
-def test_find_weights__says_how_public_ones_come_here(cache):
+def test_find_weights__names_the_command_that_downloads_public_weights(cache):
     with pytest.raises(WeightsError, match="no weights named poster-v2-rafdb") as caught:
         find_weights("poster-v2-rafdb")
     assert caught.value.fix == "fer weights pull poster-v2-rafdb"
@@ -201,27 +201,27 @@ def test_find_weights__says_how_public_ones_come_here(cache):
 # verify
 
 
-def test_verify__tells_changed_and_missing_files(file_server, registry, cache, landmark_file):
-    told = registry({"name": "landmarks", "places": [file_server.serve("/net", landmark_file)]})
-    assert [one.state for one in verify(["landmarks"], registry=told)] == ["not pulled"]
-    path = pull("landmarks", registry=told).outputs["landmarks"]
-    assert {one.state for one in verify(["landmarks"], registry=told)} == {"ok"}
+def test_verify__reports_changed_and_missing_files(file_server, registry, cache, landmark_file):
+    registry_file = registry({"name": "landmarks", "locations": [file_server.serve("/net", landmark_file)]})
+    assert [result.status for result in verify(["landmarks"], registry=registry_file)] == ["not pulled"]
+    path = pull("landmarks", registry=registry_file).outputs["landmarks"]
+    assert {result.status for result in verify(["landmarks"], registry=registry_file)} == {"ok"}
     content = path.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    assert {one.path.name: one.state for one in verify(["landmarks"], registry=told)} == {
+    assert {result.path.name: result.status for result in verify(["landmarks"], registry=registry_file)} == {
         "net.pth.tar": "ok",
         "landmarks.safetensors": "changed",
     }
     path.unlink()
-    assert [one.state for one in verify(["landmarks"], registry=told)] == ["ok", "missing"]
+    assert [result.status for result in verify(["landmarks"], registry=registry_file)] == ["ok", "missing"]
 
 
 def test_verify__reads_shipped_and_imported_weights(cache):
     (cache / "weights").mkdir(parents=True)
     (cache / "weights" / "mine.safetensors").write_bytes(b"broken")
-    found = {(one.name, one.path.suffix): one.state for one in verify()}
-    assert found["fer-compact", ".safetensors"] == found["fer-compact", ".onnx"] == "ok"
-    assert found["mine", ".safetensors"] == "broken"
+    statuses = {(result.name, result.path.suffix): result.status for result in verify()}
+    assert statuses["fer-compact", ".safetensors"] == statuses["fer-compact", ".onnx"] == "ok"
+    assert statuses["mine", ".safetensors"] == "broken"
 
 
 # import
@@ -231,11 +231,11 @@ def test_import_weights__keeps_a_checkpoint_under_a_name(foreign, tmp_path, cach
     source = foreign.save(tmp_path / "net.pth.tar", foreign.random_state(foreign.mobilefacenet()))
     report = import_weights(source, "my-landmarks")
     assert report.out == find_weights("my-landmarks", (".safetensors",))
-    assert {"my-landmarks": "ok"}.items() <= {one.name: one.state for one in verify()}.items()
+    assert {"my-landmarks": "ok"}.items() <= {result.name: result.status for result in verify()}.items()
 
 
 @pytest.mark.parametrize("name", ["../x", "A B", "", "fer-compact", "poster-v2-rafdb", "bundle-ir50"])
-def test_import_weights__refuses_names_that_are_taken_or_none(tmp_path, cache, name):
+def test_import_weights__refuses_names_that_are_taken_or_invalid(tmp_path, cache, name):
     with pytest.raises(UsageError):
         import_weights(tmp_path / "net.pth", name)
 
@@ -244,7 +244,7 @@ def test_import_weights__refuses_names_that_are_taken_or_none(tmp_path, cache, n
 def test_pull__the_real_landmark_network(file_server, registry, shared):
     content = (shared / "weights" / "mobilefacenet_68.pt").read_bytes()
     url = file_server.serve("/net", content, breaks=[1_000_000])
-    result = pull("landmarks", registry=registry({"name": "landmarks", "places": [url]}))
+    result = pull("landmarks", registry=registry({"name": "landmarks", "locations": [url]}))
     state, _ = load_part(result.outputs["landmarks"])
     theirs = torch.load(shared / "weights" / "mobilefacenet_68.pt", weights_only=True)
     assert torch.equal(state["landmark_backbone.conv1.0.weight"], theirs["conv1.conv.weight"].float())
@@ -262,7 +262,7 @@ def test_layouts__are_those_of_the_reference(shared, foreign):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "classes", "layout"), [("rafdb", 7, "rafdb"), ("affectnet8", 8, "affectnet8-npy")])
-def test_pull__a_poster_checkpoint_predicts_evaluates_and_exports_like_our_own(
+def test_pull__a_poster_checkpoint_predicts_evaluates_and_exports_like_a_trained_model(
     file_server, registry, foreign, tmp_path, cache, owners_tree, name, classes, layout
 ):
     from fercli.cli.main import main
@@ -273,7 +273,7 @@ def test_pull__a_poster_checkpoint_predicts_evaluates_and_exports_like_our_own(
     source = foreign.save(tmp_path / "best.pth", foreign.random_state(foreign.poster_v2(classes)), best_acc=0.9)
     url = file_server.serve("/best.pth", source.read_bytes(), breaks=[50_000_000])
     entry = {"name": "poster", "kind": "poster_v2", "labels": [name], "scores": {"reported_accuracy": 0.9}}
-    result = pull("poster", registry=registry({**entry, "file": "best.pth", "places": [url]}))
+    result = pull("poster", registry=registry({**entry, "file": "best.pth", "locations": [url]}))
     (report,) = result.reports
     assert report.parameters == {7: 43_753_941, 8: 43_754_710}[classes]  # what the reference counts as live
     state, card = load_weights(result.outputs["poster"])
@@ -282,11 +282,11 @@ def test_pull__a_poster_checkpoint_predicts_evaluates_and_exports_like_our_own(
         ours = BTN(card.model, classes, training_parts=False).state_dict()
     assert {key: value.shape for key, value in ours.items()} == {key: value.shape for key, value in state.items()}
     crops = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
-    torch_answers = load_classifier("poster", "torch", "cpu").classify(crops)
+    torch_probabilities = load_classifier("poster", "torch", "cpu").classify(crops)
     photo = str(Path(__file__).parents[2] / "docs" / "images" / "astronaut.jpg")
     assert main(["predict", photo, "--weights", "poster", "--json", "--device", "cpu"]) == 0
     assert main(["eval", "poster", name, "--data", str(owners_tree(layout, each=1)), "--device", "cpu"]) == 0
     exported = tmp_path / "poster.onnx"
     assert main(["export", "--onnx", "--weights", "poster", "--out", str(exported)]) == 0
-    onnx_answers = load_classifier(exported, "onnx", "cpu").classify(crops)
-    np.testing.assert_allclose(onnx_answers, torch_answers, atol=1e-4)
+    onnx_probabilities = load_classifier(exported, "onnx", "cpu").classify(crops)
+    np.testing.assert_allclose(onnx_probabilities, torch_probabilities, atol=1e-4)

@@ -11,10 +11,10 @@ from fercli.weights.registry import find_entry, read_registry
 
 ENTRY = {
     "name": "net",
-    "what": "a net",
+    "description": "a net",
     "kind": "ir50",
     "file": "net.pth",
-    "places": ["https://x/net.pth"],
+    "locations": ["https://x/net.pth"],
     "licence": "",
 }
 MEMBER = {"match": "*a*", "name": "a", "kind": "ir50"}
@@ -27,14 +27,14 @@ def write(path, *entries):
 
 def test_read_registry__knows_the_public_places():
     registry = read_registry()
-    assert registry["ir50"].places == ("gdrive:17QAIPlpZUwkQzOTNiu-gUFLTqAxS-qHt",)
+    assert registry["ir50"].locations == ("gdrive:17QAIPlpZUwkQzOTNiu-gUFLTqAxS-qHt",)
     assert registry["poster-bundle"].sha256 == "94b1f8c23dfc5e626c1de0e76257f174463b8f2c371670036ce75f0923d4985d"
     assert registry["poster-v2-affectnet8"].labels == ("affectnet8",)
-    assert len(registry["mobilefacenet"].places) == 4
+    assert len(registry["mobilefacenet"].locations) == 4
     assert all(entry.licence for entry in registry.values())
 
 
-def test_find_entry__knows_the_archive_that_brings_a_name():
+def test_find_entry__finds_the_archive_that_contains_a_name():
     assert find_entry("bundle-rafdb", read_registry()).name == "poster-bundle"
 
 
@@ -45,23 +45,23 @@ def test_find_entry__names_the_nearest():
 
 
 @pytest.mark.parametrize(
-    ("changes", "fault"),
+    ("changes", "message"),
     [
-        ({"name": "../net"}, "no plain name"),
-        ({"file": "a/net.pth"}, "no plain name"),
-        ({"places": []}, "no place"),
-        ({"places": ["file:///etc/passwd"]}, "is no place"),
+        ({"name": "../net"}, "not a valid name"),
+        ({"file": "a/net.pth"}, "not a valid name"),
+        ({"locations": []}, "no locations"),
+        ({"locations": ["file:///etc/passwd"]}, "is not a URL"),
         ({"sha256": "abc"}, "64 hexadecimal"),
         ({"kind": "archive"}, "have members"),
         ({"members": [MEMBER]}, "have members"),
-        ({"labels": ["emotions"]}, "no label schema"),
-        ({"kind": "vgg"}, "kind"),
+        ({"labels": ["emotions"]}, "unknown label schema"),
+        ({"kind": "vgg"}, "unknown kind 'vgg'"),
         ({"mirror": "x"}, "unknown field mirror"),
         ({"kind": "archive", "members": [{**MEMBER, "size": 1}]}, "unknown field size"),
     ],
 )
-def test_read_registry__refuses_entries_that_make_no_sense(tmp_path, changes, fault):
-    with pytest.raises(WeightsError, match=fault):
+def test_read_registry__refuses_invalid_entries(tmp_path, changes, message):
+    with pytest.raises(WeightsError, match=message):
         read_registry(write(tmp_path / "r.json", {**ENTRY, **changes}))
 
 

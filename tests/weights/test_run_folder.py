@@ -76,9 +76,9 @@ def test_data_facts__keep_the_hash_of_a_manifest_that_names_these_images(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name,split\n", "is no manifest"),
+        ("name,split\n", "is not the manifest"),
         (MANIFEST.replace("test/sadness/0.png,test", "test/sadness/0.png,train"), "the first is test/sadness/0.png"),
-        (MANIFEST.replace("train/happiness/0.png", "train/happiness/7.png"), "lacks 1 of faces"),
+        (MANIFEST.replace("train/happiness/0.png", "train/happiness/7.png"), "1 of faces are not in it"),
     ],
 )
 def test_data_facts__of_another_data_sets_manifest_are_refused_or_do_without(

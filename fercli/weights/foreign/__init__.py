@@ -1,1 +1,1 @@
-"""Weights of other projects in, our names out: one file per source."""
+"""Checkpoints of other projects: one file per format, all of them in `formats.py`."""

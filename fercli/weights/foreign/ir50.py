@@ -1,4 +1,4 @@
-"""face.evoLVe's IR50 (`body.0` to `.23`) or POSTER_V2's re-keyed one (`body1` to `body3`) to our image backbone."""
+"""IR50 of face.evoLVe (`body.0` to `.23`) or as POSTER_V2 renames it (`body1` to `body3`): an image backbone."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from fercli.weights.foreign.conversion import Conversion, Rules, rename
+from fercli.weights.foreign.format import ForeignFormat, preset_config
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_FIRST = (0, 3, 7, 21)  # numbers of the blocks where a stage begins in face.evoLVe's `body`
+_FIRST = (0, 3, 7, 21)  # index of the first block of every stage in face.evoLVe's `body`
 
 
 def ir50_rules() -> Rules:
-    """Their names to ours, without the prefix of the network they stand in."""
+    """Rules to rename the tensors, without the prefix of the network that contains them."""
     rules = [(r"input_layer\.(\d\.\w+)", r"stem.\1")]
     for stage in range(3):
         flat = [
@@ -28,15 +29,24 @@ def ir50_rules() -> Rules:
     return rules
 
 
-def convert_ir50(theirs: Mapping[str, Tensor]) -> Conversion:
-    """Stem and three stages under `image_backbone.*`; the fourth stage and the face-recognition head are dropped."""
+def convert_ir50(source: Mapping[str, Tensor]) -> Conversion:
+    """Rename stem and three stages to `image_backbone.*`; drop the fourth stage and the face-recognition head."""
     return rename(
-        theirs,
-        source="ir50",
-        part="image_backbone",
+        source,
         renames=[(old, f"image_backbone.{new}") for old, new in ir50_rules()],
         drops=[
             (r"body\.2[123]\..*|body4\..*", "fourth stage, which BTN does not use"),
             (r"output_layer\..*", "face-recognition head"),
         ],
     )
+
+
+IR50 = ForeignFormat(
+    name="ir50",
+    title="face.evoLVe's IR50",
+    origin="face.evoLVe (code MIT; weights derive from MS-Celeb-1M, research use)",
+    part="image_backbone",
+    config=preset_config("btn-base"),
+    convert=convert_ir50,
+    marks=("body.0.res_layer.1.weight", "body1.0.res_layer.1.weight"),
+)

@@ -1,4 +1,4 @@
-"""A pickled torch checkpoint in, its tensors out; no code of the file is ever run."""
+"""Read the tensors of a pickled torch checkpoint without running any code in it."""
 
 from __future__ import annotations
 
@@ -9,40 +9,38 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from fercli.errors import WeightsError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-# what torch's unpickler raises for bytes that make no sense, beside its own UnpicklingError
+# what torch's unpickler raises for invalid bytes, beside UnpicklingError
 _BROKEN = (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError, struct.error)
 
 
 class _Meter:
-    """Stands for the training logs that POSTER_V2 pickles into its checkpoints; nobody looks at its values."""
+    """Placeholder for the training logs that POSTER_V2 pickles into its checkpoints; its values are not used."""
 
 
 def read_pickled_state(path: Path) -> dict[str, Tensor]:
     """Read the state dict of a torch checkpoint on the CPU, names without `module.`, floats as float32.
 
-    Reads with `weights_only`, admitting nothing beyond tensors but numpy arrays and an empty stand-in for POSTER_V2's
-    RecorderMeter. Raises: WeightsError for a file with any other object, an optimizer's state or no tensors.
+    Reads with `weights_only`, which allows tensors, numpy arrays and an empty placeholder for POSTER_V2's RecorderMeter.
+    Errors: WeightsError for a file with any other object, with an optimizer's state or without tensors.
     """
     import torch
 
     content = _load(path)
     if isinstance(content, Mapping) and set(content) >= {"state", "param_groups"}:
         raise WeightsError(
-            f"{path} holds an optimizer's state and no model: POSTER_V2 writes its model_best.pth like this by mistake",
-            fix="use the checkpoint of the last epoch (model.pth), which holds the model",
+            f"{path} contains an optimizer's state and no model: POSTER_V2 writes its model_best.pth like this by mistake",
+            fix="use the checkpoint of the last epoch (model.pth), which contains the model",
         )
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     tensors = dict(content) if isinstance(content, Mapping) else {}
     if not tensors or not all(isinstance(value, torch.Tensor) for value in tensors.values()):
-        raise WeightsError(f"{path} holds no state dict", fix="torch.save(model.state_dict(), FILE) makes one")
+        raise WeightsError(f"{path} contains no state dict", fix="torch.save(model.state_dict(), FILE) makes one")
     return {
         str(name).removeprefix("module."): tensor.float() if tensor.is_floating_point() else tensor
         for name, tensor in tensors.items()
@@ -59,21 +57,23 @@ def _load(path: Path) -> Any:
     if start != b"PK" and start[:1] != b"\x80":
         raise WeightsError(f"{path} is not a torch checkpoint", fix="a checkpoint ends in .pth, .pt or .tar")
     try:
-        with torch.serialization.safe_globals(_harmless()):
+        with torch.serialization.safe_globals(_allowed()):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
-            f"{path} is no plain torch checkpoint: {_refused(str(error))}",
-            fix="in the project it came from: torch.save(model.state_dict(), FILE), then convert that file",
+            f"{path} is not a plain torch checkpoint: {_reason(str(error))}",
+            fix="in the original project: torch.save(model.state_dict(), FILE), then convert that file",
         ) from error
     except _BROKEN as error:
         raise WeightsError(
-            f"{path} is broken or no torch checkpoint ({_one_line(error)})", fix="get the file again"
+            f"{path} is broken or not a torch checkpoint ({_one_line(error)})", fix="download the file again"
         ) from error
 
 
-def _harmless() -> list[Any]:
-    """What a checkpoint may hold beside tensors: (object, name in the file)."""
+def _allowed() -> list[Any]:
+    """Objects that a checkpoint may contain beside tensors: (object, name in the file)."""
+    import numpy as np
+
     numpy_types = [type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i4", "i8", "u1", "b1")]
     rebuild = np.zeros(1).__reduce__()[0]
     scalar = np.float64(0).__reduce__()[0]
@@ -92,13 +92,13 @@ def _harmless() -> list[Any]:
     ]
 
 
-def _refused(message: str) -> str:
+def _reason(message: str) -> str:
     """Torch's own message without its advice to load the file unsafely."""
     for line in message.splitlines():
         if "GLOBAL" in line:
             name = line.partition("GLOBAL")[2].split()[0]
-            return f"it holds an object of {name}, which would have to be run to be read"
-    return "it holds objects that would have to be run to be read"
+            return f"it contains an object of {name}, whose code would run when loaded"
+    return "it contains objects whose code would run when loaded"
 
 
 def _one_line(error: Exception) -> str:

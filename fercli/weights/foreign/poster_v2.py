@@ -1,4 +1,4 @@
-"""POSTER_V2's checkpoints (the public baseline of BTN; PosterV2_7cls and PosterV2_8cls) to BTN's inference part."""
+"""POSTER_V2, the public baseline of BTN (PosterV2_7cls and PosterV2_8cls): a whole model for inference."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from fercli.config.model import BtnConfig
-from fercli.config.presets import model_preset
 from fercli.weights.foreign.conversion import Conversion, Rules, rename
+from fercli.weights.foreign.format import ForeignFormat
 from fercli.weights.foreign.ir50 import ir50_rules
 from fercli.weights.foreign.mobilefacenet import mobilefacenet_rules
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from fercli.config.model import BtnConfig
 
 _VIT: Rules = (
     (r"VIT\.(cls_token|pos_embed)", r"vit.\1"),
@@ -35,13 +36,15 @@ _DROPS: Rules = (
 )
 
 
-def convert_poster_v2(theirs: Mapping[str, Tensor]) -> Conversion:
-    """Everything that POSTER_V2's forward uses, under our names; the number of classes is the head's."""
-    return rename(theirs, source="poster_v2", part=None, renames=_rules(), drops=_DROPS)
+def convert_poster_v2(source: Mapping[str, Tensor]) -> Conversion:
+    """Rename every tensor that POSTER_V2's forward uses."""
+    return rename(source, renames=_rules(), drops=_DROPS)
 
 
 def poster_v2_config() -> BtnConfig:
     """btn-base as POSTER_V2 runs it: the landmark branch sees the normalised image, as its statistics do (1.7, 23)."""
+    from fercli.config.presets import model_preset
+
     base = model_preset("btn-base")
     return dataclasses.replace(base, landmark=dataclasses.replace(base.landmark, input="imagenet"))
 
@@ -54,16 +57,28 @@ def _rules() -> Rules:
     rules += [(r"embed_q\.([01]\.\w+)", r"embed_low.\1"), (r"embed_k\.0\.(\w+)", r"embed_middle.\1")]
     rules += [(r"embed_v\.proj\.(\w+)", r"embed_high.\1")]
     for level in range(3):
-        theirs, ours = level + 1, f"cross.{level}"
+        number, cross = level + 1, f"cross.{level}"
         rules += [
-            (rf"conv{theirs}\.(\w+)", rf"tap_convs.{level}.\1"),
-            (rf"window{theirs}\.norm\.(\w+)", rf"{ours}.norm_kv.\1"),
-            (rf"attn{theirs}\.qkv\.(\w+)", rf"{ours}.attention.kv.\1"),
-            (rf"attn{theirs}\.proj\.(\w+)", rf"{ours}.attention.proj.\1"),
-            (rf"attn{theirs}\.relative_position_bias_table", f"{ours}.attention.bias_table"),
-            (rf"ffn{theirs}\.(gamma[12])", rf"{ours}.\1"),
-            (rf"ffn{theirs}\.norm\.(\w+)", rf"{ours}.norm_ffn.\1"),
-            (rf"ffn{theirs}\.mlp\.fc1\.(\w+)", rf"{ours}.ffn.0.\1"),
-            (rf"ffn{theirs}\.mlp\.fc2\.(\w+)", rf"{ours}.ffn.2.\1"),
+            (rf"conv{number}\.(\w+)", rf"tap_convs.{level}.\1"),
+            (rf"window{number}\.norm\.(\w+)", rf"{cross}.norm_kv.\1"),
+            (rf"attn{number}\.qkv\.(\w+)", rf"{cross}.attention.kv.\1"),
+            (rf"attn{number}\.proj\.(\w+)", rf"{cross}.attention.proj.\1"),
+            (rf"attn{number}\.relative_position_bias_table", f"{cross}.attention.bias_table"),
+            (rf"ffn{number}\.(gamma[12])", rf"{cross}.\1"),
+            (rf"ffn{number}\.norm\.(\w+)", rf"{cross}.norm_ffn.\1"),
+            (rf"ffn{number}\.mlp\.fc1\.(\w+)", rf"{cross}.ffn.0.\1"),
+            (rf"ffn{number}\.mlp\.fc2\.(\w+)", rf"{cross}.ffn.2.\1"),
         ]
     return rules
+
+
+POSTER_V2 = ForeignFormat(
+    name="poster_v2",
+    title="POSTER_V2",
+    origin="POSTER++ (code MIT; weights derive from MS-Celeb-1M and the data set, research use)",
+    licence="POSTER_V2's code: MIT; its weights derive from MS-Celeb-1M, RAF-DB and AffectNet: research use",
+    part=None,
+    config=poster_v2_config,
+    convert=convert_poster_v2,
+    marks=("ir_back.input_layer.0.weight",),
+)

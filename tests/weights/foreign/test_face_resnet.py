@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from fercli.config.presets import model_preset
 from fercli.errors import WeightsError
 from fercli.models.face_resnet import FaceResNet
-from fercli.weights.foreign.face_resnet import convert_face_resnet, read_manifest, spread_statistics
+from fercli.weights.foreign.face_resnet import convert_face_resnet, measure_statistics, read_manifest
 
 LAYERS = [("conv32_down", 3, 32, 7)] + [
     (f"{block}/conv{number}", first if number == 1 else channels, channels, 3)
@@ -96,7 +96,7 @@ def test_read_manifest__dequantises_value_times_scale_plus_min(tmp_path):
 
 
 def test_convert_face_resnet__computes_what_the_source_computes(source):
-    conversion = convert_face_resnet(source)
+    conversion = convert_face_resnet(read_manifest(source))
     x = torch.from_numpy(np.random.default_rng(1).normal(0, 0.3, (2, 3, 64, 64)).astype(np.float32))
     with torch.no_grad():
         ours, theirs = _net(conversion.state)(x)[2], _reference(read_manifest(source), x)
@@ -105,39 +105,39 @@ def test_convert_face_resnet__computes_what_the_source_computes(source):
 
 
 def test_convert_face_resnet__unused_layers_are_reported(source):
-    conversion = convert_face_resnet(source)
+    conversion = convert_face_resnet(read_manifest(source))
     assert len(conversion.renamed) == 4 * len(LAYERS)
     assert set(conversion.dropped) == {
         f"conv256_down_out/conv1/{leaf}" for leaf in ("conv/filters", "conv/bias", "scale/weights", "scale/biases")
     }
 
 
-def test_spread_statistics__keep_evaluation_and_make_training_agree_with_it(source):
-    state = convert_face_resnet(source).state
+def test_measure_statistics__keep_evaluation_and_make_training_agree_with_it(source):
+    state = convert_face_resnet(read_manifest(source)).state
     x = torch.from_numpy(np.random.default_rng(2).normal(0, 0.3, (8, 3, 64, 64)).astype(np.float32))
-    spread = spread_statistics(state, x.split(4))
+    measured = measure_statistics(state, x.split(4))
     with torch.no_grad():
-        before, after = _net(state)(x)[2], _net(spread)(x)[2]
+        before, after = _net(state)(x)[2], _net(measured)(x)[2]
         torch.testing.assert_close(after, before, atol=1e-3, rtol=1e-3)
-        training = _net(spread).train()(x)[2]
+        training = _net(measured).train()(x)[2]
         torch.testing.assert_close(training, before, atol=1e-2, rtol=1e-2)
-        spoiled = _net(state).train()(x)[2]
-    assert (spoiled - before).abs().mean() > 10 * (training - before).abs().mean()
+        without = _net(state).train()(x)[2]
+    assert (without - before).abs().mean() > 10 * (training - before).abs().mean()
 
 
-def test_spread_statistics__needs_images(source):
+def test_measure_statistics__needs_images(source):
     with pytest.raises(ValueError, match="at least one image"):
-        spread_statistics(convert_face_resnet(source).state, [])
+        measure_statistics(convert_face_resnet(read_manifest(source)).state, [])
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"paths": ["gone.bin"], "weights": []}]'])
-def test_read_manifest__broken_files_are_told(tmp_path, text):
+def test_read_manifest__broken_files_are_refused(tmp_path, text):
     (tmp_path / "m.json").write_text(text)
     with pytest.raises(WeightsError, match=r"not a complete tensorflow\.js manifest"):
         read_manifest(tmp_path / "m.json")
 
 
-def test_read_manifest__a_bin_cut_short_is_told(source, tmp_path):
+def test_read_manifest__a_bin_cut_short_is_refused(source, tmp_path):
     (tmp_path / "m.json").write_text(source.read_text())
     (tmp_path / "w.bin").write_bytes(source.with_name("w.bin").read_bytes()[:-9])
     with pytest.raises(WeightsError, match=r"not a complete tensorflow\.js manifest"):

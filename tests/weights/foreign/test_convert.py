@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,10 +7,14 @@ from PIL import Image
 
 from fercli.config.presets import model_preset
 from fercli.errors import RefusedError, UsageError, WeightsError
+from fercli.models.backbones import image_backbone
 from fercli.models.ir50 import IRBackbone
 from fercli.weights.classifier import load_classifier
 from fercli.weights.files import load_part, load_weights, read_card
+from fercli.weights.foreign.conversion import Conversion, rename
 from fercli.weights.foreign.convert import convert
+from fercli.weights.foreign.format import ForeignFormat, preset_config
+from fercli.weights.foreign.formats import FORMATS
 
 STAGES = ((64, 64, 3), (64, 128, 4), (128, 256, 14))
 
@@ -58,7 +64,7 @@ def test_convert__both_forms_of_ir50_give_the_same_backbone(tmp_path, ir50_file)
     convert(tmp_path / "rekeyed.pth", tmp_path / "b.safetensors")
     first, card = load_part(tmp_path / "a.safetensors")
     second, _ = load_part(tmp_path / "b.safetensors")
-    assert (card.part, report.kind, report.labels) == ("image_backbone", "ir50", ())
+    assert (card.part, report.format, report.labels) == ("image_backbone", "ir50", ())
     assert card.provenance["file"] == "ir50.pth"
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -81,7 +87,9 @@ def test_convert__a_missing_tensor_is_an_error_and_leaves_no_file(tmp_path):
 
 def test_convert__a_tensor_of_another_size_is_an_error(tmp_path):
     torch.save(_ir50(flat=True) | {"body.0.res_layer.2.weight": torch.ones(65)}, tmp_path / "odd.pth")
-    with pytest.raises(WeightsError, match=r"another size than ir50: body\.0\.res_layer\.2\.weight \[65\]"):
+    with pytest.raises(
+        WeightsError, match=r"another shape than face\.evoLVe's IR50: body\.0\.res_layer\.2\.weight \[65\]"
+    ):
         convert(tmp_path / "odd.pth", tmp_path / "out.safetensors")
 
 
@@ -95,10 +103,10 @@ def test_convert__options_that_do_not_apply_are_refused(tmp_path, ir50_file):
     out = tmp_path / "out.safetensors"
     with pytest.raises(UsageError, match="--labels is for whole models"):
         convert(ir50_file, out, labels="rafdb")
-    with pytest.raises(UsageError, match="--faces is for face_resnet only"):
+    with pytest.raises(UsageError, match=r"--faces does not apply to face\.evoLVe's IR50"):
         convert(ir50_file, out, faces=tmp_path)
-    with pytest.raises(UsageError, match="unknown kind"):
-        convert(ir50_file, out, kind="vgg")
+    with pytest.raises(UsageError, match="unknown checkpoint format"):
+        convert(ir50_file, out, source_format="vgg")
     with pytest.raises(UsageError, match=r"must end in \.safetensors"):
         convert(ir50_file, tmp_path / "out.pt")
     with pytest.raises(UsageError, match="nothing to convert"):
@@ -122,7 +130,7 @@ def poster_file(foreign, tmp_path_factory):
 
 
 def test_convert__poster_v2_does_not_guess_what_its_classes_are(poster_file, tmp_path):
-    with pytest.raises(UsageError, match="7 classes but does not say which") as caught:
+    with pytest.raises(UsageError, match="7 classes but not their names") as caught:
         convert(poster_file, tmp_path / "out.safetensors")
     assert caught.value.fix is not None
     assert {"rafdb", "affectnet7"} <= set(caught.value.fix.removeprefix("--labels ").split(" | "))
@@ -146,7 +154,7 @@ def test_convert__poster_v2_becomes_a_model_that_runs(poster_file, tmp_path):
 def test_convert__the_real_landmark_network_becomes_a_backbone(shared, tmp_path):
     report = convert(shared / "weights" / "mobilefacenet_68.pt", tmp_path / "out.safetensors")
     state, card = load_part(tmp_path / "out.safetensors")
-    assert (card.part, report.kind) == ("landmark_backbone", "mobilefacenet")
+    assert (card.part, report.format) == ("landmark_backbone", "mobilefacenet")
     assert len(report.renamed) + len(report.dropped) == 333
     assert report.parameters == 1_007_248 - 96_016  # all, but for the head
     # the same numbers under two names: the first convolution
@@ -154,26 +162,58 @@ def test_convert__the_real_landmark_network_becomes_a_backbone(shared, tmp_path)
     assert torch.equal(state["landmark_backbone.conv1.0.weight"], theirs["conv1.conv.weight"])
 
 
-def test_convert__face_resnet_measures_statistics_on_faces(tmp_path, monkeypatch):
-    from fercli.models.backbones import image_backbone
-    from fercli.weights.foreign import file as step
-    from fercli.weights.foreign.conversion import Conversion
-
+def test_convert__face_resnet_measures_statistics_on_faces(tmp_path):
     torch.manual_seed(0)
     net = image_backbone(model_preset("btn-compact").image)
     state = {f"image_backbone.{name}": value for name, value in net.state_dict().items()}
-    monkeypatch.setattr(
-        step, "convert_face_resnet", lambda _path: Conversion("face_resnet", "image_backbone", state, {}, {})
-    )
+    fake = replace(FORMATS["face_resnet"], read=lambda _path: {}, convert=lambda _arrays: Conversion(state, {}, {}))
     (tmp_path / "faces").mkdir()
     for number in range(3):
         Image.fromarray(np.full((20, 30, 3), 80 * number, np.uint8)).save(tmp_path / "faces" / f"{number}.png")
-    report = convert(tmp_path / "m.json", tmp_path / "out.safetensors", faces=tmp_path / "faces")
+    out = tmp_path / "out.safetensors"
+    report = convert(tmp_path / "m.json", out, faces=tmp_path / "faces", formats={"face_resnet": fake})
     assert report.statistics_faces == 3
-    written, card = load_part(tmp_path / "out.safetensors")
-    assert card.provenance["statistics_faces"] == "3"
+    written, card = load_part(out)
+    assert (card.provenance["statistics_faces"], card.provenance["source"]) == ("3", "face_resnet")
     assert not torch.equal(written["image_backbone.stem.1.running_mean"], state["image_backbone.stem.1.running_mean"])
-    assert load_part(tmp_path / "out.safetensors")[1].provenance["source"] == "face_resnet"
+
+
+def test_convert__one_entry_adds_a_format(tmp_path):
+    # a checkpoint that has IR50's tensors under names with another prefix
+    ir50 = FORMATS["ir50"]
+    toy = ForeignFormat(
+        name="toy",
+        title="the toy network",
+        origin="drawn by hand",
+        part="image_backbone",
+        config=preset_config("btn-base"),
+        convert=lambda source: ir50.convert({name.removeprefix("toy."): value for name, value in source.items()}),
+        marks=("toy.body.0.res_layer.1.weight",),
+    )
+    torch.save({f"toy.{name}": value for name, value in _ir50(flat=True).items()}, tmp_path / "toy.pth")
+    formats = {**FORMATS, "toy": toy}
+    report = convert(tmp_path / "toy.pth", tmp_path / "auto.safetensors", formats=formats)
+    assert (report.format, report.part) == ("toy", "image_backbone")
+    assert load_part(tmp_path / "auto.safetensors")[1].provenance["origin"] == "drawn by hand"
+    convert(tmp_path / "toy.pth", tmp_path / "named.safetensors", source_format="toy", formats=formats)
+    torch.save({"a": torch.ones(1)}, tmp_path / "other.pth")
+    with pytest.raises(WeightsError, match="unknown format") as caught:
+        convert(tmp_path / "other.pth", tmp_path / "out.safetensors", formats=formats)
+    assert "the toy network" in caught.value.fix
+
+
+def test_formats__every_entry_states_its_origin_under_its_own_name():
+    assert list(FORMATS) == ["poster_v2", "mobilefacenet", "ir50", "face_resnet"]
+    assert all(known.name == name and known.origin for name, known in FORMATS.items())
+    marks = [mark for known in FORMATS.values() for mark in known.marks]
+    assert len(set(marks)) == len(marks)
+
+
+def test_rename__takes_the_first_rule_and_says_why_others_are_dropped():
+    source = {"a.0.weight": torch.ones(1), "head.weight": torch.ones(1), "x": torch.ones(1)}
+    result = rename(source, renames=[(r"a\.(\d)\.weight", r"b.\1.weight")], drops=[(r"head\..*", "the head")])
+    assert result.renamed == {"b.0.weight": "a.0.weight"}
+    assert result.dropped == {"head.weight": "the head", "x": "unknown"}
 
 
 def test_convert__a_backbone_is_not_taken_for_a_model(tmp_path, ir50_file):

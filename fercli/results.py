@@ -56,7 +56,7 @@ class Prediction:
     frame: int | None = None
     time_s: float | None = None
     face: int | None = None
-    found: Face | None = None
+    detection: Face | None = None
     label: str | None = None
     probabilities: Mapping[str, float] | None = None
     detail: str | None = None
@@ -67,7 +67,7 @@ class Prediction:
     @property
     def box_xyxy(self) -> Box | None:
         """Left, top, right, bottom of the face in pixels; None without a face."""
-        return self.found.box_xyxy if self.found is not None else None
+        return self.detection.box_xyxy if self.detection is not None else None
 
     @property
     def is_doubtful(self) -> bool:
@@ -81,7 +81,7 @@ class Prediction:
 
     def __post_init__(self) -> None:
         if self.status in CLASSIFIED:
-            if self.found is None or self.label is None or self.probabilities is None:
+            if self.detection is None or self.label is None or self.probabilities is None:
                 raise ValueError("a classified face needs its box, label and probabilities")
             if abs(sum(self.probabilities.values()) - 1) > 1e-3:
                 raise ValueError(f"probabilities sum to {sum(self.probabilities.values()):.4f}, not 1")

@@ -113,7 +113,9 @@ def measure(
             for reading in predict(sources * times, classifier, detector=detector, options=options, watch=watch):
                 frames += 1
                 if frames > len(faces) and times == 1:
-                    faces.append([(face.found.landmarks, face.label) for face in reading.predictions if face.found])
+                    faces.append(
+                        [(face.detection.landmarks, face.label) for face in reading.predictions if face.detection]
+                    )
                 if copies and reading.rgb is not None:
                     with watch.stage("write"):
                         copies.add(reading.source, reading.rgb, reading.predictions, time_s=reading.time_s)

@@ -121,12 +121,12 @@ def predict(
     detect = DetectConfig(thresholds=options.three_thresholds(thresholds), max_side=max_side).with_min_face(min_face)
     settings = PredictOptions(detect, min_reliable, track, smooth, detect_every)
     output = OutputOptions(json, tuple(save or ()), report, out, resume, overwrite)
-    found = _sources(sources, out, quiet=quiet)
+    inputs = _sources(sources, out, quiet=quiet)
     if seconds is not None:
-        found = _endless(found)
+        inputs = _endless(inputs)
     summary = Summary()
-    if all(source.fault for source in found):
-        for source in found:
+    if all(source.fault for source in inputs):
+        for source in inputs:
             summary.add_failed(source.name, source.fault or "")
         _finish(summary, strict=strict)
     classifier = load_classifier(weights, engine, device)
@@ -138,9 +138,9 @@ def predict(
         runs_on += f", detector on {detector.device}"
     watch, stop = Stopwatch(), Event()
     with (
-        Outputs(output, found, classifier.card, recorded, summary, runs_on=runs_on) as outputs,
+        Outputs(output, inputs, classifier.card, recorded, summary, runs_on=runs_on) as outputs,
         console.progress("predict", quiet=quiet) as progress,
-        _until_stopped(found, stop, seconds),
+        _until_stopped(inputs, stop, seconds),
     ):
         for result in stage.predict(
             outputs.todo, classifier, detector=detector, options=settings, watch=watch, progress=progress, stop=stop

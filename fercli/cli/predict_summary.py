@@ -128,7 +128,7 @@ class Summary:
 
 
 def _row(prediction: Prediction) -> tuple[object, ...]:
-    if prediction.found is None or prediction.label is None:
+    if prediction.detection is None or prediction.label is None:
         return (prediction.source, None, "no face", None, None, None)
     (_, highest), (second, second_value), *_ = sorted(
         (prediction.probabilities or {}).items(), key=lambda item: -item[1]
@@ -140,7 +140,7 @@ def _row(prediction: Prediction) -> tuple[object, ...]:
         status if prediction.is_doubtful else prediction.label,
         percent(highest),
         f"{second} {percent(second_value)}",
-        " ".join(f"{value:.0f}" for value in prediction.found.box_xyxy),
+        " ".join(f"{value:.0f}" for value in prediction.detection.box_xyxy),
     )
 
 

@@ -1,6 +1,6 @@
 """Self-contained HTML pages from Jinja templates.
 
-A template lies beside the code that fills it (`evaluate/page.py` and `evaluate/page.html`). Every page extends
+A template is beside the code that fills it (`evaluate/page.py` and `evaluate/page.html`). Every page extends
 `html/page.html`; `html/parts.html` has the macros for tables, figures and faces. Values are escaped unless they are
 `Markup`, and a template that uses a value it was not given raises.
 """
@@ -25,7 +25,7 @@ def render(template: str, **values: object) -> Markup:
 
 
 def write_page(path: Path, template: str, **values: object) -> None:
-    """Fill a template into a file, piece by piece: iterators among the values are never held in memory as a whole.
+    """Fill a template into a file, piece by piece: iterators among the values are consumed one item at a time.
 
     Bytes of file names that are not text become question marks.
     """

@@ -24,7 +24,7 @@ _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 
 
 def annotate(rgb: Rgb, predictions: Sequence[Prediction]) -> Rgb:
-    """Draw a box, the expression and its probability for every face; a picture without a face says so.
+    """Draw a box, the expression and its probability for every face; a picture without a face is marked "no face".
 
     A tracked face has the number and colour of its track; an unreliable prediction has a dashed box and a question mark;
     the most probable classes are listed beside a face where there is room. Returns a new RGB uint8 picture of the same
@@ -35,7 +35,9 @@ def annotate(rgb: Rgb, predictions: Sequence[Prediction]) -> Rgb:
         rgb = cv2.resize(rgb, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
     picture = Image.fromarray(rgb)
     pen = ImageDraw.Draw(picture)
-    faces = [_Drawn.of(prediction, zoom, picture.size) for prediction in predictions if prediction.found is not None]
+    faces = [
+        _Drawn.of(prediction, zoom, picture.size) for prediction in predictions if prediction.detection is not None
+    ]
     for face in faces:
         _draw_box(pen, face)
     labels: list[Rect] = []
@@ -64,7 +66,11 @@ class _Drawn:
 
     @staticmethod
     def of(prediction: Prediction, zoom: int, size_wh: tuple[int, int]) -> _Drawn:
-        box = tuple(value * zoom for value in prediction.found.box_xyxy) if prediction.found else (0.0, 0.0, 0.0, 0.0)
+        box = (
+            tuple(value * zoom for value in prediction.detection.box_xyxy)
+            if prediction.detection
+            else (0.0, 0.0, 0.0, 0.0)
+        )
         left, top, right, bottom = box
         smallest = max(_FONT_MIN, max(size_wh) // 130)
         largest = max(smallest, min(_FONT_MAX, min(size_wh) / 14))

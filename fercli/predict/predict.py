@@ -46,7 +46,7 @@ class ImageResult:
     @property
     def faces(self) -> tuple[Prediction, ...]:
         """The predictions that belong to a face; empty if no face was detected."""
-        return tuple(prediction for prediction in self.predictions if prediction.found is not None)
+        return tuple(prediction for prediction in self.predictions if prediction.detection is not None)
 
     @property
     def fault(self) -> str | None:
@@ -192,7 +192,7 @@ class _Pipeline:
             frame=item.frame,
             time_s=item.time_s,
             face=index,
-            found=seen.face,
+            detection=seen.face,
             label=label,
             probabilities=by_class,
             detail=detail,

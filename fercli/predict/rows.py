@@ -49,7 +49,7 @@ def columns(labels: Sequence[str]) -> tuple[Column, ...]:
 
 def as_record(prediction: Prediction) -> dict[str, Any]:
     """Return a prediction as plain values: what `--json` prints, one object per face, or per frame without a face."""
-    found, probabilities = prediction.found, prediction.probabilities
+    detection, probabilities = prediction.detection, prediction.probabilities
     return {
         "source": prediction.source,
         "frame": prediction.frame,
@@ -60,10 +60,10 @@ def as_record(prediction: Prediction) -> dict[str, Any]:
         "label": prediction.label,
         "probability": None if prediction.probability is None else round(prediction.probability, 6),
         "probabilities": {name: round(value, 6) for name, value in probabilities.items()} if probabilities else None,
-        "box_xyxy": [round(value, 2) for value in found.box_xyxy] if found else None,
-        "detection_score": round(found.score, 4) if found else None,
-        "landmarks": [[round(value, 2) for value in point] for point in found.landmarks] if found else None,
-        "detected": prediction.detected if found else None,
+        "box_xyxy": [round(value, 2) for value in detection.box_xyxy] if detection else None,
+        "detection_score": round(detection.score, 4) if detection else None,
+        "landmarks": [[round(value, 2) for value in point] for point in detection.landmarks] if detection else None,
+        "detected": prediction.detected if detection else None,
         "smoothing_s": prediction.smoothing_s,
         "detail": prediction.detail,
     }
@@ -90,10 +90,10 @@ def from_row(row: Mapping[str, str], labels: Sequence[str]) -> Prediction:
     Raises: KeyError, ValueError if a column is missing or a cell has another type.
     """
     cells = {column.name: _value(row[column.name], column.kind) for column in columns(labels)}
-    found = None
+    detection = None
     if cells["box_left"] is not None:
         points = [cast("float", cells[name]) for name in _LANDMARKS]
-        found = Face(
+        detection = Face(
             cast("Box", tuple(cells[name] for name in _BOX)),
             cast("float", cells["detection_score"]),
             cast("Landmarks", tuple(zip(points[::2], points[1::2], strict=True))),
@@ -103,7 +103,9 @@ def from_row(row: Mapping[str, str], labels: Sequence[str]) -> Prediction:
         for name in ("source", "status", "frame", "time_s", "face", "label", "detail", "track", "smoothing_s")
     }
     probabilities = {label: cast("float", cells[_PROBABILITY + label]) for label in labels} if cells["label"] else None
-    return Prediction(**fields, found=found, probabilities=probabilities, detected=cells["detected"] is not False)
+    return Prediction(
+        **fields, detection=detection, probabilities=probabilities, detected=cells["detected"] is not False
+    )
 
 
 def _value(text: str, kind: Kind) -> Cell:

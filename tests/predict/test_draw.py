@@ -15,7 +15,12 @@ POINTS = ((0.0, 0.0),) * 5
 
 def _read(box: tuple[float, float, float, float], label: str = "happiness", value: float = 0.9) -> Prediction:
     return Prediction(
-        "a.jpg", "ok", found=Face(box, 1.0, POINTS), face=0, label=label, probabilities={label: value, "x": 1 - value}
+        "a.jpg",
+        "ok",
+        detection=Face(box, 1.0, POINTS),
+        face=0,
+        label=label,
+        probabilities={label: value, "x": 1 - value},
     )
 
 

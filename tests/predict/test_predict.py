@@ -254,7 +254,7 @@ def _tracked(path: Path, **options: object) -> tuple[list[ImageResult], LeftAndR
 def test_predict__keeps_the_track_of_a_person(pair: Path):
     results, detector = _tracked(pair)
     for result in results:
-        sides = {face.track: face.found.box_xyxy[0] for face in result.predictions if face.found}
+        sides = {face.track: face.detection.box_xyxy[0] for face in result.predictions if face.detection}
         assert sides == {0: 20, 1: 120}
     assert set(detector.smallest) == {DetectConfig.video_min_face_px}
     untracked, _ = _tracked(pair, track=False)
@@ -266,7 +266,7 @@ def test_predict__detects_in_every_nth_frame_and_moves_faces_in_between(pair: Pa
     assert detector.searched == 5
     assert [result.predictions[0].detected for result in results] == [number % 4 == 0 for number in range(20)]
     for result in results:
-        corners = sorted(face.found.box_xyxy[0] for face in result.predictions if face.found)
+        corners = sorted(face.detection.box_xyxy[0] for face in result.predictions if face.detection)
         np.testing.assert_allclose(corners, [20, 120], atol=1.0)
 
 

@@ -32,8 +32,8 @@ class Area:
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """A rectangle of the strip below the chart: a time with one verdict."""
+class Span:
+    """A rectangle of the strip below the chart: a time span with the same predicted class."""
 
     x: str
     width: str
@@ -50,14 +50,14 @@ class Tick:
 
 @dataclass(frozen=True)
 class Chart:
-    """Stacked areas of the probabilities over time, a strip of verdicts below, and the time axis.
+    """Stacked areas of the probabilities over time, a strip of predicted classes below, and the time axis.
 
     data: JSON for page.js, which shows the values under the pointer.
     """
 
     title: str
     areas: tuple[Area, ...]
-    strip: tuple[Stretch, ...]
+    strip: tuple[Span, ...]
     ticks: tuple[Tick, ...]
     data: str
     width: int = WIDTH
@@ -130,16 +130,16 @@ def _areas(
 
 def _strip(
     means: NDArray[np.float64], runs: Sequence[tuple[int, int]], labels: Sequence[str], axis: _Axis
-) -> Iterator[Stretch]:
-    """Yield rectangles of one verdict each; what is uncertain most of the time is hatched."""
+) -> Iterator[Span]:
+    """Yield one rectangle per time span with the same predicted class; spans that are mostly uncertain are hatched."""
     for first, last in runs:
-        verdicts = np.where(means[first:last, -1] > 0.5, len(labels), means[first:last, :-1].argmax(axis=1))
-        changes = np.flatnonzero(np.diff(verdicts)) + 1
+        classes = np.where(means[first:last, -1] > 0.5, len(labels), means[first:last, :-1].argmax(axis=1))
+        changes = np.flatnonzero(np.diff(classes)) + 1
         for begin, end in zip([0, *changes], [*changes, last - first], strict=True):
             left, right = axis.at(np.array([first + begin, first + end], float))
-            verdict = int(verdicts[begin])
-            fill = _UNCERTAIN_FILL if verdict == len(labels) else _fill(labels, verdict)
-            yield Stretch(_number(left), _number(right - left), fill)
+            index = int(classes[begin])
+            fill = _UNCERTAIN_FILL if index == len(labels) else _fill(labels, index)
+            yield Span(_number(left), _number(right - left), fill)
 
 
 def _ticks(end_s: float) -> Iterator[Tick]:
@@ -147,7 +147,7 @@ def _ticks(end_s: float) -> Iterator[Tick]:
     decimals = 1 if step_s < 1 else 0
     for number in range(math.floor(end_s / step_s + 1e-9) + 1):
         left = 100 * number * step_s / max(end_s, 1e-9)
-        if left <= 93 or number == 0:  # the unit stands at the right end
+        if left <= 93 or number == 0:  # the right end has the unit
             yield Tick(f"{left:.2f}", clock(number * step_s, decimals=decimals))
 
 
@@ -156,13 +156,13 @@ def _fill(labels: Sequence[str], index: int) -> str:
 
 
 def _runs(present: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """Yield first and one-past-last index of the stretches without a gap."""
+    """Yield first and one-past-last index of the spans without a gap."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], present, [False]])))
     yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
 
 
 def _thinned(times: NDArray[np.float64], heights: NDArray[np.float64]) -> str:
-    """Return points as text, without those on a level stretch."""
+    """Return points as text, without those in the middle of a horizontal line."""
     heights = heights.round(1)
     keep = np.ones(len(heights), bool)
     keep[1:-1] = (heights[1:-1] != heights[:-2]) | (heights[1:-1] != heights[2:])

@@ -79,7 +79,7 @@ def picture_card(
         height=rgb.shape[0],
         boxes=tuple(_outlines(faces, labels)),
         lines=tuple(_lines(faces, labels)),
-        sort_label=(faces[0].label or _LAST) if faces else _LAST,  # the largest face stands for the picture
+        sort_label=(faces[0].label or _LAST) if faces else _LAST,  # the largest face represents the picture
         top=tops[0] if tops else 0.0,
         doubt=1 - min(tops) if tops else -1.0,
         faces=len(faces),
@@ -90,9 +90,9 @@ def picture_card(
 
 def _outlines(faces: Sequence[Prediction], labels: Sequence[str]) -> Iterator[FaceOutline]:
     for face in faces:
-        if face.found is None:
+        if face.detection is None:
             continue
-        left, top, right, bottom = (round(value) for value in face.found.box_xyxy)
+        left, top, right, bottom = (round(value) for value in face.detection.box_xyxy)
         colour = _colour(face, labels)
         yield FaceOutline(left, top, right - left, bottom - top, colour or UNCERTAIN, colour is None)
 

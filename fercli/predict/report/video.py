@@ -47,7 +47,7 @@ class PeakCard:
 
 @dataclass(frozen=True)
 class PersonCard:
-    """What video.html shows of one person; colour None: faces are not tracked."""
+    """What video.html shows of one person; colour None: tracking is off."""
 
     name: str
     colour: Colour | None
@@ -97,12 +97,12 @@ class VideoSection:
 
     def _keep_peak(self, rgb: Rgb, prediction: Prediction, face: SeenFace, *, time_s: float) -> None:
         person = self._people.person(face.track)
-        if person is None or face.uncertain or prediction.found is None:
+        if person is None or face.uncertain or prediction.detection is None:
             return
         best = int(face.probabilities.argmax())
         score = float(face.probabilities[best])
         if person.peaks[best].wants(score, time_s):
-            person.peaks[best].put(score, time_s, face_jpeg(rgb, prediction.found.box_xyxy))
+            person.peaks[best].put(score, time_s, face_jpeg(rgb, prediction.detection.box_xyxy))
 
     def _tiles(self, people: Sequence[Person[bytes]]) -> list[Tile]:
         seen = self._people

@@ -79,7 +79,7 @@ def _face(label: str, value: float, *, track: int | None = 1, status: Status = "
         "x",
         status,
         face=0,
-        found=Face((30.0, 20.0, 70.0, 70.0), 0.9, ((0.0, 0.0),) * 5),
+        detection=Face((30.0, 20.0, 70.0, 70.0), 0.9, ((0.0, 0.0),) * 5),
         label=label,
         probabilities={name: value if name == label else rest for name in NAMES},
         track=track,
@@ -223,10 +223,10 @@ def test_folder_reports__a_single_video_needs_no_index(tmp_path: Path):
 
 def test_report__stays_small_for_hours_with_hundreds_of_people(tmp_path: Path):
     with HtmlReport(tmp_path / "a.html", CARD) as report:
-        for number in range(2400):  # one every three seconds
-            passer_by = _face(NAMES[number % 7], 0.6, track=1 + number // 10)
+        for number in range(1200):  # one every six seconds
+            passer_by = _face(NAMES[number % 7], 0.6, track=1 + number // 5)
             faces = [_face("neutral", 0.5 + 0.4 * (number % 2), track=0), passer_by]
-            report.add(_source("a.mp4"), RGB, faces, time_s=3.0 * number)
+            report.add(_source("a.mp4"), RGB, faces, time_s=6.0 * number)
     page = Page(tmp_path / "a.html")
     assert (tmp_path / "a.html").stat().st_size < 2_000_000
     assert len(page.all("div", "chart")) == 40

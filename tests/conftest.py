@@ -68,6 +68,43 @@ def foreign() -> ModuleType:
 
 
 @pytest.fixture
+def result_folder() -> Callable[..., Path]:
+    """Make a folder with a result.json: `result_folder(path, {"test": {"accuracy": 0.9}}, dataset="ferplus")`.
+
+    scores: by split, the fields of its score that differ from those of a toy one; others: the fields of the file.
+    """
+    from fercli.evaluate.result_file import RESULT_NAME, ModelFacts, ResultFile, write_result
+    from fercli.evaluate.scores import score_matrix
+
+    def make(folder: Path, scores: dict[str, dict[str, object]], *, name: str = "toy", **facts: Any) -> Path:
+        toy = score_matrix(np.array([[3, 1], [0, 2]]), split="test", labels=("neutral", "contempt"))
+        model = ModelFacts(name, "1", "btn-tiny", "torch", "cpu", sha256=facts.pop("sha256", None))
+        result = ResultFile(
+            command="fer eval 0.2.0", dataset="toy", fingerprint=None, labels=toy.labels, model=model, selection=None,
+            selected_by=None, epoch=None, seed=None, test_time_augmentation=None,
+            scores=tuple(dataclasses.replace(toy, **{"split": split, **fields}) for split, fields in scores.items()),
+            predictions={},
+        )  # fmt: skip
+        folder.mkdir(parents=True, exist_ok=True)
+        write_result(folder / RESULT_NAME, dataclasses.replace(result, **facts))
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def fits_schema() -> Callable[[Any], None]:
+    """Check a record against the JSON schema of result.json."""
+    import json
+    from importlib.resources import files
+
+    import jsonschema
+
+    schema = json.loads(files("fercli.evaluate").joinpath("result.schema.json").read_text())
+    return jsonschema.Draft202012Validator(schema).validate
+
+
+@pytest.fixture
 def owners_tree(tmp_path: Path) -> Callable[..., Path]:
     """Make a small data set in an owner's layout: `owners_tree("rafdb", each=2)` returns its folder.
 

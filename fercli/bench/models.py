@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fercli.bench.isolated import answer, run_isolated
 from fercli.config.presets import MODELS, model_preset
 from fercli.errors import UsageError
-from fercli.evaluate.evaluate import evaluate
+from fercli.evaluate.evaluate import EvaluateOptions, evaluate
 from fercli.export.export import export
 from fercli.export.precision import Precision
 from fercli.progress import Progress, silent
@@ -161,7 +161,7 @@ def _sides(
     def side(form: str, precision: str, path: Path) -> _Side:
         accuracy = None
         if measured is not None and form != REFERENCE:
-            accuracy = evaluate(path, measured, device=_device_of(form, device)).score.overall
+            accuracy = evaluate(path, measured, EvaluateOptions(device=_device_of(form, device))).score.accuracy
         return _Side(model, form, precision, path, operations, accuracy)
 
     sides = [side(REFERENCE, "fp32", weights), side(TORCH, "fp32", weights)]

@@ -1,4 +1,4 @@
-"""`fer calibrate`: probabilities, and a leaning towards rare classes, fitted to a validation split."""
+"""`fer calibrate`: fit temperature and logit adjustment to a validation split."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fercli.cli import console, options
+from fercli.formatting import in_percent
 
 if TYPE_CHECKING:
-    from fercli.evaluate.scores import SplitScore
+    from fercli.evaluate.scores import Score
 
 
 def calibrate(
@@ -18,42 +19,42 @@ def calibrate(
         str,
         typer.Argument(metavar="WEIGHTS", help="A .safetensors file with its card, or the name of a shipped model."),
     ],
-    data: Annotated[
-        str, typer.Argument(metavar="DATA", help="A folder, or the name of a data set, looked for in data/NAME.")
-    ],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A folder, or the name of a data set in data/NAME.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The .safetensors file to write.")],
     *,
     folder: Annotated[
-        Path | None, typer.Option("--data", metavar="DIR", help="Where the data set that DATA names lies.")
+        Path | None, typer.Option("--data", metavar="DIR", help="Folder of the data set if DATA is a name.")
     ] = None,
     split: Annotated[
         Literal["train", "val", "test"], typer.Option("--split", help="The images to fit to; test is refused.")
     ] = "val",
-    favour: Annotated[
+    objective: Annotated[
         Literal["none", "overall", "both", "mean"],
         typer.Option(
-            "--favour",
-            help="Lean towards rare classes as far as serves the overall accuracy, the mean of the class accuracies, or both.",
+            "--objective",
+            help="Fit the logit adjustment that maximises overall accuracy, mean class accuracy, or the average of both.",
         ),
     ] = "none",
     tau: Annotated[
         float | None,
-        typer.Option("--tau", help="Lean by exactly this much instead: 0 not at all, 1 as if all classes were common."),
+        typer.Option(
+            "--tau", help="Use this logit adjustment instead: 0 is none, 1 treats all classes as equally common."
+        ),
     ] = None,
     version: Annotated[
         str | None,
-        typer.Option("--weights-version", metavar="TEXT", help="The new card's version; left out: the old card's."),
+        typer.Option("--weights-version", metavar="TEXT", help="The new card's version (default: the old one)."),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option("--weights-name", metavar="TEXT", help="The new card's name; left out: the old card's."),
+        typer.Option("--weights-name", metavar="TEXT", help="The new card's name (default: the old one)."),
     ] = None,
     licence: Annotated[
-        str | None, typer.Option("--licence", help="Licence of the weights on the new card; left out: the old card's.")
+        str | None, typer.Option("--licence", help="Licence of the weights on the new card (default: the old one).")
     ] = None,
     note: Annotated[
         list[str] | None,
-        typer.Option("--note", metavar="TEXT", help="In place of the old card's notes; can be given many times."),
+        typer.Option("--note", metavar="TEXT", help="Replaces the notes of the old card; can be given many times."),
     ] = None,
     batch_size: options.BatchSize = 64,
     device: options.Device = "auto",
@@ -61,40 +62,35 @@ def calibrate(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Fit the temperature of a model's probabilities to a validation split, and its leaning towards rare classes.
+    """Fit the temperature of a model's probabilities, and optionally a logit adjustment, to a validation split.
 
-    For weights that never were calibrated, for other pictures than they were trained on, or to hear more of rare classes.
+    Use it for converted weights, for images unlike the training images, or to predict rare classes more often.
 
     Example:
 
-      fer calibrate runs/mine/best.safetensors data/mine mine.safetensors --favour both
+      fer calibrate runs/mine/best.safetensors data/mine mine.safetensors --objective both
     """
     from fercli.evaluate import calibrate as step
 
+    choices = step.CalibrateOptions(
+        split=split,
+        objective=objective,
+        tau=tau,
+        card={"name": name, "version": version, "licence": licence, "notes": tuple(note) if note else None},
+        batch_size=batch_size,
+        device=device,
+    )
     with console.progress("calibrate", quiet=quiet) as progress:
-        result = step.calibrate(
-            weights,
-            data,
-            out,
-            folder=folder,
-            split=split,
-            favour=favour,
-            tau=tau,
-            said={"name": name, "version": version, "licence": licence, "notes": tuple(note) if note else None},
-            batch=batch_size,
-            device=device,
-            overwrite=overwrite,
-            progress=progress,
-        )
+        result = step.calibrate(weights, data, out, choices, folder=folder, overwrite=overwrite, progress=progress)
     if json:
         console.json_line(result)
         return
     rows = [
-        [score.split, when, score.images, *(f"{100 * share:.2f}" for share in _shares(score))]
+        [score.split, when, score.images, *map(in_percent, _shares(score))]
         for pair in zip(result.before, result.after, strict=True)
         for when, score in zip(("before", "after"), pair, strict=True)
     ]
-    title = f"leaning {result.tau:.2f}, temperature {result.temperature:.3f}"
+    title = f"logit adjustment {result.tau:.2f}, temperature {result.temperature:.3f}"
     columns = ["split", "", "images", "accuracy %", "mean class %", "ECE %"]
     console.show(console.table(title, columns, rows))
     if not quiet:
@@ -102,5 +98,5 @@ def calibrate(
         console.say(f"next:  fer export --onnx --weights {result.out}")
 
 
-def _shares(score: SplitScore) -> tuple[float, float, float]:
+def _shares(score: Score) -> tuple[float | None, ...]:
     return score.accuracy, score.mean_accuracy, score.calibration_error

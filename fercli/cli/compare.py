@@ -1,4 +1,4 @@
-"""`fer compare`: whether one of two evaluations is better, image by image."""
+"""`fer compare`: whether one of two evaluations of the same images is better."""
 
 from __future__ import annotations
 
@@ -8,38 +8,47 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fercli.cli import console, options
+from fercli.formatting import in_percent, interval_percent, percent, pluralize, signed_percent
 
 if TYPE_CHECKING:
-    from fercli.evaluate.compare import Comparison
+    from fercli.evaluate.compare.compare import Comparison
 
 
 def compare(
-    a: Annotated[Path, typer.Argument(metavar="A", help="A folder that fer eval --out wrote, or a predictions.csv.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="The other one; differences are B minus A.")],
+    a: Annotated[
+        Path, typer.Argument(metavar="A", help="A folder of fer train or fer eval --out, or a table of predictions.")
+    ],
+    b: Annotated[Path, typer.Argument(metavar="B", help="The other one. Differences are B minus A.")],
     *,
     changed: Annotated[
-        int, typer.Option("--changed", min=0, help="How many images to list of those gained, and of those lost.")
+        int, typer.Option("--changed", min=0, help="How many gained and how many lost images to list.")
     ] = 5,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Folder to make: comparison.json, and changed.csv with all of them."),
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="New folder for comparison.json and changed.csv (all changed images).",
+        ),
     ] = None,
     images: Annotated[
         str | None,
-        typer.Option("--images", metavar="DATA", help="The data set of both: shows what changed on compare.html."),
+        typer.Option(
+            "--images", metavar="DATA", help="The data set of both, to show the changed images on compare.html."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the bootstrap.")] = 0,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Compare two evaluations of the same images: McNemar's exact test, bootstrap intervals, the images that changed.
+    """Compare two evaluations of the same images: McNemar's exact test, bootstrap intervals, changed images.
 
     Example:
 
       fer compare runs/before/eval runs/after/eval
     """
-    from fercli.evaluate import compare as step
+    from fercli.evaluate.compare import compare as step
 
     result = step.compare(a, b, images=images, seed=seed, out=out, overwrite=overwrite)
     if not quiet:
@@ -55,38 +64,49 @@ def compare(
 
 def _show(result: Comparison, changed: int) -> None:
     test = result.test
-    sides = [
-        [f"{letter}: {side.name}", test.n, f"{100 * side.overall:.2f}", _interval(side.interval),
-         f"{100 * side.mean_class:.2f}", side.only_here]
-        for letter, side in (("A", result.a), ("B", result.b))
-    ]  # fmt: skip
-    head = ["", "images in both", "accuracy %", "95 % interval", "mean class %", "other images, left out"]
-    console.show(console.table("The same images, read twice", head, sides))
+    models = [
+        [
+            f"{letter}: {model.name}",
+            test.images,
+            in_percent(model.accuracy),
+            interval_percent(model.accuracy_interval),
+            in_percent(model.mean_accuracy),
+            model.unpaired,
+        ]
+        for letter, model in (("A", result.a), ("B", result.b))
+    ]
+    head = ["", "images in both", "accuracy %", "95 % interval", "mean class %", "unpaired images, not scored"]
+    console.show(console.table("Two models on the same images", head, models))
     differences = [
-        ["accuracy", f"{100 * test.difference:+.2f}", _interval(test.difference_interval)],
-        ["mean class accuracy", f"{100 * test.mean_difference:+.2f}", _interval(test.mean_difference_interval)],
+        [name, signed_percent(difference), interval_percent(interval, signed=True)]
+        for name, difference, interval in (
+            ("accuracy", test.accuracy_difference, test.accuracy_difference_interval),
+            ("mean class accuracy", test.mean_accuracy_difference, test.mean_accuracy_difference_interval),
+        )
     ]
     console.show(console.table("B minus A", ["", "points", "95 % interval (bootstrap)"], differences))
     console.show(
         f"Only A is right on {test.only_a} images, only B on {test.only_b}; both on {test.both}, neither on {test.neither}."
     )
     console.show(f"McNemar's exact test: p = {test.p_value:.3g} (mid-p {test.mid_p:.3g}). {_verdict(test.p_value)}")
-    rows = [[item.name, item.n, item.only_a, item.only_b, f"{item.p_value:.3g}"] for item in result.classes]
-    head = ["class", "images", "only A right", "only B right", "p, not corrected for the number of classes"]
-    console.show(console.table("Class by class", head, rows))
+    rows = [[item.name, item.images, item.only_a, item.only_b, f"{item.p_value:.3g}"] for item in result.classes]
+    head = ["class", "images", "only A right", "only B right", "p (not corrected for the number of classes)"]
+    console.show(console.table("By class", head, rows))
     if changed and result.changes:
         images = [
-            [c.path, c.truth, f"{c.first} {c.first_probability:.0%}", f"{c.second} {c.second_probability:.0%}", c.kind]
+            [
+                c.source,
+                c.truth,
+                f"{c.label_a} {percent(c.probability_a)}",
+                f"{c.label_b} {percent(c.probability_b)}",
+                c.kind,
+            ]
             for kind in ("gained", "lost")
             for c in [change for change in result.changes if change.kind == kind][:changed]
         ]
-        title = f"{len(images)} of {len(result.changes)} images that are read differently"
-        console.show(console.table(title, ["image", "label", "A", "B", ""], images))
+        title = f"{len(images)} of {pluralize(len(result.changes), 'image')} with different predictions"
+        console.show(console.table(title, ["image", "truth", "A", "B", ""], images))
 
 
 def _verdict(p_value: float) -> str:
-    return "The two differ." if p_value < 0.05 else "These images do not tell the two apart."
-
-
-def _interval(interval: tuple[float, float]) -> str:
-    return f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f}"
+    return "Significant difference (5 %)." if p_value < 0.05 else "No significant difference on these images (5 %)."

@@ -1,4 +1,4 @@
-"""`fer report`: the paper's tables, with what was measured here beside what was published."""
+"""`fer report`: the paper's tables, published rows beside measured ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fercli.cli import console, options
 def report(
     table: Annotated[
         Literal["table1", "table2", "table3", "table4", "ferplus", "fer2013"],
-        typer.Argument(help="RAF-DB, AffectNet-7, AffectNet-8, class-wise; and FERPlus and FER2013."),
+        typer.Argument(help="The paper's tables (RAF-DB, AffectNet-7, AffectNet-8, by class), or FERPlus or FER2013."),
     ],
     *,
     run: Annotated[
@@ -21,19 +21,20 @@ def report(
         typer.Option(
             "--run",
             metavar="[NAME=]DIR",
-            help="A folder that fer eval --out wrote; those with one NAME are runs of one method. Many times.",
+            help="A folder of fer eval --out or fer train; folders with one NAME are runs of one method. "
+            "Can be given many times.",
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Folder to make: the table as markdown and as csv.")
+        Path | None, typer.Option("--out", metavar="DIR", help="New folder for the table as markdown and as csv.")
     ] = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Print a table of the paper in markdown: published rows with their source, and measured ones marked as such.
+    """Print a table of the paper in markdown: published rows with their source, and measured rows.
 
-    Several runs of one name are given as their mean and standard deviation.
+    Several runs of one name are shown as their mean and standard deviation.
 
     Example:
 

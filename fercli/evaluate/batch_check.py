@@ -1,8 +1,8 @@
-"""Weights and some images in, whether any answer depends on the company it is asked in out: the certificate.
+"""The batch-invariance certificate: whether any prediction depends on the other images of its batch.
 
-Every engine answers the images one by one, and again in batches: in order, shuffled, and sorted by class, which is what a
-network that reads the batch would gain most from. P_CBA, which does read the batch and is never an answer, goes through
-the same for contrast.
+Every engine classifies the images one by one, and again in batches: in order, shuffled, and sorted by class, from which a
+network that reads the batch would gain most. P_CBA, which does read the batch and is never a prediction, is measured in
+the same way for contrast.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from fercli.data.crops import load_crop
 from fercli.errors import WeightsError
-from fercli.evaluate.answers import Answers
+from fercli.evaluate.dataset_predictions import DatasetPredictions
 from fercli.evaluate.results import BatchCheck, Composition, EngineCheck
 from fercli.progress import Progress
+from fercli.system.chunks import chunked
 from fercli.weights.card import WeightsCard
 from fercli.weights.classifier import open_onnx, open_torch
 from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
@@ -28,17 +29,23 @@ if TYPE_CHECKING:
     from fercli.weights.network import Network
 
 IMAGES = 256
-BATCH = 64
+BATCH_SIZE = 64
 SHUFFLES = 3
-TOLERANCE = 1e-3  # of a logit: rounding of sums in another order stays a hundred times below it
+TOLERANCE = 1e-3  # of a logit; rounding of sums in another order is a hundred times smaller
 
-Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # crops [B, S, S, 3] to logits [B, N]
+LogitsFunction = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # crops [B, S, S, 3] to logits [B, N]
 
 
 def batch_check(
-    weights: str | Path | None, answers: Answers, places: Sequence[int], *, device: str, seed: int, progress: Progress
+    weights: str | Path | None,
+    predictions: DatasetPredictions,
+    indices: Sequence[int],
+    *,
+    device: str,
+    seed: int,
+    progress: Progress,
 ) -> BatchCheck:
-    """Certify every engine that `weights` has a file for, on the images at `places` of what was answered.
+    """Check every engine that `weights` has a file for, on the images at `indices` of the predictions.
 
     Errors: WeightsError where there is no file at all.
     """
@@ -46,82 +53,86 @@ def batch_check(
     openers = {ONNX_SUFFIX: open_onnx, TORCH_SUFFIX: open_torch}
     classifiers = [openers[suffix](path, device=device) for suffix, path in files.items()]
     card = classifiers[0].card
-    samples = [answers.samples[place] for place in places]
+    samples = [predictions.samples[index] for index in indices]
     crops = np.stack([load_crop(sample, card.model.input.size) for sample in samples])
-    truth = np.array([card.labels.index(answers.labels[answers.truth[place]]) for place in places])
+    truth = np.array([card.labels.index(predictions.labels[predictions.truth[index]]) for index in indices])
     torch_file = files.get(TORCH_SUFFIX)
-    runs: list[tuple[str, str, Run]] = [(item.engine, "P_VIT", item.run) for item in classifiers]
-    part = ""
+    runs: list[tuple[str, str, LogitsFunction]] = [(item.engine, "P_VIT", item.run) for item in classifiers]
+    batch_part = ""
     if torch_file is not None:
-        run, part = _batch_run(torch_file, card, seed=seed)
+        run, batch_part = p_cba_of(torch_file, card, seed=seed)
         runs.append(("torch", "P_CBA", run))
     checks = []
-    for done, (engine, what, run) in enumerate(runs):
-        progress(done, len(runs), f"{engine} {what}")
-        checks.append(EngineCheck(engine, what, tuple(compositions(run, crops, truth, seed=seed))))
+    for done, (engine, output, run) in enumerate(runs):
+        progress(done, len(runs), f"{engine} {output}")
+        checks.append(EngineCheck(engine, output, tuple(compositions(run, crops, truth, seed=seed))))
     progress(len(runs), len(runs), "")
     missing = [suffix for suffix in openers if suffix not in files]
     return BatchCheck(
-        n=len(samples),
+        images=len(samples),
         tolerance=TOLERANCE,
         engines=tuple(checks[: len(classifiers)]),
         contrast=checks[-1] if torch_file is not None else None,
-        batch_part=part,
-        missing=f"no {missing[0]} file of these weights was found: that engine is not certified" if missing else None,
+        batch_part=batch_part,
+        missing=f"these weights have no {missing[0]} file: that engine was not checked" if missing else None,
     )
 
 
 def compositions(
-    run: Run, crops: NDArray[np.uint8], truth: NDArray[np.int64], *, seed: int, batch: int = BATCH
+    run: LogitsFunction, crops: NDArray[np.uint8], truth: NDArray[np.int64], *, seed: int, batch_size: int = BATCH_SIZE
 ) -> Iterator[Composition]:
-    """Answer the crops [B, S, S, 3] one by one, then in every company; differences are against one by one."""
+    """Classify the crops [B, S, S, 3] one by one, then in every batch composition; differences are against one by one."""
     count = len(crops)
-    alone = _in_batches(run, crops, np.arange(count), 1)
+    single = _in_batches(run, crops, np.arange(count), 1)
     random = np.random.default_rng(seed)
     orders = [("in order", np.arange(count)), ("sorted by class", np.argsort(truth, kind="stable"))]
     orders += [(f"shuffled, {number}", random.permutation(count)) for number in range(1, SHUFFLES + 1)]
-    companies = [("one by one", np.arange(count), 1), *((name, order, batch) for name, order in orders)]
-    if count > batch:
-        companies.append(("all at once", np.arange(count), count))
-    for name, order, size in companies:
-        logits = alone if size == 1 else _in_batches(run, crops, order, size)
-        guess = logits.argmax(axis=1)
+    compositions = [("one by one", np.arange(count), 1), *((name, order, batch_size) for name, order in orders)]
+    if count > batch_size:
+        compositions.append(("all at once", np.arange(count), count))
+    for name, order, size in compositions:
+        logits = single if size == 1 else _in_batches(run, crops, order, size)
+        predicted = logits.argmax(axis=1)
         yield Composition(
             name=name,
-            batch=min(size, count),
-            overall=float((guess == truth).mean()),
-            max_difference=float(np.abs(logits - alone).max()),
-            changed=int((guess != alone.argmax(axis=1)).sum()),
+            batch_size=min(size, count),
+            accuracy=float((predicted == truth).mean()),
+            max_difference=float(np.abs(logits - single).max()),
+            changed=int((predicted != single.argmax(axis=1)).sum()),
         )
 
 
 def weights_files(weights: str | Path | None) -> dict[str, Path]:
-    """The files of these weights by suffix: of a name, those that are shipped; of a path, itself and its twin."""
-    found: dict[str, Path] = {}
+    """Return the files of these weights by suffix: of a name the shipped ones; of a path itself and the one of the other format."""
+    files: dict[str, Path] = {}
     for suffix in (ONNX_SUFFIX, TORCH_SUFFIX):
         try:
             path = find_weights(weights, (suffix,))
         except WeightsError:
             continue
-        twin = path.with_suffix(suffix)
-        if twin.is_file():
-            found[suffix] = twin
-    if not found:
-        find_weights(weights)  # says what was looked for
-    return found
+        sibling = path.with_suffix(suffix)
+        if sibling.is_file():
+            files[suffix] = sibling
+    if not files:
+        find_weights(weights)  # raises the error that names what was searched
+    return files
 
 
-def _in_batches(run: Run, crops: NDArray[np.uint8], order: NDArray[np.int64], size: int) -> NDArray[np.float32]:
-    """Logits [B, N] in the images' own order, answered `size` at a time in another."""
-    parts = [run(crops[order[start : start + size]]) for start in range(0, len(order), size)]
-    logits = np.concatenate(parts)
-    back = np.empty_like(logits)
-    back[order] = logits
-    return back
+def _in_batches(
+    run: LogitsFunction, crops: NDArray[np.uint8], order: NDArray[np.int64], size: int
+) -> NDArray[np.float32]:
+    """Return logits [B, N] in the images' own order, computed `size` at a time in another order."""
+    logits = np.concatenate([run(crops[batch]) for batch in chunked(order, size)])
+    in_own_order = np.empty_like(logits)
+    in_own_order[order] = logits
+    return in_own_order
 
 
-def _batch_run(path: Path, card: WeightsCard, *, seed: int) -> tuple[Run, str]:
-    """P_CBA of the run that a weights file lies in, whole as its checkpoint has it; without one, of an untrained batch part."""
+def p_cba_of(path: Path, card: WeightsCard, *, seed: int) -> tuple[LogitsFunction, str]:
+    """Return a function for P_CBA and a description of its batch part.
+
+    It is that of the whole network in the checkpoint beside the weights, else an untrained one.
+    """
     import torch
 
     from fercli.models.btn import BTN
@@ -132,12 +143,12 @@ def _batch_run(path: Path, card: WeightsCard, *, seed: int) -> tuple[Run, str]:
         torch.manual_seed(seed)
         model = BTN(card.model, len(card.labels))
         model.load_state_dict({**model.state_dict(), **load_weights(path)[0]})
-        words = "untrained, as weights files do not hold it"
+        description = "untrained, as weights files do not hold it"
     else:
         model = trained.model
-        words = f"trained, the whole network from {trained.state}"
+        description = f"trained, the whole network from {trained.state}"
         if (epoch := card.scores.get("epoch")) is not None:
-            words += f"; P_VIT is of epoch {epoch}"
+            description += f"; P_VIT is of epoch {epoch}"
     model.eval()
 
     def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -147,11 +158,11 @@ def _batch_run(path: Path, card: WeightsCard, *, seed: int) -> tuple[Run, str]:
             raise ValueError("a training network without P_CBA")
         return p_cba.numpy()
 
-    return run, words
+    return run, description
 
 
 def _network_of_run(weights: Path, card: WeightsCard) -> Network | None:
-    """The network in the checkpoint beside a run's weights; None where there is none of this model with a batch part."""
+    """Load the network in the checkpoint beside a run's weights; None if there is none of this model with a batch part."""
     from fercli.weights.network import load_network
     from fercli.weights.run_folder import RunFolder
 

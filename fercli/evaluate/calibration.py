@@ -1,4 +1,4 @@
-"""Probabilities and truth in, what they are worth out: reliability bins, calibration error, log loss, Brier score.
+"""Calibration of probabilities (reliability bins, ECE, log loss, Brier score) and the risk-coverage curve.
 
 Letters: B images, N classes, K bins.
 """
@@ -6,12 +6,14 @@ Letters: B images, N classes, K bins.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fercli.errors import UsageError
+from fercli.evaluate.metrics import negative_log_likelihood
 
 BINS = 15
 
@@ -25,6 +27,13 @@ class Bin:
     n: int
     confidence: float | None
     accuracy: float | None
+
+    @property
+    def gap(self) -> float:
+        """Absolute difference of confidence and accuracy; 0 for an empty bin."""
+        return (
+            abs(self.accuracy - self.confidence) if self.accuracy is not None and self.confidence is not None else 0.0
+        )
 
 
 @dataclass(frozen=True)
@@ -44,35 +53,42 @@ class Calibration:
 
 
 def calibration(probabilities: ArrayLike, truth: ArrayLike, *, temperature: float, bins: int = BINS) -> Calibration:
-    """Measure rows [B, N] that a softmax at `temperature` gave against class indices [B]; ValueError without images."""
+    """Measure rows [B, N] of a softmax at `temperature` against class indices [B]; ValueError without images."""
     table, true = np.asarray(probabilities, np.float64), np.asarray(truth, np.int64)
     if not true.size:
         raise ValueError("calibration of no images")
     reliability = reliability_bins(table, true, bins=bins)
-    gaps = [
-        (b.n, abs(b.accuracy - b.confidence))
-        for b in reliability
-        if b.accuracy is not None and b.confidence is not None
-    ]
-    of_truth = table[np.arange(true.size), true]
     return Calibration(
         temperature=temperature,
-        ece=sum(n * gap for n, gap in gaps) / true.size,
-        mce=max(gap for _, gap in gaps),
-        nll=float(-np.log(of_truth.clip(np.finfo(np.float64).tiny)).mean()),
-        brier=float(((table**2).sum(axis=1) - 2 * of_truth + 1).mean()),
+        ece=_mean_gap(reliability),
+        mce=max(each.gap for each in reliability),
+        nll=negative_log_likelihood(np.log(table.clip(np.finfo(np.float64).tiny)), true),
+        brier=float(((table**2).sum(axis=1) - 2 * table[np.arange(true.size), true] + 1).mean()),
         bins=reliability,
     )
+
+
+def expected_calibration_error(probabilities: ArrayLike, truth: ArrayLike, *, bins: int = BINS) -> float:
+    """Mean gap between confidence and accuracy over equal-width bins of the top probability (Guo et al. 2017, Eq. 3).
+
+    Args: probabilities [B, N], truth [B]. Returns 0..1; nan without images.
+    """
+    table, true = np.asarray(probabilities, np.float64), np.asarray(truth, np.int64)
+    return _mean_gap(reliability_bins(table, true, bins=bins)) if true.size else math.nan
+
+
+def _mean_gap(bins: Sequence[Bin]) -> float:
+    return sum(each.n * each.gap for each in bins) / sum(each.n for each in bins)
 
 
 def reliability_bins(probabilities: NDArray[np.float64], truth: NDArray[np.int64], *, bins: int) -> tuple[Bin, ...]:
     """Sort images by their top probability into equal-width bins, open below and closed above."""
     confidence = probabilities.max(axis=1)  # [B]
     right = probabilities.argmax(axis=1) == truth  # [B]
-    place = bin_of(confidence, bins)  # [B]
-    counts = np.bincount(place, minlength=bins)  # [K]
-    sums = np.bincount(place, weights=confidence, minlength=bins)
-    hits = np.bincount(place, weights=right, minlength=bins)
+    index = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)  # [B], of the bin
+    counts = np.bincount(index, minlength=bins)  # [K]
+    sums = np.bincount(index, weights=confidence, minlength=bins)
+    hits = np.bincount(index, weights=right, minlength=bins)
     return tuple(
         Bin(
             low=k / bins,
@@ -85,31 +101,28 @@ def reliability_bins(probabilities: NDArray[np.float64], truth: NDArray[np.int64
     )
 
 
-def bin_of(confidence: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
-    """Bin of each confidence in 0..1: int64 [B], 0..bins-1."""
-    return np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-
-
 @dataclass(frozen=True)
-class Selective:
-    """Accuracy when only the surest answers are given (El-Yaniv and Wiener 2010); all shares in 0..1.
+class RiskCoverage:
+    """Error rate when only the most confident predictions are kept (El-Yaniv and Wiener 2010); all shares in 0..1.
 
-    coverage, risk: [B], share answered and share wrong among these, surest first; images of equal confidence share
-    their mistakes evenly. aurc: mean of the risks; best_aurc: that of an order that puts every mistake last.
+    coverage, risk: [B], share of images kept and error rate among them, most confident first; images of equal confidence
+    share their errors evenly. aurc: area under the curve, the mean of the risks. best_risk [B] and best_aurc: the same of
+    a perfect ranking, which puts every error last.
     """
 
     coverage: NDArray[np.float64]
     risk: NDArray[np.float64]
     aurc: float
+    best_risk: NDArray[np.float64]
     best_aurc: float
 
     def accuracy_at(self, coverage: float) -> float:
-        """Accuracy of the surest share of images, rounded up to whole images."""
-        place = math.ceil(round(coverage * len(self.coverage), 9)) - 1
-        return float(1 - self.risk[max(0, place)])
+        """Accuracy of the most confident share of images, rounded up to whole images."""
+        kept = math.ceil(round(coverage * len(self.coverage), 9))
+        return float(1 - self.risk[max(1, kept) - 1])
 
 
-def risk_coverage(probabilities: ArrayLike, truth: ArrayLike) -> Selective:
+def risk_coverage(probabilities: ArrayLike, truth: ArrayLike) -> RiskCoverage:
     """The risk-coverage curve of the top probability: rows [B, N], class indices [B]; ValueError without images."""
     table, true = np.asarray(probabilities, np.float64), np.asarray(truth, np.int64)
     if not true.size:
@@ -118,23 +131,21 @@ def risk_coverage(probabilities: ArrayLike, truth: ArrayLike) -> Selective:
     order = np.argsort(-confidence, kind="stable")
     sorted_confidence = confidence[order]
     wrong = (table.argmax(axis=1) != true)[order]
-    answered = np.arange(1, true.size + 1)
+    kept = np.arange(1, true.size + 1)
     # ties: every image of a group gets the group's mean error, so that the order within it does not matter
     _, group, sizes = np.unique(-sorted_confidence, return_inverse=True, return_counts=True)
     shared = (np.bincount(group, weights=wrong) / sizes)[group]
-    risk = shared.cumsum() / answered
-    best = np.sort(wrong).cumsum() / answered
-    return Selective(answered / true.size, risk, float(risk.mean()), float(best.mean()))
+    risk = shared.cumsum() / kept
+    best = np.sort(wrong).cumsum() / kept
+    return RiskCoverage(kept / true.size, risk, float(risk.mean()), best, float(best.mean()))
 
 
 def parse_coverages(text: str) -> tuple[float, ...]:
-    """Shares of images such as `0.5,0.8,1`: above 0, at most 1, each once, in rising order; UsageError otherwise."""
+    """Parse shares of images such as `0.5,0.8,1` (above 0, at most 1) into rising order; UsageError for anything else."""
     try:
         shares = sorted({float(word) for word in text.split(",")})
     except ValueError:
         shares = []
     if not shares or not all(0 < share <= 1 for share in shares):
-        raise UsageError(
-            f"--coverage {text}: shares of images lie above 0 and at most at 1", fix="--coverage 0.5,0.8,1"
-        )
+        raise UsageError(f"--coverage {text} is not a list of shares above 0 and up to 1", fix="--coverage 0.5,0.8,1")
     return tuple(shares)

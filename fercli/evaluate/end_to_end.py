@@ -1,9 +1,10 @@
-"""Raw labelled pictures in, how often detection, crop and model together name the right class out."""
+"""Accuracy of detection, crop and model together on raw labelled pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,10 @@ from fercli.config.detect import DetectConfig
 from fercli.data.crops import read_picture
 from fercli.data.dataset import Dataset, Sample, paper_order
 from fercli.errors import DataError
-from fercli.evaluate.answers import class_name
-from fercli.evaluate.metrics import confusion, wilson_interval
-from fercli.evaluate.results import EndToEnd, score_of
+from fercli.evaluate.dataset_predictions import class_name
+from fercli.evaluate.metrics import confusion, mean_class_accuracy, overall_accuracy, wilson_interval
+from fercli.evaluate.results import EndToEnd
+from fercli.evaluate.scores import score_matrix
 from fercli.faces.crop import crop_face
 from fercli.faces.detector import FaceDetector
 from fercli.faces.main_face import main_face
@@ -25,77 +27,86 @@ from fercli.weights.classifier import Classifier
 
 _CHUNK = 64  # pictures held in memory together
 _CHUNK_PIXELS = 24_000_000
-_SAME_FACE = 0.3  # overlap of a found box with the labelled one from which they are the same face
+_SAME_FACE = 0.3  # intersection over union of a detected box with the labelled one from which they are the same face
 
 
 @dataclass(frozen=True)
-class RawAnswer:
-    """What became of one picture: the class that was named, or why none was."""
+class PicturePrediction:
+    """The prediction for one picture: the class with its probability, both None without a classified face.
+
+    truth: the picture's label. faces: how many were detected.
+    """
 
     sample: Sample
-    label: str
-    status: str  # ok, no_face, unreadable
-    answer: str | None
+    truth: str
+    status: Literal["ok", "no_face", "unreadable"]
+    label: str | None
     probability: float | None
     faces: int
 
 
-def read_raw(
-    classifier: Classifier, dataset: Dataset, samples: Sequence[Sample], detector: FaceDetector, *, progress: Progress
-) -> tuple[RawAnswer, ...]:
-    """Take one face of each picture as `fer predict` would: same detector, same crop, same model.
+def predict_pictures(
+    classifier: Classifier,
+    dataset: Dataset,
+    samples: Sequence[Sample],
+    detector: FaceDetector,
+    *,
+    progress: Progress,
+) -> tuple[PicturePrediction, ...]:
+    """Classify one face of each picture as `fer predict` would: same detector, same crop, same model.
 
-    It is the main face, or where the data set says in which box the labelled one lies, the one found there.
+    It is the main face, or where the data set states the box of the labelled face, the one detected there.
     """
     card = classifier.card
-    answers: list[RawAnswer] = []
+    predictions: list[PicturePrediction] = []
     for chunk in _chunks(samples):
         readable = [(sample, rgb) for sample, rgb in chunk if rgb is not None]
-        faces = detector.detect([rgb for _, rgb in readable], min_face_px=DetectConfig.min_face_px) if readable else []
-        chosen = [_labelled_face(sample, found) for (sample, _), found in zip(readable, faces, strict=True)]
+        detected = (
+            detector.detect([rgb for _, rgb in readable], min_face_px=DetectConfig.min_face_px) if readable else []
+        )
+        chosen = [_labelled_face(sample, faces) for (sample, _), faces in zip(readable, detected, strict=True)]
         crops = [
             crop_face(rgb, face.landmarks, card.crop, card.model.input.size)[0]
             for (_, rgb), face in zip(readable, chosen, strict=True)
             if face is not None
         ]
         rows: Iterator[NDArray[np.float32]] = iter(classifier.classify(np.stack(crops)) if crops else ())
-        faces_and_counts = iter([(face, len(found)) for face, found in zip(chosen, faces, strict=True)])
+        faces_and_counts = iter([(face, len(faces)) for face, faces in zip(chosen, detected, strict=True)])
         for sample, rgb in chunk:
-            label = class_name(dataset, sample)
+            truth = class_name(dataset, sample)
             face, count = next(faces_and_counts) if rgb is not None else (None, 0)
             if face is None:
-                answers.append(RawAnswer(sample, label, "unreadable" if rgb is None else "no_face", None, None, count))
+                status: Literal["unreadable", "no_face"] = "unreadable" if rgb is None else "no_face"
+                predictions.append(PicturePrediction(sample, truth, status, None, None, count))
                 continue
             row = next(rows)
             best = int(row.argmax())
-            answers.append(RawAnswer(sample, label, "ok", card.labels[best], float(row[best]), count))
-        progress(len(answers), len(samples), "end to end")
-    return tuple(answers)
+            predictions.append(PicturePrediction(sample, truth, "ok", card.labels[best], float(row[best]), count))
+        progress(len(predictions), len(samples), "end to end")
+    return tuple(predictions)
 
 
-def end_to_end_score(classifier: Classifier, name: str, answers: Sequence[RawAnswer], *, detector: str) -> EndToEnd:
-    """Score pictures without an answer as errors, and those with one apart."""
+def score_pictures(
+    classifier: Classifier, name: str, pictures: Sequence[PicturePrediction], *, detector: str
+) -> EndToEnd:
+    """Score all pictures, those without a classified face as errors, and those with one on their own."""
     labels = paper_order(set(classifier.card.labels))
-    read = [answer for answer in answers if answer.answer is not None]
-    right = sum(answer.answer == answer.label for answer in read)
-    truth = [labels.index(answer.label) for answer in read]
-    guess = [labels.index(answer.answer or "") for answer in read]
-    totals = {label: sum(answer.label == label for answer in answers) for label in labels}
-    shares = [
-        sum(answer.answer == label == answer.label for answer in answers) / total
-        for label, total in totals.items()
-        if total
-    ]
+    none = len(labels)  # one more class, for pictures without a prediction
+    truth = [labels.index(picture.truth) for picture in pictures]
+    predicted = [none if picture.label is None else labels.index(picture.label) for picture in pictures]
+    matrix = confusion(truth, predicted, none + 1)
+    of_detected = matrix[:none, :none]
+    images, detected = len(pictures), int(of_detected.sum())
     return EndToEnd(
         data=name,
-        n=len(answers),
-        found=len(read),
-        missed=sum(answer.status == "no_face" for answer in answers),
-        unreadable=sum(answer.status == "unreadable" for answer in answers),
-        overall=right / len(answers),
-        overall_interval=wilson_interval(right, len(answers)),
-        mean_class=sum(shares) / len(shares),
-        found_score=score_of(confusion(truth, guess, len(labels))) if read else None,
+        images=images,
+        detected=detected,
+        without_face=sum(picture.status == "no_face" for picture in pictures),
+        unreadable=sum(picture.status == "unreadable" for picture in pictures),
+        accuracy=overall_accuracy(matrix),
+        accuracy_interval=wilson_interval(int(np.trace(matrix)), images),
+        mean_accuracy=mean_class_accuracy(matrix),
+        detected_score=score_matrix(of_detected, split=pictures[0].sample.split, labels=labels) if detected else None,
         detector=detector,
     )
 
@@ -103,13 +114,12 @@ def end_to_end_score(classifier: Classifier, name: str, answers: Sequence[RawAns
 def _labelled_face(sample: Sample, faces: Sequence[Face]) -> Face | None:
     if sample.box_xyxy is None:
         return main_face(faces)
-    shares = [_overlap(sample.box_xyxy, face.box_xyxy) for face in faces]
-    best = max(shares, default=0.0)
-    return faces[shares.index(best)] if best >= _SAME_FACE else None
+    overlaps = [_intersection_over_union(sample.box_xyxy, face.box_xyxy) for face in faces]
+    best = max(overlaps, default=0.0)
+    return faces[overlaps.index(best)] if best >= _SAME_FACE else None
 
 
-def _overlap(one: Box, other: Box) -> float:
-    """Intersection over union of two boxes."""
+def _intersection_over_union(one: Box, other: Box) -> float:
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
     shared = max(0.0, width) * max(0.0, height)
@@ -118,6 +128,7 @@ def _overlap(one: Box, other: Box) -> float:
 
 
 def _chunks(samples: Sequence[Sample]) -> Iterator[list[tuple[Sample, Rgb | None]]]:
+    """Read pictures into chunks that are limited by their number and by their pixels; None for an unreadable one."""
     chunk: list[tuple[Sample, Rgb | None]] = []
     pixels = 0
     for sample in samples:

@@ -1,8 +1,8 @@
-"""Logits, truth and the classes' shares in training in, how far answers should lean towards rare classes out.
+"""Logit adjustment: shift predictions towards rare classes by the classes' shares in training (Menon et al. 2021).
 
-A network trained on few pictures of a class hardly ever names it. Subtracting tau * log(share) from a class's logit undoes
-that by degrees: tau 0 changes nothing, tau 1 answers as if all classes were equally common (Menon et al. 2021, Eq. 9).
-A negative tau leans the other way, for a network that training made say rare classes too often.
+A network trained on few images of a class rarely predicts it. Subtracting tau * log(share) from a class's logit corrects
+that by degrees: tau 0 changes nothing, tau 1 predicts as if all classes were equally common (Eq. 9).
+A negative tau shifts predictions towards common classes, for a network whose training overweighted rare ones.
 Letters: B images, N classes.
 """
 
@@ -15,31 +15,32 @@ from numpy.typing import ArrayLike, NDArray
 
 from fercli.evaluate.metrics import confusion, mean_class_accuracy, overall_accuracy
 
-Aim = Literal["overall", "both", "mean"]
+Objective = Literal["overall", "both", "mean"]
 
-_STEPS = tuple(step / 20 for step in range(-20, 31))  # -1, -0.95 .. 1.5
+TAU_RANGE = -1.0, 1.5
+_TAUS = tuple(step / 20 for step in range(-20, 31))  # -1, -0.95 .. 1.5
 
 
-def lean(counts: ArrayLike, tau: float) -> NDArray[np.float64]:
-    """What is added to the logits [N] of classes with so many training images: -tau log(share), its mean taken off."""
+def logit_adjustment(counts: ArrayLike, tau: float) -> NDArray[np.float64]:
+    """Return what is added to the logits [N] of classes with `counts` training images: -tau log(share), centred on 0."""
     shares = np.maximum(np.asarray(counts, np.float64), 1.0)
-    towards_rare = -tau * np.log(shares / shares.sum())
-    return towards_rare - towards_rare.mean()
+    adjustment = -tau * np.log(shares / shares.sum())
+    return adjustment - adjustment.mean()
 
 
-def fit_tau(logits: ArrayLike, truth: ArrayLike, counts: ArrayLike, *, aim: Aim) -> float:
-    """Find the tau in -1..1.5 whose answers score best, of equals the one nearest to 0.
+def fit_tau(logits: ArrayLike, truth: ArrayLike, counts: ArrayLike, *, objective: Objective) -> float:
+    """Find the tau in -1..1.5 with the best score; of equal scores the one nearest to 0.
 
-    Args: logits [B, N], truth [B], counts [N] of the training images. aim: the score is the overall accuracy, the mean of
-    the class accuracies, or `both`, halfway between the two. Errors: ValueError without images.
+    Args: logits [B, N], truth [B], counts [N] of the training images. objective: the score is the overall accuracy, the
+    mean class accuracy, or `both`, the average of the two. Errors: ValueError without images.
     """
     table, true = np.asarray(logits, np.float64), np.asarray(truth, np.int64)
     if not true.size:
-        raise ValueError("a leaning cannot be fitted to no images")
-    weight = {"overall": 0.0, "both": 0.5, "mean": 1.0}[aim]
+        raise ValueError("a logit adjustment cannot be fitted to no images")
+    weight = {"overall": 0.0, "both": 0.5, "mean": 1.0}[objective]
 
     def score(tau: float) -> float:
-        matrix = confusion(true, (table + lean(counts, tau)).argmax(axis=1), table.shape[1])
+        matrix = confusion(true, (table + logit_adjustment(counts, tau)).argmax(axis=1), table.shape[1])
         return (1 - weight) * overall_accuracy(matrix) + weight * mean_class_accuracy(matrix)
 
-    return max(_STEPS, key=lambda tau: (score(tau), -abs(tau)))
+    return max(_TAUS, key=lambda tau: (score(tau), -abs(tau)))

@@ -1,4 +1,4 @@
-"""Two models' answers to the same images in, whether they differ out: McNemar's test and paired bootstrap intervals.
+"""McNemar's test and paired bootstrap intervals: whether two models differ on the same images.
 
 Letters: B images, N classes, R resamples.
 """
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fercli.evaluate.resampling import RESAMPLES, Interval, bootstrap_tables, interval_of
+from fercli.evaluate.resampling import RESAMPLES, bootstrap_tables, percentile_interval
+from fercli.formatting import Interval
 
 
 @dataclass(frozen=True)
@@ -18,27 +19,27 @@ class PairedTest:
     """B against A on n images; differences are B minus A, shares in -1..1, intervals 95 %
     (bootstrap; of the mean over classes, within classes).
 
-    only_a, only_b: images that one alone reads right. p_value: exact two-sided McNemar test of "both err as often".
-    mid_p: its less cautious form (Fagerland et al. 2013).
+    both, only_a, only_b, neither: images that both, one alone or none classifies correctly. p_value: exact two-sided McNemar
+    test of equal error rates. mid_p: its less conservative form (Fagerland et al. 2013).
     """
 
-    n: int
+    images: int
     both: int
     only_a: int
     only_b: int
     neither: int
-    difference: float
-    difference_interval: Interval
-    mean_difference: float
-    mean_difference_interval: Interval
+    accuracy_difference: float
+    accuracy_difference_interval: Interval
+    mean_accuracy_difference: float
+    mean_accuracy_difference_interval: Interval
     p_value: float
     mid_p: float
 
 
-def compare_answers(
+def paired_test(
     truth: ArrayLike, first: ArrayLike, second: ArrayLike, classes: int, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> PairedTest:
-    """Compare answers `second` to answers `first`, class indices [B] each; ValueError without images."""
+    """Compare two models' predictions, class indices [B] each like the truth; ValueError without images."""
     true, a, b = (np.asarray(values, np.int64) for values in (truth, first, second))
     if not true.size:
         raise ValueError("no images to compare on")
@@ -51,22 +52,22 @@ def compare_answers(
     )
     p_value, mid_p = mcnemar(only_a, only_b)
     return PairedTest(
-        n=int(true.size),
+        images=int(true.size),
         both=int(cells[1, 1]),
         only_a=only_a,
         only_b=only_b,
         neither=int(cells[0, 0]),
-        difference=float(_differences(counts[None])[0]),
-        difference_interval=interval_of(_differences(tables)),
-        mean_difference=float(_mean_differences(counts[None])[0]),
-        mean_difference_interval=interval_of(_mean_differences(by_class)),
+        accuracy_difference=float(_differences(counts[None])[0]),
+        accuracy_difference_interval=percentile_interval(_differences(tables)),
+        mean_accuracy_difference=float(_mean_differences(counts[None])[0]),
+        mean_accuracy_difference_interval=percentile_interval(_mean_differences(by_class)),
         p_value=p_value,
         mid_p=mid_p,
     )
 
 
 def mcnemar(only_a: int, only_b: int) -> tuple[float, float]:
-    """Exact two-sided p-value and mid-p of McNemar's test (1947): are the images that one alone gets right split evenly?"""
+    """Exact two-sided p-value and mid-p of McNemar's test (1947) that only_a and only_b have the same expectation."""
     from scipy.stats import binom
 
     total, fewer = only_a + only_b, min(only_a, only_b)
@@ -83,7 +84,7 @@ def _differences(tables: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _mean_differences(tables: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The same of the mean class accuracy, classes without images left out: [R]."""
+    """Mean class accuracy of B minus that of A, over the classes that have images: [R]."""
     counts = tables.sum(axis=(2, 3))  # [R, N]
     gained = tables[:, :, 0, 1] - tables[:, :, 1, 0]
     shares = np.divide(gained, counts, out=np.full(gained.shape, np.nan), where=counts > 0)

@@ -1,6 +1,7 @@
-"""Labels and probabilities in, scores out: accuracy in its kinds, F1, calibration, intervals.
+"""Accuracy, macro F1 and log loss of predictions against labels, and the temperature that minimises the log loss.
 
-Letters: B images, N classes. Confusion matrices have a row per true class and a column per answer.
+Letters: B images, N classes. Confusion matrices have a row per true class and a column per predicted class; functions in
+the plural take any number of matrices [..., N, N], as bootstrap resamples are.
 """
 
 from __future__ import annotations
@@ -10,95 +11,88 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fercli.evaluate.calibration import bin_of
-
 Matrix = NDArray[np.int64]  # [N, N]
 _Z95 = 1.959963984540054  # 97.5 % quantile of the normal distribution
-_GOLDEN = (math.sqrt(5) - 1) / 2
+_TEMPERATURES = 0.05, 20.0  # the range in which one is searched
 
 
-def confusion(truth: ArrayLike, guess: ArrayLike, classes: int) -> Matrix:
-    """Count pairs of true class [B] and answer [B]: int64 [N, N], rows = truth; ValueError for indices out of range."""
-    true, answer = np.asarray(truth, np.int64), np.asarray(guess, np.int64)
-    if true.shape != answer.shape or true.ndim != 1:
-        raise ValueError(f"truth and guess must be equally long lists, are {true.shape} and {answer.shape}")
-    for values in (true, answer):
+def confusion(truth: ArrayLike, predicted: ArrayLike, classes: int) -> Matrix:
+    """Count pairs of true and predicted class indices [B]: int64 [N, N], rows = truth; ValueError if out of range."""
+    true, guess = np.asarray(truth, np.int64), np.asarray(predicted, np.int64)
+    if true.shape != guess.shape or true.ndim != 1:
+        raise ValueError(f"truth and predicted must be equally long lists, are {true.shape} and {guess.shape}")
+    for values in (true, guess):
         if values.size and (values.min() < 0 or values.max() >= classes):
-            raise ValueError(f"class indices must lie in 0..{classes - 1}, go from {values.min()} to {values.max()}")
-    return np.bincount(true * classes + answer, minlength=classes * classes).reshape(classes, classes)
+            raise ValueError(f"class indices must be in 0..{classes - 1}, are {values.min()} to {values.max()}")
+    return np.bincount(true * classes + guess, minlength=classes * classes).reshape(classes, classes)
 
 
 def overall_accuracy(matrix: Matrix) -> float:
-    """Share of all images that are right, 0..1; nan without images."""
+    """Share of all images that are classified correctly, 0..1; nan without images."""
     return float(np.trace(matrix) / matrix.sum()) if matrix.sum() else math.nan
 
 
-def class_accuracy(matrix: Matrix) -> NDArray[np.float64]:
-    """Share of each class's images that are right (recall): float64 [N], nan for a class without images."""
-    counts = matrix.sum(axis=1)
-    return np.divide(np.diag(matrix), counts, out=np.full(len(matrix), np.nan), where=counts > 0)
+def class_accuracies(matrices: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Share of each class's images that are classified correctly (recall): [..., N], nan for a class without images."""
+    counts = matrices.sum(axis=-1)  # [..., N]
+    hits = np.diagonal(matrices, axis1=-2, axis2=-1)  # [..., N]
+    return np.divide(hits, counts, out=np.full(counts.shape, np.nan), where=counts > 0)
+
+
+def mean_class_accuracies(matrices: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Mean of the class accuracies [...], every class that has images counting once; each matrix needs an image."""
+    return np.nanmean(class_accuracies(matrices), axis=-1)
 
 
 def mean_class_accuracy(matrix: Matrix) -> float:
-    """Mean of the class accuracies, every class that has images counting once; nan without images."""
-    return float(np.nanmean(class_accuracy(matrix))) if matrix.sum() else math.nan
+    """Mean of the class accuracies of one matrix; nan without images."""
+    return float(mean_class_accuracies(matrix)) if matrix.sum() else math.nan
+
+
+def macro_f1s(matrices: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Mean [...] of 2 TP / (2 TP + FP + FN) over the classes that occur in truth; each matrix needs an image."""
+    truth = matrices.sum(axis=-1)  # [..., N]
+    hits = np.diagonal(matrices, axis1=-2, axis2=-1)
+    both = truth + matrices.sum(axis=-2)
+    return np.nanmean(np.divide(2 * hits, both, out=np.full(both.shape, np.nan), where=truth > 0), axis=-1)
 
 
 def macro_f1(matrix: Matrix) -> float:
-    """Mean of 2 TP / (2 TP + FP + FN) over the classes that occur in truth; one that is never right counts 0."""
-    occurring = matrix.sum(axis=1) > 0
-    if not occurring.any():
-        return math.nan
-    hits = np.diag(matrix)
-    f1 = 2 * hits[occurring] / (matrix.sum(axis=0) + matrix.sum(axis=1))[occurring]
-    return float(f1.mean())
+    """Macro F1 of one matrix; nan without images."""
+    return float(macro_f1s(matrix)) if matrix.sum() else math.nan
 
 
-def expected_calibration_error(probabilities: ArrayLike, truth: ArrayLike, *, bins: int = 15) -> float:
-    """Mean gap between confidence and accuracy over equal-width bins of the top probability (Guo et al. 2017, Eq. 3).
-
-    Args: probabilities [B, N], truth [B]. Bins are open below and closed above. Returns 0..1; nan without images.
-    """
-    table, true = np.asarray(probabilities, np.float64), np.asarray(truth, np.int64)
-    if not true.size:
-        return math.nan
-    confidence = table.max(axis=1)  # [B]
-    right = table.argmax(axis=1) == true  # [B]
-    place = bin_of(confidence, bins)  # [B]
-    gaps = np.bincount(place, weights=right - confidence, minlength=bins)  # [bins], each n_b (acc_b - conf_b)
-    return float(np.abs(gaps).sum() / true.size)
-
-
-def negative_log_likelihood(logits: ArrayLike, truth: ArrayLike, temperature: float = 1.0) -> float:
-    """Mean of -log softmax(logits / temperature)[truth]; logits [B, N], truth [B]."""
+def negative_log_likelihoods(logits: ArrayLike, truth: ArrayLike, temperature: float = 1.0) -> NDArray[np.float64]:
+    """Compute -log softmax(logits / temperature)[truth] of every image: [B]; logits [B, N], truth [B]."""
     scaled = np.asarray(logits, np.float64) / temperature  # [B, N]
     true = np.asarray(truth, np.int64)
     top = scaled.max(axis=1)
     log_sum = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))  # [B]
-    return float((log_sum - scaled[np.arange(len(true)), true]).mean())
+    return log_sum - scaled[np.arange(len(true)), true]
+
+
+def negative_log_likelihood(logits: ArrayLike, truth: ArrayLike, temperature: float = 1.0) -> float:
+    """Mean of `negative_log_likelihoods`."""
+    return float(negative_log_likelihoods(logits, truth, temperature).mean())
 
 
 def fit_temperature(logits: ArrayLike, truth: ArrayLike) -> float:
     """Find the temperature in 0.05..20 that minimises the negative log-likelihood (Guo et al. 2017, section 4.2).
 
-    Args: logits [B, N], truth [B]. The likelihood is unimodal in log temperature: golden-section search to 1e-6.
+    Args: logits [B, N], truth [B]. The search is over log temperature, in which the likelihood is unimodal.
     Errors: ValueError without images.
     """
+    from scipy.optimize import minimize_scalar
+
     if not np.size(truth):
         raise ValueError("a temperature cannot be fitted to no images")
-    low, high = math.log(0.05), math.log(20.0)
-    inner = [high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)]
-    losses = [negative_log_likelihood(logits, truth, math.exp(place)) for place in inner]
-    while high - low > 1e-6:
-        if losses[0] <= losses[1]:
-            high, inner[1], losses[1] = inner[1], inner[0], losses[0]
-            inner[0] = high - _GOLDEN * (high - low)
-            losses[0] = negative_log_likelihood(logits, truth, math.exp(inner[0]))
-        else:
-            low, inner[0], losses[0] = inner[0], inner[1], losses[1]
-            inner[1] = low + _GOLDEN * (high - low)
-            losses[1] = negative_log_likelihood(logits, truth, math.exp(inner[1]))
-    return math.exp((low + high) / 2)
+    found = minimize_scalar(
+        lambda log_temperature: negative_log_likelihood(logits, truth, math.exp(log_temperature)),
+        bounds=[math.log(end) for end in _TEMPERATURES],
+        method="bounded",
+        options={"xatol": 1e-6},
+    )
+    return math.exp(found.x)
 
 
 def wilson_interval(right: int, total: int, *, z: float = _Z95) -> tuple[float, float]:

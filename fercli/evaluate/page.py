@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from fercli import __version__
-from fercli.evaluate.answers import Answers
-from fercli.evaluate.degradations import falls
-from fercli.evaluate.results import BatchCheck, EvaluationResult, Score
+from fercli.evaluate.dataset_predictions import DatasetPredictions
+from fercli.evaluate.results import BatchCheck, EvaluationResult
+from fercli.evaluate.scores import Score
 from fercli.formatting import in_percent, interval_percent, percent
 from fercli.html.pages import write_page as write_html
 from fercli.html.parts import FaceCard, Table, Tile, face_card
@@ -44,11 +44,16 @@ class _BatchSection:
 
 
 def write_page(
-    folder: Path, result: EvaluationResult, answers: Answers, *, root: Path, settings: Mapping[str, object]
+    folder: Path,
+    result: EvaluationResult,
+    predictions: DatasetPredictions,
+    *,
+    root: Path,
+    settings: Mapping[str, object],
 ) -> None:
     """Write report.html from the result and the plots that are in the folder already."""
     model = result.model
-    subtitle = f"{result.split} split, {result.score.n:,} images, {model.engine} on {model.device}"
+    subtitle = f"{result.split} split, {result.score.images:,} images, {model.engine} on {model.device}"
     if result.augmentation:
         subtitle += f"; test-time augmentation: {result.augmentation}"
     with replacing(folder / PAGE_NAME) as temporary:
@@ -60,7 +65,7 @@ def write_page(
             warnings=result.warnings,
             tiles=_tiles(result),
             scores=_scores(result),
-            copies=result.copies.told if result.copies else None,
+            copies=result.copies.message if result.copies else None,
             classes=_classes(result),
             confusion=_plot(folder, "confusion.png"),
             calibration=_calibration(result),
@@ -70,7 +75,7 @@ def write_page(
             curves=_curves(folder, result),
             end_to_end=_end_to_end(result),
             batch=_batch(result.batch_check) if result.batch_check else None,
-            errors=_errors(answers, root),
+            errors=_errors(predictions, root),
             settings=_settings(result, settings),
         )
 
@@ -79,9 +84,9 @@ def _tiles(result: EvaluationResult) -> list[Tile]:
     score = result.score
     share = min(result.coverage, key=lambda share: abs(share - _SHOWN_COVERAGE))
     return [
-        Tile("Accuracy", percent(score.overall, 2), interval_percent(score.overall_interval)),
-        Tile("Mean class accuracy", percent(score.mean_class, 2), interval_percent(score.mean_interval)),
-        Tile("Macro F1", percent(score.macro_f1, 2), interval_percent(score.f1_interval)),
+        Tile("Accuracy", percent(score.accuracy, 2), interval_percent(score.accuracy_interval)),
+        Tile("Mean class accuracy", percent(score.mean_accuracy, 2), interval_percent(score.mean_accuracy_interval)),
+        Tile("Macro F1", percent(score.macro_f1, 2), interval_percent(score.macro_f1_interval)),
         Tile(
             "Calibration error (ECE)",
             percent(result.after.ece, 2),
@@ -93,8 +98,8 @@ def _tiles(result: EvaluationResult) -> list[Tile]:
 
 def _scores(result: EvaluationResult) -> Table:
     rows = [_score_row("all images", result.score)]
-    if result.copies and result.copies.others:
-        rows.append(_score_row("without images that also occur in train", result.copies.others))
+    if result.copies and result.copies.score_without:
+        rows.append(_score_row("without images that also occur in train", result.copies.score_without))
     rows += [_score_row(f"listed in {subset.name}", subset.score) for subset in result.subsets]
     head = ("images", "number", "accuracy %", "95 % interval", "mean class %", "95 % interval", "macro F1 %")
     return Table("Intervals: Wilson's for accuracy, bootstrap within classes for the other two.", head, rows)
@@ -103,21 +108,21 @@ def _scores(result: EvaluationResult) -> Table:
 def _score_row(name: str, score: Score) -> list[object]:
     return [
         name,
-        f"{score.n:,}",
-        in_percent(score.overall),
-        interval_percent(score.overall_interval),
-        in_percent(score.mean_class),
-        interval_percent(score.mean_interval),
+        f"{score.images:,}",
+        in_percent(score.accuracy),
+        interval_percent(score.accuracy_interval),
+        in_percent(score.mean_accuracy),
+        interval_percent(score.mean_accuracy_interval),
         in_percent(score.macro_f1),
     ]
 
 
 def _classes(result: EvaluationResult) -> Table:
     rows = []
-    for index, (label, counts) in enumerate(zip(result.labels, result.confusion, strict=True)):
-        accuracy, interval = result.class_accuracy[label], result.class_interval[label]
+    for index, (label, counts) in enumerate(zip(result.labels, result.score.confusion, strict=True)):
+        accuracy, interval = result.score.class_accuracy[label], result.score.class_interval[label]
         shown = ("", "") if accuracy is None or interval is None else (in_percent(accuracy), interval_percent(interval))
-        predicted = sum(row[index] for row in result.confusion)
+        predicted = sum(row[index] for row in result.score.confusion)
         precision = in_percent(counts[index] / predicted) if predicted else ""
         rows.append([label, f"{sum(counts):,}", *shown, f"{predicted:,}", precision])
     head = ("class", "images", "accuracy %", "95 % interval", "predicted", "precision %")
@@ -144,13 +149,15 @@ def _curves(folder: Path, result: EvaluationResult) -> list[_CurveSection]:
         rows = [
             [
                 "undegraded" if severity is None else f"{severity:g} {curve.unit}",
-                in_percent(score.overall),
-                interval_percent(score.overall_interval),
-                in_percent(score.mean_class),
+                in_percent(score.accuracy),
+                interval_percent(score.accuracy_interval),
+                in_percent(score.mean_accuracy),
             ]
-            for severity, score in falls(curve)
+            for severity, score in curve.rows
         ]
-        table = Table(f"{curve.clean.n:,} images", (curve.kind, "accuracy %", "95 % interval", "mean class %"), rows)
+        table = Table(
+            f"{curve.clean.images:,} images", (curve.kind, "accuracy %", "95 % interval", "mean class %"), rows
+        )
         sections.append(_CurveSection(curve.kind, _plot(folder, f"degrade-{curve.kind}.png"), table))
     return sections
 
@@ -162,48 +169,54 @@ def _end_to_end(result: EvaluationResult) -> Table | None:
     rows: list[list[object]] = [
         [
             "raw pictures, a missed face is an error",
-            f"{raw.n:,}",
-            in_percent(raw.overall),
-            interval_percent(raw.overall_interval),
-            in_percent(raw.mean_class),
+            f"{raw.images:,}",
+            in_percent(raw.accuracy),
+            interval_percent(raw.accuracy_interval),
+            in_percent(raw.mean_accuracy),
         ]
     ]
-    if raw.found_score:
-        rows.append(_score_row("of these, with a detected face", raw.found_score)[:5])
+    if raw.detected_score:
+        rows.append(_score_row("of these, with a detected face", raw.detected_score)[:5])
     rows.append(_score_row("crops of the data set", result.score)[:5])
-    note = f"{raw.data}: no face in {raw.missed:,} pictures, {raw.unreadable:,} unreadable; {raw.detector}."
+    note = f"{raw.data}: no face in {raw.without_face:,} pictures, {raw.unreadable:,} unreadable; {raw.detector}."
     return Table(note, ("", "images", "accuracy %", "95 % interval", "mean class %"), rows)
 
 
 def _batch(check: BatchCheck) -> _BatchSection:
-    verdict = "Predictions do not depend on the batch." if check.holds else "PREDICTIONS DEPEND ON THE BATCH."
+    verdict = "Predictions do not depend on the batch." if check.passed else "PREDICTIONS DEPEND ON THE BATCH."
     tables = []
-    for item in (*check.engines, *([check.contrast] if check.contrast else [])):
+    for item in check.checks:
         rows = [
-            [c.name, c.batch, f"{c.max_difference:.2e}", c.changed, in_percent(c.overall)] for c in item.compositions
+            [c.name, c.batch_size, f"{c.max_difference:.2e}", c.changed, in_percent(c.accuracy)]
+            for c in item.compositions
         ]
         head = ("composition", "batch size", "largest difference of a logit", "changed predictions", "accuracy %")
-        note = f"{item.what} by {item.engine}" + (f" (batch part: {check.batch_part})" if item.what == "P_CBA" else "")
+        note = f"{item.output} by {item.engine}" + (
+            f" (batch part: {check.batch_part})" if item.output == "P_CBA" else ""
+        )
         tables.append(Table(note, head, rows))
-    text = f"{verdict} {check.n:,} images; tolerance for a logit: {check.tolerance:g}."
+    text = f"{verdict} {check.images:,} images; tolerance for a logit: {check.tolerance:g}."
     return _BatchSection(text, tables, check.missing)
 
 
-def _errors(answers: Answers, root: Path) -> _Errors:
-    confidence = answers.probabilities.max(axis=1)
-    wrong = np.flatnonzero(answers.guess != answers.truth)
+def _errors(predictions: DatasetPredictions, root: Path) -> _Errors:
+    confidence = predictions.probabilities.max(axis=1)
+    wrong = np.flatnonzero(predictions.predicted != predictions.truth)
     shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:_MAX_ERRORS]
     cards = [
         face_card(
-            answers.samples[index],
-            answers.samples[index].called(root),
-            truth=answers.labels[answers.truth[index]],
-            lines=[f"predicted {answers.labels[answers.guess[index]]}", f"confidence {100 * confidence[index]:.1f} %"],
+            predictions.samples[index],
+            predictions.samples[index].called(root),
+            truth=predictions.labels[predictions.truth[index]],
+            lines=[
+                f"predicted {predictions.labels[predictions.predicted[index]]}",
+                f"confidence {100 * confidence[index]:.1f} %",
+            ],
         )
         for index in shown.tolist()
     ]
     note = (
-        f"{len(wrong):,} of {len(answers.truth):,} predictions are wrong; these {len(shown)} have the highest "
+        f"{len(wrong):,} of {len(predictions.truth):,} predictions are wrong; these {len(shown)} have the highest "
         "confidence. Some are errors of the model, some of the labels."
     )
     return _Errors(note, cards)
@@ -214,8 +227,8 @@ def _settings(result: EvaluationResult, settings: Mapping[str, object]) -> list[
     return [
         ("weights", f"{model.name} {model.version}, {model.preset}"),
         ("sha256", model.sha256),
-        ("checkpoint selected by", model.selected_by),
-        ("epoch, seed", ", ".join(str(value) for value in (model.epoch, model.seed) if value is not None)),
+        ("checkpoint selected by", result.selected_by),
+        ("epoch, seed", ", ".join(str(value) for value in (result.epoch, result.seed) if value is not None)),
         ("parameters, MACs", f"{model.parameters:,}, {model.macs:,}" if model.parameters and model.macs else ""),
         ("data set", f"{result.data}, {result.split} split, fingerprint {result.fingerprint or 'not stated'}"),
         *settings.items(),

@@ -1,19 +1,20 @@
-"""Results of `fer eval` in, a table of the paper out: what others published, and what was measured here, marked as such."""
+"""`fer report`: the paper's tables, published rows beside measured ones."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
+from typing import Literal
 
 from fercli.config.labels import PAPER_ORDER
 from fercli.errors import DataError, UsageError
-from fercli.evaluate.files import read_result
 from fercli.evaluate.published_scores import TABLES, PublishedRow, published_rows
+from fercli.evaluate.result_file import ResultFile, read_result
+from fercli.formatting import pluralize
 from fercli.system.files import refuse_existing_folder, replacing_folder
 
 TITLES = {
@@ -26,17 +27,26 @@ TITLES = {
 }
 
 
+# what the runs of one method must have in common to be averaged
+_EQUAL_IN_A_GROUP: dict[str, Callable[[ResultFile], object]] = {
+    "data set": lambda result: result.dataset,
+    "split": lambda result: result.main_score.split,
+    "number of images": lambda result: result.main_score.images,
+    "test-time augmentation": lambda result: result.test_time_augmentation,
+}
+
+
 @dataclass(frozen=True)
-class Cell:
-    """A figure in percent; spread: standard deviation over seeds, None for one run or a published figure."""
+class Figure:
+    """A figure in percent; deviation: standard deviation over seeds, None for one run or a published figure."""
 
     value: float
-    spread: float | None = None
+    deviation: float | None = None
 
 
 @dataclass(frozen=True)
 class TableRow:
-    """One method. kind: `reported` by its authors or `measured` here; runs: how many results the figures are means of.
+    """One method. kind: `reported` by its authors or `measured` by this program; runs: results the figures are means of.
 
     per_class: by name, in the paper's order, empty where the table has no classes.
     """
@@ -44,18 +54,18 @@ class TableRow:
     method: str
     dataset: str
     year: int | None
-    kind: str
+    kind: Literal["reported", "measured"]
     runs: int | None
-    accuracy: Cell | None
-    per_class: Mapping[str, Cell | None]
-    mean: Cell | None
+    accuracy: Figure | None
+    per_class: Mapping[str, Figure | None]
+    mean: Figure | None
     source: str
     note: str
 
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A table, sorted by accuracy, what has none first."""
+    """A table, sorted by accuracy; rows without one come first."""
 
     name: str
     title: str
@@ -68,10 +78,10 @@ class PaperTable:
 
 
 def report(table: str, runs: Sequence[str] = (), *, out: Path | None = None, overwrite: bool = False) -> PaperTable:
-    """Put results beside published rows; nothing that was measured on another data set gets into a table.
+    """Put results beside published rows; a table takes only results on its own data set.
 
-    runs: folders that `fer eval --out` wrote, or NAME=FOLDER; results with one name are runs of one method and become
-    their mean and standard deviation. out: a new folder that gets TABLE.md and TABLE.csv.
+    runs: folders of `fer eval --out` or `fer train`, or NAME=FOLDER; results with one name are runs of one method, whose
+    mean and standard deviation are shown. out: a new folder for TABLE.md and TABLE.csv.
     Errors: UsageError for an unknown table; DataError for results of other data, or the same weights twice in a method.
     """
     if table not in TABLES:
@@ -82,72 +92,74 @@ def report(table: str, runs: Sequence[str] = (), *, out: Path | None = None, ove
     datasets = {row.dataset for row in reported}
     rows = [_reported(row) for row in reported]
     for name, results in _grouped(runs).items():
-        for place, record in results:
-            if table != "table4" and record["dataset"] not in datasets:
+        for result in results:
+            if table != "table4" and result.dataset not in datasets:
                 raise DataError(
-                    f"{place} was measured on {record['dataset']}, {table} is about {', '.join(sorted(datasets))}",
+                    f"{name} was measured on {result.dataset}, {table} is about {', '.join(sorted(datasets))}",
                     fix="table4 takes every data set; ferplus and fer2013 are tables of their own",
                 )
         rows.append(_measured(name, results))
     rows.sort(key=lambda row: (row.dataset, row.accuracy.value if row.accuracy else -1.0))
-    result = PaperTable(table, TITLES[table], tuple(rows))
+    paper_table = PaperTable(table, TITLES[table], tuple(rows))
     if out is not None:
         with replacing_folder(out) as folder:
-            (folder / f"{table}.md").write_text(as_markdown(result), encoding="utf-8")
-            (folder / f"{table}.csv").write_text(as_csv(result), encoding="utf-8")
-    return result
+            (folder / f"{table}.md").write_text(as_markdown(paper_table), encoding="utf-8")
+            (folder / f"{table}.csv").write_text(as_csv(paper_table), encoding="utf-8")
+    return paper_table
 
 
 def as_markdown(table: PaperTable) -> str:
-    """The table as markdown, figures with their spread."""
+    """Format the table as markdown, figures with their standard deviation."""
     head, rows = _columns(table), [[_text(cell) for cell in row] for row in _cells(table)]
     lines = [f"**{table.title}**", "", _line(head), _line(["---"] * len(head)), *map(_line, rows)]
     return "\n".join(lines) + "\n"
 
 
 def as_csv(table: PaperTable) -> str:
-    """The table as csv, every figure and every spread in a column of its own."""
+    """Format the table as csv; every figure and every standard deviation has a column of its own."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     head = _columns(table)
-    figures = [place for place, name in enumerate(head) if name in {"accuracy", "mean", *PAPER_ORDER}]
+    figures = [column for column, name in enumerate(head) if name in {"accuracy", "mean", *PAPER_ORDER}]
     writer.writerow(
-        [part for p, name in enumerate(head) for part in ([name, f"{name}_sd"] if p in figures else [name])]
+        [part for column, name in enumerate(head) for part in ([name, f"{name}_sd"] if column in figures else [name])]
     )
     for row in _cells(table):
         cells: list[object] = []
-        for place, value in enumerate(row):
-            if place in figures:
-                cells += [_rounded(value.value), _rounded(value.spread)] if isinstance(value, Cell) else [None, None]
+        for column, value in enumerate(row):
+            if column in figures:
+                cells += (
+                    [_rounded(value.value), _rounded(value.deviation)] if isinstance(value, Figure) else [None, None]
+                )
             else:
                 cells.append(value)
         writer.writerow(cells)
     return text.getvalue()
 
 
-def _grouped(runs: Sequence[str]) -> dict[str, list[tuple[Path, dict[str, Any]]]]:
-    groups: dict[str, list[tuple[Path, dict[str, Any]]]] = {}
+def _grouped(runs: Sequence[str]) -> dict[str, list[ResultFile]]:
+    """Read the results, grouped by the name of their method; DataError where a group mixes what cannot be averaged."""
+    groups: dict[str, list[tuple[Path, ResultFile]]] = {}
     for run in runs:
-        name, equals, place = run.partition("=")
-        path = Path(place if equals else run)
+        name, equals, folder = run.partition("=")
+        path = Path(folder if equals else run)
         result = read_result(path)
-        groups.setdefault(name if equals else str(result.get("model", path.name)), []).append((path, result))
+        groups.setdefault(name if equals else result.model.name, []).append((path, result))
     for name, results in groups.items():
-        hashes = [result["ckpt_sha256"] for _, result in results if result.get("ckpt_sha256")]
+        hashes = [result.model.sha256 for _, result in results if result.model.sha256]
         if len(set(hashes)) != len(hashes):
-            raise DataError(
-                f"{name}: the same weights are given twice as if they were two runs", fix="one folder a run"
-            )
-        for key in ("dataset", "split", "n", "test_time_augmentation"):
-            if len({result.get(key) for _, result in results}) > 1:
-                found = ", ".join(f"{place}: {result.get(key)}" for place, result in results)
-                raise DataError(f"{name}: its runs differ in {key} ({found})", fix="another name for each: NAME=FOLDER")
-    return groups
+            raise DataError(f"{name}: the same weights are given as two runs", fix="one folder per run")
+        for what, value_of in _EQUAL_IN_A_GROUP.items():
+            values = [value_of(result) for _, result in results]
+            if len(set(values)) > 1:
+                listed = ", ".join(f"{path}: {value}" for (path, _), value in zip(results, values, strict=True))
+                raise DataError(f"{name}: its runs differ in {what} ({listed})", fix="a name for each: NAME=FOLDER")
+    return {name: [result for _, result in results] for name, results in groups.items()}
 
 
 def _reported(row: PublishedRow) -> TableRow:
-    def cell(value: float | None) -> Cell | None:
-        return None if value is None else Cell(value)
+    def cell(value: float | None) -> Figure | None:
+        return None if value is None else Figure(value)
 
     return TableRow(
         method=row.method,
@@ -163,31 +175,32 @@ def _reported(row: PublishedRow) -> TableRow:
     )
 
 
-def _measured(name: str, results: Sequence[tuple[Path, dict[str, Any]]]) -> TableRow:
-    records = [result for _, result in results]
-    first = records[0]
-    notes = {f"chosen by {record['selected_by']}" for record in records if record.get("selected_by")}
-    augmented = {record.get("test_time_augmentation") for record in records} - {None}
-    notes |= {f"test-time augmentation: {text}" for text in augmented}
+def _measured(name: str, results: Sequence[ResultFile]) -> TableRow:
+    scores = [result.main_score for result in results]
+    first = results[0]
+    notes = {f"selected by {result.selected_by}" for result in results if result.selected_by}
+    if first.test_time_augmentation:
+        notes.add(f"test-time augmentation: {first.test_time_augmentation}")
+    command = " ".join(first.command.split()[:2])
     return TableRow(
         method=name,
-        dataset=str(first["dataset"]),
+        dataset=first.dataset,
         year=None,
         kind="measured",
-        runs=len(records),
-        accuracy=_cell([record["overall_acc"] for record in records]),
-        per_class={label: _cell([record["per_class_acc"].get(label) for record in records]) for label in PAPER_ORDER},
-        mean=_cell([record["mean_acc"] for record in records]),
-        source=f"fer eval, {first.get('split')} split, {first['n']:,} images",
+        runs=len(results),
+        accuracy=_cell([score.accuracy for score in scores]),
+        per_class={label: _cell([score.class_accuracy.get(label) for score in scores]) for label in PAPER_ORDER},
+        mean=_cell([score.mean_accuracy for score in scores]),
+        source=f"{command}, {scores[0].split} split, {pluralize(scores[0].images, 'image')}",
         note="; ".join(sorted(notes)),
     )
 
 
-def _cell(shares: Sequence[float | None]) -> Cell | None:
+def _cell(shares: Sequence[float | None]) -> Figure | None:
     values = [100 * share for share in shares if share is not None]
     if not values or len(values) < len(shares):
         return None
-    return Cell(mean(values), stdev(values) if len(values) > 1 else None)
+    return Figure(mean(values), stdev(values) if len(values) > 1 else None)
 
 
 def _columns(table: PaperTable) -> list[str]:
@@ -212,8 +225,8 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _text(cell: object) -> str:
-    if isinstance(cell, Cell):
-        return f"{cell.value:.2f}" + (f" ± {cell.spread:.2f}" if cell.spread is not None else "")
+    if isinstance(cell, Figure):
+        return f"{cell.value:.2f}" + (f" ± {cell.deviation:.2f}" if cell.deviation is not None else "")
     return "" if cell is None else str(cell).replace("|", "\\|")
 
 

@@ -1,4 +1,4 @@
-"""Figures in numbers, picture files out, by matplotlib, as in study_plot.py and figure_plots.py."""
+"""The plots of training and evaluation, drawn by matplotlib into picture files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.evaluate.calibration import Calibration, Selective
+from fercli.evaluate.calibration import Calibration, RiskCoverage
+from fercli.evaluate.results import DegradationCurve
+from fercli.formatting import in_percent, percent, pluralize
 from fercli.media.images import Rgb
 
 if TYPE_CHECKING:
@@ -24,18 +26,18 @@ def plot_confusion(path: Path, matrix: NDArray[np.int64], labels: Sequence[str],
     shares = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
     side = 2.2 + 0.75 * len(labels)  # inches
     figure = _figure(side, side)
-    axes = figure.add_subplot(xlabel="answer (% of the row, count)", ylabel="truth", title=title)
+    axes = figure.add_subplot(xlabel="predicted (% of the row, count)", ylabel="truth", title=title)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(labels)), labels)
     for (row, column), share in np.ndenumerate(shares):
-        text = f"{100 * share:.1f}\n{matrix[row, column]}"
+        text = f"{in_percent(share, 1)}\n{matrix[row, column]}"
         axes.text(column, row, text, ha="center", va="center", fontsize=8, color="white" if share > 0.5 else "black")
     figure.savefig(path)
 
 
 def plot_curves(path: Path, rows: Sequence[Mapping[str, Any]], *, title: str) -> None:
-    """Draw a run's rows, one per epoch: losses left, accuracies right; what no row has is left out."""
+    """Draw a run's rows, one per epoch: losses left, accuracies right; columns that no row has are omitted."""
     from matplotlib.ticker import MaxNLocator
 
     figure = _figure(10, 4)
@@ -50,9 +52,9 @@ def plot_curves(path: Path, rows: Sequence[Mapping[str, Any]], *, title: str) ->
             ("test_mean_accuracy", "test, mean class"),
         ),
     }
-    for place, (what, curves) in enumerate(panels.items(), start=1):
-        axes = figure.add_subplot(1, 2, place, xlabel="epoch", ylabel=what)
-        factor = 100 if "%" in what else 1
+    for number, (quantity, curves) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(1, 2, number, xlabel="epoch", ylabel=quantity)
+        factor = 100 if "%" in quantity else 1
         for name, label in curves:
             values = [np.nan if row.get(name) is None else factor * row[name] for row in rows]
             if not np.isnan(values).all():
@@ -74,7 +76,7 @@ def plot_reliability(path: Path, panels: Sequence[tuple[str, Calibration]]) -> N
         accuracy = np.array([b.accuracy for b in bins], float)
         confidence = np.array([b.confidence for b in bins], float)
         upper = figure.add_subplot(grid[0, column], xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
-        upper.set_title(f"{name} (T = {measured.temperature:.3g})\nECE {100 * measured.ece:.2f} %", fontsize=10)
+        upper.set_title(f"{name} (T = {measured.temperature:.3g})\nECE {percent(measured.ece, 2)}", fontsize=10)
         upper.bar(middles, accuracy, width, color=_BLUE, edgecolor="white", label="accuracy")
         upper.bar(
             middles, confidence - accuracy, width, bottom=accuracy, color=_RED, alpha=0.3, edgecolor=_RED, label="gap"
@@ -86,42 +88,37 @@ def plot_reliability(path: Path, panels: Sequence[tuple[str, Calibration]]) -> N
     figure.savefig(path)
 
 
-def plot_risk_coverage(path: Path, curve: Selective, *, mistakes_last: NDArray[np.float64]) -> None:
-    """Draw the share of mistakes among the surest answers, and [B] that of an order with every mistake last."""
+def plot_risk_coverage(path: Path, curve: RiskCoverage) -> None:
+    """Draw the error rate of the most confident predictions, and that of a perfect ranking."""
     figure = _figure(5.6, 4.2)
-    axes = figure.add_subplot(xlim=(0, 1), xlabel="coverage: share of images answered", ylabel="mistakes among them")
-    axes.plot(curve.coverage, curve.risk, color=_BLUE, label=f"by confidence (area {curve.aurc:.3f})")
-    label = f"every mistake last (area {curve.best_aurc:.3f})"
-    axes.plot(curve.coverage, mistakes_last, color=_GREY, linestyle="--", label=label)
-    axes.axhline(curve.risk[-1], color="black", linewidth=0.8, linestyle=":", label="without a choice")
+    axes = figure.add_subplot(xlim=(0, 1), xlabel="coverage", ylabel="error rate")
+    axes.plot(curve.coverage, curve.risk, color=_BLUE, label=f"ranked by confidence (area {curve.aurc:.3f})")
+    label = f"perfect ranking (area {curve.best_aurc:.3f})"
+    axes.plot(curve.coverage, curve.best_risk, color=_GREY, linestyle="--", label=label)
+    axes.axhline(curve.risk[-1], color="black", linewidth=0.8, linestyle=":", label="all images")
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=8)
     figure.savefig(path)
 
 
-def plot_severities(
-    path: Path,
-    severities: Sequence[str],
-    accuracy: Sequence[float],
-    intervals: Sequence[tuple[float, float]],
-    *,
-    mean_class: Sequence[float],
-    examples: Sequence[Sequence[Rgb]],
-    title: str,
-) -> None:
-    """Draw accuracy with its intervals over severities, the first being none, and what faces look like at each.
+def plot_severities(path: Path, curve: DegradationCurve, *, examples: Sequence[Sequence[Rgb]]) -> None:
+    """Draw accuracy with its intervals over severities, clean crops first, and example faces at each.
 
-    examples: rows of one crop per severity.
+    examples: rows of one crop per severity, the first undegraded.
     """
+    severities = ["clean", *(f"{point.severity:g}" for point in curve.points)]
+    scores = [score for _, score in curve.rows]
+    title = f"{curve.kind} ({curve.unit}), {pluralize(curve.clean.images, 'image')}"
     figure = _figure(1.25 * len(severities) + 0.9, 3.4 + 1.15 * len(examples))
     grid = figure.add_gridspec(1 + len(examples), len(severities), height_ratios=(3, *(1 for _ in examples)))
     axes: Any = figure.add_subplot(grid[0, :], xlim=(-0.5, len(severities) - 0.5), ylabel="%", title=title)
-    places = np.arange(len(severities))
-    high = 100 * np.array(accuracy)
-    spread = np.abs(100 * np.array(intervals).T - high)
-    axes.errorbar(places, high, yerr=spread, color=_BLUE, marker="o", capsize=3, label="accuracy, 95 % interval")
-    axes.plot(places, 100 * np.array(mean_class), color=_RED, marker="s", linestyle="--", label="mean class accuracy")
-    axes.set_xticks(places, severities)
+    positions = np.arange(len(severities))
+    accuracy = 100 * np.array([score.accuracy for score in scores])
+    spread = np.abs(100 * np.array([score.accuracy_interval for score in scores]).T - accuracy)
+    mean_accuracy = 100 * np.array([score.mean_accuracy for score in scores])
+    axes.errorbar(positions, accuracy, yerr=spread, color=_BLUE, marker="o", capsize=3, label="accuracy, 95 % interval")
+    axes.plot(positions, mean_accuracy, color=_RED, marker="s", linestyle="--", label="mean class accuracy")
+    axes.set_xticks(positions, severities)
     axes.set_ylim(0, 100)
     axes.grid(axis="y", alpha=0.3)
     axes.legend(fontsize=8, loc="lower left")
@@ -134,7 +131,7 @@ def plot_severities(
 
 
 def _figure(width: float, height: float) -> Figure:
-    """An empty figure of inches that is drawn without a screen."""
+    """Make an empty figure, its size in inches, that needs no display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""Rows that others published, typed in with their source: what Tables 1 to 4 of the paper and its rivals state."""
+"""Published rows of the paper's Tables 1 to 4 and of other methods, from published_scores.csv with their sources."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TABLES = ("table1", "table2", "table3", "table4", "ferplus", "fer2013")
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """One row of a table. accuracy, per_class, mean: in percent as printed, None where the source states none."""
+    """One row of a table. accuracy, per_class, mean: in percent as printed, None where the source has none."""
 
     table: str
     dataset: str
@@ -27,7 +27,7 @@ class PublishedRow:
 
 
 def published_rows(table: str) -> tuple[PublishedRow, ...]:
-    """Rows of one table, in the order they are typed in."""
+    """Return the rows of one table, in the order of the file."""
     text = files("fercli.evaluate").joinpath("published_scores.csv").read_text(encoding="utf-8")
     return tuple(
         PublishedRow(

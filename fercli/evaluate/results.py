@@ -1,4 +1,4 @@
-"""What an evaluation measured, as typed values; and all of it as the plain record that result.json and --json show."""
+"""What `fer eval` measures, as typed values, and the same as the content of result.json."""
 
 from __future__ import annotations
 
@@ -7,142 +7,122 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fercli import __version__
 from fercli.data.dataset import Split
 from fercli.evaluate.calibration import Calibration
 from fercli.evaluate.degrade import Kind
-from fercli.evaluate.metrics import macro_f1, mean_class_accuracy, overall_accuracy, wilson_interval
-from fercli.evaluate.resampling import Interval, bootstrap_tables, interval_of, macro_f1s, mean_class_accuracies
-from fercli.evaluate.scores import SelectionCode
+from fercli.evaluate.prediction_table import PREDICTIONS_NAME
+from fercli.evaluate.result_file import ModelFacts, ResultFile
+from fercli.evaluate.scores import Score, SelectionCode
+from fercli.formatting import Interval
 
 FLIP = "mean of the probabilities of a face and its mirror image"
-
-
-@dataclass(frozen=True)
-class Score:
-    """Accuracy on a set of images; shares in 0..1, intervals 95 %.
-
-    overall_interval: Wilson's. mean_interval, f1_interval: percentile bootstrap within classes.
-    """
-
-    n: int
-    overall: float
-    overall_interval: Interval
-    mean_class: float
-    mean_interval: Interval
-    macro_f1: float
-    f1_interval: Interval
-
-
-def score_of(matrix: NDArray[np.int64], *, seed: int = 0) -> Score:
-    """Score a confusion matrix [N, N] that counts at least one image."""
-    n = int(matrix.sum())
-    tables = bootstrap_tables(matrix, within_classes=True, seed=seed)
-    return Score(
-        n=n,
-        overall=overall_accuracy(matrix),
-        overall_interval=wilson_interval(int(np.trace(matrix)), n),
-        mean_class=mean_class_accuracy(matrix),
-        mean_interval=interval_of(mean_class_accuracies(tables)),
-        macro_f1=macro_f1(matrix),
-        f1_interval=interval_of(macro_f1s(tables)),
-    )
 
 
 @dataclass(frozen=True)
 class CopiesInTrain:
     """Scored images whose exact pixels the data set's train split has too.
 
-    count: None where it is not known. told: in words, with how it was found, or why it was not. others: the score of the
-    other images, None where there are none, or where it is that of all.
+    count: None where it is unknown. message: the count and how it was found, or why it is unknown. score_without: the score
+    of the other images, None where there are none or no copies.
     """
 
     count: int | None
-    told: str
-    others: Score | None = None
+    message: str
+    score_without: Score | None = None
 
 
 @dataclass(frozen=True)
 class SubsetScore:
-    """The score on the images of a published list; `listed` names are in it, the others are not in this split.
+    """The score on the images of a published list.
 
-    repeated: names that stand in it more than once; they are scored once.
+    listed: names in the list, some of which this split may lack. repeated: names that occur in it more than once; they are
+    scored once. with_code: scored images for which the list states a class number; matching: those whose number fits.
     """
 
     name: str
     listed: int
     score: Score
     repeated: int
-    coded: int
-    agreeing: int
+    with_code: int
+    matching: int
 
 
 @dataclass(frozen=True)
 class SeverityScore:
-    """The score of the sample at one severity of a degradation."""
+    """The score at one severity of a degradation."""
 
     severity: float
     score: Score
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Accuracy against the severity of one degradation, on the same images throughout. clean: theirs as they are."""
+class DegradationCurve:
+    """Accuracy against the severity of one degradation, on the same images throughout; clean: undegraded."""
 
     kind: Kind
     unit: str
     clean: Score
     points: tuple[SeverityScore, ...]
 
+    @property
+    def rows(self) -> list[tuple[float | None, Score]]:
+        """All scores with their severities, the clean one first with severity None."""
+        return [(None, self.clean), *((point.severity, point.score) for point in self.points)]
+
 
 @dataclass(frozen=True)
 class EndToEnd:
-    """Raw pictures through detection, crop and model, as `fer predict` takes them.
+    """Raw pictures through detection, crop and model, as `fer predict` processes them.
 
-    score: of all pictures, those without a face counted as errors; its mean class accuracy and F1 likewise.
-    found_score: of those where a face was found, None if there was none. missed: no face; unreadable: no picture.
+    accuracy, accuracy_interval, mean_accuracy: of all pictures; one without a detected face is an error.
+    images: pictures; detected, without_face, unreadable: how many of each. detected_score: of the pictures with a detected
+    face, None if there are none.
     """
 
     data: str
-    n: int
-    found: int
-    missed: int
+    images: int
+    detected: int
+    without_face: int
     unreadable: int
-    overall: float
-    overall_interval: Interval
-    mean_class: float
-    found_score: Score | None
+    accuracy: float
+    accuracy_interval: Interval
+    mean_accuracy: float
+    detected_score: Score | None
     detector: str
 
 
 @dataclass(frozen=True)
 class Composition:
-    """The same images in another company. max_difference: of a logit against answering one by one; changed: classes."""
+    """The same images in batches of another composition.
+
+    max_difference: of a logit against single-image batches; changed: images whose class differs from there.
+    """
 
     name: str
-    batch: int
-    overall: float
+    batch_size: int
+    accuracy: float
     max_difference: float
     changed: int
 
 
 @dataclass(frozen=True)
 class EngineCheck:
-    """One engine's answers in every company. what: P_VIT, which is the answer, or P_CBA, which only training uses."""
+    """One engine's logits in every batch composition. output: P_VIT, the prediction, or P_CBA, which only training uses."""
 
     engine: str
-    what: str
+    output: str
     compositions: tuple[Composition, ...]
 
     @property
-    def largest(self) -> float:
-        """The largest difference of a logit in any company; nan where a logit is."""
+    def max_difference(self) -> float:
+        """The largest difference of a logit in any composition; nan where a logit is."""
         return float(np.max([item.max_difference for item in self.compositions]))
 
     @property
     def changed(self) -> int:
-        """The most classes that any company changed."""
+        """The most images whose class a composition changed."""
         return max(item.changed for item in self.compositions)
 
 
@@ -150,10 +130,11 @@ class EngineCheck:
 class BatchCheck:
     """The batch-invariance certificate: engines that were checked, and P_CBA for contrast.
 
-    batch_part: where the network that computes P_CBA is from, and of which epoch; weights files do not hold its batch part.
+    batch_part: the origin of the network that computes P_CBA, with its epoch; weights files do not hold its batch part.
+    missing: a sentence on the engine that has no file, None where all have.
     """
 
-    n: int
+    images: int
     tolerance: float
     engines: tuple[EngineCheck, ...]
     contrast: EngineCheck | None
@@ -161,55 +142,38 @@ class BatchCheck:
     missing: str | None
 
     @property
-    def holds(self) -> bool:
-        """Whether no answer depends on its company: same classes, logits within rounding."""
-        return all(check.largest <= self.tolerance and check.changed == 0 for check in self.engines)
+    def passed(self) -> bool:
+        """Whether no prediction depends on its batch: same classes, logits within rounding."""
+        return all(check.max_difference <= self.tolerance and check.changed == 0 for check in self.engines)
 
-
-@dataclass(frozen=True)
-class Model:
-    """What was evaluated. sha256, parameters, macs: of the weights file and its network, None where nobody asked.
-
-    selection, in words selected_by, epoch, seed: how training chose these weights, where their card says so.
-    """
-
-    name: str
-    version: str
-    preset: str
-    engine: str
-    device: str
-    selection: SelectionCode | None
-    selected_by: str | None
-    epoch: int | None
-    seed: int | None
-    sha256: str | None = None
-    parameters: int | None = None
-    macs: int | None = None
+    @property
+    def checks(self) -> tuple[EngineCheck, ...]:
+        """All checks, the contrast last."""
+        return (*self.engines, self.contrast) if self.contrast else self.engines
 
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """What `evaluate` measured. Classes are in the paper's order (Table 4); shares lie in 0..1.
+    """What `evaluate` measured. Classes are in the paper's order (Table 4); shares are in 0..1.
 
-    n_per_class, class_accuracy, class_interval: by class name; None where the split has no image of the class.
-    confusion: counts, rows = truth. before, after: calibration at temperature 1 and at the card's.
-    coverage: accuracy of the surest share of images, by share. aurc: area under the risk-coverage curve.
+    selection, selected_by, epoch, seed: how training selected these weights, where their card says so.
+    before, after: calibration at temperature 1 and at the card's. coverage: accuracy of the most confident share of images,
+    by share. aurc: area under the risk-coverage curve.
     copies: images that also occur in train, and the score without them; None where the split is train itself.
-    augmentation: what was done at test time to every image of every score, in words; None where the answers are plain.
+    augmentation: what test-time augmentation was applied to every image of every score; None without.
     left_out: images of classes the model does not know, by class name; they are in no score.
-    warnings: one sentence each on what makes the score less than it seems.
+    warnings: one sentence each on what limits the score.
     """
 
-    model: Model
+    model: ModelFacts
+    selection: SelectionCode | None
+    selected_by: str | None
+    epoch: int | None
+    seed: int | None
     data: str
     fingerprint: str | None
     split: Split
-    labels: tuple[str, ...]
     score: Score
-    n_per_class: Mapping[str, int]
-    class_accuracy: Mapping[str, float | None]
-    class_interval: Mapping[str, Interval | None]
-    confusion: tuple[tuple[int, ...], ...]
     before: Calibration
     after: Calibration
     coverage: Mapping[float, float]
@@ -218,71 +182,49 @@ class EvaluationResult:
     left_out: Mapping[str, int]
     augmentation: str | None = None
     subsets: tuple[SubsetScore, ...] = ()
-    curves: tuple[Curve, ...] = ()
+    curves: tuple[DegradationCurve, ...] = ()
     end_to_end: EndToEnd | None = None
     batch_check: BatchCheck | None = None
     warnings: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        if sum(map(sum, self.confusion)) != self.score.n or sum(self.n_per_class.values()) != self.score.n:
-            raise ValueError(f"confusion matrix and class counts do not add up to {self.score.n} images")
-        if tuple(self.n_per_class) != self.labels or tuple(self.class_accuracy) != self.labels:
-            raise ValueError("class figures are not in the order of the labels")
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names in the paper's order."""
+        return self.score.labels
 
 
-def as_record(result: EvaluationResult) -> dict[str, Any]:
-    """Everything as plain values, in the layout of result.json; class names instead of numbers throughout."""
-    model, score, copies = result.model, result.score, result.copies
-    record: dict[str, Any] = {
-        "dataset": result.data,
-        "split": result.split,
-        "n": score.n,
-        "n_per_class": dict(result.n_per_class),
-        "overall_acc": score.overall,
-        "overall_interval": list(score.overall_interval),
-        "mean_acc": score.mean_class,
-        "mean_interval": list(score.mean_interval),
-        "per_class_acc": dict(result.class_accuracy),
-        "per_class_interval": {name: list(i) if i else None for name, i in result.class_interval.items()},
-        "macro_f1": score.macro_f1,
-        "macro_f1_interval": list(score.f1_interval),
-        "labels": list(result.labels),
-        "confusion": [list(row) for row in result.confusion],
-        "selection": model.selection,
-        "selected_by": model.selected_by,
-        "epoch": model.epoch,
-        "seed": model.seed,
-        "ckpt_sha256": model.sha256,
-        "params": model.parameters,
-        "macs": model.macs,
-        "model": model.name,
-        "version": model.version,
-        "preset": model.preset,
-        "engine": model.engine,
-        "device": model.device,
-        "fingerprint": result.fingerprint,
+def to_result_file(result: EvaluationResult, *, with_predictions: bool = True) -> ResultFile:
+    """Everything that was measured, in the layout of result.json; with_predictions: predictions.csv is beside it."""
+    copies = result.copies
+    evaluation: dict[str, Any] = {
         "calibration": {"before": asdict(result.before), "after": asdict(result.after)},
         "coverage": {f"{share:g}": accuracy for share, accuracy in result.coverage.items()},
         "aurc": result.aurc,
-        "train_copies": {"count": copies.count, "told": copies.told} if copies else None,
-        "without_train_copies": _plain(copies.others if copies else None),
-        "test_time_augmentation": result.augmentation,
+        "train_copies": asdict(copies) if copies else None,
         "left_out": dict(result.left_out),
         "subsets": [asdict(subset) for subset in result.subsets],
         "degradations": [asdict(curve) for curve in result.curves],
-        "end_to_end": _plain(result.end_to_end),
-        "batch_check": _check_record(result.batch_check),
-        "warnings": list(result.warnings),
+        "end_to_end": asdict(result.end_to_end) if result.end_to_end else None,
+        "batch_check": _batch_check(result.batch_check) if result.batch_check else None,
     }
-    return record
+    return ResultFile(
+        command=f"fer eval {__version__}",
+        dataset=result.data,
+        fingerprint=result.fingerprint,
+        labels=result.labels,
+        model=result.model,
+        selection=result.selection,
+        selected_by=result.selected_by,
+        epoch=result.epoch,
+        seed=result.seed,
+        test_time_augmentation=result.augmentation,
+        scores=(result.score,),
+        predictions={result.split: PREDICTIONS_NAME} if with_predictions else {},
+        warnings=result.warnings,
+        evaluation=evaluation,
+    )
 
 
-def _plain(value: Score | EndToEnd | None) -> dict[str, Any] | None:
-    return None if value is None else asdict(value)
-
-
-def _check_record(check: BatchCheck | None) -> dict[str, Any] | None:
-    if check is None:
-        return None
-    largest = {f"{item.engine} {item.what}": item.largest for item in (*check.engines, check.contrast) if item}
-    return {**asdict(check), "holds": check.holds, "largest": largest}
+def _batch_check(check: BatchCheck) -> dict[str, Any]:
+    largest = {f"{item.engine} {item.output}": item.max_difference for item in check.checks}
+    return {**asdict(check), "passed": check.passed, "max_difference": largest}

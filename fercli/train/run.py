@@ -18,7 +18,8 @@ from fercli.data.holdout import train_and_validation
 from fercli.data.loader import Crops, in_batches, labels_of, loader, targets_of
 from fercli.errors import UsageError
 from fercli.evaluate import metrics
-from fercli.evaluate.scores import SelectionCode, SplitScore
+from fercli.evaluate.result_file import write_result
+from fercli.evaluate.scores import Score, SelectionCode
 from fercli.models.btn import BTN, training_network
 from fercli.progress import EpochReport, StepProgress, TrainEvent
 from fercli.system.prefetch import prefetched
@@ -31,6 +32,7 @@ from fercli.train.loop import memory_format, prepare_batch, set_learning_rate
 from fercli.train.losses import class_weights, log_shares
 from fercli.train.meter import Meter
 from fercli.train.optimisation_step import NotFiniteError, TrainStep, all_finite
+from fercli.train.result_file import to_result_file
 from fercli.train.sampling import epoch_order, generator
 from fercli.train.schedule import lr_factor
 from fercli.train.scoring import Answers, answers
@@ -40,7 +42,7 @@ from fercli.train.state import Best, EpochSums, State
 from fercli.train.teachers import open_teachers, with_teachers
 from fercli.weights.checkpoint import save_checkpoint
 from fercli.weights.files import load_weights
-from fercli.weights.run_folder import RunConfig, RunFolder, write_json
+from fercli.weights.run_folder import RunConfig, RunFolder
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class TrainResult:
     selection: SelectionCode
     selected_by: str
     temperature: float
-    scores: tuple[SplitScore, ...]
+    scores: tuple[Score, ...]
     protocols: tuple[Selected, ...]
     started_from: tuple[dict[str, Any], ...]
     seconds: dict[str, float]
@@ -179,7 +181,8 @@ class Run:
         if self.world.first:
             with full_disk_told(self.folder.path):
                 self.journal.close(self.state.rows)
-                write_json(self.folder.result, asdict(result))
+                dataset = self.selection.dataset
+                write_result(self.folder.result, to_result_file(result, dataset, self.config, device=self.device))
         return result
 
     def _result(self, selected: tuple[Selected, ...]) -> TrainResult:

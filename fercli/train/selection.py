@@ -19,8 +19,8 @@ from fercli.config.training import TrainConfig
 from fercli.data.dataset import Dataset, Sample, Split
 from fercli.errors import UsageError
 from fercli.evaluate import metrics
-from fercli.evaluate.files import Predictions, write_predictions
-from fercli.evaluate.scores import SelectionCode, SplitScore, split_score
+from fercli.evaluate.prediction_table import PredictionTable, write_predictions
+from fercli.evaluate.scores import Score, SelectionCode, score_logits
 from fercli.system.files import replacing
 from fercli.train.scoring import Answers
 from fercli.train.state import Best, Protocol, State
@@ -48,7 +48,7 @@ class Selected:
     selection: SelectionCode
     selected_by: str
     temperature: float
-    scores: tuple[SplitScore, ...]
+    scores: tuple[Score, ...]
 
 
 class Selection:
@@ -128,7 +128,7 @@ class Selection:
         temperature = metrics.fit_temperature(*logits["val"]) if "val" in logits else 1.0
         labels = self.dataset.labels
         scores = tuple(
-            split_score(split, found, truth, labels=labels, temperature=temperature)
+            score_logits(split, found, truth, labels=labels, temperature=temperature)
             for split, (found, truth) in logits.items()
         )
         path = self.folder.weights(protocol)
@@ -151,11 +151,11 @@ class Selection:
         probabilities: NDArray[np.float32],
     ) -> None:
         labels = self.dataset.labels
-        table = Predictions(
-            paths=names,
+        table = PredictionTable(
+            sources=names,
             labels=labels,
             truth=tuple(labels[place] for place in truth),
-            guess=tuple(labels[place] for place in probabilities.argmax(axis=1)),
+            predicted=tuple(labels[place] for place in probabilities.argmax(axis=1)),
             probabilities=probabilities.astype(np.float64),
         )
         with replacing(self.folder.predictions(protocol, split)) as temporary:
@@ -164,7 +164,7 @@ class Selection:
     def _words(self, protocol: Protocol, epochs: int) -> str:
         recipe: TrainConfig = self.config.train
         if protocol == "last":
-            return "nothing: the last epoch"
+            return "last epoch (no selection)"
         if protocol == "test_best":
             return f"overall accuracy on the test split itself, best of {epochs} epochs"
         own = "the validation split" if self.dataset.split("val") else f"{recipe.validation:.0%} of train, held out"
@@ -175,7 +175,7 @@ class Selection:
         protocol: Protocol,
         epoch: int,
         temperature: float,
-        scores: Sequence[SplitScore],
+        scores: Sequence[Score],
         *,
         epochs: int,
         train_images: int,
@@ -201,7 +201,7 @@ class Selection:
                 "selection": CODES[protocol],
                 "selected_by": self._words(protocol, epochs),
                 "epoch": epoch,
-                **{score.split: asdict(score) for score in scores},
+                **{score.split: score.for_card() for score in scores},
             },
             provenance={
                 "trained_by": f"fer train {fercli.__version__}",

@@ -48,31 +48,31 @@ def test_eval__shows_scores_on_stdout_and_warnings_on_stderr(folder, capsys):
     assert "66.67" in output.out
     assert "mean class %" in output.out
     assert "50.00" in output.out
-    assert output.err == "warning: toy does not know happiness (1): these images are in no score\n"
+    assert output.err == "warning: toy does not know the classes happiness (1): these images are in no score\n"
 
 
 def test_eval__flip_says_what_it_is(folder, capsys):
     assert main(["eval", "toy", str(folder), "--quiet"]) == ExitCode.DONE
     assert "augmentation" not in capsys.readouterr().out
     assert main(["eval", "toy", str(folder), "--flip", "--quiet"]) == ExitCode.DONE
-    assert "Test-time augmentation: every answer is the mean" in capsys.readouterr().out
+    assert "Test-time augmentation: mean of the probabilities" in capsys.readouterr().out
 
 
 def test_eval__json_is_one_object(folder, capsys):
     assert main(["eval", "toy", str(folder), "--json", "--quiet"]) == ExitCode.DONE
     output = capsys.readouterr()
     result = json.loads(output.out)
-    assert result["confusion"] == [[2, 0], [1, 0]]
-    assert result["left_out"] == {"happiness": 1}
+    assert result["scores"][0]["confusion"] == [[2, 0], [1, 0]]
+    assert result["evaluation"]["left_out"] == {"happiness": 1}
     assert output.err == ""
 
 
-def test_eval__tells_accuracy_at_the_coverages_asked_for(folder, capsys):
+def test_eval__shows_accuracy_at_the_coverages_asked_for(folder, capsys):
     assert main(["eval", "toy", str(folder), "--quiet", "--coverage", "0.3,0.6"]) == ExitCode.DONE
     output = capsys.readouterr().out
     assert "30 %" in output
     assert "60 %" in output
-    assert "95 %  " not in output.partition("surest share answered")[2]
+    assert "95 %  " not in output.partition("coverage")[2]
 
 
 @pytest.mark.parametrize(
@@ -106,9 +106,9 @@ def certificate(largest: float, changed: int) -> BatchCheck:
     return BatchCheck(3, 1e-3, (engine,), contrast, "untrained", None)
 
 
-def test_eval__shows_everything_that_was_asked_for(folder, monkeypatch, tmp_path, capsys):
+def test_eval__shows_everything_that_was_asked_for(folder, monkeypatch, tmp_path, capsys, fits_schema):
     monkeypatch.setattr(step, "batch_check", lambda *_, **__: certificate(2e-6, 0))
-    monkeypatch.setattr(step, "_detector", lambda given, device: (Blind(), "no detector"))
+    monkeypatch.setattr(step, "open_detector", lambda device: Blind())
     (tmp_path / "hard.txt").write_text("c.png\n")
     options = ["--subset", str(tmp_path / "hard.txt"), "--degrade", "jpeg", "--degrade", "dark"]
     options += ["--end-to-end", str(folder), "--batch-check", "--quiet"]
@@ -121,11 +121,12 @@ def test_eval__shows_everything_that_was_asked_for(folder, monkeypatch, tmp_path
         assert said in output, said
     assert main(["eval", "toy", str(folder), *options, "--json"]) == ExitCode.DONE
     record = json.loads(capsys.readouterr().out)
-    assert record["batch_check"]["holds"] is True
-    assert record["batch_check"]["largest"] == {"onnx P_VIT": 2e-6, "torch P_CBA": 0.25}
-    assert record["end_to_end"]["overall"] == 0.0
-    assert record["subsets"][0]["score"]["overall"] == 0.0
-    assert [curve["kind"] for curve in record["degradations"]] == ["dark", "jpeg"]
+    fits_schema(record)
+    assert record["evaluation"]["batch_check"]["passed"] is True
+    assert record["evaluation"]["batch_check"]["max_difference"] == {"onnx P_VIT": 2e-6, "torch P_CBA": 0.25}
+    assert record["evaluation"]["end_to_end"]["accuracy"] == 0.0
+    assert record["evaluation"]["subsets"][0]["score"]["accuracy"] == 0.0
+    assert [curve["kind"] for curve in record["evaluation"]["degradations"]] == ["dark", "jpeg"]
 
 
 @pytest.mark.parametrize(("largest", "changed"), [(0.2, 0), (1e-6, 1), (float("nan"), 0)])

@@ -11,8 +11,8 @@ import torch
 from fercli.config.presets import MODELS
 from fercli.config.templates import template
 from fercli.data.dataset import Sample
-from fercli.evaluate.answers import Answers
-from fercli.evaluate.batch_check import _batch_run, batch_check, compositions, weights_files
+from fercli.evaluate.batch_check import batch_check, compositions, p_cba_of, weights_files
+from fercli.evaluate.dataset_predictions import DatasetPredictions
 from fercli.models.btn import BTN
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import load_weights, save_weights
@@ -32,19 +32,19 @@ def cheating(crops: np.ndarray) -> np.ndarray:
 
 
 def test_compositions__of_a_run_that_reads_only_its_image_do_not_differ():
-    found = list(compositions(honest, CROPS, TRUTH, seed=0, batch=4))
+    found = list(compositions(honest, CROPS, TRUTH, seed=0, batch_size=4))
     assert [item.name for item in found] == [
         "one by one", "in order", "sorted by class", "shuffled, 1", "shuffled, 2", "shuffled, 3", "all at once",
     ]  # fmt: skip
-    assert [item.batch for item in found] == [1, 4, 4, 4, 4, 4, 10]
+    assert [item.batch_size for item in found] == [1, 4, 4, 4, 4, 4, 10]
     assert {item.max_difference for item in found} == {0.0}
     assert {item.changed for item in found} == {0}
     expected = (honest(CROPS).argmax(axis=1) == TRUTH).mean()
-    assert {item.overall for item in found} == {expected}
+    assert {item.accuracy for item in found} == {expected}
 
 
 def test_compositions__expose_a_run_that_reads_the_batch():
-    found = {item.name: item for item in compositions(cheating, CROPS, TRUTH, seed=0, batch=4)}
+    found = {item.name: item for item in compositions(cheating, CROPS, TRUTH, seed=0, batch_size=4)}
     first = honest(CROPS)[:4]
     assert found["in order"].max_difference >= np.abs(first.mean(axis=0) - first[0]).max() - 1e-6
     assert found["one by one"].max_difference == 0.0
@@ -61,11 +61,11 @@ def weights(tmp_path):
     return tmp_path / "toy.safetensors"
 
 
-def test_weights_files__of_a_path_are_itself_and_its_twin(weights):
+def test_weights_files__of_a_path_are_itself_and_the_one_of_the_other_format(weights):
     assert list(weights_files(weights)) == [".safetensors"]
-    twin = weights.with_suffix(".onnx")
-    twin.touch()
-    assert weights_files(weights) == weights_files(twin) == {".onnx": twin, ".safetensors": weights}
+    other = weights.with_suffix(".onnx")
+    other.touch()
+    assert weights_files(weights) == weights_files(other) == {".onnx": other, ".safetensors": weights}
     assert set(weights_files("fer-compact")) == {".onnx", ".safetensors"}
 
 
@@ -78,33 +78,35 @@ def test_batch_check__certifies_p_vit_and_shows_p_cba_depend(weights, tmp_path):
     for number in range(8):
         Image.fromarray(random.integers(0, 255, (48, 48), np.uint8)).save(tmp_path / f"{number}.png")
         samples.append(Sample(tmp_path / f"{number}.png", "test", number % 3))
-    answers = Answers(tuple(samples), ("fear", "anger", "neutral"), np.arange(8) % 3, np.zeros((8, 3), np.float32), 1.0)
-    check = batch_check(weights, answers, range(8), device="cpu", seed=0, progress=lambda *_: None)
-    assert check.holds
+    predictions = DatasetPredictions(
+        tuple(samples), ("fear", "anger", "neutral"), np.arange(8) % 3, np.zeros((8, 3), np.float32), 1.0
+    )
+    check = batch_check(weights, predictions, range(8), device="cpu", seed=0, progress=lambda *_: None)
+    assert check.passed
     assert [item.engine for item in check.engines] == ["torch"]
     assert check.contrast is not None
-    assert check.contrast.largest > 100 * check.engines[0].largest
+    assert check.contrast.max_difference > 100 * check.engines[0].max_difference
     assert check.batch_part.startswith("untrained")
     assert check.missing is not None
 
 
-def test_batch_run__is_the_checkpoint_whole_and_never_half_of_another_epoch(make_run):
+def test_p_cba_of__is_the_checkpoint_whole_and_never_half_of_another_epoch(make_run):
     run = make_run("run")
     state, card = load_weights(run / "last.safetensors")
     best = run / "best.safetensors"
     save_weights(best, {key: value * 0.5 for key, value in state.items()}, replace(card, scores={"epoch": 2}))
     card = load_weights(best)[1]
-    p_cba, words = _batch_run(best, card, seed=0)
-    assert words == "trained, the whole network from epoch 3 of the run, as trained; P_VIT is of epoch 2"
+    p_cba, description = p_cba_of(best, card, seed=0)
+    assert description == "trained, the whole network from epoch 3 of the run, as trained; P_VIT is of epoch 2"
     crops = np.random.default_rng(0).integers(0, 255, (4, 48, 48, 3), dtype=np.uint8)
     whole = load_network(run, device="cpu")
     with torch.inference_mode():
         expected = whole.model.forward_batch(whole.images(crops)).p_cba
     assert p_cba(crops) == pytest.approx(expected.numpy(), abs=1e-6)
     other = replace(card, labels=("fear", "anger", "neutral"))  # weights of something else that lie there
-    assert _batch_run(best, other, seed=0)[1].startswith("untrained")
+    assert p_cba_of(best, other, seed=0)[1].startswith("untrained")
 
 
-def test_batch_run__of_a_run_without_a_batch_part_is_untrained(make_run):
+def test_p_cba_of__of_a_run_without_a_batch_part_is_untrained(make_run):
     weights = make_run("plain", batch=False) / "last.safetensors"
-    assert _batch_run(weights, load_weights(weights)[1], seed=0)[1].startswith("untrained")
+    assert p_cba_of(weights, load_weights(weights)[1], seed=0)[1].startswith("untrained")

@@ -1,3 +1,5 @@
+"""Temperature and logit adjustment fitted to toy weights and faces."""
+
 import dataclasses
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import torch
 from fercli.config.presets import MODELS
 from fercli.config.templates import template
 from fercli.errors import DataError, RefusedError, UsageError
-from fercli.evaluate.calibrate import HEAD_BIAS, calibrate
+from fercli.evaluate.calibrate import HEAD_BIAS, CalibrateOptions, calibrate
 from fercli.media.images import write_image
 from fercli.models.btn import BTN
 from fercli.weights.card import WeightsCard
@@ -50,9 +52,9 @@ def faces(tmp_path: Path) -> Path:
     return tmp_path / "faces"
 
 
-def test_calibrate__leans_towards_the_rare_class_and_every_engine_sees_it(weights, faces, tmp_path):
+def test_calibrate__adjusts_towards_the_rare_class_in_every_engine(weights, faces, tmp_path):
     out = tmp_path / "out.safetensors"
-    result = calibrate(weights, str(faces), out, favour="mean", device="cpu")
+    result = calibrate(weights, str(faces), out, CalibrateOptions(objective="mean", device="cpu"))
     assert result.tau > 0
     assert result.after[0].mean_accuracy > result.before[0].mean_accuracy == 0.5
     before, after = load_weights(weights)[0], load_weights(out)[0]
@@ -65,18 +67,20 @@ def test_calibrate__leans_towards_the_rare_class_and_every_engine_sees_it(weight
     np.testing.assert_allclose(gap, np.tile(moved.numpy(), (3, 1)), atol=1e-5)
 
 
-def test_calibrate__leans_by_what_it_is_told_and_not_both_ways(weights, faces, tmp_path):
-    result = calibrate(weights, str(faces), tmp_path / "out.safetensors", tau=-0.4, device="cpu")
+def test_calibrate__takes_a_fixed_tau_but_not_with_an_objective(weights, faces, tmp_path):
+    result = calibrate(weights, str(faces), tmp_path / "out.safetensors", CalibrateOptions(tau=-0.4, device="cpu"))
     moved = load_weights(result.out)[0][HEAD_BIAS] - load_weights(weights)[0][HEAD_BIAS]
     assert float(moved[0] - moved[1]) == pytest.approx(-0.4 * np.log(9), rel=1e-5)
     assert load_weights(result.out)[1].provenance["calibrated"]["tau"] == -0.4
-    for told in ({"tau": 0.1, "favour": "mean"}, {"tau": 2.0}):
+    for settings in ({"tau": 0.1, "objective": "mean"}, {"tau": 2.0}):
         with pytest.raises(UsageError, match="--tau"):
-            calibrate(weights, str(faces), tmp_path / "other.safetensors", device="cpu", **told)
+            CalibrateOptions(**settings)
 
 
-def test_calibrate__the_card_tells_what_was_fitted_and_what_came_of_it(weights, faces, tmp_path):
-    result = calibrate(weights, str(faces), tmp_path / "out.safetensors", favour="both", device="cpu")
+def test_calibrate__card_states_what_was_fitted_and_the_new_scores(weights, faces, tmp_path):
+    result = calibrate(
+        weights, str(faces), tmp_path / "out.safetensors", CalibrateOptions(objective="both", device="cpu")
+    )
     card = load_weights(tmp_path / "out.safetensors")[1]
     assert card.temperature == result.temperature != 7.0
     assert card.provenance["calibrated"]["tau"] == result.tau
@@ -84,8 +88,8 @@ def test_calibrate__the_card_tells_what_was_fitted_and_what_came_of_it(weights, 
     assert card.scores["test"]["images"] == 8
 
 
-def test_calibrate__without_favour_only_the_temperature_moves(weights, faces, tmp_path):
-    result = calibrate(weights, str(faces), tmp_path / "out.safetensors", device="cpu")
+def test_calibrate__without_objective_changes_only_the_temperature(weights, faces, tmp_path):
+    result = calibrate(weights, str(faces), tmp_path / "out.safetensors", CalibrateOptions(device="cpu"))
     assert result.tau == 0.0
     assert [dataclasses.replace(s, calibration_error=0) for s in result.before] == [
         dataclasses.replace(s, calibration_error=0) for s in result.after
@@ -93,20 +97,21 @@ def test_calibrate__without_favour_only_the_temperature_moves(weights, faces, tm
     assert torch.equal(load_weights(weights)[0][HEAD_BIAS], load_weights(tmp_path / "out.safetensors")[0][HEAD_BIAS])
 
 
-def test_calibrate__says_anew_on_the_card_only_what_is_asked_for(weights, faces, tmp_path):
+def test_calibrate__changes_on_the_card_only_what_is_given(weights, faces, tmp_path):
     for given, expected in ((None, "1"), ("2", "2")):
         out = tmp_path / f"{expected}.safetensors"
-        calibrate(weights, str(faces), out, said={"version": given, "notes": ("new",), "name": None}, device="cpu")
+        stated = {"version": given, "notes": ("new",), "name": None}
+        calibrate(weights, str(faces), out, CalibrateOptions(card=stated, device="cpu"))
         card = load_weights(out)[1]
         assert (card.version, card.notes, card.name) == (expected, ("new",), "toy")
 
 
 def test_calibrate__refuses_the_test_split_an_existing_file_and_uncounted_classes(weights, faces, tmp_path):
     with pytest.raises(UsageError, match="test split"):
-        calibrate(weights, str(faces), tmp_path / "out.safetensors", split="test")
+        CalibrateOptions(split="test")
     with pytest.raises(RefusedError):
         calibrate(weights, str(faces), weights)
     for file in (faces / "train" / "happiness").iterdir():
         file.unlink()
-    with pytest.raises(DataError, match="no happiness images to count"):
-        calibrate(weights, str(faces), tmp_path / "out.safetensors", favour="mean", device="cpu")
+    with pytest.raises(DataError, match="no happiness images"):
+        calibrate(weights, str(faces), tmp_path / "out.safetensors", CalibrateOptions(objective="mean", device="cpu"))

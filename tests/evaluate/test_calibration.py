@@ -8,8 +8,7 @@ import sklearn.metrics as reference
 from sklearn.calibration import calibration_curve
 
 from fercli.errors import UsageError
-from fercli.evaluate.calibration import calibration, parse_coverages, risk_coverage
-from fercli.evaluate.metrics import expected_calibration_error
+from fercli.evaluate.calibration import calibration, expected_calibration_error, parse_coverages, risk_coverage
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +54,7 @@ def test_risk_coverage__by_hand():
     assert curve.coverage == pytest.approx([0.25, 0.5, 0.75, 1])
     assert curve.risk == pytest.approx([0, 1 / 2, 1 / 3, 1 / 2])
     assert curve.aurc == pytest.approx((0 + 1 / 2 + 1 / 3 + 1 / 2) / 4)
+    assert curve.best_risk == pytest.approx([0, 0, 1 / 3, 1 / 2])
     assert curve.best_aurc == pytest.approx((0 + 0 + 1 / 3 + 1 / 2) / 4)
     assert [curve.accuracy_at(share) for share in (0.25, 0.26, 0.5, 1)] == pytest.approx([1, 0.5, 0.5, 0.5])
 
@@ -82,5 +82,5 @@ def test_parse_coverages__are_shares_each_once_in_order():
 
 @pytest.mark.parametrize("text", ["", "0", "1.01", "80", "-0.5", "half", "0.5,", "nan"])
 def test_parse_coverages__refuses_what_is_no_share(text):
-    with pytest.raises(UsageError, match="at most at 1"):
+    with pytest.raises(UsageError, match="not a list of shares"):
         parse_coverages(text)

@@ -16,9 +16,10 @@ from fercli.config.templates import template
 from fercli.data.prepared import Record, write_prepared
 from fercli.errors import DataError, RefusedError, UsageError
 from fercli.evaluate import evaluate as module
-from fercli.evaluate import writing
-from fercli.evaluate.evaluate import Checks, as_record, evaluate
-from fercli.evaluate.results import CopiesInTrain, EvaluationResult
+from fercli.evaluate import output_folder
+from fercli.evaluate.evaluate import EvaluateOptions, evaluate
+from fercli.evaluate.results import CopiesInTrain, to_result_file
+from fercli.evaluate.scores import Score
 from fercli.results import Face
 from fercli.weights.card import WeightsCard
 
@@ -77,20 +78,20 @@ def folder(tmp_path: Path) -> Path:
 def test_evaluate__scores_by_hand(use, folder):
     use("fear", "anger")
     result = evaluate("toy", str(folder))
-    assert result.score.n == 6
-    assert result.score.overall == pytest.approx(4 / 6)
-    assert result.score.mean_class == pytest.approx((0.75 + 0.5) / 2)
-    assert result.class_accuracy == {"fear": 0.75, "anger": 0.5}
-    assert result.confusion == ((3, 1), (1, 1))
+    assert result.score.images == 6
+    assert result.score.accuracy == pytest.approx(4 / 6)
+    assert result.score.mean_accuracy == pytest.approx((0.75 + 0.5) / 2)
+    assert result.score.class_accuracy == {"fear": 0.75, "anger": 0.5}
+    assert result.score.confusion == ((3, 1), (1, 1))
     assert result.score.macro_f1 == pytest.approx((6 / 8 + 2 / 4) / 2)
     assert result.after.ece == pytest.approx(0.7 - 4 / 6, abs=1e-6)
     assert (result.before.temperature, result.after.temperature) == (1.0, 1.5)
-    assert result.class_interval["anger"] == pytest.approx((0.0945, 0.9055), abs=1e-4)  # Wilson for 1 of 2
+    assert result.score.class_interval["anger"] == pytest.approx((0.0945, 0.9055), abs=1e-4)  # Wilson for 1 of 2
     assert result.copies == CopiesInTrain(
-        None, "Whether the images were trained on is not known: data has no train split to look in"
+        None, "Whether the images were trained on is unknown: data has no train split to search"
     )
     assert result.warnings == ()
-    assert result.score.overall_interval == pytest.approx((0.3000, 0.9032), abs=1e-4)  # Wilson 1927 for 4 of 6
+    assert result.score.accuracy_interval == pytest.approx((0.3000, 0.9032), abs=1e-4)  # Wilson 1927 for 4 of 6
 
 
 def test_evaluate__flip_is_the_mean_over_a_face_and_its_mirror_image(use, tmp_path, monkeypatch):
@@ -102,7 +103,8 @@ def test_evaluate__flip_is_the_mean_over_a_face_and_its_mirror_image(use, tmp_pa
         Image.fromarray(pixels).save(tmp_path / f"data/test/{name}.png")
     use("fear", "anger")
     plain, flipped = (
-        evaluate("toy", str(tmp_path / "data"), flip=flip, out=tmp_path / str(flip)) for flip in (False, True)
+        evaluate("toy", str(tmp_path / "data"), EvaluateOptions(flip=flip), out=tmp_path / str(flip))
+        for flip in (False, True)
     )
     assert (plain.augmentation, flipped.augmentation) == (
         None,
@@ -113,11 +115,11 @@ def test_evaluate__flip_is_the_mean_over_a_face_and_its_mirror_image(use, tmp_pa
     assert flipped.after.nll == pytest.approx(-np.log([0.5, 0.7, 0.7]).mean(), abs=1e-6)
     # at 1, 1.5 times the logit: 0.7^1.5 / (0.7^1.5 + 0.3^1.5) = 0.7809
     assert flipped.before.nll == pytest.approx(-np.log([0.5, 0.7809, 0.7809]).mean(), abs=1e-4)
-    assert as_record(flipped)["test_time_augmentation"] == flipped.augmentation
+    assert to_result_file(flipped).test_time_augmentation == flipped.augmentation
     assert "test-time augmentation" in (tmp_path / "True" / "report.html").read_text()
     assert "test-time augmentation" not in (tmp_path / "False" / "report.html").read_text()
     with pytest.raises(UsageError, match="mirror"):
-        evaluate("toy", str(tmp_path / "data"), flip=True, checks=Checks(end_to_end=str(tmp_path / "data")))
+        evaluate("toy", str(tmp_path / "data"), EvaluateOptions(flip=True, end_to_end=str(tmp_path / "data")))
 
 
 def test_evaluate__matches_classes_by_name_not_number(use, tmp_path):
@@ -130,17 +132,17 @@ def test_evaluate__matches_classes_by_name_not_number(use, tmp_path):
     result = evaluate("toy", "rafdb", folder=tmp_path)
     # BTN, Table 4
     assert result.labels == ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
-    assert result.class_accuracy["surprise"] == result.class_accuracy["anger"] == 1.0
-    assert result.class_accuracy["neutral"] == 0.0
-    assert result.class_accuracy["contempt"] is None
-    assert result.confusion[0][7] == 1
+    assert result.score.class_accuracy["surprise"] == result.score.class_accuracy["anger"] == 1.0
+    assert result.score.class_accuracy["neutral"] == 0.0
+    assert result.score.class_accuracy["contempt"] is None
+    assert result.score.confusion[0][7] == 1
 
 
 def test_evaluate__reports_classes_the_model_lacks(use, folder):
     use("fear", "disgust")
     result = evaluate("toy", str(folder))
     assert result.left_out == {"anger": 2}
-    assert result.score.n == 4
+    assert result.score.images == 4
     assert "anger (2)" in result.warnings[0]
 
 
@@ -153,7 +155,9 @@ def test_evaluate__refuses_a_model_for_something_else(use, folder):
 def test_evaluate__goes_through_the_images_in_batches(use, folder):
     fake = use("fear", "anger")
     seen: list[tuple[int, int | None]] = []
-    evaluate("toy", str(folder), batch=4, progress=lambda done, total, note: seen.append((done, total)))
+    evaluate(
+        "toy", str(folder), EvaluateOptions(batch_size=4), progress=lambda done, total, note: seen.append((done, total))
+    )
     assert fake.batches == [4, 2]
     assert seen == [(4, 6), (6, 6)]
 
@@ -161,7 +165,7 @@ def test_evaluate__goes_through_the_images_in_batches(use, folder):
 def test_evaluate__of_a_missing_split_names_one_that_is_there(use, folder):
     use("fear", "anger")
     with pytest.raises(DataError, match="no val images") as caught:
-        evaluate("toy", str(folder), split="val")
+        evaluate("toy", str(folder), EvaluateOptions(split="val"))
     assert caught.value.fix == "--split test"
 
 
@@ -170,7 +174,7 @@ def test_evaluate__names_all_images_it_cannot_read(use, folder):
     for name in ("fear/a.png", "anger/f.png"):
         (folder / "test" / name).write_text("not a picture")
     with pytest.raises(DataError) as caught:
-        evaluate("toy", str(folder), batch=2)
+        evaluate("toy", str(folder), EvaluateOptions(batch_size=2))
     assert "2 of 6 images" in caught.value.message
     assert "a.png" in caught.value.message
     assert "f.png" in caught.value.message
@@ -195,11 +199,11 @@ def prepared(tmp_path: Path) -> Path:
 def test_evaluate__scores_again_without_copies_of_training_images(use, prepared):
     use("fear", "anger")
     result = evaluate("toy", str(prepared))
-    assert (result.score.n, result.score.overall) == (3, pytest.approx(2 / 3))
+    assert (result.score.images, result.score.accuracy) == (3, pytest.approx(2 / 3))
     assert result.copies is not None
-    assert result.copies.told == "1 of the 3 images occurs in train too (as the data set marks them)"
-    assert result.copies.others is not None
-    assert (result.copies.others.n, result.copies.others.overall) == (2, 0.5)
+    assert result.copies.message == "1 of the 3 images occurs in train too (marked by the data set)"
+    assert result.copies.score_without is not None
+    assert (result.copies.score_without.images, result.copies.score_without.accuracy) == (2, 0.5)
     assert result.fingerprint == "f"
 
 
@@ -209,13 +213,15 @@ def test_evaluate__finds_copies_by_pixels_where_a_data_set_marks_none(use, folde
         picture(folder / f"train/fear/other{number}.png", 0, number=number + 1)
     picture(folder / "train/anger/same-as-fear-d.bmp", 1)  # fear/d and anger/f show this, as files of another format
     (folder / "train/anger/broken.png").write_text("not a picture")
-    record = as_record(evaluate("toy", str(folder)))
-    assert record["train_copies"] == {
-        "count": 2,
-        "told": "2 of the 6 images occur in train too (by the pixels of its 4 images; 1 more cannot be read)",
-    }
+    copies = evaluate("toy", str(folder)).copies
+    assert copies is not None
+    assert copies.count == 2
+    assert copies.message == (
+        "2 of the 6 images occur in train too (compared with the pixels of its 4 images; could not read 1 more)"
+    )
     # left are fear seen as fear, fear, fear and anger seen as fear
-    assert (record["without_train_copies"]["n"], record["without_train_copies"]["overall"]) == (4, 0.75)
+    assert copies.score_without is not None
+    assert (copies.score_without.images, copies.score_without.accuracy) == (4, 0.75)
     assert fake.batches == [6]
 
 
@@ -229,18 +235,18 @@ def test_evaluate__says_of_all_and_of_no_copies_that_there_is_nothing_to_score_a
         picture(folder / f"train/fear/{grey}.png", grey)
     copies = evaluate("toy", str(folder)).copies
     assert copies is not None
-    assert (copies.count, copies.others) == (count, None)
-    assert copies.told.startswith(told)
+    assert (copies.count, copies.score_without) == (count, None)
+    assert copies.message.startswith(told)
 
 
 def test_evaluate__does_not_look_for_copies_in_train_itself_or_where_told_not_to(use, folder):
     use("fear", "anger")
     picture(folder / "train/fear/a.png", 0)
-    assert evaluate("toy", str(folder), split="train").copies is None
-    copies = evaluate("toy", str(folder), checks=Checks(copies=False)).copies
+    assert evaluate("toy", str(folder), EvaluateOptions(split="train")).copies is None
+    copies = evaluate("toy", str(folder), EvaluateOptions(find_copies=False)).copies
     assert copies is not None
     assert copies.count is None
-    assert "--no-copies" in copies.told
+    assert "--no-copies" in copies.message
 
 
 def test_evaluate__warns_of_another_alignment(use, prepared):
@@ -275,23 +281,23 @@ def test_evaluate__warns_of_images_that_alignment_lost(use, prepared):
     table = prepared / "dataset.csv"
     table.write_text(table.read_text().replace("test/fear/c.png", ""))
     result = evaluate("toy", str(prepared))
-    assert result.score.n == 2
-    assert result.warnings[0].startswith("1 labelled images have no file")
+    assert result.score.images == 2
+    assert result.warnings[0].startswith("1 labelled image has no file")
 
 
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what takes seconds and has tests of its own: drawing, counting, hashing."""
     for name in ("plot_confusion", "plot_reliability", "plot_risk_coverage", "plot_severities"):
-        monkeypatch.setattr(writing, name, lambda *_, **__: None)
+        monkeypatch.setattr(output_folder, name, lambda *_, **__: None)
     counted = {"sha256": "hash", "parameters": 11, "macs": 12}
-    monkeypatch.setattr(module, "_counted", lambda model, classifier, weights: replace(model, **counted))
+    monkeypatch.setattr(module, "add_network_size", lambda model, classifier, weights: replace(model, **counted))
 
 
-def test_evaluate__writes_what_it_found(use, folder, tmp_path, monkeypatch):
+def test_evaluate__writes_what_it_found(use, folder, tmp_path, monkeypatch, fits_schema):
     use("fear", "anger")
     fast(monkeypatch)
-    result = evaluate("toy", str(folder), checks=Checks(coverages=(0.25, 0.6)), out=tmp_path / "out")
-    assert "Accuracy at 60 % coverage" in (tmp_path / "out/report.html").read_text()
+    result = evaluate("toy", str(folder), EvaluateOptions(coverages=(0.25, 0.6)), out=tmp_path / "out")
+    assert "60 % coverage" in (tmp_path / "out/report.html").read_text()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "classes.csv",
         "confusion.csv",
@@ -304,38 +310,37 @@ def test_evaluate__writes_what_it_found(use, folder, tmp_path, monkeypatch):
     ]
     with (tmp_path / "out/predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["path", "label", "pred", "p_fear", "p_anger"]
-    assert rows[0] == {"path": "test/anger/e.png", "label": "anger", "pred": "fear"} | {
+    assert list(rows[0]) == ["source", "truth", "label", "probability", "p_fear", "p_anger"]
+    assert rows[0] == {"source": "test/anger/e.png", "truth": "anger", "label": "fear"} | {
+        "probability": "0.700000",
         "p_fear": "0.700000",
         "p_anger": "0.300000",
     }
-    assert sum(row["label"] == row["pred"] for row in rows) == 4
+    assert sum(row["truth"] == row["label"] for row in rows) == 4
     assert (tmp_path / "out/confusion.csv").read_text() == "truth,fear,anger\nfear,3,1\nanger,1,1\n"
-    facts = json.loads((tmp_path / "out/result.json").read_text())
-    assert facts["overall_acc"] == result.score.overall
-    assert facts["coverage"] == pytest.approx({"0.25": 4 / 6, "0.6": 4 / 6})  # all are equally sure
-    assert {
-        name: facts[name] for name in ("dataset", "split", "n", "n_per_class", "params", "macs", "ckpt_sha256")
-    } == {
-        "dataset": "data",
-        "split": "test",
-        "n": 6,
-        "n_per_class": {"fear": 4, "anger": 2},
-        "params": 11,
+    written = json.loads((tmp_path / "out/result.json").read_text())
+    fits_schema(written)
+    (score,) = written["scores"]
+    assert score["accuracy"] == result.score.accuracy
+    assert (score["split"], score["images"], score["class_images"]) == ("test", 6, {"fear": 4, "anger": 2})
+    assert written["evaluation"]["coverage"] == pytest.approx({"0.25": 4 / 6, "0.6": 4 / 6})  # equal confidences
+    assert (written["dataset"], written["predictions"]) == ("data", {"test": "predictions.csv"})
+    assert {name: written["model"][name] for name in ("parameters", "macs", "sha256")} == {
+        "parameters": 11,
         "macs": 12,
-        "ckpt_sha256": "hash",
+        "sha256": "hash",
     }
     assert (tmp_path / "out/classes.csv").read_text().startswith("class,images,accuracy,low,high\nfear,4,0.75,")
 
 
 def test_evaluate__says_by_a_code_how_the_weights_were_chosen(use, folder):
     fake = use("fear", "anger")
-    assert as_record(evaluate("toy", str(folder)))["selection"] is None
+    assert evaluate("toy", str(folder)).selection is None
     fake.card = replace(
         fake.card, scores={"selection": "test-best", "selected_by": "overall accuracy on the test split"}
     )
-    record = as_record(evaluate("toy", str(folder)))
-    assert (record["selection"], record["selected_by"]) == ("test-best", "overall accuracy on the test split")
+    result = evaluate("toy", str(folder))
+    assert (result.selection, result.selected_by) == ("test-best", "overall accuracy on the test split")
 
 
 def test_evaluate__refuses_an_output_before_it_works(use, folder, tmp_path):
@@ -346,51 +351,51 @@ def test_evaluate__refuses_an_output_before_it_works(use, folder, tmp_path):
     assert fake.batches == []
 
 
-def test_result__refuses_figures_that_do_not_add_up(use, folder):
+def test_score__refuses_figures_that_do_not_add_up(use, folder):
     use("fear", "anger")
-    values = vars(evaluate("toy", str(folder)))
+    values = vars(evaluate("toy", str(folder)).score)
     with pytest.raises(ValueError, match="do not add up"):
-        EvaluationResult(**values | {"confusion": ((1, 0), (0, 1))})
+        Score(**values | {"confusion": ((1, 0), (0, 1))})
     with pytest.raises(ValueError, match="order of the labels"):
-        EvaluationResult(**values | {"class_accuracy": {"anger": 0.5, "fear": 0.75}})
+        Score(**values | {"class_accuracy": {"anger": 0.5, "fear": 0.75}})
 
 
 def test_evaluate__scores_the_images_of_a_list(use, folder, tmp_path):
     use("fear", "anger")
     (tmp_path / "hard.txt").write_text("fear/d.png\nanger/e.png\nnowhere.png\nfear/d.png\n")
-    result = evaluate("toy", str(folder), checks=Checks(subsets=[tmp_path / "hard.txt"]))
+    result = evaluate("toy", str(folder), EvaluateOptions(subsets=[tmp_path / "hard.txt"]))
     (subset,) = result.subsets
-    assert (subset.name, subset.listed, subset.score.n, subset.score.overall) == ("hard", 3, 2, 0.0)
+    assert (subset.name, subset.listed, subset.score.images, subset.score.accuracy) == ("hard", 3, 2, 0.0)
     assert subset.repeated == 1
-    assert result.warnings == ("the list hard names 1 of its images more than once (d): each is scored once",)
+    assert result.warnings == ("the list hard names 1 image more than once (d): each is scored once",)
 
 
 def test_evaluate__scores_worse_crops_of_the_same_images(use, folder, tmp_path, monkeypatch):
     # the fake reads the first pixel: dark turns class 1 (grey 40) into class 0 (grey 20 and less), fear stays fear
     use("fear", "anger")
     fast(monkeypatch)
-    result = evaluate("toy", str(folder), checks=Checks(degrade=["dark"]), out=tmp_path / "out")
+    result = evaluate("toy", str(folder), EvaluateOptions(degrade=["dark"]), out=tmp_path / "out")
     (curve,) = result.curves
-    assert (curve.kind, curve.clean.overall) == ("dark", pytest.approx(4 / 6))
+    assert (curve.kind, curve.clean.accuracy) == ("dark", pytest.approx(4 / 6))
     assert [point.severity for point in curve.points] == [0.5, 0.25, 0.12, 0.06, 0.03]
-    assert [point.score.overall for point in curve.points] == pytest.approx([4 / 6] * 5)  # all six are called fear
+    assert [point.score.accuracy for point in curve.points] == pytest.approx([4 / 6] * 5)  # all six are called fear
     with (tmp_path / "out/degrade.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["severity"] for row in rows] == ["", "0.5", "0.25", "0.12", "0.06", "0.03"]
-    assert [float(row["mean_acc"]) for row in rows] == pytest.approx([0.625, *[0.5] * 5])
+    assert [float(row["mean_accuracy"]) for row in rows] == pytest.approx([0.625, *[0.5] * 5])
 
 
 def test_evaluate__makes_as_many_images_worse_as_asked(use, folder):
     fake = use("fear", "anger")
-    result = evaluate("toy", str(folder), checks=Checks(degrade=["blur"], degrade_images=4))
-    assert result.curves[0].clean.n == 4
+    result = evaluate("toy", str(folder), EvaluateOptions(degrade=["blur"], degrade_images=4))
+    assert result.curves[0].clean.images == 4
     assert fake.batches == [6, 4, 4, 4, 4, 4]
 
 
 def test_evaluate__refuses_an_unknown_degradation_before_it_works(use, folder):
     fake = use("fear", "anger")
     with pytest.raises(UsageError, match="fog"):
-        evaluate("toy", str(folder), checks=Checks(degrade=["fog"]))
+        evaluate("toy", str(folder), EvaluateOptions(degrade=["fog"]))
     assert fake.batches == []
 
 
@@ -410,16 +415,16 @@ def test_evaluate__counts_pictures_without_a_face_as_errors(use, folder, tmp_pat
         picture(raw / f"test/{name}.png", seen, number)
     (raw / "test/anger/e.png").write_text("no picture")
     result = evaluate(
-        "toy", str(folder), checks=Checks(end_to_end=str(raw)), detector=Faces(), out=tmp_path / "out"
+        "toy", str(folder), EvaluateOptions(end_to_end=str(raw)), detector=Faces(), out=tmp_path / "out"
     ).end_to_end
     assert result is not None
-    assert (result.n, result.found, result.missed, result.unreadable) == (5, 3, 1, 1)
-    assert result.overall == pytest.approx(2 / 5)
-    assert result.mean_class == pytest.approx((1 / 3 + 1 / 2) / 2)
-    assert result.found_score is not None
-    assert result.found_score.overall == pytest.approx(2 / 3)
+    assert (result.images, result.detected, result.without_face, result.unreadable) == (5, 3, 1, 1)
+    assert result.accuracy == pytest.approx(2 / 5)
+    assert result.mean_accuracy == pytest.approx((1 / 3 + 1 / 2) / 2)
+    assert result.detected_score is not None
+    assert result.detected_score.accuracy == pytest.approx(2 / 3)
     with (tmp_path / "out/end_to_end.csv").open() as file:
-        rows = {row["path"]: (row["status"], row["pred"]) for row in csv.DictReader(file)}
+        rows = {row["source"]: (row["status"], row["label"]) for row in csv.DictReader(file)}
     assert rows == {
         "test/anger/d.png": ("ok", "anger"),
         "test/anger/e.png": ("unreadable", ""),

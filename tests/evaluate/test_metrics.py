@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
+from fercli.evaluate.calibration import expected_calibration_error
 from fercli.evaluate.metrics import (
-    class_accuracy,
+    class_accuracies,
     confusion,
-    expected_calibration_error,
     fit_temperature,
     macro_f1,
     mean_class_accuracy,
@@ -29,7 +29,7 @@ def answers() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_confusion__has_truth_in_rows():
-    matrix = confusion(truth=[0, 0, 1], guess=[1, 0, 1], classes=3)
+    matrix = confusion(truth=[0, 0, 1], predicted=[1, 0, 1], classes=3)
     assert matrix.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
 
 
@@ -46,17 +46,17 @@ def test_confusion__refuses_what_is_no_class(truth, guess):
 
 def test_mean_class_accuracy__counts_each_class_once():
     # three of four of class 0 right, none of one of class 1: (0.75 + 0) / 2; class 2 is absent
-    matrix = confusion(truth=[0, 0, 0, 0, 1], guess=[0, 0, 0, 1, 0], classes=3)
+    matrix = confusion(truth=[0, 0, 0, 0, 1], predicted=[0, 0, 0, 1, 0], classes=3)
     assert mean_class_accuracy(matrix) == pytest.approx(0.375)
     assert overall_accuracy(matrix) == pytest.approx(0.6)
-    assert class_accuracy(matrix) == pytest.approx([0.75, 0.0, math.nan], nan_ok=True)
+    assert class_accuracies(matrix) == pytest.approx([0.75, 0.0, math.nan], nan_ok=True)
 
 
 def test_accuracies__equal_scikit_learn(answers):
     matrix = confusion(*answers, 7)
     assert overall_accuracy(matrix) == pytest.approx(reference.accuracy_score(*answers))
     assert mean_class_accuracy(matrix) == pytest.approx(reference.balanced_accuracy_score(*answers))
-    assert class_accuracy(matrix) == pytest.approx(reference.recall_score(*answers, average=None))
+    assert class_accuracies(matrix) == pytest.approx(reference.recall_score(*answers, average=None))
     assert macro_f1(matrix) == pytest.approx(reference.f1_score(*answers, average="macro"))
 
 

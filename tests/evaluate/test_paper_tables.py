@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 
 import pytest
@@ -15,18 +14,17 @@ from fercli.evaluate.published_scores import TABLES, published_rows
 
 
 @pytest.fixture
-def run(tmp_path: Path):
+def run(tmp_path: Path, result_folder):
     """Make a result of `fer eval`."""
 
-    def make(name: str, accuracy: float, **facts: object) -> str:
-        record = {
-            "dataset": "ferplus", "split": "test", "n": 3153, "overall_acc": accuracy, "mean_acc": accuracy - 0.3,
-            "per_class_acc": {"neutral": accuracy, "contempt": None}, "ckpt_sha256": name, "model": "mine",
-            "selected_by": "the validation split",
-        }  # fmt: skip
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "result.json").write_text(json.dumps(record | facts))
-        return str(tmp_path / name)
+    def make(name: str, accuracy: float, *, split: str = "test", **facts: object) -> str:
+        score = {
+            "accuracy": accuracy,
+            "mean_accuracy": accuracy - 0.3,
+            "class_accuracy": {"neutral": accuracy, "contempt": None},
+        }
+        facts = {"dataset": "ferplus", "sha256": name, "selected_by": "the validation split", **facts}
+        return str(result_folder(tmp_path / name, {split: score}, name="mine", **facts))
 
     return make
 
@@ -72,11 +70,11 @@ def test_published__every_row_has_a_source_and_a_figure():
 
 def test_report__marks_measured_rows_and_sorts_them_in(run):
     table = report("ferplus", [run("a", 0.9)])
-    places = {row.method: place for place, row in enumerate(table.rows)}
-    assert places["mine"] < places["DDAMFN"] < places["GReFEL"]
-    row = table.rows[places["mine"]]
-    assert (row.kind, row.runs, row.accuracy.value, row.accuracy.spread) == ("measured", 1, 90.0, None)
-    assert row.note == "chosen by the validation split"
+    ranks = {row.method: rank for rank, row in enumerate(table.rows)}
+    assert ranks["mine"] < ranks["DDAMFN"] < ranks["GReFEL"]
+    row = table.rows[ranks["mine"]]
+    assert (row.kind, row.runs, row.accuracy.value, row.accuracy.deviation) == ("measured", 1, 90.0, None)
+    assert row.note == "selected by the validation split"
     assert {other.kind for other in table.rows if other is not row} == {"reported"}
 
 
@@ -84,8 +82,15 @@ def test_report__takes_runs_of_one_name_as_seeds(run):
     table = report("ferplus", [f"seeds={run('a', 0.90)}", f"seeds={run('b', 0.92)}", f"other={run('c', 0.5)}"])
     row = next(row for row in table.rows if row.method == "seeds")
     assert row.runs == 2
-    assert (row.accuracy.value, row.accuracy.spread) == pytest.approx((91.0, 2**0.5))
+    assert (row.accuracy.value, row.accuracy.deviation) == pytest.approx((91.0, 2**0.5))
     assert "| seeds |  | 91.00 ± 1.41 | measured | 2 |" in as_markdown(table)
+
+
+def test_report__takes_the_folder_of_a_training_run(result_folder, tmp_path):
+    scores = {"val": {"accuracy": 0.7}, "test": {"accuracy": 0.8}}
+    folder = result_folder(tmp_path / "run", scores, name="run", command="fer train 0.2.0", dataset="ferplus")
+    row = next(row for row in report("ferplus", [str(folder)]).rows if row.method == "run")
+    assert (row.accuracy.value, row.source) == (80.0, "fer train, test split, 6 images")
 
 
 def test_report__of_classes_takes_every_data_set(run):
@@ -100,7 +105,7 @@ def test_report__refuses_what_does_not_belong_together(run):
     first = run("a", 0.9)
     with pytest.raises(DataError, match="measured on ferplus"):
         report("table1", [first])
-    with pytest.raises(DataError, match="same weights are given twice"):
+    with pytest.raises(DataError, match="same weights are given as two runs"):
         report("ferplus", [f"x={first}", f"x={first}"])
     with pytest.raises(DataError, match="differ in split"):
         report("ferplus", [f"x={first}", f"x={run('b', 0.9, split='val')}"])

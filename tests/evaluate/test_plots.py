@@ -14,6 +14,8 @@ from fercli.evaluate.plots import (
     plot_risk_coverage,
     plot_severities,
 )
+from fercli.evaluate.results import DegradationCurve, SeverityScore
+from fercli.evaluate.scores import score_matrix
 
 
 @pytest.mark.slow  # imports matplotlib
@@ -70,7 +72,7 @@ def test_plot_risk_coverage__draws_the_curve_above_the_best(tmp_path):
     truth = np.array([0] * 6 + [1] * 2)
     table = np.stack([np.linspace(0.9, 0.6, 8), np.linspace(0.1, 0.4, 8)], axis=1)[[0, 6, 1, 7, 2, 3, 4, 5]]
     curve = risk_coverage(table, truth)
-    plot_risk_coverage(tmp_path / "plot.png", curve, mistakes_last=np.array([0] * 6 + [1 / 7, 2 / 8]))
+    plot_risk_coverage(tmp_path / "plot.png", curve)
     rgb = shades(tmp_path / "plot.png")
     blue = np.nonzero(near(rgb, (0x0B, 0x62, 0xA8)))[0]
     assert blue.size > 100
@@ -80,16 +82,12 @@ def test_plot_risk_coverage__draws_the_curve_above_the_best(tmp_path):
 @pytest.mark.slow
 def test_plot_severities__falls_from_left_to_right_above_its_examples(tmp_path):
     crops = [np.full((8, 8, 3), 250 - 60 * step, np.uint8) for step in range(3)]
-    shares = [0.9, 0.5, 0.2]
-    plot_severities(
-        tmp_path / "plot.png",
-        ["as it is", "1", "2"],
-        shares,
-        [(share - 0.05, share + 0.05) for share in shares],
-        mean_class=[share - 0.1 for share in shares],
-        examples=[crops],
-        title="toy",
+    clean, *worse = (
+        score_matrix(np.array([[right, 10 - right], [0, 0]]), split="test", labels=("fear", "anger"))
+        for right in (9, 5, 2)
     )
+    points = tuple(SeverityScore(severity, score) for severity, score in enumerate(worse, 1))
+    plot_severities(tmp_path / "plot.png", DegradationCurve("blur", "px", clean, points), examples=[crops])
     rgb = shades(tmp_path / "plot.png")
     rows, columns = np.nonzero(near(rgb, (0x0B, 0x62, 0xA8)))
     third = rgb.shape[1] // 3

@@ -13,17 +13,18 @@ def test_selection_code__is_what_the_card_says(code):
 
 
 @pytest.mark.parametrize(
-    ("told", "code"),
+    ("sentence", "code"),
     [
         ("nothing: the last epoch", "last"),
+        ("last epoch (no selection)", "last"),
         ("overall accuracy on the validation split, best of 9 epochs", "val-best"),
         ("overall accuracy on 10% of train, held out, best of 20 epochs", "val-best"),
         ("overall accuracy on the test split itself, best of 200 epochs", "test-best"),
         ("somebody else's choice", None),
     ],
 )
-def test_selection_code__of_earlier_cards_is_read_from_their_sentence(told, code):
-    assert selection_code({"selected_by": told}) == code
+def test_selection_code__of_earlier_cards_is_read_from_their_sentence(sentence, code):
+    assert selection_code({"selected_by": sentence}) == code
 
 
 def test_selection_code__is_unknown_where_a_card_says_nothing_or_what_nobody_knows():

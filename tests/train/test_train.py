@@ -19,6 +19,8 @@ from fercli.config.training import LossConfig, SamConfig, TrainConfig
 from fercli.data.dataset import Dataset
 from fercli.data.open import open_dataset
 from fercli.errors import DataError, RefusedError, UsageError, WeightsError
+from fercli.evaluate.prediction_table import read_predictions
+from fercli.evaluate.result_file import predictions_path
 from fercli.progress import EpochReport, StepProgress, TrainEvent, TrainNote
 from fercli.system.digest import file_sha256
 from fercli.train.command import train
@@ -49,7 +51,7 @@ def told(recipe: TrainConfig = RECIPE) -> RunConfig:
     return RunConfig(dataset="faces", data=None, model=MODELS["btn-tiny"], train=recipe, init=())
 
 
-def test_train__leaves_weights_with_card_log_and_scores(faces: Dataset, tmp_path: Path):
+def test_train__leaves_weights_with_card_log_and_scores(faces: Dataset, tmp_path: Path, fits_schema):
     result = train(faces, tmp_path / "run", config=told(), device="cpu")
     state, card = load_weights(result.weights)
     assert card.labels == ("happiness", "sadness")
@@ -64,7 +66,11 @@ def test_train__leaves_weights_with_card_log_and_scores(faces: Dataset, tmp_path
     with (tmp_path / "run" / "metrics.csv").open() as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2"]
     assert json.loads((tmp_path / "run" / "config.json").read_text())["train"]["epochs"] == 2
-    assert json.loads((tmp_path / "run" / "result.json").read_text())["epoch"] == result.epoch
+    record = json.loads((tmp_path / "run" / "result.json").read_text())
+    fits_schema(record)
+    assert record["epoch"] == result.epoch
+    predictions = read_predictions(predictions_path(tmp_path / "run"))  # of the test split, as fer compare reads them
+    assert len(predictions.sources) == 4
     where = json.loads((tmp_path / "run" / "environment.json").read_text())
     assert (where["device"], where["gpu"], where["threads"]) == ("cpu", None, torch.get_num_threads())
 
@@ -303,7 +309,7 @@ def test_train__reports_three_selection_protocols_under_their_own_names(faces: D
         assert card.scores["selection"] == found[protocol].selection == {"best": "val-best"}.get(name, name)
         with (tmp_path / "run" / "predictions" / f"{name}-test.csv").open() as file:
             answers = list(csv.DictReader(file))
-        hits = np.mean([row["label"] == row["pred"] for row in answers])
+        hits = np.mean([row["truth"] == row["label"] for row in answers])
         [score] = [score for score in found[protocol].scores if score.split == "test"]
         assert (len(answers), hits) == (4, pytest.approx(score.accuracy))
 

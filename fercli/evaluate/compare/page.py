@@ -12,7 +12,7 @@ from fercli.html.pages import render
 from fercli.html.parts import FaceCard, Table, face_card
 
 if TYPE_CHECKING:
-    from fercli.evaluate.compare import Change, Comparison
+    from fercli.evaluate.compare.compare import ChangedImage, Comparison
 
 _MAX_SHOWN = 48  # images of each kind
 _HEADINGS = {
@@ -33,7 +33,7 @@ def comparison_page(result: Comparison, dataset: Dataset) -> str:
     """Return the page: scores, then the changes of each kind; images that the data set lacks are left out."""
     samples = {sample.called(dataset.root): sample for sample in dataset.samples}
     rows = [
-        [f"{letter}: {side.name}", f"{result.test.n:,}", in_percent(side.overall), in_percent(side.mean_class)]
+        [f"{letter}: {side.name}", f"{result.test.images:,}", in_percent(side.accuracy), in_percent(side.mean_accuracy)]
         for letter, side in (("A", result.a), ("B", result.b))
     ]
     return render(
@@ -49,8 +49,8 @@ def comparison_page(result: Comparison, dataset: Dataset) -> str:
 def _summary(result: Comparison) -> str:
     test = result.test
     return (
-        f"B minus A: {signed_percent(test.difference)} percentage points, "
-        f"95 % interval {interval_percent(test.difference_interval, signed=True)}. "
+        f"B minus A: {signed_percent(test.accuracy_difference)} percentage points, "
+        f"95 % interval {interval_percent(test.accuracy_difference_interval, signed=True)}. "
         f"Only A is right on {pluralize(test.only_a, 'image')}, only B on {test.only_b:,}; "
         f"McNemar's exact test: p {'' if test.p_value < 0.001 else '= '}{p_value(test.p_value)}."
     )
@@ -59,15 +59,15 @@ def _summary(result: Comparison) -> str:
 def _kind(kind: str, result: Comparison, samples: Mapping[str, Sample]) -> _Kind:
     changes = [change for change in result.changes if change.kind == kind]
     cards = [
-        face_card(samples[change.path], change.path, truth=change.truth, lines=_lines(change))
+        face_card(samples[change.source], change.source, truth=change.truth, lines=_lines(change))
         for change in changes[:_MAX_SHOWN]
-        if change.path in samples
+        if change.source in samples
     ]
     return _Kind(_HEADINGS[kind], len(changes), cards)
 
 
-def _lines(change: Change) -> list[str]:
+def _lines(change: ChangedImage) -> list[str]:
     return [
-        f"A {change.first} {percent(change.first_probability)}",
-        f"B {change.second} {percent(change.second_probability)}",
+        f"A {change.label_a} {percent(change.probability_a)}",
+        f"B {change.label_b} {percent(change.probability_b)}",
     ]

@@ -15,6 +15,7 @@ from typing import Any
 
 from fercli.config.settings import override
 from fercli.errors import DataError
+from fercli.evaluate.result_file import read_result
 from fercli.progress import Progress, silent
 from fercli.system.files import replacing
 from fercli.train.ablation.paired import PairedDifference, holm, paired_difference, spread
@@ -118,16 +119,11 @@ class _Measured:
 def _read(cell: Cell) -> _Measured:
     path = RunFolder(cell.folder).result
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-        scores = {score["split"]: score for score in result["scores"]}
-        score = scores.get("test") or scores["val"]
-        return _Measured(
-            score["accuracy"], score["mean_accuracy"], score["images"], score["split"], int(result["epoch"])
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path} is not a run's result ({error!r})", fix=f"remove {cell.folder} and start again"
-        ) from error
+        result = read_result(path)
+    except DataError as error:
+        raise DataError(error.message, fix=f"remove {cell.folder} and start again") from error
+    score = result.main_score
+    return _Measured(score.accuracy, score.mean_accuracy, score.images, score.split, result.epoch or 0)
 
 
 def _write(

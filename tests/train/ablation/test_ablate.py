@@ -7,10 +7,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fercli.config.presets import MODELS, RECIPES
 from fercli.errors import DataError
+from fercli.evaluate.result_file import ModelFacts, ResultFile, write_result
+from fercli.evaluate.scores import score_matrix
 from fercli.train.ablation.ablate import ablate, plan
 from fercli.train.ablation.studies import study
 from fercli.weights.run_folder import RunConfig, RunFolder
@@ -29,12 +32,18 @@ class Trainer:
         loss, model = config.train.loss, config.model
         accuracy = 0.8 + 0.01 * (loss.bt + loss.cba) + 0.001 * config.train.seed
         accuracy -= 0.02 * (model.ablate.mla_only != "none") + 0.005 * config.train.seed * (model.bt.source == "s3")
-        scores = [
-            {"split": split, "images": 1000, "accuracy": value, "mean_accuracy": value - 0.1}
+        toy = score_matrix(np.array([[1000, 0], [0, 0]]), split="test", labels=("fear", "anger"))
+        scores = tuple(
+            replace(toy, split=split, accuracy=value, mean_accuracy=value - 0.1)
             for split, value in (("val", 0.5), ("test", accuracy))
-        ]
+        )
         folder.mkdir(parents=True)
-        RunFolder(folder).result.write_text(json.dumps({"scores": scores, "epoch": 3}))
+        result = ResultFile(
+            command="fer train 0.2.0", dataset="rafdb", fingerprint=None, labels=toy.labels,
+            model=ModelFacts("toy", "1", "btn-tiny", "torch", "cpu"), selection="last", selected_by=None, epoch=3,
+            seed=config.train.seed, test_time_augmentation=None, scores=scores, predictions={},
+        )  # fmt: skip
+        write_result(RunFolder(folder).result, result)
 
 
 def run(

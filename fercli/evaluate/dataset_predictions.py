@@ -1,4 +1,4 @@
-"""A classifier and samples of a data set in, its logits beside the truth out: what every measurement starts from.
+"""The predictions of a network for the labelled images of a data set: what every measurement starts from.
 
 Letters: B images, N classes.
 """
@@ -15,23 +15,27 @@ from numpy.typing import NDArray
 from fercli.data.crops import load_crop
 from fercli.data.dataset import SPLITS, Dataset, Sample, Split, paper_order
 from fercli.errors import DataError
+from fercli.evaluate.calibration import expected_calibration_error
 from fercli.evaluate.metrics import confusion
+from fercli.evaluate.scores import Score, score_matrix
+from fercli.formatting import pluralize
 from fercli.media.images import Rgb
 from fercli.progress import Progress, silent
+from fercli.system.chunks import chunked
 from fercli.weights.classifier import Classifier
 from fercli.weights.preprocess import mirror, softmax, softmax_of_both
 
 _FAULTS_SHOWN = 5
 
-Change = Callable[[int, Rgb], Rgb]  # a place among the samples and its crop as it is on disk, to another crop
+CropChange = Callable[[int, Rgb], Rgb]  # index among the samples and the crop as it is on disk -> another crop
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What was answered about images of known classes. labels: in the paper's order; columns and indices refer to it.
+class DatasetPredictions:
+    """Predictions for images of known classes. labels: in the paper's order; columns and class indices refer to it.
 
-    truth: int64 [B]. logits: float32 [B, N]. temperature: the card's. mirrored: logits [B, N] of the mirror images, where an answer
-    is the mean of the probabilities of both; None where it is the picture's own.
+    truth: int64 [B]. logits: float32 [B, N]. temperature: the card's. flipped: logits [B, N] of the mirror images where
+    test-time augmentation averages the probabilities of both, else None.
     """
 
     samples: tuple[Sample, ...]
@@ -39,7 +43,7 @@ class Answers:
     truth: NDArray[np.int64]
     logits: NDArray[np.float32]
     temperature: float
-    mirrored: NDArray[np.float32] | None = None
+    flipped: NDArray[np.float32] | None = None
 
     @property
     def probabilities(self) -> NDArray[np.float32]:
@@ -48,23 +52,30 @@ class Answers:
 
     def probabilities_at(self, temperature: float) -> NDArray[np.float32]:
         """Softmax of the logits, or the mean of theirs and their mirror images': float32 [B, N]."""
-        if self.mirrored is None:
+        if self.flipped is None:
             return softmax(self.logits, temperature)
-        return softmax_of_both(self.logits, self.mirrored, temperature)
+        return softmax_of_both(self.logits, self.flipped, temperature)
 
     @property
-    def guess(self) -> NDArray[np.int64]:
+    def predicted(self) -> NDArray[np.int64]:
         """The class with the highest logit, or mean probability: int64 [B]."""
-        return (self.logits if self.mirrored is None else self.probabilities).argmax(axis=1)
+        return (self.logits if self.flipped is None else self.probabilities).argmax(axis=1)
 
-    def confusion(self, chosen: NDArray[np.bool_] | Sequence[int] | None = None) -> NDArray[np.int64]:
-        """Confusion matrix [N, N] of all images, or of the chosen ones."""
+    def score(self, chosen: NDArray[np.bool_] | Sequence[int] | None = None, *, seed: int = 0) -> Score:
+        """Score all images, or the chosen ones; seed: of the bootstrap."""
         kept = slice(None) if chosen is None else np.asarray(chosen)
-        return confusion(self.truth[kept], self.guess[kept], len(self.labels))
+        truth = self.truth[kept]
+        return score_matrix(
+            confusion(truth, self.predicted[kept], len(self.labels)),
+            split=self.samples[0].split,
+            labels=self.labels,
+            calibration_error=expected_calibration_error(self.probabilities[kept], truth),
+            seed=seed,
+        )
 
 
-def samples_of(dataset: Dataset, split: Split) -> tuple[Sample, ...]:
-    """Labelled images of a split; DataError names another split that has some."""
+def labelled_samples(dataset: Dataset, split: Split) -> tuple[Sample, ...]:
+    """Return the labelled images of a split; DataError names another split that has some."""
     samples = dataset.split(split)
     if not samples:
         others = [name for name in SPLITS if dataset.split(name)]
@@ -76,82 +87,85 @@ def samples_of(dataset: Dataset, split: Split) -> tuple[Sample, ...]:
 
 
 def class_name(dataset: Dataset, sample: Sample) -> str:
-    """The name of a labelled sample's class."""
+    """Return the name of a labelled sample's class."""
     if sample.label is None:
         raise ValueError(f"{sample.path} has no label")
     return dataset.labels[sample.label]
 
 
 def known_samples(classifier: Classifier, dataset: Dataset, samples: Sequence[Sample]) -> tuple[Sample, ...]:
-    """Samples of classes that the model has; DataError if there are none."""
+    """Return the samples of classes that the model has; DataError if there are none."""
     card = classifier.card
     known = tuple(sample for sample in samples if class_name(dataset, sample) in card.labels)
     if not known:
         raise DataError(
-            f"{card.name} knows none of the classes of {dataset.name}",
+            f"{card.name} has none of the classes of {dataset.name}",
             fix=f"the model's classes: {', '.join(card.labels)}; the data's: {', '.join(dataset.labels)}",
         )
     return known
 
 
-def answers_on(
+def predict_samples(
     classifier: Classifier,
     dataset: Dataset,
     samples: Sequence[Sample],
     *,
-    batch: int = 64,
-    change: Change | None = None,
+    batch_size: int = 64,
+    change: CropChange | None = None,
     flip: bool = False,
     progress: Progress = silent,
-) -> Answers:
-    """Run the model over crops of classes it has, read from disk and, if `change` says so, altered first.
+) -> DatasetPredictions:
+    """Run the model over crops of classes it has, read from disk and altered by `change` if it is given.
 
-    flip: over their mirror images as well; an answer is then the mean of both.
+    flip: over their mirror images as well (test-time augmentation).
     Errors: DataError names the images that cannot be read.
     """
     size = classifier.card.model.input.size
-    parts: list[NDArray[np.float32]] = []
-    mirrored: list[NDArray[np.float32]] = []
+    logits: list[NDArray[np.float32]] = []
+    flipped: list[NDArray[np.float32]] = []
     faults: list[str] = []
-    for start in range(0, len(samples), batch):
+    for chunk in chunked(list(enumerate(samples)), batch_size):
         crops: list[Rgb] = []
-        for place, sample in enumerate(samples[start : start + batch], start):
+        for index, sample in chunk:
             try:
-                crops.append(load_crop(sample, size, change=change and partial(change, place)))
+                crops.append(load_crop(sample, size, change=change and partial(change, index)))
             except DataError as fault:
                 faults.append(fault.message)
         if not faults:
             stack = np.stack(crops)
-            parts.append(classifier.logits(stack))
+            logits.append(classifier.logits(stack))
             if flip:
-                mirrored.append(classifier.logits(mirror(stack)))
-        progress(min(start + batch, len(samples)), len(samples), "")
+                flipped.append(classifier.logits(mirror(stack)))
+        progress(chunk[-1][0] + 1, len(samples), "")
     if faults:
         more = f"; and {len(faults) - _FAULTS_SHOWN} more" if len(faults) > _FAULTS_SHOWN else ""
         raise DataError(
-            f"{len(faults)} of {len(samples)} images cannot be read: " + "; ".join(faults[:_FAULTS_SHOWN]) + more,
+            f"could not read {len(faults)} of {pluralize(len(samples), 'image')}: "
+            + "; ".join(faults[:_FAULTS_SHOWN])
+            + more,
             fix="replace or remove these files",
         )
-    both = np.concatenate(mirrored) if flip else None
-    return as_answers(classifier, dataset, samples, np.concatenate(parts), both)
+    return in_paper_order(
+        classifier, dataset, samples, np.concatenate(logits), np.concatenate(flipped) if flip else None
+    )
 
 
-def as_answers(
+def in_paper_order(
     classifier: Classifier,
     dataset: Dataset,
     samples: Sequence[Sample],
     logits: NDArray[np.float32],
-    mirrored: NDArray[np.float32] | None = None,
-) -> Answers:
-    """Put logits [B, N] in the card's order of classes beside the truth, both in the paper's order."""
+    flipped: NDArray[np.float32] | None = None,
+) -> DatasetPredictions:
+    """Put logits [B, N] in the card's class order beside the truth, both in the paper's class order."""
     card = classifier.card
     labels = paper_order(set(card.labels))
     columns = [card.labels.index(label) for label in labels]
-    return Answers(
+    return DatasetPredictions(
         samples=tuple(samples),
         labels=labels,
         truth=np.array([labels.index(class_name(dataset, sample)) for sample in samples], np.int64),
         logits=logits[:, columns],
         temperature=card.temperature,
-        mirrored=None if mirrored is None else mirrored[:, columns],
+        flipped=None if flipped is None else flipped[:, columns],
     )

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fercli.config.settings import from_dict
+from fercli.config.validate import from_dict
 from fercli.errors import DataError
 from fercli.evaluate.prediction_table import PREDICTIONS_NAME
 from fercli.evaluate.scores import Score, SelectionCode

@@ -8,18 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from fercli.config.detect import DetectConfig
 from fercli.config.labels import schema
 from fercli.config.presets import MODELS
 from fercli.config.templates import template
-from fercli.errors import RefusedError, UsageError
-from fercli.media.images import Rgb, read_rgb, write_image
+from fercli.media.images import Rgb, write_image
 from fercli.media.sources import find_sources
-from fercli.media.video import VideoReader
 from fercli.media.video_writer import VideoWriter
-from fercli.predict.annotated_copies import AnnotatedCopies
 from fercli.predict.options import PredictOptions
 from fercli.predict.predict import ImageResult, predict
 from fercli.results import Face
@@ -174,46 +170,6 @@ def test_predict__reports_progress_and_stages(folder: Path):
     assert list(watch.seconds) == ["decode", "detect", "align", "classify", "track"]
 
 
-def test_annotated_copies__keep_names_sizes_and_times(folder: Path, tmp_path: Path):
-    out = tmp_path / "out"
-    sources = find_sources([str(folder)])
-    with AnnotatedCopies(out, sources) as copies:
-        for result in predict(sources, RednessClassifier(), detector=BrightDetector()):
-            if result.rgb is not None:
-                copies.add(result.source, result.rgb, result.predictions, time_s=result.time_s)
-    assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.png", "c.png", "e.mp4"]
-    assert read_rgb(out / "a.png").shape == (320, 360, 3)  # too small to read: enlarged four times
-    with VideoReader(out / "e.mp4") as video:
-        np.testing.assert_allclose([frame.time_s for frame in video], np.arange(40) / 10, atol=1e-4)
-    with pytest.raises(RefusedError, match="already"):
-        AnnotatedCopies(out, sources)
-    AnnotatedCopies(out, sources, overwrite=True)
-
-
-def test_annotated_copies__give_every_source_its_own_name(tmp_path: Path):
-    for name in ("x/a.png", "y/a.png", "y/still.gif"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        Image.new("RGB", (4, 4)).save(tmp_path / name)
-    copies = AnnotatedCopies(tmp_path / "out", find_sources([str(tmp_path / "x"), str(tmp_path / "y")]))
-    assert [path.name for path in copies.paths.values()] == ["a.png", "a-2.png", "still.gif.png"]
-
-
-def test_annotated_copies__leave_no_half_video(folder: Path, tmp_path: Path):
-    sources = find_sources([str(folder / "e.mp4")])
-
-    def interrupted() -> None:
-        with AnnotatedCopies(tmp_path / "out", sources) as copies:
-            for result in predict(sources, RednessClassifier(), detector=BrightDetector()):
-                assert result.rgb is not None
-                copies.add(result.source, result.rgb, result.predictions, time_s=result.time_s)
-                if result.predictions[0].frame == 5:
-                    raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert list((tmp_path / "out").iterdir()) == []
-
-
 class LeftAndRight:
     """Finds two faces, the larger one changing sides, so that their order in a frame changes."""
 
@@ -282,9 +238,3 @@ def test_predict__states_the_smoothing(tmp_path: Path):
     assert surprise[:10] == pytest.approx([0.9] * 10)
     away = 0.4 / 6
     assert surprise[14] == pytest.approx(away + (0.9 - away) * np.exp(-1), abs=1e-6)
-
-
-@pytest.mark.parametrize("options", [{"smooth_s": -1}, {"detect_every": 0}, {"smooth_s": 1, "track": False}])
-def test_options__out_of_range_or_contradictory_are_refused(options: dict[str, object]):
-    with pytest.raises(UsageError):
-        PredictOptions(**options)  # type: ignore[arg-type]

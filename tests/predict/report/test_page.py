@@ -16,7 +16,6 @@ from fercli.config.presets import MODELS
 from fercli.config.templates import template
 from fercli.errors import RefusedError
 from fercli.media.sources import Source
-from fercli.predict.report.folder import FolderReports
 from fercli.predict.report.page import HtmlReport
 from fercli.results import Face, Prediction, Status
 from fercli.weights.card import WeightsCard
@@ -194,31 +193,6 @@ def test_report__is_complete_or_absent(tmp_path: Path):
     _video(tmp_path / "a.html")
     with pytest.raises(RefusedError):
         HtmlReport(tmp_path / "a.html", CARD)
-
-
-def test_folder_reports__one_page_per_video_and_an_index(tmp_path: Path):
-    sources = [_source("sub dir/a.mp4"), _source("b.mp4"), _source("c.jpg", "image")]
-    out = tmp_path / "out"
-    with FolderReports(out, sources, CARD) as reports:
-        reports.add(sources[0], RGB, [_face("fear", 0.9)], time_s=0.0)
-        reports.add(sources[1], RGB, [_face("anger", 0.9)], time_s=0.0)
-        assert (out / "sub dir" / "a.report.html").is_file()  # as soon as its video is over
-        reports.add(sources[2], RGB, [NOBODY])
-    assert sorted(str(path.relative_to(out)) for path in out.rglob("*.html")) == [
-        "b.report.html",
-        "report.html",
-        "sub dir/a.report.html",
-    ]
-    assert [a["href"] for a in Page(out / "report.html").all("a")] == ["sub%20dir/a.report.html", "b.report.html"]
-    with pytest.raises(RefusedError):
-        FolderReports(out, sources, CARD)
-
-
-def test_folder_reports__a_single_video_needs_no_index(tmp_path: Path):
-    source = _source("a.mp4")
-    with FolderReports(tmp_path, [source], CARD) as reports:
-        reports.add(source, RGB, [NOBODY], time_s=0.0)
-    assert [path.name for path in tmp_path.iterdir()] == ["a.report.html"]
 
 
 def test_report__stays_small_for_hours_with_hundreds_of_people(tmp_path: Path):

@@ -1,0 +1,71 @@
+"""The summary of fer predict: right numbers and nouns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fercli.cli.predict_summary import Summary
+from fercli.media.sources import Source
+from fercli.predict.predict import ImageResult
+from fercli.results import Face, Prediction
+from fercli.system.stopwatch import Stopwatch
+
+RGB = np.zeros((4, 4, 3), np.uint8)
+FACE = Face((1.0, 2.0, 3.0, 4.0), 0.9, ((0.0, 0.0),) * 5)
+PICTURE = Source(Path("in/a.jpg"), "image", Path("a.jpg"))
+CLIP = Source(Path("in/b.mp4"), "video", Path("b.mp4"))
+
+
+def _face(value: float, **other: object) -> Prediction:
+    probabilities = {"fear": value, "anger": 1 - value}
+    return Prediction("x", "ok", face=0, detection=FACE, label="fear", probabilities=probabilities, **other)  # type: ignore[arg-type]
+
+
+def _times(summary: Summary, capsys: pytest.CaptureFixture[str]) -> str:
+    summary.show_times(Stopwatch(), "onnx on cpu")
+    return capsys.readouterr().err
+
+
+def test_times__of_one_picture_are_in_the_singular(capsys: pytest.CaptureFixture[str]):
+    summary = Summary()
+    assert _times(summary, capsys) == ""
+    summary.add(ImageResult(PICTURE, RGB, None, (_face(0.8),)))
+    text = _times(summary, capsys)
+    assert text.startswith("1 picture, 1 face in ")
+    assert "pictures per second, onnx on cpu)" in text
+    assert text.endswith("(decoding runs in parallel)\n")
+
+
+def test_times__count_pictures_and_frames_apart(capsys: pytest.CaptureFixture[str]):
+    summary = Summary()
+    summary.add(ImageResult(PICTURE, RGB, None, (Prediction("x", "no_face"),)))
+    for frame in range(2):
+        summary.add(ImageResult(CLIP, RGB, frame / 25, (_face(0.8, frame=frame),), frame))
+    text = _times(summary, capsys)
+    assert text.startswith("1 picture, 2 frames, 2 faces in ")
+    assert "images per second" in text
+
+
+def test_show__shares_of_a_video_add_up_to_100(capsys: pytest.CaptureFixture[str]):
+    summary = Summary()
+    for frame, value in enumerate((0.8, 0.3, 0.9)):
+        label = "fear" if value > 0.5 else "anger"
+        probabilities = {"fear": value, "anger": 1 - value}
+        face = Prediction(
+            "x", "ok" if frame < 2 else "uncertain", frame, 0.0, 0, FACE, label, probabilities, detail="text"
+        )
+        summary.add(ImageResult(CLIP, RGB, frame / 25, (face,), frame))
+    summary.show()
+    out = capsys.readouterr().out
+    assert "3 frames, the last at 0.1 s; 3 faces, 0 frames without a face" in out
+    assert [word for word in ("34 %", "33 %") if word in out] == ["34 %", "33 %"]
+
+
+def test_show__a_near_certain_face_is_above_99_percent(capsys: pytest.CaptureFixture[str]):
+    summary = Summary()
+    summary.add(ImageResult(PICTURE, RGB, None, (_face(0.9999),)))
+    summary.show()
+    assert "> 99 %" in capsys.readouterr().out

@@ -1,0 +1,65 @@
+"""The folder of a job: what a resumed run keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fercli.config.labels import schema
+from fercli.config.presets import MODELS
+from fercli.config.templates import template
+from fercli.errors import RefusedError
+from fercli.media.images import read_rgb, write_image
+from fercli.media.sources import Source, find_sources
+from fercli.predict.results_folder import ResultsFolder
+from fercli.results import Prediction
+from fercli.weights.card import WeightsCard
+
+CARD = WeightsCard("fake", "7", schema("rafdb").names, "rafdb", template("arcface"), MODELS["btn-tiny"])
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> list[Source]:
+    """Two pictures and a file that is not one."""
+    for name in ("a.png", "b.png"):
+        write_image(tmp_path / "in" / name, np.full((80, 90, 3), 99, np.uint8))
+    (tmp_path / "in" / "c.png").write_text("hello")
+    return find_sources([str(tmp_path / "in")])
+
+
+def _run(folder: Path, sources: list[Source], **how: bool) -> ResultsFolder:
+    with ResultsFolder(folder, sources, CARD, {"tracking": "on"}, **how) as results:
+        for source in results.todo:
+            rgb = None if source.path.name == "c.png" else read_rgb(source.path)
+            status = "unreadable" if rgb is None else "no_face"
+            results.add(source, rgb, [Prediction(source.name, status, detail="text")])
+    return results
+
+
+def test_results_folder__resumes_with_what_is_not_finished(tmp_path: Path, sources: list[Source]):
+    out = tmp_path / "out"
+    _run(out, sources)
+    assert sorted(path.name for path in out.iterdir()) == [
+        ".job.jsonl",
+        "a.png",
+        "b.png",
+        "predictions.csv",
+        "report.html",
+    ]
+    with pytest.raises(RefusedError, match="finished job"):
+        _run(out, sources)
+    again = _run(out, sources, resume=True)
+    assert [source.path.name for source in again.finished] == ["a.png", "b.png"]
+    assert [source.path.name for source in again.todo] == ["c.png"]
+    assert [path.name for path in (out / "a.png", out / "b.png") if path.is_file()] == ["a.png", "b.png"]
+    page = (out / "report.html").read_text()
+    assert all(name in page for name in ("a.png", "b.png", "c.png"))
+
+
+def test_results_folder__yields_the_rows_of_an_earlier_run(tmp_path: Path, sources: list[Source]):
+    _run(tmp_path / "out", sources)
+    with ResultsFolder(tmp_path / "out", sources, CARD, {"tracking": "on"}, resume=True) as results:
+        earlier = [(source.path.name, [row.status for row in rows], fault) for source, rows, fault in results.earlier()]
+    assert earlier == [("a.png", ["no_face"], None), ("b.png", ["no_face"], None)]

@@ -1,9 +1,9 @@
-"""A network's configuration in, its parameters, multiply-adds and shapes out, module by module; no memory, no weights.
+"""Parameters, multiply-adds and output shapes of a network, module by module, on meta tensors without memory or weights.
 
-Two ways to count multiply-adds (MACs) of one image stand side by side: `exact` takes every convolution and matrix product,
-those inside attention included (torch's FlopCounter, halved); `thop` follows the rules of the tool behind published figures:
-convolutions, linear layers, 4 per element of an affine norm, 1 per element of a PReLU, and softmax where it is a module,
-as in POSTER++'s cross-attention; products inside attention are not seen, nor are parameters that stand outside of layers.
+Multiply-adds (MACs) of one image are counted in two ways. `macs` counts every convolution and matrix product, including
+those inside attention (torch's FlopCounter, halved). `thop_macs` follows the rules of thop, the tool behind published
+numbers: convolutions, linear layers, 4 per element of an affine norm, 1 per element of a PReLU, and softmax where it is a
+module, as in POSTER++'s cross-attention; thop misses products inside attention and parameters that are not in a layer.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm)
 
 @dataclass(frozen=True)
 class ModuleCount:
-    """One module with all that is in it. output: shapes of what it returns for one image, in order."""
+    """One module with its submodules. output: shapes of its outputs for one image, in order."""
 
     name: str
     kind: str
@@ -43,11 +43,11 @@ class ModuleCount:
 
 @dataclass(frozen=True)
 class NetworkCount:
-    """A network as inference or training runs it.
+    """Counts of a network in inference or training.
 
-    modules: in the order they run, every depth. dead: parameters of layers that never ran. frozen: those that never learn.
-    discarded: the landmark head that the public baseline computes and throws away; it is no part of this network, only of
-    the figures published for the baseline.
+    modules: in the order of their first call, of every depth. dead: parameters of layers that are never called. frozen:
+    parameters that are not trained. discarded: the landmark head that the public baseline computes and discards; it is not
+    part of this network, only of the numbers published for the baseline.
     """
 
     total: ModuleCount
@@ -58,7 +58,7 @@ class NetworkCount:
 
 
 def count_network(config: BtnConfig, num_classes: int, *, training: LossConfig | None) -> NetworkCount:
-    """Count one image's way through a BTN: to P_VIT alone, or in training with these losses through all that they need."""
+    """Count the forward pass of one image: to P_VIT in inference, or in training to everything that these losses need."""
     with torch.device("meta"):
         model = (
             training_network(config, num_classes, training)
@@ -67,23 +67,23 @@ def count_network(config: BtnConfig, num_classes: int, *, training: LossConfig |
         )
         model.eval()
         images = torch.zeros(1, 3, config.input.size, config.input.size)
-        run = _Training(model) if training else model
-        seen = _observe(run, images)
-    prefix = f"{type(run).__name__}."
+        network = _ForwardBatch(model) if training else model
+        trace = trace_modules(network, images)
+    prefix = f"{type(network).__name__}."
     inner = "model." if training else ""
-    names = [name for name, module in model.named_modules() if name and f"{inner}{name}" in seen.outputs]
-    names.sort(key=lambda name: seen.order[f"{inner}{name}"])
+    names = [name for name, module in model.named_modules() if name and f"{inner}{name}" in trace.outputs]
+    names.sort(key=lambda name: trace.order[f"{inner}{name}"])
     modules = tuple(
-        _count(name, model.get_submodule(name), seen, path=f"{inner}{name}", key=f"{prefix}{inner}{name}")
+        _count(name, model.get_submodule(name), trace, path=f"{inner}{name}", key=f"{prefix}{inner}{name}")
         for name in names
     )
     return NetworkCount(
-        total=replace(_count("", model, seen, path=inner.rstrip("."), key="Global"), output=seen.outputs[""]),
+        total=replace(_count("", model, trace, path=inner.rstrip("."), key="Global"), output=trace.outputs[""]),
         modules=modules,
         dead=sum(
             parameter.numel()
             for name, module in model.named_modules()
-            if name and f"{inner}{name}" not in seen.outputs and not isinstance(module, nn.ModuleList)
+            if name and f"{inner}{name}" not in trace.outputs and not isinstance(module, nn.ModuleList)
             for parameter in module.parameters(recurse=False)
         ),
         frozen=sum(parameter.numel() for parameter in model.parameters() if not parameter.requires_grad),
@@ -91,8 +91,8 @@ def count_network(config: BtnConfig, num_classes: int, *, training: LossConfig |
     )
 
 
-class _Training(nn.Module):
-    """Calls `forward_batch`, which hooks would not see."""
+class _ForwardBatch(nn.Module):
+    """Calls `forward_batch` as its forward, so that hooks and the FLOP counter record it."""
 
     def __init__(self, model: BTN) -> None:
         super().__init__()
@@ -103,8 +103,8 @@ class _Training(nn.Module):
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """What one pass showed, by module path: shapes, place in the order of first calls, thop's count, exact MACs."""
+class ModuleTrace:
+    """One forward pass, by module path: output shapes, order of first calls, MACs by thop's rules, FLOPs of the counter."""
 
     outputs: dict[str, tuple[Shape, ...]]
     order: dict[str, int]
@@ -112,42 +112,43 @@ class _Seen:
     flops: dict[str, int]
 
 
-def _observe(network: nn.Module, images: Tensor) -> _Seen:
-    seen = _Seen({}, {}, {}, {})
+def trace_modules(network: nn.Module, images: Tensor) -> ModuleTrace:
+    """Run a network once and record every module."""
+    trace = ModuleTrace({}, {}, {}, {})
     hooks = []
     for name, module in network.named_modules():
 
         def before(_: nn.Module, __: Any, *, name: str = name) -> None:
-            seen.order.setdefault(name, len(seen.order))
+            trace.order.setdefault(name, len(trace.order))
 
         def after(module: nn.Module, inputs: Any, output: Any, *, name: str = name) -> None:
-            seen.outputs[name] = tuple(tuple(tensor.shape) for tensor in _tensors(output))
-            seen.thop[name] = seen.thop.get(name, 0) + _thop_macs(module, inputs, output)
+            trace.outputs[name] = tuple(tuple(tensor.shape) for tensor in _tensors(output))
+            trace.thop[name] = trace.thop.get(name, 0) + thop_macs(module, inputs, output)
 
         hooks += [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(images)
     for hook in hooks:
         hook.remove()
-    seen.flops.update({str(name): sum(counts.values()) for name, counts in counter.get_flop_counts().items()})
-    return seen
+    trace.flops.update({str(name): sum(counts.values()) for name, counts in counter.get_flop_counts().items()})
+    return trace
 
 
-def _count(name: str, module: nn.Module, seen: _Seen, *, path: str, key: str) -> ModuleCount:
-    inside = [place for place in seen.thop if not path or place == path or place.startswith(f"{path}.")]
+def _count(name: str, module: nn.Module, trace: ModuleTrace, *, path: str, key: str) -> ModuleCount:
+    inside = [other for other in trace.thop if not path or other == path or other.startswith(f"{path}.")]
     return ModuleCount(
         name=name,
         kind=type(module).__name__,
-        output=seen.outputs.get(path, ()),
+        output=trace.outputs.get(path, ()),
         parameters=count_parameters(module),
-        macs=seen.flops.get(key, 0) // 2,
-        thop_macs=sum(seen.thop[place] for place in inside),
+        macs=trace.flops.get(key, 0) // 2,
+        thop_macs=sum(trace.thop[other] for other in inside),
         thop_parameters=sum(count_parameters(leaf) for leaf in module.modules() if not list(leaf.children())),
     )
 
 
-def _thop_macs(module: nn.Module, inputs: Any, output: Any) -> int:
-    """thop 0.1.1's rules for one call of one layer; what it does not know counts 0."""
+def thop_macs(module: nn.Module, inputs: Any, output: Any) -> int:
+    """Return the MACs of one call of one layer by the rules of thop 0.1.1; layers without a rule count 0."""
     if isinstance(module, nn.Conv2d):
         return output.numel() * module.in_channels // module.groups * math.prod(module.kernel_size)
     if isinstance(module, nn.Linear):
@@ -165,9 +166,9 @@ def _thop_macs(module: nn.Module, inputs: Any, output: Any) -> int:
 def _landmark_head(config: BtnConfig) -> ModuleCount:
     with torch.device("meta"):
         net = LandmarkNet(config.landmark.width, config.landmark.activation, size=config.backbone_size).eval()
-        seen = _observe(net, torch.zeros(1, 3, config.backbone_size, config.backbone_size))
+        trace = trace_modules(net, torch.zeros(1, 3, config.backbone_size, config.backbone_size))
     head = ("pool", "points", "norm")
-    parts = [_count(name, net.get_submodule(name), seen, path=name, key=f"LandmarkNet.{name}") for name in head]
+    parts = [_count(name, net.get_submodule(name), trace, path=name, key=f"LandmarkNet.{name}") for name in head]
     return ModuleCount(
         name="landmark head",
         kind="LandmarkNet",

@@ -1,4 +1,4 @@
-"""MobileFaceNet: an image [B, 3, S, S] to three feature maps at S/4, S/8 and S/16, or to 68 landmarks."""
+"""MobileFaceNet, the landmark branch: three feature maps of a face, or its 68 landmarks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _conv(
 
 
 def _linear(in_channels: int, channels: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    """Convolution without bias and batch norm, no activation."""
+    """Convolution without bias and batch norm, without activation."""
     padding = kernel // 2
     return nn.Sequential(
         nn.Conv2d(in_channels, channels, kernel, stride, padding, groups=groups, bias=False), nn.BatchNorm2d(channels)
@@ -27,7 +27,7 @@ def _linear(in_channels: int, channels: int, kernel: int, stride: int = 1, group
 
 
 class InvertedResidual(nn.Module):
-    """Expand 1x1, depthwise 3x3, project 1x1 without activation; a shortcut where nothing shrinks."""
+    """Expand 1x1, depthwise 3x3, project 1x1 without activation; a shortcut where the stride is 1."""
 
     def __init__(
         self, in_channels: int, channels: int, hidden: int, stride: int, *, shortcut: bool, activation: Activation
@@ -64,8 +64,8 @@ class MobileFaceNet(nn.Module):
         self.conv1 = _conv(3, w64, 3, 2, activation=activation)
         self.conv2 = _conv(w64, w64, 3, groups=w64, activation=activation)
 
-        def level(before: int, channels: int, hidden: tuple[int, int], repeats: int) -> list[nn.Module]:
-            first = InvertedResidual(before, channels, hidden[0], 2, shortcut=False, activation=activation)
+        def level(in_channels: int, channels: int, hidden: tuple[int, int], repeats: int) -> list[nn.Module]:
+            first = InvertedResidual(in_channels, channels, hidden[0], 2, shortcut=False, activation=activation)
             rest = (
                 InvertedResidual(channels, channels, hidden[1], 1, shortcut=True, activation=activation)
                 for _ in range(repeats)
@@ -85,7 +85,7 @@ class MobileFaceNet(nn.Module):
 class LandmarkNet(nn.Module):
     """MobileFaceNet with its head: [B, 3, S, S] in 0..1 to 68 points [B, 68, 2] as fractions of the side.
 
-    Used to train the landmark branch; the BTN itself never computes the points.
+    Used to train the landmark branch; a BTN reads the feature maps only.
     """
 
     def __init__(self, width: float = 1.0, activation: Activation = "prelu", *, size: int = 112) -> None:

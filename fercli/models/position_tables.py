@@ -1,4 +1,4 @@
-"""Learned positions of a BTN trained at one input size, put where another size needs them (bicubic, as ViT; Dosovitskiy 2021)."""
+"""Learned position tables resized to another input size, by bicubic interpolation as in ViT (Dosovitskiy et al. 2021)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from torch import Tensor
 _TOKENS, _BIAS = "pos_embed", "bias_table"
 
 
-def resize_positions(state: Mapping[str, Tensor], ours: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
-    """Give the position tables of `state` the sizes they have in `ours`; returns the new state and the names that changed.
+def resize_positions(state: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+    """Resize the position tables of `state` to their sizes in `target`; return the new state and the changed names.
 
-    `bias_table` [(2 s - 1)^2, H] of a level of side s is one square of offsets; `pos_embed` [1, 1 + n t^2, W] is the class token's
-    row and n squares of side t, one for each level. Entries that differ in another way are left as they are.
+    `bias_table` [(2 s - 1)^2, H] of a level of side s is one square of offsets. `pos_embed` [1, 1 + n t^2, W] is a row for the
+    class token and n squares of side t, one per level. Entries that differ in another way are not changed.
     """
     resized, changed = dict(state), []
     for name, table in state.items():
-        wanted = ours.get(name)
+        wanted = target.get(name)
         if wanted is None or wanted.shape == table.shape or table.shape[-1] != wanted.shape[-1]:
             continue
         if name.endswith(_BIAS) and table.ndim == 2:
@@ -39,7 +39,7 @@ def resize_positions(state: Mapping[str, Tensor], ours: Mapping[str, Tensor]) ->
 
 
 def _squares(tokens: int, wanted: int) -> int:
-    """How many squares both numbers of tokens are made of: 3, with MLA among the tokens 4; 0 for neither."""
+    """Return into how many squares both numbers of tokens divide: 3, with tokens of MLA 4; 0 for neither."""
     for squares in (3, 4):
         if all(
             count % squares == 0 and math.isqrt(count // squares) ** 2 * squares == count for count in (tokens, wanted)
@@ -49,7 +49,7 @@ def _squares(tokens: int, wanted: int) -> int:
 
 
 def _resize(tables: Tensor, side: int) -> Tensor:
-    """Squares of rows [n, t^2, C] at another side: [n, side^2, C]."""
+    """Resize squares of rows [n, t^2, C] to [n, side^2, C]."""
     before = math.isqrt(tables.shape[1])
     grids = tables.transpose(1, 2).unflatten(2, (before, before))
     return F.interpolate(grids, (side, side), mode="bicubic", align_corners=False).flatten(2).transpose(1, 2)

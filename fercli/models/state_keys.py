@@ -1,4 +1,4 @@
-"""A network's configuration in, every entry of its state dict out: name, shape, kind, and what it is for; no memory."""
+"""The entries of a network's state dict: name, shape, kind and use, from its configuration alone."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from fercli.models.btn import training_network
 
 @dataclass(frozen=True)
 class StateKey:
-    """One tensor of a state dict. kind: of a parameter, whether it learns. used_in: training, if inference needs it not.
+    """One tensor of a state dict. kind: whether a parameter is trained or frozen, or a buffer.
 
-    What is used in inference is what weights files hold.
+    used_in: `inference` for the tensors of weights files, `training` for the others.
     """
 
     name: str
@@ -28,17 +28,17 @@ class StateKey:
 
 
 def state_keys(config: BtnConfig, num_classes: int, loss: LossConfig) -> tuple[StateKey, ...]:
-    """List the entries of the network that these losses train, in the state dict's own order."""
+    """List the entries of the network that these losses need, in the order of its state dict."""
     with torch.device("meta"):
         model = training_network(config, num_classes, loss)
-    parameters, answers = dict(model.named_parameters()), model.inference_state()
+    parameters, inference = dict(model.named_parameters()), model.inference_state()
     return tuple(
         StateKey(
             name=name,
             shape=tuple(tensor.shape),
             dtype=str(tensor.dtype).removeprefix("torch."),
             kind=_kind(parameters.get(name)),
-            used_in="inference" if name in answers else "training",
+            used_in="inference" if name in inference else "training",
         )
         for name, tensor in model.state_dict().items()
     )

@@ -1,4 +1,4 @@
-"""The classifier: tokens of all levels [B, T, W] to class logits P_VIT [B, N] (POSTER++'s ViT)."""
+"""The ViT classifier of POSTER++: tokens of all levels to the logits P_VIT."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class SqueezeExcitation(nn.Module):
 class VisionTransformer(nn.Module):
     """Class token, learned positions, blocks, layer norm, gate, linear head.
 
-    forward: tokens [B, T, W], those of one level after those of the other -> logits [B, N].
+    forward: tokens [B, T, W], ordered by level -> logits [B, N].
     """
 
     def __init__(self, config: VitConfig, *, levels: int, tokens_each: int, num_classes: int) -> None:
@@ -84,7 +84,7 @@ class VisionTransformer(nn.Module):
             nn.init.trunc_normal_(self.level_embed, std=0.02)
 
     def features(self, tokens: Tensor) -> Tensor:
-        """The normalised class token [B, W], before gate and head."""
+        """Return the normalised class token [B, W], before gate and head."""
         if self.level_embed is not None:
             tokens = tokens + self.level_embed[:, None].expand(-1, self.tokens_each, -1).flatten(0, 1)
         if self.token_norm is not None:

@@ -70,27 +70,3 @@ def test_image_backbone__maps_have_the_published_sides(
     with torch.device("meta"):
         maps = image_backbone(config).eval()(torch.empty(1, 3, side, side))
     assert [tuple(each.shape[1:]) for each in maps] == shapes
-
-
-def test_ir50__blocks_have_the_parameters_of_the_improved_residual_block():
-    # stem: 3*8*9 weights, 2*8 of the batch norm, 8 of the PReLU
-    # block in -> out: batch norm 2 in, convs 9 in out + 9 out out, PReLU out, batch norm 2 out, and where the width
-    # changes a 1x1 convolution in out with its batch norm 2 out
-    stem = 3 * 8 * 9 + 2 * 8 + 8
-    blocks = sum(
-        2 * first + 9 * first * out + out + 9 * out * out + 2 * out + (first * out + 2 * out if first != out else 0)
-        for first, out in ((8, 8), (8, 16), (16, 32))
-    )
-    config = ImageBackboneConfig(depths=(1, 1, 1), stem=8, widths=(8, 16, 32))
-    assert sum(parameter.numel() for parameter in image_backbone(config).parameters()) == stem + blocks
-
-
-@pytest.mark.parametrize("config", [ImageBackboneConfig(entry=3), ImageBackboneConfig(tap_convs=False)])
-def test_ir50__has_neither_entry_blocks_nor_bare_taps(config: ImageBackboneConfig):
-    with pytest.raises(UsageError, match="face_resnet"):
-        image_backbone(config)
-
-
-def test_face_resnet__without_entry_blocks_keeps_the_width_of_the_stem():
-    with pytest.raises(UsageError, match=r"32 channels, image\.widths begins with 64"):
-        image_backbone(replace(MODELS["btn-compact"].image, entry=0))

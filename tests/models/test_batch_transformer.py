@@ -1,4 +1,4 @@
-"""Class batch attention against the paper's loop (Eq. 4) and its algebra."""
+"""Class batch attention against the paper's loop over classes, o_n (Eq. 4), and its algebra."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_batch_attention__masked_in_two_processes_is_that_of_one(embedding: torc
     torch.testing.assert_close(second, whole[:, 3:])
 
 
-def test_class_batch_attention__masked_and_alone_listens_to_itself(embedding: torch.Tensor, values: torch.Tensor):
+def test_class_batch_attention__masked_and_alone_attends_to_itself(embedding: torch.Tensor, values: torch.Tensor):
     torch.testing.assert_close(class_batch_attention(embedding[:1], values[:1], scale=1.0, masked=0), values[:1])
 
 

@@ -8,29 +8,29 @@ from torch import nn
 
 from fercli.config.presets import MODELS, usual_recipe
 from fercli.config.training import LossConfig
-from fercli.models.counting import _observe, _thop_macs, count_network
+from fercli.models.counting import count_network, thop_macs, trace_modules
 from fercli.models.cross_attention import CrossAttention
 
 
-def test_observe__counts_by_hand():
+def test_trace_modules__counts_by_hand():
     # conv 3 -> 4, 3x3, 8x8 map: 64 * 4 * 27 products; linear 256 -> 5
     with torch.device("meta"):
         net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Flatten(), nn.Linear(256, 5))
-        seen = _observe(net, torch.zeros(1, 3, 8, 8))
-    assert seen.flops["Global"] // 2 == 64 * 4 * 27 + 256 * 5
-    assert seen.thop == {"": 0, "0": 64 * 4 * 27, "1": 0, "2": 1280}
-    assert seen.outputs["0"] == ((1, 4, 8, 8),)
-    assert list(seen.order) == ["", "0", "1", "2"]
+        trace = trace_modules(net, torch.zeros(1, 3, 8, 8))
+    assert trace.flops["Global"] // 2 == 64 * 4 * 27 + 256 * 5
+    assert trace.thop == {"": 0, "0": 64 * 4 * 27, "1": 0, "2": 1280}
+    assert trace.outputs["0"] == ((1, 4, 8, 8),)
+    assert list(trace.order) == ["", "0", "1", "2"]
 
 
 def test_thop_rules__count_norms_activations_and_softmax():
     x = torch.zeros(1, 6, 4, 4, device="meta")
-    assert _thop_macs(nn.BatchNorm2d(6), (x,), x) == 4 * 96
-    assert _thop_macs(nn.PReLU(6), (x,), x) == 96
-    assert _thop_macs(nn.GELU(), (x,), x) == 0
+    assert thop_macs(nn.BatchNorm2d(6), (x,), x) == 4 * 96
+    assert thop_macs(nn.PReLU(6), (x,), x) == 96
+    assert thop_macs(nn.GELU(), (x,), x) == 0
     tokens = torch.zeros(1, 16, 6, device="meta")
     # softmax over rows of 16, for 16 rows and 2 heads: 16 exponentials, 15 sums, 16 divisions
-    assert _thop_macs(CrossAttention(6, 2, 4), (tokens, tokens), tokens) == 2 * 16 * (16 + 15 + 16)
+    assert thop_macs(CrossAttention(6, 2, 4), (tokens, tokens), tokens) == 2 * 16 * (16 + 15 + 16)
 
 
 @pytest.mark.slow

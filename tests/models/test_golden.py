@@ -1,4 +1,4 @@
-"""The public baseline's own answers for deterministic weights, reproduced through the checkpoint converter."""
+"""Logits and maps of the public baseline for deterministic weights, reproduced through the checkpoint converter."""
 
 import ast
 import importlib.util
@@ -26,9 +26,9 @@ def golden_weights(shared):
 
 @pytest.fixture(scope="module", params=[(7, "rafdb"), (8, "affectnet8")], ids=["7 classes", "8 classes"])
 def run(request, shared, golden_weights, tmp_path_factory):
-    """Golden answers, ours for the same weights and input, and the conversion's report."""
+    """Golden outputs of the baseline, outputs of BTN for the same weights and input, and the conversion's report."""
     classes, labels = request.param
-    answers = np.load(shared / "reference" / f"poster_v2_{classes}cls_golden.npz")
+    golden = np.load(shared / "reference" / f"poster_v2_{classes}cls_golden.npz")
     folder = tmp_path_factory.mktemp("golden")
     state = {}
     for line in (shared / "reference" / "poster_v2_keys.txt").read_text().splitlines()[1:]:
@@ -39,9 +39,7 @@ def run(request, shared, golden_weights, tmp_path_factory):
         if dtype == "int64":
             value = torch.zeros(sizes, dtype=torch.int64)
         else:
-            value = torch.from_numpy(
-                np.asarray(golden_weights.tensor_for(key, sizes, int(answers["seed"])), np.float32)
-            )
+            value = torch.from_numpy(np.asarray(golden_weights.tensor_for(key, sizes, int(golden["seed"])), np.float32))
         state[f"module.{key}"] = value
     torch.save({"epoch": 3, "state_dict": state}, folder / "model.pth")
     report = convert(folder / "model.pth", folder / "model.safetensors", labels=labels)
@@ -49,8 +47,8 @@ def run(request, shared, golden_weights, tmp_path_factory):
     model = BTN(card.model, len(card.labels), training_parts=False).eval()
     check_keys(loaded, model.state_dict(), where="golden")
     model.load_state_dict(loaded)
-    ours = _run_with_taps(model, torch.from_numpy(golden_weights.images(int(answers["seed"]), int(answers["batch"]))))
-    return {"answers": answers, "ours": ours, "report": report, "card": card, "model": model}
+    outputs = _run_with_taps(model, torch.from_numpy(golden_weights.images(int(golden["seed"]), int(golden["batch"]))))
+    return {"golden": golden, "outputs": outputs, "report": report, "card": card, "model": model}
 
 
 def _run_with_taps(model, images):
@@ -58,27 +56,27 @@ def _run_with_taps(model, images):
     taps = {f"conv{level + 1}": model.tap_convs[level] for level in range(3)}
     taps |= {f"ffn{level + 1}": model.cross[level] for level in range(3)}
     taps |= {"embed_q": model.embed_low, "embed_k": model.embed_middle, "embed_v": model.embed_high}
-    found = {}
+    outputs = {}
     for name, module in taps.items():
-        module.register_forward_hook(lambda _module, _inputs, output, name=name: found.update({name: output}))
+        module.register_forward_hook(lambda _module, _inputs, output, name=name: outputs.update({name: output}))
     with torch.inference_mode():
         logits = model(images)
-    found |= {name: found[name].permute(0, 2, 3, 1) for name in ("ffn1", "ffn2", "ffn3")}  # channel last
-    found["embed_v"] = found["embed_v"].flatten(2).transpose(1, 2)  # tokens
-    return {name: tensor.numpy() for name, tensor in (found | {"logits": logits}).items()}
+    outputs |= {name: outputs[name].permute(0, 2, 3, 1) for name in ("ffn1", "ffn2", "ffn3")}  # channel last
+    outputs["embed_v"] = outputs["embed_v"].flatten(2).transpose(1, 2)  # tokens
+    return {name: tensor.numpy() for name, tensor in (outputs | {"logits": logits}).items()}
 
 
 def test_golden__logits_are_the_baselines(run):
-    np.testing.assert_allclose(run["ours"]["logits"], run["answers"]["logits"], atol=1e-4, rtol=0)
+    np.testing.assert_allclose(run["outputs"]["logits"], run["golden"]["logits"], atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["conv1", "conv2", "conv3", "ffn1", "ffn2", "ffn3", "embed_q", "embed_k", "embed_v"])
 def test_golden__intermediate_maps_are_the_baselines(run, name):
-    ours, answers = run["ours"][name], run["answers"]
-    assert ours.shape == tuple(answers[f"{name}_shape"])
-    assert ours.mean() == pytest.approx(float(answers[f"{name}_mean"]), abs=1e-5)
-    assert ours.std(ddof=1) == pytest.approx(float(answers[f"{name}_std"]), abs=1e-4)
-    np.testing.assert_allclose(ours.ravel()[:16], answers[f"{name}_head"], atol=1e-4, rtol=1e-5)
+    output, golden = run["outputs"][name], run["golden"]
+    assert output.shape == tuple(golden[f"{name}_shape"])
+    assert output.mean() == pytest.approx(float(golden[f"{name}_mean"]), abs=1e-5)
+    assert output.std(ddof=1) == pytest.approx(float(golden[f"{name}_std"]), abs=1e-4)
+    np.testing.assert_allclose(output.ravel()[:16], golden[f"{name}_head"], atol=1e-4, rtol=1e-5)
 
 
 def test_golden__live_parameters_are_counted_as_published(run):

@@ -1,4 +1,4 @@
-"""Every path puts its tensors on the model's device: run on a pretended GPU, where a stray CPU tensor raises."""
+"""Every path keeps its tensors on the model's device: run on a fake CUDA device, where a CPU tensor raises."""
 
 import pytest
 import torch
@@ -15,12 +15,12 @@ PRESETS = ["btn-tiny", "btn-compact", "btn-base"]
 
 @pytest.fixture(autouse=True)
 def _no_values(monkeypatch):
-    """Pretended tensors have no values, and this initialiser looks at them."""
+    """Fake tensors have no values, which this initialiser reads."""
     monkeypatch.setattr(nn.init, "trunc_normal_", lambda tensor, **_: tensor)
 
 
 def _on_gpu(model):
-    """Move parameters and buffers, as `.to` does (which cannot swap pretended ones)."""
+    """Move parameters and buffers, as `.to` does (which cannot swap fake ones)."""
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
             setattr(module, name, nn.Parameter(parameter.detach().to("cuda"), parameter.requires_grad))
@@ -50,7 +50,7 @@ def test_forward_batch__stays_on_the_gpu(name):
     assert [part.device.type for part in output if part is not None] == ["cuda"] * 3
 
 
-def test_forward__a_stray_cpu_tensor_is_noticed():
+def test_forward__a_cpu_tensor_raises():
     config = model_preset("btn-tiny")
     with FakeTensorMode(), pytest.raises(RuntimeError, match="device"):
         _on_gpu(BTN(config, 7)).eval()(_images(config, device="cpu"))

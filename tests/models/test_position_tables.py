@@ -1,4 +1,4 @@
-"""Position tables at another size: values by hand where they are known, and nothing else touched."""
+"""Position tables at another size, against values by hand; other tensors are not changed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from fercli.models.position_tables import resize_positions
 
 
-def test_resize_positions__a_table_that_is_the_same_everywhere_stays_so():
+def test_resize_positions__a_constant_table_stays_constant():
     state = {"cross.0.attention.bias_table": torch.full((9, 2), 0.25)}
     resized, changed = resize_positions(state, {"cross.0.attention.bias_table": torch.empty(49, 2)})
     assert changed == ["cross.0.attention.bias_table"]
@@ -24,7 +24,7 @@ def test_resize_positions__a_slope_keeps_its_direction_and_its_middle():
     assert bool((grid[0, 1:] >= grid[0, :-1]).all())
 
 
-def test_resize_positions__each_levels_tokens_are_resized_apart_and_the_class_token_kept():
+def test_resize_positions__resizes_the_tokens_of_each_level_and_keeps_the_class_token():
     tokens = torch.cat([torch.full((1, 4, 1), float(level)) for level in (1, 2, 3)], dim=1)
     table = torch.cat((torch.full((1, 1, 1), 9.0), tokens), dim=1)
     resized, _ = resize_positions({"vit.pos_embed": table}, {"vit.pos_embed": torch.empty(1, 28, 1)})
@@ -32,9 +32,9 @@ def test_resize_positions__each_levels_tokens_are_resized_apart_and_the_class_to
     torch.testing.assert_close(resized["vit.pos_embed"], expected)
 
 
-def test_resize_positions__leaves_alone_what_fits_and_what_is_no_position():
+def test_resize_positions__does_not_change_tables_that_fit_and_other_tensors():
     state = {"a.bias_table": torch.ones(9, 2), "b.weight": torch.ones(3, 2), "c.bias_table": torch.ones(9, 2)}
-    ours = {"a.bias_table": torch.empty(9, 2), "b.weight": torch.empty(5, 2), "c.bias_table": torch.empty(49, 4)}
-    resized, changed = resize_positions(state, ours)
+    target = {"a.bias_table": torch.empty(9, 2), "b.weight": torch.empty(5, 2), "c.bias_table": torch.empty(49, 4)}
+    resized, changed = resize_positions(state, target)
     assert changed == []
     assert all(resized[name] is table for name, table in state.items())

@@ -35,7 +35,7 @@ def test_state_keys__add_up_to_the_published_counts():
     assert numbers["frozen", "training"] == 0
 
 
-def test_state_keys__say_of_each_what_it_is():
+def test_state_keys__have_kind_and_use():
     keys = {key.name: key for key in state_keys(MODELS["btn-tiny"], 5, LossConfig(bt=0.0, cba=0.0, image=1.0))}
     assert keys["image_head.weight"] == StateKey("image_head.weight", (5, 64), "float32", "trained", "training")
     assert keys["vit.head.bias"] == StateKey("vit.head.bias", (5,), "float32", "trained", "inference")

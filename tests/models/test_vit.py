@@ -1,4 +1,4 @@
-"""The classifier's optional tokens: off they leave no trace, on they do what their names say."""
+"""The ViT's optional changes to its tokens: no effect when off; when on, compared with the same steps by hand."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from fercli.models.vit import VisionTransformer
 CONFIG = VitConfig(width=16, depth=1, heads=2, init_std=0.2)
 
 
-def made(config: VitConfig) -> VisionTransformer:
+def build(config: VitConfig) -> VisionTransformer:
     torch.manual_seed(0)
     return VisionTransformer(config, levels=3, tokens_each=4, num_classes=5).eval()
 
 
-def test_vision_transformer__without_the_options_has_nothing_of_them_and_the_same_weights():
-    plain, both = made(CONFIG), made(replace(CONFIG, level_embedding=True, token_norm=True))
+def test_vision_transformer__without_the_options_has_the_same_other_weights():
+    plain, both = build(CONFIG), build(replace(CONFIG, level_embedding=True, token_norm=True))
     added = set(both.state_dict()) - set(plain.state_dict())
     assert added == {"level_embed", "token_norm.weight", "token_norm.bias"}
     assert all(torch.equal(value, both.state_dict()[name]) for name, value in plain.state_dict().items())
 
 
 def test_vision_transformer__adds_a_vector_per_level_then_normalises_all_tokens():
-    plain, both = made(CONFIG), made(replace(CONFIG, level_embedding=True, token_norm=True))
+    plain, both = build(CONFIG), build(replace(CONFIG, level_embedding=True, token_norm=True))
     tokens = torch.randn(2, 12, 16, generator=torch.Generator().manual_seed(1))
     assert both.level_embed is not None
     moved = [tokens[:, 4 * level : 4 * level + 4] + both.level_embed[level] for level in range(3)]
@@ -37,7 +37,7 @@ def test_vision_transformer__adds_a_vector_per_level_then_normalises_all_tokens(
     assert not torch.allclose(both(tokens), plain(tokens), atol=1e-3)
 
 
-def test_btn__gelu_changes_what_the_classifier_reads_and_no_weight():
+def test_btn__gelu_changes_the_tokens_and_no_weight():
     tiny = MODELS["btn-tiny"]
     changed = replace(tiny, vit=replace(tiny.vit, embed_gelu=True))
     networks, seen = [], []

@@ -1,8 +1,8 @@
-"""A folder of pictures in, this product's face detector and facenet-pytorch's side by side out: answers, speed, memory."""
+"""Compare the speed, memory and results of the face detectors with facenet-pytorch's MTCNN."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -11,105 +11,109 @@ from typing import Any
 
 import numpy as np
 
-from fercli.bench.isolated import answer, run_isolated
+from fercli.bench.isolated import Measurement, return_measurement, run_isolated
 from fercli.config.detect import MAX_SIDE_RANGE, DetectConfig
 from fercli.errors import DataError
-from fercli.faces.detector import open_detector
+from fercli.faces.detector import DETECTORS, open_detector
 from fercli.media.images import Rgb, list_images, read_rgb
 from fercli.progress import Progress, silent
 from fercli.system.chunks import chunked
 from fercli.system.devices import cpu_threads
 
-OURS, PEER = "fer", "facenet-pytorch"
+PEER = "facenet-pytorch"
+_SAME_AS_PEER = "mtcnn"  # the detector that must return the peer's faces
 _SAME_IOU, _SAME_PX = 0.99, 0.5
-_CHUNK = 16  # pictures given at once, as `fer align` gives them
+_CHUNK = 16  # pictures per call, as in `fer align`
+
+_Detect = Callable[[Sequence[Rgb]], list[list[list[float]]]]
 
 
 @dataclass(frozen=True)
-class Side:
-    """One detector on all pictures. images_per_s: median, least and most of the rounds.
+class DetectorRun:
+    """One detector on all pictures. images_per_s: median, minimum and maximum of the rounds.
 
-    processor_ms: of all threads together for a picture, median; other work on the machine changes it less.
+    pictures_without: pictures in which it found no face. processor_ms: CPU time of all threads per picture, median of the
+    rounds; other load on the machine affects it less. speed_ratio: times as fast as facenet-pytorch.
     """
 
     name: str
     faces: int
+    pictures_without: int
     images_per_s: tuple[float, float, float]
+    speed_ratio: float
     peak_mb: float | None
     processor_ms: float
 
 
 @dataclass(frozen=True)
 class FacesBench:
-    """Both sides on the same pictures, reading not counted.
+    """All detectors on the same pictures; reading files is not timed.
 
-    worst_iou, worst_px: of a box, and of one coordinate of a landmark, over the faces of pictures where both sides
-    find as many. different: pictures where they do not, or where a face is under 0.99 or more than half a pixel away.
+    worst_iou, worst_px: lowest overlap of a box and largest difference of a landmark coordinate between the `mtcnn`
+    detector and facenet-pytorch, over pictures where both find the same number of faces. different: pictures where they do
+    not, or where a face differs by more than 0.99 overlap or half a pixel.
     """
 
     images: int
     threads: int
-    sides: tuple[Side, ...]
+    runs: tuple[DetectorRun, ...]
     worst_iou: float
     worst_px: float
     different: tuple[str, ...]
 
-    @property
-    def speed_ratio(self) -> float:
-        return self.sides[0].images_per_s[0] / self.sides[1].images_per_s[0]
-
 
 def bench_faces(folder: Path, *, min_face_px: int = 20, rounds: int = 3, progress: Progress = silent) -> FacesBench:
-    """Detect the faces of every picture below a folder on the CPU, the sides taking turns, each in a fresh process.
+    """Detect the faces of every picture below a folder on the CPU with every detector in turn, each in a fresh process.
 
-    Raises: DataError if there is no picture that can be read.
+    Raises: DataError if there is no readable picture.
     """
     readable = [path for path in list_images(folder) if _is_readable(path)]
     if not readable:
         raise DataError(f"{folder} has no pictures", fix="give a folder with photos")
-    answers: dict[str, list[Any]] = {OURS: [], PEER: []}
-    total = rounds * len(answers)
+    names = (*DETECTORS, PEER)
+    measurements: dict[str, list[Measurement]] = {name: [] for name in names}
+    total = rounds * len(names)
     for turn in range(total):
-        side = (OURS, PEER)[turn % 2]
-        progress(turn, total, side)
-        task = {"side": side, "pictures": [str(path) for path in readable], "min_face_px": min_face_px}
-        answers[side].append(run_isolated("fercli.bench.faces", task))
-    sides = tuple(_side(name, len(readable), of_side) for name, of_side in answers.items())
-    ours, theirs = (of_side[0].value["faces"] for of_side in answers.values())
+        name = names[turn % len(names)]
+        progress(turn, total, name)
+        task = {"name": name, "pictures": [str(path) for path in readable], "min_face_px": min_face_px}
+        measurements[name].append(run_isolated("fercli.bench.faces", task))
+    peer_s = median(run.value["seconds"] for run in measurements[PEER])
+    ours, theirs = (measurements[name][0].value["faces"] for name in (_SAME_AS_PEER, PEER))
     compared = [_compare(one, other) for one, other in zip(ours, theirs, strict=True)]
     return FacesBench(
         images=len(readable),
         threads=cpu_threads(),
-        sides=sides,
-        worst_iou=min((iou for found in compared if found for iou, _ in found), default=1.0),
-        worst_px=max((px for found in compared if found for _, px in found), default=0.0),
+        runs=tuple(_run(name, len(readable), of_name, peer_s) for name, of_name in measurements.items()),
+        worst_iou=min((iou for pairs in compared if pairs for iou, _ in pairs), default=1.0),
+        worst_px=max((px for pairs in compared if pairs for _, px in pairs), default=0.0),
         different=tuple(
             path.relative_to(folder).as_posix()
-            for path, found in zip(readable, compared, strict=True)
-            if found is None or any(iou < _SAME_IOU or px > _SAME_PX for iou, px in found)
+            for path, pairs in zip(readable, compared, strict=True)
+            if pairs is None or any(iou < _SAME_IOU or px > _SAME_PX for iou, px in pairs)
         ),
     )
 
 
-def measure(side: str, pictures: Sequence[str], min_face_px: int) -> dict[str, Any]:
-    """What one side finds in each picture, rows of box and landmarks, and the seconds it took beside reading, by the clock and
-    of the processor.
-    """
-    detect = _ours(min_face_px) if side == OURS else _peer(min_face_px)
+def measure(name: str, pictures: Sequence[str], min_face_px: int) -> dict[str, Any]:
+    """Run one detector: rows of box and landmarks of every picture, and the seconds and CPU seconds without reading."""
+    detect = _peer(min_face_px) if name == PEER else _detector(name, min_face_px)
     detect([read_rgb(Path(pictures[0]))])
     seconds, processor_s, faces = 0.0, 0.0, []
     for part in chunked(pictures, _CHUNK):
         chunk = [read_rgb(Path(picture)) for picture in part]
-        started, used = perf_counter(), process_time()
-        found = detect(chunk)
+        started, processor_started = perf_counter(), process_time()
+        detected = detect(chunk)
         seconds += perf_counter() - started
-        processor_s += process_time() - used
-        faces += found
+        processor_s += process_time() - processor_started
+        faces += detected
     return {"seconds": seconds, "processor_s": processor_s, "faces": faces}
 
 
-def _ours(min_face_px: int) -> Any:
-    detector = open_detector(DetectConfig(min_face_px=min_face_px, max_side=MAX_SIDE_RANGE[1]), "cpu")
+def _detector(name: str, min_face_px: int) -> _Detect:
+    # MTCNN searches the whole picture, as its peer does
+    max_side = MAX_SIDE_RANGE[1] if name == _SAME_AS_PEER else DetectConfig.max_side
+    detector = open_detector(DetectConfig(detector=name, min_face_px=min_face_px, max_side=max_side), "cpu")
 
     def detect(pictures: Sequence[Rgb]) -> list[list[list[float]]]:
         return [
@@ -120,7 +124,7 @@ def _ours(min_face_px: int) -> Any:
     return detect
 
 
-def _peer(min_face_px: int) -> Any:
+def _peer(min_face_px: int) -> _Detect:
     import torch
     from facenet_pytorch import MTCNN
 
@@ -133,33 +137,41 @@ def _peer(min_face_px: int) -> Any:
             return []
         return [[*map(float, box), *map(float, np.ravel(five))] for box, five in zip(boxes, points, strict=True)]
 
-    return lambda pictures: [detect_one(rgb) for rgb in pictures]  # it takes several at once only of one size
+    return lambda pictures: [detect_one(rgb) for rgb in pictures]  # a batch must have pictures of one size
 
 
-def _side(name: str, images: int, answers: Sequence[Any]) -> Side:
-    rates = [images / found.value["seconds"] for found in answers]
-    peaks = [found.peak_mb for found in answers]
-    peak = None if None in peaks else max(peaks)
-    faces = sum(len(of_picture) for of_picture in answers[0].value["faces"])
-    processor_ms = 1000 * median(found.value["processor_s"] for found in answers) / images
-    return Side(name, faces, (median(rates), min(rates), max(rates)), peak, processor_ms)
+def _run(name: str, images: int, measurements: Sequence[Measurement], peer_s: float) -> DetectorRun:
+    seconds = [measurement.value["seconds"] for measurement in measurements]
+    rates = [images / value for value in seconds]
+    peaks = [measurement.peak_mb for measurement in measurements if measurement.peak_mb is not None]
+    faces = [len(of_picture) for of_picture in measurements[0].value["faces"]]
+    processor_s = median(measurement.value["processor_s"] for measurement in measurements)
+    return DetectorRun(
+        name=name,
+        faces=sum(faces),
+        pictures_without=faces.count(0),
+        images_per_s=(median(rates), min(rates), max(rates)),
+        speed_ratio=peer_s / median(seconds),
+        peak_mb=max(peaks, default=None),
+        processor_ms=1000 * processor_s / images,
+    )
 
 
 def _compare(ours: Sequence[Any], theirs: Sequence[Any]) -> list[tuple[float, float]] | None:
-    """Overlap and largest distance of a landmark of each face of theirs with our nearest; None for another count."""
+    """Overlap and largest landmark difference of each of their faces and our nearest; None for another number of faces."""
     if len(ours) != len(theirs):
         return None
     pairs = []
     for row in theirs:
-        overlap, place = max((_iou(row[:4], mine[:4]), place) for place, mine in enumerate(ours))
-        pairs.append((overlap, float(np.abs(np.subtract(ours[place][4:], row[4:])).max())))
+        overlap, index = max((_iou(row[:4], other[:4]), index) for index, other in enumerate(ours))
+        pairs.append((overlap, float(np.abs(np.subtract(ours[index][4:], row[4:])).max())))
     return pairs
 
 
 def _iou(one: Sequence[float], other: Sequence[float]) -> float:
-    wide = min(one[2], other[2]) - max(one[0], other[0])
-    high = min(one[3], other[3]) - max(one[1], other[1])
-    shared = max(wide, 0.0) * max(high, 0.0)
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    shared = max(width, 0.0) * max(height, 0.0)
     return shared / (sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)) - shared)
 
 
@@ -172,4 +184,4 @@ def _is_readable(path: Path) -> bool:
 
 
 if __name__ == "__main__":
-    answer(measure)
+    return_measurement(measure)

@@ -1,4 +1,4 @@
-"""The name of a module and its task in, what it answered in a fresh process and that process's peak memory out."""
+"""Run a measurement in a fresh process and return its result with the peak memory of that process."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from fercli.errors import FerError, RefusedError
 
 
 @dataclass(frozen=True)
-class Answer:
-    """value: what the module's work returned. peak_mb: most memory its process held, None where the system cannot say."""
+class Measurement:
+    """value: what the measurement returned. peak_mb: peak memory of its process, None where the system does not report it."""
 
     value: Any
     peak_mb: float | None
 
 
-def run_isolated(module: str, task: Mapping[str, Any]) -> Answer:
-    """Run `python -m module` with the task as JSON on stdin; RefusedError tells how it failed."""
+def run_isolated(module: str, task: Mapping[str, Any]) -> Measurement:
+    """Run `python -m module` with the task as JSON on stdin. Raises: RefusedError with the reason if it failed."""
     done = subprocess.run(
         [sys.executable, "-m", module], input=json.dumps(task), capture_output=True, text=True, check=False
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise RefusedError(f"the measurement of {task.get('side', module)} failed: {last}", fix="fer doctor")
-    facts = json.loads(done.stdout)
-    return Answer(facts["value"], facts["peak_mb"])
+        raise RefusedError(f"the measurement of {task.get('name', module)} failed: {last}", fix="fer doctor")
+    result = json.loads(done.stdout)
+    return Measurement(result["value"], result["peak_mb"])
 
 
-def answer(work: Callable[..., Any]) -> None:
-    """The other end: read the task from stdin, do the work, and write its answer to stdout."""
+def return_measurement(work: Callable[..., Any]) -> None:
+    """In the fresh process: read the task from stdin, run `work(**task)`, and write its result to stdout."""
     task = json.load(sys.stdin)
     try:
         value = work(**task)
@@ -44,7 +44,7 @@ def answer(work: Callable[..., Any]) -> None:
 
 
 def _peak_mb() -> float | None:
-    status = Path("/proc/self/status")  # Linux: getrusage there counts what the parent held when it started this
+    status = Path("/proc/self/status")  # on Linux getrusage includes the memory of the parent at the time of the fork
     if status.is_file():
         line = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM")), None)
         return int(line.split()[1]) / 2**10 if line else None

@@ -1,4 +1,4 @@
-"""Models in; a table of how fast, how large and how exact each is as torch, ONNX and in lower precision out."""
+"""Compare the speed, size and accuracy of models in torch, ONNX Runtime and lower precision."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.bench.isolated import answer, run_isolated
+from fercli.bench.isolated import return_measurement, run_isolated
 from fercli.config.presets import MODELS, model_preset
 from fercli.errors import UsageError
 from fercli.evaluate.evaluate import EvaluateOptions, evaluate
@@ -25,20 +25,20 @@ from fercli.weights.card import WeightsCard
 from fercli.weights.files import TORCH_SUFFIX, find_weights, load_weights, save_weights
 from fercli.weights.preprocess import to_input
 
-REFERENCE, TORCH = "straightforward torch", "torch"
-_SECONDS = 1.5  # that a batch size is measured for in each round
-_PEAK_SIDE, _PEAK_SIDE_GPU, _PEAK_TIMES = 1024, 8192, 6  # a GPU's cores are all busy with larger matrices only
+REFERENCE, TORCH = "baseline in torch", "torch"
+SECONDS = 1.5  # how long a batch size is measured in each round
+_PEAK_SIDE, _PEAK_SIDE_GPU, _PEAK_TIMES = 1024, 8192, 6  # only large matrices keep all cores of a GPU busy
 
 _Round = tuple[float, float | None, str]  # milliseconds a face, peak memory, device
 
 
 @dataclass(frozen=True)
-class Row:
-    """One way of running one model at one batch size: medians of the rounds.
+class ModelRow:
+    """One model in one format at one batch size: medians of the rounds.
 
-    size_mb: of the file. accuracy: share of a data set's images, None where none was given or the weights are random.
-    spread_ms: least and most of the rounds. times_reference: speed over that of the written-out torch implementation.
-    peak_mb: most memory of the process. share: of the device's measured peak; float16 and int8 may exceed it.
+    size_mb: of the file. accuracy: on the test split of a data set, None without one or for random weights.
+    spread_ms: minimum and maximum of the rounds. times_reference: speed relative to the reference implementation in torch.
+    peak_mb: peak memory of the process. share: of the device's measured peak; float16 and int8 may exceed it.
     """
 
     model: str
@@ -48,7 +48,7 @@ class Row:
     batch: int
     size_mb: float
     accuracy: float | None
-    ms_a_face: float
+    ms_per_face: float
     spread_ms: tuple[float, float]
     times_reference: float
     peak_mb: float | None
@@ -56,21 +56,21 @@ class Row:
 
     @property
     def faces_per_s(self) -> float:
-        return 1000 / self.ms_a_face
+        return 1000 / self.ms_per_face
 
 
 @dataclass(frozen=True)
 class ModelsBench:
-    """Every row with what the device can do: float32 operations a second of a matrix product, in 10 ** 9."""
+    """All rows. peak_gflops: float32 operations per second of a matrix product on the device, in 10 ** 9."""
 
     threads: int
     peak_gflops: float
-    rows: tuple[Row, ...]
+    rows: tuple[ModelRow, ...]
 
 
 @dataclass(frozen=True)
-class _Side:
-    """A file and how it is run. operations: multiplications and additions of one face, both counted."""
+class _Variant:
+    """A model file and the format it runs in. operations: multiplications plus additions per face."""
 
     model: str
     format: str
@@ -91,60 +91,61 @@ def bench_models(
     rounds: int = 3,
     progress: Progress = silent,
 ) -> ModelsBench:
-    """Measure models, named presets with random weights or weights with a card, each way in a fresh process, in turns.
+    """Measure models (presets with random weights, or weights with a card) in every format in turn, in fresh processes.
 
-    faces: crops that int8 is calibrated on and every file is proven on; needed for int8. data: a data set whose test
-    split gives accuracy; presets have none. precisions: of the ONNX files, None is `usual_precisions`. device: with
-    tensorrt torch runs on the same GPU by CUDA. Raises: UsageError, WeightsError, DataError, DeviceError, RefusedError.
+    faces: crops for calibrating int8 and for comparing every file with torch; required for int8. data: a data set whose
+    test split gives the accuracy; presets have none. precisions: of the ONNX files, None is `default_precisions`. device:
+    with tensorrt, torch runs on the same GPU with CUDA.
+    Raises: UsageError, WeightsError, DataError, DeviceError, RefusedError.
     """
     if precisions is None:
-        precisions = usual_precisions(device, faces=faces)
+        precisions = default_precisions(device, faces=faces)
     known = [kind for kind in get_args(Precision) if kind in precisions]
     if len(known) != len(precisions):
         raise UsageError(
             f"unknown precision among {', '.join(precisions)}", fix=f"precisions: {', '.join(get_args(Precision))}"
         )
     if "int8" in precisions and faces is None:
-        raise UsageError("int8 takes the ranges of its numbers from real face crops", fix="--faces DIR")
+        raise UsageError("int8 is calibrated on real face crops", fix="--faces DIR")
     with tempfile.TemporaryDirectory() as folder:
-        sides: list[_Side] = []
-        for place, model in enumerate(models):
-            progress(place, len(models), f"exporting {model}")
-            sides += _sides(model, Path(folder), faces=faces, data=data, precisions=known, device=device)
-        found: dict[tuple[int, int], list[_Round]] = {}
+        variants: list[_Variant] = []
+        for index, model in enumerate(models):
+            progress(index, len(models), f"exporting {model}")
+            variants += _variants(model, Path(folder), faces=faces, data=data, precisions=known, device=device)
+        results: dict[tuple[int, int], list[_Round]] = {}  # by index of the variant and batch size
         peaks, done = [], 0
-        total = rounds * len(sides) * len(batches)
+        total = rounds * len(variants) * len(batches)
         for _ in range(rounds):
-            peaks.append(run_isolated("fercli.bench.models", {"side": "peak", "device": device}).value)
-            for place, side in enumerate(sides):
+            peaks.append(run_isolated("fercli.bench.models", {"name": "peak", "device": device}).value)
+            for index, variant in enumerate(variants):
                 for batch in batches:
-                    progress(done, total, f"{side.model} {side.format} {side.precision}, batch {batch}")
+                    progress(done, total, f"{variant.model} {variant.format} {variant.precision}, batch {batch}")
                     done += 1
-                    running = _device_of(side.format, device)
-                    task = {"side": side.format, "path": str(side.path), "device": running, "batch": batch}
-                    told = run_isolated("fercli.bench.models", task)
-                    found.setdefault((place, batch), []).append(
-                        (told.value["ms_a_face"], told.peak_mb, told.value["device"])
+                    running = _device_of(variant.format, device)
+                    task = {"name": variant.format, "path": str(variant.path), "device": running, "batch": batch}
+                    measured = run_isolated("fercli.bench.models", task)
+                    results.setdefault((index, batch), []).append(
+                        (measured.value["ms_per_face"], measured.peak_mb, measured.value["device"])
                     )
         peak = max(peaks)
         return ModelsBench(
             threads=cpu_threads(),
             peak_gflops=peak,
             rows=tuple(
-                _row(sides[place], batch, rounds, peak=peak, reference=_reference(sides[place], batch, sides, found))
-                for (place, batch), rounds in found.items()
+                _row(variants[i], batch, rounds, peak=peak, reference=_reference(variants[i], batch, variants, results))
+                for (i, batch), rounds in results.items()
             ),
         )
 
 
-def usual_precisions(device: str, *, faces: Path | None) -> tuple[Precision, ...]:
-    """Those worth a row: fp16 on a GPU, which has it in hardware; on the CPU int8, where there are faces to calibrate on."""
+def default_precisions(device: str, *, faces: Path | None) -> tuple[Precision, ...]:
+    """Precisions that are measured by default: fp16 on a GPU, int8 on the CPU if there are faces for calibration."""
     if device.startswith(("cuda", "tensorrt")):
         return ("fp32", "fp16")
     return ("fp32",) if faces is None else ("fp32", "int8")
 
 
-def _sides(
+def _variants(
     model: str,
     folder: Path,
     *,
@@ -152,33 +153,33 @@ def _sides(
     data: str | None,
     precisions: Sequence[Precision],
     device: str,
-) -> list[_Side]:
-    """Every way of running one model: torch, written out, and ONNX in each precision."""
+) -> list[_Variant]:
+    """Every format of one model: the reference and the model in torch, and ONNX in each precision."""
     weights = random_weights(model, folder) if model in MODELS else find_weights(model, (TORCH_SUFFIX,))
     measured = None if model in MODELS else data
     operations = count_operations(weights)
 
-    def side(form: str, precision: str, path: Path) -> _Side:
+    def variant(form: str, precision: str, path: Path) -> _Variant:
         accuracy = None
         if measured is not None and form != REFERENCE:
             accuracy = evaluate(path, measured, EvaluateOptions(device=_device_of(form, device))).score.accuracy
-        return _Side(model, form, precision, path, operations, accuracy)
+        return _Variant(model, form, precision, path, operations, accuracy)
 
-    sides = [side(REFERENCE, "fp32", weights), side(TORCH, "fp32", weights)]
+    variants = [variant(REFERENCE, "fp32", weights), variant(TORCH, "fp32", weights)]
     for precision in precisions:
         out = folder / f"{Path(model).stem}-{precision}.onnx"
         export(weights, out, faces=faces, precision=precision)
-        sides.append(side("ONNX Runtime", precision, out))
-    return sides
+        variants.append(variant("ONNX Runtime", precision, out))
+    return variants
 
 
 def _device_of(form: str, device: str) -> str:
-    """Where a side runs: torch knows no TensorRT, so its sides run on the same GPU by CUDA."""
+    """The device a format runs on: torch does not support TensorRT and runs on the same GPU with CUDA."""
     return torch_name(device) if form in (REFERENCE, TORCH) else device
 
 
 def random_weights(preset: str, folder: Path) -> Path:
-    """A file of a preset's model with random weights, always the same: its speed is that of trained ones."""
+    """Write a preset's model with random weights, always the same; its speed is that of trained weights."""
     import torch
 
     from fercli.config.labels import SCHEMAS
@@ -188,7 +189,7 @@ def random_weights(preset: str, folder: Path) -> Path:
     torch.manual_seed(0)
     labels = SCHEMAS["ferplus"].names
     model = BTN(model_preset(preset), len(labels), training_parts=False)
-    torch.nn.init.normal_(model.vit.head.weight)  # answers that are apart
+    torch.nn.init.normal_(model.vit.head.weight)  # the default of zero would give equal logits
     card = WeightsCard(preset, "random", labels, "ferplus", template("arcface"), model_preset(preset))
     path = folder / f"{preset}{TORCH_SUFFIX}"
     save_weights(path, model.state_dict(), card)
@@ -196,7 +197,7 @@ def random_weights(preset: str, folder: Path) -> Path:
 
 
 def count_operations(weights: Path) -> float:
-    """Multiplications and additions of one face, as torch counts convolutions, products and attention."""
+    """Count the multiplications and additions per face of convolutions, products and attention, with torch's counter."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -208,22 +209,22 @@ def count_operations(weights: Path) -> float:
     return float(counter.get_total_flops())
 
 
-def measure(side: str, path: str = "", device: str = "cpu", batch: int = 1) -> Any:
-    """In a process of its own: milliseconds a face of one side at one batch size, or the device's peak."""
-    if side == "peak":
+def measure(name: str, path: str = "", device: str = "cpu", batch: int = 1) -> Any:
+    """Measure the milliseconds per face of one format at one batch size, or the device's peak for "peak"."""
+    if name == "peak":
         return peak_gflops(device)
-    run, running, card = _runner(side, Path(path), device)
+    run, running, card = _runner(name, Path(path), device)
     crops = np.random.default_rng(0).integers(
         0, 256, (batch, card.model.input.size, card.model.input.size, 3), np.uint8
     )
     inputs = to_input(crops, card.model.input)
-    return {"ms_a_face": 1000 * _seconds(lambda: run(inputs)) / batch, "device": running}
+    return {"ms_per_face": 1000 * _seconds(lambda: run(inputs)) / batch, "device": running}
 
 
 def peak_gflops(device: str = "cpu") -> float:
-    """Float32 operations a second of a matrix product on a device, in 10 ** 9, no TF32: the best of several.
+    """Measure the float32 operations per second of a matrix product, in 10 ** 9, without TF32: the best of several runs.
 
-    Matrices are 1024 x 1024 on the CPU, 8192 x 8192 on a GPU; with tensorrt:N the GPU is measured by CUDA.
+    Matrices are 1024 x 1024 on the CPU, 8192 x 8192 on a GPU; for tensorrt:N the GPU is measured with CUDA.
     """
     import torch
 
@@ -235,16 +236,16 @@ def peak_gflops(device: str = "cpu") -> float:
 
     def work() -> None:
         one @ one
-        if target.type == "cuda":  # which only queues the product
+        if target.type == "cuda":  # CUDA only enqueues the product
             torch.cuda.synchronize(target)
 
     work()
     return 2 * side**3 / min(_time(work) for _ in range(_PEAK_TIMES)) / 1e9
 
 
-def _runner(side: str, path: Path, device: str) -> tuple[Callable[[NDArray[np.float32]], object], str, WeightsCard]:
+def _runner(form: str, path: Path, device: str) -> tuple[Callable[[NDArray[np.float32]], object], str, WeightsCard]:
     """A function of normalised images [B, 3, S, S], the device it runs on and the card."""
-    if side not in (REFERENCE, TORCH):
+    if form not in (REFERENCE, TORCH):
         from fercli.system.onnx_session import open_session, run_bound
         from fercli.weights.files import read_card
         from fercli.weights.onnx_interface import INPUT, OUTPUT
@@ -253,12 +254,12 @@ def _runner(side: str, path: Path, device: str) -> tuple[Callable[[NDArray[np.fl
         return lambda images: run_bound(session, {INPUT: images}, OUTPUT), running, read_card(path)
     import torch
 
-    from fercli.bench.reference import StraightforwardBTN
+    from fercli.bench.reference import ReferenceBTN
 
     torch.set_num_threads(cpu_threads())
     target = resolve_device(device)
     model, card = _model(path)
-    network = (StraightforwardBTN(model) if side == REFERENCE else model).eval().to(target)
+    network = (ReferenceBTN(model) if form == REFERENCE else model).eval().to(target)
 
     def run(images: NDArray[np.float32]) -> object:
         with torch.inference_mode():
@@ -277,11 +278,11 @@ def _model(weights: Path) -> tuple[Any, WeightsCard]:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    """Median seconds of one call, after two that do not count, for about _SECONDS."""
+    """Median seconds of one call, after two warm-up calls, over about SECONDS."""
     for _ in range(2):
         work()
     times: list[float] = []
-    while len(times) < 3 or (sum(times) < _SECONDS and len(times) < 200):
+    while len(times) < 3 or (sum(times) < SECONDS and len(times) < 200):
         times.append(_time(work))
     return median(times)
 
@@ -293,32 +294,32 @@ def _time(work: Callable[[], object]) -> float:
 
 
 def _reference(
-    side: _Side, batch: int, sides: Sequence[_Side], found: Mapping[tuple[int, int], Sequence[_Round]]
+    variant: _Variant, batch: int, variants: Sequence[_Variant], results: Mapping[tuple[int, int], Sequence[_Round]]
 ) -> float:
-    """Milliseconds a face of the written-out implementation of a side's model."""
-    place = next(place for place, other in enumerate(sides) if (other.model, other.format) == (side.model, REFERENCE))
-    return median(ms for ms, _, _ in found[place, batch])
+    """Milliseconds per face of the reference implementation of a variant's model."""
+    index = next(i for i, other in enumerate(variants) if (other.model, other.format) == (variant.model, REFERENCE))
+    return median(ms for ms, _, _ in results[index, batch])
 
 
-def _row(side: _Side, batch: int, rounds: Sequence[_Round], *, peak: float, reference: float) -> Row:
+def _row(variant: _Variant, batch: int, rounds: Sequence[_Round], *, peak: float, reference: float) -> ModelRow:
     times = [ms for ms, _, _ in rounds]
     memory = [mb for _, mb, _ in rounds if mb is not None]
-    middle = median(times)
-    return Row(
-        model=side.model,
-        format=side.format,
-        precision=side.precision,
+    median_ms = median(times)
+    return ModelRow(
+        model=variant.model,
+        format=variant.format,
+        precision=variant.precision,
         device=rounds[0][2],
         batch=batch,
-        size_mb=side.path.stat().st_size / 1e6,
-        accuracy=side.accuracy,
-        ms_a_face=middle,
+        size_mb=variant.path.stat().st_size / 1e6,
+        accuracy=variant.accuracy,
+        ms_per_face=median_ms,
         spread_ms=(min(times), max(times)),
-        times_reference=reference / middle,
+        times_reference=reference / median_ms,
         peak_mb=max(memory, default=None),
-        share=side.operations / (middle / 1000) / (peak * 1e9),
+        share=variant.operations / (median_ms / 1000) / (peak * 1e9),
     )
 
 
 if __name__ == "__main__":
-    answer(measure)
+    return_measurement(measure)

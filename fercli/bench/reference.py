@@ -1,7 +1,7 @@
-"""A BTN in, the same network computed the straightforward way out: what the public baseline does, as a line to beat.
+"""A BTN computed as the public baseline computes it, as a reference for speed.
 
-POSTER++'s published code runs eagerly in torch: it resizes by interpolation, cuts maps into windows (of the map's own size),
-writes every attention out as product, bias, softmax and product, and looks the bias up anew for each batch.
+POSTER++'s published code runs eagerly in torch: it resizes by interpolation, splits maps into windows (of the map's own size),
+computes attention as product, bias, softmax and product, and looks up the bias for every batch.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from fercli.models.cross_attention import CrossAttention
 # Letters: B images, C channels, S side of a map, T = S*S positions, H heads, D channels per head, W width of the ViT.
 
 
-class StraightforwardBTN(nn.Module):
-    """A BTN's inference part with the same weights and answers. forward: images [B, 3, S, S] -> logits [B, N]."""
+class ReferenceBTN(nn.Module):
+    """The inference part of a BTN with the same weights and logits. forward: images [B, 3, S, S] -> logits [B, N]."""
 
     def __init__(self, model: BTN) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class StraightforwardBTN(nn.Module):
 
 
 def _level(block: Any, query_map: Tensor, kv_map: Tensor) -> Tensor:
-    """A CrossAttentionBlock on [B, C, S, S] maps, by way of windows."""
+    """A CrossAttentionBlock on [B, C, S, S] maps, computed over windows."""
     side, channels = kv_map.shape[2], kv_map.shape[1]
     query, y = _window(query_map), block.norm_kv(_window(kv_map))
     z = y + block.gamma1 * _cross_attention(block.attention, query, y)
@@ -55,7 +55,7 @@ def _level(block: Any, query_map: Tensor, kv_map: Tensor) -> Tensor:
 
 
 def _window(feature_map: Tensor) -> Tensor:
-    """The one window of a map [B, C, S, S], as rows of positions [B, T, C]."""
+    """The single window of a map [B, C, S, S], as rows of positions [B, T, C]."""
     rows = feature_map.permute(0, 2, 3, 1).contiguous()  # [B, S, S, C]
     batch, side, _, channels = rows.shape
     windows = rows.view(batch, 1, side, 1, side, channels).permute(0, 1, 3, 2, 4, 5).contiguous()
@@ -75,7 +75,7 @@ def _cross_attention(attention: CrossAttention, query: Tensor, key_value: Tensor
 
 
 def _transformer(block: Any, x: Tensor) -> Tensor:
-    """A TransformerBlock with its attention written out, [B, T, W] -> [B, T, W]."""
+    """A TransformerBlock with explicit attention, [B, T, W] -> [B, T, W]."""
     attention, normed = block.attention, block.norm1(x)
     batch, tokens, width = x.shape
     qkv = attention.qkv(normed).reshape(batch, tokens, 3, attention.heads, -1).permute(2, 0, 3, 1, 4)

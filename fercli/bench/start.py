@@ -1,4 +1,4 @@
-"""A picture in, how long `fer predict` takes for it from a cold start out: a process that loads everything anew."""
+"""Time `fer predict` on one picture in a fresh process that loads everything."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from fercli.progress import Progress, silent
 
 @dataclass(frozen=True)
 class StartBench:
-    """seconds: median, least and most of the rounds, from starting Python to its end. processor_s: of all threads, median."""
+    """seconds: median, minimum and maximum of the rounds, from the start of Python to its end. processor_s: CPU time of all
+    threads, median.
+    """
 
     picture: Path
     weights: str | None
@@ -27,7 +29,7 @@ class StartBench:
 def bench_start(
     picture: Path, *, weights: str | None = None, rounds: int = 3, progress: Progress = silent
 ) -> StartBench:
-    """Run `fer predict PICTURE` so many times, each in a process of its own; RefusedError if it fails."""
+    """Run `fer predict PICTURE` in `rounds` separate processes; RefusedError if it fails."""
     command = [sys.executable, "-m", "fercli", "predict", str(picture), "--json", "--device", "cpu"]
     command += ["--weights", weights] if weights else []
     seconds, processor = [], []
@@ -43,5 +45,5 @@ def bench_start(
                 (line for line in done.stderr.splitlines() if line.startswith("error: ")), "error: no message"
             )
             raise RefusedError(f"fer predict {picture} failed: {reason.removeprefix('error: ')}", fix="fer doctor")
-    used_s = median(processor) or None  # 0 where the system does not count it, as on Windows
+    used_s = median(processor) or None  # 0 on systems that do not report it, such as Windows
     return StartBench(picture, weights, (median(seconds), min(seconds), max(seconds)), used_s)

@@ -1,7 +1,7 @@
-"""One training step of this product beside a straightforward one: seconds, memory, and that both find the same gradient.
+"""Compare a training step with a reference step: time, memory, and that both compute the same gradient.
 
-The straightforward step does what the method says and nothing else: two full passes for SAM, each with the landmark branch and
-its head, whose points nobody uses; attention as softmax(q k + bias) v, written out; pictures in torch's default memory order.
+The reference step follows the method literally: two full passes for SAM, each with the landmark branch and its unused head;
+explicit attention, softmax(q k + bias) v; images in torch's default memory format.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fercli.bench.isolated import answer, run_isolated
+from fercli.bench.isolated import Measurement, return_measurement, run_isolated
 from fercli.config.presets import model_preset, recipe
 from fercli.config.settings import override
 from fercli.config.training import TrainConfig
@@ -31,17 +31,17 @@ from fercli.train.loop import make_optimizer, memory_format
 from fercli.train.losses import btn_loss
 from fercli.train.optimisation_step import TrainStep
 
-OURS, STRAIGHT = "fer", "straightforward"
+OURS, REFERENCE = "fer", "reference"
 CLASSES = 7
 
 # Letters: B images, T tokens, H heads, D channels of a head.
 
 
 @dataclass(frozen=True)
-class Step:
-    """One way to make a step. seconds: median, least and most of the rounds; cpu_s: processor time of the median round.
+class StepRun:
+    """One implementation of the step. seconds: median, minimum and maximum of the rounds; cpu_s: CPU time, median.
 
-    cosine: of its gradient with the straightforward one's, 1 where they point the same way. peak_mb: most memory its process held.
+    cosine: cosine similarity of its gradient with the reference's. peak_mb: peak memory of its process.
     """
 
     name: str
@@ -54,13 +54,13 @@ class Step:
 
 @dataclass(frozen=True)
 class TrainBench:
-    """All ways on the same batch; the first is the straightforward one, the second this product's."""
+    """All implementations on the same batch; the first is the reference, the second this package's."""
 
     model: str
     batch: int
     device: str
     threads: int
-    steps: tuple[Step, ...]
+    steps: tuple[StepRun, ...]
 
     @property
     def speed_ratio(self) -> float:
@@ -77,23 +77,23 @@ def bench_train(
     device: str = "auto",
     progress: Progress = silent,
 ) -> TrainBench:
-    """Measure a step of both ways, and of this product's with each of `tries` (settings of the recipe, name=value).
+    """Measure the reference step, this package's, and this package's with each of `tries` (settings name=value).
 
-    The sides take turns, each time in a fresh process, with the same random weights and pictures.
-    Raises: UsageError for a model, a recipe or a setting that is not there.
+    They take turns, each time in a fresh process, with the same random weights and images.
+    Raises: UsageError for an unknown model, recipe or setting.
     """
     model_preset(model)
     for setting in tries:
         override(recipe(recipe_name), [setting])
-    sides = [(STRAIGHT, []), (OURS, []), *((f"fer, {setting}", [setting]) for setting in tries)]
-    found: dict[str, list[Any]] = {name: [] for name, _ in sides}
+    variants = [(REFERENCE, []), (OURS, []), *((f"fer, {setting}", [setting]) for setting in tries)]
+    measurements: dict[str, list[Measurement]] = {name: [] for name, _ in variants}
     with tempfile.TemporaryDirectory() as folder:
-        for turn in range(rounds * len(sides)):
-            name, settings = sides[turn % len(sides)]
-            progress(turn, rounds * len(sides), name)
-            gradient = Path(folder) / f"{turn % len(sides)}.pt"
+        for turn in range(rounds * len(variants)):
+            name, settings = variants[turn % len(variants)]
+            progress(turn, rounds * len(variants), name)
+            gradient = Path(folder) / f"{turn % len(variants)}.pt"
             task = {
-                "side": name,
+                "name": name,
                 "model": model,
                 "recipe_name": recipe_name,
                 "settings": settings,
@@ -101,40 +101,40 @@ def bench_train(
                 "device": device,
                 "gradient": str(gradient),
             }
-            found[name].append(run_isolated("fercli.bench.train", task))
-        gradients = [torch.load(Path(folder) / f"{place}.pt") for place in range(len(sides))]
+            measurements[name].append(run_isolated("fercli.bench.train", task))
+        gradients = [torch.load(Path(folder) / f"{index}.pt") for index in range(len(variants))]
     steps = tuple(
-        _step(name, answers, cosine(gradients[0], gradient))
-        for (name, answers), gradient in zip(found.items(), gradients, strict=True)
+        _step(name, of_name, cosine(gradients[0], gradient))
+        for (name, of_name), gradient in zip(measurements.items(), gradients, strict=True)
     )
     return TrainBench(model, batch, str(resolve_device(device)), cpu_threads(), steps)
 
 
 def measure(
-    *, side: str, model: str, recipe_name: str, settings: Sequence[str], batch: int, device: str, gradient: str
+    *, name: str, model: str, recipe_name: str, settings: Sequence[str], batch: int, device: str, gradient: str
 ) -> dict[str, Any]:
-    """The time of the second of two steps, and the gradient that moved the weights in the first, in the file `gradient`."""
+    """Time the second of two steps, and write the gradient of the first to the file `gradient`."""
     torch.set_num_threads(cpu_threads())
-    where = resolve_device(device)
+    target = resolve_device(device)
     config = override(recipe(recipe_name), list(settings))
     torch.manual_seed(0)
     network = BTN(model_preset(model), CLASSES)
     side_px = network.config.input.size
-    images = torch.randn(batch, 3, side_px, side_px, generator=torch.Generator().manual_seed(1)).to(where)
-    targets = torch.arange(batch, device=where) % CLASSES
-    if side == STRAIGHT:
-        step: Any = StraightStep(network.to(where), config)
+    images = torch.randn(batch, 3, side_px, side_px, generator=torch.Generator().manual_seed(1)).to(target)
+    targets = torch.arange(batch, device=target) % CLASSES
+    if name == REFERENCE:
+        step: Any = ReferenceStep(network.to(target), config)
     else:
-        step = TrainStep(network.to(where).to(memory_format=memory_format(config)), config)
+        step = TrainStep(network.to(target).to(memory_format=memory_format(config)), config)
         images = images.contiguous(memory_format=memory_format(config))
-    torch.manual_seed(2)  # the same drop path on both sides
+    torch.manual_seed(2)  # the same drop path in all variants
     loss = float(step(images, targets).loss)
-    found = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
-    torch.save(torch.cat([found[name].float().flatten().cpu() for name in sorted(found)]), gradient)
-    _wait(where)
+    gradients = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+    torch.save(torch.cat([gradients[name].float().flatten().cpu() for name in sorted(gradients)]), gradient)
+    _synchronize(target)
     started, cpu_started = perf_counter(), process_time()
     step(images, targets)
-    _wait(where)
+    _synchronize(target)
     return {"seconds": perf_counter() - started, "cpu_s": process_time() - cpu_started, "loss": loss}
 
 
@@ -144,28 +144,28 @@ class _Loss:
 
 
 def cosine(one: Tensor, other: Tensor) -> float:
-    """Cosine of two gradients, summed in float64: tens of millions of float32 terms lose the third digit."""
+    """Cosine similarity of two gradients, summed in float64: tens of millions of float32 terms lose the third digit."""
     one, other = one.double(), other.double()
     return float(one @ other / (one.norm() * other.norm()))
 
 
-class StraightStep:
-    """The straightforward step, on a BTN whose attention it replaces by attention written out."""
+class ReferenceStep:
+    """The reference step, on a BTN whose attention modules it replaces by explicit attention."""
 
     def __init__(self, model: BTN, config: TrainConfig) -> None:
         self.model, self.config = model, config
         self.optimizer = make_optimizer(model, config)
-        where = next(model.parameters()).device
+        device = next(model.parameters()).device
         landmark = model.config.landmark
         size = model.config.landmark_size
-        self.landmarks = LandmarkNet(landmark.width, landmark.activation, size=size).requires_grad_(False).to(where)
+        self.landmarks = LandmarkNet(landmark.width, landmark.activation, size=size).requires_grad_(False).to(device)
         self.landmarks.trunk = model.landmark_backbone
         for module in list(model.modules()):
             for child_name, child in list(module.named_children()):
                 if isinstance(child, CrossAttention):
-                    setattr(module, child_name, _WrittenOutCross(child))
+                    setattr(module, child_name, _ExplicitCrossAttention(child))
                 elif isinstance(child, SelfAttention):
-                    setattr(module, child_name, _WrittenOutSelf(child))
+                    setattr(module, child_name, _ExplicitSelfAttention(child))
 
     def __call__(self, images: Tensor, targets: Tensor) -> _Loss:
         self.model.train()
@@ -193,14 +193,14 @@ class StraightStep:
 
     @torch.no_grad()
     def _taps(self, images: Tensor) -> Taps:
-        """The landmark branch's maps, and its points as well, as the baseline's code computes them."""
+        """Maps of the landmark branch; its landmarks are computed as well, as in the baseline's code."""
         taps = self.model.landmark_taps(images)
         head = self.landmarks
         head.norm(head.points(torch.flatten(head.pool(taps.high), 1)))
         return taps
 
 
-class _WrittenOutCross(nn.Module):
+class _ExplicitCrossAttention(nn.Module):
     """CrossAttention as its formula: softmax(q k / sqrt(D) + bias) v."""
 
     def __init__(self, own: CrossAttention) -> None:
@@ -216,7 +216,7 @@ class _WrittenOutCross(nn.Module):
         return self.proj((scores.softmax(dim=-1) @ v).transpose(1, 2).flatten(2))
 
 
-class _WrittenOutSelf(nn.Module):
+class _ExplicitSelfAttention(nn.Module):
     """SelfAttention as its formula: softmax(q k / sqrt(D)) v."""
 
     def __init__(self, own: SelfAttention) -> None:
@@ -229,23 +229,23 @@ class _WrittenOutSelf(nn.Module):
         return self.proj((scores.softmax(dim=-1) @ v).transpose(1, 2).flatten(2))
 
 
-def _wait(device: torch.device) -> None:
+def _synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
-def _step(name: str, answers: Sequence[Any], cosine: float) -> Step:
-    seconds = [found.value["seconds"] for found in answers]
-    peaks = [found.peak_mb for found in answers]
-    return Step(
+def _step(name: str, measurements: Sequence[Measurement], cosine: float) -> StepRun:
+    seconds = [measurement.value["seconds"] for measurement in measurements]
+    peaks = [measurement.peak_mb for measurement in measurements if measurement.peak_mb is not None]
+    return StepRun(
         name=name,
         seconds=(median(seconds), min(seconds), max(seconds)),
-        cpu_s=median(found.value["cpu_s"] for found in answers),
-        peak_mb=None if None in peaks else max(peaks),
+        cpu_s=median(measurement.value["cpu_s"] for measurement in measurements),
+        peak_mb=max(peaks, default=None),
         cosine=cosine,
-        loss=answers[0].value["loss"],
+        loss=measurements[0].value["loss"],
     )
 
 
 if __name__ == "__main__":
-    answer(measure)
+    return_measurement(measure)

@@ -1,4 +1,4 @@
-"""A video in, how fast, in how much memory and how exactly it is read out, for several ways of reading it."""
+"""Measure the speed, memory and results of `fer predict` on a video with several settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fercli.bench.isolated import Answer, answer, run_isolated
+from fercli.bench.isolated import Measurement, return_measurement, run_isolated
 from fercli.config.detect import DetectConfig
 from fercli.errors import DataError
 from fercli.faces.detector import open_detector
@@ -26,25 +26,25 @@ from fercli.system.devices import cpu_threads
 from fercli.system.stopwatch import Stopwatch
 from fercli.weights.classifier import load_classifier
 
-_WAYS: Mapping[str, Mapping[str, Any]] = {
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "every frame": {},
-    "every frame, five times as long": {"times": 5},
-    "every frame, annotated copy written": {"write": True},
-    "search every 2nd frame": {"detect_every": 2},
-    "search every 5th frame": {"detect_every": 5},
-    "search every 10th frame": {"detect_every": 10},
+    "every frame, five times in a row": {"times": 5},
+    "every frame, annotated copy": {"write": True},
+    "detect every 2nd frame": {"detect_every": 2},
+    "detect every 5th frame": {"detect_every": 5},
+    "detect every 10th frame": {"detect_every": 10},
 }
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way of reading the video.
+class VideoRun:
+    """The video with one setting.
 
-    processor_ms: of all threads together for a frame, median; other work on the machine changes it less.
-    frames_per_s: from opening to the last answer, models loaded before; median of the rounds. stages_s: seconds of the
-    median round; reading goes on beside the others. Errors against reading every frame, None where that is what is
-    done: faces_missed and faces_added as shares, points_px the mean distance of a landmark as a share of the distance
-    of the eyes, same_label the share of faces that keep their expression.
+    processor_ms: CPU time of all threads per frame, median; other load on the machine affects it less.
+    frames_per_s: from opening the video to the last prediction, without loading models; median of the rounds.
+    stages_s: seconds of each stage in the median round; decoding runs in parallel. Differences from detecting in every
+    frame, None where every frame is used: faces_missed and faces_added as shares of the faces, landmark_error the mean
+    distance of a landmark as a share of the distance between the eyes, same_label the share of faces with the same label.
     """
 
     name: str
@@ -55,16 +55,18 @@ class Way:
     stages_s: Mapping[str, float]
     faces_missed: float | None = None
     faces_added: float | None = None
-    points_error: float | None = None
+    landmark_error: float | None = None
     same_label: float | None = None
 
 
 @dataclass(frozen=True)
 class VideoBench:
+    """A video with every setting."""
+
     video: Path
     threads: int
     weights: str | None
-    ways: tuple[Way, ...]
+    runs: tuple[VideoRun, ...]
 
 
 def bench_video(
@@ -75,25 +77,25 @@ def bench_video(
     rounds: int = 3,
     progress: Progress = silent,
 ) -> VideoBench:
-    """Read a video in every way, the ways taking turns, each time in a fresh process; DataError if it is unreadable."""
+    """Process a video with every setting in turn, each in a fresh process; DataError if it is unreadable."""
     [source] = find_sources([str(video)])
     if source.fault or source.kind != "video":
         raise DataError(f"{video}: {source.fault or 'not a video'}", fix="give the path of a video")
-    answers: dict[str, list[Answer]] = {name: [] for name in _WAYS}
-    total = rounds * len(_WAYS)
+    measurements: dict[str, list[Measurement]] = {name: [] for name in SETTINGS}
+    total = rounds * len(SETTINGS)
     for turn in range(total):
-        name = list(_WAYS)[turn % len(_WAYS)]
+        name = list(SETTINGS)[turn % len(SETTINGS)]
         progress(turn, total, name)
-        task = {"side": name, "video": str(video), "weights": weights, "min_face_px": min_face_px, **_WAYS[name]}
-        answers[name].append(run_isolated("fercli.bench.video", task))
-    every = answers["every frame"][0].value["faces"]
-    ways = tuple(_way(name, of_way, every) for name, of_way in answers.items())
-    return VideoBench(video, cpu_threads(), weights, ways)
+        task = {"name": name, "video": str(video), "weights": weights, "min_face_px": min_face_px, **SETTINGS[name]}
+        measurements[name].append(run_isolated("fercli.bench.video", task))
+    every = measurements["every frame"][0].value["faces"]
+    runs = tuple(_run(name, of_name, every) for name, of_name in measurements.items())
+    return VideoBench(video, cpu_threads(), weights, runs)
 
 
 def measure(
     *,
-    side: str,  # noqa: ARG001 (for the message if it fails)
+    name: str,  # noqa: ARG001 (for the message if it fails)
     video: str,
     weights: str | None,
     min_face_px: int | None,
@@ -101,7 +103,7 @@ def measure(
     detect_every: int = 1,
     write: bool = False,
 ) -> dict[str, Any]:
-    """Read a video so many times in a row; per frame the landmarks and label of each face, if it is once."""
+    """Process a video `times` in a row; if once, return the landmarks and label of each face per frame."""
     sources = find_sources([video])
     classifier, detector = load_classifier(weights, "auto", "cpu"), open_detector(device="cpu")
     watch, used, frames = Stopwatch(), process_time(), 0
@@ -129,46 +131,46 @@ def measure(
     }
 
 
-def _way(name: str, answers: Sequence[Answer], every: Sequence[Any]) -> Way:
-    rates = [found.value["frames"] / found.value["seconds"] for found in answers]
-    middle = answers[int(np.argsort(rates)[len(rates) // 2])].value
-    peaks = [found.peak_mb for found in answers if found.peak_mb is not None]
-    errors = _errors(middle["faces"], every) if "detect_every" in _WAYS[name] else {}
-    return Way(
+def _run(name: str, measurements: Sequence[Measurement], every: Sequence[Any]) -> VideoRun:
+    rates = [measurement.value["frames"] / measurement.value["seconds"] for measurement in measurements]
+    median_round = measurements[int(np.argsort(rates)[len(rates) // 2])].value
+    peaks = [measurement.peak_mb for measurement in measurements if measurement.peak_mb is not None]
+    errors = _errors(median_round["faces"], every) if "detect_every" in SETTINGS[name] else {}
+    return VideoRun(
         name,
-        middle["frames"],
+        median_round["frames"],
         median(rates),
-        max(peaks) if peaks else None,
-        median(1000 * found.value["processor_s"] / found.value["frames"] for found in answers),
-        {stage: round(seconds, 3) for stage, seconds in middle["stages_s"].items()},
+        max(peaks, default=None),
+        median(1000 * measurement.value["processor_s"] / measurement.value["frames"] for measurement in measurements),
+        {stage: round(seconds, 3) for stage, seconds in median_round["stages_s"].items()},
         **errors,
     )
 
 
 def _errors(frames: Sequence[Any], every: Sequence[Any]) -> dict[str, float]:
-    """Compare the faces of each frame with those found by searching it."""
-    missed = added = found = 0
+    """Compare the faces of each frame with those that the detector finds there."""
+    missed = added = total = 0
     distances, same = [], []
     for faces, expected in zip(frames, every, strict=True):
-        left = list(faces)
-        for points, label in expected:
-            eyes = float(np.linalg.norm(np.subtract(points[0], points[1]))) or 1.0
-            gaps = [np.linalg.norm(np.subtract(other[0], points), axis=1).mean() / eyes for other in left]
-            found += 1
+        unmatched = list(faces)
+        for landmarks, label in expected:
+            eyes = float(np.linalg.norm(np.subtract(landmarks[0], landmarks[1]))) or 1.0
+            gaps = [np.linalg.norm(np.subtract(other[0], landmarks), axis=1).mean() / eyes for other in unmatched]
+            total += 1
             if not gaps or min(gaps) > 1:
                 missed += 1
                 continue
             nearest = int(np.argmin(gaps))
             distances.append(float(gaps[nearest]))
-            same.append(left.pop(nearest)[1] == label)
-        added += len(left)
+            same.append(unmatched.pop(nearest)[1] == label)
+        added += len(unmatched)
     return {
-        "faces_missed": missed / max(found, 1),
-        "faces_added": added / max(found, 1),
-        "points_error": float(np.mean(distances)) if distances else 0.0,
+        "faces_missed": missed / max(total, 1),
+        "faces_added": added / max(total, 1),
+        "landmark_error": float(np.mean(distances)) if distances else 0.0,
         "same_label": float(np.mean(same)) if same else 1.0,
     }
 
 
 if __name__ == "__main__":
-    answer(measure)
+    return_measurement(measure)

@@ -1,4 +1,4 @@
-"""`fer bench`: figures that anyone can repeat."""
+"""`fer bench`: measure speed, memory and accuracy."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fercli.cli import console, options
+from fercli.formatting import percent, pluralize
 
 if TYPE_CHECKING:
     from fercli.bench.faces import FacesBench
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from fercli.bench.train import TrainBench
     from fercli.bench.video import VideoBench
 
-Rounds = Annotated[int, typer.Option("--rounds", min=1, help="How often each side is measured, taking turns.")]
+Rounds = Annotated[int, typer.Option("--rounds", min=1, help="How often everything is measured, in turns.")]
 
 
 def faces(
@@ -26,9 +27,9 @@ def faces(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Find the faces of photos with this product and with facenet-pytorch: same answers, how fast, in what memory.
+    """Compare the face detectors with facenet-pytorch on photos: faces, speed and memory.
 
-    Both run on the CPU with the same threads (FER_THREADS), each time in a fresh process; reading is not counted.
+    All run on the CPU with the same number of threads (FER_THREADS), each time in a fresh process. Reading is not timed.
 
     Example:
 
@@ -53,9 +54,9 @@ def video(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Read a video frame by frame, five times in a row, with a copy written, and with a search every 2nd to 10th frame.
+    """Measure a video frame by frame, five times in a row, with an annotated copy, and detecting every 2nd to 10th frame.
 
-    On the CPU, each time in a fresh process. Searching fewer frames is compared with searching all of them.
+    Everything runs on the CPU, each time in a fresh process. Detecting in fewer frames is compared with every frame.
 
     Example:
 
@@ -76,13 +77,13 @@ def models(
         list[str] | None,
         typer.Argument(
             metavar="[MODEL]...",
-            help="Presets, which get random weights, shipped names or .safetensors files; left out: fer-compact btn-base.",
+            help="Presets (with random weights), shipped names or .safetensors files. Default: fer-compact btn-base.",
         ),
     ] = None,
     *,
     faces: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Face crops that files are compared on and int8 is calibrated on."),
+        typer.Option(metavar="DIR", help="Face crops for comparing files with torch and for calibrating int8."),
     ] = None,
     data: Annotated[
         str | None, typer.Option(metavar="DATA", help="Data set whose test split gives the accuracy of trained models.")
@@ -91,21 +92,21 @@ def models(
         str | None,
         typer.Option(
             metavar="A,B",
-            help="Precisions of ONNX files: fp32, fp16, int8. Left out: fp32, on a GPU fp16, else int8 with --faces.",
+            help="Precisions of ONNX files: fp32, fp16, int8. Default: fp32, plus fp16 on a GPU or int8 with --faces.",
         ),
     ] = None,
     batch: Annotated[
         list[int] | None,
-        typer.Option(metavar="N", min=1, help="Faces at once; several times for several. Left out: 1 and 16."),
+        typer.Option(metavar="N", min=1, help="Batch size; can be repeated. Default: 1 and 16."),
     ] = None,
     device: options.Device = "cpu",
     rounds: Rounds = 3,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Measure models as torch and as exported files: accuracy, milliseconds a face, memory, share of the device's peak.
+    """Measure models in torch and as ONNX files: accuracy, milliseconds per face, memory, share of the device's peak.
 
-    The first line of a model is the public baseline's way of computing it, written out in torch, with the same weights.
+    The first row of a model is the public baseline's implementation in torch, with the same weights.
 
     Example:
 
@@ -140,17 +141,17 @@ def _show_models(result: ModelsBench) -> None:
             row.batch,
             f"{row.size_mb:.1f} MB",
             _share(row.accuracy),
-            f"{row.ms_a_face:.1f} ({row.spread_ms[0]:.1f}-{row.spread_ms[1]:.1f})",
+            f"{row.ms_per_face:.1f} ({row.spread_ms[0]:.1f}-{row.spread_ms[1]:.1f})",
             f"{row.faces_per_s:.1f}",
             f"{row.times_reference:.2f}",
             _megabytes(row.peak_mb),
-            f"{row.share:.0%}",
+            percent(row.share, 0),
         ]
         for row in result.rows
     ]
     columns = ["model", "format", "precision", "device", "batch", "size", "accuracy", "ms/face", "faces/s"]
     columns += ["speed-up", "memory", "of peak"]
-    title = f"{result.threads} threads, {result.peak_gflops:.0f} GFLOP/s in a float32 matrix product"
+    title = f"{pluralize(result.threads, 'thread')}, {result.peak_gflops:.0f} GFLOP/s in a float32 matrix product"
     console.show(console.table(title, columns, rows))
 
 
@@ -162,7 +163,7 @@ def train(
     tries: Annotated[
         list[str] | None,
         typer.Option(
-            "--try", metavar="NAME=VALUE", help="A setting to measure as well, such as compile=true; repeatable."
+            "--try", metavar="NAME=VALUE", help="A setting to measure too, such as compile=true; can be repeated."
         ),
     ] = None,
     rounds: Rounds = 3,
@@ -170,10 +171,10 @@ def train(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Measure a training step beside a straightforward one: seconds, memory, and whether both find the same gradient.
+    """Compare a training step with a reference step: time, memory, and whether both compute the same gradient.
 
-    The straightforward step runs everything twice for SAM, the landmark branch with its unused head included, with attention
-    written out and pictures in the default memory order. --try tells whether an option of the recipe helps on this machine.
+    The reference step runs everything twice for SAM, including the landmark branch with its unused head, with explicit
+    attention and images in the default memory format. --try shows whether a setting of the recipe helps on this machine.
 
     Example:
 
@@ -213,29 +214,31 @@ def _show_train(result: TrainBench) -> None:
     columns = [
         "step",
         "seconds (median)",
-        "least",
-        "most",
-        "times as fast",
-        "processor s",
+        "min",
+        "max",
+        "speed-up",
+        "CPU seconds",
         "peak memory",
-        "same gradient",
+        "gradient",
     ]
-    title = f"{result.model}, {result.batch} images, {result.device}, {result.threads} threads"
+    title = (
+        f"{result.model}, {pluralize(result.batch, 'image')}, {result.device}, {pluralize(result.threads, 'thread')}"
+    )
     console.show(console.table(title, columns, rows))
-    console.show("same gradient: cosine with the straightforward step's")
+    console.show("gradient: cosine similarity with the gradient of the reference step")
 
 
 def start(
-    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="A picture to read.")],
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="A picture with a face.")],
     *,
     weights: options.Weights = None,
     rounds: Rounds = 3,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Time `fer predict PICTURE` from a cold start: from starting Python to its end, everything loaded anew.
+    """Time `fer predict PICTURE` in a fresh process, from the start of Python to its end.
 
-    Files may still be in the system's cache, as they are after the first round.
+    After the first round, files may be in the system's cache.
 
     Example:
 
@@ -248,11 +251,9 @@ def start(
     if json:
         console.json_line(result)
         return
-    median, least, most = result.seconds
-    rows = [[f"{median:.2f} s", f"{least:.2f} s", f"{most:.2f} s", _seconds(result.processor_s)]]
-    console.show(
-        console.table(f"fer predict {picture}, {rounds} times", ["median", "least", "most", "processor time"], rows)
-    )
+    rows = [[*(f"{seconds:.2f} s" for seconds in result.seconds), _seconds(result.processor_s)]]
+    title = f"fer predict {picture}, {pluralize(rounds, 'round')}"
+    console.show(console.table(title, ["median", "min", "max", "CPU time"], rows))
 
 
 def _seconds(value: float | None) -> str | None:
@@ -262,54 +263,57 @@ def _seconds(value: float | None) -> str | None:
 def _show_faces(result: FacesBench) -> None:
     rows = [
         [
-            side.name,
-            side.faces,
-            *(f"{rate:.2f}" for rate in side.images_per_s),
-            f"{side.processor_ms:.0f} ms",
-            _megabytes(side.peak_mb),
+            run.name,
+            run.faces,
+            run.pictures_without,
+            *(f"{rate:.2f}" for rate in run.images_per_s),
+            f"{run.speed_ratio:.2f}",
+            f"{run.processor_ms:.0f} ms",
+            _megabytes(run.peak_mb),
         ]
-        for side in result.sides
+        for run in result.runs
     ]
-    columns = ["detector", "faces", "images/s (median)", "least", "most", "processor time", "peak memory"]
-    console.show(console.table(f"{result.images} pictures, {result.threads} threads", columns, rows))
+    columns = ["detector", "faces", "no face", "images/s (median)", "min", "max", "speed-up", "CPU time", "peak memory"]
+    title = f"{pluralize(result.images, 'picture')}, {pluralize(result.threads, 'thread')}"
+    console.show(console.table(title, columns, rows))
     console.show(
-        f"{result.speed_ratio:.2f} times as fast; worst overlap of a box {result.worst_iou:.4f}, "
-        f"worst landmark {result.worst_px:.3f} px away"
+        f"mtcnn and facenet-pytorch: lowest overlap of a box {result.worst_iou:.4f}, "
+        f"largest landmark difference {result.worst_px:.3f} px"
     )
     for name in result.different:
-        console.show(f"different faces: {name}")
+        console.show(f"mtcnn and facenet-pytorch find different faces: {name}")
 
 
 def _show_video(result: VideoBench) -> None:
     rows = [
         [
-            way.name,
-            way.frames,
-            f"{way.frames_per_s:.1f}",
-            f"{way.processor_ms:.1f} ms",
-            _megabytes(way.peak_mb),
-            _share(way.faces_missed),
-            _share(way.faces_added),
-            _share(way.points_error),
-            _share(way.same_label),
+            run.name,
+            run.frames,
+            f"{run.frames_per_s:.1f}",
+            f"{run.processor_ms:.1f} ms",
+            _megabytes(run.peak_mb),
+            _share(run.faces_missed),
+            _share(run.faces_added),
+            _share(run.landmark_error),
+            _share(run.same_label),
         ]
-        for way in result.ways
+        for run in result.runs
     ]
     columns = [
         "",
         "frames",
         "frames/s",
-        "processor time",
+        "CPU time",
         "peak memory",
         "missed",
         "added",
         "landmark error",
-        "same expression",
+        "same label",
     ]
-    console.show(console.table(f"{result.video}, {result.threads} threads", columns, rows))
-    for way in result.ways:
-        stages = ", ".join(f"{name} {1000 * seconds / way.frames:.1f}" for name, seconds in way.stages_s.items())
-        console.show(f"{way.name}: milliseconds a frame: {stages}")
+    console.show(console.table(f"{result.video}, {pluralize(result.threads, 'thread')}", columns, rows))
+    for run in result.runs:
+        stages = ", ".join(f"{name} {1000 * seconds / run.frames:.1f}" for name, seconds in run.stages_s.items())
+        console.show(f"{run.name}: milliseconds per frame: {stages}")
 
 
 def _megabytes(value: float | None) -> str | None:
@@ -317,4 +321,4 @@ def _megabytes(value: float | None) -> str | None:
 
 
 def _share(value: float | None) -> str | None:
-    return None if value is None else f"{value:.1%}"
+    return None if value is None else percent(value, 1)

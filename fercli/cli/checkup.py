@@ -1,4 +1,4 @@
-"""Nothing in; what this machine has for `fer`, what is missing, and the command that mends it out."""
+"""Check the installation: packages, devices, codecs and weights, and how to fix what is missing."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from fercli.errors import FerError
 from fercli.system.devices import CUDA_PROVIDER, cpu_threads, cuda_device_count
 from fercli.weights.files import list_weights, read_card
 
-# (distributions that provide it, module, what it is for, whether predicting needs it)
+# (distributions that provide it, module, purpose, whether `fer predict` needs it)
 _PACKAGES: Sequence[tuple[tuple[str, ...], str, str, bool]] = (
     (("numpy",), "numpy", "arrays", True),
     (("torch",), "torch", "training, evaluation", False),
     (("torchvision",), "torchvision", "training", False),
-    (("facenet-pytorch",), "facenet_pytorch", "the other side of benchmarks", False),
+    (("facenet-pytorch",), "facenet_pytorch", "comparison in benchmarks", False),
     (("onnxruntime-gpu", "onnxruntime"), "onnxruntime", "running exported models", True),
     (
         ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"),
         "cv2",
-        "turning and cutting pictures",
+        "resizing and cropping pictures",
         True,
     ),
     (("av",), "av", "reading and writing videos", True),
@@ -43,9 +43,9 @@ _VIDEO_CODECS = {"libx264": "H.264 videos that browsers play", "aac": "the sound
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that is missing or in the way; `blocking` if `fer predict` cannot work with it."""
+    """A problem of the installation and its fix. blocking: `fer predict` does not work because of it."""
 
-    what: str
+    problem: str
     fix: str
     blocking: bool
 
@@ -61,7 +61,7 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Machine:
-    """The computer. memory_gb: all of it; threads: how many the CPU engines use."""
+    """The computer. memory_gb: total; threads: number of threads that computation uses."""
 
     system: str
     cores: int
@@ -74,7 +74,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class FoundWeights:
-    """A weights file and its card's line, or why it cannot be read."""
+    """A weights file with a summary of its card, or why it cannot be read."""
 
     path: Path
     size_mb: float
@@ -83,7 +83,7 @@ class FoundWeights:
 
 @dataclass(frozen=True)
 class Trial:
-    """The default model, run once on an empty picture: what really ran, and how long it took when warm."""
+    """One run of the default model on an empty picture: the engine and device it used, and its time after a warm-up."""
 
     model: str
     engine: str
@@ -93,7 +93,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Checkup:
-    """Everything `fer doctor` tells. ready: `fer predict` can run with what is there."""
+    """The result of `fer doctor`. ready: `fer predict` can run."""
 
     fer: str
     python: str
@@ -110,14 +110,14 @@ class Checkup:
         return not any(fault.blocking for fault in self.faults)
 
 
-def doctor() -> Checkup:
-    """Look at packages, devices, execution providers, codecs and weights, and run the default model once."""
+def check_installation() -> Checkup:
+    """Check packages, devices, execution providers, codecs and weights, and run the default model once."""
     faults: list[Fault] = []
     packages = _packages(faults)
     machine = _machine(faults, torch_works=packages["torch"] is not None)
     providers = _providers(faults, machine) if packages["onnxruntime"] else ()
     codecs = _codecs(faults) if packages["av"] else {}
-    weights = tuple(_found(path, faults) for path in list_weights())
+    weights = tuple(_describe_weights(path, faults) for path in list_weights())
     trial = _trial(faults, machine) if packages["onnxruntime"] else None
     return Checkup(
         fer=__version__,
@@ -133,11 +133,11 @@ def doctor() -> Checkup:
 
 
 def _packages(faults: list[Fault]) -> dict[str, str | None]:
-    """Version of every package by module name, None where it is missing or does not load."""
-    found: dict[str, str | None] = {}
+    """Version of every package by module name, None if it is missing or does not load."""
+    versions: dict[str, str | None] = {}
     for distributions, module, purpose, needed in _PACKAGES:
         installed = {name: version for name in distributions if (version := _version(name))}
-        found[module] = None
+        versions[module] = None
         if len(installed) > 1:
             faults.append(_conflict(installed, module))
         try:
@@ -145,8 +145,8 @@ def _packages(faults: list[Fault]) -> dict[str, str | None]:
         except (ImportError, OSError) as error:
             faults.append(_not_loading(error, distributions[0], purpose, installed=bool(installed), blocking=needed))
         else:
-            found[module] = ", ".join(f"{name} {version}" for name, version in installed.items()) or "unknown"
-    return found
+            versions[module] = ", ".join(f"{name} {version}" for name, version in installed.items()) or "unknown"
+    return versions
 
 
 def _version(distribution: str) -> str | None:
@@ -157,7 +157,7 @@ def _version(distribution: str) -> str | None:
 
 
 def _conflict(installed: Mapping[str, str], module: str) -> Fault:
-    keep, *_ = installed  # the one that `pip install` of this program brings stands first
+    keep, *_ = installed  # the first is the one this package depends on
     return Fault(
         f"{' and '.join(installed)} overwrite each other's files: both are the module {module}",
         f"pip uninstall -y {' '.join(installed)} && pip install {keep}",
@@ -171,7 +171,7 @@ def _not_loading(error: Exception, name: str, purpose: str, *, installed: bool, 
     library = re.search(r"(lib[\w.+-]+\.so[\w.]*)", str(error))
     if library and library[1].startswith(("libGL", "libgthread", "libglib")):
         return Fault(
-            f"{name} does not load: the system has no {library[1]} ({purpose})",
+            f"{name} does not load: the system lacks {library[1]} ({purpose})",
             "apt-get install -y libgl1 libglib2.0-0",
             blocking,
         )
@@ -185,8 +185,8 @@ def _machine(faults: list[Fault], *, torch_works: bool) -> Machine:
     if devices and torch_works and not gpus:
         faults.append(
             Fault(
-                "a GPU is there, but this build of torch cannot use it",
-                "pip install torch for the driver's CUDA version (pytorch.org tells which)",
+                "there is a GPU, but this build of torch cannot use it",
+                "pip install torch for the driver's CUDA version (see pytorch.org)",
                 blocking=False,
             )
         )
@@ -206,12 +206,12 @@ def _gpus() -> tuple[Gpu, ...]:
 
     if not torch.cuda.is_available():
         return ()
-    found = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
-    return tuple(Gpu(gpu.name, round(gpu.total_memory / 1e9, 1), f"{gpu.major}.{gpu.minor}") for gpu in found)
+    gpus = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    return tuple(Gpu(gpu.name, round(gpu.total_memory / 1e9, 1), f"{gpu.major}.{gpu.minor}") for gpu in gpus)
 
 
 def _driver() -> str | None:
-    """Version of NVIDIA's kernel driver, where Linux tells it."""
+    """Version of NVIDIA's kernel driver; None where Linux does not report one."""
     try:
         text = Path("/proc/driver/nvidia/version").read_text()
     except OSError:
@@ -233,7 +233,7 @@ def _providers(faults: list[Fault], machine: Machine) -> tuple[str, ...]:
     if machine.cuda_devices and CUDA_PROVIDER not in available:
         faults.append(
             Fault(
-                "a GPU is there, but this onnxruntime is built for the CPU only",
+                "there is a GPU, but this onnxruntime is built for the CPU only",
                 "pip uninstall -y onnxruntime && pip install onnxruntime-gpu",
                 blocking=False,
             )
@@ -245,16 +245,16 @@ def _codecs(faults: list[Fault]) -> dict[str, bool]:
     import av
 
     available: Any = av.codecs_available
-    found = {name: name in available for name in _VIDEO_CODECS}
+    codecs = {name: name in available for name in _VIDEO_CODECS}
     for name, purpose in _VIDEO_CODECS.items():
-        if not found[name]:
+        if not codecs[name]:
             faults.append(
                 Fault(f"this build of av has no {name} ({purpose})", "pip install --force-reinstall av", blocking=False)
             )
-    return found
+    return codecs
 
 
-def _found(path: Path, faults: list[Fault]) -> FoundWeights:
+def _describe_weights(path: Path, faults: list[Fault]) -> FoundWeights:
     try:
         card = read_card(path)
     except FerError as error:
@@ -271,7 +271,7 @@ def _found(path: Path, faults: list[Fault]) -> FoundWeights:
 
 
 def _trial(faults: list[Fault], machine: Machine) -> Trial | None:
-    """Run the default model; a fault if it does not run, or runs on the CPU beside a GPU."""
+    """Run the default model; adds a fault if it does not run, or runs on the CPU although there is a GPU."""
     import numpy as np
 
     from fercli.weights.classifier import load_classifier
@@ -287,10 +287,14 @@ def _trial(faults: list[Fault], machine: Machine) -> Trial | None:
     except FerError as error:
         faults.append(Fault(error.message, error.fix or "fer predict PHOTO --weights FILE", blocking=True))
         return None
-    if machine.cuda_devices and classifier.device == "cpu" and not any("onnxruntime" in fault.what for fault in faults):
+    if (
+        machine.cuda_devices
+        and classifier.device == "cpu"
+        and not any("onnxruntime" in fault.problem for fault in faults)
+    ):
         faults.append(
             Fault(
-                "a GPU is there, but ONNX Runtime cannot load the CUDA and cuDNN libraries",
+                "there is a GPU, but ONNX Runtime cannot load the CUDA and cuDNN libraries",
                 "pip install 'onnxruntime-gpu[cuda,cudnn]'",
                 blocking=False,
             )

@@ -1,4 +1,4 @@
-"""`fer doctor`: what is there, what is missing, and how to mend it."""
+"""`fer doctor`: check the installation and show how to fix what is missing."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def doctor(json: options.Json = False) -> None:
-    """Show versions, devices, execution providers and weights, and the command that mends what is missing.
+    """Show versions, devices, execution providers and weights, and how to fix what is missing.
 
-    Ends with exit code 0 if `fer predict` can run with what is there, with 1 if not.
+    The exit code is 0 if `fer predict` can run, else 1.
 
     Example:
 
@@ -24,20 +24,18 @@ def doctor(json: options.Json = False) -> None:
     """
     import dataclasses
 
-    from fercli.cli.checkup import doctor as run
+    from fercli.cli.checkup import check_installation
     from fercli.errors import ExitCode
 
-    checkup = run()
+    checkup = check_installation()
     if json:
         json_line(dataclasses.asdict(checkup) | {"ready": checkup.ready})
     else:
-        show(table("this machine", ("what", "value"), _rows(checkup)))
+        show(table("this machine", ("component", "value"), _rows(checkup)))
         if checkup.faults:
-            rows = [
-                ("stops fer" if fault.blocking else "limits fer", fault.what, fault.fix) for fault in checkup.faults
-            ]
-            show(table("to mend", ("", "what", "how"), rows))
-        say("ready: fer predict PHOTO" if checkup.ready else "not ready: mend what stops fer first")
+            rows = [("error" if fault.blocking else "warning", fault.problem, fault.fix) for fault in checkup.faults]
+            show(table("problems", ("", "problem", "fix"), rows))
+        say("ready: fer predict PHOTO" if checkup.ready else "not ready: fix the errors first")
     if not checkup.ready:
         raise typer.Exit(ExitCode.REFUSED)
 
@@ -53,14 +51,14 @@ def _rows(checkup: Checkup) -> list[tuple[str, str]]:
     ]
     rows += [("GPU", f"{gpu.name}, {gpu.memory_gb} GB, capability {gpu.capability}") for gpu in machine.gpus]
     if not machine.gpus:
-        rows.append(("GPU", "none that torch can use" if machine.cuda_devices else "none"))
+        rows.append(("GPU", "not usable by torch" if machine.cuda_devices else "none"))
     if machine.driver:
         rows.append(("NVIDIA driver", machine.driver))
     rows.append(("onnxruntime is built for", ", ".join(checkup.providers) or "nothing"))
-    rows.append(("video codecs", ", ".join(name for name, there in checkup.codecs.items() if there) or "none"))
-    rows += [(f"weights {found.path.name}", f"{found.card} ({found.size_mb} MB)") for found in checkup.weights]
+    rows.append(("video codecs", ", ".join(name for name, present in checkup.codecs.items() if present) or "none"))
+    rows += [(f"weights {weights.path.name}", f"{weights.card} ({weights.size_mb} MB)") for weights in checkup.weights]
     if trial:
         rows.append(
-            ("default model", f"{trial.model} by {trial.engine} on {trial.device}, {trial.elapsed_ms} ms a face")
+            ("default model", f"{trial.model} with {trial.engine} on {trial.device}, {trial.elapsed_ms} ms per face")
         )
     return rows

@@ -1,4 +1,4 @@
-"""The benchmark of the detector: what it says of answers that are known, and a real picture on both sides."""
+"""The benchmark of the detectors: its figures for known results, and a real picture."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from fercli.bench import faces
-from fercli.bench.isolated import Answer
+from fercli.bench.isolated import Measurement
 from fercli.errors import DataError
+from fercli.faces.detector import DETECTORS
 from fercli.media.images import write_image
 
 POINTS = [10.0, 10.0, 20.0, 10.0, 15.0, 15.0, 11.0, 20.0, 19.0, 20.0]
@@ -25,25 +26,26 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def _told(monkeypatch: pytest.MonkeyPatch, ours: list[Any], theirs: list[Any]) -> None:
-    """Both sides' processes answer as told: 0.5 s and 100 MB for ours, 2 s and 300 MB for the peer's."""
-    told = {
-        faces.OURS: Answer({"seconds": 0.5, "processor_s": 0.75, "faces": ours}, 100.0),
-        faces.PEER: Answer({"seconds": 2.0, "processor_s": 3.0, "faces": theirs}, 300.0),
-    }
-    monkeypatch.setattr("fercli.bench.faces.run_isolated", lambda _, task: told[task["side"]])
+def _measured(monkeypatch: pytest.MonkeyPatch, ours: list[Any], theirs: list[Any]) -> None:
+    """Set what the processes return: 0.5 s and 100 MB for our detectors, 2 s and 300 MB for the peer."""
+    peer = Measurement({"seconds": 2.0, "processor_s": 3.0, "faces": theirs}, 300.0)
+    own = Measurement({"seconds": 0.5, "processor_s": 0.75, "faces": ours}, 100.0)
+    monkeypatch.setattr("fercli.bench.faces.run_isolated", lambda _, task: peer if task["name"] == faces.PEER else own)
 
 
 def test_bench_faces__counts_speed_memory_and_agreement(monkeypatch: pytest.MonkeyPatch, photos: Path):
-    shifted = [[1.0, 0.0, 101.0, 100.0, *(value + 0.25 for value in POINTS)]]  # 99 of 101 pixels wide in common
-    _told(monkeypatch, [[OTHER, ONE], []], [[ONE, OTHER], []])
+    shifted = [[1.0, 0.0, 101.0, 100.0, *(value + 0.25 for value in POINTS)]]  # 99 of 101 pixels in common
+    _measured(monkeypatch, [[OTHER, ONE], []], [[ONE, OTHER], []])
     same = faces.bench_faces(photos)
-    assert (same.images, [side.faces for side in same.sides]) == (2, [2, 2])
-    assert same.sides[0].images_per_s == (4.0, 4.0, 4.0)
-    assert same.sides[0].processor_ms == 375.0
-    assert (same.speed_ratio, same.sides[1].peak_mb) == (4.0, 300.0)
+    runs = {run.name: run for run in same.runs}
+    assert list(runs) == [*DETECTORS, "facenet-pytorch"]
+    assert (same.images, runs["mtcnn"].faces, runs["mtcnn"].pictures_without) == (2, 2, 1)
+    assert runs["mtcnn"].images_per_s == (4.0, 4.0, 4.0)
+    assert runs["mtcnn"].processor_ms == 375.0
+    assert (runs["mtcnn"].speed_ratio, runs["facenet-pytorch"].speed_ratio) == (4.0, 1.0)
+    assert runs["facenet-pytorch"].peak_mb == 300.0
     assert (same.worst_iou, same.worst_px, same.different) == (1.0, 0.0, ())
-    _told(monkeypatch, [shifted, []], [[ONE], []])
+    _measured(monkeypatch, [shifted, []], [[ONE], []])
     other = faces.bench_faces(photos)
     assert other.worst_iou == pytest.approx(99 / 101)
     assert other.worst_px == 0.25
@@ -51,18 +53,18 @@ def test_bench_faces__counts_speed_memory_and_agreement(monkeypatch: pytest.Monk
 
 
 def test_bench_faces__names_pictures_with_another_number_of_faces(monkeypatch: pytest.MonkeyPatch, photos: Path):
-    _told(monkeypatch, [[ONE], []], [[ONE, OTHER], []])
+    _measured(monkeypatch, [[ONE], []], [[ONE, OTHER], []])
     assert faces.bench_faces(photos).different == ("a.png",)
 
 
-def test_bench_faces__wants_a_picture(tmp_path: Path):
+def test_bench_faces__needs_a_picture(tmp_path: Path):
     with pytest.raises(DataError, match="no pictures"):
         faces.bench_faces(tmp_path)
 
 
-def test_measure__finds_the_same_on_both_sides(astronaut: np.ndarray, tmp_path: Path):
+def test_measure__finds_the_same_faces_as_the_peer(astronaut: np.ndarray, tmp_path: Path):
     write_image(tmp_path / "a.png", astronaut)
-    ours, theirs = (faces.measure(side, [str(tmp_path / "a.png")], 60) for side in (faces.OURS, faces.PEER))
+    ours, theirs = (faces.measure(name, [str(tmp_path / "a.png")], 60) for name in ("mtcnn", faces.PEER))
     np.testing.assert_allclose(ours["faces"], theirs["faces"], atol=0.5)
     assert len(ours["faces"][0]) == 1
     assert min(ours["seconds"], ours["processor_s"]) > 0

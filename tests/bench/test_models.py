@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from fercli.bench import models
-from fercli.bench.isolated import Answer
+from fercli.bench.isolated import Measurement
 from fercli.config.presets import model_preset
 from fercli.errors import UsageError
 from fercli.models.btn import BTN
@@ -36,15 +36,15 @@ def test_count_operations__is_close_to_what_the_convolutions_of_the_trunk_need(t
     assert 1.0 < models.count_operations(tiny) / sum(counted) < 1.6
 
 
-@pytest.mark.parametrize("side", [models.REFERENCE, models.TORCH])
-def test_measure__times_a_side(tiny, monkeypatch, side):
-    monkeypatch.setattr(models, "_SECONDS", 0.01)
-    found = models.measure(side, str(tiny), "cpu", 2)
-    assert found["ms_a_face"] > 0
-    assert found["device"] == "cpu"
+@pytest.mark.parametrize("form", [models.REFERENCE, models.TORCH])
+def test_measure__times_a_format(tiny, monkeypatch, form):
+    monkeypatch.setattr(models, "SECONDS", 0.01)
+    result = models.measure(form, str(tiny), "cpu", 2)
+    assert result["ms_per_face"] > 0
+    assert result["device"] == "cpu"
 
 
-def test_peak_gflops__is_that_of_a_computer():
+def test_peak_gflops__is_plausible():
     assert 0.1 < models.peak_gflops() < 1e5
 
 
@@ -53,16 +53,16 @@ def test_peak_gflops__of_a_gpu_is_measured_there_to_the_end_of_the_product(monke
     import torch
     from torch._subclasses import FakeTensorMode
 
-    asked, made, waited = [], [], []
+    requested, made, waited = [], [], []
     rand = torch.rand
-    monkeypatch.setattr(models, "resolve_device", lambda name: (asked.append(name), torch.device("cuda", 0))[1])
+    monkeypatch.setattr(models, "resolve_device", lambda name: (requested.append(name), torch.device("cuda", 0))[1])
     monkeypatch.setattr(
         torch, "rand", lambda *size, device: (made.append((size, device.type)), rand(*size, device=device))[1]
     )
     monkeypatch.setattr(torch.cuda, "synchronize", waited.append)
     with FakeTensorMode():
         assert models.peak_gflops(device) > 0
-    assert asked == ["cuda:0"]
+    assert requested == ["cuda:0"]
     assert made == [((8192, 8192), "cuda")]
     assert len(waited) == 7  # the first, which loads kernels, and six that count
 
@@ -76,17 +76,17 @@ def test_peak_gflops__of_a_gpu_is_measured_there_to_the_end_of_the_product(monke
         ("tensorrt", None, ("fp32", "fp16")),
     ],
 )
-def test_usual_precisions__are_what_the_device_is_good_at(device, faces, wanted):
-    assert models.usual_precisions(device, faces=faces) == wanted
+def test_default_precisions__depend_on_the_device(device, faces, wanted):
+    assert models.default_precisions(device, faces=faces) == wanted
 
 
 def test_bench_models__tensorrt_has_torch_beside_it_on_the_same_gpu(tiny, monkeypatch):
     scored = []
 
     def isolated(module, task):
-        if task["side"] == "peak":
-            return Answer(50.0, None)
-        return Answer({"ms_a_face": 1.0, "device": task["device"]}, 100.0)
+        if task["name"] == "peak":
+            return Measurement(50.0, None)
+        return Measurement({"ms_per_face": 1.0, "device": task["device"]}, 100.0)
 
     def score(path, data, device):
         scored.append((path.suffix, device))
@@ -98,7 +98,7 @@ def test_bench_models__tensorrt_has_torch_beside_it_on_the_same_gpu(tiny, monkey
     monkeypatch.setattr(models, "count_operations", lambda weights: 1e8)
     result = models.bench_models([str(tiny)], data="ferplus", batches=(1,), device="tensorrt:1", rounds=1)
     assert [(row.format, row.precision, row.device, row.accuracy) for row in result.rows] == [
-        ("straightforward torch", "fp32", "cuda:1", None),
+        ("baseline in torch", "fp32", "cuda:1", None),
         ("torch", "fp32", "cuda:1", 0.8),
         ("ONNX Runtime", "fp32", "tensorrt:1", 0.75),
         ("ONNX Runtime", "fp16", "tensorrt:1", 0.75),
@@ -110,9 +110,9 @@ def test_bench_models__rows_are_medians_and_shares_of_the_peak(tiny, monkeypatch
     times = iter([10.0, 5.0, 2.0, 30.0, 5.0, 1.0, 20.0, 5.0, 3.0])
 
     def isolated(module, task):
-        if task["side"] == "peak":
-            return Answer(50.0, None)
-        return Answer({"ms_a_face": next(times), "device": "cpu"}, 100.0)
+        if task["name"] == "peak":
+            return Measurement(50.0, None)
+        return Measurement({"ms_per_face": next(times), "device": "cpu"}, 100.0)
 
     def export(weights, out, **_):
         out.write_bytes(bytes(1_000_000))
@@ -121,8 +121,8 @@ def test_bench_models__rows_are_medians_and_shares_of_the_peak(tiny, monkeypatch
     monkeypatch.setattr(models, "export", export)
     monkeypatch.setattr(models, "count_operations", lambda weights: 1e8)
     result = models.bench_models(["btn-tiny"], batches=(4,), rounds=3)
-    assert [(row.format, row.ms_a_face, row.spread_ms) for row in result.rows] == [
-        ("straightforward torch", 20.0, (10.0, 30.0)),
+    assert [(row.format, row.ms_per_face, row.spread_ms) for row in result.rows] == [
+        ("baseline in torch", 20.0, (10.0, 30.0)),
         ("torch", 5.0, (5.0, 5.0)),
         ("ONNX Runtime", 2.0, (1.0, 3.0)),
     ]
@@ -139,6 +139,6 @@ def test_bench_models__int8_needs_faces():
         models.bench_models(["btn-tiny"], precisions=("int8",))
 
 
-def test_bench_models__unknown_precisions_are_told():
+def test_bench_models__unknown_precisions_are_refused():
     with pytest.raises(UsageError, match="unknown precision"):
         models.bench_models(["btn-tiny"], precisions=("fp32", "int4"))

@@ -1,11 +1,11 @@
 import torch
 
-from fercli.bench.reference import StraightforwardBTN
+from fercli.bench.reference import ReferenceBTN
 from fercli.config.presets import model_preset
 from fercli.models.btn import BTN
 
 
-def test_straightforward_btn__answers_as_the_model_does():
+def test_reference_btn__has_the_logits_of_the_model():
     torch.manual_seed(0)
     model = BTN(model_preset("btn-tiny"), 8, training_parts=False).eval()
     torch.nn.init.normal_(model.vit.head.weight)
@@ -14,4 +14,4 @@ def test_straightforward_btn__answers_as_the_model_does():
         torch.nn.init.ones_(block.gamma1)
     images = torch.rand(2, 3, 48, 48)
     with torch.inference_mode():
-        torch.testing.assert_close(StraightforwardBTN(model)(images), model(images), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(ReferenceBTN(model)(images), model(images), atol=1e-4, rtol=1e-4)

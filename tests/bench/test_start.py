@@ -1,4 +1,4 @@
-"""fer predict from a cold start, timed from outside."""
+"""The time of fer predict in a fresh process."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from fercli.media.images import write_image
 def test_bench_start__times_whole_processes(astronaut: np.ndarray, tmp_path: Path):
     write_image(tmp_path / "a.png", astronaut)
     result = bench_start(tmp_path / "a.png", rounds=2)
-    middle, least, most = result.seconds
-    assert 0.2 < least <= middle <= most  # Python alone takes a tenth of a second
+    middle, lowest, highest = result.seconds
+    assert 0.2 < lowest <= middle <= highest  # Python alone takes a tenth of a second
     assert result.processor_s is not None
     assert result.processor_s > 0.2
 
 
-def test_bench_start__says_why_predict_failed(tmp_path: Path):
+def test_bench_start__reports_why_predict_failed(tmp_path: Path):
     with pytest.raises(RefusedError, match=r"nope\.png.*no such file"):
         bench_start(tmp_path / "nope.png", rounds=1)

@@ -1,19 +1,19 @@
-"""The benchmark's straightforward step is the same step: same loss, same gradient, in the whole network."""
+"""The reference step of the benchmark has the same loss and gradient as ours, in the whole network."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from fercli.bench.train import OURS, STRAIGHT, bench_train, cosine, measure
+from fercli.bench.train import OURS, REFERENCE, bench_train, cosine, measure
 from fercli.config.presets import MODELS
 from fercli.errors import UsageError
 
 
-def gradient(tmp_path, side: str, *settings: str) -> tuple[float, torch.Tensor]:
+def gradient(tmp_path, name: str, *settings: str) -> tuple[float, torch.Tensor]:
     path = tmp_path / "gradient.pt"
     seen = measure(
-        side=side,
+        name=name,
         model="btn-tiny",
         recipe_name="rafdb",
         settings=settings,
@@ -25,13 +25,13 @@ def gradient(tmp_path, side: str, *settings: str) -> tuple[float, torch.Tensor]:
     return seen["loss"], torch.load(path)
 
 
-def test_measure__both_ways_find_the_same_gradient(tmp_path):
-    (straight_loss, straight), (our_loss, ours) = (gradient(tmp_path, side) for side in (STRAIGHT, OURS))
-    assert our_loss == pytest.approx(straight_loss, rel=1e-5)
-    assert 0.9999 < cosine(straight, ours) <= 1 + 1e-9
+def test_measure__both_steps_compute_the_same_gradient(tmp_path):
+    (reference_loss, reference), (our_loss, ours) = (gradient(tmp_path, name) for name in (REFERENCE, OURS))
+    assert our_loss == pytest.approx(reference_loss, rel=1e-5)
+    assert 0.9999 < cosine(reference, ours) <= 1 + 1e-9
     assert len(ours) > 100_000, "the whole network's gradient"
     _, other = gradient(tmp_path, OURS, "sam.rho=0")
-    assert cosine(straight, other) < 0.9999, "a step without SAM is told apart"
+    assert cosine(reference, other) < 0.9999, "a step without SAM differs"
 
 
 def test_bench_train__refuses_unknown_settings_before_it_measures():
@@ -42,9 +42,9 @@ def test_bench_train__refuses_unknown_settings_before_it_measures():
 
 
 @pytest.mark.slow
-def test_bench_train__reports_every_side(tmp_path):
+def test_bench_train__reports_every_variant(tmp_path):
     result = bench_train(model="btn-tiny", batch=4, rounds=1, tries=["channels_last=false"], device="cpu")
-    assert [step.name for step in result.steps] == [STRAIGHT, OURS, "fer, channels_last=false"]
+    assert [step.name for step in result.steps] == [REFERENCE, OURS, "fer, channels_last=false"]
     assert all(step.cosine > 0.9999 for step in result.steps)
     assert result.speed_ratio == result.steps[0].seconds[0] / result.steps[1].seconds[0]
     assert MODELS["btn-tiny"].preset == result.model

@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from fercli.cli import checkup as step
-from fercli.cli.checkup import doctor
+from fercli.cli.checkup import check_installation
 from fercli.config.presets import model_preset
 from fercli.config.templates import template
 from fercli.weights import files as weights
@@ -52,8 +52,8 @@ def default_model(tmp_path, monkeypatch):
     return tmp_path / "fer-compact.onnx"
 
 
-def test_doctor__a_machine_that_has_all_is_ready(default_model):
-    checkup = doctor()
+def test_check_installation__a_complete_installation_is_ready(default_model):
+    checkup = check_installation()
     assert checkup.ready
     assert checkup.trial is not None
     assert (checkup.trial.model, checkup.trial.engine, checkup.trial.device) == ("zeros", "onnx", "cpu")
@@ -63,32 +63,32 @@ def test_doctor__a_machine_that_has_all_is_ready(default_model):
     assert checkup.machine.cores >= 1
 
 
-def test_doctor__without_weights_is_not_ready(tmp_path, monkeypatch):
+def test_check_installation__without_weights_is_not_ready(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "weights_folders", lambda: (tmp_path,))
-    checkup = doctor()
+    checkup = check_installation()
     assert not checkup.ready
-    assert any("no weights named fer-compact" in fault.what and fault.blocking for fault in checkup.faults)
+    assert any("no weights named fer-compact" in fault.problem and fault.blocking for fault in checkup.faults)
 
 
-def test_doctor__a_broken_weights_file_is_told_beside_the_rest(default_model):
+def test_check_installation__a_broken_weights_file_is_reported_with_the_rest(default_model):
     default_model.with_name("other.safetensors").write_bytes(b"broken")
-    checkup = doctor()
+    checkup = check_installation()
     assert checkup.ready
-    assert any("other.safetensors" in fault.what for fault in checkup.faults)
+    assert any("other.safetensors" in fault.problem for fault in checkup.faults)
 
 
-def test_doctor__two_packages_of_one_module_are_a_conflict(default_model, monkeypatch):
+def test_check_installation__two_packages_of_one_module_are_a_conflict(default_model, monkeypatch):
     real = metadata.version
     monkeypatch.setattr(
         metadata, "version", lambda name: "1.0" if name.startswith(("onnxruntime", "opencv-python")) else real(name)
     )
-    what = {fault.what: fault.fix for fault in doctor().faults}
+    fixes = {fault.problem: fault.fix for fault in check_installation().faults}
     text = "onnxruntime-gpu and onnxruntime overwrite each other's files: both are the module onnxruntime"
-    assert what[text] == "pip uninstall -y onnxruntime-gpu onnxruntime && pip install onnxruntime-gpu"
-    assert any("opencv-python and opencv-python-headless overwrite" in fault for fault in what)
+    assert fixes[text] == "pip uninstall -y onnxruntime-gpu onnxruntime && pip install onnxruntime-gpu"
+    assert any("opencv-python and opencv-python-headless overwrite" in fault for fault in fixes)
 
 
-def test_doctor__a_missing_system_library_is_named_with_the_way_to_get_it(default_model, monkeypatch):
+def test_check_installation__a_missing_system_library_is_named_with_the_way_to_get_it(default_model, monkeypatch):
     real = importlib.import_module
 
     def without_gl(name):
@@ -97,13 +97,13 @@ def test_doctor__a_missing_system_library_is_named_with_the_way_to_get_it(defaul
         return real(name)
 
     monkeypatch.setattr(step.importlib, "import_module", without_gl)
-    faults = [fault for fault in doctor().faults if "libGL.so.1" in fault.what]
+    faults = [fault for fault in check_installation().faults if "libGL.so.1" in fault.problem]
     assert len(faults) == 1
     assert faults[0].blocking
     assert "libgl1" in faults[0].fix
 
 
-def test_doctor__a_missing_package_is_named_with_its_command(default_model, monkeypatch):
+def test_check_installation__a_missing_package_is_named_with_its_command(default_model, monkeypatch):
     real_import, real_version = importlib.import_module, metadata.version
 
     def without_onnxscript(name):
@@ -118,15 +118,15 @@ def test_doctor__a_missing_package_is_named_with_its_command(default_model, monk
 
     monkeypatch.setattr(step.importlib, "import_module", without_onnxscript)
     monkeypatch.setattr(metadata, "version", version)
-    checkup = doctor()
+    checkup = check_installation()
     assert checkup.ready
-    assert [fault.fix for fault in checkup.faults if "onnxscript" in fault.what] == ["pip install onnxscript"]
+    assert [fault.fix for fault in checkup.faults if "onnxscript" in fault.problem] == ["pip install onnxscript"]
 
 
-def test_doctor__a_gpu_that_nothing_can_use_is_told(default_model, monkeypatch):
+def test_check_installation__a_gpu_that_nothing_can_use_is_reported(default_model, monkeypatch):
     monkeypatch.setattr(step, "cuda_device_count", lambda: 1)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
-    checkup = doctor()
+    checkup = check_installation()
     assert checkup.ready
-    assert ["torch" in checkup.faults[0].what, "onnxruntime" in checkup.faults[1].what] == [True, True]
+    assert ["torch" in checkup.faults[0].problem, "onnxruntime" in checkup.faults[1].problem] == [True, True]

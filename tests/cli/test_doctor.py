@@ -1,4 +1,4 @@
-"""`fer doctor` as it is typed, over made-up machines."""
+"""`fer doctor` as it is typed, for invented machines."""
 
 import dataclasses
 import json
@@ -26,15 +26,15 @@ HEALTHY = Checkup(
 @pytest.fixture
 def machine(monkeypatch):
     def put(checkup):
-        monkeypatch.setattr("fercli.cli.checkup.doctor", lambda: checkup)
+        monkeypatch.setattr("fercli.cli.checkup.check_installation", lambda: checkup)
 
     return put
 
 
-def test_doctor__shows_what_is_there_and_that_it_is_enough(machine, capsys):
+def test_doctor__shows_the_installation_and_that_it_is_ready(machine, capsys):
     machine(HEALTHY)
     assert main(["doctor"]) == ExitCode.DONE
-    told = capsys.readouterr()
+    output = capsys.readouterr()
     for text in (
         "NVIDIA H100, 80.0 GB",
         "580.65",
@@ -42,29 +42,29 @@ def test_doctor__shows_what_is_there_and_that_it_is_enough(machine, capsys):
         "CUDAExecutionProvider",
         "on cuda:0, 1.5 ms",
     ):
-        assert text in told.out
-    assert "to mend" not in told.out
-    assert told.err.startswith("ready")
+        assert text in output.out
+    assert "problems" not in output.out
+    assert output.err.startswith("ready")
 
 
-def test_doctor__what_stops_the_main_job_ends_in_1_with_the_command_that_mends_it(machine, capsys):
+def test_doctor__an_error_ends_in_1_with_its_fix(machine, capsys):
     fault = Fault("av is not installed (videos)", "pip install av", blocking=True)
     machine(dataclasses.replace(HEALTHY, packages={"av": None}, faults=(fault,)))
     assert main(["doctor"]) == ExitCode.REFUSED
-    told = capsys.readouterr()
-    assert "pip install av" in told.out
-    assert "not ready" in told.err
+    output = capsys.readouterr()
+    assert "pip install av" in output.out
+    assert "not ready" in output.err
 
 
-def test_doctor__what_only_limits_ends_in_0(machine, capsys):
+def test_doctor__a_warning_ends_in_0(machine, capsys):
     machine(dataclasses.replace(HEALTHY, faults=(Fault("no aac", "pip install av", blocking=False),)))
     assert main(["doctor"]) == ExitCode.DONE
-    assert "limits fer" in capsys.readouterr().out
+    assert "warning" in capsys.readouterr().out
 
 
-def test_doctor__json_says_all_in_one_line(machine, capsys):
+def test_doctor__json_is_one_line(machine, capsys):
     machine(HEALTHY)
     assert main(["doctor", "--json"]) == ExitCode.DONE
-    told = json.loads(capsys.readouterr().out)
-    assert told["ready"] is True
-    assert told["machine"]["gpus"][0]["name"] == "NVIDIA H100"
+    output = json.loads(capsys.readouterr().out)
+    assert output["ready"] is True
+    assert output["machine"]["gpus"][0]["name"] == "NVIDIA H100"

@@ -88,9 +88,9 @@ def test_bench_models__tensorrt_has_torch_beside_it_on_the_same_gpu(tiny, monkey
             return Measurement(50.0, None)
         return Measurement({"ms_per_face": 1.0, "device": task["device"]}, 100.0)
 
-    def score(path, data, device):
-        scored.append((path.suffix, device))
-        return SimpleNamespace(score=SimpleNamespace(overall=0.75 if path.suffix == ".onnx" else 0.8))
+    def score(path, data, options):
+        scored.append((path.suffix, options.device))
+        return SimpleNamespace(score=SimpleNamespace(accuracy=0.75 if path.suffix == ".onnx" else 0.8))
 
     monkeypatch.setattr(models, "run_isolated", isolated)
     monkeypatch.setattr(models, "export", lambda weights, out, **_: out.write_bytes(b"file"))

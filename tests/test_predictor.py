@@ -50,7 +50,7 @@ def predictor(monkeypatch: pytest.MonkeyPatch) -> Predictor:
     return fercli.Predictor()
 
 
-def test_package__has_the_predictor_and_says_so_of_nothing_else():
+def test_package__exports_the_predictor():
     assert fercli.Predictor is Predictor
     with pytest.raises(AttributeError, match="nope"):
         fercli.nope  # noqa: B018
@@ -82,12 +82,12 @@ def test_image__raises_for_what_is_not_one_picture(predictor: Predictor, tmp_pat
     [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)],
     ids=["grey", "alpha", "float", "empty"],
 )
-def test_image__says_what_an_array_must_be(array: np.ndarray, predictor: Predictor):
+def test_image__refuses_other_arrays(array: np.ndarray, predictor: Predictor):
     with pytest.raises(UsageError, match=r"uint8 \[H, W, 3\] in RGB order, not"):
         predictor.image(array)
 
 
-def test_images__goes_on_after_what_cannot_be_read(predictor: Predictor, tmp_path: Path):
+def test_images__continues_after_a_file_that_cannot_be_decoded(predictor: Predictor, tmp_path: Path):
     write_image(tmp_path / "in" / "a.png", BRIGHT)
     write_image(tmp_path / "in" / "b.png", DARK)
     results = list(predictor.images([BRIGHT, tmp_path / "nope.jpg", tmp_path / "in"]))
@@ -96,27 +96,27 @@ def test_images__goes_on_after_what_cannot_be_read(predictor: Predictor, tmp_pat
     assert [result.source.relative.name for result in results] == ["picture-0", "nope.jpg", "a.png", "b.png"]
 
 
-def test_images__takes_one_name_alone(predictor: Predictor, tmp_path: Path):
+def test_images__takes_a_single_name(predictor: Predictor, tmp_path: Path):
     write_image(tmp_path / "a.png", BRIGHT)
     for one in (tmp_path, str(tmp_path / "a.png")):
         assert [result.source.relative.name for result in predictor.images(one)] == ["a.png"]
 
 
-def test_images__asks_for_few_pictures_at_a_time(predictor: Predictor):
-    asked: list[int] = []
+def test_images__consumes_few_pictures_ahead(predictor: Predictor):
+    consumed: list[int] = []
 
     def pictures() -> Iterator[Rgb]:
         for number in range(1000):
-            asked.append(number)
+            consumed.append(number)
             yield BRIGHT
 
     results = predictor.images(pictures())
     next(results)
     results.close()  # type: ignore[attr-defined]
-    assert len(asked) <= 48
+    assert len(consumed) <= 48
 
 
-def test_video__reads_frames_with_times_and_follows_people(predictor: Predictor):
+def test_video__predicts_frames_with_times_and_tracks_people(predictor: Predictor):
     noise = np.random.default_rng(0).integers(40, 255, (80, 90, 3), dtype=np.uint8)
     pairs = [(0.0, noise), (0.1, noise), (0.5, DARK), (0.6, noise)]
     results = list(predictor.video(pairs, smooth_s=0.5))
@@ -132,7 +132,7 @@ def test_video__reads_frames_with_times_and_follows_people(predictor: Predictor)
         list(predictor.video([noise]))
 
 
-def test_video__reads_a_file_and_tells_of_frames_that_are_lost(
+def test_video__reports_frames_that_cannot_be_decoded(
     predictor: Predictor, tmp_path: Path, damaged_clip: Callable[..., Path]
 ):
     results = list(predictor.video(damaged_clip(tmp_path / "a.mp4", broken=(3,)), detect_every=2))
@@ -141,7 +141,7 @@ def test_video__reads_a_file_and_tells_of_frames_that_are_lost(
     assert {face.detected for result in results for face in result.faces} == {True, False}
 
 
-def test_video__raises_for_what_is_no_video(predictor: Predictor, tmp_path: Path):
+def test_video__raises_for_other_files(predictor: Predictor, tmp_path: Path):
     (tmp_path / "a.mp4").write_text("hello")
     with pytest.raises(DataError, match="not a video"):
         list(predictor.video(tmp_path / "a.mp4"))

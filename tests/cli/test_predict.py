@@ -1,4 +1,4 @@
-"""fer predict from the command line: what goes to stdout, what to stderr, and how they end."""
+"""fer predict from the command line: stdout, stderr and exit codes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FACE = Face((10.0, 10.0, 50.0, 60.0), 0.9, ((20.0, 25.0), (40.0, 25.0), (30.0, 3
 
 
 class OneFace:
-    """Stands in for the detector: one face in every frame."""
+    """A fake detector: one face in every frame."""
 
     device = "cpu"
 
@@ -43,7 +43,7 @@ class OneFace:
 
 
 class Surprised:
-    """Stands in for the model: surprise for every crop."""
+    """A fake classifier: surprise for every crop."""
 
     card = WeightsCard("fake", "1", NAMES, "rafdb", template("arcface"), MODELS["btn-tiny"])
     engine, device = "torch", "cpu"
@@ -53,7 +53,7 @@ class Surprised:
 
 
 @pytest.fixture(autouse=True)
-def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fercli.faces.detector.open_detector", lambda *_, **__: OneFace())
     monkeypatch.setattr("fercli.weights.classifier.load_classifier", lambda *_: Surprised())
 
@@ -84,7 +84,7 @@ def test_predict__shows_pictures_and_sums_up_videos(folder: Path, capsys: pytest
         assert f" {stage} 0." in err
 
 
-def test_predict__tells_how_many_files_it_passed_over(folder: Path, capsys: pytest.CaptureFixture[str]):
+def test_predict__reports_skipped_files(folder: Path, capsys: pytest.CaptureFixture[str]):
     for name in ("notes.txt", "noext", ".hidden"):
         (folder / name).touch()
     out = folder / "out"
@@ -110,7 +110,7 @@ def test_predict__strict_fails_if_one_file_could_not_be_read(folder: Path, capsy
 
 
 @pytest.mark.parametrize("name", ["nope.jpg", "in/b.jpg", "*.bmp", "empty"])
-def test_predict__says_once_that_nothing_could_be_read(
+def test_predict__fails_once_if_nothing_could_be_read(
     name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     (tmp_path / "empty").mkdir()
@@ -130,7 +130,7 @@ def test_predict__writes_copies_and_refuses_to_replace_them(folder: Path, tmp_pa
     assert main([*arguments, "--overwrite"]) == 0
 
 
-def test_predict__makes_one_page_of_everything(folder: Path, tmp_path: Path):
+def test_predict__writes_one_report_of_all_sources(folder: Path, tmp_path: Path):
     page = tmp_path / "page.html"
     assert main(["predict", str(folder), "--report", str(page)]) == 0
     text = page.read_text(encoding="utf-8")
@@ -173,8 +173,8 @@ def test_predict__lists_a_video_with_frames_that_cannot_be_decoded(
 ):
     clip, out = damaged_clip(tmp_path / "clip.mp4", broken=(4, 5)), tmp_path / "out"
     assert main(["predict", str(clip), "--out", str(out), "--strict"]) == 1
-    told, err = capsys.readouterr()
-    assert "38 frames, the last at 3.9 s; 38 faces, 0 frames without a face, 2 could not be decoded" in told
+    out_text, err = capsys.readouterr()
+    assert "38 frames, the last at 3.9 s; 38 faces, 0 frames without a face, 2 could not be decoded" in out_text
     assert "clip.mp4: 2 frames could not be decoded" in err
     with (out / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -184,7 +184,7 @@ def test_predict__lists_a_video_with_frames_that_cannot_be_decoded(
     assert "clip.mp4: 2 frames could not be decoded" in capsys.readouterr().err
 
 
-def test_predict__resume_keeps_what_is_finished_and_takes_in_what_is_new(
+def test_predict__resume_keeps_finished_files_and_reads_new_ones(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     out, rows = tmp_path / "in" / "out", tmp_path / "rows.jsonl"
@@ -194,9 +194,9 @@ def test_predict__resume_keeps_what_is_finished_and_takes_in_what_is_new(
     (folder / "d.mp4").write_bytes((folder / "c.mp4").read_bytes())
     capsys.readouterr()
     assert main([*arguments, "--resume", "--json", "--save", str(rows)]) == 0
-    told, err = capsys.readouterr()
-    assert [json.loads(line)["frame"] for line in told.splitlines()] == [None, 0, 1, 2, 3, 4, None, 0, 1, 2, 3, 4]
-    assert rows.read_text() == told
+    out_text, err = capsys.readouterr()
+    assert [json.loads(line)["frame"] for line in out_text.splitlines()] == [None, 0, 1, 2, 3, 4, None, 0, 1, 2, 3, 4]
+    assert rows.read_text() == out_text
     assert {name: (out / name).stat().st_mtime_ns for name in made} == made
     page = (out / "report.html").read_text()
     for words in ("a.png", "c.report.html", "d.report.html", "b.jpg"):
@@ -207,7 +207,9 @@ def test_predict__resume_keeps_what_is_finished_and_takes_in_what_is_new(
 
 
 @pytest.mark.parametrize("extra", [[], ["--out", "x", "--report", "y.html"]])
-def test_predict__resume_needs_a_folder_and_no_page(extra: list[str], folder: Path, capsys: pytest.CaptureFixture[str]):
+def test_predict__resume_needs_a_folder_and_no_report(
+    extra: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
+):
     assert main(["predict", str(folder), "--resume", *extra]) == 2
     assert "--resume" in capsys.readouterr().err
 
@@ -234,7 +236,7 @@ here.main(sys.argv[1:])
 
 
 @pytest.mark.slow
-def test_predict__goes_on_after_it_was_killed(
+def test_predict__continues_after_it_was_killed(
     tmp_path: Path, damaged_clip: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ):
     clips, out = tmp_path / "clips", tmp_path / "out"
@@ -268,7 +270,7 @@ def test_predict__goes_on_after_it_was_killed(
         assert sum(1 for _ in video) == 40
 
 
-def test_predict__ends_a_camera_after_so_long_with_everything_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_predict__stops_a_camera_with_all_outputs_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     class Capture:
         def isOpened(self) -> bool:
             return True
@@ -299,12 +301,12 @@ def test_predict__ends_a_camera_after_so_long_with_everything_written(tmp_path: 
         assert sum(1 for _ in video) == len(rows)
 
 
-def test_predict__refuses_an_end_for_what_ends_by_itself(folder: Path, capsys):
+def test_predict__seconds_needs_a_live_source(folder: Path, capsys):
     assert main(["predict", str(folder), "--seconds", "3"]) == 2
     assert "--seconds needs a camera or stream among the sources" in capsys.readouterr().err
 
 
-def test_predict__tells_where_faces_are_found_if_not_where_they_are_read(
+def test_predict__reports_the_device_of_the_detector_if_it_differs(
     folder: Path, capsys, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(OneFace, "device", "cuda:0")

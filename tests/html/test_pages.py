@@ -69,6 +69,6 @@ def test_templates__are_in_the_wheel(tmp_path: Path):
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        held = set(archive.namelist())
+        packaged = set(archive.namelist())
     for path in (ROOT / "fercli").rglob("*.html"):
-        assert path.relative_to(ROOT).as_posix() in held
+        assert path.relative_to(ROOT).as_posix() in packaged

@@ -60,9 +60,9 @@ def test_annotate__labels_of_neighbours_do_not_cover_each_other():
     assert black[202:].any()  # one below
 
 
-def test_annotate__says_that_there_is_no_face():
+def test_annotate__marks_a_picture_without_a_face():
     picture = np.full((400, 600, 3), 128, np.uint8)
-    nothing = Prediction("a.jpg", "no_face", detail="no face found")
+    nothing = Prediction("a.jpg", "no_face", detail="no face detected")
     assert (annotate(picture, [nothing]) != 128).any()
 
 
@@ -105,7 +105,7 @@ def test_annotate__labels_are_whole_at_the_borders(corner: tuple[int, int]):
     assert (here > 180).all(axis=-1).sum() == (middle > 180).all(axis=-1).sum() > 100
 
 
-def test_annotate__best_classes_stand_beside_a_face_where_there_is_room():
+def test_annotate__lists_the_best_classes_beside_a_face_where_there_is_room():
     picture = np.full((400, 600, 3), 128, np.uint8)
     wide = annotate(picture, [_read((200, 100, 320, 250))])
     assert (wide[110:160, 330:400] == 0).all(axis=-1).any()

@@ -1,4 +1,4 @@
-"""A job over many files: what is finished stays, what is not is done again, nothing half stays."""
+"""Jobs over many files: finished sources are kept, others are read again, no incomplete file remains."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _notes(folder: Path) -> list[tuple[str, str]]:
         return [(Path(row["source"]).name, row["detail"]) for row in csv.DictReader(file)]
 
 
-def test_job__goes_on_where_it_was_interrupted(tmp_path: Path, sources: list[Source]):
+def test_job__continues_after_an_interruption(tmp_path: Path, sources: list[Source]):
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         _do(_job(out, sources), sources, die_at="b.jpg")
@@ -62,7 +62,7 @@ def test_job__goes_on_where_it_was_interrupted(tmp_path: Path, sources: list[Sou
     assert sorted(path.name for path in out.iterdir()) == [".job.jsonl", "predictions.csv"]
 
 
-def test_job__that_is_done_takes_in_new_and_changed_files(tmp_path: Path, sources: list[Source]):
+def test_job__that_is_finished_reads_new_and_changed_files(tmp_path: Path, sources: list[Source]):
     out = tmp_path / "out"
     _do(_job(out, sources[:2]), sources[:2])
     os.utime(sources[0].path, ns=(1, 1))
@@ -103,7 +103,7 @@ def test_job__refuses_other_settings_and_a_second_run(tmp_path: Path, sources: l
     assert {note for _, note in _notes(out)} == {"other"}
 
 
-def test_job__survives_a_line_that_was_being_written(tmp_path: Path, sources: list[Source]):
+def test_job__ignores_an_incomplete_line(tmp_path: Path, sources: list[Source]):
     out = tmp_path / "out"
     _do(_job(out, sources), sources)
     lines = (out / ".job.jsonl").read_text()
@@ -114,13 +114,13 @@ def test_job__survives_a_line_that_was_being_written(tmp_path: Path, sources: li
         _job(out, sources, resume=True)
 
 
-def test_job__that_finished_nothing_leaves_nothing(tmp_path: Path, sources: list[Source]):
+def test_job__without_a_finished_source_leaves_no_file(tmp_path: Path, sources: list[Source]):
     with pytest.raises(KeyboardInterrupt):
         _do(_job(tmp_path / "out", sources), sources, die_at="a.jpg")
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_job__removes_what_a_killed_run_left_half_written(tmp_path: Path, sources: list[Source]):
+def test_job__removes_incomplete_files_of_a_killed_run(tmp_path: Path, sources: list[Source]):
     out = tmp_path / "out"
     (out / "sub").mkdir(parents=True)
     (out / "sub" / ".clip.0123abcd.part.mp4").touch()

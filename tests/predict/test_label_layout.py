@@ -1,4 +1,4 @@
-"""Where labels go."""
+"""Positions of labels."""
 
 from __future__ import annotations
 
@@ -16,25 +16,23 @@ def test_label_position__is_above_a_face_that_has_room_there():
 
 
 def test_label_position__moves_below_at_the_upper_border_and_into_the_picture_at_the_right():
-    number, place = label_position((170, 2, 198, 40), [LONG, SHORT], picture_wh=PICTURE, labels=[], faces=[])
-    assert (number, place) == (0, (120, 40, 200, 50))
+    index, rect = label_position((170, 2, 198, 40), [LONG, SHORT], picture_wh=PICTURE, labels=[], faces=[])
+    assert (index, rect) == (0, (120, 40, 200, 50))
 
 
 def test_label_position__takes_the_short_form_where_the_long_one_would_cover_a_face():
     neighbours = [(0, 0, 49, 100), (91, 0, 200, 100)]  # a face in a row of faces
-    number, place = label_position((55, 40, 85, 80), [LONG, SHORT], picture_wh=PICTURE, labels=[], faces=neighbours)
-    assert (number, place) == (1, (55, 30, 85, 40))
+    index, rect = label_position((55, 40, 85, 80), [LONG, SHORT], picture_wh=PICTURE, labels=[], faces=neighbours)
+    assert (index, rect) == (1, (55, 30, 85, 40))
 
 
-def test_label_position__rather_covers_a_face_than_a_label():
+def test_label_position__covers_a_face_before_a_label():
     everywhere = [(0, 0, 200, 100)]
-    _, place = label_position(
-        (50, 40, 90, 80), [LONG], picture_wh=PICTURE, labels=[(40, 20, 140, 40)], faces=everywhere
-    )
-    assert not overlap(place, (40, 20, 140, 40))
+    _, rect = label_position((50, 40, 90, 80), [LONG], picture_wh=PICTURE, labels=[(40, 20, 140, 40)], faces=everywhere)
+    assert not overlap(rect, (40, 20, 140, 40))
 
 
-def test_panel_position__stands_right_or_left_or_nowhere():
+def test_panel_position__is_right_or_left_or_none():
     panel = (60.0, 40.0)
     right = panel_position((20, 40, 60, 80), panel, picture_wh=PICTURE, taken=[])
     left = panel_position((120, 40, 160, 80), panel, picture_wh=PICTURE, taken=[])

@@ -1,4 +1,4 @@
-"""Time per expression and person, peaks, and what is missing."""
+"""Time per expression and person, and peaks."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def test_people__beyond_the_limit_only_the_sum_is_kept():
     for number in range(30):
         people.add(number * 1.0, [_face(0, 0.9, 0.1), _face(1 + number // 10, 0.4, 0.6)])
     kept = people.finish()
-    assert [person.track for person in kept] == [0, 3]  # 2 came when 1 had just gone, 3 when it had been gone for long
+    assert [person.track for person in kept] == [0, 3]  # 2 came when 1 had just left, 3 long after 1 left
     assert people.folded.tracks == {1, 2}
     assert people.folded.seen_s + sum(person.seen_s for person in kept) == pytest.approx(60)
 
 
-def test_peaks__are_the_best_that_lie_apart():
+def test_peaks__are_the_highest_that_are_apart():
     peaks: Peaks[str] = Peaks(2, apart_s=1.0)
     for score, time_s in ((0.5, 0.0), (0.9, 0.5), (0.8, 0.6), (0.6, 3.0), (0.7, 9.0)):
         if peaks.wants(score, time_s):

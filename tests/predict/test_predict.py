@@ -130,7 +130,7 @@ def test_predict__estimates_the_total_from_the_size_of_files(folder: Path):
     assert calls[0][1:] == (124, "e.mp4")  # four pictures and three clips of 40 frames, two of which nobody has opened
 
 
-def test_predict__holds_few_frames_at_a_time(folder: Path):
+def test_predict__decodes_few_frames_ahead(folder: Path):
     detector = BrightDetector()
     results = predict(find_sources([str(folder / "e.mp4")]), RednessClassifier(), detector=detector)
     next(results)

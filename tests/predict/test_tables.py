@@ -1,4 +1,4 @@
-"""Tables of predictions: what csv, Parquet and JSON lines hold, and what is left when writing them fails."""
+"""Tables of predictions in every format, complete or absent."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def test_chart__has_at_most_ten_ticks_at_round_times(end_s: float, ticks: list[s
     assert [tick.text for tick in chart.ticks][:2] == ticks
 
 
-def test_time_table__says_the_same():
+def test_time_table__has_the_most_probable_class_of_each_span():
     rows = list(time_table(MEANS, LABELS, width_s=1.0, end_s=4.0).rows)
     assert rows[0] == ("0:00.0 to 0:01.0", "neutral", "90 %", "0 %")
     assert rows[1] == ("0:01.0 to 0:02.0", "not seen", "", "")

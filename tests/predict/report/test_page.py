@@ -1,4 +1,4 @@
-"""HTML reports: nothing from outside, nothing to run from a file's name, all people, true figures."""
+"""HTML reports: self-contained, escaped, with all people and the right numbers."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _video(path: Path, name: str = "clip.mp4") -> Page:
     return Page(path)
 
 
-def test_report__needs_nothing_from_outside(tmp_path: Path):
+def test_report__is_self_contained(tmp_path: Path):
     page = _video(tmp_path / "a.html")
     for tag, attributes in page.tags:
         assert tag not in ("link", "iframe", "object", "base")

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from fercli.data.align_record import CSV_NAME, Alignment, AlignRow
+from fercli.data.align_files import ALIGN_CSV
+from fercli.data.align_record import Alignment, AlignRow
 from fercli.errors import DataError
 from fercli.formatting import percent, pluralize
 from fercli.html.pages import write_page
@@ -49,7 +50,7 @@ class _Unreadable:
 def write_contact_sheet(source: Path, target: Path, alignment: Alignment) -> Path:
     """Write contact-sheet.html into the aligned folder and return its path; it shows at most about 200 crops."""
     rows = alignment.rows
-    with_face = [row for row in rows if row.found is not None]
+    with_face = [row for row in rows if row.detection is not None]
     unsure = sorted((row for row in with_face if _score(row) < _UNSURE_SCORE), key=_score)
     without_face = [row for row in rows if row.status == "no_face"]
     doubtful = [
@@ -62,7 +63,7 @@ def write_contact_sheet(source: Path, target: Path, alignment: Alignment) -> Pat
             temporary,
             "align/contact_sheet.html",
             title=f"Aligned faces: {target.resolve().name}",
-            subtitle=f"Every picture has a row in {CSV_NAME}.",
+            subtitle=f"Every picture has a row in {ALIGN_CSV}.",
             tiles=list(_tiles(rows)),
             doubtful=[section for section in doubtful if section],
             unreadable=_unreadable([row for row in rows if row.status == "unreadable"]),
@@ -104,9 +105,9 @@ def _figure(row: AlignRow, source: Path, target: Path) -> _Figure | None:
         picture = picture_jpeg(read_rgb(path), longest=_CROP_PX)
     except DataError:
         return None
-    caption = f"{row.source}, {row.found.score:.3f}" if row.found else row.source
+    caption = f"{row.source}, {row.detection.score:.3f}" if row.detection else row.source
     link = quote(os.path.relpath(path, target), errors="surrogateescape")
-    return _Figure(link, picture, caption, whole=row.found is None)
+    return _Figure(link, picture, caption, whole=row.detection is None)
 
 
 def _unreadable(rows: Sequence[AlignRow]) -> _Unreadable | None:
@@ -122,7 +123,7 @@ def _shown_of(shown: int, total: int) -> str:
 
 
 def _score(row: AlignRow) -> float:
-    return row.found.score if row.found else 0.0
+    return row.detection.score if row.detection else 0.0
 
 
 def _spread(rows: Sequence[AlignRow], count: int) -> Sequence[AlignRow]:

@@ -1,4 +1,4 @@
-"""Pictures in, where their crops go out: under the pictures' own names, numbered where two would have the same."""
+"""Paths of the crops: the pictures' own names, numbered where two would be the same."""
 
 from __future__ import annotations
 
@@ -10,30 +10,26 @@ from fercli.system.files import free_name
 
 
 class CropNames:
-    """Places of the crops of one run, relative to its target.
+    """Paths of the crops of one run, relative to its target.
 
-    pictures: all that are to be aligned, relative to the source, in order. taken: places of crops that stay as an earlier
-    run left them. ending: what every name ends in before its suffix. Equal arguments give equal places, whichever
-    pictures are asked for first: a run that goes on after an interruption writes where the first one did.
+    pictures: all pictures to align, relative to the source, in order. taken: paths of crops that an earlier run wrote and
+    that are kept. stem_suffix: the end of every stem. Equal arguments give equal paths, whichever pictures are asked for
+    first: a resumed run writes the same files.
     """
 
-    def __init__(self, pictures: Iterable[str], *, taken: Iterable[str] = (), ending: str = "") -> None:
-        self._taken = {Path(place) for place in taken}
+    def __init__(self, pictures: Iterable[str], *, taken: Iterable[str] = (), stem_suffix: str = "") -> None:
+        self._taken = {Path(path) for path in taken}
         self._first: dict[str, Path] = {}
         for picture in pictures:
-            self._first[picture] = place = free_name(_wanted(Path(picture), ending), self._taken)
-            self._taken.add(place)
+            path = writable_name(Path(picture))
+            self._first[picture] = free_name(path.with_stem(path.stem + stem_suffix), self._taken)
+            self._taken.add(self._first[picture])
 
     def first(self, picture: str) -> str:
-        """Place of a picture's first or only crop."""
+        """Path of a picture's first or only crop."""
         return self._first[picture].as_posix()
 
-    def further(self, picture: str, number: int) -> str:
-        """Place of the crop of its face `number`. It need not be noted: no other picture can want it."""
+    def further(self, picture: str, face: int) -> str:
+        """Path of the crop of its face with this index. It is not recorded, as no other picture can have the same path."""
         first = self._first[picture]
-        return free_name(first.with_stem(f"{first.stem}-face{number}"), self._taken).as_posix()
-
-
-def _wanted(picture: Path, ending: str) -> Path:
-    place = writable_name(picture)
-    return place.with_stem(place.stem + ending)
+        return free_name(first.with_stem(f"{first.stem}-face{face}"), self._taken).as_posix()

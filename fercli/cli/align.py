@@ -1,4 +1,4 @@
-"""`fer align`: faces found and brought into one position and size."""
+"""`fer align`: detect faces and align them to one position and size."""
 
 from __future__ import annotations
 
@@ -10,49 +10,53 @@ import typer
 
 from fercli.cli import console, options
 from fercli.errors import RefusedError, UsageError
+from fercli.formatting import percent, pluralize
 
 if TYPE_CHECKING:
-    from fercli.align.align import AlignSummary
+    from fercli.align.align import AlignResult
 
-_SHOWN = 20  # unreadable files named on the terminal; align.csv has them all
+_SHOWN = 20  # unreadable files listed on the terminal; align.csv has all of them
 
 
 def align(
     source: Annotated[
         Path,
-        typer.Argument(metavar="SRC", help="Folder with pictures, at any depth; or rafdb, which lies in data/rafdb."),
+        typer.Argument(metavar="SRC", help="Folder with pictures, at any depth; or rafdb, for data/rafdb."),
     ],
     target: Annotated[
         Path | None,
         typer.Argument(
             metavar="DST",
-            help="Folder to make: the same tree, with crops. Left out for RAF-DB: in place, where training finds them.",
+            help="Output folder: the same tree, with crops (default for RAF-DB: in place, where training finds them).",
         ),
     ] = None,
     *,
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="DIR", help="Where RAF-DB lies, if SRC is its name.")
+        Path | None, typer.Option("--data", metavar="DIR", help="Folder of RAF-DB, if SRC is rafdb.")
     ] = None,
     size: Annotated[int, typer.Option("--size", min=8, help="Side of a crop in pixels.")] = 224,
     template: Annotated[
         Literal["arcface", "fer2013"],
         typer.Option(
-            "--template", help="Where eyes, nose and mouth lie: ArcFace's close crop, or FER2013's wider one."
+            "--template", help="Positions of eyes, nose and mouth: ArcFace's close crop, or FER2013's wider one."
         ),
     ] = "arcface",
     margin: Annotated[
         float,
-        typer.Option("--margin", min=0, max=2, help="Room added on every side, as a fraction of the template's side."),
+        typer.Option(
+            "--margin", min=0, max=2, help="Margin added on every side, as a fraction of the template's side."
+        ),
     ] = 0.0,
-    largest: Annotated[
-        bool, typer.Option("--largest", help="Of several faces take the largest; so it is done unless told otherwise.")
+    largest: Annotated[bool, typer.Option("--largest", help="Of several faces write the largest (default).")] = False,
+    center: Annotated[
+        bool, typer.Option("--center", help="Of several faces write the one nearest to the centre.")
     ] = False,
-    center: Annotated[bool, typer.Option("--center", help="Of several faces take the one nearest the middle.")] = False,
-    every: Annotated[bool, typer.Option("--all", help="Take every face; the further ones are numbered.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Write every face, with numbered file names.")] = False,
     on_no_face: Annotated[
         Literal["keep", "skip"],
         typer.Option(
-            "--on-no-face", help="keep: write the whole picture, so that a test set stays whole; skip: nothing."
+            "--on-no-face",
+            help="keep: write the whole picture, so that a test set stays complete; skip: write nothing.",
         ),
     ] = "keep",
     min_face: options.MinFace = 20,
@@ -64,32 +68,35 @@ def align(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Find the face in every picture of a folder and write it upright, at one size, under the same name.
+    """Detect the face in every picture of a folder and write it aligned, at one size, under the same name.
 
-    DST/align.csv says for every picture what was found where, DST/contact-sheet.html shows it. A run that was
-    interrupted goes on where it was.
+    DST/align.csv lists the result for every picture, DST/contact-sheet.html shows a sample. An interrupted run is resumed
+    by the same command.
 
     Example:
 
       fer align photos faces --size 224
     """
     from fercli.align import align as step
+    from fercli.config.detect import DetectConfig
 
     if sum((largest, center, every)) > 1:
-        raise UsageError("one of --largest, --center and --all can be given", fix="leave out the others")
+        raise UsageError("--largest, --center and --all exclude each other", fix="give one of them")
     started = perf_counter()
     with console.progress("align", quiet=quiet) as progress:
         result = step.align(
             _source(source, data),
             target,
-            size=size,
-            template=template,
-            margin=margin,
-            min_face=min_face,
-            thresholds=options.three_thresholds(thresholds),
-            max_side=max_side,
-            faces="all" if every else "center" if center else "largest",
-            on_no_face=on_no_face,
+            step.AlignOptions(
+                size=size,
+                template=template,
+                margin=margin,
+                faces="all" if every else "center" if center else "largest",
+                on_no_face=on_no_face,
+                detect=DetectConfig(
+                    min_face_px=min_face, thresholds=options.three_thresholds(thresholds), max_side=max_side
+                ),
+            ),
             device=device,
             overwrite=overwrite,
             progress=progress,
@@ -98,33 +105,35 @@ def align(
         console.json_line(result)
     else:
         _show(result)
-    _tell(result, perf_counter() - started, quiet=quiet)
+    _report(result, perf_counter() - started, quiet=quiet)
     if strict and result.unreadable:
-        raise RefusedError(f"{_unreadable(result)} and --strict was given", fix="mend or remove these files")
+        raise RefusedError(f"{_unreadable(result)} and --strict was given", fix="repair or remove these files")
 
 
 def _source(source: Path, data: Path | None) -> Path:
-    """The folder that is meant: a name is looked for where --data says, or in data/NAME, unless a folder is called so."""
+    """The folder to align: the name rafdb stands for --data or data/rafdb, unless there is a folder of that name."""
     if data is not None:
         if str(source) != "rafdb":
-            raise UsageError(f"--data goes with a data set's name, {source} is none", fix="rafdb, or the folder alone")
+            raise UsageError(
+                f"--data needs the name of a data set, and {source} is none", fix="give rafdb, or the folder alone"
+            )
         return data
     return Path("data") / source if str(source) == "rafdb" and not source.is_dir() else source
 
 
-def _show(result: AlignSummary) -> None:
-    total = result.found + result.no_face + len(result.unreadable)
+def _show(result: AlignResult) -> None:
     counts = (
-        ("face found", result.found),
-        ("of these, several faces", result.several),
-        ("no face", result.no_face),
+        ("with a face", result.with_face),
+        ("of these, with several faces", result.with_several_faces),
+        ("without a face", result.without_face),
         ("unreadable", len(result.unreadable)),
     )
-    rows = [[name, count, f"{count / total:.1%}"] for name, count in counts]
-    console.show(console.table(f"{result.crops} crops in {result.target}", ["pictures", "number", "share"], rows))
+    rows = [[name, count, percent(count / result.pictures, 1)] for name, count in counts]
+    title = f"{pluralize(result.crops, 'crop')} in {result.target}"
+    console.show(console.table(title, ["pictures", "number", "share"], rows))
 
 
-def _tell(result: AlignSummary, elapsed_s: float, *, quiet: bool) -> None:
+def _report(result: AlignResult, elapsed_s: float, *, quiet: bool) -> None:
     for row in result.unreadable[:_SHOWN]:
         console.warn(f"{row.source}: {row.reason}")
     if len(result.unreadable) > _SHOWN:
@@ -133,16 +142,15 @@ def _tell(result: AlignSummary, elapsed_s: float, *, quiet: bool) -> None:
         console.warn(_unreadable(result))
     if quiet:
         return
-    if result.passed:
-        console.say(f"files passed over, no pictures by their names: {result.passed}")
-    new = result.found + result.no_face + len(result.unreadable) - result.resumed
+    if result.ignored:
+        console.say(f"{pluralize(result.ignored, 'file')} ignored: not pictures by their names")
+    new = result.pictures - result.resumed
     if result.resumed:
-        console.say(f"{result.resumed} pictures were already done")
+        console.say(f"{pluralize(result.resumed, 'picture')} already aligned")
     if new:
-        console.say(f"{new} pictures in {elapsed_s:.1f} s, {new / elapsed_s:.1f} a second")
-    console.say(f"look at them: {result.contact_sheet}")
+        console.say(f"{pluralize(new, 'picture')} in {elapsed_s:.1f} s, {new / elapsed_s:.1f} per second")
+    console.say(f"contact sheet: {result.contact_sheet}")
 
 
-def _unreadable(result: AlignSummary) -> str:
-    total = result.found + result.no_face + len(result.unreadable)
-    return f"{len(result.unreadable)} of {total} pictures could not be read"
+def _unreadable(result: AlignResult) -> str:
+    return f"{len(result.unreadable)} of {pluralize(result.pictures, 'picture')} could not be read"

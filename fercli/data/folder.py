@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fercli.config.labels import SCHEMAS, LabelSchema, canonical
-from fercli.data.align_record import finished_alignment
+from fercli.data.align_files import finished_alignment
 from fercli.data.dataset import SPLITS, Dataset, Sample, Split, paper_order
 from fercli.errors import DataError
 from fercli.media.images import list_images

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from fercli.config.labels import LabelSchema, schema
-from fercli.data.align_record import finished_alignment
+from fercli.data.align_files import finished_alignment
 from fercli.data.crops import LANDMARK_TEMPLATE
 from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.folder import open_owners_folder

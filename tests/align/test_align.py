@@ -13,13 +13,35 @@ import cv2
 import numpy as np
 import pytest
 
-from fercli.align.align import align
+from fercli.align.align import AlignOptions, AlignResult
+from fercli.align.align import align as align_folder
 from fercli.config.templates import template
-from fercli.data.align_record import read_alignment
+from fercli.data.align_files import read_alignment
 from fercli.data.open import open_dataset
 from fercli.errors import DataError, RefusedError, UsageError
 from fercli.faces.detector import open_detector
 from fercli.media.images import read_rgb, write_image
+from fercli.progress import Progress, silent
+
+
+def align(
+    source: Path,
+    target: Path | None = None,
+    *,
+    overwrite: bool = False,
+    chunk_pictures: int = 256,
+    progress: Progress = silent,
+    **options: Any,
+) -> AlignResult:
+    """`fercli.align.align.align` with the options as keywords."""
+    return align_folder(
+        source,
+        target,
+        AlignOptions(**options),
+        overwrite=overwrite,
+        chunk_pictures=chunk_pictures,
+        progress=progress,
+    )
 
 
 @pytest.fixture
@@ -41,7 +63,7 @@ def _rows(target: Path) -> dict[str, dict[str, str]]:
 def test_align__keeps_the_tree_and_has_a_row_for_every_file(tree: Path, tmp_path: Path):
     target = tmp_path / "out"
     result = align(tree, target, size=112)
-    assert (result.found, result.no_face, len(result.unreadable), result.crops) == (2, 1, 1, 3)
+    assert (result.with_face, result.without_face, len(result.unreadable), result.crops) == (2, 1, 1, 3)
     rows = _rows(target)
     assert {name: row["status"] for name, row in rows.items()} == {
         "none.png": "no_face",
@@ -61,7 +83,7 @@ def test_align__transform_takes_the_landmarks_to_the_template(tree: Path, tmp_pa
     align(tree, tmp_path / "out", size=112)
     row = _rows(tmp_path / "out")["train/fear/one.png"]
     points = np.array([[float(row[f"{eye}_eye_{axis}"]) for axis in "xy"] for eye in ("left", "right")])
-    matrix = np.array([float(row[f"m{place}"]) for place in ("00", "01", "02", "10", "11", "12")]).reshape(2, 3)
+    matrix = np.array([float(row[f"m{index}"]) for index in ("00", "01", "02", "10", "11", "12")]).reshape(2, 3)
     moved = points @ matrix[:, :2].T + matrix[:, 2]
     np.testing.assert_allclose(moved, template("arcface").points_px(112)[:2], atol=4)
     # and the detector finds the eyes of the crop there
@@ -72,10 +94,10 @@ def test_align__transform_takes_the_landmarks_to_the_template(tree: Path, tmp_pa
 def test_align__counts_the_files_that_are_no_pictures_by_their_names(tree: Path, tmp_path: Path):
     for name in ("notes.txt", "train/clip.mp4", ".hidden"):
         (tree / name).touch()
-    assert align(tree, tmp_path / "out", size=64).passed == 2
+    assert align(tree, tmp_path / "out", size=64).ignored == 2
 
 
-def test_align__does_not_redo_what_is_finished(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_align__does_not_redo_what_is_finished(tree: Path, tmp_path: Path):
     target = tmp_path / "out"
     align(tree, target, size=64)
     (target / "none.png").unlink()  # lost: done again; text.jpg is tried again as well
@@ -94,16 +116,15 @@ def test_align__redoes_a_picture_that_changed(tree: Path, tmp_path: Path):
     assert align(tree, tmp_path / "out", size=64).resumed == 2
 
 
-def test_align__goes_on_after_an_interruption(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_align__resumes_an_interrupted_run(tree: Path, tmp_path: Path):
     target = tmp_path / "out"
-    monkeypatch.setattr("fercli.align.align._CHUNK_FILES", 1)
 
     def interrupt(done: int, total: int | None, note: str) -> None:
         if done == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        align(tree, target, size=64, progress=interrupt)
+        align(tree, target, size=64, chunk_pictures=1, progress=interrupt)
     assert json.loads((target / "align.json").read_text())["complete"] is False
     done = read_alignment(target)
     assert done is not None
@@ -116,7 +137,7 @@ def test_align__goes_on_after_an_interruption(tree: Path, tmp_path: Path, monkey
 
 def test_align__says_where_there_are_several_faces(tree: Path, tmp_path: Path):
     result = align(tree, tmp_path / "out", size=64)
-    assert result.several == 1
+    assert result.with_several_faces == 1
     assert {name: row["faces"] for name, row in _rows(tmp_path / "out").items()} == {
         "none.png": "0",
         "text.jpg": "",
@@ -134,7 +155,7 @@ def test_align__leaves_a_page_to_look_at(tree: Path, tmp_path: Path):
     assert "not a picture" in page
 
 
-def test_align__goes_by_the_file_and_not_by_its_name(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_align__says_why_a_file_with_a_pictures_name_cannot_be_read(tree: Path, tmp_path: Path):
     whole = (tree / "two.jpg").read_bytes()
     (tree / "bad").mkdir()
     (tree / "bad" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
@@ -142,14 +163,8 @@ def test_align__goes_by_the_file_and_not_by_its_name(tree: Path, tmp_path: Path,
     (tree / "bad" / "folder.jpg").mkdir()
     (tree / "bad" / "png.jpg").write_bytes((tree / "train" / "fear" / "one.png").read_bytes())
     os.mkfifo(tree / "bad" / "pipe.jpg")
-    read = read_rgb
-
-    def deleted_in_between(path: Path) -> np.ndarray:
-        if path.name == "none.png":
-            path.unlink()
-        return read(path)
-
-    monkeypatch.setattr("fercli.align.align.read_rgb", deleted_in_between)
+    (tree / "none.png").unlink()
+    (tree / "none.png").symlink_to(tree / "nowhere.png")
     result = align(tree, tmp_path / "out", size=64)
     assert {row.source: row.reason for row in result.unreadable} == {
         "bad/cut.jpg": "the picture is truncated",
@@ -158,27 +173,27 @@ def test_align__goes_by_the_file_and_not_by_its_name(tree: Path, tmp_path: Path,
         "none.png": "no such file or directory",
         "text.jpg": "not a picture, despite its suffix .jpg",
     }
-    assert result.found == 3
+    assert result.with_face == 3
 
 
 def test_align__has_a_row_for_a_folder_that_is_closed(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     usual = os.scandir
 
-    def scandir(place: str) -> Any:
-        if str(place).endswith("fear"):
-            raise PermissionError(13, "Permission denied", place)
-        return usual(place)
+    def scandir(path: str) -> Any:
+        if str(path).endswith("fear"):
+            raise PermissionError(13, "Permission denied", path)
+        return usual(path)
 
     monkeypatch.setattr(os, "scandir", scandir)  # tests may run as root, who may look anywhere
     result = align(tree, tmp_path / "out", size=64)
     assert [row.source for row in result.unreadable] == ["text.jpg", "train/fear"]
-    assert result.found == 1
+    assert result.with_face == 1
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 2), (13, 700)])
 def test_align__takes_pictures_of_any_shape(shape: tuple[int, int], tmp_path: Path):
     write_image(tmp_path / "in" / "odd.png", np.full((*shape, 3), 120, np.uint8))
-    assert align(tmp_path / "in", tmp_path / "out", size=32).no_face == 1
+    assert align(tmp_path / "in", tmp_path / "out", size=32).without_face == 1
 
 
 @pytest.fixture
@@ -200,7 +215,7 @@ def rafdb(tmp_path: Path, astronaut: np.ndarray) -> Path:
 def test_align__aligns_rafdb_in_place_where_training_finds_it(rafdb: Path):
     assert open_dataset("rafdb", rafdb).alignment is None
     result = align(rafdb, size=64, on_no_face="skip")
-    assert (result.found, result.no_face, result.is_dataset) == (2, 1, True)
+    assert (result.with_face, result.without_face, result.is_dataset) == (2, 1, True)
     assert read_rgb(rafdb / "basic" / "Image" / "aligned" / "train_00001_aligned.jpg").max() == 0  # the owner's stays
     dataset = open_dataset("rafdb", rafdb)
     assert [read_rgb(sample.path).shape for sample in dataset.samples] == [(64, 64, 3)] * 2
@@ -224,9 +239,9 @@ def test_align__takes_the_face_that_rafdbs_annotators_marked(rafdb: Path, astron
     alignment = read_alignment(basic / "Image" / "aligned-by-fer")
     assert alignment is not None
     taken = next(row for row in alignment.rows if row.source == "train_00001.jpg")
-    assert taken.found is not None
+    assert taken.detection is not None
     assert (taken.faces, taken.face) == (2, 1)
-    assert taken.found.box_xyxy[0] > 210
+    assert taken.detection.box_xyxy[0] > 210
 
 
 def test_align__makes_a_copy_of_rafdb_in_its_owners_layout(rafdb: Path, tmp_path: Path):
@@ -241,7 +256,7 @@ def test_align__makes_a_copy_of_rafdb_in_its_owners_layout(rafdb: Path, tmp_path
 def test_align__in_place_that_was_interrupted_is_no_data_set(rafdb: Path):
     with pytest.raises(KeyboardInterrupt):
         align(rafdb, size=64, progress=_interrupt_at_once)
-    with pytest.raises(DataError, match="only in part"):
+    with pytest.raises(DataError, match="was interrupted"):
         open_dataset("rafdb", rafdb)
 
 
@@ -250,7 +265,7 @@ def _interrupt_at_once(done: int, total: int | None, note: str) -> None:
 
 
 def test_align__wants_a_target_for_anything_but_rafdb(tree: Path, rafdb: Path):
-    with pytest.raises(UsageError, match="where should"):
+    with pytest.raises(UsageError, match="no output folder"):
         align(tree)
     shutil.rmtree(rafdb / "basic" / "Image" / "original")
     with pytest.raises(DataError, match="Image/original"):
@@ -277,12 +292,12 @@ def test_align__refuses_a_folder_with_other_things(tree: Path, tmp_path: Path):
 
 def test_align__skips_pictures_without_a_face_on_request(tree: Path, tmp_path: Path):
     result = align(tree, tmp_path / "out", size=64, on_no_face="skip")
-    assert (result.crops, result.no_face) == (2, 1)
+    assert (result.crops, result.without_face) == (2, 1)
     assert not (tmp_path / "out" / "none.png").exists()
 
 
 def test_align__refuses_what_cannot_work(tree: Path, tmp_path: Path):
-    with pytest.raises(UsageError, match="lies inside"):
+    with pytest.raises(UsageError, match="is inside"):
         align(tree, tree / "out")
     with pytest.raises(DataError, match="does not exist"):
         align(tmp_path / "nope", tmp_path / "out")
@@ -314,7 +329,7 @@ def test_align__does_a_picture_again_that_was_replaced(astronaut: np.ndarray, tm
     os.utime(source / "b.png", (1e9, 1e9))  # replaced by an older file
     for way in ways:
         result = align(source, target / way, size=64, on_no_face=way)
-        assert (result.resumed, result.found, result.no_face) == (1, 3, 0)
+        assert (result.resumed, result.with_face, result.without_face) == (1, 3, 0)
         assert _crops(target / way) == ["a.png", "b.png", "c.png"]
     assert align(source, target / "skip", size=64, on_no_face="skip").resumed == 3
 

@@ -20,12 +20,12 @@ def test_names__are_those_of_the_pictures(picture: str, first: str, further: str
     assert (names.first(picture), names.further(picture, 2)) == (first, further)
 
 
-def test_names__end_as_they_are_told_to():
-    names = CropNames(["x.jpg"], ending="_aligned")
+def test_names__end_in_the_stem_suffix():
+    names = CropNames(["x.jpg"], stem_suffix="_aligned")
     assert (names.first("x.jpg"), names.further("x.jpg", 1)) == ("x_aligned.jpg", "x_aligned-face1.jpg")
 
 
-def test_names__leave_alone_what_is_taken():
+def test_names__avoid_paths_that_are_taken():
     pictures = ["a-face1.jpg", "a.jpg", "c.gif", "c.gif.png"]
     names = CropNames(pictures, taken=["a.jpg", "a-2-face1.jpg"])
     assert [names.first(picture) for picture in pictures] == ["a-face1.jpg", "a-2.jpg", "c.gif.png", "c.gif-2.png"]

@@ -1,4 +1,4 @@
-"""fer align from the command line: counts to stdout, what could not be read to stderr, and how it ends."""
+"""fer align from the command line: counts to stdout, unreadable files to stderr, exit codes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from fercli.cli.main import main
 from fercli.config.detect import DetectConfig
-from fercli.data.align_record import read_alignment
+from fercli.data.align_files import read_alignment
 from fercli.media.images import Rgb, write_image
 from fercli.results import Face
 
@@ -46,8 +46,8 @@ def test_align__shows_counts_and_names_what_it_could_not_read(
     arguments = ["align", str(folder), str(tmp_path / "out"), "--size", "64"]
     assert main(arguments) == 0
     out, err = capsys.readouterr()
-    assert "1 crops" in out
-    assert "of these, several faces" in out
+    assert "1 crop in" in out
+    assert "of these, with several faces" in out
     assert "warning: b.jpg: not a picture" in err
     assert "warning: 1 of 2 pictures could not be read" in err
     assert str(tmp_path / "out" / "contact-sheet.html") in err
@@ -69,14 +69,14 @@ def test_align__under_strict_fails_for_what_could_not_be_read(
 
 
 @pytest.mark.parametrize(("option", "faces"), [("--largest", [0]), ("--center", [1]), ("--all", [0, 1])])
-def test_align__takes_the_faces_that_are_wanted(option: str, faces: list[int], folder: Path, tmp_path: Path):
+def test_align__writes_the_chosen_faces(option: str, faces: list[int], folder: Path, tmp_path: Path):
     assert main(["align", str(folder), str(tmp_path / "out"), option]) == 0
     alignment = read_alignment(tmp_path / "out")
     assert alignment is not None
-    assert [row.face for row in alignment.rows if row.found] == faces
+    assert [row.face for row in alignment.rows if row.detection] == faces
 
 
-def test_align__tells_the_detector_what_to_look_for(folder: Path, tmp_path: Path):
+def test_align__passes_its_settings_to_the_detector(folder: Path, tmp_path: Path):
     options = ["--thresholds", "0.5,0.6,0.9", "--max-side", "800", "--min-face", "30"]
     assert main(["align", str(folder), str(tmp_path / "out"), *options]) == 0
     assert TwoFaces.config == DetectConfig(thresholds=(0.5, 0.6, 0.9), max_side=800, min_face_px=30)
@@ -86,7 +86,7 @@ def test_align__tells_the_detector_what_to_look_for(folder: Path, tmp_path: Path
     assert (settings.thresholds, settings.max_side, settings.min_face_px) == ((0.5, 0.6, 0.9), 800, 30)
 
 
-def test_align__refuses_options_that_contradict(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_align__refuses_contradicting_options(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     out = str(tmp_path / "out")
     assert main(["align", str(folder), out, "--all", "--center"]) == 2
     assert main(["align", str(folder), out, "--data", str(folder)]) == 2

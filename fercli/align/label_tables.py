@@ -1,0 +1,53 @@
+"""Copy the labels of a data set to its aligned pictures, so that the aligned folder is a data set too."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+from fercli.align.paths import AlignPaths
+from fercli.data import prepared
+from fercli.data.align_record import Alignment
+from fercli.system.files import replacing
+
+
+def copy_labels(paths: AlignPaths, alignment: Alignment) -> bool:
+    """Copy the tables of a prepared data set or RAF-DB's list; returns whether the aligned folder is a data set."""
+    if copy_prepared_tables(paths.source, paths.target, alignment):
+        return True
+    if paths.label_list is not None:
+        source, target = paths.label_list
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as temporary:
+            shutil.copyfile(source, temporary)
+    return paths.basic is not None
+
+
+def copy_prepared_tables(source: Path, target: Path, alignment: Alignment) -> bool:
+    """Copy dataset.csv and dataset.json of a prepared data set, with the name of the crop.
+
+    Pictures without a crop get an empty path, as unwritten images of a prepared data set have it.
+    Returns False if the source is not a prepared data set.
+    """
+    if not prepared.is_prepared(source):
+        return False
+    outputs = {row.source: row.output for row in alignment.rows if row.output and not row.face}
+    with (source / prepared.CSV_NAME).open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        columns = list(reader.fieldnames or ())
+        rows = [row | {"path": outputs.get(row["path"], "")} for row in reader]
+    with replacing(target / prepared.CSV_NAME) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    values = json.loads((source / prepared.JSON_NAME).read_text(encoding="utf-8"))
+    settings = alignment.settings
+    fingerprint = f"{values.get('fingerprint', '')} {settings.fingerprint}"
+    values |= {"crop": settings.crop, "size": settings.size, "alignment": alignment.record}
+    values["fingerprint"] = hashlib.sha256(fingerprint.encode()).hexdigest()
+    with replacing(target / prepared.JSON_NAME) as temporary:
+        temporary.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return True

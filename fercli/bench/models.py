@@ -22,7 +22,7 @@ from fercli.export.precision import Precision
 from fercli.progress import Progress, silent
 from fercli.system.devices import cpu_threads, resolve_device, torch_name
 from fercli.weights.card import WeightsCard
-from fercli.weights.files import TORCH_SUFFIX, find_weights, load_weights, save_weights
+from fercli.weights.files import TORCH_SUFFIX, find_weights, save_weights
 from fercli.weights.preprocess import to_input
 
 REFERENCE, TORCH = "baseline in torch", "torch"
@@ -201,7 +201,9 @@ def count_operations(weights: Path) -> float:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    model, card = _model(weights)
+    from fercli.weights.network import load_btn
+
+    model, card = load_btn(weights)
     side = card.model.input.size
     counter = FlopCounterMode(display=False)
     with torch.device("meta"), counter:
@@ -255,10 +257,11 @@ def _runner(form: str, path: Path, device: str) -> tuple[Callable[[NDArray[np.fl
     import torch
 
     from fercli.bench.reference import ReferenceBTN
+    from fercli.weights.network import load_btn
 
     torch.set_num_threads(cpu_threads())
     target = resolve_device(device)
-    model, card = _model(path)
+    model, card = load_btn(path)
     network = (ReferenceBTN(model) if form == REFERENCE else model).eval().to(target)
 
     def run(images: NDArray[np.float32]) -> object:
@@ -266,15 +269,6 @@ def _runner(form: str, path: Path, device: str) -> tuple[Callable[[NDArray[np.fl
             return network(torch.from_numpy(images).to(target)).cpu()
 
     return run, str(target), card
-
-
-def _model(weights: Path) -> tuple[Any, WeightsCard]:
-    from fercli.models.btn import BTN
-
-    state, card = load_weights(weights)
-    model = BTN(card.model, len(card.labels), training_parts=False)
-    model.load_state_dict(state)
-    return model.eval(), card
 
 
 def _seconds(work: Callable[[], object]) -> float:

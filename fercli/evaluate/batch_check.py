@@ -7,7 +7,7 @@ the same way for contrast.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from fercli.evaluate.results import BatchCheck, Composition, EngineCheck
 from fercli.progress import Progress
 from fercli.system.chunks import chunked
 from fercli.weights.card import WeightsCard
-from fercli.weights.classifier import open_onnx, open_torch
+from fercli.weights.classifier import LogitsFunction, open_onnx, open_torch
 from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
 from fercli.weights.preprocess import to_input
 
@@ -32,8 +32,6 @@ IMAGES = 256
 BATCH_SIZE = 64
 SHUFFLES = 3
 TOLERANCE = 1e-3  # of a logit; rounding of sums in another order is a hundred times smaller
-
-LogitsFunction = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # crops [B, S, S, 3] to logits [B, N]
 
 
 def batch_check(

@@ -14,11 +14,12 @@ from fercli.errors import UsageError, WeightsError
 from fercli.system.devices import check_name, resolve_device
 from fercli.system.onnx_session import open_session, run_bound, runs, session_metadata
 from fercli.weights.card import WeightsCard
-from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, card_from, check_keys, find_weights, load_weights
+from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, card_from, find_weights
 from fercli.weights.onnx_interface import CROPS, INPUT, OUTPUT, POINTS, Interface, interface_of
 from fercli.weights.preprocess import check_crops, softmax, to_input
 
 Engine = Literal["auto", "onnx", "torch"]
+LogitsFunction = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # aligned crops [B, S, S, 3] to logits [B, N]
 CHUNK = 32  # faces run at once: more gains no speed and costs memory
 
 
@@ -56,7 +57,7 @@ class LoadedClassifier:
     card: WeightsCard
     engine: str
     device: str
-    run: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+    run: LogitsFunction
 
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         if not len(crops):
@@ -108,15 +109,12 @@ def open_torch(path: Path, *, device: str = "auto") -> LoadedClassifier:
     """Open a safetensors file in torch: the inference part of BTN, strictly loaded, in evaluation mode."""
     import torch
 
-    from fercli.models.btn import BTN
+    from fercli.weights.network import load_btn
 
-    state, card = load_weights(path)
+    model, card = load_btn(path)
     target = resolve_device(device)
-    model = BTN(card.model, len(card.labels), training_parts=False)
-    check_keys(state, model.state_dict(), where=str(path))
-    model.load_state_dict(state)
     layout = torch.channels_last if target.type == "cuda" else torch.contiguous_format
-    model.eval().to(target).to(memory_format=layout)
+    model.to(target).to(memory_format=layout)
 
     def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode():

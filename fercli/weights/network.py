@@ -63,6 +63,15 @@ class Network:
         return p_vit, embedding
 
 
+def load_btn(path: Path) -> tuple[BTN, WeightsCard]:
+    """Load a weights file as a BTN in evaluation mode, on the CPU; WeightsError if its tensors do not fit its card."""
+    state, card = load_weights(path)
+    model = BTN(card.model, len(card.labels), training_parts=False)
+    check_keys(state, model.state_dict(), where=str(path))
+    model.load_state_dict(state)
+    return model.eval(), card
+
+
 def load_network(name_or_path: str | Path | None, *, device: str = "auto") -> Network:
     """Load a run (its folder or its checkpoint.pt) whole, or a weights file or a shipped name for what inference needs.
 
@@ -77,11 +86,8 @@ def load_network(name_or_path: str | Path | None, *, device: str = "auto") -> Ne
     file = find_weights(name_or_path, (TORCH_SUFFIX,))
     if file.suffix != TORCH_SUFFIX:
         raise WeightsError(f"{file} cannot be looked into", fix=f"the {TORCH_SUFFIX} file it was exported from")
-    state, card = load_weights(file)
-    model = BTN(card.model, len(card.labels), training_parts=False)
-    check_keys(state, model.state_dict(), where=str(file))
-    model.load_state_dict(state)
-    return Network(model.eval().to(resolve_device(device)), card, file, "the weights that inference uses")
+    model, card = load_btn(file)
+    return Network(model.to(resolve_device(device)), card, file, "the weights that inference uses")
 
 
 def need_batch_part(network: Network, what: str) -> None:

@@ -266,7 +266,7 @@ def test_train__mla_only_with_a_head_of_its_own_trains_that_head(faces: Dataset,
     )
     train(faces, tmp_path / "run", config=config, device="cpu")
     state = load_checkpoint(tmp_path / "run" / "checkpoint.pt")["model"]
-    assert [name for name in state if name.startswith("mla.")]
+    assert [name for name in state if name.startswith("ablation.mla.")]
     assert [name for name in state if name.startswith("ablation.head.")]
     with pytest.raises(UsageError, match="losses are on"):
         train(faces, tmp_path / "other", config=replace(config, train=RECIPE), device="cpu")

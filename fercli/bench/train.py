@@ -27,9 +27,10 @@ from fercli.models.mobilefacenet import LandmarkNet, Taps
 from fercli.models.vit import SelfAttention
 from fercli.progress import Progress, silent
 from fercli.system.devices import cpu_threads, resolve_device
-from fercli.train.loop import make_optimizer, memory_format
+from fercli.train.inputs import memory_format
 from fercli.train.losses import btn_loss
-from fercli.train.optimisation_step import TrainStep
+from fercli.train.optimisation_step import OptimisationStep
+from fercli.train.optimizers import make_optimizer
 
 OURS, REFERENCE = "fer", "reference"
 CLASSES = 7
@@ -125,7 +126,7 @@ def measure(
     if name == REFERENCE:
         step: Any = ReferenceStep(network.to(target), config)
     else:
-        step = TrainStep(network.to(target).to(memory_format=memory_format(config)), config)
+        step = OptimisationStep(network.to(target).to(memory_format=memory_format(config)), config)
         images = images.contiguous(memory_format=memory_format(config))
     torch.manual_seed(2)  # the same drop path in all variants
     loss = float(step(images, targets).loss)

@@ -1,128 +1,139 @@
-"""`fer ablate`: which part of the network does what, over several seeds."""
+"""`fer ablate`: train the rows of an ablation study with several seeds and compare them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fercli.cli import console, options
-from fercli.cli.train import epoch_line
-from fercli.train.ablation.studies import MlaOnly, RateRule, StudyName
+from fercli.cli import console, options, run_setup
+from fercli.cli.train_display import epoch_line
+from fercli.errors import UsageError
+from fercli.formatting import pluralize
+from fercli.train.ablation.studies import LrRule, MlaOnly, StudyName
 
 if TYPE_CHECKING:
     from fercli.data.dataset import Dataset
-    from fercli.train.ablation.ablate import AblationResult, Cell, Trainer
+    from fercli.train.ablation.ablate import AblationResult, StudyRun, Trainer
+    from fercli.train.options import TrainOptions
     from fercli.weights.run_folder import RunConfig
+
+STUDY = "Study"  # panel of the help
 
 
 def ablate(
     study: Annotated[StudyName, typer.Argument(help="Table 5 (components), 6 (lambda), 7 (batch-size) or 8 (losses).")],
     dataset: Annotated[str, typer.Argument(help="Data set name (rafdb, ferplus, ...) or the folder of one.")],
     *,
-    data: Annotated[Path | None, typer.Option("--data", help="Folder of a data set given by name [data/NAME].")] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder of tables and runs [runs/ablate-DATASET-MODEL].")
-    ] = None,
-    seeds: Annotated[str, typer.Option("--seeds", metavar="N|A,B,C", help="How many seeds from 0, or which.")] = "5",
-    values: Annotated[
-        str | None,
-        typer.Option("--values", metavar="A,B|A:B:STEP", help="Other values than the paper's of lambda or batch size."),
-    ] = None,
+    seeds: Annotated[str, options.SEEDS] = "5",
     rows: Annotated[
         str | None,
-        typer.Option("--rows", metavar="A,B", help="Only these rows, and the one that they are compared with."),
+        typer.Option("--rows", metavar="A,B", help="Train only these rows and the baseline.", rich_help_panel=STUDY),
+    ] = None,
+    values: Annotated[
+        str | None,
+        typer.Option(
+            "--values",
+            metavar="A,B|A:B:STEP",
+            help="Values of lambda or batch size (default: the paper's).",
+            rich_help_panel=STUDY,
+        ),
     ] = None,
     mla_only: Annotated[
-        MlaOnly, typer.Option("--mla-only", help="What the row MLA of components is; the paper does not say.")
+        MlaOnly,
+        typer.Option(
+            "--mla-only", help="Network of the row MLA, which the paper does not define.", rich_help_panel=STUDY
+        ),
     ] = "vit_replace",
     lr_rule: Annotated[
-        RateRule, typer.Option("--lr-rule", help="How the learning rate follows the batch size; the paper's is fixed.")
+        LrRule,
+        typer.Option(
+            "--lr-rule",
+            help="How the learning rate depends on the batch size; in the paper it is fixed.",
+            rich_help_panel=STUDY,
+        ),
     ] = "fixed",
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="List the runs and which of them are done, and exit.", rich_help_panel=STUDY),
+    ] = False,
+    data: run_setup.DataFolder = None,
     images: options.Images = None,
     noise: options.Noise = 0.0,
     noise_seed: options.NoiseSeed = 0,
-    model: Annotated[str | None, typer.Option("--model", help="Model preset; left out: the recipe's own.")] = None,
-    recipe: Annotated[
-        str | None, typer.Option("--recipe", help="Training recipe; left out: the data set's own.")
-    ] = None,
-    init: Annotated[
-        list[str] | None,
+    model: run_setup.Model = None,
+    recipe: run_setup.Recipe = None,
+    settings: options.Settings = None,
+    init: run_setup.InitFrom = None,
+    from_scratch: run_setup.FromScratch = False,
+    device: options.Device = "auto",
+    workers: options.ReadingWorkers = None,
+    out: Annotated[
+        Path | None,
         typer.Option(
-            "--init-from", metavar="FILE", help="Weights that every run starts from; can be given many times."
+            "--out",
+            "-o",
+            help="Folder of tables and runs (default: runs/ablate-DATASET-MODEL).",
+            rich_help_panel=options.OUTPUT,
         ),
     ] = None,
-    from_scratch: Annotated[
-        bool, typer.Option("--from-scratch", help="Start without a trained landmark branch (it stays random).")
-    ] = False,
-    settings: options.Settings = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List the runs, which of them are done, and do nothing else.")
-    ] = False,
-    workers: options.ReadingWorkers = None,
-    device: options.Device = "auto",
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train every row of one of the paper's ablations with several seeds; leave a table with intervals and tests.
+    """Train every row of one of the paper's ablation studies with several seeds; write a table with intervals and tests.
 
-    Runs that are done are not done again: the same command goes on where it was stopped, and more seeds add to it.
+    Finished runs are not trained again: the same command continues an interrupted study, and more seeds extend it.
 
     Example:
 
       fer ablate components data/ferplus --init-from fer-compact --seeds 5 --images 5000 --set epochs=6
     """
-    from dataclasses import replace
-
-    from fercli.cli.starting import chosen_presets, refuse_random_landmarks
-    from fercli.config.settings import override
     from fercli.data.changes import change, checked_changes
     from fercli.data.open import open_dataset
-    from fercli.train.ablation import ablate as step
-    from fercli.train.ablation.studies import only, parse_seeds, parse_values
-    from fercli.train.ablation.studies import study as build
-    from fercli.weights.run_folder import RunConfig
+    from fercli.train.ablation import ablate as ablation
+    from fercli.train.ablation.studies import build_study, select_rows
+    from fercli.train.options import TrainOptions
 
-    changes = checked_changes(images=images, noise=noise, noise_seed=noise_seed, relabel=None)
-    model_config, recipe_config = chosen_presets(dataset, model, recipe)
-    told = RunConfig(
-        dataset=dataset,
-        data=None if data is None else str(data),
-        model=model_config,
-        train=recipe_config,
-        init=tuple(init or ()),
-        changes=changes,
+    config = run_setup.run_config(
+        dataset,
+        data=data,
+        model=model,
+        recipe=recipe,
+        init=init,
+        changes=checked_changes(images=images, noise=noise, noise_seed=noise_seed, relabel=None),
+        settings=settings,
     )
-    told = override(told, list(settings or ()), groups=("model", "train"))
-    table = build(
+    table = build_study(
         study,
         values=() if values is None else parse_values(values),
         mla_only=mla_only,
-        rate_rule=lr_rule,
-        batch_size=told.train.batch_size,
-        lr=told.train.lr,
+        lr_rule=lr_rule,
+        batch_size=config.train.batch_size,
+        lr=config.train.lr,
     )
     if rows is not None:
-        table = only(table, rows.split(","))
-    refuse_random_landmarks(told, from_scratch=from_scratch)
-    faces = change(open_dataset(dataset, data), changes)
-    told = replace(told, fingerprint=faces.fingerprint)
-    folder = out if out is not None else Path("runs") / f"ablate-{Path(dataset).resolve().name}-{told.model.preset}"
-    cells = step.plan(table, folder, config=told, seeds=parse_seeds(seeds))
+        table = select_rows(table, rows.split(","))
+    seed_list = options.parse_seeds(seeds)
+    run_setup.require_landmark_weights(config, from_scratch=from_scratch)
+    faces = change(open_dataset(dataset, data), config.changes)
+    config = replace(config, fingerprint=faces.fingerprint)
+    folder = out if out is not None else Path("runs") / f"ablate-{Path(dataset).resolve().name}-{config.model.preset}"
+    runs = ablation.plan(table, folder, config=config, seeds=seed_list)
     if dry_run:
-        _show_plan(cells)
+        _show_plan(runs)
         return
     if not quiet:
-        left = sum(not cell.done for cell in cells)
-        console.say(f"{faces.name}: {len(cells)} runs, {left} to do; they lie in {folder / 'runs'}")
+        to_do = sum(not run.done for run in runs)
+        console.say(f"{faces.name}: {pluralize(len(runs), 'run')}, {to_do} to do, in {folder / 'runs'}")
     with console.progress("ablate", quiet=quiet) as progress:
-        result = step.ablate(
+        result = ablation.ablate(
             table,
             folder,
-            config=told,
-            seeds=parse_seeds(seeds),
-            trainer=_trainer(faces, device=device, workers=workers, quiet=quiet),
+            config=config,
+            seeds=seed_list,
+            trainer=_trainer(faces, TrainOptions(device=device, workers=workers), quiet=quiet),
             data=faces.name,
             schema=faces.schema,
             progress=progress,
@@ -130,10 +141,23 @@ def ablate(
     console.json_line(result) if json else _show(result)
 
 
-def _trainer(faces: Dataset, *, device: str, workers: int | None, quiet: bool) -> Trainer:
-    """What trains one run: the step behind `fer train`, which the study does not know."""
+def parse_values(text: str) -> tuple[float, ...]:
+    """The value of --values: `16,32,64`, or `1:3:0.25` (first, last, step); UsageError for anything else."""
+    try:
+        if ":" not in text:
+            return tuple(float(part) for part in text.split(",") if part.strip())
+        first, last, step = (float(part) for part in text.split(":"))
+        if step <= 0 or last < first:
+            raise ValueError
+        return tuple(round(first + number * step, 9) for number in range(int((last - first) / step + 1e-9) + 1))
+    except ValueError as error:
+        raise UsageError(f"--values {text}: neither a list nor first:last:step", fix="--values 1:3:0.25") from error
+
+
+def _trainer(faces: Dataset, train_options: TrainOptions, *, quiet: bool) -> Trainer:
+    """A trainer of the study's runs, which resumes those that were interrupted."""
     from fercli.progress import EpochReport, TrainEvent, TrainNote
-    from fercli.train.command import train
+    from fercli.train.train import train
     from fercli.weights.run_folder import RunFolder
 
     def report(event: TrainEvent) -> None:
@@ -145,22 +169,23 @@ def _trainer(faces: Dataset, *, device: str, workers: int | None, quiet: bool) -
     def run(config: RunConfig, folder: Path) -> None:
         if not quiet:
             console.say(str(folder))
-        resume = RunFolder(folder).config.is_file()
-        train(faces, folder, config=config, device=device, workers=workers, resume=resume, report=report)
+        started = RunFolder(folder).config.is_file()
+        train(faces, folder, config=config, options=replace(train_options, resume=started), report=report)
 
     return run
 
 
-def _show_plan(cells: tuple[Cell, ...]) -> None:
-    rows = [(c.row, c.seed, "done" if c.done else "to do", c.folder.name, " ".join(c.settings)) for c in cells]
+def _show_plan(runs: tuple[StudyRun, ...]) -> None:
+    rows = [
+        (run.row, run.seed, "done" if run.done else "to do", run.folder.name, " ".join(run.settings)) for run in runs
+    ]
     console.show(console.table(None, ("row", "seed", "state", "folder", "settings"), rows))
 
 
 def _show(result: AblationResult) -> None:
-    rows = [tuple(row.plain().values())[:1] + tuple(row.plain().values())[2:] for row in result.rows]
-    names = [name.replace("_", " ") for name in result.rows[0].plain() if name != "settings"]
-    title = (
-        f"{result.study} on {result.data}, {result.images} {result.split} images, against {result.baseline}; percent"
-    )
-    console.show(console.table(title, names, rows))
+    rows = [{name: value for name, value in row.to_csv_row().items() if name != "settings"} for row in result.rows]
+    columns = [name.replace("_", " ") for name in rows[0]]
+    images = pluralize(result.images, f"{result.split} image")
+    title = f"{result.study} on {result.data}, {images}, baseline {result.baseline}; percent"
+    console.show(console.table(title, columns, [tuple(row.values()) for row in rows]))
     console.show("\n".join(str(path) for path in result.files))

@@ -1,4 +1,4 @@
-"""`fer distill`: train a compact landmark branch from a landmark network's answers."""
+"""`fer distill`: train a compact landmark branch on the predictions of a landmark network."""
 
 from __future__ import annotations
 
@@ -8,25 +8,40 @@ from typing import Annotated
 import typer
 
 from fercli.cli import options
+from fercli.cli.run_setup import DataFolder
 
 
 def distill(
     teacher: Annotated[Path, typer.Argument(help="Checkpoint of a 68-point MobileFaceNet.")],
     dataset: Annotated[str, typer.Argument(help="Data set name or folder; its labels are not used.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Part file to write.")] = Path("landmarks.safetensors"),
-    data: Annotated[Path | None, typer.Option("--data", help="Folder of a data set that is given by name.")] = None,
-    model: Annotated[str, typer.Option("--model", help="Model preset the branch is for.")] = "btn-compact",
+    data: DataFolder = None,
     images: Annotated[
-        int | None, typer.Option("--images", min=1, help="Train on that many images, drawn at random; left out: all.")
+        int | None,
+        typer.Option(
+            "--images",
+            min=1,
+            help="Train on this many images, sampled at random (default: all).",
+            rich_help_panel=options.DATA,
+        ),
     ] = None,
-    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the training images.")] = 8,
-    batch_size: options.BatchSize = 64,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of every random draw.")] = 0,
+    model: Annotated[
+        str, typer.Option("--model", help="Model preset that the branch is for.", rich_help_panel=options.MODEL)
+    ] = "btn-compact",
+    epochs: Annotated[
+        int, typer.Option("--epochs", min=1, help="Passes over the training images.", rich_help_panel=options.RUN)
+    ] = 8,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=1, help="Images per training step.", rich_help_panel=options.RUN)
+    ] = 64,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of all random numbers.", rich_help_panel=options.RUN)] = 0,
     device: options.Device = "auto",
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Part file to write.", rich_help_panel=options.OUTPUT)
+    ] = Path("landmarks.safetensors"),
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train the landmark branch of a compact model to find the points that a larger landmark network finds.
+    """Train the landmark branch of a compact model to predict the points that a larger landmark network predicts.
 
     Example:
 
@@ -35,23 +50,22 @@ def distill(
     from fercli.cli import console
     from fercli.config.presets import model_preset
     from fercli.data.open import open_dataset
-    from fercli.train.distill import distill as run
+    from fercli.formatting import percent, pluralize
+    from fercli.train.distill import DistillConfig
+    from fercli.train.distill import distill as run_distillation
 
     with console.progress("distill", quiet=quiet) as progress:
-        result = run(
+        result = run_distillation(
             teacher,
             open_dataset(dataset, data),
             out=out,
             model=model_preset(model),
-            images=images,
-            epochs=epochs,
-            batch_size=batch_size,
-            seed=seed,
+            config=DistillConfig(images=images, epochs=epochs, batch_size=batch_size, seed=seed),
             device=device,
             overwrite=overwrite,
             progress=progress,
         )
     console.show(
-        f"{result.out}: {result.images} images, {result.epochs} epochs, "
-        f"mean error {100 * result.error:.2f} % of the distance of the outer eye corners on held-out images"
+        f"{result.out}: {pluralize(result.images, 'image')}, {pluralize(result.epochs, 'epoch')}, "
+        f"mean error {percent(result.error, 2)} of the distance of the outer eye corners on held-out images"
     )

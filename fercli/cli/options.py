@@ -1,4 +1,4 @@
-"""Options that several commands share, each declared once: name, help text, limits. Defaults stand in the commands."""
+"""Options that several commands share, each declared once: name, help text, limits. The commands give the defaults."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import typer
 
 from fercli.errors import UsageError
 
+# panels of a command's help
+DATA, MODEL, RUN, MACHINE, OUTPUT = "Data", "Model and weights", "Run", "Machine", "Output"
+
 Device = Annotated[
     str,
     typer.Option(
@@ -15,6 +18,7 @@ Device = Annotated[
         metavar="auto|cpu|cuda[:N]|tensorrt[:N]",
         help="Where to run. auto takes the GPU if there is one; a device asked for by name is used or refused. "
         "tensorrt is for .onnx files.",
+        rich_help_panel=MACHINE,
     ),
 ]
 
@@ -67,21 +71,37 @@ MIN_RELIABLE = 20.0
 ReadingWorkers = Annotated[
     int | None,
     typer.Option(
-        "--workers", min=0, help="Processes that read pictures; left out: up to 8 for a GPU, a thread for a CPU."
+        "--workers",
+        min=0,
+        help="Processes that read images (default: up to 8 with a GPU, a thread on a CPU).",
+        rich_help_panel=MACHINE,
     ),
 ]
 
 Settings = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="NAME=VALUE", help="Change one field of the preset or the recipe; can be given many times."
+        "--set",
+        metavar="NAME=VALUE",
+        help="Change one field of the model preset or the recipe; repeatable.",
+        rich_help_panel=MODEL,
     ),
 ]
+
+SEEDS = typer.Option(
+    "--seeds",
+    metavar="N|A,B,...",
+    help="One run per seed: a number of seeds, counted from 0, or a list of seeds.",
+    rich_help_panel=RUN,
+)
 
 Images = Annotated[
     int | None,
     typer.Option(
-        "--images", min=1, help="Train on this many images, classes in their proportions; left out: on all of them."
+        "--images",
+        min=1,
+        help="Train on this many images, classes in their proportions (default: all).",
+        rich_help_panel=DATA,
     ),
 ]
 
@@ -92,21 +112,37 @@ Noise = Annotated[
         metavar="SHARE",
         min=0,
         max=0.99,
-        help="Share of the training images that get a wrong label, any other class alike; 0.2 is 20 %.",
+        help="Share of the training images that get a wrong label, drawn uniformly from the other classes; 0.2 is 20 %.",
+        rich_help_panel=DATA,
     ),
 ]
 
 NoiseSeed = Annotated[
-    int, typer.Option("--noise-seed", help="Decides which images --images keeps and which --noise mislabels.")
+    int,
+    typer.Option(
+        "--noise-seed",
+        help="Seed that selects the images of --images and those that --noise mislabels.",
+        rich_help_panel=DATA,
+    ),
 ]
 
-Json = Annotated[bool, typer.Option("--json", help="Write results to stdout as JSON instead of a table.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Write results to stdout as JSON instead of a table.", rich_help_panel=OUTPUT)
+]
 
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that is already there.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.", rich_help_panel=OUTPUT)]
 
-Strict = Annotated[bool, typer.Option("--strict", help="End with exit code 1 if any input could not be read.")]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="End with exit code 1 if any input could not be read.", rich_help_panel=OUTPUT),
+]
 
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no talk on stderr; errors are still told.")]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="Write errors only to stderr, no progress and no messages.", rich_help_panel=OUTPUT
+    ),
+]
 
 
 def three_thresholds(text: str) -> tuple[float, float, float]:
@@ -118,3 +154,18 @@ def three_thresholds(text: str) -> tuple[float, float, float]:
     if not all(0 <= value <= 1 for value in (one, two, three)):
         raise UsageError(f"--thresholds {text}: each lies between 0 and 1", fix=THRESHOLDS)
     return one, two, three
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """The value of --seeds: `5` is seeds 0 to 4, `0,3,7` is a list; UsageError for anything else or a repeated seed."""
+    try:
+        seeds = tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(
+            f"--seeds {text}: neither a number of seeds nor a list of seeds", fix="--seeds 5, or --seeds 0,1,2"
+        ) from error
+    if len(seeds) == 1:
+        seeds = tuple(range(seeds[0]))
+    if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
+        raise UsageError(f"--seeds {text}: seeds are different whole numbers from 0", fix="--seeds 5, or --seeds 0,1,2")
+    return seeds

@@ -18,7 +18,7 @@ from fercli.explain.attention_page import ClassAttention, Mate, attention_page
 from fercli.explain.batch_opinion import attention, effective_number
 from fercli.explain.faces import Face, crops_of
 from fercli.progress import Progress
-from fercli.train.ablation.table import write_csv
+from fercli.system.csv_file import write_csv
 from fercli.weights.network import Network, need_batch_part
 from fercli.weights.preprocess import softmax
 

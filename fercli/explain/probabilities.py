@@ -10,7 +10,7 @@ from fercli.config.labels import PAPER_ORDER
 from fercli.explain.faces import Face, crops_of
 from fercli.explain.plots import plot_bars
 from fercli.progress import Progress
-from fercli.train.ablation.table import write_csv
+from fercli.system.csv_file import write_csv
 from fercli.weights.network import Network
 from fercli.weights.preprocess import softmax
 

@@ -15,7 +15,7 @@ from fercli.explain.clusters import separation, tsne
 from fercli.explain.faces import Face, crops_of
 from fercli.explain.plots import plot_clouds
 from fercli.progress import Progress
-from fercli.train.ablation.table import write_csv
+from fercli.system.csv_file import write_csv
 from fercli.weights.network import Network
 
 _CHUNK = 256

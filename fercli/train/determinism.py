@@ -1,4 +1,4 @@
-"""The switch that makes GPUs give the same bits twice; CPUs do anyway, with the same number of threads."""
+"""Deterministic kernels on GPUs; a CPU with the same number of threads needs no switch."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import torch
 
 
 @contextmanager
-def deterministic(wanted: bool, device: torch.device) -> Iterator[None]:
-    """Inside, on a GPU: only kernels whose sums do not depend on timing, or, not `wanted`, the fastest that cuDNN finds."""
+def deterministic(enabled: bool, device: torch.device) -> Iterator[None]:
+    """On a GPU allow deterministic kernels only, or, if not `enabled`, let cuDNN choose the fastest; no effect on a CPU."""
     if device.type != "cuda":
         yield
         return
     before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
-    if wanted:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # which cuBLAS asks for, before its first use
-    torch.use_deterministic_algorithms(wanted)
-    torch.backends.cudnn.benchmark = not wanted
+    if enabled:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it is first used
+    torch.use_deterministic_algorithms(enabled)
+    torch.backends.cudnn.benchmark = not enabled
     try:
         yield
     finally:

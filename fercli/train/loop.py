@@ -1,80 +1,134 @@
-"""Around the step: crops to what the network is fed, the recipe's optimizer, answers without gradients."""
+"""The training loop: epochs and steps, with scoring, selection and saving after every epoch."""
 
 from __future__ import annotations
 
+import time
+from dataclasses import asdict
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from fercli.config.model import InputConfig
-from fercli.config.training import TrainConfig
-from fercli.models.btn import BTN
-from fercli.train.augment import Draws, augment, erase
-
-# Letters: B images, N classes, S side.
-
-
-def make_optimizer(model: BTN, config: TrainConfig) -> torch.optim.Optimizer:
-    """The recipe's optimizer over the trainable weights, with `backbone_lr` applied to the image branch.
-
-    Every group keeps its factor in `lr_scale`; norms, biases and single vectors get no weight decay.
-    """
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            scale = config.backbone_lr if name.startswith("image_backbone.") else 1.0
-            decay = config.weight_decay if parameter.ndim > 1 else 0.0
-            groups.setdefault((scale, decay), []).append(parameter)
-    settings = [
-        {"params": parameters, "lr": config.lr * scale, "lr_scale": scale, "weight_decay": decay}
-        for (scale, decay), parameters in groups.items()
-    ]
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(settings, lr=config.lr, momentum=config.momentum, nesterov=config.momentum > 0)
-    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    return kind(settings, lr=config.lr, betas=config.betas, eps=config.eps)
+from fercli.data.dataset import Split
+from fercli.evaluate import metrics
+from fercli.train.batches import reading_ahead
+from fercli.train.components import Components
+from fercli.train.inputs import training_input
+from fercli.train.optimisation_step import NotFiniteError, all_finite
+from fercli.train.optimizers import learning_rate, set_learning_rate
+from fercli.train.random_numbers import BatchRandom, seeded_generator
+from fercli.train.reporter import Reporter, epoch_report
+from fercli.train.saver import Saver
+from fercli.train.schedule import lr_factor
+from fercli.train.scoring import Scorer
+from fercli.train.selected_weights import SelectedWeights
+from fercli.train.selection import Selection
+from fercli.train.stage_meter import StageMeter
+from fercli.train.state import BestEpoch, EpochSums, TrainingState
+from fercli.train.training_errors import explain_failed_step, explain_full_disk
+from fercli.weights.run_folder import RunFolder
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Give every group `lr` times its own factor."""
-    for group in optimizer.param_groups:
-        group["lr"] = lr * group["lr_scale"]
+class TrainingLoop:
+    """Trains from the state's epoch and step to the last epoch, so a restored state continues as if it had not stopped."""
+
+    def __init__(
+        self,
+        components: Components,
+        state: TrainingState,
+        folder: RunFolder,
+        *,
+        scorer: Scorer,
+        selection: Selection,
+        selected: SelectedWeights,
+        saver: Saver,
+        reporter: Reporter,
+        meter: StageMeter,
+        workers: int,
+    ) -> None:
+        self.components, self.state, self.folder = components, state, folder
+        self.scorer, self.selection, self.selected = scorer, selection, selected
+        self.saver, self.reporter, self.meter, self.workers = saver, reporter, meter, workers
+
+    def run(self) -> None:
+        """Train to the last epoch, or until the recipe's patience ends."""
+        while not is_finished(self.state, self.components):
+            self._train_epoch()
+            self._finish_epoch()
+
+    def _train_epoch(self) -> None:
+        """Make the steps of the current epoch that are left."""
+        parts, sums = self.components, self.state.sums
+        batches = parts.batches(self.state.epoch)
+        steps_left = batches[sums.step :]
+        own_batches = [list(parts.group.own_part(batch)) for batch in steps_left]
+        started, seconds_before, images_before = time.monotonic(), sums.seconds, sums.images
+        with reading_ahead(parts.data.train, own_batches, device=parts.device, workers=self.workers) as batches_read:
+            for batch in steps_left:
+                wait_started = time.monotonic()
+                with self.meter.stage("wait"):
+                    crops, targets = next(batches_read)
+                sums.data_wait_s += time.monotonic() - wait_started
+                action = f"epoch {self.state.epoch + 1}, step {sums.step + 1}"
+                with (
+                    self.meter.stage("step"),
+                    explain_failed_step(action, folder=self.folder, recipe=parts.recipe),
+                ):
+                    self._train_step(crops, targets, count=len(batch), steps=len(batches))
+                seconds = time.monotonic() - started
+                sums.seconds = seconds_before + seconds
+                self.reporter.step(
+                    len(batches),
+                    images_per_s=(sums.images - images_before) / max(seconds, 1e-9),
+                    lr=learning_rate(parts.step.optimizer),
+                )
+                self.saver.save_if_due()
+
+    def _train_step(self, crops: Tensor, targets: Tensor, *, count: int, steps: int) -> None:
+        """One step on this process's part of a batch of `count` images, in an epoch of `steps` steps."""
+        parts, epoch, sums, recipe = self.components, self.state.epoch, self.state.sums, self.components.recipe
+        generator = seeded_generator(recipe.seed, epoch, sums.step)
+        # drop path uses the global generator, which must differ between processes because their images do
+        torch.manual_seed(generator.initial_seed() + parts.group.rank)
+        set_learning_rate(parts.step.optimizer, recipe.lr * lr_factor(recipe, epoch + sums.step / steps))
+        random = BatchRandom(generator, len(crops), start=parts.group.part_start(count), batch_size=count)
+        images = training_input(crops.to(parts.device, non_blocking=True), parts.model, recipe, random)
+        result = parts.step(images, targets.to(parts.device, non_blocking=True), count=count)
+        if parts.ema is not None:
+            parts.ema.update_parameters(parts.model)
+        sums.add(result.loss, result.terms, correct=result.correct, images=result.images)
+
+    def _finish_epoch(self) -> None:
+        """Score the epoch's weights, update the best epochs, then write weights, checkpoint and log."""
+        parts, state, epoch = self.components, self.state, self.state.epoch + 1
+        with explain_failed_step(f"the end of epoch {epoch}", folder=self.folder, recipe=parts.recipe):
+            if not all_finite(parts.model.state_dict().values()):
+                raise NotFiniteError("the weights became infinite")
+        scores: dict[Split, tuple[float, float]] = {}
+        val_loss = None
+        with self.scorer.scored_weights(), self.meter.stage("score"):
+            for split in self.selection.splits_to_score():
+                logits, truth = self.scorer.logits(epoch, split)
+                matrix = metrics.confusion(truth, logits.argmax(axis=1), logits.shape[1])
+                scores[split] = metrics.overall_accuracy(matrix), metrics.mean_class_accuracy(matrix)
+                if split == "val":
+                    val_loss = metrics.negative_log_likelihood(logits, truth)
+            inference_weights = {name: value.clone() for name, value in parts.model.inference_state().items()}
+        best = self.selection.update(state, epoch, scores)
+        is_best = best.get("val", BestEpoch()).epoch == epoch
+        lr = learning_rate(parts.step.optimizer)
+        report = epoch_report(state, scores, lr=lr, val_loss=val_loss, best=is_best)
+        state.epoch, state.sums, state.best = epoch, EpochSums(), best
+        state.rows.append(asdict(report))
+        if parts.group.is_first:
+            # weights before the checkpoint: a process killed between the two repeats the epoch and writes them again
+            with explain_full_disk(self.folder.path), self.meter.stage("save"):
+                self.selected.keep(inference_weights)
+            self.saver.save()
+        self.reporter.epoch(report)
 
 
-def normalise(crops: Tensor, config: InputConfig) -> Tensor:
-    """(crops - mean) / std for crops [B, 3, S, S] in 0..1."""
-    mean, std = (torch.tensor(values, device=crops.device).view(1, 3, 1, 1) for values in (config.mean, config.std))
-    return (crops - mean) / std
-
-
-def to_unit(crops: Tensor, config: InputConfig) -> Tensor:
-    """uint8 crops [B, 3, S, S] to float 0..1 in channels-last memory, grey where the model wants it (ITU-R 601)."""
-    unit = crops.float() / 255
-    if config.colour == "grey":
-        weights = torch.tensor((0.299, 0.587, 0.114), device=unit.device).view(1, 3, 1, 1)
-        unit = (unit * weights).sum(dim=1, keepdim=True).expand(-1, 3, -1, -1)
-    return unit.contiguous(memory_format=torch.channels_last)
-
-
-def prepare_batch(crops: Tensor, model: BTN, config: TrainConfig, draws: Draws) -> Tensor:
-    """uint8 crops [B, 3, S, S] to the augmented, normalised input of a training step, in the recipe's memory order."""
-    changed = augment(to_unit(crops, model.config.input), config.augment, draws)
-    images = erase(normalise(changed, model.config.input), config.augment, draws)
-    return images.contiguous(memory_format=memory_format(config))
-
-
-def prepare_unchanged(crops: Tensor, model: BTN, config: TrainConfig) -> Tensor:
-    """uint8 crops [B, 3, S, S] to the normalised input of an answer that is to be scored."""
-    unit = to_unit(crops, model.config.input)
-    return normalise(unit, model.config.input).contiguous(memory_format=memory_format(config))
-
-
-def memory_format(config: TrainConfig) -> torch.memory_format:
-    """The order in which pictures and convolutions lie in memory."""
-    return torch.channels_last if config.channels_last else torch.contiguous_format
-
-
-@torch.inference_mode()
-def predict_logits(model: BTN, images: Tensor) -> Tensor:
-    """P_VIT [B, N] of normalised images in evaluation mode, float32 on the CPU."""
-    model.eval()
-    return model(images).float().cpu()
+def is_finished(state: TrainingState, components: Components) -> bool:
+    """Whether the last epoch is done, or the validation accuracy has not improved for the recipe's `patience` epochs."""
+    recipe = components.recipe
+    waited = state.epoch - state.best["val"].epoch if "val" in state.best else 0
+    return state.epoch >= recipe.epochs or bool(recipe.patience and waited >= recipe.patience)

@@ -1,4 +1,4 @@
-"""The loss of a batch: BatchOutput and targets in, one number and its named terms out (BTN, Eq. 9)."""
+"""The loss of a batch, a weighted sum of the cross-entropies of the network's heads (BTN, Eq. 9)."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ def btn_loss(
     """L = vit L_VIT + bt L_BT + cba L_CBA (+ aux, image, distill), each a cross-entropy averaged over the batch, in float32.
 
     Args: targets are class indices [B] (int64) or distributions [B, N] (float); class_weights [N] or None; log_prior [N] is
-    added to the logits, with logit_adjustment's factor; count divides the sum where these B images are a part of a batch.
+    multiplied by logit_adjustment and added to the logits; count divides the sum if these B images are a part of a batch.
     Returns the loss and its unweighted terms, detached, by name.
     """
     shift = None if log_prior is None else config.logit_adjustment * log_prior
+    divisor = len(targets) if count is None else count
     heads = {
         "vit": (output.p_vit, config.vit),
         "bt": (output.p_bt, config.bt),
@@ -44,20 +45,25 @@ def btn_loss(
             summed = F.cross_entropy(
                 adjusted, targets, weight=class_weights, label_smoothing=config.label_smoothing, reduction="sum"
             )
-            term = summed / (len(targets) if count is None else count)
+            term = summed / divisor
             total = total + weight * term
             terms[name] = term.detach()
     if config.distill and output.p_bt is not None:
-        taught = output.p_bt.detach().float().log_softmax(dim=1)
-        own = output.p_vit.float().log_softmax(dim=1)
-        term = F.kl_div(own, taught, log_target=True, reduction="sum") / (len(targets) if count is None else count)
+        term = _divergence(output.p_bt.detach(), output.p_vit) / divisor
         total = total + config.distill * term
         terms["distill"] = term.detach()
     return total, terms
 
 
-def log_shares(counts: Tensor) -> Tensor:
-    """log(n_c / n) [N], what balanced softmax adds to the logits in training (Ren et al. 2020; Menon et al. 2021)."""
+def _divergence(teacher: Tensor, student: Tensor) -> Tensor:
+    """KL divergence of softmax(student) from softmax(teacher), logits [B, N], summed over the batch in float32."""
+    return F.kl_div(
+        student.float().log_softmax(dim=1), teacher.float().log_softmax(dim=1), log_target=True, reduction="sum"
+    )
+
+
+def log_class_prior(counts: Tensor) -> Tensor:
+    """log(n_c / n) [N], which balanced softmax adds to the logits in training (Ren et al. 2020; Menon et al. 2021)."""
     present = counts.clamp_min(1).float()
     return (present / present.sum()).log()
 

@@ -1,14 +1,14 @@
-"""One optimisation step of a BTN: a batch of images and targets in, moved weights and losses out.
+"""One optimisation step of a BTN on a batch, with SAM.
 
-The same step serves one process and several (DistributedDataParallel), whole batches and parts of them (accumulation), float32
-and half precision, and torch's compiler.
+The same step serves one process and several (DistributedDataParallel), whole batches and gradient accumulation, float32 and half
+precision, and torch's compiler.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,23 +18,24 @@ from torch.nn.parallel import DistributedDataParallel
 from fercli.config.training import LossConfig, TrainConfig
 from fercli.models.btn import BTN
 from fercli.models.mobilefacenet import Taps
-from fercli.train.distributed import World, parts, synchronise_batch_norm
-from fercli.train.loop import make_optimizer
+from fercli.train.batch_norm import frozen_statistics, synchronise_batch_norm
 from fercli.train.losses import btn_loss
+from fercli.train.optimizers import make_optimizer
+from fercli.train.process_group import ProcessGroup, split_evenly
 from fercli.train.sam import SAM
 
 # Letters: B images of this process, N classes, S side.
 
 
 class NotFiniteError(ArithmeticError):
-    """Training came upon a number that is none; says which."""
+    """A loss, gradient or statistic became NaN or infinite; the message says which."""
 
 
 @dataclass(frozen=True)
-class StepReport:
-    """What one step saw in all processes, before the weights moved: mean loss and its terms, correct answers of P_VIT, images.
+class StepResult:
+    """Mean loss and its terms, correct predictions of P_VIT and number of images over all processes, before the weights changed.
 
-    Where SAM reports both passes, all are their mean.
+    With `sam.report=both` loss, terms and correct are means of SAM's two passes.
     """
 
     loss: float
@@ -43,19 +44,24 @@ class StepReport:
     images: int
 
 
-class Criterion(nn.Module):
+class NetworkWithLoss(nn.Module):
     """The network with its loss as one module, so that DistributedDataParallel and the compiler see the whole pass.
 
-    forward: images [B, 3, S, S] with targets, of a batch that has `sizes` images in each process -> the batch's mean loss as far as
-    these images make it (the processes' losses add up to it), its terms, and P_VIT [B, N].
+    forward: images [B, 3, S, S] with targets, of a batch that has `sizes` images in each process -> these images' part of the
+    batch's mean loss (the parts of all processes add up to it), its terms, and P_VIT [B, N].
     """
 
     def __init__(
-        self, model: BTN, config: LossConfig, world: World, class_weights: Tensor | None, log_prior: Tensor | None
+        self,
+        model: BTN,
+        config: LossConfig,
+        group: ProcessGroup,
+        class_weights: Tensor | None,
+        log_prior: Tensor | None,
     ) -> None:
         super().__init__()
-        self.model, self.config, self.world = model, config, world
-        self.gather_rows: Callable[[Tensor, Sequence[int]], Tensor] = world.gather
+        self.model, self.config, self.group = model, config, group
+        self.gather_rows: Callable[[Tensor, Sequence[int]], Tensor] = group.gather
         self.class_weights, self.log_prior = class_weights, log_prior
 
     def forward(
@@ -64,8 +70,8 @@ class Criterion(nn.Module):
         def gather(rows: Tensor) -> Tensor:
             return self.gather_rows(rows, sizes)
 
-        start = sum(sizes[: self.world.rank])
-        output = self.model.forward_batch(images, taps, gather if self.world.size > 1 else None, start)
+        start = sum(sizes[: self.group.rank])
+        output = self.model.forward_batch(images, taps, gather if self.group.size > 1 else None, start)
         with torch.autocast(images.device.type, enabled=False):
             loss, terms = btn_loss(
                 output,
@@ -78,10 +84,10 @@ class Criterion(nn.Module):
         return loss, terms, output.p_vit
 
 
-class TrainStep:
-    """Moves a model's weights, batch by batch: two gradients with SAM, one where its rho is 0.
+class OptimisationStep:
+    """Updates a model's weights, batch by batch: with two gradients where the recipe uses SAM, else with one.
 
-    The model lies on its device already. Its frozen landmark features are computed once for both passes.
+    The model is on its device already. Its frozen landmark features are computed once for both passes.
     """
 
     def __init__(
@@ -89,137 +95,134 @@ class TrainStep:
         model: BTN,
         config: TrainConfig,
         *,
-        world: World | None = None,
+        group: ProcessGroup | None = None,
         class_weights: Tensor | None = None,
         log_prior: Tensor | None = None,
     ) -> None:
-        self.model, self.config, self.world = model, config, world or World()
+        self.model, self.config, self.group = model, config, group or ProcessGroup()
         self.device = next(model.parameters()).device
-        if config.sync_bn and self.world.size > 1:
+        if config.sync_bn and self.group.size > 1:
             synchronise_batch_norm(model, self.device)
-        self.optimizer = SAM(make_optimizer(model, config), rho=config.sam.rho, adaptive=config.sam.adaptive)
+        self.optimizer = make_optimizer(model, config)
+        self.sam = SAM(self.optimizer, rho=config.sam.rho, adaptive=config.sam.adaptive) if config.sam.rho else None
         self.scaler = torch.amp.GradScaler(self.device.type) if config.amp == "fp16" else None
-        criterion = Criterion(model, config.loss, self.world, class_weights, log_prior)
+        network = NetworkWithLoss(model, config.loss, self.group, class_weights, log_prior)
         if config.compile:
-            criterion.gather_rows = torch.compiler.disable(
-                criterion.gather_rows
-            )  # the compiler knows no other processes
-            criterion.compile()
-        self.criterion: nn.Module = criterion
-        if self.world.size > 1:
+            # the compiler does not support communication between processes
+            network.gather_rows = torch.compiler.disable(network.gather_rows)
+            network.compile()
+        self.network: nn.Module = network
+        if self.group.size > 1:
             # without find_unused_parameters DDP reorders its sums after the first step, so a resumed run would differ in bits
-            self.criterion = DistributedDataParallel(criterion, find_unused_parameters=True)
+            self.network = DistributedDataParallel(network, find_unused_parameters=True)
 
-    def __call__(self, images: Tensor, targets: Tensor, *, count: int | None = None) -> StepReport:
-        """Move the weights once, or raise NotFiniteError in all processes where a loss, the gradient or a statistic is no number.
+    def __call__(self, images: Tensor, targets: Tensor, *, count: int | None = None) -> StepResult:
+        """Update the weights once, or raise NotFiniteError in all processes if a loss, gradient or statistic is not finite.
 
-        Args: images [B, 3, S, S] normalised, targets [B] indices or [B, N] distributions, this process's share of a batch of
-        `count` images in all processes; left out, of B times the number of processes.
+        Args: images [B, 3, S, S] normalised, targets [B] indices or [B, N] distributions, this process's part of a batch of
+        `count` images in all processes (default: B times the number of processes).
         """
-        count = len(images) * self.world.size if count is None else count
+        count = len(images) * self.group.size if count is None else count
         self.model.train()
-        pieces = self._pieces(images, targets, count)
-        passes = [self._gradient(pieces, count)]
-        judged = {"the loss": passes[0]["loss"]}
-        if self.optimizer.rho:
-            self.optimizer.perturb(grad_scale=self.scaler.get_scale() if self.scaler is not None else 1.0)
-            with _batch_norm_still(self.model, still=self.config.sam.freeze_bn_second):
-                passes.append(self._gradient(pieces, count))
-            judged["the loss of SAM's second pass"] = passes[1]["loss"]
-            self.optimizer.restore()
-        judged.update(self._sizes())
-        # all that is asked of the device comes over at once, and the sum over the processes makes them decide alike
-        told = _mean(passes if self.config.sam.report == "both" else passes[:1])
-        numbers = torch.stack([*judged.values(), *told.values()]).double()
-        seen = self.world.total(numbers).tolist()
-        for name, value in zip(judged, seen, strict=False):
-            if not math.isfinite(value):
-                raise NotFiniteError(f"{name} became {value}")
-        self._move()
-        found = dict(zip(told, seen[len(judged) :], strict=True))
-        return StepReport(loss=found.pop("loss"), correct=found.pop("correct"), terms=found, images=count)
+        micro_batches = self._micro_batches(images, targets, count)
+        passes = [self._accumulate_gradients(micro_batches, count)]
+        must_be_finite = {"the loss": passes[0]["loss"]}
+        if self.sam is not None:
+            self.sam.perturb(grad_scale=self.scaler.get_scale() if self.scaler is not None else 1.0)
+            with frozen_statistics(self.model, frozen=self.config.sam.freeze_bn_second):
+                passes.append(self._accumulate_gradients(micro_batches, count))
+            must_be_finite["the loss of SAM's second pass"] = passes[1]["loss"]
+            self.sam.restore()
+        gradient_norm = self._unscale_and_clip_gradients()
+        must_be_finite["a statistic of batch norm"] = self._largest_buffer_value()
+        if (
+            self.scaler is None
+        ):  # with loss scaling a gradient may overflow: the scaler then skips the step and scales less
+            must_be_finite["the gradient"] = gradient_norm
+        # one transfer from the device for all numbers; summed over the processes, so that all of them decide alike
+        sums = _mean(passes if self.config.sam.report == "both" else passes[:1])
+        numbers = self.group.sum(torch.stack([*must_be_finite.values(), *sums.values()]).double()).tolist()
+        for name, number in zip(must_be_finite, numbers, strict=False):
+            if not math.isfinite(number):
+                raise NotFiniteError(f"{name} became {number}")
+        self._update_weights()
+        terms = dict(zip(sums, numbers[len(must_be_finite) :], strict=True))
+        return StepResult(loss=terms.pop("loss"), correct=terms.pop("correct"), terms=terms, images=count)
 
-    def _pieces(self, images: Tensor, targets: Tensor, count: int) -> list[_Piece]:
-        """The batch in as many parts as the recipe says, the same number in each process."""
-        number = max(1, min(self.config.accumulate, count // self.world.size))
-        here = parts(len(images), number)
-        everywhere = [parts(size, number) for size in self.world.sizes(count)]
+    def _micro_batches(self, images: Tensor, targets: Tensor, count: int) -> list[_MicroBatch]:
+        """The batch in as many parts as the recipe accumulates, the same number in each process."""
+        parts = max(1, min(self.config.accumulate, count // self.group.size))
+        own_sizes = split_evenly(len(images), parts)
+        sizes_by_rank = [split_evenly(size, parts) for size in self.group.part_sizes(count)]
         frozen = self.model.config.landmark.bn == "frozen"
-        pieces = []
-        for place, (some, theirs) in enumerate(zip(images.split(here), targets.split(here), strict=True)):
+        micro_batches = []
+        split = zip(images.split(own_sizes), targets.split(own_sizes), strict=True)
+        for index, (part_images, part_targets) in enumerate(split):
             with self._autocast():
-                taps = self.model.landmark_taps(some) if frozen else None
-            pieces.append(_Piece(some, theirs, taps, tuple(sizes[place] for sizes in everywhere)))
-        return pieces
+                taps = self.model.landmark_taps(part_images) if frozen else None
+            sizes = tuple(part_sizes[index] for part_sizes in sizes_by_rank)
+            micro_batches.append(_MicroBatch(part_images, part_targets, taps, sizes))
+        return micro_batches
 
-    def _gradient(self, pieces: Sequence[_Piece], count: int) -> dict[str, Tensor]:
-        """Leave the gradient of the whole batch in the weights; returns this process's part of loss, its terms and correct."""
-        self.optimizer.optimizer.zero_grad(set_to_none=True)
+    def _accumulate_gradients(self, micro_batches: Sequence[_MicroBatch], count: int) -> dict[str, Tensor]:
+        """Leave the whole batch's gradient in the weights; returns this process's part of loss, its terms and correct."""
+        self.optimizer.zero_grad(set_to_none=True)
         loss_sum = torch.zeros((), device=self.device)
         correct = torch.zeros((), device=self.device)
         term_sums: dict[str, Tensor] = {}
-        for piece in pieces:
-            last = piece is pieces[-1]
-            with self._alone(not last):
+        for batch in micro_batches:
+            with contextlib.nullcontext() if batch is micro_batches[-1] else self._no_sync():
                 with self._autocast():
-                    loss, terms, p_vit = self.criterion(piece.images, piece.targets, piece.taps, piece.sizes, count)
-                whole = loss * self.world.size  # DDP takes the mean over the processes, the batch's loss is their sum
-                (self.scaler.scale(whole) if self.scaler is not None else whole).backward()
-            truth = piece.targets if piece.targets.ndim == 1 else piece.targets.argmax(dim=1)
+                    loss, terms, p_vit = self.network(batch.images, batch.targets, batch.taps, batch.sizes, count)
+                scaled = loss * self.group.size  # DDP takes the mean over the processes, the batch's loss is their sum
+                (self.scaler.scale(scaled) if self.scaler is not None else scaled).backward()
+            truth = batch.targets if batch.targets.ndim == 1 else batch.targets.argmax(dim=1)
             correct = correct + (p_vit.detach().argmax(dim=1) == truth).sum()
             loss_sum = loss_sum + loss.detach()
             term_sums = {name: term_sums.get(name, 0) + term for name, term in terms.items()}
         return {"loss": loss_sum, **term_sums, "correct": correct}
 
-    def _sizes(self) -> dict[str, Tensor]:
-        """Clip the gradient as the recipe says; how large it is, and what batch norm remembers.
-
-        With loss scaling a gradient may overflow: the scaler then leaves the step out and scales less.
-        """
+    def _unscale_and_clip_gradients(self) -> Tensor:
+        """Undo loss scaling and clip the gradients as the recipe says; returns their norm before clipping."""
         if self.scaler is not None:
-            self.scaler.unscale_(self.optimizer.optimizer)
-        weights = [p for p in self.model.parameters() if p.requires_grad]
-        clipped = nn.utils.clip_grad_norm_(weights, self.config.grad_clip) if self.config.grad_clip else None
-        remembered = [value for value in self.model.buffers() if value.is_floating_point()]
-        sizes = {"a statistic of batch norm": nn.utils.get_total_norm(remembered, math.inf)}
-        if self.scaler is None:
-            grads = [p.grad for p in weights if p.grad is not None]
-            sizes["the gradient"] = nn.utils.get_total_norm(grads) if clipped is None else clipped
-        return sizes
+            self.scaler.unscale_(self.optimizer)
+        trainable = [p for p in self.model.parameters() if p.requires_grad]
+        if self.config.grad_clip:
+            return nn.utils.clip_grad_norm_(trainable, self.config.grad_clip)
+        return nn.utils.get_total_norm([p.grad for p in trainable if p.grad is not None])
 
-    def _move(self) -> None:
+    def _largest_buffer_value(self) -> Tensor:
+        """The largest magnitude in the model's floating-point buffers, which are batch norm's running statistics."""
+        return nn.utils.get_total_norm([b for b in self.model.buffers() if b.is_floating_point()], math.inf)
+
+    def _update_weights(self) -> None:
         if self.scaler is not None:
-            self.scaler.step(self.optimizer.optimizer)
+            self.scaler.step(self.optimizer)
             self.scaler.update()
         else:
-            self.optimizer.optimizer.step()
+            self.optimizer.step()
 
     def _autocast(self) -> contextlib.AbstractContextManager[object]:
         if self.config.amp == "off":
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16 if self.config.amp == "bf16" else torch.float16)
 
-    def _alone(self, alone: bool) -> contextlib.AbstractContextManager[object]:
-        """Let gradients of all parts but the last stay in this process."""
-        if alone and isinstance(self.criterion, DistributedDataParallel):
-            return self.criterion.no_sync()
+    def _no_sync(self) -> contextlib.AbstractContextManager[object]:
+        """Inside the context DistributedDataParallel does not exchange gradients."""
+        if isinstance(self.network, DistributedDataParallel):
+            return self.network.no_sync()
         return contextlib.nullcontext()
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:
-    """Whether every value is a number; a finite norm, which is quick to have, needs no closer look."""
+    """Whether every value is finite; a finite total norm, which is fast to compute, already proves it."""
     floats = [tensor for tensor in tensors if tensor.is_floating_point()]
     return bool(nn.utils.get_total_norm(floats).isfinite()) or all(bool(tensor.isfinite().all()) for tensor in floats)
 
 
-def _mean(passes: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The mean of every number over one pass or two."""
-    return {name: torch.stack([each[name] for each in passes]).mean(dim=0) for name in passes[0]}
-
-
 @dataclass(frozen=True)
-class _Piece:
-    """A part of a batch: this process's images, and how many every process has of the part."""
+class _MicroBatch:
+    """A part of a batch: this process's images with their targets, and how many of the part's images every process has."""
 
     images: Tensor
     targets: Tensor
@@ -227,15 +230,6 @@ class _Piece:
     sizes: tuple[int, ...]
 
 
-@contextlib.contextmanager
-def _batch_norm_still(model: nn.Module, *, still: bool) -> Iterator[None]:
-    """Keep running statistics where they are: batch norm still uses the batch, but with a momentum of 0."""
-    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)] if still else []
-    before = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
-    try:
-        yield
-    finally:
-        for norm, momentum in zip(norms, before, strict=True):
-            norm.momentum = momentum
+def _mean(passes: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of every number over one pass or two."""
+    return {name: torch.stack([each[name] for each in passes]).mean(dim=0) for name in passes[0]}

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 
 class SAM:
-    """Two gradients per step: `perturb` climbs to w + rho g / |g|, `restore` comes back, then the optimizer steps.
+    """Two gradients per step: `perturb` moves to w + rho g / |g|, `restore` moves back, then the optimizer steps.
 
-    The weights come back from a saved copy: subtracting the perturbation does not give float32 values back exactly, and
-    replacing `.data` would break averaged or compiled copies. State is the optimizer's own, moments included.
+    The weights are restored from a saved copy: subtracting the perturbation does not give float32 values back exactly, and
+    replacing `.data` would break averaged or compiled copies. SAM has no state between steps.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, *, rho: float, adaptive: bool = False) -> None:
@@ -45,9 +43,3 @@ class SAM:
         if self._saved:
             torch._foreach_copy_([parameter for parameter, _ in self._saved], [value for _, value in self._saved])
         self._saved = []
-
-    def state_dict(self) -> dict[str, Any]:
-        return self.optimizer.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.optimizer.load_state_dict(state)

@@ -1,4 +1,4 @@
-"""Which images an epoch visits, in which order: a pure function of seed and epoch, so that resuming is exact."""
+"""The order of the training images in an epoch, a pure function of seed and epoch so that resuming is exact."""
 
 from __future__ import annotations
 
@@ -6,28 +6,22 @@ import torch
 from torch import Tensor
 
 from fercli.config.training import TrainConfig
-
-
-def generator(*numbers: int) -> torch.Generator:
-    """A CPU generator seeded by several numbers, such as seed, epoch and step."""
-    seed = 0
-    for number in numbers:
-        seed = (seed * 1_000_003 + number + 1) % (2**63 - 1)
-    return torch.Generator().manual_seed(seed)
+from fercli.train.random_numbers import seeded_generator
 
 
 def epoch_order(labels: Tensor, config: TrainConfig, epoch: int) -> Tensor:
     """Indices [M] of the images of one epoch, M = len(labels).
 
-    shuffle: every image once. balanced: M draws with replacement, an image of class c with weight n_c ** -balance; with balance 1
-    every class is drawn equally often (ImbalancedDatasetSampler's distribution). Images without a label (-1) count
-    as a class of their own mean weight.
+    shuffle: every image once. balanced: M samples with replacement, an image of class c with weight n_c ** -balance; with
+    balance 1 every class is sampled equally often (ImbalancedDatasetSampler's distribution). Images without a label (-1) have
+    the mean weight of the labelled images.
     """
-    draw = generator(config.seed, epoch, 11)
+    generator = seeded_generator(config.seed, epoch, 11)
     if config.sampler == "shuffle":
-        return torch.randperm(len(labels), generator=draw)
+        return torch.randperm(len(labels), generator=generator)
     counts = torch.bincount(labels[labels >= 0]).clamp_min(1).double()
-    per_class = counts**-config.balance
-    weights = torch.full((len(labels),), float((per_class * counts).sum() / counts.sum()), dtype=torch.float64)
-    weights[labels >= 0] = per_class[labels[labels >= 0]]
-    return torch.multinomial(weights, len(labels), replacement=True, generator=draw)
+    class_weights = counts**-config.balance
+    mean_weight = float((class_weights * counts).sum() / counts.sum())
+    weights = torch.full((len(labels),), mean_weight, dtype=torch.float64)
+    weights[labels >= 0] = class_weights[labels[labels >= 0]]
+    return torch.multinomial(weights, len(labels), replacement=True, generator=generator)

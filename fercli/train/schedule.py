@@ -1,4 +1,4 @@
-"""The learning rate as a function of progress: stateless, so a resumed run cannot lose its place."""
+"""Learning rate schedules without state, as functions of the epochs done."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ def lr_factor(config: TrainConfig, epochs_done: float) -> float:
     if config.schedule == "exponential":
         return config.gamma ** int(epochs_done)
     if config.schedule == "cosine":
-        share = (epochs_done - config.warmup_epochs) / max(1e-9, config.epochs - config.warmup_epochs)
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+        return cosine_factor((epochs_done - config.warmup_epochs) / max(1e-9, config.epochs - config.warmup_epochs))
     return 1.0
+
+
+def cosine_factor(share: float) -> float:
+    """Half a cosine from 1 to 0; share: how much of the schedule is done, 0..1."""
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, share)))

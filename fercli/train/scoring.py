@@ -1,32 +1,89 @@
-"""A model and a split in, its answers and the truth out; several processes share the work and all get the whole."""
+"""Predictions for the evaluation splits during and after training."""
 
 from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from fercli.config.training import TrainConfig
 from fercli.data.loader import Crops, in_batches, loader
+from fercli.data.dataset import Split
 from fercli.models.btn import BTN
-from fercli.train.distributed import World
-from fercli.train.loop import predict_logits, prepare_unchanged
+from fercli.train.components import Components
+from fercli.train.inputs import evaluation_input
+from fercli.train.process_group import ProcessGroup
+from fercli.train.training_errors import explain_failed_step
+from fercli.weights.run_folder import RunFolder
 
-Answers = tuple[NDArray[np.float32], NDArray[np.int64]]  # P_VIT [B, N] and truth [B]
+# Letters: B images of a split, N classes.
 
 
-def answers(model: BTN, crops: Crops, recipe: TrainConfig, *, world: World, workers: int) -> Answers:
-    """P_VIT and truth of every image, in the order of `crops`, which must not be empty.
+class SplitLogits(NamedTuple):
+    """P_VIT float32 [B, N] and the true class indices int64 [B] of a split."""
 
-    In float32 whatever the recipe trains in, and never more images at once than a part of a training step has, so that what
-    can be trained can be scored: an answer does not depend on the images beside it.
+    logits: NDArray[np.float32]
+    truth: NDArray[np.int64]
+
+
+class Scorer:
+    """Predicts the evaluation splits with the weights of an epoch, each split once per epoch."""
+
+    def __init__(self, components: Components, folder: RunFolder, *, workers: int) -> None:
+        self.components, self.folder, self.workers = components, folder, workers
+        self._known: dict[tuple[int, Split], SplitLogits] = {}
+
+    def logits(self, epoch: int, split: Split) -> SplitLogits:
+        """P_VIT and truth of a split with the weights of `epoch`, which the model has loaded."""
+        parts = self.components
+        if (epoch, split) not in self._known:
+            with explain_failed_step(f"scoring the {split} images", folder=self.folder, recipe=parts.recipe):
+                self._known[epoch, split] = predict_crops(
+                    parts.model, parts.data.evaluation[split], parts.recipe, group=parts.group, workers=self.workers
+                )
+        return self._known[epoch, split]
+
+    @contextlib.contextmanager
+    def scored_weights(self) -> Iterator[None]:
+        """Inside the context the model has the weights to score: averaged ones if the recipe averages, the first process's."""
+        parts = self.components
+        if parts.ema is None and parts.group.size == 1:
+            yield
+            return
+        own = {name: value.clone() for name, value in parts.model.state_dict().items()}
+        if parts.ema is not None:
+            parts.model.load_state_dict(parts.ema.module.state_dict())
+        parts.group.broadcast(list(parts.model.state_dict().values()))
+        try:
+            yield
+        finally:
+            parts.model.load_state_dict(own)
+
+
+def predict_crops(model: BTN, crops: Crops, recipe: TrainConfig, *, group: ProcessGroup, workers: int) -> SplitLogits:
+    """P_VIT and truth of every image, in the order of `crops`, which must not be empty; all processes get all of them.
+
+    In float32 whatever the recipe trains in, and with no more images at once than a micro-batch of training, so that a model
+    that can be trained can be scored. P_VIT of an image does not depend on the other images of the batch.
     """
     device = next(model.parameters()).device
-    at_once = max(1, recipe.batch_size // (recipe.accumulate * world.size))
-    batches = in_batches(list(world.share(range(len(crops)))), at_once, drop_last=False)
+    batch_size = max(1, recipe.batch_size // (recipe.accumulate * group.size))
+    batches = in_batches(list(group.own_part(range(len(crops)))), batch_size, drop_last=False)
     logits = [torch.empty(0, model.num_classes)]
-    for pictures, _ in loader(crops, batches, device=device, workers=workers):
-        images = prepare_unchanged(pictures.to(device, non_blocking=True), model, recipe)
-        logits.append(predict_logits(model, images))
-    here = torch.cat(logits).to(device)
-    return world.gather(here, world.sizes(len(crops))).cpu().numpy(), crops.targets.numpy()
+    for images, _ in loader(crops, batches, device=device, workers=workers):
+        logits.append(predict_logits(model, evaluation_input(images.to(device, non_blocking=True), model, recipe)))
+    own = torch.cat(logits).to(device)
+    gathered = group.gather(own, group.part_sizes(len(crops))).cpu().numpy()
+    return SplitLogits(gathered, crops.targets.numpy())
+
+
+@torch.inference_mode()
+def predict_logits(model: BTN, images: Tensor) -> Tensor:
+    """P_VIT [B, N] of normalised images in evaluation mode, float32 on the CPU."""
+    model.eval()
+    return model(images).float().cpu()

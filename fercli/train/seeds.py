@@ -1,42 +1,41 @@
-"""The same training from several seeds: mean and spread, which a single number hides."""
+"""Training with several seeds: one run per seed, mean and standard deviation of their scores."""
 
 from __future__ import annotations
 
-import json
-import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from fercli.data.dataset import Dataset
-from fercli.train.command import train
-from fercli.train.process_group import open_world
-from fercli.train.run import TrainResult
+from fercli.progress import TrainEvent, no_report
+from fercli.train.options import TrainOptions
+from fercli.train.result import TrainResult
+from fercli.train.seed_statistics import SeedScore, seed_score
+from fercli.train.torchrun import join_process_group
+from fercli.train.train import train
 from fercli.weights.run_folder import RunConfig, RunFolder, write_json
 
 
 @dataclass(frozen=True)
-class Spread:
-    """One protocol's score on one split over all seeds, shares in 0..1; sd is the sample's, None with one seed."""
+class SplitOverSeeds:
+    """One protocol's scores on one split over all seeds, shares in 0..1. accuracies: in the order of the seeds."""
 
     protocol: str
     split: str
     images: int
-    accuracy: tuple[float, ...]
-    mean: float
-    sd: float | None
-    mean_class: float
-    mean_class_sd: float | None
+    accuracies: tuple[float, ...]
+    accuracy: SeedScore
+    mean_accuracy: SeedScore
 
 
 @dataclass(frozen=True)
 class SeedsResult:
-    """The runs in the order of their seeds, and what they make together."""
+    """The runs in the order of their seeds, and their scores together."""
 
     folder: Path
     runs: tuple[TrainResult, ...]
-    spread: tuple[Spread, ...]
+    scores: tuple[SplitOverSeeds, ...]
 
 
 def train_seeds(
@@ -45,46 +44,55 @@ def train_seeds(
     *,
     seeds: Sequence[int],
     config: RunConfig,
-    device: str = "auto",
-    resume: bool = False,
-    **told: Any,
+    options: TrainOptions | None = None,
+    report: Callable[[TrainEvent], None] = no_report,
 ) -> SeedsResult:
     """Train once per seed, in `out`/seed-N, and write seeds.json there. The other arguments are `train`'s.
 
-    With `resume` a seed that has not begun begins, and one that is done is judged again, which takes no training.
+    With `resume` a seed that has not started is started, and one that is done is scored again without training.
     """
+    options = options or TrainOptions()
     runs = []
-    with open_world(device) as place:
-        world = place[0]
+    with join_process_group(options.device) as joined:
+        group, _ = joined
         for seed in seeds:
-            folder = out / f"seed-{seed}"
-            begun = world.decide(lambda folder=folder: RunFolder(folder).config.is_file())  # type: ignore[misc]
-            of_seed = replace(config, train=replace(config.train, seed=seed))
-            runs.append(train(dataset, folder, config=of_seed, place=place, resume=resume and begun, **told))
-        result = SeedsResult(out, tuple(runs), spread_of(runs))
-        if world.first:
-            write_json(out / "seeds.json", json.loads(json.dumps(asdict(result), default=str)))
+            folder = RunFolder(out / f"seed-{seed}")
+            started = group.run_on_first(partial(folder.config.is_file))
+            runs.append(
+                train(
+                    dataset,
+                    folder.path,
+                    config=replace(config, train=replace(config.train, seed=seed)),
+                    options=replace(options, resume=options.resume and started),
+                    joined=joined,
+                    report=report,
+                )
+            )
+        result = SeedsResult(out, tuple(runs), scores_over_seeds(runs))
+        if group.is_first:
+            write_json(out / "seeds.json", asdict(result))
     return result
 
 
-def spread_of(runs: Sequence[TrainResult]) -> tuple[Spread, ...]:
-    """Mean and sample standard deviation of every protocol's score on every split."""
-    found = []
-    for place, selected in enumerate(runs[0].protocols):
-        for column, score in enumerate(selected.scores):
-            scores = [run.protocols[place].scores[column] for run in runs]
-            accuracy = [each.accuracy for each in scores]
-            mean_class = [each.mean_accuracy for each in scores]
-            found.append(
-                Spread(
-                    protocol=selected.protocol,
-                    split=score.split,
-                    images=score.images,
-                    accuracy=tuple(accuracy),
-                    mean=statistics.fmean(accuracy),
-                    sd=statistics.stdev(accuracy) if len(runs) > 1 else None,
-                    mean_class=statistics.fmean(mean_class),
-                    mean_class_sd=statistics.stdev(mean_class) if len(runs) > 1 else None,
-                )
-            )
-    return tuple(found)
+def scores_over_seeds(runs: Sequence[TrainResult]) -> tuple[SplitOverSeeds, ...]:
+    """Mean and standard deviation of every protocol's scores on every split."""
+    return tuple(
+        _over_seeds(runs, protocol, split)
+        for protocol, selected in enumerate(runs[0].protocols)
+        for split in range(len(selected.scores))
+    )
+
+
+def _over_seeds(runs: Sequence[TrainResult], protocol: int, split: int) -> SplitOverSeeds:
+    """protocol, split: their indices in each run."""
+    selected = runs[0].protocols[protocol]
+    scores = [run.protocols[protocol].scores[split] for run in runs]
+    accuracies = [score.accuracy for score in scores]
+    return SplitOverSeeds(
+        protocol=selected.protocol,
+        split=scores[0].split,
+        images=scores[0].images,
+        accuracies=tuple(accuracies),
+        accuracy=seed_score(accuracies),
+        mean_accuracy=seed_score([score.mean_accuracy for score in scores]),
+    )

@@ -1,4 +1,4 @@
-"""Where a network starts from: backbone files and whole weights files, put into a BTN by part."""
+"""Loading backbone files and whole weights files into a network before training."""
 
 from __future__ import annotations
 
@@ -14,40 +14,56 @@ if TYPE_CHECKING:
     from fercli.models.btn import BTN
 
 
-def start_from(model: BTN, files: Sequence[str]) -> list[dict[str, Any]]:
-    """Load every file into the model, later ones over earlier ones; returns what each brought, for the card.
+def load_starting_weights(model: BTN, files: Sequence[str]) -> list[dict[str, Any]]:
+    """Load every file into the model, later files over earlier ones; returns what each file provided, for the card.
 
-    A part file fills its branch exactly. A whole weights file fills every part that has the same shape: with another number of
-    classes its head is left out, and at another input size its position tables are resized; both are said.
+    A part file fills its branch exactly. A whole weights file fills every part of the same shape: with another number of classes
+    its head is left out, and at another input size its position tables are resized; the result lists both.
     Raises: WeightsError for a file that does not fit.
     """
     return [_load(model, find_weights(file, (".safetensors",))) for file in files]
 
 
 def has_landmarks(files: Sequence[str]) -> bool:
-    """Whether any of the files holds a landmark branch."""
+    """Whether any of the files has weights of the landmark branch."""
     return any(part_of(find_weights(file, (".safetensors",))) in (None, "landmark_backbone") for file in files)
 
 
 def _load(model: BTN, path: Path) -> dict[str, Any]:
-    ours = model.state_dict()
-    origin = {"file": path.name, "sha256": file_sha256(path)}
-    if part_of(path) is not None:
-        state, card = load_part(path)
-        check_keys(state, {k: v for k, v in ours.items() if k.startswith(f"{card.part}.")}, where=str(path))
-        model.load_state_dict(state, strict=False)
-        return {"part": card.part, **origin, "provenance": card.provenance}
+    return _load_whole(model, path) if part_of(path) is None else _load_part(model, path)
+
+
+def _load_part(model: BTN, path: Path) -> dict[str, Any]:
+    state, card = load_part(path)
+    expected = {name: value for name, value in model.state_dict().items() if name.startswith(f"{card.part}.")}
+    check_keys(state, expected, where=str(path))
+    model.load_state_dict(state, strict=False)
+    return {"part": card.part, **_file_facts(path), "provenance": card.provenance}
+
+
+def _load_whole(model: BTN, path: Path) -> dict[str, Any]:
     from fercli.models.position_tables import resize_positions
 
-    state, whole = load_weights(path)
-    state, resized = resize_positions(state, ours)
-    fitting = {k: v for k, v in state.items() if k in ours and ours[k].shape == v.shape}
+    expected = model.state_dict()
+    state, card = load_weights(path)
+    state, resized = resize_positions(state, expected)
+    fitting = {k: v for k, v in state.items() if k in expected and expected[k].shape == v.shape}
     left_out = sorted(set(state) - set(fitting))
     if any(not key.startswith("vit.head.") for key in left_out):
         raise WeightsError(
-            f"{path} ({whole.model.preset}) does not fit {model.config.preset}: {len(left_out)} entries differ "
+            f"{path} ({card.model.preset}) does not fit {model.config.preset}: {len(left_out)} entries differ "
             f"({', '.join(left_out[:4])})",
-            fix=f"--model {whole.model.preset}, or start from its backbones",
+            fix=f"--model {card.model.preset}, or start from its backbones",
         )
     model.load_state_dict(fitting, strict=False)
-    return {"part": "all", **origin, "left_out": left_out, "resized": resized, "provenance": whole.provenance}
+    return {
+        "part": "all",
+        **_file_facts(path),
+        "left_out": left_out,
+        "resized": resized,
+        "provenance": card.provenance,
+    }
+
+
+def _file_facts(path: Path) -> dict[str, str]:
+    return {"file": path.name, "sha256": file_sha256(path)}

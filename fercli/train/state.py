@@ -1,4 +1,4 @@
-"""Where a training run is: everything but the tensors, kept in its checkpoint as plain values."""
+"""The state of a training run besides its tensors, which its checkpoint keeps as plain values."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Protocol = Literal["last", "val", "test_best"]
+SelectionProtocol = Literal["last", "val", "test_best"]
 
 
 @dataclass
-class Best:
-    """The epoch that a selection protocol prefers so far, and its overall and mean class accuracy on the protocol's split."""
+class BestEpoch:
+    """The epoch that a selection protocol prefers so far, with overall and mean class accuracy on the protocol's split."""
 
     epoch: int = 0
     accuracy: float = -1.0
@@ -20,7 +20,7 @@ class Best:
 
 @dataclass
 class EpochSums:
-    """What the epoch under way has added up; losses and terms are sums over images."""
+    """Sums over the finished steps of the current epoch; loss and terms are summed over images."""
 
     step: int = 0  # finished steps
     images: int = 0
@@ -28,37 +28,42 @@ class EpochSums:
     loss: float = 0.0
     terms: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
-    waited: float = 0.0  # of these seconds, for pictures
+    data_wait_s: float = 0.0  # the part of `seconds` spent waiting for images
 
     def add(self, loss: float, terms: Mapping[str, float], *, correct: float, images: int) -> None:
-        """Take in one step."""
+        """Add one step: mean loss and terms of `images` images, of which `correct` were predicted correctly."""
         self.step += 1
         self.images += images
         self.correct += correct
         self.loss += loss * images
         self.terms = {name: self.terms.get(name, 0.0) + term * images for name, term in terms.items()}
 
+    def mean_term(self, name: str) -> float | None:
+        """A term's mean over the images; None if the loss does not have it."""
+        return self.terms[name] / self.images if name in self.terms else None
+
 
 @dataclass
-class State:
-    """Finished epochs, the sums of the one under way, the best so far, one row per epoch, seconds and bytes by stage.
+class TrainingState:
+    """Number of finished epochs, sums of the current one, best epochs, one row per epoch, seconds and bytes by stage.
 
-    schedules: how many epochs the run was to have, once more for every time that it was given another number.
+    schedules: the number of epochs the run was started with, then each other number it was resumed with.
     """
 
     epoch: int = 0
     sums: EpochSums = field(default_factory=EpochSums)
-    best: dict[Protocol, Best] = field(default_factory=dict)
+    best: dict[SelectionProtocol, BestEpoch] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     peak_bytes: dict[str, int] = field(default_factory=dict)
     schedules: list[int] = field(default_factory=list)
 
     def to_plain(self) -> dict[str, Any]:
+        """The state as nested dictionaries."""
         return asdict(self)
 
     @staticmethod
-    def from_plain(values: Mapping[str, Any]) -> State:
-        """What `to_plain` gave."""
-        best = {name: Best(**found) for name, found in values["best"].items()}
-        return State(**{**values, "sums": EpochSums(**values["sums"]), "best": best})
+    def from_plain(values: Mapping[str, Any]) -> TrainingState:
+        """The state that `to_plain` returned."""
+        best = {protocol: BestEpoch(**epoch) for protocol, epoch in values["best"].items()}
+        return TrainingState(**{**values, "sums": EpochSums(**values["sums"]), "best": best})

@@ -1,8 +1,8 @@
-"""Training targets and earlier networks in, targets mixed with what those answer out: knowledge distillation.
+"""Teachers for knowledge distillation: their predictions become a part of the training targets.
 
-Each teacher is asked once, before the first step, about every training image and its mirror image: the mean of both, and of all
-teachers, takes a share of the target (Hinton et al. 2015, at a temperature of 1). Ten people's votes are a small sample; what a
-network made of all images says of one image smooths them.
+Each teacher predicts every training image and its mirror image once, before the first step. The mean of both, and of all
+teachers, is mixed into the targets (Hinton et al. 2015, at a temperature of 1). Ten people's votes are a small sample, which the
+prediction of a network trained on all images smooths.
 
 Letters: B images, N classes.
 """
@@ -21,13 +21,12 @@ from fercli.data.crops import load_crop
 from fercli.data.loader import Crops
 from fercli.errors import WeightsError
 from fercli.progress import TeacherProgress
+from fercli.system.chunks import chunked
 from fercli.system.digest import file_sha256
-from fercli.train.distributed import World
+from fercli.train.process_group import ProcessGroup
 from fercli.weights.classifier import CHUNK, Classifier, open_onnx, open_torch
 from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
 from fercli.weights.preprocess import mirror, softmax_of_both
-
-_KINDS = (TORCH_SUFFIX, ONNX_SUFFIX)
 
 
 @dataclass(frozen=True)
@@ -40,46 +39,48 @@ class Teacher:
 
 
 def open_teachers(names: Sequence[str], labels: Sequence[str], device: torch.device) -> tuple[Teacher, ...]:
-    """The teachers, ready to be asked; WeightsError for one that is missing or has other classes than `labels`."""
-    return tuple(_open(find_weights(name, _KINDS), labels, device) for name in names)
+    """Open the teachers' weights; WeightsError for a missing file or for other classes than `labels`."""
+    return tuple(_open(find_weights(name, (TORCH_SUFFIX, ONNX_SUFFIX)), labels, device) for name in names)
 
 
-def with_teachers(
+def mix_in_teachers(
     crops: Crops,
     labels: Sequence[str],
     teachers: Sequence[Teacher],
     *,
     share: float,
-    world: World,
+    group: ProcessGroup,
     device: torch.device,
     report: Callable[[TeacherProgress], None],
 ) -> Tensor:
     """(1 - share) targets + share (mean of the teachers' probabilities): float32 [B, N].
 
     Args: crops with targets int64 [B] or float32 [B, N], classes in the order of `labels`; share in 0..1. Several processes
-    share the images and all get the whole.
+    predict a part of the images each and all get the targets of all images.
     """
-    mine = world.share(crops.samples)
-    answers = torch.zeros(len(mine), len(labels))
+    samples = group.own_part(crops.samples)
+    probabilities = torch.zeros(len(samples), len(labels))
     for teacher in teachers:
         columns = [teacher.classifier.card.labels.index(label) for label in labels]
         size = teacher.classifier.card.model.input.size
-        for start in range(0, len(mine), CHUNK):
-            faces = np.stack([load_crop(sample, size) for sample in mine[start : start + CHUNK]])
-            both = softmax_of_both(teacher.classifier.logits(faces), teacher.classifier.logits(mirror(faces)))
-            answers[start : start + len(faces)] += torch.from_numpy(both[:, columns])
-            report(TeacherProgress(teacher.path.name, start + len(faces), len(mine)))
-    taught = world.gather((answers / len(teachers)).to(device), world.sizes(len(crops))).cpu()
+        done = 0
+        for chunk in chunked(samples, CHUNK):
+            images = np.stack([load_crop(sample, size) for sample in chunk])
+            both = softmax_of_both(teacher.classifier.logits(images), teacher.classifier.logits(mirror(images)))
+            probabilities[done : done + len(chunk)] += torch.from_numpy(both[:, columns])
+            done += len(chunk)
+            report(TeacherProgress(teacher.path.name, done, len(samples)))
+    mean = group.gather((probabilities / len(teachers)).to(device), group.part_sizes(len(crops))).cpu()
     targets = crops.targets
     own = targets if targets.ndim == 2 else torch.nn.functional.one_hot(targets, len(labels)).float()
-    return (1 - share) * own + share * taught
+    return (1 - share) * own + share * mean
 
 
 def _open(path: Path, labels: Sequence[str], device: torch.device) -> Teacher:
     classifier = (open_torch if path.suffix == TORCH_SUFFIX else open_onnx)(path, device=str(device))
     if set(classifier.card.labels) != set(labels):
         raise WeightsError(
-            f"the teacher {path} answers {', '.join(classifier.card.labels)}, but the data set has {', '.join(labels)}",
-            fix="a teacher trained on the same classes",
+            f"the teacher {path} predicts {', '.join(classifier.card.labels)}, but the data set has {', '.join(labels)}",
+            fix="use a teacher trained on the same classes",
         )
     return Teacher(path, file_sha256(path), classifier)

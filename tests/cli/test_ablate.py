@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from fercli.cli.ablate import parse_values
 from fercli.cli.main import main
-from fercli.errors import ExitCode
+from fercli.errors import ExitCode, UsageError
 
 SMALL = ["--model", "btn-tiny", "--from-scratch", "--device", "cpu", "--set", "epochs=1", "--set", "batch_size=6"]
 
@@ -49,16 +50,16 @@ def test_ablate__of_some_rows_says_so_and_leaves_the_whole_study_alone(faces: Pa
     result = json.loads(capsys.readouterr().out)
     assert [row["name"] for row in result["rows"]] == ["VIT", "VIT + CBA"]
     assert {Path(file).name for file in result["files"]} >= {"losses-vit-cba.md", "losses-vit-cba.json"}
-    told = (tmp_path / "losses-vit-cba.md").read_text()
-    assert "Not run: VIT + BT, VIT + BT + CBA; p (Holm) is over the rows that were." in told
+    text = (tmp_path / "losses-vit-cba.md").read_text()
+    assert "Not trained: VIT + BT, VIT + BT + CBA; p (Holm) is over the rows that were." in text
     assert (tmp_path / "losses.md").read_text() == "the whole study"
 
 
 def test_ablate__rows_are_the_named_ones_beside_the_baseline(faces: Path, tmp_path: Path, capsys):
     line = ["ablate", "components", str(faces), "-o", str(tmp_path), "--dry-run", "--seeds", "3", *SMALL]
     assert main([*line, "--rows", "MLA+BT"]) == ExitCode.DONE
-    told = capsys.readouterr().out
-    assert (told.count("to do"), told.count("baseline"), told.count("MLA + BT")) == (6, 3, 3)
+    shown = capsys.readouterr().out
+    assert (shown.count("to do"), shown.count("baseline"), shown.count("MLA + BT")) == (6, 3, 3)
 
 
 @pytest.mark.parametrize(
@@ -76,3 +77,15 @@ def test_ablate__mistakes_have_their_codes(words: list[str], code: ExitCode, fac
     arguments = [str(faces) if word == "FACES" else word for word in words]
     assert main(["ablate", *arguments, "--model", "btn-tiny"]) == code
     assert "fix:" in capsys.readouterr().err
+
+
+def test_parse_values__reads_ranges_and_lists():
+    assert parse_values("1:3:0.5") == (1, 1.5, 2, 2.5, 3)
+    assert parse_values("0:0.3:0.1") == pytest.approx((0, 0.1, 0.2, 0.3))
+    assert parse_values("16,32") == (16, 32)
+
+
+@pytest.mark.parametrize("text", ["1:2", "a,b", "3:1:1", "1:2:0"])
+def test_parse_values__refuses_what_is_no_range(text: str):
+    with pytest.raises(UsageError):
+        parse_values(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,26 +25,26 @@ def faces(two_classes: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
-    """What the command hands to training, which is interrupted at once."""
-    calls: list[dict[str, object]] = []
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The arguments of each call of training, which is interrupted at once."""
+    calls: list[dict[str, Any]] = []
 
-    def train(dataset: object, out: Path, **told: object) -> None:
-        calls.append({"dataset": dataset, "out": out, **told})
+    def train(dataset: object, out: Path, **arguments: object) -> None:
+        calls.append({"dataset": dataset, "out": out, **arguments})
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fercli.train.command.train", train)
+    monkeypatch.setattr("fercli.train.train.train", train)
     return calls
 
 
 @pytest.mark.slow
-def test_train__of_two_seeds_shows_mean_and_spread_and_resumes(faces: Path, tmp_path: Path, capsys):
+def test_train__of_two_seeds_shows_mean_and_deviation_and_resumes(faces: Path, tmp_path: Path, capsys):
     out = tmp_path / "run"
     line = ["train", str(faces), "-o", str(out), *SMALL, "--seeds", "0,3"]
     assert main(line) == ExitCode.DONE
     shown = capsys.readouterr().out
-    assert "seeds 0, 3: mean and standard deviation" in shown
-    assert shown.count(" +- ") >= 4
+    assert "seeds 0, 3: mean ± standard deviation" in shown
+    assert shown.count(" ± ") >= 4
     weights = {path: path.read_bytes() for path in out.glob("seed-*/*.safetensors")}
     assert {path.parent.name for path in weights} == {"seed-0", "seed-3"}
     assert main(line) == ExitCode.REFUSED, "there is a run already"
@@ -63,16 +64,16 @@ def test_train__lists_its_settings_without_data(capsys):
     assert {"preset=btn-compact", "recipe=compact"} <= set(capsys.readouterr().out.splitlines())
 
 
-def test_train__of_rafdb_is_the_papers_model_by_the_papers_recipe(owners_tree, asked: list[dict[str, object]], capsys):
+def test_train__of_rafdb_is_the_papers_model_by_the_papers_recipe(owners_tree, calls: list[dict[str, Any]], capsys):
     root = owners_tree("rafdb", each=1)
     line = ["train", "rafdb", "--data", str(root), "--from-scratch"]
     assert main(line) == ExitCode.INTERRUPTED
-    [told] = asked
-    config = told["config"]
+    [call] = calls
+    config = call["config"]
     assert (config.model.preset, config.train.recipe, config.dataset) == ("btn-base", "rafdb", "rafdb")
-    assert (told["out"], told["resume"]) == (Path("runs/rafdb-btn-base"), False)
+    assert (call["out"], call["options"].resume) == (Path("runs/rafdb-btn-base"), False)
     assert main([*line, "--resume", "--model", "btn-tiny"]) == ExitCode.INTERRUPTED
-    assert (asked[1]["config"].model.preset, asked[1]["resume"]) == ("btn-tiny", True)
+    assert (calls[1]["config"].model.preset, calls[1]["options"].resume) == ("btn-tiny", True)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from fercli.data.open import open_dataset
 from fercli.errors import DataError, RefusedError, UsageError
 from fercli.explain.audit import SIGNS, audit
 from fercli.media.images import write_image
-from fercli.train.command import train
+from fercli.train.options import TrainOptions
+from fercli.train.train import train
 from fercli.weights.run_folder import RunConfig
 
 Faces = Callable[..., Dataset]
@@ -61,7 +62,7 @@ def test_audit__finds_planted_labels_and_training_reads_the_corrections(plain: F
         augment=replace(RECIPES["compact"].augment, brightness=0, contrast=0, erase=0),
     )
     told = RunConfig(dataset="noisy", data=None, model=MODELS["btn-tiny"], train=recipe, init=())
-    train(noisy, tmp_path / "run", config=told, device="cpu")
+    train(noisy, tmp_path / "run", config=told, options=TrainOptions(device="cpu"))
     out = tmp_path / "audit"
     result = audit(
         str(tmp_path / "run"),

@@ -14,8 +14,7 @@ from fercli.data.open import open_dataset
 from fercli.errors import RefusedError
 from fercli.models.btn import BTN
 from fercli.system.digest import file_sha256
-from fercli.train import distill as step
-from fercli.train.distill import distill
+from fercli.train.distill import DistillConfig, distill
 from fercli.weights.files import load_part
 
 
@@ -34,7 +33,7 @@ class Teacher(nn.Module):
 
 @pytest.fixture
 def teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(step, "load_landmark_net", lambda _: Teacher())
+    monkeypatch.setattr("fercli.train.distill.load_landmark_net", lambda _: Teacher())
     (tmp_path / "teacher.pt").write_bytes(b"a checkpoint")
     return tmp_path / "teacher.pt"
 
@@ -43,7 +42,14 @@ def test_distill__begins_with_the_mean_face_and_writes_a_part_that_fits_the_mode
     teacher: Path, two_classes: Callable[..., Path], tmp_path: Path
 ):
     faces, model = open_dataset(str(two_classes(train=24, val=6)), None), model_preset("btn-tiny")
-    result = distill(teacher, faces, out=tmp_path / "part", model=model, epochs=1, batch_size=8, lr=1e-3, device="cpu")
+    result = distill(
+        teacher,
+        faces,
+        out=tmp_path / "part",
+        model=model,
+        config=DistillConfig(epochs=1, batch_size=8, lr=1e-3),
+        device="cpu",
+    )
     assert result.images == 48
     assert 0 < result.error < 0.5  # the mean of all spirals is off by 0.27; a network that knows nothing, by far more
     state, card = load_part(result.out)
@@ -58,8 +64,9 @@ def test_distill__is_the_same_with_the_same_seed_and_replaces_nothing(
     teacher: Path, two_classes: Callable[..., Path], tmp_path: Path
 ):
     faces, model = open_dataset(str(two_classes(train=6, val=2)), None), model_preset("btn-tiny")
+    config = DistillConfig(epochs=1, batch_size=4, images=9)
     once, again = (
-        distill(teacher, faces, out=tmp_path / name, model=model, epochs=1, batch_size=4, images=9, device="cpu")
+        distill(teacher, faces, out=tmp_path / name, model=model, config=config, device="cpu")
         for name in ("once", "again")
     )
     assert once.images == 9

@@ -30,7 +30,8 @@ from fercli.config.training import LossConfig, SamConfig
 from fercli.data.open import open_dataset
 from fercli.media.images import write_image
 from fercli.progress import StepProgress, TrainEvent
-from fercli.train.command import train
+from fercli.train.options import TrainOptions
+from fercli.train.train import train
 from fercli.weights.checkpoint import load_checkpoint
 from fercli.weights.files import load_weights
 from fercli.weights.run_folder import RunConfig
@@ -76,7 +77,7 @@ def assert_same_run(one: Path, other: Path) -> None:
     """Every number that a run leaves is the same, to the bit; only times and memory may differ."""
     first, second = (load_checkpoint(run / "checkpoint.pt") for run in (one, other))
     for part in ("model", "ema"):
-        tensors = [state[part]["state"] if part == "ema" else state[part] for state in (first, second)]
+        tensors = [state[part] for state in (first, second)]
         assert all(torch.equal(tensors[1][name], value) for name, value in tensors[0].items()), part
     moments = [state["optimizer"]["state"] for state in (first, second)]
     assert moments[0].keys() == moments[1].keys()
@@ -117,9 +118,9 @@ def test_train__of_two_processes_killed_and_resumed_ends_with_the_same_bits(face
 
 
 @pytest.mark.slow
-def test_fer_train__under_torchrun_is_one_run_that_the_first_process_tells_of(faces: Path, tmp_path: Path):
+def test_fer_train__under_torchrun_is_one_run_that_the_first_process_reports(faces: Path, tmp_path: Path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "fercli"]
-    told = [
+    arguments = [
         "train",
         faces,
         "--model",
@@ -132,8 +133,8 @@ def test_fer_train__under_torchrun_is_one_run_that_the_first_process_tells_of(fa
         "--json",
     ]
     settings = ["epochs=1", "batch_size=8", "validation=0.25", "loss.soft_targets=false", "sync_bn=true"]
-    told += [word for setting in settings for word in ("--set", setting)]
-    done = subprocess.run([*command, *map(str, told)], check=True, capture_output=True, text=True)
+    arguments += [word for setting in settings for word in ("--set", setting)]
+    done = subprocess.run([*command, *map(str, arguments)], check=True, capture_output=True, text=True)
     [line] = done.stdout.splitlines()
     assert json.loads(line)["epochs"] == 1
     assert done.stderr.count("epoch 1: loss") == 1
@@ -157,7 +158,7 @@ def run(faces: Path, out: Path, *, kill_at: int | None = None, later: float = 0.
     die_if_due()
     resume = (out / "config.json").is_file()
     dataset = open_dataset(str(faces))
-    train(dataset, out, config=CONFIG, device="cpu", resume=resume, save_every_s=0, report=report)
+    train(dataset, out, config=CONFIG, options=TrainOptions(device="cpu", resume=resume, save_every_s=0), report=report)
 
 
 def killed(faces: Path, folder: Path) -> int:

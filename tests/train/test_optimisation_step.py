@@ -1,4 +1,4 @@
-"""A training step: what it moves, what it must not, that both SAM passes see the same landmarks, that parts make a whole."""
+"""A training step: which weights it updates, SAM's passes, gradient accumulation, half precision."""
 
 from __future__ import annotations
 
@@ -12,31 +12,30 @@ import torch
 from fercli.config.presets import MODELS
 from fercli.config.training import LossConfig, SamConfig, TrainConfig
 from fercli.models.btn import BTN
-from fercli.train.augment import Draws
-from fercli.train.loop import prepare_batch
+from fercli.train.inputs import training_input
 from fercli.train.losses import btn_loss
-from fercli.train.optimisation_step import TrainStep
-from fercli.train.sampling import generator
+from fercli.train.optimisation_step import OptimisationStep
+from fercli.train.random_numbers import BatchRandom, seeded_generator
 
 TINY = MODELS["btn-tiny"]
 CROPS = torch.randint(0, 256, (6, 3, 48, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 TARGETS = torch.tensor([0, 1, 2, 0, 1, 2])
 
 
-def fresh(recipe: TrainConfig) -> TrainStep:
+def fresh(recipe: TrainConfig) -> OptimisationStep:
     torch.manual_seed(0)
-    return TrainStep(BTN(TINY, 3), recipe)
+    return OptimisationStep(BTN(TINY, 3), recipe)
 
 
 def prepared(model: BTN, recipe: TrainConfig) -> torch.Tensor:
-    return prepare_batch(CROPS, model, recipe, Draws(generator(0), len(CROPS)))
+    return training_input(CROPS, model, recipe, BatchRandom(seeded_generator(0), len(CROPS)))
 
 
 def gradients(model: BTN) -> torch.Tensor:
     return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
 
-def test_train_step__learns_a_handful_of_images_by_heart():
+def test_step__overfits_a_handful_of_images():
     recipe = replace(TrainConfig(), lr=4e-3, sam=SamConfig(rho=0.02))
     step = fresh(recipe)
     images = prepared(step.model, replace(recipe, augment=replace(recipe.augment, flip=0, erase=0)))
@@ -46,7 +45,7 @@ def test_train_step__learns_a_handful_of_images_by_heart():
     assert losses[-1] < 0.6 * losses[0]
 
 
-def test_train_step__never_moves_the_landmark_branch():
+def test_step__never_moves_the_landmark_branch():
     recipe = TrainConfig(lr=1e-2)
     step = fresh(recipe)
     model = step.model
@@ -55,7 +54,7 @@ def test_train_step__never_moves_the_landmark_branch():
     assert all(torch.equal(before[k], v) for k, v in model.landmark_backbone.state_dict().items())
 
 
-def test_train_step__sam_computes_the_frozen_landmarks_once():
+def test_step__sam_computes_the_frozen_landmarks_once():
     recipe = TrainConfig()
     step = fresh(recipe)
     model = step.model
@@ -66,22 +65,22 @@ def test_train_step__sam_computes_the_frozen_landmarks_once():
 
 
 @pytest.mark.parametrize(("report", "passes"), [("first", 1), ("both", 2)])
-def test_train_step__tells_of_sams_first_pass_or_of_both(report: Literal["first", "both"], passes: int):
+def test_step__reports_sams_first_pass_or_both(report: Literal["first", "both"], passes: int):
     recipe = replace(TrainConfig(), sam=SamConfig(rho=2.0, report=report))
     step = fresh(recipe)
     seen: list[tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]] = []
-    step.criterion.register_forward_hook(lambda module, told, answer: seen.append(answer))
-    found = step(prepared(step.model, recipe), TARGETS)
+    step.network.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    result = step(prepared(step.model, recipe), TARGETS)
     losses = [loss.item() for loss, _, _ in seen]
     assert losses[1] != losses[0]
-    assert found.loss == pytest.approx(sum(losses[:passes]) / passes)
-    assert found.terms["cba"] == pytest.approx(sum(float(terms["cba"]) for _, terms, _ in seen[:passes]) / passes)
+    assert result.loss == pytest.approx(sum(losses[:passes]) / passes)
+    assert result.terms["cba"] == pytest.approx(sum(float(terms["cba"]) for _, terms, _ in seen[:passes]) / passes)
     hits = [int((p_vit.argmax(dim=1) == TARGETS).sum()) for _, _, p_vit in seen]
-    assert found.correct == sum(hits[:passes]) / passes
+    assert result.correct == sum(hits[:passes]) / passes
 
 
 @pytest.mark.parametrize(("still", "updates"), [(False, 2), (True, 1)])
-def test_train_step__batch_norm_in_sams_second_pass(still: bool, updates: int):
+def test_step__batch_norm_in_sams_second_pass(still: bool, updates: int):
     # the official code updates statistics in both passes; with momentum 0.1 the share of the old mean is 0.9 per
     # update, but the second pass sees moved weights, so the count of effective updates is read from a layer before any of them
     recipe = replace(TrainConfig(), sam=SamConfig(rho=1e-9, freeze_bn_second=still))
@@ -97,7 +96,7 @@ def test_train_step__batch_norm_in_sams_second_pass(still: bool, updates: int):
     torch.testing.assert_close(norm.running_mean, expected.detach(), atol=1e-3, rtol=0)
 
 
-def test_train_step__takes_sams_second_gradient_at_the_perturbed_weights():
+def test_step__takes_sams_second_gradient_at_the_perturbed_weights():
     # one SGD step by hand: g at w, then g' at w + rho g / |g|, then w - lr g'
     recipe = replace(TrainConfig(), optimizer="sgd", lr=0.1, sam=SamConfig(rho=0.5))
     step = fresh(recipe)
@@ -125,7 +124,7 @@ def test_train_step__takes_sams_second_gradient_at_the_perturbed_weights():
         torch.testing.assert_close(now, before - 0.1 * 1.9 * g, atol=1e-5, rtol=1e-3)
 
 
-def test_train_step__with_loss_scaling_leaves_a_gradient_that_overflows_to_the_scaler():
+def test_step__with_loss_scaling_leaves_a_gradient_that_overflows_to_the_scaler():
     step = fresh(TrainConfig(amp="fp16", lr=1e-3, sam=SamConfig(rho=0.0)))
     assert step.scaler is not None
     step.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**120)
@@ -136,20 +135,20 @@ def test_train_step__with_loss_scaling_leaves_a_gradient_that_overflows_to_the_s
     assert step.scaler.get_scale() == 2.0**119, "less from now on"
 
 
-def test_train_step__asks_the_device_no_more_often_than_before(monkeypatch: pytest.MonkeyPatch):
-    # once whether SAM's direction is a number, once for all that a step tells
-    asked = []
+def test_step__reads_values_from_the_device_at_most_twice(monkeypatch: pytest.MonkeyPatch):
+    # once whether SAM's direction is finite, once for all numbers of the result
+    reads = []
     for name in ("tolist", "item", "__bool__"):
         real = getattr(torch.Tensor, name)
-        monkeypatch.setattr(torch.Tensor, name, lambda self, real=real, name=name: (asked.append(name), real(self))[1])
+        monkeypatch.setattr(torch.Tensor, name, lambda self, real=real, name=name: (reads.append(name), real(self))[1])
     step = fresh(TrainConfig(optimizer="sgd", lr=1e-3))  # Adam counts its steps on the CPU, and reads the count
     images = prepared(step.model, step.config)
-    asked.clear()
+    reads.clear()
     step(images, TARGETS)
-    assert len(asked) <= 2
+    assert len(reads) <= 2
 
 
-def frozen_norms(step: TrainStep) -> TrainStep:
+def frozen_norms(step: OptimisationStep) -> OptimisationStep:
     """Batch norm that does not look at the batch: what is left to compare is the loss."""
     for module in step.model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
@@ -158,7 +157,7 @@ def frozen_norms(step: TrainStep) -> TrainStep:
     return step
 
 
-def test_train_step__parts_of_a_batch_add_up_to_its_gradient():
+def test_step__parts_of_a_batch_add_up_to_its_gradient():
     # without the losses that look across the batch, and with still batch norm, cutting the batch changes nothing
     recipe = TrainConfig(optimizer="sgd", momentum=0.0, lr=0.0, loss=LossConfig(bt=0, cba=0), sam=SamConfig(rho=0.05))
     found = []
@@ -173,7 +172,7 @@ def test_train_step__parts_of_a_batch_add_up_to_its_gradient():
 
 
 @pytest.mark.parametrize("amp", ["bf16", "fp16"])
-def test_train_step__half_precision_points_the_same_way(amp: str):
+def test_step__half_precision_points_the_same_way(amp: str):
     recipe = TrainConfig(optimizer="sgd", momentum=0.0, lr=0.0, sam=SamConfig(rho=0.0))
     exact, half = fresh(recipe), fresh(replace(recipe, amp=amp))
     images = prepared(exact.model, recipe)
@@ -185,7 +184,7 @@ def test_train_step__half_precision_points_the_same_way(amp: str):
 
 
 @pytest.mark.parametrize("amp", ["bf16", "fp16"])
-def test_train_step__class_batch_attention_and_losses_stay_in_float32(amp: str):
+def test_step__class_batch_attention_and_losses_stay_in_float32(amp: str):
     step = fresh(TrainConfig(amp=amp, sam=SamConfig(rho=0.0)))
     seen = {}
     step.model.batch.cba.embed.register_forward_hook(lambda module, given, out: seen.update(embedding=out.dtype))
@@ -200,7 +199,7 @@ def test_train_step__class_batch_attention_and_losses_stay_in_float32(amp: str):
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
-def test_train_step__compiled_is_the_same_step():
+def test_step__compiled_is_the_same_step():
     recipe = TrainConfig(optimizer="sgd", momentum=0.0, lr=0.0)
     plain, compiled = fresh(recipe), fresh(replace(recipe, compile=True))
     images = prepared(plain.model, recipe)
@@ -209,12 +208,12 @@ def test_train_step__compiled_is_the_same_step():
     assert list(compiled.model.state_dict()) == list(plain.model.state_dict()), "weights keep their names"
 
 
-def test_train_step__balanced_softmax_adds_the_log_of_each_classs_share():
+def test_step__balanced_softmax_adds_the_log_of_each_classs_share():
     # by hand: cross-entropy of logits + log(1/2, 1/4, 1/4), for the classifier alone
     recipe = TrainConfig(lr=0.0, loss=LossConfig(vit=1, bt=0, cba=0, logit_adjustment=1.0), sam=SamConfig(rho=0.0))
     log_prior = torch.tensor([0.5, 0.25, 0.25]).log()
     torch.manual_seed(0)
-    step = TrainStep(BTN(TINY, 3), recipe, log_prior=log_prior)
+    step = OptimisationStep(BTN(TINY, 3), recipe, log_prior=log_prior)
     images = prepared(step.model, recipe)
     step.model.train()
     shifted = (step.model.forward_batch(images).p_vit.detach() + log_prior).double()

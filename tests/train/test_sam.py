@@ -57,14 +57,6 @@ def test_sam__a_gradient_that_is_not_finite_does_not_move_the_weights():
     assert torch.equal(w.detach(), torch.tensor([1.0]))
 
 
-def test_sam__state_holds_the_moments():
-    w = torch.nn.Parameter(torch.tensor([1.0]))
-    sam = SAM(torch.optim.Adam([w]), rho=0.05)
-    parabola(w).backward()
-    sam.optimizer.step()
-    assert {"exp_avg", "exp_avg_sq"} <= set(sam.state_dict()["state"][0])
-
-
 def test_sam__refuses_a_negative_radius():
     with pytest.raises(ValueError, match="rho"):
         SAM(torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1), rho=-1)

@@ -12,7 +12,7 @@ from fercli.config.settings import override
 from fercli.config.templates import template
 from fercli.errors import WeightsError
 from fercli.models.btn import BTN
-from fercli.train.starting_weights import has_landmarks, start_from
+from fercli.train.starting_weights import has_landmarks, load_starting_weights
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import PartCard, save_part, save_weights
 
@@ -24,13 +24,13 @@ def test_start_from__fills_a_branch_and_refuses_one_that_does_not_fit(tmp_path: 
     path = tmp_path / "landmarks.safetensors"
     save_part(path, part, PartCard("landmark_backbone", {"from": "a test"}))
     assert has_landmarks([str(path)])
-    [brought] = start_from(model, [str(path)])
+    [brought] = load_starting_weights(model, [str(path)])
     assert (brought["part"], brought["file"], brought["provenance"]) == (
         "landmark_backbone", "landmarks.safetensors", {"from": "a test"}
     )  # fmt: skip
     assert all(torch.equal(model.state_dict()[name], value) for name, value in part.items())
     with pytest.raises(WeightsError, match="does not fit"):
-        start_from(BTN(MODELS["btn-compact"], 3), [str(path)])
+        load_starting_weights(BTN(MODELS["btn-compact"], 3), [str(path)])
 
 
 def test_start_from__resizes_the_positions_of_a_model_that_saw_another_size(tmp_path: Path):
@@ -40,7 +40,7 @@ def test_start_from__resizes_the_positions_of_a_model_that_saw_another_size(tmp_
     card = WeightsCard("small", "1", ("neutral", "happiness", "anger"), "toy", template("arcface"), small)
     save_weights(path, before.state_dict(), card)
     model = BTN(MODELS["btn-tiny"], 3)
-    (said,) = start_from(model, [str(path)])
+    (said,) = load_starting_weights(model, [str(path)])
     assert not said["left_out"]
     assert sorted(said["resized"]) == [*(f"cross.{level}.attention.bias_table" for level in range(3)), "vit.pos_embed"]
     assert torch.equal(model.vit.head.weight, before.vit.head.weight)

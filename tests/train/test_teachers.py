@@ -19,9 +19,10 @@ from fercli.data.loader import Crops
 from fercli.data.open import open_dataset
 from fercli.errors import RefusedError, UsageError, WeightsError
 from fercli.progress import StepProgress, TeacherProgress, TrainEvent
-from fercli.train.command import train
-from fercli.train.distributed import World
-from fercli.train.teachers import open_teachers, with_teachers
+from fercli.train.options import TrainOptions
+from fercli.train.process_group import ProcessGroup
+from fercli.train.teachers import mix_in_teachers, open_teachers
+from fercli.train.train import train
 from fercli.weights.classifier import open_torch
 from fercli.weights.files import load_weights, save_weights
 from fercli.weights.run_folder import RunConfig
@@ -29,7 +30,7 @@ from fercli.weights.run_folder import RunConfig
 RECIPE = replace(
     RECIPES["compact"], epochs=1, batch_size=4, validation=0.0, select="last", sam=SamConfig(rho=0.0), loss=LossConfig()
 )
-CPU = torch.device("cpu")
+CPU, CPU_DEVICE = TrainOptions(device="cpu"), torch.device("cpu")
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def faces(two_classes: Callable[..., Path]) -> Dataset:
 def teacher(faces: Dataset, tmp_path: Path) -> Path:
     """A network that has seen one epoch, with the classes in the other order."""
     config = RunConfig(dataset="faces", data=None, model=MODELS["btn-tiny"], train=RECIPE, init=())
-    weights = train(faces, tmp_path / "teacher", config=config, device="cpu").weights
+    weights = train(faces, tmp_path / "teacher", config=config, options=CPU).weights
     state, card = load_weights(weights)
     for name in ("vit.head.weight", "vit.head.bias"):
         state[name] = state[name].flip(0)
@@ -50,19 +51,21 @@ def teacher(faces: Dataset, tmp_path: Path) -> Path:
     return out
 
 
-def told(teacher: Path, recipe: TrainConfig = RECIPE, *, share: float = 0.5) -> RunConfig:
+def config_with(teacher: Path, recipe: TrainConfig = RECIPE, *, share: float = 0.5) -> RunConfig:
     recipe = replace(recipe, loss=replace(recipe.loss, teacher=share))
     return RunConfig(
         dataset="faces", data=None, model=MODELS["btn-tiny"], train=recipe, init=(), teachers=(str(teacher),)
     )
 
 
-def test_with_teachers__is_the_mean_over_a_face_and_its_mirror_image_by_class_name(faces: Dataset, teacher: Path):
+def test_mix_in_teachers__is_the_mean_over_a_face_and_its_mirror_image_by_class_name(faces: Dataset, teacher: Path):
     samples = faces.split("train")
     crops = Crops(samples, torch.tensor([sample.label for sample in samples]), 48)
     events: list[TeacherProgress] = []
-    opened = open_teachers([str(teacher)], faces.labels, CPU)
-    mixed = with_teachers(crops, faces.labels, opened, share=0.25, world=World(), device=CPU, report=events.append)
+    opened = open_teachers([str(teacher)], faces.labels, CPU_DEVICE)
+    mixed = mix_in_teachers(
+        crops, faces.labels, opened, share=0.25, group=ProcessGroup(), device=CPU_DEVICE, report=events.append
+    )
     classifier = open_torch(teacher, device="cpu")
     assert classifier.card.labels == ("sadness", "happiness")
     for sample, row in zip(samples, mixed, strict=True):
@@ -76,7 +79,7 @@ def test_with_teachers__is_the_mean_over_a_face_and_its_mirror_image_by_class_na
     assert [(event.done, event.total) for event in events] == [(12, 12)]
 
 
-def test_with_teachers__several_are_averaged_and_distributions_stay_distributions(faces: Dataset, teacher: Path):
+def test_mix_in_teachers__several_are_averaged_and_distributions_stay_distributions(faces: Dataset, teacher: Path):
     samples = faces.split("train")
     other = teacher.with_name("other.safetensors")
     state, card = load_weights(teacher)
@@ -84,21 +87,23 @@ def test_with_teachers__several_are_averaged_and_distributions_stay_distribution
     save_weights(other, state, card)
     votes = Crops(samples, torch.full((len(samples), 2), 0.5), 48)
 
-    def taught(*teachers: Path) -> torch.Tensor:
-        opened = open_teachers([str(path) for path in teachers], faces.labels, CPU)
-        return with_teachers(votes, faces.labels, opened, share=1.0, world=World(), device=CPU, report=lambda _: None)
+    def mixed_targets(*teachers: Path) -> torch.Tensor:
+        opened = open_teachers([str(path) for path in teachers], faces.labels, CPU_DEVICE)
+        return mix_in_teachers(
+            votes, faces.labels, opened, share=1.0, group=ProcessGroup(), device=CPU_DEVICE, report=lambda _: None
+        )
 
-    assert torch.allclose(taught(teacher, other), (taught(teacher) + taught(other)) / 2)
-    assert not torch.allclose(taught(teacher), taught(other), atol=0.01)
+    assert torch.allclose(mixed_targets(teacher, other), (mixed_targets(teacher) + mixed_targets(other)) / 2)
+    assert not torch.allclose(mixed_targets(teacher), mixed_targets(other), atol=0.01)
 
 
 def test_train__learns_from_a_teacher_and_the_card_names_it(faces: Dataset, teacher: Path, tmp_path: Path):
-    plain = train(faces, tmp_path / "plain", config=told(teacher, share=0.0), device="cpu")
-    taught = train(faces, tmp_path / "taught", config=told(teacher), device="cpu")
+    plain = train(faces, tmp_path / "plain", config=config_with(teacher, share=0.0), options=CPU)
+    taught = train(faces, tmp_path / "taught", config=config_with(teacher), options=CPU)
     first, second = load_weights(plain.weights), load_weights(taught.weights)
     assert any(not torch.equal(first[0][name], second[0][name]) for name in first[0])
     digest = json.loads((tmp_path / "taught" / "config.json").read_text())["teachers_sha256"]
-    assert second[1].provenance["taught_by"] == [{"file": "teacher.safetensors", "sha256": digest[0]}]
+    assert second[1].provenance["teachers"] == [{"file": "teacher.safetensors", "sha256": digest[0]}]
 
 
 def test_train__a_taught_run_resumes_to_the_same_bits_and_refuses_another_teacher(
@@ -109,28 +114,28 @@ def test_train__a_taught_run_resumes_to_the_same_bits_and_refuses_another_teache
 
     def killed(event: TrainEvent) -> None:
         if isinstance(event, StepProgress):
-            raise KilledError
+            raise KeyboardInterrupt
 
-    whole = train(faces, tmp_path / "whole", config=told(teacher), device="cpu")
-    with pytest.raises(KilledError):
-        train(faces, tmp_path / "cut", config=told(teacher), device="cpu", report=killed, save_every_s=0)
-    resumed = train(faces, tmp_path / "cut", config=told(teacher), device="cpu", resume=True)
+    whole = train(faces, tmp_path / "whole", config=config_with(teacher), options=CPU)
+    with pytest.raises(KeyboardInterrupt):
+        train(faces, tmp_path / "cut", config=config_with(teacher), options=replace(CPU, save_every_s=0), report=killed)
+    resumed = train(faces, tmp_path / "cut", config=config_with(teacher), options=replace(CPU, resume=True))
     first, second = load_weights(whole.weights)[0], load_weights(resumed.weights)[0]
     assert all(torch.equal(first[name], second[name]) for name in first)
     state, card = load_weights(teacher)
     save_weights(teacher, state, replace(card, version="2"))
     with pytest.raises(UsageError, match="teachers_sha256"):
-        train(faces, tmp_path / "cut", config=told(teacher), device="cpu", resume=True)
+        train(faces, tmp_path / "cut", config=config_with(teacher), options=replace(CPU, resume=True))
 
 
 def test_train__refuses_a_teacher_of_other_classes(faces: Dataset, teacher: Path, tmp_path: Path):
     state, card = load_weights(teacher)
     save_weights(teacher, state, replace(card, labels=("sadness", "anger")))
     with pytest.raises(WeightsError, match="sadness, anger"):
-        train(faces, tmp_path / "run", config=told(teacher), device="cpu")
+        train(faces, tmp_path / "run", config=config_with(teacher), options=CPU)
     assert not (tmp_path / "run").exists()
     with pytest.raises(WeightsError, match="no weights"):
-        train(faces, tmp_path / "run", config=told(tmp_path / "none.safetensors"), device="cpu")
+        train(faces, tmp_path / "run", config=config_with(tmp_path / "none.safetensors"), options=CPU)
 
 
 def test_train__asks_no_teacher_before_all_that_can_be_refused_is(faces: Dataset, teacher: Path, tmp_path: Path):
@@ -140,33 +145,35 @@ def test_train__asks_no_teacher_before_all_that_can_be_refused_is(faces: Dataset
         if isinstance(event, TeacherProgress):
             asked.append(event)
 
-    first = train(faces, tmp_path / "run", config=told(teacher), device="cpu", report=listen)
+    first = train(faces, tmp_path / "run", config=config_with(teacher), options=CPU, report=listen)
     assert asked
     assert first.seconds["teach"] > 0
     asked.clear()
     with pytest.raises(RefusedError, match="already holds a run"):
-        train(faces, tmp_path / "run", config=told(teacher), device="cpu", report=listen)
-    train(faces, tmp_path / "run", config=told(teacher), device="cpu", resume=True, report=listen)
+        train(faces, tmp_path / "run", config=config_with(teacher), options=CPU, report=listen)
+    train(faces, tmp_path / "run", config=config_with(teacher), options=replace(CPU, resume=True), report=listen)
     assert not asked, "a run that is done is judged again without its teachers"
 
 
-def test_with_teachers__two_processes_ask_about_half_the_images_each(faces: Dataset, teacher: Path):
+def test_mix_in_teachers__two_processes_ask_about_half_the_images_each(faces: Dataset, teacher: Path):
     crops = Crops(faces.split("train"), torch.zeros(12, 2), 48)
-    opened = open_teachers([str(teacher)], faces.labels, CPU)
-    shares: list[torch.Tensor] = []
+    opened = open_teachers([str(teacher)], faces.labels, CPU_DEVICE)
+    parts: list[torch.Tensor] = []
 
-    class Listening(World):
+    class RecordingGroup(ProcessGroup):
         def gather(self, rows: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
             if self.size == 1:
                 return rows
             assert len(rows) == sizes[self.rank] == 6
-            shares.append(rows)
+            parts.append(rows)
             return torch.zeros(sum(sizes), 2)
 
-    def taught(world: World) -> torch.Tensor:
-        return with_teachers(crops, faces.labels, opened, share=1.0, world=world, device=CPU, report=lambda _: None)
+    def mixed_targets(group: ProcessGroup) -> torch.Tensor:
+        return mix_in_teachers(
+            crops, faces.labels, opened, share=1.0, group=group, device=CPU_DEVICE, report=lambda _: None
+        )
 
-    whole = taught(Listening())
+    whole = mixed_targets(RecordingGroup())
     for rank in (0, 1):
-        taught(Listening(rank, 2))
-    torch.testing.assert_close(torch.cat(shares), whole, atol=1e-6, rtol=0)
+        mixed_targets(RecordingGroup(rank, 2))
+    torch.testing.assert_close(torch.cat(parts), whole, atol=1e-6, rtol=0)

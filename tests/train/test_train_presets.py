@@ -12,9 +12,12 @@ import pytest
 from fercli.config.presets import MODELS, RECIPES
 from fercli.data.dataset import Dataset
 from fercli.data.open import open_dataset
-from fercli.train.command import train
+from fercli.train.options import TrainOptions
+from fercli.train.train import train
 from fercli.weights.checkpoint import load_checkpoint
 from fercli.weights.run_folder import RunConfig
+
+CPU = TrainOptions(device="cpu")
 
 
 def few(dataset: Dataset, *, train: int, test: int) -> Dataset:
@@ -33,7 +36,7 @@ def test_train__of_btn_base_by_the_papers_recipe(
     recipe = replace(RECIPES[name], epochs=1, batch_size=2)  # two steps
     config = RunConfig(dataset=name, data=str(root), model=MODELS["btn-base"], train=recipe, init=())
     faces = few(open_dataset(name, root), train=4, test=1)
-    result = train(faces, tmp_path / "run", config=config, device="cpu")
+    result = train(faces, tmp_path / "run", config=config, options=CPU)
     assert [chosen.protocol for chosen in result.protocols] == ["last", "test_best"]
     [row] = (tmp_path / "run" / "metrics.csv").read_text().splitlines()[1:]
     # equal guesses at the start: 2 log N for the classifier and log N for each of the other two heads; two steps of the paper's
@@ -49,7 +52,7 @@ def test_train__of_btn_base_by_the_compact_recipe(owners_tree: Callable[..., Pat
     config = RunConfig(dataset="folder", data=None, model=MODELS["btn-base"], train=recipe, init=())
     faces = open_dataset(str(root))
     faces = replace(faces, samples=few(faces, train=4, test=1).samples + faces.split("val")[:1])
-    result = train(faces, tmp_path / "run", config=config, device="cpu")
+    result = train(faces, tmp_path / "run", config=config, options=CPU)
     assert [(chosen.protocol, chosen.epoch) for chosen in result.protocols] == [("last", 1), ("val", 1)]
     state = load_checkpoint(tmp_path / "run" / "checkpoint.pt")
     assert {int(entry["step"]) for entry in state["optimizer"]["state"].values()} == {2}
@@ -66,7 +69,7 @@ def test_train__of_the_other_data_sets(owners_tree: Callable[..., Path], name: s
     faces = open_dataset(str(root)) if name == "folder" else open_dataset(name, root)
     recipe = replace(RECIPES["compact"], epochs=1, batch_size=4, drop_last=False, validation=0.3)
     config = RunConfig(dataset=name, data=str(root), model=MODELS["btn-tiny"], train=recipe, init=())
-    result = train(faces, tmp_path / "run", config=config, device="cpu")
+    result = train(faces, tmp_path / "run", config=config, options=CPU)
     assert result.epochs == 1
     assert {score.split for score in result.scores} >= {"val"}
     assert sorted(path.stem for path in (tmp_path / "run" / "predictions").iterdir())[0].startswith("best-")

@@ -1,11 +1,7 @@
-"""`fer ablate`: a study and a data set in, one run per row and seed, one table with intervals and tests out.
-
-Training is a step of its own, and steps do not know each other: the command hands it in as `trainer`.
-"""
+"""`fer ablate`: train every row of a study with several seeds, and write one table with intervals and tests."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -16,32 +12,38 @@ from typing import Any
 from fercli.config.settings import override
 from fercli.errors import DataError
 from fercli.evaluate.result_file import read_result
+from fercli.formatting import pluralize
 from fercli.progress import Progress, silent
+from fercli.system.csv_file import write_csv
 from fercli.system.files import replacing
-from fercli.train.ablation.paired import PairedDifference, holm, paired_difference, spread
 from fercli.train.ablation.plot import plot_study
 from fercli.train.ablation.studies import PAPER, Study
-from fercli.train.ablation.table import StudyRow, write_csv, write_markdown
+from fercli.train.ablation.table import RowResult, write_markdown
+from fercli.train.seed_statistics import PairedDifference, holm, paired_difference, seed_score
 from fercli.weights.run_folder import RunConfig, RunFolder, write_json
 
-# Trains with this configuration into this folder, going on with what is there, and leaves the run's result.json.
+# Trains with this configuration into this folder, resuming what is there, and writes the run's result.json.
 Trainer = Callable[[RunConfig, Path], None]
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One run of a study; `done` says whether its result was there before."""
+class StudyRun:
+    """One run of a study. config: what it trains; done: whether its result exists."""
 
     row: str
     seed: int
     settings: tuple[str, ...]
+    config: RunConfig
     folder: Path
     done: bool
 
 
 @dataclass(frozen=True)
 class AblationResult:
-    """What a study found, and where its table lies. split: the images it was scored on, `test` or, without, `val`."""
+    """The measured rows of a study. split: the images they are scored on, `test` or, without test images, `val`.
+
+    protocol: how the rows were trained and scored, for people. files: what was written.
+    """
 
     study: str
     data: str
@@ -49,7 +51,8 @@ class AblationResult:
     images: int
     seeds: tuple[int, ...]
     baseline: str
-    rows: tuple[StudyRow, ...]
+    protocol: str
+    rows: tuple[RowResult, ...]
     files: tuple[Path, ...]
 
 
@@ -64,51 +67,50 @@ def ablate(
     schema: str,
     progress: Progress = silent,
 ) -> AblationResult:
-    """Train every row of a study with every seed, and write STUDY.md, .csv, -runs.csv, .json and .png into `out`
-    (STUDY-ROWS where only some rows are asked for).
+    """Train every row of a study with every seed; write STUDY.md, .csv, -runs.csv, .json and .png into `out`.
 
-    A run that has its result is not done again, an interrupted one goes on. Runs lie in `out/runs` under a name made from their
-    whole configuration, so studies that share `out` share the runs that are the same.
-    Args: config is what every row starts from; data is the data set's name, for people; schema is that of its labels, which
-    tells whose published numbers are from the same data, however the data set was named.
-    Errors: DataError for a result that cannot be read; what the trainer raises ends the study, finished runs stay.
+    With some rows only, the files are named STUDY-ROWS. A run that has its result is not trained again, an interrupted one is
+    resumed. Runs are in `out/runs` under a name made from their configuration, so studies that share `out` share equal runs.
+    Args: config: what every row starts from; data: the data set's name for people; schema: that of its labels, which decides
+    whether published numbers are from the same data.
+    Errors: DataError for an unreadable result; an error of the trainer ends the study, finished runs stay.
     """
-    cells = plan(study, out, config=config, seeds=seeds)
-    for number, cell in enumerate(cells):
-        progress(number, len(cells), f"{cell.row}, seed {cell.seed}")
-        if not cell.done:
-            trainer(_config(cell, config), cell.folder)
-    progress(len(cells), len(cells), "")
-    return _write(study, out, cells, config=config, data=data, schema=schema)
+    runs = plan(study, out, config=config, seeds=seeds)
+    for number, run in enumerate(runs):
+        progress(number, len(runs), f"{run.row}, seed {run.seed}")
+        if not run.done:
+            trainer(run.config, run.folder)
+    progress(len(runs), len(runs), "")
+    scores = {(run.row, run.seed): _read_score(run) for run in runs}
+    result = _result(study, out, scores, seeds, config=config, data=data, schema=schema)
+    _write(study, result, runs, scores, config=config)
+    return result
 
 
-def plan(study: Study, out: Path, *, config: RunConfig, seeds: Sequence[int]) -> tuple[Cell, ...]:
-    """Every run of a study, seed by seed, so that a study that is stopped has whole pairs; nothing is done.
+def plan(study: Study, out: Path, *, config: RunConfig, seeds: Sequence[int]) -> tuple[StudyRun, ...]:
+    """List every run of a study without training, seed by seed, so that an interrupted study has whole pairs.
 
-    Errors: UsageError where a row's settings do not fit the model or the recipe.
+    Errors: UsageError for settings of a row that do not fit the model or the recipe.
     """
-    cells = []
+    runs = []
     for seed in seeds:
         for row in study.rows:
             settings = (*row.settings, f"seed={seed}")
-            told = override(config, list(settings), groups=("model", "train"))
-            folder = out / "runs" / f"{_digest(told)}-seed{seed}"
-            cells.append(Cell(row.name, seed, settings, folder, RunFolder(folder).result.is_file()))
-    return tuple(cells)
-
-
-def _config(cell: Cell, config: RunConfig) -> RunConfig:
-    return override(config, list(cell.settings), groups=("model", "train"))
+            run_config = override(config, list(settings), groups=("model", "train"))
+            folder = out / "runs" / f"{_digest(run_config)}-seed{seed}"
+            done = RunFolder(folder).result.is_file()
+            runs.append(StudyRun(row.name, seed, settings, run_config, folder, done))
+    return tuple(runs)
 
 
 def _digest(config: RunConfig) -> str:
-    """Ten digits that differ wherever the configuration does, the seed left out."""
-    same = replace(config, train=replace(config.train, seed=0))
-    return hashlib.sha256(json.dumps(asdict(same), sort_keys=True, default=str).encode()).hexdigest()[:10]
+    """Ten digits that differ whenever the configuration does, apart from the seed."""
+    without_seed = replace(config, train=replace(config.train, seed=0))
+    return hashlib.sha256(json.dumps(asdict(without_seed), sort_keys=True, default=str).encode()).hexdigest()[:10]
 
 
 @dataclass(frozen=True)
-class _Measured:
+class _RunScore:
     accuracy: float
     mean_accuracy: float
     images: int
@@ -116,87 +118,100 @@ class _Measured:
     epoch: int
 
 
-def _read(cell: Cell) -> _Measured:
-    path = RunFolder(cell.folder).result
+def _read_score(run: StudyRun) -> _RunScore:
+    path = RunFolder(run.folder).result
     try:
         result = read_result(path)
     except DataError as error:
-        raise DataError(error.message, fix=f"remove {cell.folder} and start again") from error
+        raise DataError(error.message, fix=f"remove {run.folder} and start again") from error
     score = result.main_score
-    return _Measured(score.accuracy, score.mean_accuracy, score.images, score.split, result.epoch or 0)
+    return _RunScore(score.accuracy, score.mean_accuracy, score.images, score.split, result.epoch or 0)
 
 
-def _write(
-    study: Study, out: Path, cells: Sequence[Cell], *, config: RunConfig, data: str, schema: str
+def _result(
+    study: Study,
+    out: Path,
+    scores: Mapping[tuple[str, int], _RunScore],
+    seeds: Sequence[int],
+    *,
+    config: RunConfig,
+    data: str,
+    schema: str,
 ) -> AblationResult:
-    measured = {(cell.row, cell.seed): _read(cell) for cell in cells}
-    first = measured[cells[0].row, cells[0].seed]
-    seeds = tuple(dict.fromkeys(cell.seed for cell in cells))
-    rows = _rows(study, measured, seeds, schema=schema)
-    files = [out / f"{study.stem}{ending}" for ending in (".md", ".csv", "-runs.csv", ".png", ".json")]
-    result = AblationResult(
+    some = next(iter(scores.values()))
+    protocol = (
+        f"{data}; {config.model.preset}, recipe {config.train.recipe}, {pluralize(config.train.epochs, 'epoch')}, "
+        f"weights selected by {config.train.select}; {pluralize(len(seeds), 'seed')} ({', '.join(map(str, seeds))}); "
+        f"scored on {pluralize(some.images, f'{some.split} image')}."
+    )
+    if study.omitted:
+        protocol += f" Not trained: {', '.join(study.omitted)}; p (Holm) is over the rows that were."
+    return AblationResult(
         study=study.name,
         data=data,
-        split=first.split,
-        images=first.images,
-        seeds=seeds,
+        split=some.split,
+        images=some.images,
+        seeds=tuple(seeds),
         baseline=study.baseline,
-        rows=rows,
-        files=tuple(files),
+        protocol=protocol,
+        rows=_row_results(study, scores, seeds, schema=schema),
+        files=tuple(out / f"{study.file_stem}{ending}" for ending in (".md", ".csv", "-runs.csv", ".png", ".json")),
     )
-    protocol = (
-        f"{data}; {config.model.preset}, recipe {config.train.recipe}, {config.train.epochs} epochs, "
-        f"weights selected by {config.train.select}; "
-        f"{len(seeds)} seeds ({', '.join(map(str, seeds))}); scored on {first.images} {first.split} images."
-    )
-    if study.left_out:
-        protocol += f" Not run: {', '.join(study.left_out)}; p (Holm) is over the rows that were."
-    with replacing(files[0]) as place:
-        write_markdown(place, study, rows, protocol=protocol, paper=PAPER)
-    with replacing(files[1]) as place:
-        write_csv(place, [row.plain() for row in rows])
-    with replacing(files[2]) as place:
-        write_csv(place, [_run(cell, measured[cell.row, cell.seed]) for cell in cells])
-    with replacing(files[3]) as place:
-        scores = [[100 * measured[row.name, seed].accuracy for seed in seeds] for row in study.rows]
-        plot_study(place, study, scores, ylabel=f"accuracy on {first.split} (%)", title=f"{study.title}, {data}")
-    write_json(files[4], {**asdict(result), "protocol": protocol, "config": dataclasses.asdict(config)})
-    return result
 
 
-def _rows(
-    study: Study, measured: Mapping[tuple[str, int], _Measured], seeds: Sequence[int], *, schema: str
-) -> tuple[StudyRow, ...]:
-    accuracy = {row.name: {seed: measured[row.name, seed].accuracy for seed in seeds} for row in study.rows}
-    mean_class = {row.name: [measured[row.name, seed].mean_accuracy for seed in seeds] for row in study.rows}
-    against: dict[str, PairedDifference] = {
-        name: paired_difference(scores, accuracy[study.baseline])
-        for name, scores in accuracy.items()
+def _row_results(
+    study: Study, scores: Mapping[tuple[str, int], _RunScore], seeds: Sequence[int], *, schema: str
+) -> tuple[RowResult, ...]:
+    accuracy = {row.name: {seed: scores[row.name, seed].accuracy for seed in seeds} for row in study.rows}
+    mean_accuracy = {row.name: [scores[row.name, seed].mean_accuracy for seed in seeds] for row in study.rows}
+    differences: dict[str, PairedDifference] = {
+        name: paired_difference(of_row, accuracy[study.baseline])
+        for name, of_row in accuracy.items()
         if name != study.baseline
     }
-    corrected = dict(zip(against, holm([difference.p for difference in against.values()]), strict=True))
+    p_holm = dict(zip(differences, holm([difference.p for difference in differences.values()]), strict=True))
     return tuple(
-        StudyRow(
+        RowResult(
             name=row.name,
             settings=row.settings,
             published=dict(row.published),
             same_data=schema in row.published,
-            accuracy=spread(list(accuracy[row.name].values())),
-            mean_class=spread(mean_class[row.name]),
-            difference=against.get(row.name),
-            p_holm=corrected.get(row.name),
+            accuracy=seed_score(list(accuracy[row.name].values())),
+            mean_accuracy=seed_score(mean_accuracy[row.name]),
+            difference=differences.get(row.name),
+            p_holm=p_holm.get(row.name),
         )
         for row in study.rows
     )
 
 
-def _run(cell: Cell, measured: _Measured) -> dict[str, Any]:
+def _write(
+    study: Study,
+    result: AblationResult,
+    runs: Sequence[StudyRun],
+    scores: Mapping[tuple[str, int], _RunScore],
+    *,
+    config: RunConfig,
+) -> None:
+    markdown, table, runs_table, plot, record = result.files
+    with replacing(markdown) as temporary:
+        write_markdown(temporary, study, result.rows, protocol=result.protocol, paper=PAPER)
+    write_csv(table, [row.to_csv_row() for row in result.rows])
+    write_csv(runs_table, [_run_row(run, scores[run.row, run.seed]) for run in runs])
+    with replacing(plot) as temporary:
+        percentages = [[100 * scores[row.name, seed].accuracy for seed in result.seeds] for row in study.rows]
+        ylabel, title = f"accuracy on {result.split} (%)", f"{study.title}, {result.data}"
+        plot_study(temporary, study, percentages, ylabel=ylabel, title=title)
+    write_json(record, {**asdict(result), "config": asdict(config)})
+
+
+def _run_row(run: StudyRun, score: _RunScore) -> dict[str, Any]:
     return {
-        "row": cell.row,
-        "seed": cell.seed,
-        "accuracy": f"{measured.accuracy:.6f}",
-        "mean_class_accuracy": f"{measured.mean_accuracy:.6f}",
-        "epoch": measured.epoch,
-        "settings": " ".join(cell.settings),
-        "folder": cell.folder.name,
+        "row": run.row,
+        "seed": run.seed,
+        "accuracy": f"{score.accuracy:.6f}",
+        "mean_accuracy": f"{score.mean_accuracy:.6f}",
+        "epoch": score.epoch,
+        "settings": " ".join(run.settings),
+        "folder": run.folder.name,
     }

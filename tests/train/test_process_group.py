@@ -21,33 +21,33 @@ import torch.distributed as dist
 from fercli.config.presets import MODELS
 from fercli.config.training import LossConfig, SamConfig, TrainConfig
 from fercli.models.btn import BTN
-from fercli.train.distributed import GlobalBatchNorm2d, World, parts
-from fercli.train.optimisation_step import NotFiniteError, TrainStep
+from fercli.train.optimisation_step import NotFiniteError, OptimisationStep
+from fercli.train.process_group import ProcessGroup, split_evenly
 
 RECIPE = TrainConfig(optimizer="sgd", momentum=0.0, lr=0.0, sync_bn=True, loss=LossConfig(label_smoothing=0.1))
 CASES = {
     "sam": (RECIPE, 8),
     "uneven": (replace(RECIPE, sam=SamConfig(rho=0.0)), 7),
     "parts": (replace(RECIPE, accumulate=2, sam=SamConfig(rho=0.0)), 8),
-    "masked": (replace(RECIPE, sam=SamConfig(rho=0.0)), 7),  # no image listens to itself
-    "broken": (replace(RECIPE, lr=1e-3, sync_bn=False, loss=LossConfig(bt=0, cba=0)), 8),  # the last image is no number
+    "masked": (replace(RECIPE, sam=SamConfig(rho=0.0)), 7),  # no image attends to itself
+    "broken": (replace(RECIPE, lr=1e-3, sync_bn=False, loss=LossConfig(bt=0, cba=0)), 8),  # the last image is NaN
     "local": (replace(RECIPE, sam=SamConfig(rho=0.0)), 8),  # CBA within each process, as DataParallel has it
 }
 
 
-def test_parts__differ_by_one_at_most_and_lose_nothing():
-    assert parts(47, 4) == (12, 12, 12, 11)
-    assert parts(2, 4) == (1, 1, 0, 0)
+def test_split_evenly__parts_differ_by_one_at_most_and_lose_nothing():
+    assert split_evenly(47, 4) == (12, 12, 12, 11)
+    assert split_evenly(2, 4) == (1, 1, 0, 0)
 
 
-def test_share__of_all_processes_in_order_is_the_batch():
+def test_own_part__of_all_processes_in_order_is_the_batch():
     batch = list(range(47))
-    shares = [World(rank, 4).share(batch) for rank in range(4)]
+    shares = [ProcessGroup(rank, 4).own_part(batch) for rank in range(4)]
     assert [row for share in shares for row in share] == batch
-    assert [len(share) for share in shares] == list(World(0, 4).sizes(47))
+    assert [len(share) for share in shares] == list(ProcessGroup(0, 4).part_sizes(47))
 
 
-def one_step(case: str, world: World) -> dict[str, Any]:
+def one_step(case: str, group: ProcessGroup) -> dict[str, Any]:
     """Loss and gradients that a case leaves in this process."""
     recipe, count = CASES[case]
     draw = torch.Generator().manual_seed(1)
@@ -59,9 +59,9 @@ def one_step(case: str, world: World) -> dict[str, Any]:
     cba = replace(config.cba, gather=case != "local", mask_self=case == "masked")
     model = BTN(replace(config, cba=cba), 3)
     with torch.no_grad():
-        model.vit.head.weight.mul_(100)  # answers that differ between images, as after training
-    step = TrainStep(model, recipe, world=world)
-    mine = torch.tensor(list(world.share(range(count))))
+        model.vit.head.weight.mul_(100)  # logits that differ between images, as after training
+    step = OptimisationStep(model, recipe, group=group)
+    mine = torch.tensor(list(group.own_part(range(count))))
     if case == "broken":
         before = [p.detach().clone() for p in model.parameters()]
         with pytest.raises(NotFiniteError) as caught:
@@ -135,16 +135,10 @@ def test_step__that_is_no_number_in_one_process_ends_in_all_of_them_and_moves_no
         assert found["broken", size, rank] == {"error": "the loss became nan", "weights": True}
 
 
-def test_global_batch_norm__of_one_process_without_others_is_batch_norm_in_evaluation():
-    norm, theirs = GlobalBatchNorm2d(3).eval(), torch.nn.BatchNorm2d(3).eval()
-    x = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(norm(x), theirs(x))
-
-
 def _process(rank: int, size: int, port: int, folder: Path) -> None:
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=size)
     for case in CASES:
-        torch.save(one_step(case, World(rank, size)), folder / f"{case}-{size}-{rank}.pt")
+        torch.save(one_step(case, ProcessGroup(rank, size)), folder / f"{case}-{size}-{rank}.pt")
     dist.destroy_process_group()
 
 
@@ -166,4 +160,4 @@ if __name__ == "__main__":
         if any(process.exitcode for process in group):
             sys.exit(f"a process of {size} failed")
     for case in CASES:
-        torch.save(one_step(case, World()), Path(sys.argv[1]) / f"{case}-1-0.pt")
+        torch.save(one_step(case, ProcessGroup()), Path(sys.argv[1]) / f"{case}-1-0.pt")

@@ -5,27 +5,27 @@ from __future__ import annotations
 import pytest
 from scipy import stats
 
-from fercli.train.ablation.paired import holm, paired_difference, spread
+from fercli.train.seed_statistics import holm, paired_difference, seed_score
 
 A = {0: 0.80, 1: 0.82, 2: 0.81, 3: 0.79, 4: 0.83}
 B = {0: 0.79, 1: 0.80, 2: 0.81, 3: 0.78, 4: 0.80, 9: 0.10}
 
 
 def test_paired_difference__is_scipys_paired_t_test_over_the_common_seeds():
-    found = paired_difference(A, B)
+    difference = paired_difference(A, B)
     theirs = stats.ttest_rel([A[seed] for seed in range(5)], [B[seed] for seed in range(5)])
     interval = theirs.confidence_interval(0.95)
-    assert found.n == 5
-    assert found.mean == pytest.approx(0.014)
-    assert found.p == pytest.approx(theirs.pvalue)
-    assert found.interval == pytest.approx((interval.low, interval.high))
+    assert difference.n == 5
+    assert difference.mean == pytest.approx(0.014)
+    assert difference.p == pytest.approx(theirs.pvalue)
+    assert difference.interval == pytest.approx((interval.low, interval.high))
 
 
 def test_paired_difference__resolvable_is_found_four_times_out_of_five():
     # power of the two-sided paired t-test by the noncentral t distribution; the formula is its usual approximation
-    found = paired_difference(A, B)
-    error = found.resolvable / (stats.t.ppf(0.975, 4) + stats.t.ppf(0.8, 4))
-    power = stats.nct.sf(stats.t.ppf(0.975, 4), 4, found.resolvable / error)
+    difference = paired_difference(A, B)
+    error = difference.resolvable / (stats.t.ppf(0.975, 4) + stats.t.ppf(0.8, 4))
+    power = stats.nct.sf(stats.t.ppf(0.975, 4), 4, difference.resolvable / error)
     assert power == pytest.approx(0.8, abs=0.03)
 
 
@@ -38,9 +38,9 @@ def test_paired_difference__one_seed_has_no_interval_and_equal_runs_no_differenc
         paired_difference({0: 0.5}, {1: 0.5})
 
 
-def test_spread__divides_by_n_minus_one():
-    assert spread([0.1, 0.2, 0.3]).deviation == pytest.approx(0.1)
-    assert spread([0.1]).deviation is None
+def test_seed_score__divides_by_n_minus_one():
+    assert seed_score([0.1, 0.2, 0.3]).sd == pytest.approx(0.1)
+    assert seed_score([0.1]).sd is None
 
 
 def test_holm__is_the_textbook_step_down():

@@ -1,0 +1,25 @@
+"""How a training run is executed, as opposed to what it trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Options of `train` that do not change its result; RunConfig has those that do.
+
+    device: auto | cpu | cuda[:N]. workers: processes that read images, None for up to 8 with a GPU and a thread on a CPU.
+    manifest: of `fer data check`, its hash is kept with the run. licence, notes: for the cards.
+    """
+
+    device: str = "auto"
+    workers: int | None = None
+    resume: bool = False
+    overwrite: bool = False
+    save_every_s: float = 240.0
+    tensorboard: bool = False
+    manifest: Path | None = None
+    licence: str = ""
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,187 @@
+"""`fer train`: start or resume a run folder, train, score the selected weights."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fercli.data.dataset import Dataset
+from fercli.evaluate.result_file import write_result
+from fercli.progress import TrainEvent, TrainNote, no_report
+from fercli.train.components import Components, build_components
+from fercli.train.determinism import deterministic
+from fercli.train.loop import TrainingLoop, is_finished
+from fercli.train.options import TrainOptions
+from fercli.train.process_group import ProcessGroup
+from fercli.train.reporter import Reporter
+from fercli.train.result import TrainResult, build_result, score_selected_weights, to_result_file
+from fercli.train.run_log import RunLog, check_tensorboard, open_event_writer
+from fercli.train.saver import Saver, read_checkpoint, restore
+from fercli.train.scoring import Scorer
+from fercli.train.selected_weights import SelectedWeights
+from fercli.train.selection import Selection
+from fercli.train.stage_meter import StageMeter
+from fercli.train.state import TrainingState
+from fercli.train.teachers import mix_in_teachers
+from fercli.train.torchrun import join_process_group
+from fercli.train.training_data import training_data
+from fercli.train.training_errors import explain_failed_step, explain_full_disk
+from fercli.weights.run_folder import (
+    RunConfig,
+    RunFolder,
+    data_facts,
+    data_fingerprint,
+    environment,
+    note_environment,
+    open_run,
+    start_run,
+)
+
+
+def train(
+    dataset: Dataset,
+    out: Path,
+    *,
+    config: RunConfig,
+    options: TrainOptions | None = None,
+    joined: tuple[ProcessGroup, torch.device] | None = None,
+    report: Callable[[TrainEvent], None] = no_report,
+) -> TrainResult:
+    """Train a BTN and write to `out`: config, environment, data, metrics, checkpoint, weights, predictions, result.
+
+    Weights are kept by up to three selection protocols (`selection`); the recipe's `select` names the one that is the result.
+    With `resume` an interrupted run continues with the same bits as if it had not stopped. Processes started by torchrun share
+    the work; joined: this process's group and device if it has joined already, else it joins here.
+    Raises: DataError without training images, RefusedError for an existing run, a loss that is not finite, a full disk or too
+    little memory.
+    """
+    options = options or TrainOptions()
+    membership = contextlib.nullcontext(joined) if joined is not None else join_process_group(options.device)
+    with membership as (group, device), deterministic(config.train.deterministic, device):
+        if options.tensorboard:
+            check_tensorboard()
+        folder = RunFolder(out)
+        config = replace(config, fingerprint=data_fingerprint(dataset), processes=group.size)
+        # everything that can be refused is refused before the run folder is touched
+        data = training_data(dataset, config)
+        selection = Selection(data, config)
+        components = build_components(data, config, group=group, device=device)
+        facts = data_facts(dataset, manifest=options.manifest)
+        config = replace(
+            config,
+            init_sha256=tuple(start["sha256"] for start in components.started_from),
+            teachers_sha256=tuple(teacher.sha256 for teacher in components.teachers),
+        )
+        report = report if group.is_first else no_report
+        saved = group.run_on_first(lambda: _open_folder(folder, config, facts, device, options=options, report=report))
+        state = TrainingState(schedules=[config.train.epochs]) if saved is None else restore(components, saved)
+        return _run(components, state, folder, selection, options=options, report=report)
+
+
+def _run(
+    components: Components,
+    state: TrainingState,
+    folder: RunFolder,
+    selection: Selection,
+    *,
+    options: TrainOptions,
+    report: Callable[[TrainEvent], None],
+) -> TrainResult:
+    """Train from `state` to the end and write the result."""
+    first = components.group.is_first
+    workers = _default_workers(components.device) if options.workers is None else options.workers
+    meter = StageMeter(components.device, state.seconds, state.peak_bytes)
+    scorer = Scorer(components, folder, workers=workers)
+    selected = SelectedWeights(components, state, folder, selection)
+    if components.teachers and not is_finished(state, components):
+        _teach(components, folder, meter=meter, report=report)
+    with explain_full_disk(folder.path):
+        steps = state.epoch * len(components.batches(0)) + state.sums.step
+        events = open_event_writer(folder, finished_steps=steps) if options.tensorboard and first else None
+    reporter = Reporter(state, components.recipe, log=RunLog(folder, events), writes=first, report=report)
+    loop = TrainingLoop(
+        components,
+        state,
+        folder,
+        scorer=scorer,
+        selection=selection,
+        selected=selected,
+        saver=Saver(components, state, folder, meter=meter, interval_s=options.save_every_s),
+        reporter=reporter,
+        meter=meter,
+        workers=workers,
+    )
+    loop.run()
+    results = score_selected_weights(
+        components,
+        state,
+        folder,
+        scorer=scorer,
+        selected=selected,
+        meter=meter,
+        licence=options.licence,
+        notes=options.notes,
+    )
+    result = build_result(components, state, folder, results)
+    if first:
+        with explain_full_disk(folder.path):
+            reporter.close()
+            write_result(folder.result, to_result_file(result, components))
+    return result
+
+
+def _teach(
+    components: Components, folder: RunFolder, *, meter: StageMeter, report: Callable[[TrainEvent], None]
+) -> None:
+    """Mix the teachers' predictions into the training targets."""
+    with (
+        explain_failed_step("predicting with the teachers", folder=folder, recipe=components.recipe),
+        meter.stage("teach"),
+    ):
+        components.data.train.targets = mix_in_teachers(
+            components.data.train,
+            components.data.dataset.labels,
+            components.teachers,
+            share=components.recipe.loss.teacher,
+            group=components.group,
+            device=components.device,
+            report=report,
+        )
+
+
+def _open_folder(
+    folder: RunFolder,
+    config: RunConfig,
+    facts: dict[str, Any],
+    device: torch.device,
+    *,
+    options: TrainOptions,
+    report: Callable[[TrainEvent], None],
+) -> dict[str, Any] | None:
+    """Start or reopen the run folder; returns its checkpoint if there is one to resume from."""
+    if not options.resume:
+        with explain_full_disk(folder.path):
+            start_run(folder.path, config, data=facts, device=device, overwrite=options.overwrite)
+        return None
+    saved = read_checkpoint(folder)
+    open_run(folder.path, config)
+    with explain_full_disk(folder.path):
+        changed = note_environment(folder, environment(device))
+    if changed:
+        changes = "; ".join(changed)
+        report(TrainNote(f"resuming in another environment, results may differ in the last bits: {changes}"))
+    return saved
+
+
+def _default_workers(device: torch.device) -> int:
+    """Up to 8 reading processes for a GPU; 0 (a thread) on a CPU, where the step itself uses all cores."""
+    if device.type != "cuda":
+        return 0
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return max(1, min(8, (os.cpu_count() or 1) // processes))

@@ -1,0 +1,67 @@
+"""The images of a run: training crops with their targets, and the crops that evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fercli.data.holdout import train_and_validation
+from fercli.data.loader import Crops, in_batches, labels_of, targets_of
+from fercli.data.dataset import Dataset, Sample, Split
+from fercli.errors import UsageError
+from fercli.train.process_group import ProcessGroup
+from fercli.train.sampling import epoch_order
+from fercli.weights.run_folder import RunConfig
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """labels: class indices [M] of the training images, -1 without a label. evaluation: the splits val and test."""
+
+    dataset: Dataset
+    train: Crops
+    labels: Tensor
+    evaluation_samples: Mapping[Split, Sequence[Sample]]
+    evaluation: Mapping[Split, Crops]
+
+    def class_counts(self) -> Tensor:
+        """Number of labelled training images of every class, [N]."""
+        return torch.bincount(self.labels[self.labels >= 0], minlength=len(self.dataset.labels))
+
+    def batches(self, epoch: int, config: RunConfig, group: ProcessGroup) -> list[list[int]]:
+        """Indices of an epoch's batches over all processes; a batch with fewer images than processes is left out.
+
+        Raises: UsageError if no batch is left.
+        """
+        recipe = config.train
+        order = epoch_order(self.labels, recipe, epoch).tolist()
+        batches = in_batches(order, recipe.batch_size, drop_last=recipe.drop_last)
+        large_enough = [batch for batch in batches if len(batch) >= group.size]
+        if not large_enough:
+            raise UsageError(
+                f"batches of {len(batches[0])} images cannot be shared by {group.size} processes",
+                fix="--set batch_size=... larger, or fewer processes",
+            )
+        return large_enough
+
+
+def training_data(dataset: Dataset, config: RunConfig) -> TrainingData:
+    """Split a data set as the recipe says; DataError without training images or for one without a usable target."""
+    recipe, size = config.train, config.model.input.size
+    train_samples, val_samples = train_and_validation(
+        dataset,
+        share=recipe.validation,
+        seed=recipe.seed,
+        with_unlabelled=recipe.loss.soft_targets and recipe.loss.unlabelled,
+    )
+    evaluation: dict[Split, Sequence[Sample]] = {"val": val_samples, "test": dataset.split("test")}
+    return TrainingData(
+        dataset=dataset,
+        train=Crops(train_samples, targets_of(train_samples, len(dataset.labels), recipe.loss), size),
+        labels=labels_of(train_samples),
+        evaluation_samples=evaluation,
+        evaluation={split: Crops(samples, labels_of(samples), size) for split, samples in evaluation.items()},
+    )

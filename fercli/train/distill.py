@@ -11,8 +11,8 @@ from torch import Tensor
 
 from fercli.config.model import BtnConfig, InputConfig
 from fercli.config.training import AugmentConfig
-from fercli.data.loader import Crops, in_batches
 from fercli.data.dataset import Dataset, Sample
+from fercli.data.loader import Crops, in_batches
 from fercli.errors import DataError
 from fercli.models.mobilefacenet import LandmarkNet
 from fercli.progress import Progress, silent

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fercli.config.training import TrainConfig
-from fercli.data.loader import Crops, in_batches, loader
 from fercli.data.dataset import Split
+from fercli.data.loader import Crops, in_batches, loader
 from fercli.models.btn import BTN
 from fercli.train.components import Components
 from fercli.train.inputs import evaluation_input

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.holdout import train_and_validation
 from fercli.data.loader import Crops, in_batches, labels_of, targets_of
-from fercli.data.dataset import Dataset, Sample, Split
 from fercli.errors import UsageError
 from fercli.train.process_group import ProcessGroup
 from fercli.train.sampling import epoch_order

@@ -11,8 +11,8 @@ import pytest
 
 from fercli.config.presets import MODELS, RECIPES
 from fercli.config.training import LossConfig, SamConfig, TrainConfig
-from fercli.data.loader import Crops
 from fercli.data.dataset import Dataset
+from fercli.data.loader import Crops
 from fercli.data.open import open_dataset
 from fercli.errors import UsageError
 from fercli.models.btn import BTN

@@ -1,0 +1,57 @@
+"""Checkpoints of other versions, and when a step is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fercli.config.training import TrainConfig
+from fercli.data.dataset import Dataset
+from fercli.errors import WeightsError
+from fercli.progress import TrainEvent
+from fercli.train.options import TrainOptions
+from fercli.train.saver import read_checkpoint
+from fercli.train.train import train
+from fercli.weights.checkpoint import load_checkpoint, save_checkpoint
+from fercli.weights.run_folder import RunConfig, RunFolder
+
+CPU = TrainOptions(device="cpu")
+
+
+def test_train__refuses_to_resume_the_checkpoint_of_an_earlier_version(
+    config_of: Callable[..., RunConfig],
+    recipe: TrainConfig,
+    stop_after: Callable[[int], Callable[[TrainEvent], None]],
+    faces: Dataset,
+    tmp_path: Path,
+):
+    config, checkpoint = config_of(replace(recipe, ema=0.0)), tmp_path / "run" / "checkpoint.pt"
+    with pytest.raises(KeyboardInterrupt):
+        train(faces, tmp_path / "run", config=config, options=replace(CPU, save_every_s=0), report=stop_after(1))
+    saved = load_checkpoint(checkpoint)
+    del saved["format"]  # checkpoints had no number before format 2
+    save_checkpoint(checkpoint, saved)
+    before = checkpoint.read_bytes()
+    with pytest.raises(WeightsError, match="written by another version of fercli") as caught:
+        train(faces, tmp_path / "run", config=config, options=replace(CPU, resume=True))
+    assert "--init-from" in caught.value.fix
+    assert checkpoint.read_bytes() == before
+
+
+def test_train__saves_inside_an_epoch_only_when_the_interval_is_over(
+    config_of: Callable[..., RunConfig],
+    stop_after: Callable[[int], Callable[[TrainEvent], None]],
+    faces: Dataset,
+    tmp_path: Path,
+):
+    for name, interval_s in (("seldom", 3600.0), ("often", 0.0)):
+        options = replace(CPU, save_every_s=interval_s)
+        with pytest.raises(
+            KeyboardInterrupt
+        ):  # eight images in steps of six: the first step of one, the rest is dropped
+            train(faces, tmp_path / name, config=config_of(), options=options, report=stop_after(2))
+    assert load_checkpoint(tmp_path / "seldom" / "checkpoint.pt")["state"]["epoch"] == 1
+    assert read_checkpoint(RunFolder(tmp_path / "none")) is None

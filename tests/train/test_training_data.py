@@ -1,0 +1,35 @@
+"""The images of a run: held-out images, labels and batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from fercli.config.training import TrainConfig
+from fercli.data.dataset import Dataset
+from fercli.errors import UsageError
+from fercli.train.process_group import ProcessGroup
+from fercli.train.training_data import training_data
+from fercli.weights.run_folder import RunConfig
+
+
+def test_training_data__holds_out_a_share_of_every_class(faces: Dataset, config_of: Callable[..., RunConfig]):
+    data = training_data(faces, config_of())
+    # 34 % of six images a class are two
+    assert (len(data.train), len(data.evaluation["val"]), len(data.evaluation["test"])) == (8, 4, 4)
+    assert data.class_counts().tolist() == [4, 4]
+
+
+def test_batches__have_every_image_once_and_enough_for_every_process(
+    faces: Dataset, recipe: TrainConfig, config_of: Callable[..., RunConfig]
+):
+    config = config_of(replace(recipe, batch_size=3, drop_last=False))
+    data = training_data(faces, config)
+    batches = data.batches(0, config, ProcessGroup())
+    assert [len(batch) for batch in batches] == [3, 3, 2]
+    assert sorted(index for batch in batches for index in batch) == list(range(8))
+    assert [len(batch) for batch in data.batches(0, config, ProcessGroup(0, 3))] == [3, 3]
+    with pytest.raises(UsageError, match="cannot be shared by 4 processes"):
+        data.batches(0, config, ProcessGroup(0, 4))

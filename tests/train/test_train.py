@@ -17,9 +17,9 @@ from fercli.config.settings import override
 from fercli.config.training import LossConfig, SamConfig, TrainConfig
 from fercli.data.dataset import Dataset
 from fercli.data.open import open_dataset
+from fercli.errors import DataError, RefusedError, UsageError, WeightsError
 from fercli.evaluate.prediction_table import read_predictions
 from fercli.evaluate.result_file import predictions_path
-from fercli.errors import DataError, RefusedError, UsageError, WeightsError
 from fercli.progress import TrainEvent, TrainNote
 from fercli.system.digest import file_sha256
 from fercli.train.options import TrainOptions
@@ -33,7 +33,9 @@ ConfigOf = Callable[..., RunConfig]
 StopAfter = Callable[[int], Callable[[TrainEvent], None]]
 
 
-def test_train__leaves_weights_with_card_log_and_scores(config_of: ConfigOf, faces: Dataset, tmp_path: Path, fits_schema: Callable[[dict[str, Any]], None]):
+def test_train__leaves_weights_with_card_log_and_scores(
+    config_of: ConfigOf, faces: Dataset, tmp_path: Path, fits_schema: Callable[[dict[str, Any]], None]
+):
     result = train(faces, tmp_path / "run", config=config_of(), options=CPU)
     state, card = load_weights(result.weights)
     assert card.labels == ("happiness", "sadness")

@@ -130,7 +130,7 @@ def test_help__imports_nothing_heavy():
     loaded = {name.partition(".")[0] for name in done.stderr.split()}
     assert "fercli" in loaded
     assert not loaded & HEAVY
-    stages = {"align.align", "evaluate.evaluate", "export.export", "predict.predict", "train.command"}
+    stages = {"align.align", "evaluate.evaluate", "export.export", "predict.predict", "train.train"}
     assert not {f"fercli.{stage}" for stage in stages} & set(done.stderr.split())
 
 

@@ -12,7 +12,7 @@ from fercli.data.align_files import ALIGN_CSV
 from fercli.data.align_record import Alignment, AlignRow
 from fercli.errors import DataError
 from fercli.formatting import percent, pluralize
-from fercli.html.pages import write_page
+from fercli.html.pages import write_template
 from fercli.html.parts import Table, Tile
 from fercli.html.thumbnail import picture_jpeg
 from fercli.media.images import read_rgb
@@ -59,7 +59,7 @@ def write_contact_sheet(source: Path, target: Path, alignment: Alignment) -> Pat
     ]
     sample = _section("Sample of the crops", with_face, _spread(with_face, _MAX_SAMPLE), source, target)
     with replacing(target / SHEET_NAME) as temporary:
-        write_page(
+        write_template(
             temporary,
             "align/contact_sheet.html",
             title=f"Aligned faces: {target.resolve().name}",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fercli.predict.predict import ImageResult
     from fercli.predict.report.page import HtmlReport
     from fercli.predict.results_folder import ResultsFolder
-    from fercli.predict.tables.table import Table
+    from fercli.predict.tables.table import PredictionTable
     from fercli.results import Prediction
     from fercli.weights.card import WeightsCard
 
@@ -80,7 +80,7 @@ class Outputs:
         self._shown = {**settings, "engine": runs_on}
         self._folder: ResultsFolder | None = None
         self._report: HtmlReport | None = None
-        self._tables: list[Table] = []
+        self._tables: list[PredictionTable] = []
         self._open = ExitStack()
         self.todo = list(sources)
         if options.folder is not None:
@@ -124,16 +124,16 @@ class Outputs:
             if part is not None:
                 part.add(result.source, result.rgb, result.predictions, time_s=result.time_s)
 
-    def _open_table(self, path: Path) -> AbstractContextManager[Table]:
+    def _open_table(self, path: Path) -> AbstractContextManager[PredictionTable]:
         from fercli.predict.tables.formats import open_table
 
         return open_table(path, self._card.labels, settings=self._shown, overwrite=self._options.replace_tables)
 
     def _write(self, predictions: Iterable[Prediction]) -> None:
-        from fercli.predict.rows import as_record
+        from fercli.predict.rows import prediction_record
 
         for prediction in predictions:
             if self._options.json:
-                console.json_line(as_record(prediction))
+                console.json_line(prediction_record(prediction))
             for table in self._tables:
                 table.add((prediction,))

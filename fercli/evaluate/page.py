@@ -14,7 +14,7 @@ from fercli.evaluate.dataset_predictions import DatasetPredictions
 from fercli.evaluate.results import BatchCheck, EvaluationResult
 from fercli.evaluate.scores import Score
 from fercli.formatting import in_percent, interval_percent, percent
-from fercli.html.pages import write_page as write_html
+from fercli.html.pages import write_template
 from fercli.html.parts import FaceCard, Table, Tile, face_card
 from fercli.system.files import replacing
 
@@ -57,7 +57,7 @@ def write_page(
     if result.augmentation:
         subtitle += f"; test-time augmentation: {result.augmentation}"
     with replacing(folder / PAGE_NAME) as temporary:
-        write_html(
+        write_template(
             temporary,
             "evaluate/page.html",
             title=f"{model.name} on {result.data}",

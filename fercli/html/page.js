@@ -6,6 +6,7 @@ const clock = (seconds) => {
   const start = hours ? hours + ":" + pad(minutes) : String(minutes);
   return start + ":" + pad(whole % 60) + "." + (tenths % 10);
 };
+const percent = (value) => (value > 99 ? "> 99" : value < 1 ? "< 1" : value) + " %"; // values are rounded
 for (const chart of document.querySelectorAll(".chart")) {
   const data = JSON.parse(chart.dataset.chart);
   const tip = chart.querySelector(".tip"), cursor = chart.querySelector(".cursor");
@@ -23,7 +24,7 @@ for (const chart of document.querySelectorAll(".chart")) {
     if (row === null) line("not seen");
     else {
       data.labels.map((label, i) => [row[i], label]).sort((a, b) => b[0] - a[0]).slice(0, 4)
-        .forEach(([value, label]) => line(label + " " + value + " %"));
+        .forEach(([value, label]) => line(label + " " + percent(value)));
       if (row[data.labels.length] > 50) line("uncertain: treat as unreliable");
     }
     tip.hidden = cursor.hidden = false;

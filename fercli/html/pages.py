@@ -21,20 +21,20 @@ from fercli.html.colours import css_colour
 
 def render(template: str, **values: object) -> Markup:
     """Return a filled template, by its path in the package: "predict/report/video.html"."""
-    return Markup(environment().get_template(template).render(values))
+    return Markup(jinja_environment().get_template(template).render(values))
 
 
-def write_page(path: Path, template: str, **values: object) -> None:
+def write_template(path: Path, template: str, **values: object) -> None:
     """Fill a template into a file, piece by piece: iterators among the values are consumed one item at a time.
 
     Bytes of file names that are not text become question marks.
     """
     with path.open("w", encoding="utf-8", errors="replace") as file:
-        file.writelines(environment().get_template(template).generate(values))
+        file.writelines(jinja_environment().get_template(template).generate(values))
 
 
 @cache
-def environment() -> Environment:
+def jinja_environment() -> Environment:
     """Return the one Jinja environment: templates of the package, filters for numbers, colours and images."""
     environment = Environment(
         loader=PackageLoader("fercli", "."),

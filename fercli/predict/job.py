@@ -22,7 +22,7 @@ from fercli import __version__
 from fercli.errors import DataError, RefusedError
 from fercli.formatting import pluralize
 from fercli.media.sources import Source
-from fercli.predict.rows import columns, from_row
+from fercli.predict.rows import columns, prediction_from_row
 from fercli.predict.tables.csv_table import CsvTable
 from fercli.predict.tables.table import open_text
 from fercli.results import Prediction
@@ -128,7 +128,7 @@ class Job:
             file.seek(start)
             lines = _lines(file, end - start)
             for row in csv.DictReader(lines, names):
-                yield from_row(row, self._labels)
+                yield prediction_from_row(row, self._labels)
 
     def fault_of(self, source: Source) -> str | None:
         """Return what could not be decoded of a finished source."""

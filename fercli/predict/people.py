@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fercli.predict.peaks import Peaks
 from fercli.predict.timeline import Timeline
 
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 
 PEAK_COUNT, PEAK_APART_S = 2, 1.0
 MAX_PEOPLE = 40
@@ -29,7 +29,7 @@ class SeenFace:
     uncertain: bool
 
 
-class Person(Generic[Item]):
+class Person(Generic[_Item]):
     """One track: time per expression, the timeline of its probabilities, and its peaks.
 
     seconds: [N] time in which each class was predicted with certainty. uncertain_s: the rest of the time in view.
@@ -43,7 +43,7 @@ class Person(Generic[Item]):
         self.seconds = np.zeros(classes)
         self.uncertain_s = 0.0
         self.timeline = Timeline(classes + 1)
-        self.peaks: list[Peaks[Item]] = [Peaks(PEAK_COUNT, apart_s=PEAK_APART_S) for _ in range(classes)]
+        self.peaks: list[Peaks[_Item]] = [Peaks(PEAK_COUNT, apart_s=PEAK_APART_S) for _ in range(classes)]
 
     @property
     def seen_s(self) -> float:
@@ -69,7 +69,7 @@ class Folded:
     seen_s: float = 0.0
 
 
-class People(Generic[Item]):
+class People(Generic[_Item]):
     """Collects the faces of one video frame by frame, in memory that does not grow with its length.
 
     A frame lasts until the next one begins, the last one as long as the one before it. At most `max_people` people have
@@ -81,7 +81,7 @@ class People(Generic[Item]):
         self.end_s = self.without_face_s = 0.0
         self.folded = Folded()
         self._classes, self._max_people = classes, max_people
-        self._people: dict[int | None, Person[Item]] = {}
+        self._people: dict[int | None, Person[_Item]] = {}
         self._pending: tuple[float, Sequence[SeenFace]] | None = None
         self._interval_s = _SINGLE_FRAME_S
 
@@ -96,11 +96,11 @@ class People(Generic[Item]):
         for face in faces:
             self._admit(face.track, time_s)
 
-    def person(self, track: int | None) -> Person[Item] | None:
+    def person(self, track: int | None) -> Person[_Item] | None:
         """Return the person of a track; None if folded or never seen."""
         return self._people.get(track)
 
-    def finish(self) -> list[Person[Item]]:
+    def finish(self) -> list[Person[_Item]]:
         """End the last frame; returns the people, longest in view first, their timelines with bins of equal width."""
         if self._pending is not None:
             self._count_pending(self._pending[0] + self._interval_s)
@@ -142,6 +142,6 @@ class People(Generic[Item]):
             del self._people[least.track]
             self.folded.tracks.add(least.track)
             self.folded.seen_s += least.seen_s
-        person: Person[Item] = Person(track, self._classes)
+        person: Person[_Item] = Person(track, self._classes)
         person.last_s = time_s
         self._people[track] = person

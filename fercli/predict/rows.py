@@ -8,8 +8,8 @@ from typing import Any, Literal, cast
 
 from fercli.results import Box, Face, Landmarks, Prediction
 
-Kind = Literal["text", "int", "float", "bool"]
-Cell = str | int | float | bool | None
+ColumnType = Literal["text", "int", "float", "bool"]
+CellValue = str | int | float | bool | None
 
 _BOX = ("box_left", "box_top", "box_right", "box_bottom")
 _LANDMARKS = tuple(
@@ -23,7 +23,7 @@ class Column:
     """One column of a table of predictions; every cell may be empty."""
 
     name: str
-    kind: Kind
+    type: ColumnType
 
 
 def columns(labels: Sequence[str]) -> tuple[Column, ...]:
@@ -47,7 +47,7 @@ def columns(labels: Sequence[str]) -> tuple[Column, ...]:
     )
 
 
-def as_record(prediction: Prediction) -> dict[str, Any]:
+def prediction_record(prediction: Prediction) -> dict[str, Any]:
     """Return a prediction as plain values: what `--json` prints, one object per face, or per frame without a face."""
     detection, probabilities = prediction.detection, prediction.probabilities
     return {
@@ -69,9 +69,9 @@ def as_record(prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def as_row(prediction: Prediction, labels: Sequence[str]) -> list[Cell]:
+def prediction_row(prediction: Prediction, labels: Sequence[str]) -> list[CellValue]:
     """Return a prediction as the cells of `columns(labels)`; None where a column does not apply."""
-    record = as_record(prediction)
+    record = prediction_record(prediction)
     probabilities = record["probabilities"] or {}
     points = [value for point in record["landmarks"] or () for value in point]
     return [
@@ -84,12 +84,12 @@ def as_row(prediction: Prediction, labels: Sequence[str]) -> list[Cell]:
     ]
 
 
-def from_row(row: Mapping[str, str], labels: Sequence[str]) -> Prediction:
+def prediction_from_row(row: Mapping[str, str], labels: Sequence[str]) -> Prediction:
     """Return the prediction of a row of a CSV file, column name -> text.
 
     Raises: KeyError, ValueError if a column is missing or a cell has another type.
     """
-    cells = {column.name: _value(row[column.name], column.kind) for column in columns(labels)}
+    cells = {column.name: _value(row[column.name], column.type) for column in columns(labels)}
     detection = None
     if cells["box_left"] is not None:
         points = [cast("float", cells[name]) for name in _LANDMARKS]
@@ -108,9 +108,9 @@ def from_row(row: Mapping[str, str], labels: Sequence[str]) -> Prediction:
     )
 
 
-def _value(text: str, kind: Kind) -> Cell:
+def _value(text: str, type_: ColumnType) -> CellValue:
     if text == "":
         return None
-    if kind == "bool":
+    if type_ == "bool":
         return text == "True"
-    return {"text": str, "int": int, "float": float}[kind](text)
+    return {"text": str, "int": int, "float": float}[type_](text)

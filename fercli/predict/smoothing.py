@@ -7,8 +7,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-Probabilities = NDArray[np.floating]  # [N]
-
 
 class Smoother:
     """Averages along each track of one video over past frames only, so that it works on streams.
@@ -21,9 +19,9 @@ class Smoother:
         if not time_constant_s > 0:
             raise ValueError(f"time_constant_s must be positive, is {time_constant_s}")
         self.time_constant_s = time_constant_s
-        self._last: dict[int, tuple[float, Probabilities]] = {}
+        self._last: dict[int, tuple[float, NDArray[np.floating]]] = {}
 
-    def smooth(self, track: int, time_s: float, values: Probabilities) -> Probabilities:
+    def smooth(self, track: int, time_s: float, values: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return the moving average of the track's probabilities, which sum to 1 as the values do."""
         before = self._last.get(track)
         if before is not None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FINEST_S = 0.02  # initial width of a bin, shorter than a frame of usual videos
-BINS = 512
+MAX_BINS = 512
 
 
 class Timeline:
@@ -17,7 +17,7 @@ class Timeline:
     Memory is that of `bins` rows. `width_s` is FINEST_S times a power of two.
     """
 
-    def __init__(self, columns: int, *, bins: int = BINS) -> None:
+    def __init__(self, columns: int, *, bins: int = MAX_BINS) -> None:
         self.width_s = FINEST_S
         self._sums = np.zeros((bins, columns + 1))  # the last column is the time itself
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
-from fercli.html.pages import environment, render, write_page
+from fercli.html.pages import jinja_environment, render, write_template
 from fercli.html.parts import FaceCard, Table, Tile
 
 ROOT = Path(__file__).parents[2]
@@ -44,14 +44,16 @@ def test_page__without_a_script_allows_none():
     assert "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\"" in page
 
 
-def test_write_page__replaces_bytes_that_are_not_text(tmp_path: Path):
-    write_page(tmp_path / "a.html", "evaluate/compare/page.html", **_comparison(title="\udcff.jpg"))
+def test_write_template__replaces_bytes_that_are_not_text(tmp_path: Path):
+    write_template(tmp_path / "a.html", "evaluate/compare/page.html", **_comparison(title="\udcff.jpg"))
     assert "<h1>?.jpg</h1>" in (tmp_path / "a.html").read_text(encoding="utf-8")
 
 
 def test_tiles__mark_an_alarm():
     macro = '{% from "html/parts.html" import tiles %}{{ tiles(entries) }}'
-    text = environment().from_string(macro).render(entries=[Tile("unreadable", "3", alarm=True), Tile("crops", "5")])
+    text = (
+        jinja_environment().from_string(macro).render(entries=[Tile("unreadable", "3", alarm=True), Tile("crops", "5")])
+    )
     assert text.count('class="alarm"') == 1
 
 
@@ -59,7 +61,7 @@ def test_templates__all_compile():
     names = [path.relative_to(ROOT / "fercli").as_posix() for path in (ROOT / "fercli").rglob("*.html")]
     assert len(names) >= 8
     for name in names:
-        environment().get_template(name)
+        jinja_environment().get_template(name)
 
 
 @pytest.mark.slow

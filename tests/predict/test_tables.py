@@ -14,8 +14,8 @@ import pyarrow.parquet
 import pytest
 
 from fercli.errors import RefusedError, UsageError
-from fercli.predict.rows import as_record, columns, from_row
-from fercli.predict.tables.formats import FORMATS, open_table
+from fercli.predict.rows import columns, prediction_from_row, prediction_record
+from fercli.predict.tables.formats import TABLE_FORMATS, open_table
 from fercli.predict.tables.parquet import open_parquet
 from fercli.predict.tables.table import TableFormat
 from fercli.results import Face, Prediction
@@ -52,7 +52,10 @@ def test_csv__has_a_column_per_class_and_reads_back(tmp_path: Path):
     assert len(set(rows[0])) == len(columns(LABELS))
     assert (rows[0]["p_happiness"], rows[0]["nose_x"], rows[0]["track"]) == ("0.55", "30", "7")
     assert (rows[1]["status"], rows[1]["p_neutral"], rows[1]["box_left"]) == ("no_face", "", "")
-    assert [as_record(from_row(row, LABELS)) for row in rows] == [as_record(READ), as_record(NOBODY)]
+    assert [prediction_record(prediction_from_row(row, LABELS)) for row in rows] == [
+        prediction_record(READ),
+        prediction_record(NOBODY),
+    ]
 
 
 def test_json_lines__are_what_the_command_prints(tmp_path: Path):
@@ -124,5 +127,5 @@ def test_formats__a_further_one_is_one_entry(tmp_path: Path, monkeypatch: pytest
     def toy(path: Path, labels: Sequence[str], settings: Mapping[str, object]) -> Iterator[Statuses]:
         yield Statuses(path)
 
-    monkeypatch.setitem(FORMATS, ".toy", TableFormat(toy))
+    monkeypatch.setitem(TABLE_FORMATS, ".toy", TableFormat(toy))
     assert _write(tmp_path / "a.toy", READ, NOBODY).read_text() == "uncertain\nno_face"

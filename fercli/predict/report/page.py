@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from fercli import __version__
 from fercli.html.colours import UNCERTAIN
-from fercli.html.pages import write_page
+from fercli.html.pages import write_template
 from fercli.html.parts import Table
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
@@ -100,7 +100,7 @@ class HtmlReport:
         card = self._card
         single = len(self._videos) == 1 and not self._cards  # one video, whose name is the title of the page
         made = f"fer {__version__}, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"
-        write_page(
+        write_template(
             self._temporary,
             "predict/report/page.html",
             title=self._videos[0] if single else "Facial expressions",

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from fercli.predict.rows import as_row, columns
+from fercli.predict.rows import columns, prediction_row
 from fercli.predict.tables.table import TableFormat, open_text
 from fercli.results import Prediction
 
@@ -23,7 +23,7 @@ class CsvTable:
             self._writer.writerow([column.name for column in columns(labels)])
 
     def add(self, predictions: Sequence[Prediction]) -> None:
-        self._writer.writerows(as_row(prediction, self._labels) for prediction in predictions)
+        self._writer.writerows(prediction_row(prediction, self._labels) for prediction in predictions)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The table formats of `fer predict --save`, by suffix. A further format is one file and one entry of FORMATS."""
+"""The table formats of `fer predict --save`, by suffix. A further format is one file and one entry of TABLE_FORMATS."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from fercli.errors import UsageError
 from fercli.predict.tables.csv_table import CSV
 from fercli.predict.tables.json_lines import JSON_LINES
 from fercli.predict.tables.parquet import PARQUET
-from fercli.predict.tables.table import Table, TableFormat
+from fercli.predict.tables.table import PredictionTable, TableFormat
 from fercli.system.files import refuse_existing, replacing
 
-FORMATS: dict[str, TableFormat] = {".csv": CSV, ".parquet": PARQUET, ".jsonl": JSON_LINES}
+TABLE_FORMATS: dict[str, TableFormat] = {".csv": CSV, ".parquet": PARQUET, ".jsonl": JSON_LINES}
 
 
 @contextmanager
 def open_table(
     path: Path, labels: Sequence[str], *, settings: Mapping[str, object] | None = None, overwrite: bool = False
-) -> Iterator[Table]:
+) -> Iterator[PredictionTable]:
     """Write predictions row by row; the file gets its name when the `with` block ends without an error.
 
     settings: settings of the run, for formats that can hold them.
     Raises: UsageError for an unknown suffix, RefusedError if the file exists or a package is missing.
     """
     check_table_path(path, overwrite=overwrite)
-    with replacing(path) as temporary, FORMATS[path.suffix].open(temporary, labels, settings or {}) as table:
+    with replacing(path) as temporary, TABLE_FORMATS[path.suffix].open(temporary, labels, settings or {}) as table:
         yield table
 
 
 def check_table_path(path: Path, *, overwrite: bool) -> None:
     """Raise what `open_table` would raise, before any work is done."""
-    if path.suffix not in FORMATS:
+    if path.suffix not in TABLE_FORMATS:
         raise UsageError(f"unknown table format {path.suffix or 'without a suffix'}: {path}", fix=_known())
     refuse_existing(path, overwrite=overwrite)
-    FORMATS[path.suffix].check()
+    TABLE_FORMATS[path.suffix].check()
 
 
 def _known() -> str:
-    *most, last = FORMATS
+    *most, last = TABLE_FORMATS
     return f"a file name that ends in {', '.join(most)} or {last}"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from fercli.predict.rows import as_record
+from fercli.predict.rows import prediction_record
 from fercli.predict.tables.table import TableFormat, open_text
 from fercli.results import Prediction
 
@@ -21,7 +21,7 @@ class JsonLinesTable:
 
     def add(self, predictions: Sequence[Prediction]) -> None:
         for prediction in predictions:
-            self._file.write(json.dumps(as_record(prediction), ensure_ascii=False, allow_nan=False) + "\n")
+            self._file.write(json.dumps(prediction_record(prediction), ensure_ascii=False, allow_nan=False) + "\n")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 
 from fercli import __version__
 from fercli.errors import RefusedError
-from fercli.predict.rows import Cell, as_row, columns
+from fercli.predict.rows import CellValue, columns, prediction_row
 from fercli.predict.tables.table import TableFormat
 from fercli.results import Prediction
 
@@ -22,10 +22,10 @@ class ParquetTable:
 
     def __init__(self, writer: Any, schema: Any, labels: Sequence[str], *, group_rows: int) -> None:
         self._writer, self._schema, self._labels, self._group_rows = writer, schema, tuple(labels), group_rows
-        self._rows: list[list[Cell]] = []
+        self._rows: list[list[CellValue]] = []
 
     def add(self, predictions: Sequence[Prediction]) -> None:
-        self._rows += [[_utf8(cell) for cell in as_row(prediction, self._labels)] for prediction in predictions]
+        self._rows += [[_utf8(cell) for cell in prediction_row(prediction, self._labels)] for prediction in predictions]
         if len(self._rows) >= self._group_rows:
             self.flush()
 
@@ -49,7 +49,7 @@ def open_parquet(
     types = {"text": arrow.string(), "int": arrow.int64(), "float": arrow.float64(), "bool": arrow.bool_()}
     run = {"program": f"fer {__version__}", **settings}
     metadata = {"fer": json.dumps(run, ensure_ascii=True, default=str)}
-    schema = arrow.schema([(column.name, types[column.kind]) for column in columns(labels)], metadata=metadata)
+    schema = arrow.schema([(column.name, types[column.type]) for column in columns(labels)], metadata=metadata)
     with ParquetWriter(path, schema, compression="zstd") as writer:
         table = ParquetTable(writer, schema, labels, group_rows=group_rows)
         yield table
@@ -67,7 +67,7 @@ def _pyarrow() -> Any:
     return pyarrow
 
 
-def _utf8(cell: Cell) -> Cell:
+def _utf8(cell: CellValue) -> CellValue:
     """Spell out bytes of a file name that are not UTF-8."""
     if isinstance(cell, str):
         return cell.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

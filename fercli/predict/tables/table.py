@@ -11,7 +11,7 @@ from typing import Protocol, TextIO
 from fercli.results import Prediction
 
 
-class Table(Protocol):
+class PredictionTable(Protocol):
     """A file of predictions that is being written."""
 
     def add(self, predictions: Sequence[Prediction]) -> None:
@@ -30,7 +30,7 @@ class TableFormat:
     check: raises RefusedError if a package that the format needs is not installed.
     """
 
-    open: Callable[[Path, Sequence[str], Mapping[str, object]], AbstractContextManager[Table]]
+    open: Callable[[Path, Sequence[str], Mapping[str, object]], AbstractContextManager[PredictionTable]]
     check: Callable[[], None] = _nothing_to_check
 
 

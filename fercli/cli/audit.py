@@ -1,4 +1,4 @@
-"""`fer audit`: which training labels are doubtful."""
+"""`fer audit`: rank training labels by how doubtful they are."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fercli.cli import console, options
+from fercli.formatting import in_percent, percent, pluralize
 
 if TYPE_CHECKING:
     from fercli.explain.audit import AuditResult
@@ -16,46 +17,49 @@ if TYPE_CHECKING:
 def audit(
     weights: Annotated[
         str,
-        typer.Argument(metavar="RUN|WEIGHTS", help="Folder of a run trained on this data; weights have no batch part."),
+        typer.Argument(
+            metavar="RUN|WEIGHTS",
+            help="Folder of a run trained on this data; weights files lack the batch transformer.",
+        ),
     ],
     data: Annotated[
         str, typer.Argument(metavar="DATA", help="Data set name (rafdb, ferplus, ...) or the folder of one.")
     ],
     *,
     folder: Annotated[
-        Path | None, typer.Option("--data", help="Folder of a data set given by name [data/NAME].")
+        Path | None, typer.Option("--data", help="Folder of a data set given by name (default: data/NAME).")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder to make [runs/audit].")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="New folder (default: runs/audit).")] = None,
     split: Annotated[Literal["train", "val", "test"], typer.Option("--split", help="The images to rank.")] = "train",
     truth: Annotated[
         str | None,
         typer.Option(
-            "--truth", metavar="DATA", help="Folder of a data set with the same images and better labels: scores."
+            "--truth", metavar="DATA", help="A data set with the same images and better labels, to score the ranking."
         ),
     ] = None,
     by: Annotated[
         list[str] | None,
         typer.Option(
             "--by",
-            metavar="SIGN",
-            help="loss, disagreement, mates, mate_labels or votes; several are averaged [loss and votes].",
+            metavar="SIGNAL",
+            help="loss, disagreement, batch, batch_labels or votes; several are averaged (default: loss and votes).",
         ),
     ] = None,
-    show: Annotated[int, typer.Option("--show", min=1, help="How many faces go on the contact sheets.")] = 200,
+    show: Annotated[int, typer.Option("--show", min=1, help="Number of images on the contact sheets.")] = 200,
     accept: Annotated[
-        int, typer.Option("--accept", min=0, help="Fill in the suggestion as new label of the first N rows.")
+        int, typer.Option("--accept", min=0, help="Take the suggestion as the new label of the first N rows.")
     ] = 0,
     rounds: Annotated[
-        int, typer.Option("--rounds", min=1, help="Random batches in which each image's mates are asked.")
+        int, typer.Option("--rounds", min=1, help="Number of random batches per image for the signals from the batch.")
     ] = 8,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=2, help="Images of such a batch.")] = 256,
-    seed: Annotated[int, typer.Option("--seed", help="Decides who is in a batch with whom.")] = 0,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=2, help="Images per random batch.")] = 256,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the random batches.")] = 0,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Rank training images by how doubtful their label is; leave a csv that `fer train --relabel` reads, and contact sheets.
+    """Rank training images by how doubtful their label is; write contact sheets and a csv for `fer train --relabel`.
 
     Example:
 
@@ -63,21 +67,24 @@ def audit(
     """
     from fercli.explain import audit as step
 
+    choices = step.AuditOptions(
+        split=split,
+        by=tuple(by) if by else step.RANKED_BY,
+        rounds=rounds,
+        batch_size=batch_size,
+        show=show,
+        accept=accept,
+        seed=seed,
+        device=device,
+    )
     with console.progress("audit", quiet=quiet) as progress:
         result = step.audit(
             weights,
             data,
             out or Path("runs") / "audit",
+            choices,
             folder=folder,
-            split=split,
             truth=truth,
-            by=tuple(by) if by else step.RANKED_BY,
-            rounds=rounds,
-            batch=batch_size,
-            show=show,
-            accept=accept,
-            seed=seed,
-            device=device,
             overwrite=overwrite,
             progress=progress,
         )
@@ -88,15 +95,20 @@ def audit(
 
 
 def _show(result: AuditResult) -> None:
-    console.show(f"{result.images} images of {result.data}, ranked by {', '.join(result.ranked_by)}")
+    console.show(f"{pluralize(result.images, 'image')} of {result.data}, ranked by {', '.join(result.ranked_by)}")
     if result.wrong is not None:
-        depths = list(result.scored[0].precision)
+        depths = list(result.rankings[0].precision)
         rows = [
-            (r.ranking, *(f"{100 * r.precision[d]:.1f}" for d in depths), f"{100 * r.average_precision:.1f}")
-            for r in result.scored
+            (
+                ranking.ranking,
+                *(in_percent(ranking.precision[depth], 1) for depth in depths),
+                in_percent(ranking.average_precision, 1),
+            )
+            for ranking in result.rankings
         ]
-        title = f"Wrong labels found, % of the first; {100 * result.wrong:.1f} % of {result.checked} images with a truth are wrong"
-        console.show(console.table(title, ("ranking", *(f"at {d}" for d in depths), "average precision"), rows))
+        wrong = f"{percent(result.wrong, 1)} of {pluralize(result.checked, 'label')} with a truth are wrong"
+        columns = ("ranking", *(f"precision at {depth} %" for depth in depths), "average precision %")
+        console.show(console.table(f"Precision among the most doubtful labels; {wrong}", columns, rows))
     console.show(
         f"{result.folder / 'audit.csv'}\nnext: fill in its column new_label, then fer train DATA --relabel CSV"
     )

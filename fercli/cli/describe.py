@@ -21,23 +21,23 @@ def describe(
     ],
     *,
     classes: Annotated[
-        int | None, typer.Option("--classes", min=2, help="Number of classes of a preset; 7 where it is left out.")
+        int | None, typer.Option("--classes", min=2, help="Number of classes of a preset (default: 7).")
     ] = None,
-    depth: Annotated[int, typer.Option("--depth", min=1, help="How deep to list modules within modules.")] = 2,
+    depth: Annotated[int, typer.Option("--depth", min=1, help="How many levels of submodules to list.")] = 2,
     keys: Annotated[
-        bool, typer.Option("--keys", help="List every entry of the state dict instead: shape, kind, what it is for.")
+        bool, typer.Option("--keys", help="List every entry of the state dict instead, with its shape and kind.")
     ] = False,
     recipe: Annotated[
         str | None,
         typer.Option(
-            "--recipe", help="Recipe whose losses decide what exists in training; left out: the preset's usual."
+            "--recipe", help="Recipe whose losses decide which modules training has (default: the preset's usual one)."
         ),
     ] = None,
     settings: options.Settings = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="DIR", help="Folder to make: describe.json, modules.csv of every depth, keys.csv."
+            "--out", metavar="DIR", help="New folder for describe.json, modules.csv (all levels) and keys.csv."
         ),
     ] = None,
     overwrite: options.Overwrite = False,
@@ -70,9 +70,9 @@ def _show(result: Description, depth: int) -> None:
 
     inference, training = result.inference, result.training
     names = {module.name for module in result.modules}
-    answering = {module.name for module in inference.modules}
+    at_inference = {module.name for module in inference.modules}
     rows = [
-        _row(module, used="inference" if module.name in answering else "training", indent=level(module, names) - 1)
+        _row(module, used="inference" if module.name in at_inference else "training", indent=level(module, names) - 1)
         for module in result.modules
         if level(module, names) <= depth and module.kind != "Identity"
     ]
@@ -81,7 +81,7 @@ def _show(result: Description, depth: int) -> None:
     console.show(console.table(title, columns, rows))
     parameters = [
         ["total", training.total.parameters],
-        ["live: run in some forward pass", training.total.parameters - training.dead],
+        ["live: used in a forward pass", training.total.parameters - training.dead],
         ["training only", result.training_only],
         ["inference", inference.total.parameters],
         ["of these frozen (landmark branch)", inference.frozen],
@@ -96,7 +96,7 @@ def _show(result: Description, depth: int) -> None:
     ]
     console.show(console.table("MACs of one image", ["", "exact G", "thop-style G", "thop-style parameters M"], totals))
     console.show(
-        "The landmark head is what the public baseline computes and throws away; published figures count it, "
+        "The landmark head is computed and discarded by the public baseline. Published figures count it; "
         "this network does not have it."
     )
 

@@ -1,11 +1,14 @@
-"""`fer visualize`: the paper's figures of your networks, and who lends whom attention in a batch."""
+"""`fer visualize`: the paper's figures of trained networks, and the attention within a batch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
@@ -16,46 +19,92 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 
-Data = Annotated[str, typer.Argument(metavar="DATA", help="Data set name (rafdb, ferplus, ...) or the folder of one.")]
-Folder = Annotated[Path | None, typer.Option("--data", help="Folder of a data set given by name [data/NAME].")]
-Networks = Annotated[
-    list[str],
-    typer.Option(
-        "--weights", "-w", metavar="FILE|RUN|NAME", help="Weights or the folder of a run; twice for two, side by side."
-    ),
-]
-Network = Annotated[
-    list[str],
-    typer.Option(
-        "--weights",
-        "-w",
-        metavar="RUN",
-        help="The folder of a run: weights files do not hold what training alone uses.",
-    ),
-]
-Names = Annotated[
-    list[str] | None, typer.Option("--name", metavar="TEXT", help="What the picture calls a network; once for each -w.")
-]
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder to make [runs/FIGURE].")]
-Split = Annotated[Literal["train", "val", "test"], typer.Option("--split", help="Where the images are from.")]
-Images = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--image",
-        metavar="FILE",
-        help="Name of an image of the data set; repeatable; left out, some are drawn by seed.",
-    ),
-]
-Seed = Annotated[int, typer.Option("--seed", help="Decides which images are drawn.")]
+_RUN_FOLDER = typer.Option(
+    "--weights", "-w", metavar="RUN", help="Folder of a run; weights files do not hold the batch transformer."
+)
 
 
-def _count(default: int, what: str) -> typer.models.OptionInfo:
-    return typer.Option("--count", min=1, help=f"{what} [{default}].")
+@dataclass(frozen=True)
+class _Common:
+    """The options that every figure has; `_figure` adds them to its command."""
+
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="Data set name (rafdb, ferplus, ...) or the folder of one.")
+    ]
+    weights: Annotated[
+        list[str],
+        typer.Option(
+            "--weights", "-w", metavar="FILE|RUN|NAME", help="Weights or the folder of a run; give two to compare them."
+        ),
+    ]
+    names: Annotated[
+        list[str] | None,
+        typer.Option("--name", metavar="TEXT", help="Name of a network in the plot; once for each -w."),
+    ] = None
+    folder: Annotated[
+        Path | None, typer.Option("--data", help="Folder of a data set given by name (default: data/NAME).")
+    ] = None
+    split: Annotated[Literal["train", "val", "test"], typer.Option("--split", help="Split of the images.")] = "test"
+    images: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--image",
+            metavar="FILE",
+            help="Name of an image of the data set; can be given many times (default: sampled by --seed).",
+        ),
+    ] = None
+    count: Annotated[int | None, typer.Option("--count", min=1)] = None
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the choice of images, and of t-SNE.")] = 0
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="New folder (default: runs/FIGURE).")] = None
+    device: options.Device = "auto"
+    overwrite: options.Overwrite = False
+    json: options.Json = False
+    quiet: options.Quiet = False
+
+
+def _figure(
+    short_help: str, *, count: str, weights: typer.models.OptionInfo | None = None
+) -> Callable[[Callable[..., Figure]], Callable[..., None]]:
+    """Register a function that makes a figure as a command with its own options and the common ones.
+
+    A parameter with the name of a common option gets its value.
+
+    count: help of --count. weights: in place of the common --weights.
+    """
+    hints = get_type_hints(_Common, include_extras=True)
+    hints["count"] = Annotated[int | None, typer.Option("--count", min=1, help=count)]
+    if weights is not None:
+        hints["weights"] = Annotated[list[str], weights]
+    common = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=hints[field.name],
+            default=inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default,
+        )
+        for field in dataclasses.fields(_Common)
+    ]
+
+    def register(make: Callable[..., Figure]) -> Callable[..., None]:
+        wanted = inspect.signature(make, eval_str=True, locals={"Figure": Any}).parameters
+        own = {name: parameter for name, parameter in wanted.items() if name not in hints}
+
+        @functools.wraps(make)
+        def command(**values: Any) -> None:
+            figure = make(**{name: values[name] for name in wanted})
+            _run(figure, _Common(**{name: value for name, value in values.items() if name not in own}))
+
+        parameters = [*common[:2], *own.values(), *common[2:]]
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return app.command(make.__name__, short_help=short_help)(command)
+
+    return register
 
 
 @app.callback()
 def _visualize() -> None:
-    """Draw what networks answer and look at: the paper's Figures 4 to 8, and the attention within a batch.
+    """Draw the paper's Figures 4 to 8 for trained networks, and the attention within a batch.
 
     Example:
 
@@ -63,24 +112,12 @@ def _visualize() -> None:
     """
 
 
-@app.command("probabilities", short_help="Bars of what one or two networks answer (Figure 4).")
-def probabilities(
-    data: Data,
-    *,
-    weights: Networks,
-    names: Names = None,
-    folder: Folder = None,
-    split: Split = "test",
-    images: Images = None,
-    count: Annotated[int | None, _count(8, "How many images to draw, as many of each class as there are")] = None,
-    seed: Seed = 0,
-    out: Out = None,
-    device: options.Device = "auto",
-    overwrite: options.Overwrite = False,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Draw the probabilities that one or two networks give to every class, image by image (Figure 4), with a csv.
+@_figure(
+    "Predicted probabilities of one or two networks (Figure 4).",
+    count="Number of images, balanced over the classes (default: 8).",
+)
+def probabilities() -> Figure:
+    """Draw the probabilities of every class from one or two networks, image by image (Figure 4), with a csv.
 
     Example:
 
@@ -88,43 +125,30 @@ def probabilities(
     """
     from fercli.explain.probabilities import Probabilities
 
-    _run(
-        Probabilities(),
-        _Told(
-            data, weights, names or (), folder, split, images or (), count, seed, out, device, overwrite, json, quiet
-        ),
-    )
+    return Probabilities()
 
 
-@app.command("scorecam", short_help="Where on a face a layer looks, by Score-CAM (Figures 5 to 7).")
+@_figure(
+    "Score-CAM maps of layers over faces (Figures 5 to 7).",
+    count="Number of images, balanced over the classes (default: 4).",
+)
 def scorecam(
-    data: Data,
     *,
-    weights: Networks,
     layer: Annotated[
         list[str] | None,
         typer.Option(
-            "--layer", metavar="LAYER", help="F1 to F3, S1 to S3, mla, embed, vit.norm; repeatable [F1 F2 F3 S1 S2 S3]."
+            "--layer",
+            metavar="LAYER",
+            help="F1 to F3, S1 to S3, mla, embed, vit.norm; can be given many times (default: F1 F2 F3 S1 S2 S3).",
         ),
     ] = None,
     head: Annotated[
-        Literal["vit", "cba"], typer.Option("--head", help="Whose score weighs the maps: P_VIT, or P_CBA in the batch.")
+        Literal["vit", "cba"], typer.Option("--head", help="Weight the maps by P_VIT, or by P_CBA within the batch.")
     ] = "vit",
     target: Annotated[
-        str, typer.Option("--target", help="The class whose score counts: label, predicted, or a class by name.")
+        str, typer.Option("--target", help="The class whose score is used: label, predicted, or a class by name.")
     ] = "label",
-    names: Names = None,
-    folder: Folder = None,
-    split: Split = "test",
-    images: Images = None,
-    count: Annotated[int | None, _count(4, "How many images to draw, as many of each class as there are")] = None,
-    seed: Seed = 0,
-    out: Out = None,
-    device: options.Device = "auto",
-    overwrite: options.Overwrite = False,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-) -> None:
+) -> Figure:
     """Draw Score-CAM maps of layers of one or two networks over faces (Figures 5 to 7), with the arrays as npz.
 
     Example:
@@ -133,39 +157,21 @@ def scorecam(
     """
     from fercli.explain.scorecam import ScoreCam
 
-    layers = {"layers": tuple(layer)} if layer else {}
-    _run(
-        ScoreCam(head=head, target=target, **layers),
-        _Told(
-            data, weights, names or (), folder, split, images or (), count, seed, out, device, overwrite, json, quiet
-        ),
-    )
+    return ScoreCam(head=head, target=target, **({"layers": tuple(layer)} if layer else {}))
 
 
-@app.command("tsne", short_help="Images in the plane by what a network makes of them (Figure 8).")
+@_figure("t-SNE of the features of one or two networks (Figure 8).", count="Number of images (default: 1000).")
 def tsne(
-    data: Data,
     *,
-    weights: Networks,
     feature: Annotated[
         Literal["logits", "cls"], typer.Option("--feature", help="P_VIT's logits, or the class token before the head.")
     ] = "logits",
     perplexity: Annotated[
-        float, typer.Option("--perplexity", min=1, help="How many neighbours count; below the number of images.")
+        float, typer.Option("--perplexity", min=1, help="Effective number of neighbours; below the number of images.")
     ] = 30.0,
-    names: Names = None,
-    folder: Folder = None,
-    split: Split = "test",
-    images: Images = None,
-    count: Annotated[int | None, _count(1000, "How many images to draw, as they come")] = None,
-    seed: Seed = 0,
-    out: Out = None,
-    device: options.Device = "auto",
-    overwrite: options.Overwrite = False,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Lay images out in the plane by their features in one or two networks (Figure 8), and measure how classes keep apart.
+    seed: int,
+) -> Figure:
+    """Embed images in two dimensions by their features in one or two networks (Figure 8), and measure class separation.
 
     Example:
 
@@ -173,33 +179,18 @@ def tsne(
     """
     from fercli.explain.tsne import Tsne
 
-    _run(
-        Tsne(feature=feature, perplexity=perplexity, seed=seed),
-        _Told(
-            data, weights, names or (), folder, split, images or (), count, seed, out, device, overwrite, json, quiet
-        ),
-    )
+    return Tsne(feature=feature, perplexity=perplexity, seed=seed)
 
 
-@app.command("attention", short_help="Which images of a batch lend one attention, class by class.")
+@_figure(
+    "Attention of an image to the others of its batch, by class.",
+    count="Images in the batch, including the explained one (default: 64).",
+    weights=_RUN_FOLDER,
+)
 def attention(
-    data: Data,
-    *,
-    weights: Network,
-    top: Annotated[int, typer.Option("--top", min=1, help="Batch mates to show for each class.")] = 12,
-    names: Names = None,
-    folder: Folder = None,
-    split: Split = "test",
-    images: Images = None,
-    count: Annotated[int | None, _count(64, "Images in the batch, the one looked at included")] = None,
-    seed: Seed = 0,
-    out: Out = None,
-    device: options.Device = "auto",
-    overwrite: options.Overwrite = False,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Show, for an image in a batch, which other images lent it attention, per class, with faces and labels.
+    *, top: Annotated[int, typer.Option("--top", min=1, help="Other images to show for each class.")] = 12
+) -> Figure:
+    """Show which other images of a batch an image attends to, by class, with faces and labels.
 
     Example:
 
@@ -207,56 +198,35 @@ def attention(
     """
     from fercli.explain.attention import BatchAttention
 
-    _run(
-        BatchAttention(top=top),
-        _Told(
-            data, weights, names or (), folder, split, images or (), count, seed, out, device, overwrite, json, quiet
-        ),
+    return BatchAttention(top=top)
+
+
+def _run(figure: Figure, common: _Common) -> None:
+    from fercli.explain.visualize import VisualizeOptions, visualize
+
+    choices = VisualizeOptions(
+        split=common.split,
+        images=common.images or (),
+        count=common.count,
+        names=common.names or (),
+        seed=common.seed,
+        device=common.device,
     )
-
-
-@dataclass(frozen=True)
-class _Told:
-    """The options that every figure has."""
-
-    data: str
-    weights: Sequence[str]
-    names: Sequence[str]
-    folder: Path | None
-    split: Literal["train", "val", "test"]
-    images: Sequence[str]
-    count: int | None
-    seed: int
-    out: Path | None
-    device: str
-    overwrite: bool
-    json: bool
-    quiet: bool
-
-
-def _run(figure: Figure, told: _Told) -> None:
-    from fercli.explain.visualize import visualize
-
-    with console.progress(figure.name, quiet=told.quiet) as progress:
+    with console.progress(figure.name, quiet=common.quiet) as progress:
         result = visualize(
             figure,
-            told.weights,
-            told.data,
-            told.out or Path("runs") / figure.name,
-            folder=told.folder,
-            split=told.split,
-            images=told.images,
-            count=told.count,
-            names=told.names,
-            seed=told.seed,
-            device=told.device,
-            overwrite=told.overwrite,
+            common.weights,
+            common.data,
+            common.out or Path("runs") / figure.name,
+            choices,
+            folder=common.folder,
+            overwrite=common.overwrite,
             progress=progress,
         )
-    if told.json:
+    if common.json:
         console.json_line(result)
     else:
-        _show(result, quiet=told.quiet)
+        _show(result, quiet=common.quiet)
 
 
 def _show(result: VisualizeResult, *, quiet: bool) -> None:

@@ -25,7 +25,7 @@ def plot_confusion(path: Path, matrix: NDArray[np.int64], labels: Sequence[str],
     totals = matrix.sum(axis=1, keepdims=True)
     shares = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
     side = 2.2 + 0.75 * len(labels)  # inches
-    figure = _figure(side, side)
+    figure = empty_figure(side, side)
     axes = figure.add_subplot(xlabel="predicted (% of the row, count)", ylabel="truth", title=title)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor")
@@ -40,7 +40,7 @@ def plot_curves(path: Path, rows: Sequence[Mapping[str, Any]], *, title: str) ->
     """Draw a run's rows, one per epoch: losses left, accuracies right; columns that no row has are omitted."""
     from matplotlib.ticker import MaxNLocator
 
-    figure = _figure(10, 4)
+    figure = empty_figure(10, 4)
     figure.suptitle(title)
     panels = {
         "loss": (("loss", "train, all terms"), ("loss_vit", "train, P_VIT"), ("val_loss", "validation, P_VIT")),
@@ -67,7 +67,7 @@ def plot_curves(path: Path, rows: Sequence[Mapping[str, Any]], *, title: str) ->
 
 def plot_reliability(path: Path, panels: Sequence[tuple[str, Calibration]]) -> None:
     """Draw reliability diagrams side by side: accuracy per bin of confidence, the gap to it, and how many images."""
-    figure = _figure(4.4 * len(panels), 4.8)
+    figure = empty_figure(4.4 * len(panels), 4.8)
     grid = figure.add_gridspec(2, len(panels), height_ratios=(4, 1))
     for column, (name, measured) in enumerate(panels):
         bins = [b for b in measured.bins if b.n]
@@ -90,7 +90,7 @@ def plot_reliability(path: Path, panels: Sequence[tuple[str, Calibration]]) -> N
 
 def plot_risk_coverage(path: Path, curve: RiskCoverage) -> None:
     """Draw the error rate of the most confident predictions, and that of a perfect ranking."""
-    figure = _figure(5.6, 4.2)
+    figure = empty_figure(5.6, 4.2)
     axes = figure.add_subplot(xlim=(0, 1), xlabel="coverage", ylabel="error rate")
     axes.plot(curve.coverage, curve.risk, color=_BLUE, label=f"ranked by confidence (area {curve.aurc:.3f})")
     label = f"perfect ranking (area {curve.best_aurc:.3f})"
@@ -109,7 +109,7 @@ def plot_severities(path: Path, curve: DegradationCurve, *, examples: Sequence[S
     severities = ["clean", *(f"{point.severity:g}" for point in curve.points)]
     scores = [score for _, score in curve.rows]
     title = f"{curve.kind} ({curve.unit}), {pluralize(curve.clean.images, 'image')}"
-    figure = _figure(1.25 * len(severities) + 0.9, 3.4 + 1.15 * len(examples))
+    figure = empty_figure(1.25 * len(severities) + 0.9, 3.4 + 1.15 * len(examples))
     grid = figure.add_gridspec(1 + len(examples), len(severities), height_ratios=(3, *(1 for _ in examples)))
     axes: Any = figure.add_subplot(grid[0, :], xlim=(-0.5, len(severities) - 0.5), ylabel="%", title=title)
     positions = np.arange(len(severities))
@@ -130,7 +130,7 @@ def plot_severities(path: Path, curve: DegradationCurve, *, examples: Sequence[S
     figure.savefig(path)
 
 
-def _figure(width: float, height: float) -> Figure:
+def empty_figure(width: float, height: float) -> Figure:
     """Make an empty figure, its size in inches, that needs no display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

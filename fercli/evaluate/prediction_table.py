@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import DataError
+from fercli.system.csv_file import write_rows
 
 PREDICTIONS_NAME = "predictions.csv"
 _COLUMNS = ("source", "truth", "label", "probability")
@@ -73,14 +74,6 @@ def read_predictions(path: Path) -> PredictionTable:
     if len(set(sources)) != len(sources):
         raise DataError(f"{path} has images more than once", fix=_FIX)
     return PredictionTable(sources, labels, truth, predicted, np.array(values, np.float64))
-
-
-def write_rows(path: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Write a table as csv; None is an empty cell."""
-    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(head)
-        writer.writerows(rows)
 
 
 def _row(row: Mapping[str, str], labels: Sequence[str], *, where: str) -> tuple[str, str, str, tuple[float, ...]]:

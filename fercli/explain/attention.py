@@ -1,7 +1,8 @@
-"""The batch-attention explorer: for one image, which others in its batch lent it attention, class by class.
+"""The batch-attention explorer: which other images of its batch an image attends to, class by class.
 
-Writes attention.html (faces and labels), attention.csv (every mate and class) and attention.npz (the whole matrix).
-An image's own key is often so near its query that mates get next to nothing: their shares are told among themselves as well.
+Writes attention.html (images and labels), attention.csv (every image and class) and attention.npz (the whole matrix).
+An image's own key is often so close to its query that the other images get very little attention: their shares are also
+given relative to what all of them get.
 """
 
 from __future__ import annotations
@@ -14,149 +15,160 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import UsageError
-from fercli.explain.attention_page import ClassAttention, Mate, attention_page
-from fercli.explain.batch_opinion import attention, effective_number
-from fercli.explain.faces import Face, crops_of
+from fercli.explain.attention_page import AttendedImage, ClassAttention, attention_page
+from fercli.explain.batch_attention import attention_weights, effective_number
+from fercli.explain.images import LabelledImage, load_crops
+from fercli.formatting import percent, pluralize
 from fercli.progress import Progress
 from fercli.system.csv_file import write_csv
 from fercli.weights.network import Network, need_batch_part
 from fercli.weights.preprocess import softmax
 
-_LITTLE = 0.01  # mates that get less of the attention than this change next to nothing
+_NEGLIGIBLE = 0.01  # other images that get less of the attention than this hardly change P_CBA
 
 # Letters: B images in the batch, N classes.
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """What is told of a batch. weights, among: attention [N, B, B], whole and to mates alone; p_vit: logits [B, N]."""
+    """One batch. weights, weights_of_others: attention [N, B, B], with and without the image itself; p_vit: logits [B, N]."""
 
-    faces: Sequence[Face]
+    images: Sequence[LabelledImage]
     labels: Sequence[str]
     weights: NDArray[np.float64]
-    among: NDArray[np.float64]
+    weights_of_others: NDArray[np.float64]
     p_vit: NDArray[np.float32]
 
     @property
-    def mates_get(self) -> NDArray[np.float64]:
-        """The part of its attention that each image (column) gives to mates, by class (row): [N, B].
+    def attention_to_others(self) -> NDArray[np.float64]:
+        """The share of its attention that each image (column) gives to other images, by class (row): [N, B].
 
-        Summed over the mates: 1 - own, where own is nearly 1, would be rounding.
+        Summed over the other images: 1 - own would lose precision where own is nearly 1.
         """
-        others = 1 - np.eye(len(self.faces))
+        others = 1 - np.eye(len(self.images))
         return np.asarray((self.weights * others).sum(axis=2))
 
 
 @dataclass(frozen=True)
 class BatchAttention:
-    """top: mates shown per class. The figure's first image is the one looked at, the others are its batch."""
+    """top: other images shown per class. The first image of the figure is explained, the others are its batch."""
 
     top: int = 12
 
     name = "attention"
     networks = (1, 1)
-    even = False
+    balanced = False
     default_count = 64
 
     def check(self, networks: Sequence[Network]) -> None:
-        """WeightsError where the network has no batch part."""
+        """Raise WeightsError if the network has no batch part."""
         for network in networks:
             need_batch_part(network, "the batch-attention explorer")
 
     def draw(
-        self, networks: Sequence[Network], faces: Sequence[Face], names: Sequence[str], place: Path, progress: Progress
+        self,
+        networks: Sequence[Network],
+        images: Sequence[LabelledImage],
+        names: Sequence[str],
+        folder: Path,
+        progress: Progress,
     ) -> tuple[str, ...]:
-        """Write the page, the csv and the arrays; returns remarks for the reader."""
-        if len(faces) < 2:
-            raise UsageError("an image alone has no batch mates", fix="--count 64")
+        """Write the page, the csv and the arrays; return remarks for the reader."""
+        if len(images) < 2:
+            raise UsageError("a batch of one image has no other images", fix="--count 64")
         network = networks[0]
-        progress(0, 1, faces[0].name)
-        images = network.images(crops_of(faces, network.card.model.input.size))
-        p_vit, embedding = network.batch_embedding(images)
+        progress(0, 1, images[0].name)
+        inputs = network.images(load_crops(images, network.card.model.input.size))
+        p_vit, embedding = network.batch_embedding(inputs)
         labels, masked = network.card.labels, network.card.model.cba.mask_self
-        among = attention(embedding, scale=_scale(network), mates_only=True)
-        weights = among if masked else attention(embedding, scale=_scale(network))
-        batch = _Batch(faces, labels, weights, among, p_vit)
+        weights_of_others = attention_weights(embedding, scale=_scale(network), exclude_self=True)
+        weights = weights_of_others if masked else attention_weights(embedding, scale=_scale(network))
+        batch = _Batch(images, labels, weights, weights_of_others, p_vit)
         values = _values(network, p_vit)
         p_cba = np.einsum("nij,jn->in", weights, values)
         np.savez_compressed(
-            place / "attention.npz",
+            folder / "attention.npz",
             attention=weights,
-            among_mates=among,
+            attention_of_others=weights_of_others,
             p_vit=p_vit,
             p_cba=p_cba,
             classes=np.array(labels),
-            images=np.array([face.name for face in faces]),
-            labels=np.array([face.label for face in faces]),
+            images=np.array([image.name for image in images]),
+            labels=np.array([image.label for image in images]),
         )
-        write_csv(place / "attention.csv", [row for n in range(len(labels)) for row in _rows(n, batch)])
+        write_csv(folder / "attention.csv", [row for n in range(len(labels)) for row in _rows(n, batch)])
         remarks = _remarks(batch, p_cba, values)
         page = attention_page(
-            faces[0],
+            images[0],
             [self._class(n, batch) for n in range(len(labels))],
             p_vit=dict(zip(labels, softmax(p_vit[:1])[0].tolist(), strict=True)),
             p_cba=dict(zip(labels, _as_probabilities(network, p_cba[:1])[0].tolist(), strict=True)),
             network=f"{names[0]}, {network.state}",
-            batch=len(faces),
+            batch_size=len(images),
             remarks=remarks,
         )
-        (place / "attention.html").write_text(page, encoding="utf-8", errors="replace")
+        (folder / "attention.html").write_text(page, encoding="utf-8", errors="replace")
         progress(1, 1, "")
         return remarks
 
     def _class(self, n: int, batch: _Batch) -> ClassAttention:
-        faces, row, among = batch.faces, batch.weights[n, 0], batch.among[n, 0]  # [B] each
-        order = [place for place in np.argsort(-among, kind="stable").tolist() if place != 0][: self.top]
-        alike = np.array([face.label == faces[0].label for face in faces[1:]])
+        images, row, of_others = batch.images, batch.weights[n, 0], batch.weights_of_others[n, 0]  # [B] each
+        order = [index for index in np.argsort(-of_others, kind="stable").tolist() if index != 0][: self.top]
+        same_label = np.array([image.label == images[0].label for image in images[1:]])
         return ClassAttention(
             name=batch.labels[n],
             own=float(row[0]),
-            mates_get=float(batch.mates_get[n, 0]),
-            effective=effective_number(among),
-            same_label=float(among[1:][alike].sum()),
-            same_label_by_chance=float(alike.mean()),
-            mates=tuple(Mate(faces[j], float(among[j]), float(row[j]), float(batch.p_vit[j, n])) for j in order),
+            to_others=float(batch.attention_to_others[n, 0]),
+            effective=effective_number(of_others),
+            same_label=float(of_others[1:][same_label].sum()),
+            same_label_by_chance=float(same_label.mean()),
+            images=tuple(
+                AttendedImage(images[j], float(of_others[j]), float(row[j]), float(batch.p_vit[j, n])) for j in order
+            ),
         )
 
 
 def _rows(n: int, batch: _Batch) -> list[dict[str, object]]:
-    row, among = batch.weights[n, 0], batch.among[n, 0]  # [B] each
+    row, of_others = batch.weights[n, 0], batch.weights_of_others[n, 0]  # [B] each
     return [
         {
             "class": batch.labels[n],
             "rank": rank,
-            "image": batch.faces[j].name,
-            "label": batch.faces[j].label,
+            "image": batch.images[j].name,
+            "label": batch.images[j].label,
             "attention": f"{row[j]:.8g}",
-            "among_mates": None if j == 0 else f"{among[j]:.8g}",
+            "attention_of_others": None if j == 0 else f"{of_others[j]:.8g}",
             "p_vit_logit": f"{batch.p_vit[j, n]:.4f}",
             "is_itself": int(j == 0),
         }
-        for rank, j in enumerate(np.lexsort((-among, -row)).tolist(), start=1)
+        for rank, j in enumerate(np.lexsort((-of_others, -row)).tolist(), start=1)
     ]
 
 
 def _remarks(batch: _Batch, p_cba: NDArray[np.float64], values: NDArray[np.float32]) -> tuple[str, ...]:
-    """What a reader must know: that it depends on the batch, how much mates get in it, and what that changes."""
-    lent = batch.mates_get  # [N, B]
-    moved = float(np.median(np.abs(p_cba - values)))
-    others = int((p_cba.argmax(axis=1) != values.argmax(axis=1)).sum())
-    labels = np.array([face.label for face in batch.faces])
-    alike = (labels[:, None] == labels) & ~np.eye(len(labels), dtype=bool)  # [B, B]
-    told = [
-        "Attention depends on the batch: other mates (--seed) give another picture. P_VIT does not depend on it.",
-        f"In the median over the batch's images and classes, mates get {np.median(lent):.1e} of the attention and P_CBA is "
-        f"{moved:.1e} from P_VIT; mates get more than {_LITTLE:.0%} in {(lent > _LITTLE).mean():.0%} of these. "
-        f"P_CBA names another class than P_VIT for {others} of {len(batch.faces)} images.",
-        f"Of what mates get, {(batch.among * alike).sum(axis=2).mean():.0%} goes to those with the image's label, "
-        f"in the mean over images and classes; by chance {alike.sum() / len(labels) / (len(labels) - 1):.0%}.",
+    """Describe how much attention the other images get in this batch, and what that changes."""
+    to_others = batch.attention_to_others  # [N, B]
+    difference = float(np.median(np.abs(p_cba - values)))
+    changed = int((p_cba.argmax(axis=1) != values.argmax(axis=1)).sum())
+    labels = np.array([image.label for image in batch.images])
+    same_label = (labels[:, None] == labels) & ~np.eye(len(labels), dtype=bool)  # [B, B]
+    to_same_label = float((batch.weights_of_others * same_label).sum(axis=2).mean())
+    by_chance = float(same_label.sum() / len(labels) / (len(labels) - 1))
+    remarks = [
+        "Attention depends on the batch: other images (--seed) give other weights. P_VIT does not depend on it.",
+        f"Median over the batch's images and classes: other images get {np.median(to_others):.1e} of the attention, and P_CBA "
+        f"differs from P_VIT by {difference:.1e}. Other images get more than {percent(_NEGLIGIBLE)} in "
+        f"{percent(float((to_others > _NEGLIGIBLE).mean()))} of the cases. "
+        f"P_CBA predicts another class than P_VIT for {changed} of {pluralize(len(batch.images), 'image')}.",
+        f"Of the attention to other images, {percent(to_same_label)} goes to those with the same label, on average over images "
+        f"and classes; {percent(by_chance)} is expected by chance.",
     ]
-    if np.median(lent) < _LITTLE:
-        told.append(
-            "Most of the attention has collapsed onto the image itself: there P_CBA is P_VIT, and mates add nothing. "
-            "fer train --set cba.mask_self=true makes images listen to the others."
+    if np.median(to_others) < _NEGLIGIBLE:
+        remarks.append(
+            "Most of the attention has collapsed onto the image itself: there P_CBA equals P_VIT, and the batch adds nothing. "
+            "fer train --set cba.mask_self=true makes images attend to the others only."
         )
-    return tuple(told)
+    return tuple(remarks)
 
 
 def _scale(network: Network) -> float:

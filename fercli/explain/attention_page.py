@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fercli.data.crops import load_crop
-from fercli.explain.faces import Face
+from fercli.explain.images import LabelledImage
 from fercli.formatting import percent
 from fercli.html.colours import Colour, expression_colour
 from fercli.html.pages import render
@@ -17,30 +17,33 @@ _FACE_PX = 96  # side of a face on the page
 
 
 @dataclass(frozen=True)
-class Mate:
-    """An image of the batch: its share of what mates got and of all attention, 0..1, and its own P_VIT logit of the class."""
+class AttendedImage:
+    """Another image of the batch: its share of the attention to other images and of all attention, 0..1.
 
-    face: Face
-    among_mates: float
+    logit: its own P_VIT logit of the class.
+    """
+
+    image: LabelledImage
+    of_others: float
     of_all: float
     logit: float
 
 
 @dataclass(frozen=True)
 class ClassAttention:
-    """One class's row of attention, in shares 0..1. own: what the image keeps for itself; mates_get: the rest.
+    """One class's row of attention, in shares 0..1. own: to the image itself; to_others: to the other images.
 
-    effective: how many mates share it. same_label: the part of it that goes to mates with the image's label; by_chance: their
-    part of the mates.
+    effective: effective number of other images. same_label: share of to_others that goes to images with the same label;
+    same_label_by_chance: the share of such images in the batch.
     """
 
     name: str
     own: float
-    mates_get: float
+    to_others: float
     effective: float
     same_label: float
     same_label_by_chance: float
-    mates: tuple[Mate, ...]
+    images: tuple[AttendedImage, ...]
 
 
 @dataclass(frozen=True)
@@ -71,13 +74,13 @@ class _ClassSection:
 
 
 def attention_page(
-    face: Face,
+    image: LabelledImage,
     classes: Sequence[ClassAttention],
     *,
     p_vit: Mapping[str, float],
     p_cba: Mapping[str, float],
     network: str,
-    batch: int,
+    batch_size: int,
     remarks: Sequence[str],
 ) -> str:
     """Return the page; p_vit and p_cba are the image's probabilities by class."""
@@ -85,31 +88,31 @@ def attention_page(
     labels = [entry.name for entry in classes]
     return render(
         "explain/attention_page.html",
-        title=f"Batch attention of {face.name}",
-        subtitle=f"{network}; a batch of {batch} images",
+        title=f"Batch attention of {image.name}",
+        subtitle=f"{network}; a batch of {batch_size} images",
         intro=(
             "For each class, class batch attention mixes the scores of the images whose embedded maps resemble this "
             "one's. Below are these images, highest attention first. The large percentages are shares of the attention "
             "that all other images of the batch get."
         ),
         remarks=remarks,
-        face=pictures.of(face),
+        face=pictures.of(image),
         numbers=_numbers(classes, p_vit, p_cba),
-        classes=[_section(entry, labels, pictures, others=batch - 1) for entry in classes],
+        classes=[_section(entry, labels, pictures, others=batch_size - 1) for entry in classes],
     )
 
 
 class _Pictures:
-    """Thumbnails of faces, each made once."""
+    """Thumbnails of images, each made once."""
 
     def __init__(self) -> None:
         self._made: dict[str, _FacePicture] = {}
 
-    def of(self, face: Face) -> _FacePicture:
-        if face.name not in self._made:
-            picture = picture_jpeg(load_crop(face.sample, _FACE_PX), longest=_FACE_PX)
-            self._made[face.name] = _FacePicture(face.name, face.label, picture)
-        return self._made[face.name]
+    def of(self, image: LabelledImage) -> _FacePicture:
+        if image.name not in self._made:
+            picture = picture_jpeg(load_crop(image.sample, _FACE_PX), longest=_FACE_PX)
+            self._made[image.name] = _FacePicture(image.name, image.label, picture)
+        return self._made[image.name]
 
 
 def _numbers(classes: Sequence[ClassAttention], p_vit: Mapping[str, float], p_cba: Mapping[str, float]) -> Table:
@@ -129,7 +132,7 @@ def _numbers(classes: Sequence[ClassAttention], p_vit: Mapping[str, float], p_cb
             percent(p_vit[entry.name]),
             percent(p_cba[entry.name]),
             percent(entry.own),
-            _share(entry.mates_get),
+            _share(entry.to_others),
             f"{entry.effective:.1f}",
             _share(entry.same_label),
             percent(entry.same_label_by_chance),
@@ -140,21 +143,21 @@ def _numbers(classes: Sequence[ClassAttention], p_vit: Mapping[str, float], p_cb
 
 
 def _section(entry: ClassAttention, labels: Sequence[str], pictures: _Pictures, *, others: int) -> _ClassSection:
-    largest = entry.mates[0].among_mates if entry.mates else 0.0
+    largest = entry.images[0].of_others if entry.images else 0.0
     summary = (
-        f"{percent(entry.own)} of the attention stays with the image, {_share(entry.mates_get)} goes to others: "
+        f"{percent(entry.own)} of the attention stays with the image, {_share(entry.to_others)} goes to others: "
         f"effectively {entry.effective:.1f} of {others}"
     )
     images = [
         _ImageCard(
-            face=pictures.of(image.face),
-            colour=expression_colour(image.face.label, labels),
-            width=round(100 * image.among_mates / largest) if largest else 0,
-            among_others=_share(image.among_mates),
-            of_all=_share(image.of_all),
-            logit=f"{image.logit:+.2f}",
+            face=pictures.of(attended.image),
+            colour=expression_colour(attended.image.label, labels),
+            width=round(100 * attended.of_others / largest) if largest else 0,
+            among_others=_share(attended.of_others),
+            of_all=_share(attended.of_all),
+            logit=f"{attended.logit:+.2f}",
         )
-        for image in entry.mates
+        for attended in entry.images
     ]
     return _ClassSection(entry.name, expression_colour(entry.name, labels), summary, images)
 

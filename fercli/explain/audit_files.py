@@ -1,8 +1,7 @@
-"""The findings of an audit in; the csv that `fer train --relabel` reads and contact sheets of the faces out."""
+"""Files of `fer audit`: the csv that `fer train --relabel` reads, and contact sheets of the images."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +10,19 @@ from fercli.data.crops import load_crop
 from fercli.data.dataset import Sample
 from fercli.data.relabel import NEW, PATH
 from fercli.explain.plots import contact_sheet
+from fercli.system.chunks import chunked
+from fercli.system.csv_file import write_rows
 
-_SIDE = 96  # px of a face on a sheet
+_SIDE = 96  # px of an image on a sheet
 _PER_SHEET = 100
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One training image: its place in the ranking from 1, its label and the class that the signs suggest instead.
+class RankedImage:
+    """One training image with its rank from 1, its label and the class that is suggested instead.
 
-    score: mean of the signs that there are. signs: by name, in nats, None where the image has none.
-    truth: the class that the audit was scored against, None without one.
+    score: mean of the signals it is ranked by. signals: by name, in nats, None where the image has none.
+    truth: the class that the audit was evaluated against, None without one.
     """
 
     rank: int
@@ -30,33 +31,38 @@ class Finding:
     label: str
     suggested: str
     score: float
-    signs: dict[str, float | None]
+    signals: dict[str, float | None]
     truth: str | None
 
 
-def write_audit_csv(path: Path, findings: Sequence[Finding], *, accept: int) -> None:
-    """Write one row per image, most doubtful first; `new_label` is empty but for the first `accept`, which take the suggestion."""
-    signs = list(findings[0].signs)
-    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["rank", PATH, "label", "suggested", NEW, "score", *signs, "truth"])
-        for found in findings:
-            values = ["" if value is None else f"{value:.4f}" for value in found.signs.values()]
-            new = found.suggested if found.rank <= accept else ""
-            row = [found.rank, found.name, found.label, found.suggested, new, f"{found.score:.4f}", *values]
-            writer.writerow([*row, found.truth or ""])
+def write_audit_csv(path: Path, images: Sequence[RankedImage], *, accept: int) -> None:
+    """Write one row per image, most doubtful first; the first `accept` rows take the suggestion as their new label."""
+    head = ["rank", PATH, "label", "suggested", NEW, "score", *images[0].signals, "truth"]
+    rows = [
+        [
+            image.rank,
+            image.name,
+            image.label,
+            image.suggested,
+            image.suggested if image.rank <= accept else None,
+            f"{image.score:.4f}",
+            *(None if value is None else f"{value:.4f}" for value in image.signals.values()),
+            image.truth,
+        ]
+        for image in images
+    ]
+    write_rows(path, head, rows)
 
 
-def write_sheets(folder: Path, findings: Sequence[Finding], *, title: str) -> list[Path]:
-    """Draw the faces with rank, label and suggestion, a hundred a sheet: sheet-1.png, ..."""
+def write_sheets(folder: Path, images: Sequence[RankedImage], *, title: str) -> list[Path]:
+    """Draw the images with rank, label and suggestion, a hundred per sheet: sheet-1.png, ..."""
     paths = []
-    for number, start in enumerate(range(0, len(findings), _PER_SHEET), start=1):
-        shown = findings[start : start + _PER_SHEET]
+    for number, shown in enumerate(chunked(images, _PER_SHEET), start=1):
         path = folder / f"sheet-{number}.png"
         contact_sheet(
             path,
-            [load_crop(found.sample, _SIDE) for found in shown],
-            [f"{found.rank}: {found.label}\n→ {found.suggested}?" for found in shown],
+            [load_crop(image.sample, _SIDE) for image in shown],
+            [f"{image.rank}: {image.label}\n→ {image.suggested}?" for image in shown],
             title=f"{title}, {shown[0].rank} to {shown[-1].rank}",
         )
         paths.append(path)

@@ -1,4 +1,4 @@
-"""Features and classes in, how well the classes keep apart out; and features laid out in the plane."""
+"""Separation of classes in feature space, and t-SNE."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from fercli.errors import RefusedError
 
 @dataclass(frozen=True)
 class Separation:
-    """How classes keep apart. silhouette: -1..1, higher is better; ratio: spread within over distance between, lower is better."""
+    """How well classes are separated. silhouette: -1..1, higher is better; ratio: intra/inter-class distance, lower is better."""
 
     silhouette: float
     ratio: float
 
 
 def separation(features: ArrayLike, classes: ArrayLike) -> Separation:
-    """Silhouette (Rousseeuw 1987) and intra/inter ratio of features [B, D] in classes [B]; nan with fewer than two classes.
+    """Compute silhouette (Rousseeuw 1987) and intra/inter-class ratio of features [B, D]; nan with fewer than two classes.
 
     Errors: RefusedError without scikit-learn.
     """
@@ -37,7 +37,7 @@ def separation(features: ArrayLike, classes: ArrayLike) -> Separation:
 
 
 def intra_inter_ratio(features: NDArray[np.float64], classes: NDArray[np.int64]) -> float:
-    """Mean distance of images to the centre of their class over the mean distance between centres."""
+    """Return the mean distance of images to the centre of their class over the mean distance between centres."""
     names = np.unique(classes)
     centres = np.stack([features[classes == name].mean(axis=0) for name in names])  # [N, D]
     within = np.linalg.norm(features - centres[np.searchsorted(names, classes)], axis=1).mean()
@@ -47,9 +47,9 @@ def intra_inter_ratio(features: NDArray[np.float64], classes: NDArray[np.int64])
 
 
 def tsne(features: NDArray[np.float32], *, seed: int, perplexity: float) -> NDArray[np.float32]:
-    """Lay features [B, D] out in the plane, [B, 2] (van der Maaten and Hinton 2008), starting from their main axes.
+    """Embed features [B, D] in two dimensions, [B, 2] (van der Maaten and Hinton 2008), initialised by PCA.
 
-    Errors: RefusedError without scikit-learn, or for a perplexity that so few images cannot have.
+    Errors: RefusedError without scikit-learn, or for a perplexity that is not below the number of images.
     """
     if not 1 <= perplexity < len(features):
         raise RefusedError(

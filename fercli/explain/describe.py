@@ -1,8 +1,7 @@
-"""The name of a preset or of weights in, shapes, parameters and multiply-adds of every module out."""
+"""`fer describe`: shapes, parameters and multiply-accumulates of every module of a network."""
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -16,6 +15,7 @@ from fercli.config.training import LossConfig, TrainConfig
 from fercli.errors import UsageError
 from fercli.models.counting import ModuleCount, NetworkCount, count_network
 from fercli.models.state_keys import StateKey, state_keys
+from fercli.system.csv_file import write_rows
 from fercli.system.files import refuse_existing_folder, replacing_folder
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import find_weights, read_card
@@ -25,10 +25,9 @@ RESULT_NAME = "describe.json"
 
 @dataclass(frozen=True)
 class Description:
-    """A network counted twice: as it answers, and as it trains.
+    """A network counted twice: at inference and in training.
 
-    name: the preset's, or the weights'. classes: how many it tells apart. Training only is the difference of the two.
-    keys: every entry of the state dict in training.
+    name: of the preset or the weights. keys: every entry of the state dict in training.
     """
 
     name: str
@@ -41,12 +40,12 @@ class Description:
 
     @property
     def training_only(self) -> int:
-        """Parameters that exist in training alone: MLA, embedding, CBA, an image head, as far as the losses need them."""
+        """Parameters that exist in training only: MLA, embedding, CBA, an image head, as far as the losses need them."""
         return self.training.total.parameters - self.inference.total.parameters
 
     @property
     def modules(self) -> tuple[ModuleCount, ...]:
-        """Every module of the network, those of training last."""
+        """Every module of the network, those of training only last."""
         known = {module.name for module in self.inference.modules}
         return (*self.inference.modules, *(module for module in self.training.modules if module.name not in known))
 
@@ -60,10 +59,10 @@ def describe(
     out: Path | None = None,
     overwrite: bool = False,
 ) -> Description:
-    """Count a preset (`classes` is 7 unless given) or the network of weights; nothing is loaded or run.
+    """Count a preset (default: 7 classes) or the network of weights; no weights are loaded or run.
 
-    What exists in training only depends on the losses: of a preset those of `recipe`, its usual one unless named, of weights
-    those of the recipe in their card. settings: `name=value` changes to preset and recipe. out: a new folder that gets
+    Which modules training has depends on the losses: those of `recipe` for a preset (default: its usual one), those of the
+    recipe on their card for weights. settings: `name=value` changes to preset and recipe. out: a new folder for
     describe.json, modules.csv and keys.csv.
     Errors: UsageError for recipe or settings of weights, or unknown ones; WeightsError for a name that is neither.
     """
@@ -89,13 +88,13 @@ def describe(
 
 
 def level(module: ModuleCount, names: set[str]) -> int:
-    """How deep a module lies among `names`: 1 for a part of the network, 2 for a part of a part."""
+    """Return the nesting level of a module among `names`: 1 for a part of the network, 2 for a part of a part."""
     pieces = module.name.split(".")
     return sum(".".join(pieces[:length]) in names for length in range(1, len(pieces) + 1))
 
 
 def as_record(result: Description) -> dict[str, object]:
-    """The figures as plain values, totals first."""
+    """Return the counts as plain values, totals first."""
     inference, training = result.inference, result.training
     return {
         "name": result.name,
@@ -123,17 +122,17 @@ def as_record(result: Description) -> dict[str, object]:
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Config:
     model: BtnConfig
     train: TrainConfig
 
 
 def _network(name: str, recipe: str | None, settings: Sequence[str]) -> tuple[BtnConfig, LossConfig, int | None]:
-    """Configuration, losses, and the number of classes where weights fix it."""
+    """Return configuration, losses, and the number of classes if weights fix it."""
     if name in MODELS:
-        told = _Told(MODELS[name], recipe_preset(recipe) if recipe else usual_recipe(name))
-        told = override(told, settings, groups=("model", "train"))
-        return told.model, told.train.loss, None
+        config = _Config(MODELS[name], recipe_preset(recipe) if recipe else usual_recipe(name))
+        config = override(config, settings, groups=("model", "train"))
+        return config.model, config.train.loss, None
     if settings or recipe:
         raise UsageError(
             f"{name} is trained weights: its recipe and settings are fixed", fix=f"a preset: {', '.join(MODELS)}"
@@ -143,7 +142,7 @@ def _network(name: str, recipe: str | None, settings: Sequence[str]) -> tuple[Bt
 
 
 def _losses(card: WeightsCard) -> LossConfig:
-    """The losses that the card's recipe states, whatever version of the program wrote it; the paper's without a recipe."""
+    """Return the losses of the card's recipe, ignoring fields of other versions; the default ones without a recipe."""
     recipe = card.provenance.get("recipe")
     stated = recipe.get("loss") if isinstance(recipe, Mapping) else None
     known = {field.name for field in fields(LossConfig)}
@@ -154,22 +153,25 @@ def _write(folder: Path, result: Description) -> None:
     text = json.dumps(as_record(result), indent=2, ensure_ascii=False)
     (folder / RESULT_NAME).write_text(text + "\n", encoding="utf-8")
     inference = {module.name for module in result.inference.modules}
-    with (folder / "modules.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["module", "kind", "used_in", "output", "parameters", "macs", "thop_macs", "thop_parameters"])
-        for module in result.modules:
-            used = "inference" if module.name in inference else "training"
-            shapes = " ".join(shape_text(shape) for shape in module.output)
-            counts = (module.parameters, module.macs, module.thop_macs, module.thop_parameters)
-            writer.writerow([module.name, module.kind, used, shapes, *counts])
-    with (folder / "keys.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["key", "shape", "dtype", "kind", "used_in"])
-        writer.writerows(
-            [key.name, "x".join(map(str, key.shape)), key.dtype, key.kind, key.used_in] for key in result.keys
-        )
+    modules = [
+        [
+            module.name,
+            module.kind,
+            "inference" if module.name in inference else "training",
+            " ".join(shape_text(shape) for shape in module.output),
+            module.parameters,
+            module.macs,
+            module.thop_macs,
+            module.thop_parameters,
+        ]
+        for module in result.modules
+    ]
+    head = ["module", "kind", "used_in", "output", "parameters", "macs", "thop_macs", "thop_parameters"]
+    write_rows(folder / "modules.csv", head, modules)
+    keys = [[key.name, "x".join(map(str, key.shape)), key.dtype, key.kind, key.used_in] for key in result.keys]
+    write_rows(folder / "keys.csv", ["key", "shape", "dtype", "kind", "used_in"], keys)
 
 
 def shape_text(shape: Sequence[int]) -> str:
-    """The shape of one image's tensor without its batch: 64x28x28."""
+    """Format the shape of a tensor without its batch dimension: 64x28x28."""
     return "x".join(map(str, shape[1:]))

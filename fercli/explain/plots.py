@@ -1,4 +1,4 @@
-"""Faces, probabilities, maps and points in; the picture files of `fer visualize` and `fer audit` out."""
+"""The plots of `fer visualize` and `fer audit`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.evaluate.plots import empty_figure
 from fercli.html.colours import Colour, expression_colour
 from fercli.media.images import Rgb
 
@@ -20,7 +21,7 @@ _INCH = 1.25  # side of a face
 
 @dataclass(frozen=True)
 class HeatRow:
-    """One face [S, S, 3] with its maps [L, S, S] in 0..1 and what stands beside it; `order` groups rows of one image."""
+    """One face [S, S, 3] with its maps [L, S, S] in 0..1 and the text beside it; `order` groups the rows of one image."""
 
     face: Rgb
     maps: NDArray[np.float32]
@@ -32,64 +33,71 @@ def plot_bars(
     path: Path,
     crops: Sequence[Rgb],
     titles: Sequence[str],
-    shares: Sequence[Sequence[Sequence[float]]],
+    probabilities: Sequence[Sequence[Sequence[float]]],
     *,
     labels: Sequence[str],
     names: Sequence[str],
 ) -> None:
-    """Draw every face with the probabilities that one or two networks give its classes; shares [faces][networks][N]."""
+    """Draw every face with its probabilities [faces][networks][N] from one or two networks."""
     columns = 2 if len(crops) > 3 else 1
     rows = -(-len(crops) // columns)
-    figure = _figure(columns * (_INCH + 3.4), rows * (_INCH + 0.75) + 0.5)
+    figure = empty_figure(columns * (_INCH + 3.4), rows * (_INCH + 0.75) + 0.5)
     grid = figure.add_gridspec(rows, 2 * columns, width_ratios=[1, 2.6] * columns)
     height = 0.8 / len(names)
-    for number, (crop, title, answers) in enumerate(zip(crops, titles, shares, strict=True)):
+    for number, (crop, title, of_networks) in enumerate(zip(crops, titles, probabilities, strict=True)):
         row, column = divmod(number, columns)
         _show(figure.add_subplot(grid[row, 2 * column]), crop, title)
         axes = figure.add_subplot(grid[row, 2 * column + 1], xlim=(0, 1))
-        for place, answer in enumerate(answers):
-            offset = (place - (len(answers) - 1) / 2) * height
-            axes.barh(np.arange(len(labels)) + offset, answer, height, color=_NETWORKS[place], label=names[place])
+        for index, values in enumerate(of_networks):
+            offset = (index - (len(of_networks) - 1) / 2) * height
+            axes.barh(np.arange(len(labels)) + offset, values, height, color=_NETWORKS[index], label=names[index])
         axes.set_yticks(range(len(labels)), labels, fontsize=7)
         axes.tick_params(axis="x", labelsize=7)
         axes.invert_yaxis()
-    handles, words = axes.get_legend_handles_labels()
-    figure.legend(handles, words, loc="outside upper center", ncols=len(names), fontsize=8, frameon=False)
+    handles, texts = axes.get_legend_handles_labels()
+    figure.legend(handles, texts, loc="outside upper center", ncols=len(names), fontsize=8, frameon=False)
     figure.savefig(path)
 
 
 def plot_heat(path: Path, rows: Sequence[HeatRow], *, columns: Sequence[str]) -> None:
     """Draw one row per face and network: the face, then one column per layer with its map over the face."""
-    figure = _figure((len(columns) + 2.1) * _INCH, len(rows) * _INCH * 1.12 + 0.4)
+    figure = empty_figure((len(columns) + 2.1) * _INCH, len(rows) * _INCH * 1.12 + 0.4)
     grid = figure.add_gridspec(len(rows), len(columns) + 2, width_ratios=[1.1, *[1] * (len(columns) + 1)])
-    for place, row in enumerate(rows):
-        words = figure.add_subplot(grid[place, 0])
-        words.axis("off")
-        words.text(1, 0.5, row.text, ha="right", va="center", fontsize=7)
-        _show(figure.add_subplot(grid[place, 1]), row.face, "face" if place == 0 else "")
+    for index, row in enumerate(rows):
+        beside = figure.add_subplot(grid[index, 0])
+        beside.axis("off")
+        beside.text(1, 0.5, row.text, ha="right", va="center", fontsize=7)
+        _show(figure.add_subplot(grid[index, 1]), row.face, "face" if index == 0 else "")
         for number, (column, heat) in enumerate(zip(columns, row.maps, strict=True)):
-            axes = figure.add_subplot(grid[place, number + 2])
-            _show(axes, row.face, column if place == 0 else "")
+            axes = figure.add_subplot(grid[index, number + 2])
+            _show(axes, row.face, column if index == 0 else "")
             axes.imshow(heat, cmap="jet", alpha=0.5, vmin=0, vmax=1)
     figure.savefig(path)
 
 
-def plot_clouds(
-    path: Path, clouds: Sequence[NDArray[np.float32]], labels: Sequence[str], *, captions: Sequence[str]
+def plot_scatter(
+    path: Path, layouts: Sequence[NDArray[np.float32]], labels: Sequence[str], *, captions: Sequence[str]
 ) -> None:
     """Draw points [B, 2] of one or two networks side by side, coloured by class."""
-    figure = _figure(5.4 * len(clouds), 5.6)
-    kinds = sorted(set(labels))
+    figure = empty_figure(5.4 * len(layouts), 5.6)
+    class_names = sorted(set(labels))
     classes = np.array(labels)
-    for place, (cloud, caption) in enumerate(zip(clouds, captions, strict=True), start=1):
-        axes = figure.add_subplot(1, len(clouds), place, xticks=[], yticks=[])
+    for number, (layout, caption) in enumerate(zip(layouts, captions, strict=True), start=1):
+        axes = figure.add_subplot(1, len(layouts), number, xticks=[], yticks=[])
         axes.set_title(caption, fontsize=9)
-        for kind in kinds:
-            points = cloud[classes == kind]
-            axes.scatter(*points.T, s=9, color=_colour(expression_colour(kind, kinds)), label=kind, linewidths=0)
-    handles, words = axes.get_legend_handles_labels()
+        for name in class_names:
+            points = layout[classes == name]
+            axes.scatter(
+                points[:, 0],
+                points[:, 1],
+                s=9,
+                color=_colour(expression_colour(name, class_names)),
+                label=name,
+                linewidths=0,
+            )
+    handles, texts = axes.get_legend_handles_labels()
     figure.legend(
-        handles, words, loc="outside lower center", ncols=4 * len(clouds), fontsize=8, frameon=False, markerscale=2
+        handles, texts, loc="outside lower center", ncols=4 * len(layouts), fontsize=8, frameon=False, markerscale=2
     )
     figure.savefig(path)
 
@@ -97,7 +105,7 @@ def plot_clouds(
 def contact_sheet(path: Path, crops: Sequence[Rgb], captions: Sequence[str], *, columns: int = 10, title: str) -> None:
     """Draw faces in a grid, row by row, each with its caption below."""
     rows = -(-len(crops) // columns)
-    figure = _figure(columns * _INCH, rows * (_INCH + 0.42) + 0.4)
+    figure = empty_figure(columns * _INCH, rows * (_INCH + 0.42) + 0.4)
     figure.suptitle(title, fontsize=10)
     grid = figure.add_gridspec(rows, columns)
     for number, (crop, caption) in enumerate(zip(crops, captions, strict=True)):
@@ -105,15 +113,6 @@ def contact_sheet(path: Path, crops: Sequence[Rgb], captions: Sequence[str], *, 
         _show(axes, crop, "")
         axes.set_xlabel(caption, fontsize=6.5)
     figure.savefig(path)
-
-
-def _figure(width: float, height: float) -> Any:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
 
 
 def _show(axes: Any, face: Rgb, title: str) -> None:

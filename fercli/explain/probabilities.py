@@ -1,4 +1,4 @@
-"""Figure 4: what one or two networks answer on the same images, as bars (probabilities.png) and numbers (.csv)."""
+"""Figure 4: the probabilities of one or two networks for the same images, as bars (probabilities.png) and numbers (.csv)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fercli.config.labels import PAPER_ORDER
-from fercli.explain.faces import Face, crops_of
+from fercli.data.dataset import paper_order
+from fercli.explain.images import LabelledImage, load_crops
 from fercli.explain.plots import plot_bars
 from fercli.progress import Progress
 from fercli.system.csv_file import write_csv
@@ -21,56 +21,54 @@ class Probabilities:
 
     name = "probabilities"
     networks = (1, 2)
-    even = True
+    balanced = True
     default_count = 8
 
     def check(self, networks: Sequence[Network]) -> None:
-        """Every network will do."""
+        """Accept every network."""
 
     def draw(
-        self, networks: Sequence[Network], faces: Sequence[Face], names: Sequence[str], place: Path, progress: Progress
+        self,
+        networks: Sequence[Network],
+        images: Sequence[LabelledImage],
+        names: Sequence[str],
+        folder: Path,
+        progress: Progress,
     ) -> tuple[str, ...]:
-        """Write probabilities.png and probabilities.csv; returns remarks for the reader."""
-        labels = _labels(networks)
-        answers: list[dict[tuple[int, str], float]] = []
+        """Write probabilities.png and probabilities.csv; return remarks for the reader."""
+        labels = paper_order({label for network in networks for label in network.card.labels})
+        predictions: list[list[dict[str, float]]] = []  # by network and image
         for number, network in enumerate(networks):
             progress(number, len(networks), names[number])
-            logits = network.logits(network.images(crops_of(faces, network.card.model.input.size)))
-            table = softmax(logits, network.card.temperature)
-            answers.append(
-                {
-                    (row, label): float(table[row, column])
-                    for row in range(len(faces))
-                    for column, label in enumerate(network.card.labels)
-                }
-            )
-        write_csv(
-            place / "probabilities.csv",
-            [
-                {"image": face.name, "label": face.label, "class": label}
-                | {
-                    f"p_{letter}": _cell(answer.get((row, label)))
-                    for letter, answer in zip("ab", answers, strict=False)
-                }
-                for row, face in enumerate(faces)
-                for label in labels
-            ],
-        )
+            logits = network.logits(network.images(load_crops(images, network.card.model.input.size)))
+            table = softmax(logits, network.card.temperature).tolist()
+            predictions.append([dict(zip(network.card.labels, row, strict=True)) for row in table])
+        records = [
+            {
+                "image": image.name,
+                "label": image.label,
+                "class": label,
+                **{
+                    f"p_{letter}": _cell(of_network[row].get(label))
+                    for letter, of_network in zip("ab", predictions, strict=False)
+                },
+            }
+            for row, image in enumerate(images)
+            for label in labels
+        ]
+        write_csv(folder / "probabilities.csv", records)
         plot_bars(
-            place / "probabilities.png",
-            list(crops_of(faces, networks[0].card.model.input.size)),
-            [face.label for face in faces],
-            [[[answer.get((row, label), 0.0) for label in labels] for answer in answers] for row in range(len(faces))],
+            folder / "probabilities.png",
+            list(load_crops(images, networks[0].card.model.input.size)),
+            [image.label for image in images],
+            [
+                [[of_network[row].get(label, 0.0) for label in labels] for of_network in predictions]
+                for row in range(len(images))
+            ],
             labels=labels,
             names=names,
         )
         return ()
-
-
-def _labels(networks: Sequence[Network]) -> tuple[str, ...]:
-    """Every class that one of the networks knows, in the paper's order."""
-    known = {label for network in networks for label in network.card.labels}
-    return tuple(x for x in PAPER_ORDER if x in known) + tuple(sorted(known - set(PAPER_ORDER)))
 
 
 def _cell(share: float | None) -> str | None:

@@ -1,11 +1,11 @@
-"""Figures 5 to 7: which part of a face a layer of one or two networks answers to (scorecam.png, .npz).
+"""Figures 5 to 7: Score-CAM maps of the layers of one or two networks over faces (scorecam.png, .npz).
 
 Score-CAM (Wang et al. 2020) is pytorch-grad-cam's; this file is the only one that knows that package.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fercli.errors import RefusedError, UsageError, WeightsError
-from fercli.explain.faces import Face, crops_of
+from fercli.explain.images import LabelledImage, load_crops
 from fercli.explain.plots import HeatRow, plot_heat
 from fercli.models.btn import BTN
 from fercli.progress import Progress
@@ -31,7 +31,7 @@ _CHUNK = 32  # masked images at once
 
 @dataclass(frozen=True)
 class ScoreCam:
-    """layers: names of LAYERS. head: whose score of the target class weighs the maps. target: `label`, `predicted` or a class.
+    """layers: names of LAYERS. head: whose score of the target class weights the maps. target: `label`, `predicted` or a class.
 
     P_VIT scores a masked image alone. P_CBA scores it in a batch with the other images of the figure, unmasked.
     """
@@ -42,7 +42,7 @@ class ScoreCam:
 
     name = "scorecam"
     networks = (1, 2)
-    even = True
+    balanced = True
     default_count = 4
 
     def __post_init__(self) -> None:
@@ -51,13 +51,13 @@ class ScoreCam:
             raise UsageError(f"no layer {', '.join(unknown) or 'given'}", fix=f"layers: {', '.join(LAYERS)}")
 
     def check(self, networks: Sequence[Network]) -> None:
-        """UsageError, WeightsError or RefusedError where a network or the machine lacks what the figure needs."""
+        """Raise UsageError, WeightsError or RefusedError if a network or the environment lacks what the figure needs."""
         for network in networks:
-            wanted = [layer for layer in self.layers if layer in _TRAINING_ONLY]
+            training_only = [layer for layer in self.layers if layer in _TRAINING_ONLY]
             if network.model.ablation is not None:  # Table 5's "MLA only" has it without a batch part
-                wanted = [layer for layer in wanted if layer != "mla"]
-            if wanted or self.head == "cba":
-                need_batch_part(network, f"--layer {wanted[0]}" if wanted else "--head cba")
+                training_only = [layer for layer in training_only if layer != "mla"]
+            if training_only or self.head == "cba":
+                need_batch_part(network, f"--layer {training_only[0]}" if training_only else "--head cba")
             for layer in self.layers:
                 _module(network.model, layer)
             if self.target not in ("label", "predicted", *network.card.labels):
@@ -68,59 +68,78 @@ class ScoreCam:
         _library()
 
     def draw(
-        self, networks: Sequence[Network], faces: Sequence[Face], names: Sequence[str], place: Path, progress: Progress
+        self,
+        networks: Sequence[Network],
+        images: Sequence[LabelledImage],
+        names: Sequence[str],
+        folder: Path,
+        progress: Progress,
     ) -> tuple[str, ...]:
-        """Write scorecam.png and scorecam.npz (maps 0..1, [images, layers, S, S] per network); returns remarks."""
+        """Write scorecam.png and scorecam.npz (maps 0..1, [images, layers, S, S] per network); return remarks."""
         rows: list[HeatRow] = []
         arrays: dict[str, Any] = {
             "layers": np.array(self.layers),
-            "images": np.array([face.name for face in faces]),
+            "images": np.array([image.name for image in images]),
         }
-        total = len(networks) * len(faces) * len(self.layers)
-        done = 0
-        for letter, network, name in zip("ab", networks, names, strict=False):
-            crops = crops_of(faces, network.card.model.input.size)
-            images = network.images(crops)
-            logits = network.logits(images)
-            targets = [self._target(network, face, row) for face, row in zip(faces, logits, strict=True)]
-            maps = np.zeros((len(faces), len(self.layers), *crops.shape[1:3]), np.float32)
-            for row, face in enumerate(faces):
-                mates = torch.cat([images[:row], images[row + 1 :]])
-                scored = (
-                    _CbaScore(network.model, mates) if self.head == "cba" else _VitScore(network.model, self.layers)
-                )
-                for column, layer in enumerate(self.layers):
-                    progress(done, total, f"{name}, {layer}, {face.name}")
-                    maps[row, column] = _score_cam(scored, network.model, layer, images[row : row + 1], targets[row])
-                    done += 1
-                label = network.card.labels[targets[row]]
-                answer = network.card.labels[int(logits[row].argmax())]
-                rows.append(HeatRow(crops[row], maps[row], f"{name}\n{face.label}, says {answer}\ntarget {label}", row))
-            arrays |= {f"maps_{letter}": maps, f"targets_{letter}": np.array([network.card.labels[t] for t in targets])}
-            arrays[f"network_{letter}"] = np.array(name)
-        progress(total, total, "")
-        np.savez_compressed(place / "scorecam.npz", **arrays)
-        rows.sort(key=lambda row: row.order)  # the networks side by side: one under the other for each image
-        plot_heat(place / "scorecam.png", rows, columns=self.layers)
+        steps = len(images) * len(self.layers)
+        for number, (network, name) in enumerate(zip(networks, names, strict=True)):
+
+            def report(done: int, note: str, *, before: int = number * steps, name: str = name) -> None:
+                progress(before + done, len(networks) * steps, f"{name}, {note}")
+
+            maps, targets, of_network = self._of_network(network, images, name, report)
+            letter = "ab"[number]
+            arrays |= {f"maps_{letter}": maps, f"targets_{letter}": targets, f"network_{letter}": np.array(name)}
+            rows += of_network
+        progress(len(networks) * steps, len(networks) * steps, "")
+        np.savez_compressed(folder / "scorecam.npz", **arrays)
+        rows.sort(key=lambda row: row.order)  # the rows of one image below each other
+        plot_heat(folder / "scorecam.png", rows, columns=self.layers)
         head = "P_VIT of the masked image alone"
         if self.head == "cba":
             head = "P_CBA of the masked image in a batch with the figure's other images"
         return (
-            f"Maps are weighed by {head}, target class: {self.target}.",
-            "Each map is scaled to 0..1 on its own: strength can be compared within a map, not between maps.",
+            f"Maps are weighted by {head}, target class: {self.target}.",
+            "Each map is scaled to 0..1 on its own: values can be compared within a map, not between maps.",
         )
 
-    def _target(self, network: Network, face: Face, logits: NDArray[np.float32]) -> int:
+    def _of_network(
+        self,
+        network: Network,
+        images: Sequence[LabelledImage],
+        name: str,
+        report: Callable[[int, str], None],
+    ) -> tuple[NDArray[np.float32], NDArray[np.str_], list[HeatRow]]:
+        """Compute maps [images, layers, S, S], target classes [images] and the rows of the plot."""
+        crops = load_crops(images, network.card.model.input.size)
+        inputs = network.images(crops)
+        logits = network.logits(inputs)
+        labels = network.card.labels
+        targets = [self._target(network, image, row) for image, row in zip(images, logits, strict=True)]
+        maps = np.zeros((len(images), len(self.layers), *crops.shape[1:3]), np.float32)
+        rows = []
+        for index, image in enumerate(images):
+            others = torch.cat([inputs[:index], inputs[index + 1 :]])
+            score = CbaScore(network.model, others) if self.head == "cba" else _VitScore(network.model, self.layers)
+            for column, layer in enumerate(self.layers):
+                report(index * len(self.layers) + column, f"{layer}, {image.name}")
+                maps[index, column] = _score_cam(score, network.model, layer, inputs[index : index + 1], targets[index])
+            predicted = labels[int(logits[index].argmax())]
+            text = f"{name}\n{image.label}, predicted {predicted}\ntarget {labels[targets[index]]}"
+            rows.append(HeatRow(crops[index], maps[index], text, index))
+        return maps, np.array([labels[target] for target in targets]), rows
+
+    def _target(self, network: Network, image: LabelledImage, logits: NDArray[np.float32]) -> int:
         if self.target == "predicted":
             return int(logits.argmax())
-        label = face.label if self.target == "label" else self.target
+        label = image.label if self.target == "label" else self.target
         if label not in network.card.labels:
             raise WeightsError(f"{network.card.name} has no class {label}", fix="--target predicted")
         return network.card.labels.index(label)
 
 
 class _VitScore(nn.Module):
-    """P_VIT [B, N]; also runs the batch part where a layer of it is looked at, which changes nothing in P_VIT."""
+    """P_VIT [B, N]; also runs the batch part if a map of one of its layers is needed, which does not change P_VIT."""
 
     def __init__(self, model: BTN, layers: Sequence[str]) -> None:
         super().__init__()
@@ -131,44 +150,31 @@ class _VitScore(nn.Module):
         return self.model.batch_embedding(images)[0] if self.with_batch else self.model(images)
 
 
-class _CbaScore(nn.Module):
-    """P_CBA [B, N] of each image in a batch of its own with the same mates (BTN, Eq. 7).
+class CbaScore(nn.Module):
+    """P_CBA [B, N] of each image in a batch of its own with the same other images (BTN, Eq. 7), as in training."""
 
-    With `mask_self` it listens to its mates alone, unless it has none: as in training.
-    """
-
-    def __init__(self, model: BTN, mates: Tensor) -> None:
+    def __init__(self, model: BTN, others: Tensor) -> None:
         super().__init__()
         self.model = model
         with torch.no_grad():
-            p_vit, self.keys = model.batch_embedding(mates)
-            self.values = self._values(p_vit)
-        self.hears_itself = len(mates) == 0 or not model.config.cba.mask_self
-
-    def _values(self, p_vit: Tensor) -> Tensor:
-        probs = self.model.config.cba.value == "probs"
-        return p_vit.float().softmax(dim=-1) if probs else p_vit.float()
+            self.p_vit, self.embedding = model.batch_embedding(others)
 
     def forward(self, images: Tensor) -> Tensor:
-        p_vit, query = self.model.batch_embedding(images)  # [B, N], [B, N, D]
         if self.model.batch is None:
             raise ValueError("this BTN has no batch part")
-        own = (query * query).sum(dim=2, keepdim=True)  # [B, N, 1]
-        if not self.hears_itself:
-            own = torch.full_like(own, -torch.inf)
-        others = torch.einsum("bnd,mnd->bnm", query, self.keys)
-        weights = (torch.cat([own, others], dim=2) * self.model.batch.cba.scale).softmax(dim=2)  # [B, N, 1 + M]
-        mixed = weights[..., 0] * self._values(p_vit) + torch.einsum("bnm,mn->bn", weights[..., 1:], self.values)
-        if self.model.config.cba.value == "probs":
-            return (mixed / mixed.sum(dim=-1, keepdim=True)).clamp_min(1e-12).log()
-        return mixed
+        cba = self.model.batch.cba
+        rows = [
+            cba.mix(torch.cat([embedding, self.embedding]), torch.cat([p_vit, self.p_vit]))[:1]
+            for p_vit, embedding in zip(*(part.split(1) for part in self.model.batch_embedding(images)), strict=True)
+        ]
+        return torch.cat(rows)
 
 
-def _score_cam(scored: nn.Module, model: BTN, layer: str, image: Tensor, target: int) -> NDArray[np.float32]:
-    """The map of one layer for one image [1, 3, S, S]: float32 [S, S], 0..1."""
+def _score_cam(score: nn.Module, model: BTN, layer: str, image: Tensor, target: int) -> NDArray[np.float32]:
+    """Compute the map of one layer for one image [1, 3, S, S]: float32 [S, S], 0..1."""
     library = _library()
     side = model.config.level_sides[2]
-    cam = library.ScoreCAM(scored, [_module(model, layer)], reshape_transform=lambda maps: _as_maps(maps, side))
+    cam = library.ScoreCAM(score, [_module(model, layer)], reshape_transform=lambda output: as_maps(output, side))
     cam.batch_size = _CHUNK
     try:
         with torch.no_grad(), _without_bars(library):
@@ -178,7 +184,7 @@ def _score_cam(scored: nn.Module, model: BTN, layer: str, image: Tensor, target:
 
 
 def _module(model: BTN, layer: str) -> nn.Module:
-    """The module whose output is the layer; WeightsError where this model has none."""
+    """Return the module whose output is the layer; WeightsError if this model has none."""
     level = int(layer[1]) - 1 if layer[0] in "FS" else 0
     part = {"F": model.tap_convs[level], "S": model.cross[level], "v": model.vit.norm}.get(layer[0])
     if layer == "mla":
@@ -187,12 +193,12 @@ def _module(model: BTN, layer: str) -> nn.Module:
     if layer == "embed" and model.batch is not None:
         part = model.batch.cba.embed
     if part is None:
-        raise WeightsError(f"{model.config.preset} as it was trained has no layer {layer}", fix="another --layer")
+        raise WeightsError(f"{model.config.preset} as trained has no layer {layer}", fix="another --layer")
     return part
 
 
-def _as_maps(output: Tensor, side: int) -> Tensor:
-    """A layer's output as maps [B, C, H, W]; tokens [B, 1 + L side^2, W] lose the class token and are averaged over levels."""
+def as_maps(output: Tensor, side: int) -> Tensor:
+    """Return a layer's output as maps [B, C, H, W]; tokens [B, 1 + L side^2, W] without class token, averaged over levels."""
     if output.ndim == 4:
         return output
     levels = output[:, 1:].unflatten(1, (-1, side, side))  # [B, L, side, side, W]
@@ -210,10 +216,10 @@ def _library() -> SimpleNamespace:
 
 @contextmanager
 def _without_bars(library: SimpleNamespace) -> Iterator[None]:
-    """Keep the library from drawing a bar of its own for every map."""
-    theirs = library.module.tqdm
+    """Keep the library from drawing a progress bar for every map."""
+    original = library.module.tqdm
     library.module.tqdm = SimpleNamespace(tqdm=lambda items: items)
     try:
         yield
     finally:
-        library.module.tqdm = theirs
+        library.module.tqdm = original

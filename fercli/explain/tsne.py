@@ -1,4 +1,4 @@
-"""Figure 8: images in the plane, near each other where a network's features are (tsne.png, .csv, separation.csv)."""
+"""Figure 8: a t-SNE embedding of images by the features of one or two networks (tsne.png, .csv, separation.csv)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from fercli.explain.clusters import separation, tsne
-from fercli.explain.faces import Face, crops_of
-from fercli.explain.plots import plot_clouds
+from fercli.explain.images import LabelledImage, load_crops
+from fercli.explain.plots import plot_scatter
 from fercli.progress import Progress
+from fercli.system.chunks import chunked
 from fercli.system.csv_file import write_csv
 from fercli.weights.network import Network
 
@@ -31,57 +32,65 @@ class Tsne:
 
     name = "tsne"
     networks = (1, 2)
-    even = False
+    balanced = False
     default_count = 1000
 
     def check(self, networks: Sequence[Network]) -> None:
-        """Every network will do."""
+        """Accept every network."""
 
     def draw(
-        self, networks: Sequence[Network], faces: Sequence[Face], names: Sequence[str], place: Path, progress: Progress
+        self,
+        networks: Sequence[Network],
+        images: Sequence[LabelledImage],
+        names: Sequence[str],
+        folder: Path,
+        progress: Progress,
     ) -> tuple[str, ...]:
-        """Write tsne.png, tsne.csv (x, y, label per network and image), separation.csv; returns remarks for the reader."""
-        labels = [face.label for face in faces]
-        kinds = sorted(set(labels))
-        classes = np.array([kinds.index(label) for label in labels])
-        clouds, points, figures = [], [], []
+        """Write tsne.png, tsne.csv (x, y, label per network and image), separation.csv; return remarks for the reader."""
+        labels = [image.label for image in images]
+        class_names = sorted(set(labels))
+        classes = np.array([class_names.index(label) for label in labels])
+        layouts, points, separations = [], [], []
         for number, (network, name) in enumerate(zip(networks, names, strict=True)):
             progress(number, len(networks), name)
-            features = self._features(network, faces)
+            features = self._features(network, images)
             layout = tsne(features, seed=self.seed, perplexity=self.perplexity)
-            clouds.append(layout)
+            layouts.append(layout)
             points += [
-                {"network": name, "image": face.name, "label": face.label, "x": f"{x:.4f}", "y": f"{y:.4f}"}
-                for face, (x, y) in zip(faces, layout.tolist(), strict=True)
+                {"network": name, "image": image.name, "label": image.label, "x": f"{x:.4f}", "y": f"{y:.4f}"}
+                for image, (x, y) in zip(images, layout.tolist(), strict=True)
             ]
             for space, table in ((f"{self.feature} [{features.shape[1]}]", features), ("t-SNE plane", layout)):
-                kept = separation(table, classes)
-                figures.append(
+                measured = separation(table, classes)
+                separations.append(
                     {
                         "network": name,
                         "space": space,
-                        "images": len(faces),
-                        "silhouette": f"{kept.silhouette:.4f}",
-                        "intra_inter_ratio": f"{kept.ratio:.4f}",
+                        "images": len(images),
+                        "silhouette": f"{measured.silhouette:.4f}",
+                        "intra_inter_ratio": f"{measured.ratio:.4f}",
                     }
                 )
-        write_csv(place / "tsne.csv", points)
-        write_csv(place / "separation.csv", figures)
+        write_csv(folder / "tsne.csv", points)
+        write_csv(folder / "separation.csv", separations)
         captions = [
             f"{name}: silhouette {row['silhouette']}, intra/inter {row['intra_inter_ratio']}"
-            for name, row in zip(names, figures[::2], strict=True)
+            for name, row in zip(names, separations[::2], strict=True)
         ]
-        plot_clouds(place / "tsne.png", clouds, labels, captions=captions)
-        return ("t-SNE keeps neighbourhoods, not distances: compare separation.csv in the features' own space.",)
+        plot_scatter(folder / "tsne.png", layouts, labels, captions=captions)
+        return ("t-SNE preserves neighbourhoods, not distances: compare networks by separation.csv, in feature space.",)
 
-    def _features(self, network: Network, faces: Sequence[Face]) -> NDArray[np.float32]:
-        """Features [B, D] of the faces, read in pieces."""
+    def _features(self, network: Network, images: Sequence[LabelledImage]) -> NDArray[np.float32]:
+        """Compute features [B, D] of the images, chunk by chunk."""
         size = network.card.model.input.size
-        seen: list[torch.Tensor] = []
-        hook = network.model.vit.norm.register_forward_hook(lambda _m, _i, tokens: seen.append(tokens[:, 0].cpu()))
+        class_tokens: list[torch.Tensor] = []
+        hook = network.model.vit.norm.register_forward_hook(
+            lambda _m, _i, tokens: class_tokens.append(tokens[:, 0].cpu())
+        )
         try:
-            pieces = [faces[start : start + _CHUNK] for start in range(0, len(faces), _CHUNK)]
-            logits = np.concatenate([network.logits(network.images(crops_of(piece, size))) for piece in pieces])
+            logits = np.concatenate(
+                [network.logits(network.images(load_crops(chunk, size))) for chunk in chunked(images, _CHUNK)]
+            )
         finally:
             hook.remove()
-        return logits if self.feature == "logits" else torch.cat(seen).float().numpy()
+        return logits if self.feature == "logits" else torch.cat(class_tokens).float().numpy()

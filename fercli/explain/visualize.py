@@ -1,4 +1,4 @@
-"""`fer visualize`: a figure, one or two networks and a data set in; a folder with a picture and its raw numbers out."""
+"""`fer visualize`: draw a figure of one or two networks on images of a data set, with its raw numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fercli.data.dataset import Dataset, Split
 from fercli.data.open import open_dataset
 from fercli.errors import UsageError
 from fercli.explain.attention import BatchAttention
-from fercli.explain.faces import Face, drawn_faces, named_faces
+from fercli.explain.images import LabelledImage, named_images, sampled_images
 from fercli.explain.probabilities import Probabilities
 from fercli.explain.scorecam import ScoreCam
 from fercli.explain.tsne import Tsne
@@ -20,12 +20,28 @@ from fercli.system.files import refuse_existing_folder, replacing_folder
 from fercli.weights.network import load_network
 
 Figure = Probabilities | ScoreCam | Tsne | BatchAttention
-FACTS_NAME = "figure.json"
+FIGURE_NAME = "figure.json"
+
+
+@dataclass(frozen=True)
+class VisualizeOptions:
+    """Which images a figure shows, and how its networks are named.
+
+    images: names of images; without them `count` (the figure's default if None) are sampled by seed. The attention explorer
+    fills its batch with sampled images. names: of the networks in the plot, default: those on their cards.
+    """
+
+    split: Split = "test"
+    images: Sequence[str] = ()
+    count: int | None = None
+    names: Sequence[str] = ()
+    seed: int = 0
+    device: str = "auto"
 
 
 @dataclass(frozen=True)
 class VisualizeResult:
-    """What was drawn: of which networks and images, where the files lie, and what a reader must know."""
+    """What was drawn: of which networks and images, into which files, and remarks on how to read it."""
 
     figure: str
     networks: tuple[str, ...]
@@ -40,71 +56,65 @@ def visualize(
     weights: Sequence[str],
     data: str,
     out: Path,
+    options: VisualizeOptions = VisualizeOptions(),
     *,
     folder: Path | None = None,
-    split: Split = "test",
-    images: Sequence[str] = (),
-    count: int | None = None,
-    names: Sequence[str] = (),
-    seed: int = 0,
-    device: str = "auto",
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> VisualizeResult:
-    """Draw a figure of one or two networks (weights, or run folders) on images of a data set, into the new folder `out`.
+    """Draw a figure of one or two networks (weights, or run folders) into the new folder `out`.
 
-    images: names of images; left out, `count` of them are drawn by seed. The attention explorer fills its batch by seed.
-    names: what the networks are called in the picture. Errors: UsageError for too many networks, RefusedError where `out`
-    exists or an optional package is missing, WeightsError where a network lacks a layer, DataError for unknown images.
+    Errors: UsageError for a wrong number of networks or names, RefusedError if `out` exists or an optional package is
+    missing, WeightsError if a network lacks a layer, DataError for unknown images.
     """
-    least, most = figure.networks
-    if not least <= len(weights) <= most:
-        wanted = "one network" if most == 1 else "one or two networks"
-        raise UsageError(f"{figure.name} shows {wanted}, {len(weights)} were given", fix="-w FILE, once or twice")
-    if names and len(names) != len(weights):
-        raise UsageError(f"{len(names)} names for {len(weights)} networks", fix="--name once for each -w")
-    refuse_existing_folder(out, overwrite=overwrite, mark=FACTS_NAME)
+    fewest, most = figure.networks
+    if not fewest <= len(weights) <= most:
+        needed = "one network" if most == 1 else "one or two networks"
+        raise UsageError(f"{figure.name} shows {needed}, {len(weights)} were given", fix="-w FILE, once or twice")
+    if options.names and len(options.names) != len(weights):
+        raise UsageError(f"{len(options.names)} names for {len(weights)} networks", fix="--name once for each -w")
+    refuse_existing_folder(out, overwrite=overwrite, mark=FIGURE_NAME)
     dataset = open_dataset(data, folder)
-    faces = _faces(figure, dataset, split, images, count=count or figure.default_count, seed=seed)
-    networks = [load_network(name, device=device) for name in weights]
+    images = _images(figure, dataset, options)
+    networks = [load_network(name, device=options.device) for name in weights]
     figure.check(networks)
-    called = tuple(names) or tuple(network.card.name for network in networks)
-    if len(set(called)) < len(called):
-        called = tuple(f"{name} ({letter})" for name, letter in zip(called, "ab", strict=False))
-    with replacing_folder(out) as place:
-        remarks = figure.draw(networks, faces, called, place, progress)
-        facts = {
+    names = tuple(options.names) or tuple(network.card.name for network in networks)
+    if len(set(names)) < len(names):
+        names = tuple(f"{name} ({letter})" for name, letter in zip(names, "ab", strict=False))
+    with replacing_folder(out) as temporary:
+        remarks = figure.draw(networks, images, names, temporary, progress)
+        record = {
             "figure": figure.name,
             "settings": asdict(figure),
             "data": dataset.name,
-            "split": split,
-            "images": [face.name for face in faces],
+            "split": options.split,
+            "images": [image.name for image in images],
             "networks": [
                 {"name": name, "file": str(network.source), "state": network.state}
-                for name, network in zip(called, networks, strict=True)
+                for name, network in zip(names, networks, strict=True)
             ],
             "remarks": remarks,
         }
-        (place / FACTS_NAME).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(record, indent=2, ensure_ascii=False)
+        (temporary / FIGURE_NAME).write_text(text + "\n", encoding="utf-8")
     return VisualizeResult(
         figure=figure.name,
         networks=tuple(
-            f"{name}: {network.source}, {network.state}" for name, network in zip(called, networks, strict=True)
+            f"{name}: {network.source}, {network.state}" for name, network in zip(names, networks, strict=True)
         ),
-        images=tuple(face.name for face in faces),
+        images=tuple(image.name for image in images),
         folder=out,
         files=tuple(sorted(path.name for path in out.iterdir())),
         remarks=remarks,
     )
 
 
-def _faces(
-    figure: Figure, dataset: Dataset, split: Split, images: Sequence[str], *, count: int, seed: int
-) -> tuple[Face, ...]:
-    named = named_faces(dataset, split, images)
+def _images(figure: Figure, dataset: Dataset, options: VisualizeOptions) -> tuple[LabelledImage, ...]:
+    split, seed, count = options.split, options.seed, options.count or figure.default_count
+    named = named_images(dataset, split, options.images)
     if not isinstance(figure, BatchAttention):
-        return named or drawn_faces(dataset, split, count, seed=seed, even=figure.even)
+        return named or sampled_images(dataset, split, count, seed=seed, balanced=figure.balanced)
     if len(named) > 1:
-        raise UsageError("the attention explorer looks at one image", fix="--image once; --count sets its batch")
-    drawn = drawn_faces(dataset, split, count + len(named), seed=seed, even=False)
-    return (*named, *(face for face in drawn if face not in named))[:count]
+        raise UsageError("the attention explorer explains one image", fix="--image once; --count is its batch size")
+    sampled = sampled_images(dataset, split, count + len(named), seed=seed, balanced=False)
+    return (*named, *(image for image in sampled if image not in named))[:count]

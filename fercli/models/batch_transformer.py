@@ -92,18 +92,21 @@ class ClassBatchAttention(nn.Module):
     def forward(self, features: Tensor, p_vit: Tensor, gather: Gather | None = None, start: int = 0) -> Tensor:
         # meta tensors, which count_network runs on, have no autocast
         with torch.autocast("cpu" if p_vit.is_meta else p_vit.device.type, enabled=False):
-            embedding = self.embedding(features.float())
-            values = p_vit.float().detach() if self.config.detach_value else p_vit.float()
-            if self.config.value == "probs":
-                values = values.softmax(dim=-1)
-            keys, own = None, 0
-            if gather is not None and self.config.gather:
-                keys, values, own = gather(embedding), gather(values), start
-            masked = own if self.config.mask_self else None
-            mixed = class_batch_attention(embedding, values, scale=self.scale, keys=keys, masked=masked)
-            if self.config.value == "logits":
-                return mixed
-            return (mixed / mixed.sum(dim=-1, keepdim=True)).clamp_min(1e-12).log()
+            return self.mix(self.embedding(features.float()), p_vit, gather, start)
+
+    def mix(self, embedding: Tensor, p_vit: Tensor, gather: Gather | None = None, start: int = 0) -> Tensor:
+        """Return P_CBA [B, N] of images whose embedding [B, N, D] and P_VIT [B, N] are known (BTN, Eq. 7)."""
+        values = p_vit.float().detach() if self.config.detach_value else p_vit.float()
+        if self.config.value == "probs":
+            values = values.softmax(dim=-1)
+        keys, own = None, 0
+        if gather is not None and self.config.gather:
+            keys, values, own = gather(embedding), gather(values), start
+        masked = own if self.config.mask_self else None
+        mixed = class_batch_attention(embedding, values, scale=self.scale, keys=keys, masked=masked)
+        if self.config.value == "logits":
+            return mixed
+        return (mixed / mixed.sum(dim=-1, keepdim=True)).clamp_min(1e-12).log()
 
 
 class BatchTransformer(nn.Module):

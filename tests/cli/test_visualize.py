@@ -10,7 +10,7 @@ from fercli.cli.main import main
 from fercli.errors import ExitCode
 
 
-def test_visualize__attention_says_where_its_files_lie(make_run, three_classes, tmp_path, capsys):
+def test_visualize__attention_lists_its_files(make_run, three_classes, tmp_path, capsys):
     run, out = make_run("run"), tmp_path / "out"
     line = ["visualize", "attention", str(three_classes.root), "-w", str(run), "-o", str(out), "--count", "6"]
     assert main([*line, "--device", "cpu", "--json"]) == ExitCode.DONE
@@ -47,4 +47,4 @@ def test_audit__shows_the_scores_of_its_ranking(make_run, three_classes, tmp_pat
     assert main(line) == ExitCode.DONE
     output = capsys.readouterr().out
     assert "24 images of faces test, ranked by loss" in output
-    assert "0.0 % of 24 images with a truth are wrong" in output
+    assert "0.0 % of 24 labels with a truth are wrong" in output

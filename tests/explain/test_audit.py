@@ -17,13 +17,14 @@ from fercli.data.changes import Changes, change
 from fercli.data.dataset import Dataset
 from fercli.data.open import open_dataset
 from fercli.errors import DataError, RefusedError, UsageError
-from fercli.explain.audit import SIGNS, audit
+from fercli.explain.audit import SIGNALS, AuditOptions, audit
 from fercli.media.images import write_image
 from fercli.train.options import TrainOptions
 from fercli.train.train import train
 from fercli.weights.run_folder import RunConfig
 
 Faces = Callable[..., Dataset]
+ON_TEST = AuditOptions(split="test", device="cpu")
 
 
 @pytest.fixture
@@ -68,22 +69,18 @@ def test_audit__finds_planted_labels_and_training_reads_the_corrections(plain: F
         str(tmp_path / "run"),
         str(noisy.root),
         out,
+        AuditOptions(device="cpu", batch_size=30, show=20, accept=6, by=SIGNALS),
         truth=str(clean.root),
-        device="cpu",
-        batch=30,
-        show=20,
-        accept=6,
-        by=SIGNS,
     )
     # 6 of 60 labels are wrong: dark and bright are easily told apart, so they come first
     assert (result.images, result.checked, result.wrong) == (60, 60, pytest.approx(0.1))
-    assert result.signs == ("loss", "disagreement", "mates", "mate_labels")
-    assert result.scored[0].average_precision > 0.9
-    assert [ranked.ranking for ranked in result.scored] == ["score", *result.signs]
+    assert result.signals == ("loss", "disagreement", "batch", "batch_labels")
+    assert result.rankings[0].average_precision > 0.9
+    assert [ranked.ranking for ranked in result.rankings] == ["score", *result.signals]
     rows = rows_of(out / "audit.csv")
     assert all(
         0 <= float(row["disagreement"]) < 14 for row in rows
-    )  # next to none here: a sure network, and sure mates
+    )  # next to none here: a confident network, and confident others
     assert [row["rank"] for row in rows] == [str(number) for number in range(1, 61)]
     first = rows[:6]
     assert all(row["truth"] != row["label"] and row["suggested"] == row["truth"] for row in first)
@@ -98,8 +95,10 @@ def test_audit__finds_planted_labels_and_training_reads_the_corrections(plain: F
 def test_audit__weights_without_a_batch_part_rank_by_loss_and_say_so(make_run, three_classes, tmp_path: Path):
     run = make_run("run")
     out = tmp_path / "audit"
-    result = audit(str(run / "last.safetensors"), str(three_classes.root), out, split="test", device="cpu")
-    assert result.signs == ("loss",)
+    result = audit(
+        str(run / "last.safetensors"), str(three_classes.root), out, AuditOptions(split="test", device="cpu")
+    )
+    assert result.signals == ("loss",)
     assert "has no batch part" in result.remarks[0]
     scores = [float(row["score"]) for row in rows_of(out / "audit.csv")]
     assert scores == sorted(scores, reverse=True)
@@ -118,38 +117,38 @@ def test_audit__votes_count_where_they_exist(make_run, tmp_path: Path):
     (root / "dataset.csv").write_text("\n".join(rows) + "\n")
     facts = {"format": 1, "name": "voted", "schema": "toy", "labels": ["neutral", "happiness", "sadness"]}
     (root / "dataset.json").write_text(json.dumps(facts))
-    result = audit(str(make_run("run")), str(root), tmp_path / "audit", split="test", device="cpu", batch=3)
-    assert result.signs == ("loss", "disagreement", "mates", "mate_labels", "votes")
+    result = audit(
+        str(make_run("run")), str(root), tmp_path / "audit", AuditOptions(split="test", device="cpu", batch_size=3)
+    )
+    assert result.signals == ("loss", "disagreement", "batch", "batch_labels", "votes")
     found = rows_of(tmp_path / "audit" / "audit.csv")
     assert found[0]["path"] == "images/1.png"
     assert (found[0]["suggested"], float(found[0]["votes"])) == ("happiness", pytest.approx(13.8155, abs=1e-3))
     assert {row["path"]: row["votes"] for row in found}["images/2.png"] == ""
     assert result.ranked_by == ("loss", "votes")
-    mates = audit(str(make_run("b")), str(root), tmp_path / "other", split="test", device="cpu", by=["mates"])
-    assert mates.ranked_by == ("mates",)
+    options = AuditOptions(split="test", device="cpu", by=["batch"])
+    others = audit(str(make_run("b")), str(root), tmp_path / "other", options)
+    assert others.ranked_by == ("batch",)
     rows = rows_of(tmp_path / "other" / "audit.csv")
-    assert [row["score"] for row in rows] == [row["mates"] for row in rows]
-    gap = audit(
-        str(make_run("gap")), str(root), tmp_path / "gap-audit", split="test", device="cpu", by=["disagreement"]
-    )
+    assert [row["score"] for row in rows] == [row["batch"] for row in rows]
+    options = AuditOptions(split="test", device="cpu", by=["disagreement"])
+    gap = audit(str(make_run("gap")), str(root), tmp_path / "gap-audit", options)
     assert gap.ranked_by == ("disagreement",)
     rows = rows_of(tmp_path / "gap-audit" / "audit.csv")
     assert [row["score"] for row in rows] == [row["disagreement"] for row in rows]
-    # three pictures that are the same to the bit: each says what its mates say
+    # three pictures that are the same to the bit: each has the prediction of the others
     assert [float(row["disagreement"]) for row in rows] == pytest.approx([0, 0, 0], abs=1e-4)
-    with pytest.raises(UsageError, match="no sign looks"):
-        audit(str(make_run("c")), str(root), tmp_path / "third", split="test", device="cpu", by=["looks"])
+    with pytest.raises(UsageError, match="unknown signal looks"):
+        AuditOptions(by=["looks"])
 
 
 def test_audit__refuses_a_truth_of_other_images_and_an_existing_folder(make_run, three_classes, tmp_path: Path):
     run = str(make_run("run"))
     write_image(tmp_path / "other" / "test" / "neutral" / "else.png", np.zeros((48, 48, 3), np.uint8))
     with pytest.raises(DataError, match="by file name"):
-        audit(
-            run, str(three_classes.root), tmp_path / "audit", split="test", truth=str(tmp_path / "other"), device="cpu"
-        )
+        audit(run, str(three_classes.root), tmp_path / "audit", ON_TEST, truth=str(tmp_path / "other"))
     with pytest.raises(DataError, match="no train images"):
-        audit(run, str(three_classes.root), tmp_path / "audit", device="cpu")
+        audit(run, str(three_classes.root), tmp_path / "audit", AuditOptions(device="cpu"))
     (tmp_path / "audit").mkdir()
     with pytest.raises(RefusedError):
-        audit(run, str(three_classes.root), tmp_path / "audit", split="test", device="cpu")
+        audit(run, str(three_classes.root), tmp_path / "audit", ON_TEST)

@@ -11,29 +11,29 @@ from sklearn.metrics import average_precision_score
 
 from fercli.explain.label_noise import (
     average_precision,
-    combined,
-    divergence,
+    cross_entropy,
+    kl_divergence,
+    mean_signal,
     most_doubtful,
     precision_at,
-    suggested,
-    surprise,
+    suggest_labels,
 )
 
 
-def test_surprise__is_minus_log_of_the_labels_probability_and_never_infinite():
-    assert surprise([[0.5, 0.5], [1.0, 0.0]], [0, 1]) == pytest.approx([math.log(2), math.log(1e6)])
+def test_cross_entropy__is_minus_log_of_the_labels_probability_and_never_infinite():
+    assert cross_entropy([[0.5, 0.5], [1.0, 0.0]], [0, 1]) == pytest.approx([math.log(2), math.log(1e6)])
 
 
-def test_divergence__is_scipys_and_never_infinite():
+def test_kl_divergence__is_scipys_and_never_infinite():
     draw = np.random.default_rng(0)
     ours, others = draw.dirichlet(np.ones(7), 20), draw.dirichlet(np.ones(7), 20)
-    assert divergence(ours, others) == pytest.approx(entropy(ours, others, axis=1), abs=1e-4)
-    assert divergence([[1.0, 0.0], [0.25, 0.75]], [[0.0, 1.0], [0.25, 0.75]]) == pytest.approx([math.log(1e6), 0])
+    assert kl_divergence(ours, others) == pytest.approx(entropy(ours, others, axis=1), abs=1e-4)
+    assert kl_divergence([[1.0, 0.0], [0.25, 0.75]], [[0.0, 1.0], [0.25, 0.75]]) == pytest.approx([math.log(1e6), 0])
 
 
-def test_combined__averages_what_an_image_has():
-    signs = {"loss": np.array([1.0, 2.0]), "votes": np.array([3.0, np.nan])}
-    assert combined(signs) == pytest.approx([2.0, 2.0])
+def test_mean_signal__averages_what_an_image_has():
+    signals = {"loss": np.array([1.0, 2.0]), "votes": np.array([3.0, np.nan])}
+    assert mean_signal(signals) == pytest.approx([2.0, 2.0])
     assert most_doubtful(np.array([1.0, 3.0, 1.0])).tolist() == [1, 0, 2]
 
 
@@ -50,7 +50,7 @@ def test_average_precision__is_scikit_learns():
     assert average_precision(most_doubtful(score), wrong) == pytest.approx(average_precision_score(wrong, score))
 
 
-def test_suggested__is_the_best_class_beside_the_label():
+def test_suggest_labels__is_the_best_class_beside_the_label():
     first, second = np.array([[0.9, 0.1, 0.0]], np.float32), np.array([[0.2, 0.3, 0.5]], np.float32)
-    assert suggested([first, second], np.array([0])).tolist() == [2]
-    assert suggested([first, second], np.array([2])).tolist() == [0]
+    assert suggest_labels([first, second], np.array([0])).tolist() == [2]
+    assert suggest_labels([first, second], np.array([2])).tolist() == [0]

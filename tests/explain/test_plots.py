@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from fercli.config.labels import PAPER_ORDER
-from fercli.explain.plots import plot_clouds
+from fercli.explain.plots import plot_scatter
 
 
 @pytest.mark.parametrize("networks", [1, 2])
-def test_plot_clouds__names_of_eight_classes_are_not_cut_off(networks: int, tmp_path: Path):
+def test_plot_scatter__names_of_eight_classes_are_not_cut_off(networks: int, tmp_path: Path):
     points = np.random.default_rng(0).normal(size=(16, 2)).astype(np.float32)
-    plot_clouds(tmp_path / "a.png", [points] * networks, [*PAPER_ORDER] * 2, captions=["a"] * networks)
+    plot_scatter(tmp_path / "a.png", [points] * networks, [*PAPER_ORDER] * 2, captions=["a"] * networks)
     with Image.open(tmp_path / "a.png") as picture:
         pixels = np.asarray(picture.convert("L"))
     assert pixels[:, :2].min() == pixels[:, -2:].min() == 255

@@ -17,9 +17,10 @@ from fercli.errors import DataError, UsageError
 from fercli.evaluate.compare.page import comparison_page
 from fercli.evaluate.mcnemar import PairedTest, mcnemar, paired_test
 from fercli.evaluate.metrics import confusion, mean_class_accuracy, overall_accuracy, wilson_interval
-from fercli.evaluate.prediction_table import PredictionTable, read_predictions, write_rows
+from fercli.evaluate.prediction_table import PredictionTable, read_predictions
 from fercli.evaluate.result_file import ResultFile, predictions_path, read_result, result_path
 from fercli.formatting import Interval, pluralize
+from fercli.system.csv_file import write_rows
 from fercli.system.files import refuse_existing_folder, replacing_folder
 
 COMPARISON_NAME = "comparison.json"

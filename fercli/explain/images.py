@@ -1,0 +1,73 @@
+"""The images of a data set that a figure shows: found by name, or sampled by a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.data.crops import load_crop
+from fercli.data.dataset import Dataset, Sample, Split
+from fercli.errors import DataError
+from fercli.evaluate.dataset_predictions import class_name, labelled_samples
+
+_NAMED = 5  # missing images that an error names
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """An image of a data set: its name there, its sample, and the name of its class."""
+
+    name: str
+    sample: Sample
+    label: str
+
+
+def named_images(dataset: Dataset, split: Split, names: Sequence[str]) -> tuple[LabelledImage, ...]:
+    """Find images by file name, stem, or path below the root or the working directory; DataError lists missing ones."""
+    images = labelled_images(dataset, split)
+    by_name: dict[str, LabelledImage] = {}
+    for image in images:
+        path = image.sample.path
+        for key in (image.name, path.name, path.stem, str(path), str(path.resolve())):
+            by_name.setdefault(key, image)
+    missing = [name for name in names if name not in by_name and str(Path(name).resolve()) not in by_name]
+    if missing:
+        raise DataError(
+            f"no labelled {split} image of {dataset.name} is {', '.join(missing[:_NAMED])}",
+            fix=f"a file name such as {images[0].sample.path.name}, or another --split",
+        )
+    return tuple(by_name.get(name) or by_name[str(Path(name).resolve())] for name in names)
+
+
+def sampled_images(
+    dataset: Dataset, split: Split, count: int, *, seed: int, balanced: bool
+) -> tuple[LabelledImage, ...]:
+    """Sample `count` images; balanced: the same number of each class as far as there are enough."""
+    images = labelled_images(dataset, split)
+    order = np.random.default_rng(seed).permutation(len(images)).tolist()
+    if balanced:
+        taken: dict[str, int] = {}
+        ranked = []
+        for index in order:
+            label = images[index].label
+            ranked.append((taken.get(label, 0), dataset.labels.index(label), index))
+            taken[label] = taken.get(label, 0) + 1
+        order = [index for _, _, index in sorted(ranked)]
+    return tuple(images[index] for index in order[:count])
+
+
+def labelled_images(dataset: Dataset, split: Split) -> tuple[LabelledImage, ...]:
+    """Return every labelled image of a split; DataError if there is none."""
+    return tuple(
+        LabelledImage(sample.called(dataset.root), sample, class_name(dataset, sample))
+        for sample in labelled_samples(dataset, split)
+    )
+
+
+def load_crops(images: Sequence[LabelledImage], size: int) -> NDArray[np.uint8]:
+    """Load RGB crops uint8 [B, size, size, 3]."""
+    return np.stack([load_crop(image.sample, size) for image in images])

@@ -120,11 +120,11 @@ def _numbers(classes: Sequence[ClassAttention], p_vit: Mapping[str, float], p_cb
         "class",
         "P_VIT",
         "P_CBA",
-        "attention to itself",
-        "to other images",
-        "effective number of images",
-        "of it to the same label",
-        "expected by chance",
+        "to itself",
+        "to others",
+        "effective number",
+        "to same label",
+        "by chance",
     )
     rows = [
         (
@@ -139,7 +139,7 @@ def _numbers(classes: Sequence[ClassAttention], p_vit: Mapping[str, float], p_cb
         )
         for entry in classes
     ]
-    return Table("The image alone (P_VIT) and with its batch (P_CBA); softmax without temperature", head, rows)
+    return Table("Probabilities of the image alone (P_VIT) and with its batch (P_CBA), softmax without temperature; then its attention", head, rows)
 
 
 def _section(entry: ClassAttention, labels: Sequence[str], pictures: _Pictures, *, others: int) -> _ClassSection:

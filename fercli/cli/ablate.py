@@ -90,8 +90,8 @@ def ablate(
 
       fer ablate components data/ferplus --init-from fer-compact --seeds 5 --images 5000 --set epochs=6
     """
-    from fercli.data.changes import change, checked_changes
     from fercli.data.open import open_dataset
+    from fercli.data.training_changes import apply_changes, parse_changes
     from fercli.train.ablation import ablate as ablation
     from fercli.train.ablation.studies import build_study, select_rows
     from fercli.train.options import TrainOptions
@@ -102,7 +102,7 @@ def ablate(
         model=model,
         recipe=recipe,
         init=init,
-        changes=checked_changes(images=images, noise=noise, noise_seed=noise_seed, relabel=None),
+        changes=parse_changes(images=images, noise=noise, noise_seed=noise_seed, relabel=None),
         settings=settings,
     )
     table = build_study(
@@ -117,7 +117,7 @@ def ablate(
         table = select_rows(table, rows.split(","))
     seed_list = options.parse_seeds(seeds)
     run_setup.require_landmark_weights(config, from_scratch=from_scratch)
-    faces = change(open_dataset(dataset, data), config.changes)
+    faces = apply_changes(open_dataset(dataset, data), config.changes)
     config = replace(config, fingerprint=faces.fingerprint)
     folder = out if out is not None else Path("runs") / f"ablate-{Path(dataset).resolve().name}-{config.model.preset}"
     runs = ablation.plan(table, folder, config=config, seeds=seed_list)

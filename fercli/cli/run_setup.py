@@ -13,7 +13,7 @@ from fercli.cli.options import DATA, MODEL
 if TYPE_CHECKING:
     from fercli.config.model import BtnConfig
     from fercli.config.training import TrainConfig
-    from fercli.data.changes import Changes
+    from fercli.data.training_changes import TrainingChanges
     from fercli.weights.run_folder import RunConfig
 
 DataFolder = Annotated[
@@ -55,7 +55,7 @@ def run_config(
     recipe: str | None,
     init: Sequence[str] | None,
     teachers: Sequence[str] | None = None,
-    changes: Changes,
+    changes: TrainingChanges,
     settings: Sequence[str] | None,
 ) -> RunConfig:
     """The run that the options describe; UsageError for unknown presets and settings."""

@@ -113,7 +113,7 @@ def train(
       fer train rafdb --data ~/rafdb/basic --init-from ir50.safetensors --init-from mobilefacenet.safetensors
     """
     from fercli.config.labels import SCHEMAS
-    from fercli.data.changes import checked_changes
+    from fercli.data.training_changes import parse_changes
     from fercli.errors import UsageError
     from fercli.train.options import TrainOptions
 
@@ -128,7 +128,7 @@ def train(
         recipe=recipe,
         init=init,
         teachers=teachers,
-        changes=checked_changes(images=images, noise=noise, noise_seed=noise_seed, relabel=relabel),
+        changes=parse_changes(images=images, noise=noise, noise_seed=noise_seed, relabel=relabel),
         settings=settings,
     )
     if list_settings:
@@ -161,8 +161,8 @@ def _train(
 ) -> None:
     """Run training, with one seed or several, and show the result."""
     from fercli.cli import console
-    from fercli.data.changes import change
     from fercli.data.open import open_dataset
+    from fercli.data.training_changes import apply_changes
     from fercli.formatting import pluralize
     from fercli.system.devices import process_rank
     from fercli.train.seeds import SeedsResult, train_seeds
@@ -171,7 +171,9 @@ def _train(
     process = process_rank()
     silent_process = process is not None and process[0] > 0  # under torchrun only the first process writes messages
     quiet = quiet or silent_process
-    dataset = change(open_dataset(config.dataset, None if config.data is None else Path(config.data)), config.changes)
+    dataset = apply_changes(
+        open_dataset(config.dataset, None if config.data is None else Path(config.data)), config.changes
+    )
     run_setup.require_landmark_weights(config, from_scratch=from_scratch)
     folder = out if out is not None else Path("runs") / f"{Path(config.dataset).resolve().name}-{config.model.preset}"
     if not quiet:

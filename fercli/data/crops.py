@@ -1,4 +1,4 @@
-"""A sample of a data set in, its face as RGB pixels at the network's size out: the one way training and evaluation read."""
+"""Read the face of a sample as RGB pixels at the size of a model; training and evaluation both use it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from fercli.data.fer2013_csv import read_pixels_at
 from fercli.faces.crop import crop_box, crop_face
 from fercli.media.images import Rgb, read_rgb
 
-LANDMARK_TEMPLATE = "arcface"  # what faces with known landmarks are aligned to while they are read
+LANDMARK_TEMPLATE = "arcface"  # for faces with known landmarks, which are aligned while they are read
 
 
 def load_crop(sample: Sample, size: int, *, change: Callable[[Rgb], Rgb] | None = None) -> Rgb:
-    """Read a face as uint8 [size, size, 3]: by area when it shrinks (no aliasing), bilinear when it grows.
+    """Read a face as uint8 [size, size, 3]: area interpolation to shrink (no aliasing), bilinear to enlarge.
 
-    Landmarks bring it into the position of LANDMARK_TEMPLATE, a box is widened to a square and cut out. A crop that is
-    not square is stretched, as the paper's resizing does. change: what is done to the crop before it is brought to its
-    size, as it is on disk; a face that is cut out of a larger picture has its size already. Errors: DataError from `read_picture`.
+    A face with landmarks is aligned to LANDMARK_TEMPLATE, a face with a box is cropped to a square around it. A crop that
+    is not square is stretched, as the paper's resizing does. change: applied to the crop before it is resized; a face that
+    is cropped from a larger picture has its final size already. Errors: DataError from `read_picture`.
     """
     rgb = read_picture(sample)
     if sample.landmarks is not None:
@@ -37,7 +37,7 @@ def load_crop(sample: Sample, size: int, *, change: Callable[[Rgb], Rgb] | None 
 
 
 def read_picture(sample: Sample) -> Rgb:
-    """Read all that a sample's file or csv line shows: uint8 [H, W, 3]. Errors: DataError for what is no picture."""
+    """Read the whole picture of a sample from its file or csv line: uint8 [H, W, 3]. Errors: DataError."""
     if sample.offset is None:
         return read_rgb(sample.path)
     return cv2.cvtColor(read_pixels_at(sample.path, sample.offset), cv2.COLOR_GRAY2RGB)

@@ -1,4 +1,4 @@
-"""Samples of a data set to batches of tensors: uint8 crops [B, 3, S, S] with class indices or vote distributions."""
+"""Load samples as batches of tensors: uint8 crops [B, 3, S, S] with class indices or vote distributions."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from fercli.config.training import LossConfig
 from fercli.data.crops import load_crop
 from fercli.data.dataset import Sample
 from fercli.errors import DataError
+from fercli.system.chunks import chunked
 
 # Letters: B images, N classes, S side.
 
 
 def targets_of(samples: Sequence[Sample], classes: int, loss: LossConfig) -> Tensor:
-    """What training aims at: class indices int64 [B], or with `loss.soft_targets` distributions float32 [B, N].
+    """Training targets: class indices int64 [B], or with `loss.soft_targets` distributions float32 [B, N].
 
-    soft_targets: votes divided by their sum, mixed with the owner's first label at the rate `loss.first_label`; a sample
+    soft_targets: votes divided by their sum, mixed with the owner's first label with the weight `loss.first_label`; a sample
     without votes gets all its weight on its label. single_votes=false drops a class's only vote where others have more.
     Errors: DataError for a sample with neither label nor votes.
     """
@@ -43,12 +44,12 @@ def targets_of(samples: Sequence[Sample], classes: int, loss: LossConfig) -> Ten
 
 
 def labels_of(samples: Sequence[Sample]) -> Tensor:
-    """Class indices int64 [B], -1 for a sample without a label: only for balancing, which treats them apart."""
+    """Class indices int64 [B], -1 for a sample without a label; for class balancing."""
     return torch.tensor([-1 if s.label is None else s.label for s in samples], dtype=torch.int64)
 
 
 class Crops(TorchDataset[tuple[Tensor, Tensor]]):
-    """Pairs of an RGB crop uint8 [3, S, S] and its target, read from disk when asked for."""
+    """Pairs of an RGB crop uint8 [3, S, S] and its target, read from disk on access."""
 
     def __init__(self, samples: Sequence[Sample], targets: Tensor, size: int) -> None:
         if len(samples) != len(targets):
@@ -66,15 +67,15 @@ class Crops(TorchDataset[tuple[Tensor, Tensor]]):
 def loader(
     crops: Crops, batches: Sequence[Sequence[int]], *, device: torch.device, workers: int
 ) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Go through the batches in the order given; pinned memory where a GPU waits for them."""
+    """Load batches of sample indices in the given order; into pinned memory for a GPU."""
     extra: dict[str, Any] = {"prefetch_factor": 4} if workers else {}
     order = [list(batch) for batch in batches]
     return DataLoader(crops, batch_sampler=order, num_workers=workers, pin_memory=device.type == "cuda", **extra)
 
 
 def in_batches(order: Sequence[int], size: int, *, drop_last: bool) -> list[list[int]]:
-    """Cut a visiting order into batches; the last one may be smaller, or is left out."""
-    batches = [list(order[start : start + size]) for start in range(0, len(order), size)]
+    """Split an order of sample indices into batches; a smaller last one is dropped with `drop_last`."""
+    batches = [list(batch) for batch in chunked(order, size)]
     return batches[:-1] if drop_last and len(batches) > 1 and len(batches[-1]) < size else batches
 
 

@@ -1,4 +1,4 @@
-"""New labels for training images: a csv that a person went through in, samples with those labels out."""
+"""New labels for training images from a csv file that a person has reviewed."""
 
 from __future__ import annotations
 
@@ -9,64 +9,56 @@ from pathlib import Path
 
 from fercli.config.labels import canonical
 from fercli.data.dataset import Sample
+from fercli.data.list_errors import ListErrors, first_few
 from fercli.errors import DataError
 
-PATH, NEW = "path", "new_label"
-LEAVE_OUT = "drop"  # instead of a class: the image is not trained on
-_FIX = "its column new_label takes a class, `drop`, or nothing; its column path is below the data set's folder"
-_SHOWN = 10
+PATH_COLUMN, LABEL_COLUMN = "path", "new_label"
+DROP = "drop"  # instead of a class: the image is not used for training
+_FIX = "column new_label: a class, `drop`, or empty; column path: relative to the data set's folder"
 
 
 def read_relabels(path: Path, labels: Sequence[str]) -> dict[str, int | None]:
-    """Read the rows whose `new_label` is filled in: a face's name in its data set -> class index, None to leave it out.
+    """Read the rows with a `new_label`: a face's name in its data set -> class index, None to drop it.
 
-    Errors: DataError names every line whose class is unknown or that contradicts an earlier one.
+    Errors: DataError names every line with an unknown class or that contradicts an earlier one.
     """
-    found: dict[str, int | None] = {}
-    faults: list[str] = []
+    relabels: dict[str, int | None] = {}
+    errors = ListErrors(path, fix=_FIX)
     try:
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             reader = csv.DictReader(file)
-            if not {PATH, NEW} <= set(reader.fieldnames or ()):
-                raise DataError(f"{path} has no columns {PATH} and {NEW}", fix=_FIX)
+            if not {PATH_COLUMN, LABEL_COLUMN} <= set(reader.fieldnames or ()):
+                raise DataError(f"{path} has no columns {PATH_COLUMN} and {LABEL_COLUMN}", fix=_FIX)
             for row in reader:
-                word = canonical(row[NEW] or "")
-                if not word:
+                name = canonical(row[LABEL_COLUMN] or "")
+                if not name:
                     continue
-                if word != LEAVE_OUT and word not in labels:
-                    faults.append(f"line {reader.line_num}: {row[NEW]!r} is none of {', '.join((*labels, LEAVE_OUT))}")
+                if name != DROP and name not in labels:
+                    errors.add(f"line {reader.line_num}: {row[LABEL_COLUMN]!r} is none of {', '.join((*labels, DROP))}")
                     continue
-                new = None if word == LEAVE_OUT else labels.index(word)
-                if found.setdefault(row[PATH], new) != new:
-                    faults.append(f"line {reader.line_num}: {row[PATH]} has another new label above")
+                label = None if name == DROP else labels.index(name)
+                if relabels.setdefault(row[PATH_COLUMN], label) != label:
+                    errors.add(f"line {reader.line_num}: {row[PATH_COLUMN]} has another new label above")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as csv ({error})", fix=_FIX) from error
-    if faults:
-        raise DataError(f"{path}: {_few(faults)}", fix=_FIX)
-    return found
+    errors.raise_if_any()
+    return relabels
 
 
-def relabelled(
-    samples: Sequence[Sample], relabels: Mapping[str, int | None], *, root: Path, where: Path
-) -> list[Sample]:
-    """Give samples their new labels; their votes go, since a person has decided.
+def relabel(samples: Sequence[Sample], relabels: Mapping[str, int | None], *, root: Path, where: Path) -> list[Sample]:
+    """Give samples their new labels; their votes are removed. where: the csv file, for the message.
 
-    Errors: DataError names paths that are no sample's.
+    Errors: DataError names paths of unknown samples.
     """
     paths = {sample.called(root) for sample in samples}
-    strange = [path for path in relabels if path not in paths]
-    if strange:
-        raise DataError(f"{where}: no training images {_few(strange)}", fix="the csv belongs to another data set")
+    unknown = [path for path in relabels if path not in paths]
+    if unknown:
+        raise DataError(f"{where}: no training images {first_few(unknown)}", fix="give the csv of this data set")
     changed: list[Sample] = []
     for sample in samples:
         path = sample.called(root)
         if path not in relabels:
             changed.append(sample)
-        elif (new := relabels[path]) is not None:
-            changed.append(replace(sample, label=new, votes=None, first_label=None))
+        elif (label := relabels[path]) is not None:
+            changed.append(replace(sample, label=label, votes=None, first_label=None))
     return changed
-
-
-def _few(items: Sequence[str]) -> str:
-    more = f"; and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
-    return "; ".join(items[:_SHOWN]) + more

@@ -1,4 +1,4 @@
-"""A data set and images of one of its splits in, which of them its train split holds too out: the same face, pixel by pixel."""
+"""Find images of a split that also occur in train: the same face with identical pixels."""
 
 from __future__ import annotations
 
@@ -13,48 +13,50 @@ from fercli.data.dataset import Dataset, Sample
 from fercli.data.inspection import pixel_hashes
 from fercli.progress import Progress, silent
 
-_Face = tuple[object, ...]  # what tells a face from any other: what its picture shows, and where in it the face lies
+_FaceKey = tuple[object, ...]  # hash of the pixels, and the position of the face in the picture
 
 
 @dataclass(frozen=True)
 class TrainCopies:
-    """Which images occur in train too. found: bool [B], in the order they were given in.
+    """Images that also occur in train. is_copy: bool [B], in the order of the given samples.
 
-    compared: images of train that they were compared with, labelled or not. unreadable: those that could not be.
-    marked: the data set says itself which images are copies, so that no picture was read.
+    compared: number of train images that they were compared with, labelled or not. unreadable: those that could not be
+    read. marked: the copies are marked in the data set, so that no picture was read.
     """
 
-    found: NDArray[np.bool_]
+    is_copy: NDArray[np.bool_]
     compared: int
     unreadable: int = 0
     marked: bool = False
 
 
-def train_copies(dataset: Dataset, samples: Sequence[Sample], *, progress: Progress = silent) -> TrainCopies | None:
-    """Find the samples whose exact pixels the train split has too; None where there is no train split to look in.
+def find_train_copies(
+    dataset: Dataset, samples: Sequence[Sample], *, progress: Progress = silent
+) -> TrainCopies | None:
+    """Find the samples whose pixels are identical to those of a train image; None without a train split.
 
-    A data set that marks copies is believed; the pictures of any other are read, all of train and those of `samples`.
+    Marks of the data set are used if there are any; otherwise the pictures of train and of `samples` are read.
     """
-    trained = dataset.split("train", with_unlabelled=True)
-    if not trained:
+    train = dataset.split("train", with_unlabelled=True)
+    if not train:
         return None
     if any(sample.group is not None for sample in dataset.samples):
-        groups = {sample.group for sample in trained} - {None}
-        return TrainCopies(np.array([sample.group in groups for sample in samples]), len(trained), marked=True)
-    faces = list(_faces([*samples, *trained], progress))
-    ours, theirs = faces[: len(samples)], faces[len(samples) :]
-    known = set(theirs) - {None}
-    unreadable = theirs.count(None)
-    return TrainCopies(np.array([face in known for face in ours]), len(trained) - unreadable, unreadable)
+        groups = {sample.group for sample in train} - {None}
+        return TrainCopies(np.array([sample.group in groups for sample in samples]), len(train), marked=True)
+    faces = list(_face_keys([*samples, *train], progress))
+    given, in_train = faces[: len(samples)], faces[len(samples) :]
+    known = set(in_train) - {None}
+    unreadable = in_train.count(None)
+    return TrainCopies(np.array([face in known for face in given]), len(train) - unreadable, unreadable)
 
 
-def _faces(samples: Sequence[Sample], progress: Progress) -> Iterator[_Face | None]:
-    """Every sample's face, None where its picture cannot be read; a picture with several faces is read once."""
+def _face_keys(samples: Sequence[Sample], progress: Progress) -> Iterator[_FaceKey | None]:
+    """The key of every sample's face, None if its picture cannot be read; a picture with several faces is read once."""
     pictures = {(sample.path, sample.offset): sample for sample in samples}
-    shown: dict[tuple[Path, int | None], str | None] = {}
-    for done, (place, pixels) in enumerate(zip(pictures, pixel_hashes(list(pictures.values())), strict=True), start=1):
-        shown[place] = pixels
-        progress(done, len(pictures), "looking for images that are in train too")
+    hashes: dict[tuple[Path, int | None], str | None] = {}
+    for done, (key, pixels) in enumerate(zip(pictures, pixel_hashes(list(pictures.values())), strict=True), start=1):
+        hashes[key] = pixels
+        progress(done, len(pictures), "searching images that also occur in train")
     for sample in samples:
-        pixels = shown[sample.path, sample.offset]
+        pixels = hashes[sample.path, sample.offset]
         yield None if pixels is None else (pixels, sample.box_xyxy, sample.landmarks)

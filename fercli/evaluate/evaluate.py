@@ -14,7 +14,7 @@ from pathlib import Path
 from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.open import open_dataset
 from fercli.data.subsets import Subset, read_subset
-from fercli.data.train_copies import train_copies
+from fercli.data.train_copies import find_train_copies
 from fercli.errors import RefusedError, UsageError
 from fercli.evaluate.batch_check import IMAGES as CHECKED_IMAGES
 from fercli.evaluate.batch_check import batch_check
@@ -185,10 +185,10 @@ def _result(
             SubsetScore(
                 name=subset.name,
                 listed=subset.listed,
-                score=predictions.score(subset.chosen, seed=seed),
+                score=predictions.score(subset.indices, seed=seed),
                 repeated=len(subset.repeated),
-                with_code=subset.coded,
-                matching=subset.agreeing,
+                with_code=subset.with_code,
+                matching=subset.matching,
             )
             for subset in subsets
         ),
@@ -213,18 +213,18 @@ def _copies(
         return None
     if not options.find_copies:
         return CopiesInTrain(None, "Copies of training images were not searched for (--no-copies)")
-    copies = train_copies(dataset, predictions.samples, progress=progress)
+    copies = find_train_copies(dataset, predictions.samples, progress=progress)
     if copies is None:
         return CopiesInTrain(
             None, f"Whether the images were trained on is unknown: {dataset.name} has no train split to search"
         )
-    count, images = int(copies.found.sum()), len(copies.found)
+    count, images = int(copies.is_copy.sum()), len(copies.is_copy)
     how = "marked by the data set" if copies.marked else f"compared with the pixels of its {copies.compared:,} images"
     if copies.unreadable:
         how += f"; could not read {copies.unreadable:,} more"
     occur = "occur" if count > 1 else "occurs"
     message = f"{f'{count:,}' if count else 'None'} of the {pluralize(images, 'image')} {occur} in train too ({how})"
-    score = predictions.score(~copies.found, seed=options.seed) if 0 < count < images else None
+    score = predictions.score(~copies.is_copy, seed=options.seed) if 0 < count < images else None
     return CopiesInTrain(count, message, score)
 
 

@@ -44,9 +44,9 @@ def _subset(subset: Subset) -> list[str]:
             f"the list {subset.name} names {pluralize(len(subset.repeated), 'image')} more than once ({named}): "
             "each is scored once"
         )
-    if subset.coded and subset.agreeing < _CODES_MATCH * subset.coded:
+    if subset.with_code and subset.matching < _CODES_MATCH * subset.with_code:
         warnings.append(
-            f"the classes in the list {subset.name} match the labels of {subset.agreeing} of {subset.coded} images"
+            f"the classes in the list {subset.name} match the labels of {subset.matching} of {subset.with_code} images"
         )
     return warnings
 

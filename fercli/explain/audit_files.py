@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fercli.data.crops import load_crop
 from fercli.data.dataset import Sample
-from fercli.data.relabel import NEW, PATH
+from fercli.data.relabel import LABEL_COLUMN, PATH_COLUMN
 from fercli.explain.plots import contact_sheet
 from fercli.system.chunks import chunked
 from fercli.system.csv_file import write_rows
@@ -37,7 +37,7 @@ class RankedImage:
 
 def write_audit_csv(path: Path, images: Sequence[RankedImage], *, accept: int) -> None:
     """Write one row per image, most doubtful first; the first `accept` rows take the suggestion as their new label."""
-    head = ["rank", PATH, "label", "suggested", NEW, "score", *images[0].signals, "truth"]
+    head = ["rank", PATH_COLUMN, "label", "suggested", LABEL_COLUMN, "score", *images[0].signals, "truth"]
     rows = [
         [
             image.rank,

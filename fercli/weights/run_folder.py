@@ -18,9 +18,9 @@ import fercli
 from fercli.config.model import BtnConfig
 from fercli.config.training import TrainConfig
 from fercli.config.validate import from_dict
-from fercli.data.changes import Changes
 from fercli.data.dataset import SPLITS, Dataset, listing_fingerprint
 from fercli.data.manifest import require_manifest_of
+from fercli.data.training_changes import TrainingChanges
 from fercli.errors import DataError, RefusedError, UsageError
 from fercli.system.digest import file_sha256
 from fercli.system.files import replacing
@@ -55,7 +55,7 @@ class RunConfig:
     teachers: tuple[str, ...] = ()
     teachers_sha256: tuple[str, ...] = ()
     fingerprint: str | None = None
-    changes: Changes = field(default_factory=Changes)
+    changes: TrainingChanges = field(default_factory=TrainingChanges)
     processes: int = 1
 
 

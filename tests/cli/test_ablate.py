@@ -28,7 +28,7 @@ def test_ablate__trains_scores_and_does_nothing_the_second_time(faces: Path, tmp
     assert main([*line, "--json"]) == ExitCode.DONE
     result = json.loads(capsys.readouterr().out)
     assert [row["accuracy"]["n"] for row in result["rows"]] == [2, 2, 2, 2]
-    assert "12 training images, 20% label noise (seed 0)" in result["data"]
+    assert "12 training images, 20 % label noise (seed 0)" in result["data"]
     times = {path: path.stat().st_mtime_ns for path in (out / "runs").rglob("result.json")}
     assert len(times) == 8
     assert main([*line, "--quiet"]) == ExitCode.DONE

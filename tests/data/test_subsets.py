@@ -8,7 +8,7 @@ import pytest
 
 from fercli.config.labels import schema
 from fercli.data.dataset import Dataset, Sample
-from fercli.data.subsets import _parse, read_subset
+from fercli.data.subsets import parse_line, read_subset
 from fercli.errors import DataError
 
 
@@ -27,7 +27,7 @@ from fercli.errors import DataError
     ],
 )  # fmt: skip
 def test_lines__give_name_and_class(line, name, code):
-    assert _parse(line) == (name, code)
+    assert parse_line(line) == (name, code)
 
 
 def dataset(labels: dict[str, int], name: str = "ferplus") -> Dataset:
@@ -39,18 +39,18 @@ def test_read_subset__finds_images_by_name_in_the_samples_order(tmp_path):
     data = dataset({"fer0000001": 0, "fer0000002": 1, "fer0000003": 3})
     (tmp_path / "pose.txt").write_bytes(b"3/fer0000003.jpg\r\n0/fer0000001.jpg\r\n2/fer0000009.jpg")
     subset = read_subset(tmp_path / "pose.txt", data, data.samples)
-    assert (subset.name, subset.listed, subset.chosen) == ("pose", 3, (0, 2))
-    assert (subset.coded, subset.agreeing) == (2, 2)
+    assert (subset.name, subset.listed, subset.indices) == ("pose", 3, (0, 2))
+    assert (subset.with_code, subset.matching) == (2, 2)
 
 
 def test_read_subset__refuses_a_list_whose_classes_contradict_the_labels(tmp_path):
     # as where files are numbered by row: every name is there, and means another image
     data = dataset({f"fer000000{number}": 0 for number in range(5)})
     (tmp_path / "list.txt").write_text("".join(f"{number}/fer000000{number}.jpg\n" for number in range(5)))
-    with pytest.raises(DataError, match="fit only 1 of the 5"):
+    with pytest.raises(DataError, match="match the labels of only 1 of the 5"):
         read_subset(tmp_path / "list.txt", data, data.samples)
     other = Dataset("mine", "folder", data.labels, data.samples, Path())  # another order of classes says nothing
-    assert read_subset(tmp_path / "list.txt", other, other.samples).coded == 0
+    assert read_subset(tmp_path / "list.txt", other, other.samples).with_code == 0
 
 
 @pytest.mark.parametrize("stem", ["test_0003", "test_0003_aligned"])  # RAF-DB's photos, and its crops of them
@@ -59,24 +59,24 @@ def test_read_subset__takes_a_photo_and_its_crop_for_the_same_image(stem, listed
     data = dataset({"test_0001": 0, stem: 3}, "rafdb")
     (tmp_path / "list.txt").write_text(f"{listed} 3 4\ntest_0009_aligned 3 4\n")
     subset = read_subset(tmp_path / "list.txt", data, data.samples)
-    assert (subset.chosen, subset.listed, subset.coded, subset.agreeing) == ((1,), 2, 1, 1)
+    assert (subset.indices, subset.listed, subset.with_code, subset.matching) == ((1,), 2, 1, 1)
 
 
 def test_read_subset__prefers_the_very_name_where_both_are_there(tmp_path):
     data = dataset({"a": 0, "a_aligned": 1, "b_aligned": 2, "b": 3})
     (tmp_path / "list.txt").write_text("a_aligned.png\nb.png\n")
-    assert read_subset(tmp_path / "list.txt", data, data.samples).chosen == (1, 3)
+    assert read_subset(tmp_path / "list.txt", data, data.samples).indices == (1, 3)
 
 
-def test_read_subset__tells_names_that_stand_in_it_twice(tmp_path):
+def test_read_subset__lists_names_that_are_repeated(tmp_path):
     data = dataset({"a": 0, "b": 1})
     (tmp_path / "list.txt").write_text("a.png\nb.png\na.jpg\n")
     subset = read_subset(tmp_path / "list.txt", data, data.samples)
-    assert (subset.listed, subset.chosen, subset.repeated) == (2, (0, 1), ("a",))
+    assert (subset.listed, subset.indices, subset.repeated) == (2, (0, 1), ("a",))
 
 
 @pytest.mark.parametrize(("text", "message"), [("", "names no image"), ("elsewhere.png\n", "none of its 1 images")])
-def test_read_subset__refuses_what_names_nothing(text, message, tmp_path):
+def test_read_subset__refuses_a_file_without_names(text, message, tmp_path):
     data = dataset({"fer0000001": 0})
     (tmp_path / "list.txt").write_text(text)
     with pytest.raises(DataError, match=message):
@@ -93,5 +93,5 @@ def test_read_subset__refuses_what_names_nothing(text, message, tmp_path):
 )  # fmt: skip
 def test_published_lists__are_read_whole(name, count, shared):
     lines = (shared / f"data/lists/{name}.txt").read_text().split("\n")
-    names = {_parse(line)[0] for line in lines if line.strip()}
+    names = {parse_line(line)[0] for line in lines if line.strip()}
     assert len(names) == count  # distinct: RAF-DB's occlusion list names one image twice, AffectNet's pose30 five

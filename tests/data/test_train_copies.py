@@ -1,4 +1,4 @@
-"""Which images of one split another holds too: the same pixels, and in them the same face."""
+"""Images of a split that also occur in train: the same pixels, and in them the same face."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fercli.data.dataset import Dataset, Sample
-from fercli.data.train_copies import train_copies
+from fercli.data.train_copies import find_train_copies
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def dataset(*samples: Sample) -> Dataset:
     return Dataset("toy", "folder", ("fear", "anger"), samples, Path())
 
 
-def test_train_copies__are_told_by_pixels_not_by_files(file):
+def test_find_train_copies__compares_pixels_not_files(file):
     test = (
         Sample(file("a.png", 1), "test", 0),
         Sample(file("b.png", 2), "test", 0),
@@ -39,44 +39,44 @@ def test_train_copies__are_told_by_pixels_not_by_files(file):
         Sample(file("b.bmp", 2), "val", 0),  # held out, not trained on
         Sample(file("c.bmp", 3, side=5), "train", 0),  # the same grey, another picture
     )
-    copies = train_copies(dataset(*test, *others), test)
+    copies = find_train_copies(dataset(*test, *others), test)
     assert copies is not None
-    assert copies.found.tolist() == [True, False, False, False]
+    assert copies.is_copy.tolist() == [True, False, False, False]
     assert (copies.compared, copies.unreadable, copies.marked) == (2, 0, False)
 
 
-def test_train_copies__are_faces_where_a_picture_shows_several(file):
+def test_find_train_copies__compares_faces_where_a_picture_has_several(file):
     photo, again = file("photo.png", 1, side=20), file("again.png", 1, side=20)
     left, right = (0.0, 0.0, 9.0, 9.0), (10.0, 0.0, 19.0, 9.0)
     test = (Sample(photo, "test", 0, box_xyxy=left), Sample(photo, "test", 0, box_xyxy=right))
     read: list[tuple[int, int | None]] = []
-    copies = train_copies(
+    copies = find_train_copies(
         dataset(*test, Sample(again, "train", 0, box_xyxy=right)),
         test,
         progress=lambda done, total, note: read.append((done, total)),
     )
     assert copies is not None
-    assert copies.found.tolist() == [False, True]
+    assert copies.is_copy.tolist() == [False, True]
     assert read == [(1, 2), (2, 2)]  # two pictures, three faces
 
 
-def test_train_copies__a_data_set_that_marks_them_is_believed_and_not_read():
+def test_find_train_copies__uses_the_marks_of_a_data_set_and_reads_nothing():
     test = (Sample(Path("nowhere/a"), "test", 0, group="g"), Sample(Path("nowhere/b"), "test", 0, group="only in test"))
-    copies = train_copies(dataset(*test, Sample(Path("nowhere/c"), "train", 0, group="g")), test)
+    copies = find_train_copies(dataset(*test, Sample(Path("nowhere/c"), "train", 0, group="g")), test)
     assert copies is not None
-    assert copies.found.tolist() == [True, False]
+    assert copies.is_copy.tolist() == [True, False]
     assert copies.marked
 
 
-def test_train_copies__without_a_train_split_nobody_knows(file):
+def test_find_train_copies__without_a_train_split_is_none(file):
     test = (Sample(file("a.png", 1), "test", 0),)
-    assert train_copies(dataset(*test), test) is None
+    assert find_train_copies(dataset(*test), test) is None
 
 
-def test_train_copies__what_cannot_be_read_is_counted_and_no_copy(tmp_path):
+def test_find_train_copies__counts_unreadable_images(tmp_path):
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_text("no picture")
     test = (Sample(tmp_path / "a.png", "test", 0),)
-    copies = train_copies(dataset(*test, Sample(tmp_path / "b.png", "train", 0)), test)
+    copies = find_train_copies(dataset(*test, Sample(tmp_path / "b.png", "train", 0)), test)
     assert copies is not None
-    assert (copies.found.tolist(), copies.compared, copies.unreadable) == ([False], 0, 1)
+    assert (copies.is_copy.tolist(), copies.compared, copies.unreadable) == ([False], 0, 1)

@@ -13,9 +13,9 @@ import pytest
 
 from fercli.config.presets import MODELS, RECIPES
 from fercli.config.training import LossConfig, SamConfig
-from fercli.data.changes import Changes, change
 from fercli.data.dataset import Dataset
 from fercli.data.open import open_dataset
+from fercli.data.training_changes import TrainingChanges, apply_changes
 from fercli.errors import DataError, RefusedError, UsageError
 from fercli.explain.audit import SIGNALS, AuditOptions, audit
 from fercli.media.images import write_image
@@ -86,7 +86,7 @@ def test_audit__finds_planted_labels_and_training_reads_the_corrections(plain: F
     assert all(row["truth"] != row["label"] and row["suggested"] == row["truth"] for row in first)
     assert [row["new_label"] for row in rows] == [row["truth"] for row in first] + [""] * 54
     assert (out / "sheet-1.png").stat().st_size
-    corrected = change(noisy, Changes(relabel=str(out / "audit.csv")))
+    corrected = apply_changes(noisy, TrainingChanges(relabel=str(out / "audit.csv")))
     assert {sample.path.name: sample.label for sample in corrected.split("train")} == {
         sample.path.name: sample.label for sample in clean.split("train")
     }

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fercli.data.changes import Changes, change, checked_changes, mislabelled, subset
 from fercli.data.dataset import Dataset, Sample
+from fercli.data.training_changes import TrainingChanges, apply_changes, mislabelled, parse_changes, subset
 from fercli.errors import DataError, UsageError
 
 LABELS = ("neutral", "happiness", "fear")
@@ -80,30 +80,32 @@ def test_subset__keeps_classes_in_proportion_and_none_empty(count: int, kept: di
 
 
 def test_subset__refuses_more_than_there_are_and_fewer_than_classes():
-    with pytest.raises(DataError, match="200 training images are wanted, there are 100"):
+    with pytest.raises(DataError, match="200 training images requested, there are 100"):
         subset(samples(70, 20, 10), 200, seed=0)
-    with pytest.raises(DataError, match="cannot hold 3 classes"):
+    with pytest.raises(DataError, match="too few for 3 classes"):
         subset(samples(70, 20, 10), 2, seed=0)
 
 
-def test_change__leaves_validation_and_test_alone_and_says_what_it_did(dataset: Dataset):
-    changed = change(dataset, Changes(images=50, noise=0.2, noise_seed=3))
+def test_apply_changes__keeps_validation_and_test_and_describes_itself_in_the_name(dataset: Dataset):
+    changed = apply_changes(dataset, TrainingChanges(images=50, noise=0.2, noise_seed=3))
     assert changed.split("val") == dataset.split("val")
     assert changed.split("test") == dataset.split("test")
     before = {sample.path: sample.label for sample in dataset.split("train")}
     assert len(changed.split("train")) == 50
     assert sum(before[sample.path] != sample.label for sample in changed.split("train")) == 10
-    assert changed.name == "toy, 50 training images, 20% label noise (seed 3)"
+    assert changed.name == "toy, 50 training images, 20 % label noise (seed 3)"
     assert changed.fingerprint not in (None, dataset.fingerprint)
-    assert change(dataset, Changes(images=50, noise=0.2, noise_seed=4)).fingerprint != changed.fingerprint
-    assert change(dataset, Changes()) is dataset
+    assert (
+        apply_changes(dataset, TrainingChanges(images=50, noise=0.2, noise_seed=4)).fingerprint != changed.fingerprint
+    )
+    assert apply_changes(dataset, TrainingChanges()) is dataset
 
 
-def test_change__new_labels_of_a_csv(dataset: Dataset, tmp_path: Path):
+def test_apply_changes__new_labels_of_a_csv(dataset: Dataset, tmp_path: Path):
     table = tmp_path / "audit.csv"
     table.write_text("rank,path,new_label\n1,train/0/0.png,Happy\n2,train/0/1.png,drop\n3,train/0/2.png,\n")
     voted = replace(dataset, samples=(*samples(3, votes=True), *dataset.split("val")))
-    changed = change(voted, Changes(relabel=str(table)))
+    changed = apply_changes(voted, TrainingChanges(relabel=str(table)))
     assert [(sample.path.name, sample.label, sample.votes) for sample in changed.split("train")] == [
         ("0.png", 1, None),
         ("2.png", 0, _votes(0)),
@@ -119,13 +121,13 @@ def test_change__new_labels_of_a_csv(dataset: Dataset, tmp_path: Path):
         ("path,label\ntrain/0/0.png,fear\n", "no columns path and new_label"),
     ],
 )
-def test_change__a_csv_that_does_not_fit_is_refused(dataset: Dataset, tmp_path: Path, text: str, said: str):
+def test_apply_changes__a_csv_that_does_not_fit_is_refused(dataset: Dataset, tmp_path: Path, text: str, said: str):
     table = tmp_path / "audit.csv"
     table.write_text(text)
     with pytest.raises(DataError, match=said):
-        change(dataset, Changes(relabel=str(table)))
+        apply_changes(dataset, TrainingChanges(relabel=str(table)))
 
 
-def test_checked_changes__refuses_what_is_out_of_range():
-    with pytest.raises(UsageError, match=r"noise must lie in 0\.\.1, 1 excluded, is 20"):
-        checked_changes(images=None, noise=20, noise_seed=0, relabel=None)
+def test_parse_changes__refuses_numbers_out_of_range():
+    with pytest.raises(UsageError, match=r"noise must be at least 0 and less than 1, is 20"):
+        parse_changes(images=None, noise=20, noise_seed=0, relabel=None)

@@ -26,8 +26,7 @@ from fercli.errors import UsageError
 from fercli.faces.detector import DETECTORS, DetectorEntry, detector_version, open_detector
 from fercli.models.backbones import IMAGE_BACKBONES
 from fercli.models.btn import BTN
-from fercli.predict.tables.formats import TABLE_FORMATS
-from fercli.predict.tables.formats import open_table
+from fercli.predict.tables.formats import TABLE_FORMATS, open_table
 from fercli.predict.tables.table import TableFormat
 from fercli.results import Face, Prediction
 from fercli.weights.foreign.conversion import Conversion, rename

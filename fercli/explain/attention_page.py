@@ -139,7 +139,11 @@ def _numbers(classes: Sequence[ClassAttention], p_vit: Mapping[str, float], p_cb
         )
         for entry in classes
     ]
-    return Table("Probabilities of the image alone (P_VIT) and with its batch (P_CBA), softmax without temperature; then its attention", head, rows)
+    caption = (
+        "Probabilities of the image alone (P_VIT) and with its batch (P_CBA), softmax without temperature; "
+        "then its attention"
+    )
+    return Table(caption, head, rows)
 
 
 def _section(entry: ClassAttention, labels: Sequence[str], pictures: _Pictures, *, others: int) -> _ClassSection:

@@ -16,7 +16,7 @@ from typing import Any
 
 from fercli import __version__
 from fercli.errors import FerError
-from fercli.system.devices import CUDA_PROVIDER, cpu_threads, cuda_device_count
+from fercli.system.devices import CUDA_PROVIDER, cpu_threads, cuda_device_count, onnx_runtime
 from fercli.weights.files import list_weights, read_card
 
 # (distributions that provide it, module, purpose, whether `fer predict` needs it)
@@ -227,9 +227,7 @@ def _memory_gb() -> float | None:
 
 
 def _providers(faults: list[Fault], machine: Machine) -> tuple[str, ...]:
-    import onnxruntime
-
-    available: tuple[str, ...] = tuple(onnxruntime.get_available_providers())
+    available: tuple[str, ...] = tuple(onnx_runtime().get_available_providers())
     if machine.cuda_devices and CUDA_PROVIDER not in available:
         faults.append(
             Fault(

@@ -40,7 +40,7 @@ from fercli.cli.train import train
 from fercli.cli.visualize import app as visualize
 from fercli.cli.weights import average_weights, import_weights, list_weights, pull, verify
 from fercli.errors import ExitCode, FerError
-from fercli.system.devices import process_rank
+from fercli.system.devices import disable_telemetry, process_rank
 
 # Faults of the operating system that a user can fix: they end in two lines, not in a traceback.
 _PATH_FAULTS = {errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
@@ -196,6 +196,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def run() -> None:
     """Entry point of the `fer` script."""
+    disable_telemetry()  # other packages import ONNX Runtime as well, such as torch's exporter
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for file names the terminal cannot show
     sys.exit(main(sys.argv[1:]))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import RefusedError
+from fercli.system.devices import onnx_runtime
 from fercli.system.onnx_session import open_session
 from fercli.weights.card import WeightsCard
 from fercli.weights.classifier import feeds
@@ -99,10 +100,8 @@ def compare_onnx(
     wanted: Answers, path: Path, crops: NDArray[np.uint8], *, card: WeightsCard, interface: Interface, images: str
 ) -> Parity:
     """Compare torch with an ONNX file, which ONNX Runtime runs on the CPU."""
-    import onnxruntime
-
     given = file_answers(path, card, interface)
-    return compare(wanted, given, crops, images=images, runtime=f"onnxruntime {onnxruntime.__version__}")
+    return compare(wanted, given, crops, images=images, runtime=f"onnxruntime {onnx_runtime().__version__}")
 
 
 def file_answers(path: Path, card: WeightsCard, interface: Interface) -> Answers:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.system.devices import onnx_runtime
 from fercli.weights.onnx_interface import INPUT
 
 Precision = Literal["fp32", "fp16", "int8"]
@@ -24,9 +25,7 @@ def to_fp16(graph: Any) -> Any:
 
     The CPU provider has no such kernels for most operators and turns numbers back and forth: right, but slow.
     """
-    from onnxruntime.transformers.float16 import convert_float_to_float16
-
-    half = convert_float_to_float16(graph, keep_io_types=True)
+    half = onnx_runtime("onnxruntime.transformers.float16").convert_float_to_float16(graph, keep_io_types=True)
     nodes = list(half.graph.node)  # the casts of the inputs stand at the end
     maker = {name: place for place, node in enumerate(nodes) for name in node.output}
     needs = {place: {maker[name] for name in node.input if name in maker} for place, node in enumerate(nodes)}
@@ -43,10 +42,10 @@ def to_int8(source: Path, target: Path, batches: Sequence[NDArray[np.float32]]) 
     images, the gate and the head stay float32, and so does attention between activations, norms and softmax.
     """
     import onnx
-    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.calibrate import CalibrationDataReader
 
-    class Batches(CalibrationDataReader):  # type: ignore[misc]
+    quantization = onnx_runtime("onnxruntime.quantization")
+
+    class Batches(quantization.CalibrationDataReader):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             self.rest: Iterator[NDArray[np.float32]] = iter(batches)
 
@@ -56,18 +55,18 @@ def to_int8(source: Path, target: Path, batches: Sequence[NDArray[np.float32]]) 
 
     graph = onnx.load(source)
     with _quiet():
-        quantize_static(
+        quantization.quantize_static(
             source,
             target,
             Batches(),
-            quant_format=QuantFormat.QDQ,
+            quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "MatMul", "Gemm"],
             per_channel=True,
             reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
             nodes_to_exclude=kept_exact(graph),
-            calibrate_method=CalibrationMethod.MinMax,
+            calibrate_method=quantization.CalibrationMethod.MinMax,
             extra_options={"MatMulConstBOnly": True, "WeightSymmetric": True, "ActivationSymmetric": False},
         )
     done = onnx.load(target)

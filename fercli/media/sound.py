@@ -8,7 +8,7 @@ from typing import Any
 
 import av
 
-from fercli.media.video import METADATA_ERRORS
+from fercli.media.video import OPEN_OPTIONS
 
 _COPIED = ("aac", "mp3", "opus")  # allowed in MP4 and played by browsers; anything else is re-encoded as AAC
 _AAC_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)  # Hz
@@ -85,7 +85,7 @@ class Sound:
 def open_sound(path: Path | str, target: Any) -> Sound | None:
     """Prepare the first sound track of a file or address for a container; None if there is no readable one."""
     try:
-        source = av.open(str(path), metadata_errors=METADATA_ERRORS)
+        source = av.open(str(path), **OPEN_OPTIONS)
     except (av.FFmpegError, OSError):
         return None
     streams = source.streams.audio

@@ -25,7 +25,9 @@ VIDEO_SUFFIXES = (
 _MISSING_S = 0.5  # a video that ends this much earlier than its header states was cut off
 _GIF_TRAILER = b";"  # a GIF header has no duration, but a complete file ends with this byte
 _TIMEOUTS_S = (20.0, 20.0)  # for addresses: to open, and between two packets
-METADATA_ERRORS = "replace"  # titles and names in a file may be in any encoding
+# Titles in a file may be in any encoding. PyAV up to 18 raises for those that are not UTF-8 by default;
+# PyAV 19 always replaces them and has no such option.
+OPEN_OPTIONS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 _UNTIMED = ("mpjpeg", "mjpeg")  # formats without timestamps; FFmpeg guesses a frame rate
 _STREAM_OPTIONS = {"rtsp_transport": "tcp"}  # a lost UDP packet would damage the picture
 _FIX = "check that a video player opens the file; if not, get it again"
@@ -149,9 +151,9 @@ class VideoReader:
                     raise self._error("a folder, not a video")
                 if location.is_file() and location.stat().st_size == 0:
                     raise self._error("the file is empty")
-                return av.open(str(location), metadata_errors=METADATA_ERRORS)
+                return av.open(str(location), **OPEN_OPTIONS)
             options = _STREAM_OPTIONS if "rtsp" in location[:5].lower() else {}
-            return av.open(location, timeout=_TIMEOUTS_S, options=options, metadata_errors=METADATA_ERRORS)
+            return av.open(location, timeout=_TIMEOUTS_S, options=options, **OPEN_OPTIONS)
         except FileNotFoundError as error:
             raise DataError(f"{self.name}: no such file or directory", fix="check the path") from error
         except PermissionError as error:

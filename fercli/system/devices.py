@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import re
 import sys
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fercli.errors import DeviceError, UsageError
 from fercli.formatting import pluralize
@@ -81,15 +82,29 @@ def resolve_device(name: str) -> torch.device:
     return torch.device("cuda", index)
 
 
+def disable_telemetry() -> None:
+    """Turn off the telemetry of ONNX Runtime for this process and those it starts; a value that the user has set stays.
+
+    Since 1.29 it writes a device id and a database below the user's cache when it is imported, and sends usage data later.
+    It reads the variable when it is imported, and only then.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
+def onnx_runtime(module: str = "onnxruntime") -> Any:
+    """Import ONNX Runtime, or a module of it, without telemetry. Nothing else in this package imports it."""
+    disable_telemetry()
+    return importlib.import_module(module)
+
+
 def providers(name: str, *, fp16: bool = False) -> list[Provider]:
     """Return ONNX Runtime's providers for a device name, preferred first; DeviceError if the device is not available.
 
     auto is the first GPU with CUDA, else the CPU; TensorRT, which takes minutes to build an engine, must be named.
     fp16: the file computes in float16. TensorRT may then use float16, and CUDA keeps TF32 for what is left in float32.
     """
-    import onnxruntime
-
     check_name(name)
+    onnxruntime = onnx_runtime()
     built = onnxruntime.get_available_providers()
     if name == "cpu" or (name == "auto" and not (CUDA_PROVIDER in built and cuda_device_count())):
         return [CPU_PROVIDER]

@@ -20,6 +20,7 @@ from fercli.system.devices import (
     TENSORRT_PROVIDER,
     cpu_threads,
     cuda_index,
+    onnx_runtime,
     providers,
 )
 
@@ -39,8 +40,7 @@ def open_session(
     Raises: WeightsError for a missing or broken file, DeviceError if a GPU was requested and is not available.
     Only `auto` may fall back to the CPU, and the returned name says so.
     """
-    import onnxruntime
-
+    onnxruntime = onnx_runtime()
     check_file(path)
     preferred = providers(device)
     options = onnxruntime.SessionOptions()
@@ -75,10 +75,8 @@ def open_session(
 
 def _on_cpu(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
     """Open a session on the CPU; WeightsError for a file that ONNX Runtime cannot run."""
-    import onnxruntime
-
     try:
-        return onnxruntime.InferenceSession(path, options, providers=[CPU_PROVIDER])
+        return onnx_runtime().InferenceSession(path, options, providers=[CPU_PROVIDER])
     except Exception as error:
         if not _is_runtime_error(error):
             raise
@@ -123,8 +121,7 @@ def runs(device: str, run_once: Callable[[], object], *, first: str) -> bool:
 
 def _refusal(device: str, preferred: str, running: str, log: str) -> DeviceError:
     """The error for a GPU provider that did not start, with the libraries that are missing."""
-    import onnxruntime
-
+    onnxruntime = onnx_runtime()
     detail = f" ({_first_line(log)})" if log.strip() else ""
     if preferred == TENSORRT_PROVIDER and running == CUDA_PROVIDER:
         return DeviceError(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import struct
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -50,11 +51,9 @@ def read_rgb(path: Path, content: bytes | None = None) -> Rgb:
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             raise DataError(f"{path}: not a regular file", fix="give a file, not a pipe or a device")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's warnings about unusual but readable files
-            with _open(path if content is None else io.BytesIO(content)) as picture:
-                picture.load()
-                return _to_rgb(ImageOps.exif_transpose(picture))
+        with _ignore_picture_warnings(), _open(path if content is None else io.BytesIO(content)) as picture:
+            picture.load()
+            return _to_rgb(ImageOps.exif_transpose(picture))
     except Image.DecompressionBombError as error:
         raise DataError(f"{path}: larger than {_LIMIT} million pixels, the limit", fix="shrink the picture") from error
     except UnidentifiedImageError as error:
@@ -151,14 +150,21 @@ def is_animated(path: Path) -> bool:
 def _count_frames(path: Path) -> int:
     """Number of frames of a picture file; 0 for other files, 1 for a picture that is too large to open."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with _open(path) as picture:
-                return int(getattr(picture, "n_frames", 1))
+        with _ignore_picture_warnings(), _open(path) as picture:
+            return int(getattr(picture, "n_frames", 1))
     except Image.DecompressionBombError:
         return 1
     except (OSError, *_BROKEN):
         return 0
+
+
+@contextlib.contextmanager
+def _ignore_picture_warnings() -> Iterator[None]:
+    """Ignore Pillow's warnings about unusual but readable files; its deprecation warnings are kept."""
+    with warnings.catch_warnings():
+        for kind in (UserWarning, RuntimeWarning):
+            warnings.simplefilter("ignore", kind)
+        yield
 
 
 def _open(file: Path | io.BytesIO) -> Image.Image:

@@ -1,0 +1,67 @@
+"""The bounds of pyproject.toml: both are there, and the two files of constraints and the classifiers agree with them."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+REQUIREMENTS = [
+    Requirement(line)
+    for lines in (PROJECT["build-system"]["requires"], PROJECT["project"]["dependencies"], *EXTRAS.values())
+    for line in lines
+]
+PYTHONS = re.findall(r"Python :: (3\.\d+)$", "\n".join(PROJECT["project"]["classifiers"]), re.M)
+LINUX = {"sys_platform": "linux", "platform_machine": "x86_64"}  # where the constraints were made
+
+
+def pins(name: str, python: str) -> dict[str, Version]:
+    """What a file of constraints has for a Python; every line is an exact version."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    pinned = [Requirement(line) for line in lines if not line.startswith("#")]
+    held = [pin for pin in pinned if pin.marker is None or pin.marker.evaluate({"python_version": python})]
+    assert all(re.fullmatch(r"==[^,*]+", str(pin.specifier)) for pin in pinned)
+    assert len({canonicalize_name(pin.name) for pin in held}) == len(held), "one line per package"
+    return {canonicalize_name(pin.name): Version(str(pin.specifier).removeprefix("==")) for pin in held}
+
+
+def bound(requirement: Requirement, *operators: str) -> str | None:
+    """The version behind one of these operators."""
+    found = [part.version for part in requirement.specifier if part.operator in operators]
+    return found[0] if found else None
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda requirement: requirement.name)
+def test_requirement__has_a_lower_and_an_upper_bound(requirement: Requirement):
+    assert bound(requirement, ">=", "==") is not None
+    assert bound(requirement, "<", "==") is not None
+
+
+def test_requirement__has_the_same_bounds_wherever_it_stands():
+    stated = {(requirement.name, str(requirement.specifier)) for requirement in REQUIREMENTS}
+    assert len(stated) == len({name for name, _ in stated})
+
+
+def test_lowest_constraints__are_the_lower_bounds():
+    lowest = {item.name: Version(str(bound(item, ">="))) for item in REQUIREMENTS if bound(item, ">=") is not None}
+    assert pins("constraints-lowest.txt", PYTHONS[0]) == lowest
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_constraints__pin_every_requirement_within_its_bounds(python: str):
+    pinned = pins("constraints.txt", python)
+    needed = [item for item in REQUIREMENTS if item.marker is None or item.marker.evaluate(LINUX)]
+    missed = [str(item) for item in needed if item.name not in pinned or pinned[item.name] not in item.specifier]
+    assert missed == []
+
+
+def test_classifiers__name_the_pythons_of_the_constraints():
+    named = re.findall(r'python_version == "([\d.]+)"', (ROOT / "constraints.txt").read_text(encoding="utf-8"))
+    assert {*PYTHONS} == {*named}
+    assert PROJECT["project"]["requires-python"] == f">={PYTHONS[0]}"

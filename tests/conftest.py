@@ -18,6 +18,8 @@ import pytest
 if TYPE_CHECKING:
     from fercli.data.dataset import Dataset
 
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # for test files that import ONNX Runtime themselves
+
 
 @pytest.fixture(scope="session")
 def astronaut() -> np.ndarray:

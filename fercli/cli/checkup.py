@@ -16,7 +16,13 @@ from typing import Any
 
 from fercli import __version__
 from fercli.errors import FerError
-from fercli.system.devices import CUDA_PROVIDER, cpu_threads, cuda_device_count, onnx_runtime
+from fercli.system.devices import (
+    CUDA_PROVIDER,
+    cpu_threads,
+    cuda_device_count,
+    disable_telemetry,
+    onnx_runtime,
+)
 from fercli.weights.files import list_weights, read_card
 
 # (distributions that provide it, module, purpose, whether `fer predict` needs it)
@@ -134,6 +140,7 @@ def check_installation() -> Checkup:
 
 def _packages(faults: list[Fault]) -> dict[str, str | None]:
     """Version of every package by module name, None if it is missing or does not load."""
+    disable_telemetry()
     versions: dict[str, str | None] = {}
     for distributions, module, purpose, needed in _PACKAGES:
         installed = {name: version for name in distributions if (version := _version(name))}

@@ -65,7 +65,7 @@ def photo(astronaut, tmp_path: Path) -> Path:
 
 
 def test_import__sets_nothing():
-    code = "import os, fercli, fercli.predictor, fercli.devices, fercli.cli.main; print(os.getenv('ORT_DISABLE_TELEMETRY'))"
+    code = "import os, fercli, fercli.predictor, fercli.system.devices, fercli.cli.main; print(os.getenv('ORT_DISABLE_TELEMETRY'))"
     kept = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
     done = subprocess.run([sys.executable, "-c", code], env=kept, capture_output=True, text=True, check=True)
     assert done.stdout == "None\n"

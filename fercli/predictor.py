@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.config.detect import DetectConfig
+from fercli.config.detect import MIN_RELIABLE_PX, DetectConfig
 from fercli.errors import DataError, UsageError
 from fercli.faces.detector import open_detector
 from fercli.formatting import pluralize
 from fercli.media.feed import Item, feed
 from fercli.media.images import Rgb
 from fercli.media.sources import Source, find_sources
-from fercli.predict.options import MIN_RELIABLE_PX, PredictOptions
+from fercli.predict.options import PredictOptions
 from fercli.predict.predict import ImageResult, predict_items
 from fercli.weights.card import WeightsCard
 from fercli.weights.classifier import load_classifier

@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 
 import typer
 
+from fercli.config.detect import MAX_SIDE_RANGE, MIN_RELIABLE_PX, DetectConfig
 from fercli.errors import UsageError
 
 # panels of a command's help
 DATA, MODEL, RUN, MACHINE, OUTPUT = "Data", "Model and weights", "Run", "Machine", "Output"
+DETECTION, VIDEO = "Face detection", "Videos and streams"
 
 Device = Annotated[
     str,
@@ -24,7 +26,11 @@ Device = Annotated[
 
 Engine = Annotated[
     Literal["auto", "onnx", "torch"],
-    typer.Option("--engine", help="What runs the network. auto follows the weights file: .onnx or .safetensors."),
+    typer.Option(
+        "--engine",
+        help="What runs the network. auto follows the weights file: .onnx or .safetensors.",
+        rich_help_panel=MODEL,
+    ),
 ]
 
 Weights = Annotated[
@@ -33,14 +39,22 @@ Weights = Annotated[
         "--weights",
         "-w",
         metavar="FILE|NAME",
-        help="Weights with their card (.onnx or .safetensors), or a shipped name; left out: the shipped default.",
+        help="Weights with their card (.onnx or .safetensors), or a shipped name (default: fer-compact).",
+        rich_help_panel=MODEL,
     ),
 ]
 
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Faces that go through the network together.")]
 
 MinFace = Annotated[
-    int, typer.Option("--min-face", metavar="PX", min=1, help="Smallest face to look for: its side in pixels.")
+    int,
+    typer.Option(
+        "--min-face",
+        metavar="PX",
+        min=1,
+        help="Smallest face to detect: its side in pixels.",
+        rich_help_panel=DETECTION,
+    ),
 ]
 
 VideoMinFace = Annotated[
@@ -49,24 +63,36 @@ VideoMinFace = Annotated[
         "--min-face",
         metavar="PX",
         min=1,
-        help="Smallest face to look for: its side in pixels; left out: 20 in pictures, 40 in videos.",
+        help=f"Smallest face to detect: its side in pixels (default: {DetectConfig.min_face_px} in pictures, "
+        f"{DetectConfig.video_min_face_px} in videos).",
+        rich_help_panel=DETECTION,
     ),
 ]
 
 Thresholds = Annotated[
     str,
-    typer.Option("--thresholds", metavar="A,B,C", help="Least scores, 0 to 1, of the three stages that find a face."),
+    typer.Option(
+        "--thresholds",
+        metavar="A,B,C",
+        help="Minimum scores, 0 to 1, of the three stages of the detector.",
+        rich_help_panel=DETECTION,
+    ),
 ]
-THRESHOLDS = "0.6,0.7,0.7"
+THRESHOLDS = ",".join(f"{threshold:g}" for threshold in DetectConfig.thresholds)
 
 MaxSide = Annotated[
     int,
     typer.Option(
-        "--max-side", metavar="PX", min=240, max=32_000, help="A picture with a longer side is searched shrunk to this."
+        "--max-side",
+        metavar="PX",
+        min=MAX_SIDE_RANGE[0],
+        max=MAX_SIDE_RANGE[1],
+        help="A picture with a longer side is shrunk to this for detection.",
+        rich_help_panel=DETECTION,
     ),
 ]
-MAX_SIDE = 1600
-MIN_RELIABLE = 20.0
+MAX_SIDE = DetectConfig.max_side
+MIN_RELIABLE = MIN_RELIABLE_PX
 
 ReadingWorkers = Annotated[
     int | None,
@@ -146,13 +172,13 @@ Quiet = Annotated[
 
 
 def three_thresholds(text: str) -> tuple[float, float, float]:
-    """The value of --thresholds as numbers; UsageError if it is anything but three of 0 to 1."""
+    """Return the value of --thresholds as numbers. Raises: UsageError unless these are three from 0 to 1."""
     try:
         one, two, three = (float(part) for part in text.split(","))
     except ValueError as error:
-        raise UsageError(f"--thresholds {text}: three numbers with commas are wanted", fix=THRESHOLDS) from error
+        raise UsageError(f"--thresholds {text}: must be three numbers separated by commas", fix=THRESHOLDS) from error
     if not all(0 <= value <= 1 for value in (one, two, three)):
-        raise UsageError(f"--thresholds {text}: each lies between 0 and 1", fix=THRESHOLDS)
+        raise UsageError(f"--thresholds {text}: each must be between 0 and 1", fix=THRESHOLDS)
     return one, two, three
 
 

@@ -43,6 +43,7 @@ def predict(
             metavar="PX",
             min=0,
             help="Minimum reliable face size: the prediction of a face with a smaller side has status too_small.",
+            rich_help_panel=options.DETECTION,
         ),
     ] = options.MIN_RELIABLE,
     thresholds: options.Thresholds = options.THRESHOLDS,
@@ -53,23 +54,42 @@ def predict(
             "--out",
             metavar="DIR",
             help="Output folder for annotated copies (H.264 with sound), HTML reports and predictions.csv.",
+            rich_help_panel=options.OUTPUT,
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue an interrupted run in --out DIR: finished files are kept.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Continue an interrupted run in --out DIR: finished files are kept.",
+            rich_help_panel=options.OUTPUT,
+        ),
     ] = False,
     save: Annotated[
         list[Path] | None,
         typer.Option(
-            "--save", metavar="FILE", help="Table of predictions: .csv, .parquet or .jsonl. Can be given several times."
+            "--save",
+            metavar="FILE",
+            help="Table of predictions: .csv, .parquet or .jsonl. Can be given several times.",
+            rich_help_panel=options.OUTPUT,
         ),
     ] = None,
     report: Annotated[
         Path | None,
-        typer.Option("--report", metavar="FILE", help="One HTML report of all sources; --out writes one per video."),
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="One HTML report of all sources; --out writes one per video.",
+            rich_help_panel=options.OUTPUT,
+        ),
     ] = None,
     track: Annotated[
-        bool, typer.Option("--track/--no-track", help="Number the people of a video, the same in every frame.")
+        bool,
+        typer.Option(
+            "--track/--no-track",
+            help="Number the people of a video, the same in every frame.",
+            rich_help_panel=options.VIDEO,
+        ),
     ] = True,
     smooth: Annotated[
         float,
@@ -78,6 +98,7 @@ def predict(
             metavar="SECONDS",
             min=0,
             help="Time constant of the moving average of a person's probabilities; 0: no smoothing.",
+            rich_help_panel=options.VIDEO,
         ),
     ] = 0.0,
     detect_every: Annotated[
@@ -87,12 +108,17 @@ def predict(
             metavar="N",
             min=1,
             help="Run the detector on every N-th frame of a video, move the faces by optical flow in between.",
+            rich_help_panel=options.VIDEO,
         ),
     ] = 1,
     seconds: Annotated[
         float | None,
         typer.Option(
-            "--seconds", metavar="S", min=0.1, help="Stop cameras and streams after this time; Ctrl-C stops them too."
+            "--seconds",
+            metavar="S",
+            min=0.1,
+            help="Stop cameras and streams after this time; Ctrl-C stops them too.",
+            rich_help_panel=options.VIDEO,
         ),
     ] = None,
     overwrite: options.Overwrite = False,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from fercli.errors import UsageError
 
+MIN_RELIABLE_PX = 20.0  # side of the smallest face whose prediction is reliable: docs/predict.md has the measurement
 MAX_SIDE_RANGE = (240, 32_000)  # px: small pictures are enlarged to the first; OpenCV counts a side with 15 bits
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fercli.config.detect import DetectConfig
+from fercli.config.detect import MIN_RELIABLE_PX, DetectConfig
 from fercli.errors import UsageError
 from fercli.faces.detector import detector_version
 
 MIN_FACE_SCORE = 0.9  # of the detector; what scores lower is seldom a face: docs/predict.md
-MIN_RELIABLE_PX = 20.0  # side of the smallest face whose prediction is reliable: docs/predict.md has the measurement
 
 
 @dataclass(frozen=True)

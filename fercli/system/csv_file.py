@@ -1,4 +1,4 @@
-"""Write tables as csv; None is an empty cell, names of files may be any bytes."""
+"""Write tables as csv: complete or not at all; None is an empty cell, names of files may be any bytes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fercli.system.files import replacing
+
 
 def write_rows(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write rows of cells under their column names."""
-    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(head)
         writer.writerows(rows)

@@ -18,7 +18,7 @@ from fercli.train.random_numbers import BatchRandom
 def augment(images: Tensor, config: AugmentConfig, random: BatchRandom) -> Tensor:
     """Flip, warp, recolour, reduce and blur crops [B, 3, S, S] in 0..1; the result stays in 0..1."""
     if config.rotate or config.translate or config.scale:
-        images = warp(images, affine_matrices(config, random).to(images))
+        images = warp_affine(images, affine_matrices(config, random).to(images))
     elif config.flip:
         mirrored = (random.per_image() < config.flip).to(images.device)
         images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
@@ -47,7 +47,7 @@ def affine_matrices(config: AugmentConfig, random: BatchRandom) -> Tensor:
     return torch.cat((linear, shift.unsqueeze(2)), dim=2)
 
 
-def warp(images: Tensor, matrices: Tensor) -> Tensor:
+def warp_affine(images: Tensor, matrices: Tensor) -> Tensor:
     """Resample [B, 3, S, S] through maps [B, 2, 3]; pixels outside repeat the edge."""
     grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)

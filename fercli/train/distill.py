@@ -88,19 +88,17 @@ def distill(
     _train(student, crops, inputs, config, progress)
     predicted = _predict_points(student, held_out, model.landmark_size, inputs, silent)
     error = float(interocular_error(predicted, points[len(train) :]).mean())
-    card = PartCard(
-        "landmark_backbone",
-        {
-            "trained_by": "fer distill",
-            "teacher": {"file": teacher.name, "sha256": file_sha256(teacher)},
-            "method": "regression to the 68 points predicted by a MobileFaceNet (outputs only, no weights copied)",
-            "data": dataset.name,
-            "images": len(train),
-            "epochs": config.epochs,
-            "size": model.landmark_size,
-            "error_of_interocular_distance": round(error, 4),
-        },
-    )
+    provenance = {
+        "trained_by": "fer distill",
+        "teacher": {"file": teacher.name, "sha256": file_sha256(teacher)},
+        "method": "regression to the 68 points predicted by a MobileFaceNet (outputs only, no weights copied)",
+        "data": dataset.name,
+        "images": len(train),
+        "epochs": config.epochs,
+        "size": model.landmark_size,
+        "error_of_interocular_distance": round(error, 4),
+    }
+    card = PartCard("landmark_backbone", provenance)
     save_part(out, {f"landmark_backbone.{name}": value for name, value in student.trunk.state_dict().items()}, card)
     return DistillResult(out, len(train), config.epochs, error)
 

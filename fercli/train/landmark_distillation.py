@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fercli.config.training import AugmentConfig
 from fercli.models.mobilefacenet import LandmarkNet
-from fercli.train.augment import affine_matrices, augment, warp
+from fercli.train.augment import affine_matrices, augment, warp_affine
 from fercli.train.random_numbers import BatchRandom
 
 # Letters: B images, S side; points are fractions of the side, x to the right and y down.
@@ -23,7 +23,7 @@ MIRRORED = (
 
 
 def move_points(points: Tensor, matrices: Tensor) -> Tensor:
-    """Points [B, 68, 2] after `warp` with the same output-to-input maps [B, 2, 3]; in mirrored faces left and right swap."""
+    """Points [B, 68, 2] after `warp_affine` with the same output-to-input maps [B, 2, 3]; in mirrored faces left and right swap."""
     linear, shift = matrices[:, :, :2], matrices[:, :, 2]
     centred = points * 2 - 1 - shift.unsqueeze(1)
     moved = (torch.linalg.solve(linear, centred.mT).mT + 1) / 2
@@ -68,7 +68,7 @@ def distill_step(
     without_warp = AugmentConfig(
         flip=0, brightness=config.brightness, contrast=config.contrast, lowres=config.lowres, blur=config.blur
     )
-    augmented = augment(warp(crops, matrices), without_warp, random)
+    augmented = augment(warp_affine(crops, matrices), without_warp, random)
     target = move_points(points, matrices)
     predicted = student(augmented)
     optimizer.zero_grad(set_to_none=True)

@@ -89,7 +89,7 @@ def build_result(
     )
 
 
-def to_result_file(result: TrainResult, components: Components) -> ResultFile:
+def run_result_file(result: TrainResult, components: Components) -> ResultFile:
     """A run's result in the layout of result.json: the selected weights and their scores, other protocols under `training`."""
     config, dataset, folder = components.config, components.data.dataset, RunFolder(result.folder)
     return ResultFile(

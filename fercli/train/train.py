@@ -20,7 +20,7 @@ from fercli.train.loop import TrainingLoop, is_finished
 from fercli.train.options import TrainOptions
 from fercli.train.process_group import ProcessGroup
 from fercli.train.reporter import Reporter
-from fercli.train.result import TrainResult, build_result, score_selected_weights, to_result_file
+from fercli.train.result import TrainResult, build_result, run_result_file, score_selected_weights
 from fercli.train.run_log import RunLog, check_tensorboard, open_event_writer
 from fercli.train.saver import Saver, read_checkpoint, restore
 from fercli.train.scoring import Scorer
@@ -70,6 +70,7 @@ def train(
         config = replace(config, fingerprint=data_fingerprint(dataset), processes=group.size)
         # everything that can be refused is refused before the run folder is touched
         data = training_data(dataset, config)
+        data.batches(0, config, group)  # refuses batches that the processes cannot share
         selection = Selection(data, config)
         components = build_components(data, config, group=group, device=device)
         facts = data_facts(dataset, manifest=options.manifest)
@@ -101,10 +102,8 @@ def _run(
     selected = SelectedWeights(components, state, folder, selection)
     if components.teachers and not is_finished(state, components):
         _teach(components, folder, meter=meter, report=report)
-    with explain_full_disk(folder.path):
-        steps = state.epoch * len(components.batches(0)) + state.sums.step
-        events = open_event_writer(folder, finished_steps=steps) if options.tensorboard and first else None
-    reporter = Reporter(state, components.recipe, log=RunLog(folder, events), writes=first, report=report)
+    log = _open_log(components, state, folder, tensorboard=options.tensorboard)
+    reporter = Reporter(state, components.recipe, log=log, writes=first, report=report)
     loop = TrainingLoop(
         components,
         state,
@@ -132,8 +131,17 @@ def _run(
     if first:
         with explain_full_disk(folder.path):
             reporter.close()
-            write_result(folder.result, to_result_file(result, components))
+            write_result(folder.result, run_result_file(result, components))
     return result
+
+
+def _open_log(components: Components, state: TrainingState, folder: RunFolder, *, tensorboard: bool) -> RunLog:
+    """The log files of the run, with events for TensorBoard in the first process on request."""
+    if not (tensorboard and components.group.is_first):
+        return RunLog(folder)
+    finished_steps = state.epoch * len(components.batches(0)) + state.sums.step
+    with explain_full_disk(folder.path):
+        return RunLog(folder, open_event_writer(folder, finished_steps=finished_steps))
 
 
 def _teach(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from fercli.config.training import AugmentConfig
-from fercli.train.augment import affine_matrices, warp
+from fercli.train.augment import affine_matrices, warp_affine
 from fercli.train.landmark_distillation import MIRRORED, move_points
 from fercli.train.random_numbers import BatchRandom, seeded_generator
 
@@ -16,7 +16,7 @@ def test_move_points__follow_the_pixel_they_mark():
     picture = torch.zeros(8, 1, side, side)
     picture[:, 0, y, x] = 1.0
     matrices = affine_matrices(config, BatchRandom(seeded_generator(3), 8))
-    moved = warp(picture, matrices)
+    moved = warp_affine(picture, matrices)
     points = torch.tensor([(x + 0.5) / side, (y + 0.5) / side]).expand(8, 68, 2)
     for image, point in zip(moved[:, 0], move_points(points, matrices)[:, 0], strict=True):
         mass = image / image.sum()

@@ -22,6 +22,7 @@ ConfigOf = Callable[..., RunConfig]
 StopAfter = Callable[[int], Callable[[TrainEvent], None]]
 
 
+@pytest.mark.slow
 def test_train_seeds__gives_mean_and_deviation_and_continues_where_it_stopped(
     config_of: ConfigOf, recipe: TrainConfig, faces: Dataset, tmp_path: Path
 ):

@@ -106,6 +106,7 @@ def test_train__learns_from_a_teacher_and_the_card_names_it(faces: Dataset, teac
     assert second[1].provenance["teachers"] == [{"file": "teacher.safetensors", "sha256": digest[0]}]
 
 
+@pytest.mark.slow
 def test_train__a_taught_run_resumes_to_the_same_bits_and_refuses_another_teacher(
     faces: Dataset, teacher: Path, tmp_path: Path
 ):
@@ -138,6 +139,7 @@ def test_train__refuses_a_teacher_of_other_classes(faces: Dataset, teacher: Path
         train(faces, tmp_path / "run", config=config_with(tmp_path / "none.safetensors"), options=CPU)
 
 
+@pytest.mark.slow
 def test_train__asks_no_teacher_before_all_that_can_be_refused_is(faces: Dataset, teacher: Path, tmp_path: Path):
     asked: list[TeacherProgress] = []
 

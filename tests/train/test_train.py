@@ -89,6 +89,7 @@ def test_train__refuses_an_existing_run_and_other_settings_on_resume(
         train(faces, tmp_path / "other", config=config_of(recipe), options=replace(CPU, resume=True))
 
 
+@pytest.mark.slow
 def test_train__resumed_in_another_environment_says_so_and_keeps_both(
     config_of: ConfigOf, recipe: TrainConfig, stop_after: StopAfter, faces: Dataset, tmp_path: Path
 ):
@@ -107,6 +108,7 @@ def test_train__resumed_in_another_environment_says_so_and_keeps_both(
     assert json.loads((run / "environment.json").read_text()) == {**there, "resumed": [here]}
 
 
+@pytest.mark.slow
 def test_train__whose_starting_weights_changed_goes_on_only_if_it_has_begun(
     config_of: ConfigOf, recipe: TrainConfig, stop_after: StopAfter, faces: Dataset, tmp_path: Path
 ):
@@ -128,6 +130,7 @@ def test_train__whose_starting_weights_changed_goes_on_only_if_it_has_begun(
     assert origin["sha256"] == before, "the card tells of the file that it did start from"
 
 
+@pytest.mark.slow
 def test_train__goes_on_to_another_number_of_epochs_and_says_so(
     config_of: ConfigOf, recipe: TrainConfig, stop_after: StopAfter, faces: Dataset, tmp_path: Path
 ):

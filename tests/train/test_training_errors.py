@@ -73,6 +73,7 @@ def test_train__a_step_too_large_for_its_weights_is_not_saved(
     assert not list((tmp_path / "run").glob("*.safetensors"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [

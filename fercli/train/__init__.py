@@ -1,0 +1,7 @@
+"""Training of Batch Transformer Networks: `fer train`, `fer distill` and, in `ablation`, `fer ablate`.
+
+Start reading at `train` and `seeds`. A run consists of `training_data` (the images), `components` (network, step, teachers), the
+`loop` over epochs, `scoring` and `selection` after each epoch, `saver` and `reporter`, and the `result`. A step consists of
+`augment`, `inputs`, `optimisation_step`, `losses`, `sam`, `optimizers`, `schedule` and `ema`; several processes share it
+(`process_group`, `batch_norm`).
+"""

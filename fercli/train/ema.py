@@ -16,9 +16,11 @@ def averaged_model(model: nn.Module, decay: float) -> AveragedModel:
     """
 
     @torch.no_grad()
-    def update(averaged: _Tensors, current: _Tensors, updates: Tensor | int) -> None:
+    def update(averaged: _Tensors, current: _Tensors, _updates: Tensor | int) -> None:
         if averaged[0].is_floating_point():
-            number = int(updates)
+            number = int(
+                average.n_averaged
+            )  # on the CPU; `_updates` is a copy on the device, which would have to be waited for
             torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + number) / (10 + number)))
         else:
             torch._foreach_copy_(averaged, current)

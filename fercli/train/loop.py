@@ -57,12 +57,14 @@ class TrainingLoop:
 
     def _train_epoch(self) -> None:
         """Make the steps of the current epoch that are left."""
-        parts, sums = self.components, self.state.sums
-        batches = parts.batches(self.state.epoch)
+        components, sums = self.components, self.state.sums
+        batches = components.batches(self.state.epoch)
         steps_left = batches[sums.step :]
-        own_batches = [list(parts.group.own_part(batch)) for batch in steps_left]
+        own_batches = [list(components.group.own_part(batch)) for batch in steps_left]
         started, seconds_before, images_before = time.monotonic(), sums.seconds, sums.images
-        with reading_ahead(parts.data.train, own_batches, device=parts.device, workers=self.workers) as batches_read:
+        with reading_ahead(
+            components.data.train, own_batches, device=components.device, workers=self.workers
+        ) as batches_read:
             for batch in steps_left:
                 wait_started = time.monotonic()
                 with self.meter.stage("wait"):
@@ -71,7 +73,7 @@ class TrainingLoop:
                 action = f"epoch {self.state.epoch + 1}, step {sums.step + 1}"
                 with (
                     self.meter.stage("step"),
-                    explain_failed_step(action, folder=self.folder, recipe=parts.recipe),
+                    explain_failed_step(action, folder=self.folder, recipe=components.recipe),
                 ):
                     self._train_step(crops, targets, count=len(batch), steps=len(batches))
                 seconds = time.monotonic() - started
@@ -79,29 +81,29 @@ class TrainingLoop:
                 self.reporter.step(
                     len(batches),
                     images_per_s=(sums.images - images_before) / max(seconds, 1e-9),
-                    lr=learning_rate(parts.step.optimizer),
+                    lr=learning_rate(components.step.optimizer),
                 )
                 self.saver.save_if_due()
 
     def _train_step(self, crops: Tensor, targets: Tensor, *, count: int, steps: int) -> None:
         """One step on this process's part of a batch of `count` images, in an epoch of `steps` steps."""
-        parts, epoch, sums, recipe = self.components, self.state.epoch, self.state.sums, self.components.recipe
+        components, epoch, sums, recipe = self.components, self.state.epoch, self.state.sums, self.components.recipe
         generator = seeded_generator(recipe.seed, epoch, sums.step)
         # drop path uses the global generator, which must differ between processes because their images do
-        torch.manual_seed(generator.initial_seed() + parts.group.rank)
-        set_learning_rate(parts.step.optimizer, recipe.lr * lr_factor(recipe, epoch + sums.step / steps))
-        random = BatchRandom(generator, len(crops), start=parts.group.part_start(count), batch_size=count)
-        images = training_input(crops.to(parts.device, non_blocking=True), parts.model, recipe, random)
-        result = parts.step(images, targets.to(parts.device, non_blocking=True), count=count)
-        if parts.ema is not None:
-            parts.ema.update_parameters(parts.model)
+        torch.manual_seed(generator.initial_seed() + components.group.rank)
+        set_learning_rate(components.step.optimizer, recipe.lr * lr_factor(recipe, epoch + sums.step / steps))
+        random = BatchRandom(generator, len(crops), start=components.group.part_start(count), batch_size=count)
+        images = training_input(crops.to(components.device, non_blocking=True), components.model, recipe, random)
+        result = components.step(images, targets.to(components.device, non_blocking=True), count=count)
+        if components.ema is not None:
+            components.ema.update_parameters(components.model)
         sums.add(result.loss, result.terms, correct=result.correct, images=result.images)
 
     def _finish_epoch(self) -> None:
         """Score the epoch's weights, update the best epochs, then write weights, checkpoint and log."""
-        parts, state, epoch = self.components, self.state, self.state.epoch + 1
-        with explain_failed_step(f"the end of epoch {epoch}", folder=self.folder, recipe=parts.recipe):
-            if not all_finite(parts.model.state_dict().values()):
+        components, state, epoch = self.components, self.state, self.state.epoch + 1
+        with explain_failed_step(f"the end of epoch {epoch}", folder=self.folder, recipe=components.recipe):
+            if not all_finite(components.model.state_dict().values()):
                 raise NotFiniteError("the weights became infinite")
         scores: dict[Split, tuple[float, float]] = {}
         val_loss = None
@@ -112,14 +114,14 @@ class TrainingLoop:
                 scores[split] = metrics.overall_accuracy(matrix), metrics.mean_class_accuracy(matrix)
                 if split == "val":
                     val_loss = metrics.negative_log_likelihood(logits, truth)
-            inference_weights = {name: value.clone() for name, value in parts.model.inference_state().items()}
+            inference_weights = {name: value.clone() for name, value in components.model.inference_state().items()}
         best = self.selection.update(state, epoch, scores)
         is_best = best.get("val", BestEpoch()).epoch == epoch
-        lr = learning_rate(parts.step.optimizer)
+        lr = learning_rate(components.step.optimizer)
         report = epoch_report(state, scores, lr=lr, val_loss=val_loss, best=is_best)
         state.epoch, state.sums, state.best = epoch, EpochSums(), best
         state.rows.append(asdict(report))
-        if parts.group.is_first:
+        if components.group.is_first:
             # weights before the checkpoint: a process killed between the two repeats the epoch and writes them again
             with explain_full_disk(self.folder.path), self.meter.stage("save"):
                 self.selected.keep(inference_weights)

@@ -34,18 +34,18 @@ class Saver:
 
     def save(self) -> None:
         """Write the checkpoint."""
-        parts = self.components
+        components = self.components
         with explain_full_disk(self.folder.path), self.meter.stage("save"):
             save_checkpoint(
                 self.folder.checkpoint,
                 {
                     "format": CHECKPOINT_FORMAT,
-                    "model": parts.model.state_dict(),
-                    "optimizer": parts.step.optimizer.state_dict(),
-                    "ema": parts.ema.state_dict() if parts.ema is not None else None,
-                    "scaler": parts.step.scaler.state_dict() if parts.step.scaler is not None else None,
+                    "model": components.model.state_dict(),
+                    "optimizer": components.step.optimizer.state_dict(),
+                    "ema": components.ema.state_dict() if components.ema is not None else None,
+                    "scaler": components.step.scaler.state_dict() if components.step.scaler is not None else None,
                     "state": self.state.to_plain(),
-                    "started_from": list(parts.started_from),
+                    "started_from": list(components.started_from),
                 },
             )
         self._saved_at = time.monotonic()

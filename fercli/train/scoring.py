@@ -40,29 +40,33 @@ class Scorer:
 
     def logits(self, epoch: int, split: Split) -> SplitLogits:
         """P_VIT and truth of a split with the weights of `epoch`, which the model has loaded."""
-        parts = self.components
+        components = self.components
         if (epoch, split) not in self._known:
-            with explain_failed_step(f"scoring the {split} images", folder=self.folder, recipe=parts.recipe):
+            with explain_failed_step(f"scoring the {split} images", folder=self.folder, recipe=components.recipe):
                 self._known[epoch, split] = predict_crops(
-                    parts.model, parts.data.evaluation[split], parts.recipe, group=parts.group, workers=self.workers
+                    components.model,
+                    components.data.evaluation[split],
+                    components.recipe,
+                    group=components.group,
+                    workers=self.workers,
                 )
         return self._known[epoch, split]
 
     @contextlib.contextmanager
     def scored_weights(self) -> Iterator[None]:
         """Inside the context the model has the weights to score: averaged ones if the recipe averages, the first process's."""
-        parts = self.components
-        if parts.ema is None and parts.group.size == 1:
+        components = self.components
+        if components.ema is None and components.group.size == 1:
             yield
             return
-        own = {name: value.clone() for name, value in parts.model.state_dict().items()}
-        if parts.ema is not None:
-            parts.model.load_state_dict(parts.ema.module.state_dict())
-        parts.group.broadcast(list(parts.model.state_dict().values()))
+        own = {name: value.clone() for name, value in components.model.state_dict().items()}
+        if components.ema is not None:
+            components.model.load_state_dict(components.ema.module.state_dict())
+        components.group.broadcast(list(components.model.state_dict().values()))
         try:
             yield
         finally:
-            parts.model.load_state_dict(own)
+            components.model.load_state_dict(own)
 
 
 def predict_crops(model: BTN, crops: Crops, recipe: TrainConfig, *, group: ProcessGroup, workers: int) -> SplitLogits:

@@ -12,6 +12,7 @@ from typing import get_args
 from fercli.data.dataset import Split
 from fercli.errors import UsageError
 from fercli.evaluate.scores import SelectionCode
+from fercli.formatting import percent
 from fercli.train.state import BestEpoch, SelectionProtocol, TrainingState
 from fercli.train.training_data import TrainingData
 from fercli.weights.run_folder import RunConfig
@@ -73,5 +74,5 @@ class Selection:
         elif self.data.dataset.split("val"):
             images = "the validation split"
         else:
-            images = f"{self.recipe.validation:.0%} of train, held out"
+            images = f"{percent(self.recipe.validation)} of train, held out"
         return f"overall accuracy on {images}, best of {epochs} epochs"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fercli.config.training import TrainConfig
+from fercli.config.training import SamConfig, TrainConfig
 from fercli.data.dataset import Dataset
 from fercli.errors import WeightsError
 from fercli.progress import TrainEvent
@@ -30,7 +30,7 @@ def test_train__refuses_to_resume_the_checkpoint_of_an_earlier_version(
 ):
     config, checkpoint = config_of(replace(recipe, ema=0.0)), tmp_path / "run" / "checkpoint.pt"
     with pytest.raises(KeyboardInterrupt):
-        train(faces, tmp_path / "run", config=config, options=replace(CPU, save_every_s=0), report=stop_after(1))
+        train(faces, tmp_path / "run", config=config, options=replace(CPU, save_every_s=0), report=stop_after(2))
     saved = load_checkpoint(checkpoint)
     del saved["format"]  # checkpoints had no number before format 2
     save_checkpoint(checkpoint, saved)
@@ -43,15 +43,16 @@ def test_train__refuses_to_resume_the_checkpoint_of_an_earlier_version(
 
 def test_train__saves_inside_an_epoch_only_when_the_interval_is_over(
     config_of: Callable[..., RunConfig],
+    recipe: TrainConfig,
     stop_after: Callable[[int], Callable[[TrainEvent], None]],
     faces: Dataset,
     tmp_path: Path,
 ):
+    config = config_of(replace(recipe, batch_size=2, sam=SamConfig(rho=0.0)))  # 8 images: 4 steps an epoch
     for name, interval_s in (("seldom", 3600.0), ("often", 0.0)):
         options = replace(CPU, save_every_s=interval_s)
-        with pytest.raises(
-            KeyboardInterrupt
-        ):  # eight images in steps of six: the first step of one, the rest is dropped
-            train(faces, tmp_path / name, config=config_of(), options=options, report=stop_after(2))
-    assert load_checkpoint(tmp_path / "seldom" / "checkpoint.pt")["state"]["epoch"] == 1
-    assert read_checkpoint(RunFolder(tmp_path / "none")) is None
+        with pytest.raises(KeyboardInterrupt):  # while step 3 is reported, before it is saved
+            train(faces, tmp_path / name, config=config, options=options, report=stop_after(3))
+    assert read_checkpoint(RunFolder(tmp_path / "seldom")) is None
+    state = load_checkpoint(tmp_path / "often" / "checkpoint.pt")["state"]
+    assert (state["epoch"], state["sums"]["step"]) == (0, 2)

@@ -46,7 +46,7 @@ def test_train__leaves_weights_with_card_log_and_scores(
     # 34 % of six images a class are two: eight are left to train on
     assert [score.images for score in result.scores] == [4, 4]
     assert card.data["train_images"] == 8
-    assert "34%" in result.selected_by
+    assert "34 %" in result.selected_by
     with (tmp_path / "run" / "metrics.csv").open() as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2"]
     assert json.loads((tmp_path / "run" / "config.json").read_text())["train"]["epochs"] == 2

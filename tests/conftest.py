@@ -1,4 +1,4 @@
-"""Fixtures every test may use: a real face, and the reference material where it lies."""
+"""Fixtures of all tests: a real face, small data sets, and the reference material beside the repository."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ import pytest
 if TYPE_CHECKING:
     from fercli.data.dataset import Dataset
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # a process per core: one thread each
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # for test files that import ONNX Runtime themselves
 
 

@@ -72,7 +72,7 @@ def test_readme__has_the_two_commands_in_one_line_each():
     starts = "python3 -m venv .venv && .venv/bin/pip install "
     assert [line for line in lines if line.startswith(starts)] == [
         starts + ". && .venv/bin/fer predict docs/images/astronaut.jpg",
-        starts + "'.[test]' && .venv/bin/pytest",
+        starts + "'.[test]' && .venv/bin/pytest -n auto",
     ]
 
 

@@ -19,7 +19,8 @@ from fercli.evaluate.result_file import RESULT_NAME, write_result
 from fercli.evaluate.results import DegradationCurve, EvaluationResult, to_result_file
 from fercli.formatting import percent
 from fercli.system.csv_file import write_rows
-from fercli.weights.run_folder import environment, write_json
+from fercli.system.environment import environment
+from fercli.weights.run_folder import write_json
 
 _EXAMPLES = 2  # faces below a curve
 _EXAMPLE_SIDE = 96  # px

@@ -12,8 +12,10 @@ from typing import Any
 import torch
 
 from fercli.data.dataset import Dataset
+from fercli.data.facts import data_facts, data_fingerprint
 from fercli.evaluate.result_file import write_result
 from fercli.progress import TrainEvent, TrainNote, no_report
+from fercli.system.environment import environment
 from fercli.train.components import Components, build_components
 from fercli.train.determinism import deterministic
 from fercli.train.loop import TrainingLoop, is_finished
@@ -32,16 +34,7 @@ from fercli.train.teachers import mix_in_teachers
 from fercli.train.torchrun import join_process_group
 from fercli.train.training_data import training_data
 from fercli.train.training_errors import explain_failed_step, explain_full_disk
-from fercli.weights.run_folder import (
-    RunConfig,
-    RunFolder,
-    data_facts,
-    data_fingerprint,
-    environment,
-    note_environment,
-    open_run,
-    start_run,
-)
+from fercli.weights.run_folder import RunConfig, RunFolder, record_environment, resume_run, start_run
 
 
 def train(
@@ -178,9 +171,9 @@ def _open_folder(
             start_run(folder.path, config, data=facts, device=device, overwrite=options.overwrite)
         return None
     saved = read_checkpoint(folder)
-    open_run(folder.path, config)
+    resume_run(folder.path, config)
     with explain_full_disk(folder.path):
-        changed = note_environment(folder, environment(device))
+        changed = record_environment(folder, environment(device))
     if changed:
         changes = "; ".join(changed)
         report(TrainNote(f"resuming in another environment, results may differ in the last bits: {changes}"))

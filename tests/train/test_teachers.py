@@ -151,7 +151,7 @@ def test_train__asks_no_teacher_before_all_that_can_be_refused_is(faces: Dataset
     assert asked
     assert first.seconds["teach"] > 0
     asked.clear()
-    with pytest.raises(RefusedError, match="already holds a run"):
+    with pytest.raises(RefusedError, match="already contains a run"):
         train(faces, tmp_path / "run", config=config_with(teacher), options=CPU, report=listen)
     train(faces, tmp_path / "run", config=config_with(teacher), options=replace(CPU, resume=True), report=listen)
     assert not asked, "a run that is done is judged again without its teachers"

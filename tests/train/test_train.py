@@ -81,7 +81,7 @@ def test_train__refuses_an_existing_run_and_other_settings_on_resume(
 ):
     recipe = replace(recipe, epochs=1)
     train(faces, tmp_path / "run", config=config_of(recipe), options=CPU)
-    with pytest.raises(RefusedError, match="already holds a run"):
+    with pytest.raises(RefusedError, match="already contains a run"):
         train(faces, tmp_path / "run", config=config_of(recipe), options=CPU)
     with pytest.raises(UsageError, match=r"train\.lr was 0\.001, now 0\.5"):
         train(faces, tmp_path / "run", config=config_of(replace(recipe, lr=0.5)), options=replace(CPU, resume=True))

@@ -18,6 +18,7 @@ from fercli.config.presets import MODELS, model_preset
 from fercli.errors import UsageError
 from fercli.evaluate.evaluate import EvaluateOptions, evaluate
 from fercli.export.export import export
+from fercli.export.options import ExportOptions
 from fercli.export.precision import Precision
 from fercli.progress import Progress, silent
 from fercli.system.devices import cpu_threads, resolve_device, torch_name
@@ -168,7 +169,7 @@ def _variants(
     variants = [variant(REFERENCE, "fp32", weights), variant(TORCH, "fp32", weights)]
     for precision in precisions:
         out = folder / f"{Path(model).stem}-{precision}.onnx"
-        export(weights, out, faces=faces, precision=precision)
+        export(weights, out, ExportOptions(faces=faces, precision=precision))
         variants.append(variant("ONNX Runtime", precision, out))
     return variants
 

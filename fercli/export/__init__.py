@@ -1,1 +1,1 @@
-"""What makes an exported file: the graph, how it keeps its weights, its proof and its description."""
+"""Export of a model to one ONNX file or torch program, compared with the model before it gets its name."""

@@ -1,4 +1,4 @@
-"""A model in evaluation mode in, its ONNX graph out: any batch size, nothing of training, no more nodes than needed."""
+"""Translate a model to an ONNX graph: any batch size, inference only, no unused nodes or tensors."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def translate(model: nn.Module, card: WeightsCard) -> Any:
-    """An onnx.ModelProto of a model in evaluation mode, float32, with any batch size and nothing of training in it.
+    """Translate a model in evaluation mode to an onnx.ModelProto in float32, with any batch size.
 
-    Batch norm after a convolution is folded into it. Raises: RefusedError if a parameter that only training uses is inside.
+    Batch norm after a convolution is folded into it. Errors: RefusedError if the graph contains training-only parameters.
     """
     import torch
 
     side = card.model.input.size
-    images = torch.zeros(2, 3, side, side)  # two: one would be taken for a constant
+    images = torch.zeros(2, 3, side, side)  # two, since a batch size of 1 is exported as a constant
     batch = torch.export.Dim("batch", min=1)
     with _quiet_exporter():
         program = torch.onnx.export(
@@ -48,16 +48,16 @@ def translate(model: nn.Module, card: WeightsCard) -> Any:
     stray = sorted(inside & _training_only(card))
     if stray:
         raise RefusedError(
-            f"the exported graph holds what only training uses: {', '.join(stray[:4])}",
-            fix="report this; the weights are intact",
+            f"the exported graph contains training-only parameters: {', '.join(stray[:4])}",
+            fix="report it as a bug; the weights file is intact",
         )
     _compute_positions(graph)
-    _strip(graph)
+    _strip_metadata(graph)
     return graph
 
 
 def _attention() -> Callable[..., Any]:
-    """Attention as four operators; the exporter's own takes a dozen that work out shapes, and copies the keys."""
+    """Return attention as four operators; the exporter's translation has a dozen more for shapes, and copies the keys."""
     from onnxscript import opset20 as op
 
     def attention(  # noqa: PLR0917 (the operator's own signature)
@@ -72,7 +72,9 @@ def _attention() -> Callable[..., Any]:
     ) -> Any:
         """query, key, value [B, H, T, D], attn_mask added to the scores [.., H, T, T] -> [B, H, T, D]."""
         if dropout_p or is_causal or enable_gqa:
-            raise NotImplementedError("attention with dropout, causal or grouped is not part of the network")
+            raise NotImplementedError(
+                "attention with dropout, causal mask or grouped queries is not part of the network"
+            )
         factor = scale or query.shape[-1] ** -0.5
         scores = op.MatMul(query, op.Transpose(key, perm=[0, 1, 3, 2]))
         scores = op.Mul(scores, op.Constant(value_float=factor))
@@ -84,20 +86,20 @@ def _attention() -> Callable[..., Any]:
 
 
 def _training_only(card: WeightsCard) -> set[str]:
-    """Names in the training model's state that inference does not have."""
+    """Names of the training network's state dict that inference does not use."""
     import torch
 
     from fercli.models.btn import BTN
 
     with torch.device("meta"):
-        whole = BTN(card.model, len(card.labels))
-    return set(whole.state_dict()) - set(whole.inference_state())
+        network = BTN(card.model, len(card.labels))
+    return set(network.state_dict()) - set(network.inference_state())
 
 
 def _compute_positions(graph: Any) -> None:
-    """Replace tables of relative positions, int64 [T, T], by the sum of two small ones; a runtime folds it once.
+    """Replace tables of relative positions, int64 [T, T], by the sum of two small ones, which a runtime folds once.
 
-    The table of a map of S x S positions holds (dy + S - 1) * (2 S - 1) + dx + S - 1: megabytes for what S tells.
+    The table of a map of S x S positions is (dy + S - 1) * (2 S - 1) + dx + S - 1: megabytes that S alone determines.
     """
     import onnx
 
@@ -106,8 +108,8 @@ def _compute_positions(graph: Any) -> None:
             continue
         table = onnx.numpy_helper.to_array(tensor)
         side = math.isqrt(table.shape[0])
-        along = np.arange(side)[:, None] - np.arange(side)[None, :] + side - 1  # [S, S], of one axis
-        rows, columns = (along * (2 * side - 1))[:, None, :, None], along[None, :, None, :]
+        offset = np.arange(side)[:, None] - np.arange(side)[None, :] + side - 1  # [S, S], of one axis
+        rows, columns = (offset * (2 * side - 1))[:, None, :, None], offset[None, :, None, :]
         if not np.array_equal((rows + columns).reshape(table.shape), table):
             continue
         name = tensor.name
@@ -121,20 +123,20 @@ def _compute_positions(graph: Any) -> None:
         graph.graph.node.insert(0, onnx.helper.make_node("Add", [rows_name, columns_name], [f"{name}.sum"]))
 
 
-def refuse_unread(graph: Any) -> None:
-    """RefusedError if an initializer or a node of a graph without subgraphs is read by nothing: dead weight in the file."""
+def refuse_unused(graph: Any) -> None:
+    """Raise RefusedError if an initializer or a node of a graph without subgraphs is unused."""
     read = {name for node in graph.graph.node for name in node.input} | {value.name for value in graph.graph.output}
-    unread = [tensor.name for tensor in graph.graph.initializer if tensor.name not in read]
-    unread += [node.output[0] for node in graph.graph.node if read.isdisjoint(node.output)]
-    if unread:
+    unused = [tensor.name for tensor in graph.graph.initializer if tensor.name not in read]
+    unused += [node.output[0] for node in graph.graph.node if read.isdisjoint(node.output)]
+    if unused:
         raise RefusedError(
-            f"the exported graph holds what nothing reads: {', '.join(unread[:4])}; no file was written",
-            fix="report this; the weights are intact",
+            f"the exported graph has unused tensors or operators: {', '.join(unused[:4])}; no file was written",
+            fix="report it as a bug; the weights file is intact",
         )
 
 
-def _strip(graph: Any) -> None:
-    """Drop the exporter's notes on every node and value: stack traces and paths of the machine it ran on."""
+def _strip_metadata(graph: Any) -> None:
+    """Remove the exporter's metadata of nodes and values: stack traces and paths of the machine."""
     for item in (*graph.graph.node, *graph.graph.value_info, *graph.graph.input, *graph.graph.output):
         del item.metadata_props[:]
     for item in (graph, graph.graph):
@@ -145,7 +147,7 @@ def _strip(graph: Any) -> None:
 
 @contextmanager
 def _quiet_exporter() -> Iterator[None]:
-    """Keep the exporter's log lines and deprecation warnings about itself off the terminal."""
+    """Suppress the exporter's log lines and its deprecation warnings about itself."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""A float32 graph in, the same graph computed in float16 or in int8 out."""
+"""Convert a float32 ONNX graph to compute in float16 or int8."""
 
 from __future__ import annotations
 
@@ -17,29 +17,32 @@ from fercli.weights.onnx_interface import INPUT
 
 Precision = Literal["fp32", "fp16", "int8"]
 
-_EXACT = ("vit.gate.", "vit.head.")  # the last layers: little work, and nothing after them evens out their rounding
+_FLOAT32_LAYERS = (
+    "vit.gate.",
+    "vit.head.",
+)  # the last layers: little computation, and their rounding reaches the logits
 
 
 def to_fp16(graph: Any) -> Any:
-    """Compute in float16, between inputs and outputs that stay float32: for CUDA and TensorRT.
+    """Convert a graph to float16 with float32 inputs and outputs, for CUDA and TensorRT.
 
-    The CPU provider has no such kernels for most operators and turns numbers back and forth: right, but slow.
+    ONNX Runtime's CPU provider has no float16 kernels for most operators and converts back and forth: correct, but slow.
     """
     half = onnx_runtime("onnxruntime.transformers.float16").convert_float_to_float16(graph, keep_io_types=True)
-    nodes = list(half.graph.node)  # the casts of the inputs stand at the end
-    maker = {name: place for place, node in enumerate(nodes) for name in node.output}
-    needs = {place: {maker[name] for name in node.input if name in maker} for place, node in enumerate(nodes)}
+    nodes = list(half.graph.node)  # not sorted: the casts of the inputs come last
+    producer = {name: index for index, node in enumerate(nodes) for name in node.output}
+    needs = {index: {producer[name] for name in node.input if name in producer} for index, node in enumerate(nodes)}
     del half.graph.node[:]
-    half.graph.node.extend(nodes[place] for place in TopologicalSorter(needs).static_order())
+    half.graph.node.extend(nodes[index] for index in TopologicalSorter(needs).static_order())
     return half
 
 
 def to_int8(source: Path, target: Path, batches: Sequence[NDArray[np.float32]]) -> int:
-    """Write a float32 ONNX file with its convolutions and matrix products in int8; returns how many operators are.
+    """Write a float32 ONNX file with its convolutions and matrix products in int8; return how many were converted.
 
     Static quantisation: activations unsigned with ranges from `batches` (normalised crops [B, 3, S, S]), weights signed,
-    symmetric and per channel, in 7 bits, as 8 overflow in the 16-bit sums of processors without VNNI. What reads the
-    images, the gate and the head stay float32, and so does attention between activations, norms and softmax.
+    symmetric and per channel, in 7 bits, since 8 overflow in the 16-bit sums of processors without VNNI. The layers that
+    read the images, the gate, the head, products of two activations (attention), norms and softmax stay float32.
     """
     import onnx
 
@@ -47,10 +50,10 @@ def to_int8(source: Path, target: Path, batches: Sequence[NDArray[np.float32]]) 
 
     class Batches(quantization.CalibrationDataReader):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
-            self.rest: Iterator[NDArray[np.float32]] = iter(batches)
+            self.remaining: Iterator[NDArray[np.float32]] = iter(batches)
 
         def get_next(self) -> Mapping[str, NDArray[np.float32]] | None:
-            batch = next(self.rest, None)
+            batch = next(self.remaining, None)
             return None if batch is None else {INPUT: batch}
 
     graph = onnx.load(source)
@@ -63,20 +66,22 @@ def to_int8(source: Path, target: Path, batches: Sequence[NDArray[np.float32]]) 
             op_types_to_quantize=["Conv", "MatMul", "Gemm"],
             per_channel=True,
             reduce_range=True,
-            activation_type=quantization.QuantType.QUInt8,
-            weight_type=quantization.QuantType.QInt8,
-            nodes_to_exclude=kept_exact(graph),
-            calibrate_method=quantization.CalibrationMethod.MinMax,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=float32_nodes(graph),
+            calibrate_method=CalibrationMethod.MinMax,
             extra_options={"MatMulConstBOnly": True, "WeightSymmetric": True, "ActivationSymmetric": False},
         )
-    done = onnx.load(target)
-    quantised = {node.output[0] for node in done.graph.node if node.op_type == "DequantizeLinear"}
-    return sum(node.op_type in ("Conv", "MatMul", "Gemm") and node.input[1] in quantised for node in done.graph.node)
+    converted = onnx.load(target)
+    quantised = {node.output[0] for node in converted.graph.node if node.op_type == "DequantizeLinear"}
+    return sum(
+        node.op_type in ("Conv", "MatMul", "Gemm") and node.input[1] in quantised for node in converted.graph.node
+    )
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep advice to preprocess the graph, which this program's already is, off the terminal: it goes to the root logger."""
+    """Suppress the root logger's advice to preprocess the graph, which has already been done."""
     logger = logging.getLogger()
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -86,14 +91,14 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def kept_exact(graph: Any) -> list[str]:
-    """Names of the nodes that int8 leaves in float32: the convolutions nearest to the images, the gate and the head."""
-    near, kept = {INPUT}, []
+def float32_nodes(graph: Any) -> list[str]:
+    """Return the nodes that int8 does not convert: the first convolutions after the images, the gate and the head."""
+    before_conv, names = {INPUT}, []
     for node in graph.graph.node:
-        first = node.op_type == "Conv" and near & set(node.input)
-        last = node.op_type in ("Gemm", "MatMul") and any(name.startswith(_EXACT) for name in node.input)
+        first = node.op_type == "Conv" and before_conv & set(node.input)
+        last = node.op_type in ("Gemm", "MatMul") and any(name.startswith(_FLOAT32_LAYERS) for name in node.input)
         if first or last:
-            kept.append(node.name)
-        elif near & set(node.input):
-            near.update(node.output)
-    return kept
+            names.append(node.name)
+        elif before_conv & set(node.input):
+            before_conv.update(node.output)
+    return names

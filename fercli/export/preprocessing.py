@@ -1,110 +1,223 @@
-"""A file with preprocessing inside and this program's own in, how far their probabilities are apart out.
-
-Letters: P pictures, N classes.
-"""
+"""Add preprocessing to an ONNX graph: from images of any size, with face points if wanted, to probabilities."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fercli.errors import RefusedError
-from fercli.export.parity import Answers
-from fercli.faces.crop import crop_face, crop_whole
-from fercli.faces.geometry import apply, centred_fit, invert
-from fercli.media.images import Rgb
-from fercli.system.onnx_session import open_session
 from fercli.weights.card import WeightsCard
-from fercli.weights.onnx_interface import CROPS, POINTS, PROBABILITIES, Interface
-from fercli.weights.preprocess import softmax
+from fercli.weights.onnx_interface import CROPS, INPUT, IR_VERSION, OPSET, OUTPUT, POINTS, PROBABILITIES, Interface
+from fercli.weights.preprocess import LUMA
 
-# mean and largest difference of a probability; shrinking differs in how neighbouring pixels are weighed
-ACCEPTED, ACCEPTED_LARGEST = 0.02, 0.2
-_TOGETHER = 4  # pictures of one size in a batch, at most
+MAX_SAMPLES = 8  # per side of a pixel of the crop: images up to 8 times the crop's side do not alias
+
+# Letters: B faces, H x W size of their images, S side of the network's input, k samples per side of a pixel.
+# Positions are continuous: (0, 0) is the corner of the first pixel. Position u of the crop is position
+# centre + [[along, across], [-across, along]] (u - middle) of the image.
+
+_ALIGN_FACE = """
+  landmark_mean = ReduceMean <keepdims=1> (points, axis_1)            # [B, 1, 2]
+  landmark_spread = Sub (points, landmark_mean)                       # [B, 5, 2]
+  landmark_squares = Mul (landmark_spread, landmark_spread)
+  landmark_energy = ReduceSum <keepdims=1> (landmark_squares, axes_1_2)   # [B, 1, 1]
+  landmark_along = Mul (landmark_spread, template)
+  landmark_across = Mul (landmark_spread, template_turned)
+  fit_along = ReduceSum <keepdims=1> (landmark_along, axes_1_2)
+  fit_across = ReduceSum <keepdims=1> (landmark_across, axes_1_2)
+  along_squared = Mul (fit_along, fit_along)
+  across_squared = Mul (fit_across, fit_across)
+  fit_norm = Add (along_squared, across_squared)
+  fit_scale = Div (landmark_energy, fit_norm)                         # of the inverse, from crop to image
+  along = Mul (fit_along, fit_scale)                                  # [B, 1, 1]
+  across = Mul (fit_across, fit_scale)
+  centre_x, centre_y = Split <axis=2, num_outputs=2> (landmark_mean)  # [B, 1, 1]
+"""
+
+_CENTRE_IMAGE = """
+  along_one = Div (longer, side)                                      # the whole image, centred
+  batch_size = Shape <start=0, end=1> (crops)
+  per_face = Concat <axis=0> (batch_size, one_one)                    # B, 1, 1
+  along = Expand (along_one, per_face)
+  across = Mul (along, zero)
+  middle_xy = Div (width_height, two)
+  centre_x_one, centre_y_one = Split <axis=0, num_outputs=2> (middle_xy)
+  centre_x = Expand (centre_x_one, per_face)
+  centre_y = Expand (centre_y_one, per_face)
+"""
+
+_WARP = """
+  pixel_steps = Range (zero_scalar, side_scalar, one_scalar)
+  pixel_middles = Add (pixel_steps, half)                             # [S]
+  column = Sub (pixel_middles, middle_x)
+  row = Sub (pixel_middles, middle_y)
+  u = Unsqueeze (column, axes_0_1)                                    # [1, 1, S]
+  v = Unsqueeze (row, axes_0_2)                                       # [1, S, 1]
+  along_u = Mul (along, u)
+  across_v = Mul (across, v)
+  across_u = Mul (across, u)
+  along_v = Mul (along, v)
+  turned_x = Add (along_u, across_v)                                  # [B, S, S]
+  turned_y = Sub (along_v, across_u)
+  pixel_x = Add (turned_x, centre_x)
+  pixel_y = Add (turned_y, centre_y)
+
+  along_square = Mul (along, along)
+  across_square = Mul (across, across)
+  pixel_square = Add (along_square, across_square)
+  pixel_side = Sqrt (pixel_square)                                    # [B, 1, 1], in pixels of the image
+  pixel_half = Mul (pixel_side, half)
+  first = Max (pixel_half, half)                                      # the border is repeated from here
+  width, height = Split <axis=0, num_outputs=2> (width_height)
+  last_x = Sub (width, first)
+  last_y = Sub (height, first)
+  from_left = Max (pixel_x, first)
+  from_top = Max (pixel_y, first)
+  inside_x = Min (from_left, last_x)
+  inside_y = Min (from_top, last_y)
+
+  sample_steps = Range (zero_scalar, fineness_scalar, one_scalar)
+  sample_middles = Add (sample_steps, half)
+  sample_positions = Div (sample_middles, fineness)
+  sample = Sub (sample_positions, half)                                  # [k], -0.5..0.5 of a pixel
+  du = Unsqueeze (sample, axes_0_1)                                   # [1, 1, k]
+  dv = Unsqueeze (sample, axes_0_2)                                   # [1, k, 1]
+  along_du = Mul (along, du)
+  across_dv = Mul (across, dv)
+  across_du = Mul (across, du)
+  along_dv = Mul (along, dv)
+  sample_x = Add (along_du, across_dv)                                # [B, k, k]
+  sample_y = Sub (along_dv, across_du)
+
+  pixels_x = Unsqueeze (inside_x, axes_2_4)                           # [B, S, 1, S, 1]
+  pixels_y = Unsqueeze (inside_y, axes_2_4)
+  samples_x = Unsqueeze (sample_x, axes_1_3)                          # [B, 1, k, 1, k]
+  samples_y = Unsqueeze (sample_y, axes_1_3)
+  image_x = Add (pixels_x, samples_x)                               # [B, S, k, S, k]
+  image_y = Add (pixels_y, samples_y)
+  x_last = Unsqueeze (image_x, axis_5)
+  y_last = Unsqueeze (image_y, axis_5)
+  positions = Concat <axis=5> (x_last, y_last)
+  fine_side = Mul (fineness, side)
+  fine_side_whole = Cast <to=7> (fine_side)
+  grid_shape = Concat <axis=0> (any, fine_side_whole, fine_side_whole, two_whole)
+  positions_flat = Reshape (positions, grid_shape)                          # [B, S k, S k, 2]
+  positions_twice = Mul (positions_flat, two)
+  positions_relative = Div (positions_twice, width_height)
+  grid = Sub (positions_relative, one)                                      # -1..1 from edge to edge
+
+  pixels = Cast <to=1> (crops)
+  planes = Transpose <perm=[0, 3, 1, 2]> (pixels)                     # [B, 3, H, W]
+  fine = GridSample <mode="linear", padding_mode="border", align_corners=0> (planes, grid)
+  fineness_whole = Cast <to=7> (fineness)
+  cells_shape = Concat <axis=0> (any, three_whole, side_whole, fineness_whole, side_whole, fineness_whole)
+  cells = Reshape (fine, cells_shape)                                 # [B, 3, S, k, S, k]
+  rgb = ReduceMean <keepdims=0> (cells, axes_3_5)                     # [B, 3, S, S]
+  coloured = Div (rgb, white)
+"""
+
+_SIZES = """
+  height_width = Shape <start=1, end=3> (crops)
+  width_height_whole = Gather (height_width, swapped)
+  width_height = Cast <to=1> (width_height_whole)
+  longer = ReduceMax <keepdims=1> (width_height)                      # [1]
+  longer_share = Div (longer, side)
+  fineness_exact = Ceil (longer_share)
+  fineness = Clip (fineness_exact, one_scalar, finest)                # [1], k
+  fineness_scalar = Squeeze (fineness)
+"""
+
+_GREY = """
+  weighted = Mul (coloured, luma)
+  grey = ReduceSum <keepdims=1> (weighted, axis_1)
+  unit = Concat <axis=1> (grey, grey, grey)
+"""
 
 
-@dataclass(frozen=True)
-class Preprocessing:
-    """Pictures of any size through the file and through this program: differences of probabilities, same classes.
+def add_preprocessing(graph: Any, card: WeightsCard, interface: Interface) -> Any:
+    """Add preprocessing before a graph from `images` to `logits`, and calibrated probabilities after it.
 
-    Each picture counts by its worst answer, alone or with others of its size. clear_agreement: the share with the same
-    class, or with a near-tie, whose first two probabilities this program has no further apart than max_difference.
+    interface: `crops` takes uint8 crops [B, H, W, 3] RGB of any size and scales each to fit, centred; `faces` also takes
+    float32 points [B, 5, 2], x and y in pixels of the eyes, nose and mouth corners, and aligns each face to the card's
+    template. Both give float32 probabilities [B, N] and logits [B, N]. A pixel of a crop is the mean of k x k samples.
     """
+    import onnx
 
-    pictures: int
-    max_difference: float
-    mean_difference: float
-    top1_agreement: float
-    clear_agreement: float
-
-
-def compare_preprocessing(
-    answers: Answers, path: Path, pictures: Sequence[Rgb], *, card: WeightsCard, interface: Interface
-) -> Preprocessing:
-    """Give whole pictures to a file, alone and in batches of those that have one size, and their crops to `answers`.
-
-    With interface `faces` each picture has five points on it, a little off the template's shape, turned and scaled.
-    """
-    session, _ = open_session(path, "cpu")
-    size, random = card.model.input.size, np.random.default_rng(0)
-    points = [_points(rgb, card, random) for rgb in pictures]
-    if interface == "faces":
-        crops = [crop_face(rgb, five, card.crop, size)[0] for rgb, five in zip(pictures, points, strict=True)]
-    else:
-        crops = [crop_whole(rgb, size)[0] for rgb in pictures]
-    wanted = np.concatenate([softmax(answers(crop[None]), card.temperature) for crop in crops])  # [P, N]
-    difference, same = np.zeros_like(wanted), np.ones(len(pictures), np.bool_)
-    for places in _batches(pictures):
-        given: dict[str, NDArray[Any]] = {CROPS: np.stack([pictures[place] for place in places])}
-        if interface == "faces":
-            given[POINTS] = np.stack([points[place] for place in places])
-        found = session.run([PROBABILITIES], given)[0]
-        difference[places] = np.maximum(difference[places], np.abs(found - wanted[places]))
-        same[places] &= found.argmax(axis=1) == wanted[places].argmax(axis=1)
-    second, first = np.sort(wanted, axis=1)[:, -2:].T
-    worst = float(difference.max())
-    return Preprocessing(
-        pictures=len(pictures),
-        max_difference=worst,
-        mean_difference=float(difference.mean()),
-        top1_agreement=float(same.mean()),
-        clear_agreement=float((same | (first - second <= worst)).mean()),
+    floats, integers = _constants(card, interface)
+    tensors = [onnx.numpy_helper.from_array(np.asarray(value, np.float32), name) for name, value in floats.items()]
+    tensors += [onnx.numpy_helper.from_array(np.asarray(value, np.int64), name) for name, value in integers.items()]
+    before = _nodes(
+        _SIZES
+        + (_ALIGN_FACE if interface == "faces" else _CENTRE_IMAGE)
+        + _WARP
+        + (_GREY if card.model.input.colour == "grey" else "  unit = Identity (coloured)\n")
+        + f"  centred = Sub (unit, mean)\n  {INPUT} = Div (centred, deviation)\n"
     )
-
-
-def _batches(pictures: Sequence[Rgb]) -> list[list[int]]:
-    """Places of pictures that are given together: each alone, and up to _TOGETHER that have the same size."""
-    sizes: dict[tuple[int, ...], list[int]] = {}
-    for place, rgb in enumerate(pictures):
-        sizes.setdefault(rgb.shape, []).append(place)
-    together = [
-        places[start : start + _TOGETHER] for places in sizes.values() for start in range(0, len(places), _TOGETHER)
+    after = _nodes(f"  cooled = Div ({OUTPUT}, temperature)\n  {PROBABILITIES} = Softmax <axis=-1> (cooled)\n")
+    nodes = [*before, *graph.graph.node, *after]
+    used = {name for node in nodes for name in node.input}
+    inputs = [onnx.helper.make_tensor_value_info(CROPS, onnx.TensorProto.UINT8, ["batch", "height", "width", 3])]
+    if interface == "faces":
+        inputs.append(onnx.helper.make_tensor_value_info(POINTS, onnx.TensorProto.FLOAT, ["batch", 5, 2]))
+    outputs = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", len(card.labels)])
+        for name in (PROBABILITIES, OUTPUT)
     ]
-    return [*([place] for place in range(len(pictures))), *(places for places in together if len(places) > 1)]
+    weights = [*graph.graph.initializer, *(tensor for tensor in tensors if tensor.name in used)]
+    combined = onnx.helper.make_graph(nodes, card.name, inputs, outputs, weights)
+    return onnx.helper.make_model(combined, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
 
 
-def refuse_preprocessing(found: Preprocessing) -> None:
-    """RefusedError if the preprocessing in the graph is not this program's."""
-    near = found.mean_difference <= ACCEPTED and found.max_difference <= ACCEPTED_LARGEST  # not so of NaN
-    if not (near and found.clear_agreement == 1):
-        raise RefusedError(
-            f"preprocessing in the graph changes probabilities by up to {found.max_difference:.2g}, "
-            f"{found.mean_difference:.2g} in the mean (accepted: {ACCEPTED_LARGEST:g} and {ACCEPTED:g}), the same class on "
-            f"{found.clear_agreement:.1%} of the pictures; no file was written",
-            fix="--input images",
-        )
+def _constants(card: WeightsCard, interface: Interface) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Constants of the graph's text by name: float32 ones and int64 ones."""
+    size, points = card.model.input.size, card.crop.points_px(card.model.input.size)
+    middle = points.mean(axis=0) if interface == "faces" else np.array([size / 2, size / 2])
+    spread = points - points.mean(axis=0)
+    floats: dict[str, Any] = {
+        "template": spread,
+        "template_turned": np.column_stack([spread[:, 1], -spread[:, 0]]),
+        "middle_x": middle[:1],
+        "middle_y": middle[1:],
+        "side": [size],
+        "side_scalar": np.float32(size),
+        "finest": np.float32(MAX_SAMPLES),
+        "white": [255],
+        "luma": np.reshape(LUMA, (1, 3, 1, 1)),
+        "mean": np.reshape(card.model.input.mean, (1, 3, 1, 1)),
+        "deviation": np.reshape(card.model.input.std, (1, 3, 1, 1)),
+        "temperature": [card.temperature],
+        **{
+            "zero": [0],
+            "half": [0.5],
+            "one": [1],
+            "two": [2],
+            "zero_scalar": np.float32(0),
+            "one_scalar": np.float32(1),
+        },
+    }
+    integers: dict[str, Any] = {
+        "axis_1": [1],
+        "axis_5": [5],
+        "axes_0_1": [0, 1],
+        "axes_0_2": [0, 2],
+        "axes_1_2": [1, 2],
+        "axes_1_3": [1, 3],
+        "axes_2_4": [2, 4],
+        "axes_3_5": [3, 5],
+        "swapped": [1, 0],
+        "one_one": [1, 1],
+        "side_whole": [size],
+        "any": [-1],
+        "two_whole": [2],
+        "three_whole": [3],
+    }
+    return floats, integers
 
 
-def _points(rgb: Rgb, card: WeightsCard, random: np.random.Generator) -> NDArray[np.float32]:
-    """Five points on a picture that shows a face as large as the crop template does: float32 [5, 2], in pixels."""
-    size = card.model.input.size
-    angle, scale = random.normal(0, 0.2), np.exp(random.normal(0, 0.1))
-    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    spread = random.normal(0, 0.01 * size, (5, 2))
-    moved = (card.crop.points_px(size) - size / 2) @ turn.T + size / 2 + spread
-    return apply(invert(centred_fit(rgb.shape[1], rgb.shape[0], size)), moved).astype(np.float32)
+def _nodes(text: str) -> list[Any]:
+    """Parse lines of ONNX's text format into operators, in order."""
+    import onnx
+
+    lines = "\n".join(line.partition("#")[0] for line in text.splitlines())
+    graph = onnx.parser.parse_graph("nodes () => () {" + lines + "}")
+    return list(graph.node)

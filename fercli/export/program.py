@@ -1,49 +1,93 @@
-"""A model in, a torch.export program out: a .pt2 file that torch runs without this package's code, card inside."""
+"""Export to a torch.export program: a .pt2 file that torch runs without this package, with the card inside."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fercli.export.parity import Answers
+from fercli.errors import UsageError
+from fercli.export.options import ExportOptions, ExportReport
+from fercli.export.parity import compare, refuse_translation, torch_logits
+from fercli.export.samples import comparison_crops
+from fercli.progress import Progress, silent
+from fercli.system.files import refuse_existing, replacing
 from fercli.weights.card import WeightsCard
-from fercli.weights.preprocess import to_input
+from fercli.weights.classifier import LogitsFunction
 
 if TYPE_CHECKING:
     from torch import nn
 
 PROGRAM_SUFFIX = ".pt2"
+_STEPS = 3
 
 
-def save_program(model: nn.Module, card: WeightsCard, path: Path, facts: Mapping[str, Any]) -> None:
-    """Write a model in evaluation mode as a program from images [batch, 3, S, S] to logits [batch, N], any batch.
+def export_program(
+    weights: Path, out: Path, options: ExportOptions | None = None, *, progress: Progress = silent
+) -> ExportReport:
+    """Write the inference part of a model as a torch.export program, if the file gives the same logits as the model.
 
-    The archive also holds `card` and each of `facts` as JSON, for torch.export.load's extra_files.
+    For programs that have torch but not this package. Of the options, interface, precision and store do not apply.
+    Errors: as `export`.
+    """
+    import torch
+
+    from fercli.weights.network import load_btn
+
+    options = options or ExportOptions()
+    if out.suffix != PROGRAM_SUFFIX:
+        raise UsageError(f"the output {out} must end in {PROGRAM_SUFFIX}", fix=str(out.with_suffix(PROGRAM_SUFFIX)))
+    refuse_existing(out, overwrite=options.overwrite)
+    progress(0, _STEPS, "loading")
+    model, card = load_btn(weights)
+    crops, images = comparison_crops(options.faces, card.model.input.size, count=max(options.batches))
+    with replacing(out) as temporary:
+        progress(1, _STEPS, "translating")
+        save_program(model, card, temporary, {})
+        progress(2, _STEPS, "comparing")
+        exported, _ = open_program(temporary)
+        runtime = f"torch.export {torch.__version__}"
+        parity = compare(
+            torch_logits(model, card), exported, crops, images=images, runtime=runtime, batches=options.batches
+        )
+        refuse_translation(parity)
+        save_program(model, card, temporary, {"parity": asdict(parity)})
+    progress(_STEPS, _STEPS, "done")
+    return ExportReport(
+        out=out,
+        size_bytes=out.stat().st_size,
+        name=card.name,
+        opset=None,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        interface="images",
+        precision="fp32",
+        parity=parity,
+        float16_storage=None,
+        preprocessing=None,
+    )
+
+
+def save_program(model: nn.Module, card: WeightsCard, path: Path, extra: Mapping[str, Any]) -> None:
+    """Write a model in evaluation mode as a program from images [batch, 3, S, S] to logits [batch, N], any batch size.
+
+    The archive also holds `card` and each of `extra` as JSON, for torch.export.load's extra_files.
     """
     import torch
 
     side = card.model.input.size
     batch = torch.export.Dim("batch", min=1)
     program = torch.export.export(model, (torch.zeros(2, 3, side, side),), dynamic_shapes=({0: batch},))
-    extra = {name: json.dumps(fact, sort_keys=True) for name, fact in facts.items()}
-    torch.export.save(program, path, extra_files={"card": card.to_json(), **extra})
+    files = {name: json.dumps(value, sort_keys=True) for name, value in extra.items()}
+    torch.export.save(program, path, extra_files={"card": card.to_json(), **files})
 
 
-def open_program(path: Path) -> tuple[Answers, WeightsCard]:
-    """Read a program back: a function from aligned crops uint8 [B, S, S, 3] to logits [B, N], and the card."""
+def open_program(path: Path) -> tuple[LogitsFunction, WeightsCard]:
+    """Read a program: a function from aligned crops uint8 [B, S, S, 3] to logits [B, N], and the card."""
     import torch
 
     extra = {"card": ""}
-    run = torch.export.load(path, extra_files=extra).module()
+    module = torch.export.load(path, extra_files=extra).module()
     card = WeightsCard.from_json(extra["card"], where=str(path))
-
-    def answers(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            return run(torch.from_numpy(to_input(crops, card.model.input))).numpy()
-
-    return answers, card
+    return torch_logits(module, card), card

@@ -1,4 +1,7 @@
-"""A proven file in, a picture that can be made from one formula and the file's answer to it out: for strangers to try."""
+"""The `check` of a file's metadata: a test image given by a formula, and the file's logits for it.
+
+It lets users of other runtimes test their preprocessing and runtime without this package.
+"""
 
 from __future__ import annotations
 
@@ -22,41 +25,41 @@ _FORMULA = (
 
 
 def self_check(path: Path, card: WeightsCard, *, interface: Interface, tolerance: float) -> dict[str, Any]:
-    """What a file answers for a picture that its reader can make: the metadata's `check`.
+    """Return the formula of the test image and the file's logits and probabilities for it.
 
-    tolerance: how far logits of another runtime may be from these. A file that takes `images` is given the picture
-    normalised; the others are given one that is neither square nor of the model's size, `faces` with five turned points.
+    tolerance: accepted difference of a logit in another runtime. Files that take `images` get the test image normalised;
+    the others get one that is neither square nor of the model's size, `faces` with five points of a rotated face.
     """
     size = card.model.input.size
     height, width = (size, size) if interface == "images" else (size + size // 2, 2 * size)
     picture = _picture(height, width)
     check: dict[str, Any] = {"picture": _FORMULA, "height": height, "width": width, "tolerance": tolerance}
-    given: dict[str, NDArray[Any]] = {CROPS: picture[None]}
+    inputs: dict[str, NDArray[Any]] = {CROPS: picture[None]}
     if interface == "images":
-        given = feeds(picture[None], card, interface)
+        inputs = feeds(picture[None], card, interface)
     if interface == "faces":
         points = _points(card)
-        given[POINTS] = points.astype(np.float32)[None]
+        inputs[POINTS] = points.astype(np.float32)[None]
         check["points"] = points.tolist()
     session, _ = open_session(path, "cpu")
-    logits = np.asarray(session.run([OUTPUT], given)[0], np.float32)
+    logits = np.asarray(session.run([OUTPUT], inputs)[0], np.float32)
     check["logits"] = _rounded(logits)
     check["probabilities"] = _rounded(softmax(logits, card.temperature))
     return check
 
 
 def _picture(height: int, width: int) -> NDArray[np.uint8]:
-    """The picture of _FORMULA, uint8 [height, width, 3]: mirrored, turned or with channels swapped it is another."""
+    """The image of _FORMULA, uint8 [height, width, 3]; it changes when mirrored, rotated or with channels swapped."""
     y, x, c = np.ogrid[:height, :width, :3]
     picture: NDArray[np.uint8] = ((5 * y + 3 * x + 80 * c) % 256).astype(np.uint8)
     return picture
 
 
 def _points(card: WeightsCard) -> NDArray[np.float64]:
-    """Five points of a larger, turned face in the picture, [5, 2] in its pixels, with one decimal."""
+    """Five points of a larger, rotated face in the image, [5, 2] in pixels, with one decimal."""
     size = card.model.input.size
-    turn = np.array([[1.2, 0.3], [-0.3, 1.2]])
-    points: NDArray[np.float64] = (card.crop.points_px(size) @ turn.T + [0, 0.3 * size]).round(1)
+    rotation = np.array([[1.2, 0.3], [-0.3, 1.2]])
+    points: NDArray[np.float64] = (card.crop.points_px(size) @ rotation.T + [0, 0.3 * size]).round(1)
     return points
 
 

@@ -1,4 +1,4 @@
-"""A graph in, the same graph with averaging shortcuts as convolutions out: ONNX Runtime's CPU kernels stay in one layout."""
+"""Rewrite the averaging shortcuts of the face ResNet as convolutions, which ONNX Runtime's CPU kernels run faster."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ import numpy as np
 
 
 def shortcuts_as_convolutions(graph: Any) -> int:
-    """Replace every 2 x 2 average with new channels of zeros by a convolution, in place; returns how many there were.
+    """Replace every 2 x 2 average that is padded with channels of zeros by a convolution, in place; return how many.
 
-    The face ResNet's shrinking blocks have such shortcuts. As average and padding they leave the blocked layout of the
-    convolutions around them and are added apart; as a convolution, with 0.25 where a channel meets itself, they are
-    fused into the block. The weights are computed from two small tables, which a runtime does once.
+    Blocks of stride 2 of the face ResNet have such shortcuts. An average and a padding leave the blocked memory layout of
+    the convolutions around them and are added in a separate pass; a convolution with weights 0.25 from each channel to
+    itself is fused into the block. Its weights are computed from two small tables, once, when a runtime loads the file.
     """
     from onnx import numpy_helper
 
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
     nodes = list(graph.graph.node)
-    paddings = {node.output[0]: _padding_of(node, nodes, constants) for node in nodes if _halves(node)}
+    paddings = {node.output[0]: _padding_of(node, nodes, constants) for node in nodes if _is_2x2_average(node)}
     replaced = {output: node for output, node in paddings.items() if node is not None}
-    gone = {node.output[0] for node in replaced.values()}
+    removed = {node.output[0] for node in replaced.values()}
     del graph.graph.node[:]
     for node in nodes:
         padding = replaced.get(node.output[0])
         if padding is not None:
-            tensors, made = _convolution(node, padding, new_channels=int(constants[padding.input[1]][5]))
+            tensors, new_nodes = _convolution(node, padding, new_channels=int(constants[padding.input[1]][5]))
             graph.graph.initializer.extend(tensors)
-            graph.graph.node.extend(made)
-        elif node.output[0] not in gone:
+            graph.graph.node.extend(new_nodes)
+        elif node.output[0] not in removed:
             graph.graph.node.append(node)
     used = {name for node in graph.graph.node for name in node.input}
     for tensor in [tensor for tensor in graph.graph.initializer if tensor.name not in used]:
@@ -36,16 +36,20 @@ def shortcuts_as_convolutions(graph: Any) -> int:
     return len(replaced)
 
 
-def _halves(node: Any) -> bool:
-    """Whether a node is an average over 2 x 2 pixels that do not overlap."""
+def _is_2x2_average(node: Any) -> bool:
+    """Whether a node averages 2 x 2 pixels without overlap."""
     if node.op_type != "AveragePool":
         return False
-    stated = {attribute.name: list(attribute.ints) for attribute in node.attribute if attribute.ints}
-    return stated["kernel_shape"] == [2, 2] and stated.get("strides") == [2, 2] and not any(stated.get("pads", [0]))
+    attributes = {attribute.name: list(attribute.ints) for attribute in node.attribute if attribute.ints}
+    return (
+        attributes["kernel_shape"] == [2, 2]
+        and attributes.get("strides") == [2, 2]
+        and not any(attributes.get("pads", [0]))
+    )
 
 
 def _padding_of(average: Any, nodes: list[Any], constants: dict[str, Any]) -> Any | None:
-    """The one node that reads an average, if it adds as many channels of zeros as there are, and nothing else."""
+    """Return the only reader of an average if it is a Pad that appends channels of zeros and nothing else, else None."""
     readers = [node for node in nodes if average.output[0] in node.input]
     if len(readers) != 1 or readers[0].op_type != "Pad" or readers[0].input[1] not in constants:
         return None
@@ -54,7 +58,7 @@ def _padding_of(average: Any, nodes: list[Any], constants: dict[str, Any]) -> An
 
 
 def _convolution(average: Any, padding: Any, *, new_channels: int) -> tuple[list[Any], list[Any]]:
-    """Tensors and nodes that compute what the average and its padding do; blocks that shrink double their channels."""
+    """Tensors and nodes of the equivalent convolution; blocks of stride 2 double their channels."""
     from onnx import TensorProto, helper, numpy_helper
 
     name, old = f"{average.output[0]}.weight", new_channels

@@ -3,7 +3,7 @@ import onnx
 import pytest
 from onnx import helper
 
-from fercli.export.whole import whole_graph
+from fercli.export.preprocessing import add_preprocessing
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import find_weights, read_card
 
@@ -18,7 +18,7 @@ def shipped():
 def shipped_crops(shipped, tmp_path_factory):
     """The same model with its preprocessing inside: uint8 crops of any size in."""
     card = read_card(shipped)
-    graph = whole_graph(onnx.load(shipped), card, "crops")
+    graph = add_preprocessing(onnx.load(shipped), card, "crops")
     helper.set_model_props(graph, {"card": card.to_json(), "interface": "crops"})
     path = tmp_path_factory.mktemp("crops") / "model.onnx"
     onnx.save(graph, path)

@@ -2,7 +2,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from fercli.export.precision import kept_exact, to_fp16, to_int8
+from fercli.export.precision import float32_nodes, to_fp16, to_int8
 
 RANDOM = np.random.default_rng(0)
 
@@ -39,8 +39,8 @@ def _network():
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
 
 
-def test_kept_exact__names_what_reads_the_images_and_the_head():
-    assert kept_exact(_network()) == ["first", "head"]
+def test_float32_nodes__are_the_first_convolution_and_the_head():
+    assert float32_nodes(_network()) == ["first", "head"]
 
 
 def test_to_int8__quantises_the_rest_per_channel_in_seven_bits(tmp_path):

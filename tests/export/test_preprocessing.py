@@ -1,63 +1,75 @@
+from dataclasses import replace
+
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
-from fercli.errors import RefusedError
-from fercli.export.preprocessing import Preprocessing, compare_preprocessing, refuse_preprocessing
-from fercli.export.whole import whole_graph
-from fercli.weights.preprocess import to_input
+from fercli.export.preprocessing import add_preprocessing
+from fercli.faces.crop import crop_face, crop_whole
+from fercli.faces.geometry import apply, invert, similarity_transform
+from fercli.weights.preprocess import softmax, to_input
 
 
-@pytest.mark.parametrize(
-    ("largest", "mean", "agreement"),
-    [(0.15, 0.021, 1.0), (0.21, 0.019, 1.0), (0.15, 0.019, 31 / 32), (np.nan, np.nan, 1.0)],
-)
-def test_refuse_preprocessing__other_probabilities_are_refused(largest, mean, agreement):
-    refuse_preprocessing(Preprocessing(32, 0.15, 0.019, 31 / 32, 1.0))
-    with pytest.raises(RefusedError, match="preprocessing in the graph changes probabilities"):
-        refuse_preprocessing(Preprocessing(32, largest, mean, agreement, agreement))
+def _session(model):
+    onnx.checker.check_model(model, full_check=True)
+    return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 
 
-def _tile_means(crops, card):
-    """What the graph of tiles answers for crops [B, S, S, 3]."""
+def _tiles(crops, card):
+    """Logits of the graph of tiles for crops [B, S, S, 3], by numpy."""
     images = to_input(crops, card.model.input)
-    return images.reshape(len(images), 3, 4, 12, 4, 12).mean(axis=(3, 5)).reshape(len(images), -1)
+    batch, _, side, _ = images.shape
+    return images.reshape(batch, 3, 4, side // 4, 4, side // 4).mean(axis=(3, 5)).reshape(batch, -1)
 
 
-def test_compare_preprocessing__sees_a_graph_that_shows_pictures_otherwise(tiles, card, astronaut, tmp_path):
-    onnx.save(whole_graph(tiles, card, "crops"), tmp_path / "whole.onnx")
-    pictures = [np.ascontiguousarray(astronaut[:200, :300])]
-    asked = {"card": card, "interface": "crops"}
-    same = compare_preprocessing(lambda crops: _tile_means(crops, card), tmp_path / "whole.onnx", pictures, **asked)
-    assert same.mean_difference < 1e-3
-    other = compare_preprocessing(
-        lambda crops: 4 * _tile_means(crops[:, ::-1, ::-1].copy(), card), tmp_path / "whole.onnx", pictures, **asked
-    )
-    assert other.mean_difference > 5 * same.mean_difference
+@pytest.mark.parametrize("colour", ["grey", "rgb"])
+def test_add_preprocessing__crops_of_the_models_size_are_only_normalised(tiles, card, colour, astronaut):
+    card = replace(card, model=replace(card.model, input=replace(card.model.input, colour=colour)))
+    session = _session(add_preprocessing(tiles, card, "crops"))
+    crops = np.stack([astronaut[:48, :48], astronaut[200:248, 100:148]])
+    probabilities, logits = session.run(["probabilities", "logits"], {"crops": crops})
+    np.testing.assert_allclose(logits, _tiles(crops, card), atol=1e-5)
+    np.testing.assert_allclose(probabilities, softmax(_tiles(crops, card), card.temperature), atol=1e-6)
 
 
-def test_compare_preprocessing__sees_a_graph_that_aligns_a_whole_batch_by_its_first_face(
-    tiles, card, astronaut, tmp_path
-):
-    whole = whole_graph(tiles, card, "faces")
-    for node in whole.graph.node:
-        node.input[:] = ["first_points" if name == "points" else name for name in node.input]
-    spread = onnx.parser.parse_graph(
-        """first () => () {
-            zeros = Sub (points, points)
-            place = Constant <value_ints = [0]> ()
-            one_row = Gather <axis = 0> (points, place)
-            first_points = Add (zeros, one_row)
-        }"""
-    )
-    nodes = [*spread.node, *whole.graph.node]
-    del whole.graph.node[:]
-    whole.graph.node.extend(nodes)
-    onnx.save(whole, tmp_path / "whole.onnx")
-    pictures = [np.ascontiguousarray(astronaut[:200, 100:400])] * 2
-    asked = {"card": card, "interface": "faces"}
-    alone = compare_preprocessing(
-        lambda crops: _tile_means(crops, card), tmp_path / "whole.onnx", pictures[:1], **asked
-    )
-    both = compare_preprocessing(lambda crops: _tile_means(crops, card), tmp_path / "whole.onnx", pictures, **asked)
-    assert both.mean_difference > 2 * alone.mean_difference
+@pytest.mark.parametrize(("height", "width"), [(160, 160), (200, 131), (90, 301), (31, 40), (512, 512)])
+def test_add_preprocessing__crops_of_other_sizes_are_scaled_as_fer_scales_them(tiles, card, height, width, astronaut):
+    picture = np.ascontiguousarray(astronaut[:height, :width])
+    session = _session(add_preprocessing(tiles, card, "crops"))
+    [logits] = session.run(["logits"], {"crops": picture[None]})
+    expected = _tiles(crop_whole(picture, 48)[0][None], card)
+    assert np.abs(logits - expected).max() < 0.05  # of values that lie within about -2..2
+    assert np.abs(logits - expected).mean() < 0.012
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.4, -1.0])
+@pytest.mark.parametrize("scale", [0.2, 0.5, 1.5])
+def test_add_preprocessing__faces_are_aligned_as_fer_aligns_them(tiles, card, turn, scale, astronaut):
+    template = card.crop.points_px(48)
+    turned = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    matrix = np.column_stack([turned, [24, 24] - turned @ [224, 110]])  # the face's middle to the crop's
+    points = apply(invert(matrix), template) + np.array([[1, 0], [0, 2], [-1, 1], [0, 0], [2, -1]])  # not quite similar
+    session = _session(add_preprocessing(tiles, card, "faces"))
+    [logits] = session.run(["logits"], {"crops": astronaut[None], "points": points[None].astype(np.float32)})
+    expected = _tiles(crop_face(astronaut, points, card.crop, 48)[0][None], card)
+    assert np.abs(logits - expected).max() < 0.06
+    assert np.abs(logits - expected).mean() < 0.012
+
+
+def test_add_preprocessing__a_face_does_not_depend_on_its_others_in_its_batch(tiles, card, astronaut):
+    points = (card.crop.points_px(90) + np.array([180, 65])).astype(np.float32)
+    session = _session(add_preprocessing(tiles, card, "faces"))
+    [alone] = session.run(["logits"], {"crops": astronaut[None], "points": points[None]})
+    others = np.stack([points * np.float32(0.3), points, points[::-1].copy()])
+    [together] = session.run(["logits"], {"crops": np.stack([astronaut] * 3), "points": others})
+    np.testing.assert_array_equal(together[1], alone[0])
+
+
+def test_add_preprocessing__points_in_place_are_left_in_place(tiles, card, astronaut):
+    crop = astronaut[60:108, 200:248]
+    points = card.crop.points_px(48)
+    np.testing.assert_allclose(similarity_transform(points, points), [[1, 0, 0], [0, 1, 0]], atol=1e-12)
+    session = _session(add_preprocessing(tiles, card, "faces"))
+    [logits] = session.run(["logits"], {"crops": crop[None], "points": points[None].astype(np.float32)})
+    np.testing.assert_allclose(logits, _tiles(crop[None], card), atol=1e-4)

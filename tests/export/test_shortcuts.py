@@ -38,16 +38,16 @@ def test_shortcuts_as_convolutions__average_and_pad_as_before(tmp_path):
     x = np.random.default_rng(0).random((2, 8, 6, 6), np.float32)
     assert shortcuts_as_convolutions(model) == 1
     onnx.checker.check_model(model, full_check=True)
-    answer = _run(model, x, tmp_path / "optimised.onnx")
-    np.testing.assert_allclose(answer[:, :8], x.reshape(2, 8, 3, 2, 3, 2).mean(axis=(3, 5)), atol=1e-6)
-    assert not answer[:, 8:].any()
-    # nothing but the convolution is left to do at each answer
+    output = _run(model, x, tmp_path / "optimised.onnx")
+    np.testing.assert_allclose(output[:, :8], x.reshape(2, 8, 3, 2, 3, 2).mean(axis=(3, 5)), atol=1e-6)
+    assert not output[:, 8:].any()
+    # nothing but the convolution is left to do at each output
     operators = {node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node}
     assert not operators & {"AveragePool", "Pad", "Equal", "Cast", "Mul", "Expand"}
 
 
 @pytest.mark.parametrize("pads", [[0, 0, 1, 0, 0, 8, 0, 0], [0, 8, 0, 0, 0, 0, 0, 0]])
-def test_shortcuts_as_convolutions__leaves_other_paddings_alone(pads):
+def test_shortcuts_as_convolutions__does_not_change_other_paddings(pads):
     model = _block(pads)
     before = model.SerializeToString()
     assert shortcuts_as_convolutions(model) == 0

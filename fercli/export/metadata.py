@@ -1,4 +1,4 @@
-"""A graph, its card and its proof in; the doc string and the metadata that let a stranger use the file out."""
+"""Doc string and metadata of an exported ONNX file: all that is needed to use it without this package."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import asdict
 from typing import Any
 
 from fercli import __version__
-from fercli.export.halves import Halves
+from fercli.export.float16_storage import Float16Storage
 from fercli.export.parity import Parity
 from fercli.export.precision import Precision
-from fercli.export.preprocessing import Preprocessing
+from fercli.export.preprocessing_parity import PreprocessingParity
 from fercli.weights.card import WeightsCard
 from fercli.weights.onnx_interface import CROPS, INPUT, OUTPUT, POINTS, PROBABILITIES, Interface
 
@@ -24,32 +24,34 @@ _SIMILARITY = (
 _STORED: dict[Precision, str] = {"fp32": "float32", "fp16": "float16", "int8": "int8"}
 
 
-def describe(
+def write_metadata(
     graph: Any,
     card: WeightsCard,
     parity: Parity,
     *,
     interface: Interface,
     precision: Precision,
-    halves: Halves | None,
-    preprocessing: Preprocessing | None,
+    float16_storage: Float16Storage | None,
+    preprocessing: PreprocessingParity | None,
     check: Mapping[str, Any],
 ) -> None:
-    """Write who made the file, how it is used, its card, its proof and how it computes into the ONNX metadata.
+    """Write producer, usage, card, comparison results and precision into an onnx.ModelProto.
 
-    check: what `self_check` found. Every key of the metadata is explained in the doc string.
+    check: the result of `self_check`. Every key of the metadata is explained in the doc string.
     """
     import onnx
 
     graph.producer_name, graph.producer_version = "fercli", __version__
     graph.doc_string = (
         f"{card.name} {card.version}: facial expression of one face.\n"
-        + _given(card, interface)
+        + _inputs(card, interface)
         + f"{OUTPUT}: float32 [batch, {len(card.labels)}], in the order {', '.join(card.labels)}. "
-        f"Probabilities are softmax({OUTPUT} / {card.temperature:g}).\n" + _explained(card, interface)
+        f"Probabilities are softmax({OUTPUT} / {card.temperature:g}).\n" + _metadata_keys(card, interface)
     )
-    stored = {"as": "float16", **asdict(halves)} if halves is not None else {"as": _STORED[precision]}
-    rounded = precision != "fp32" or halves is not None
+    stored = {"as": _STORED[precision]}
+    if float16_storage is not None:
+        stored = {"as": "float16", **asdict(float16_storage)}
+    rounded = precision != "fp32" or float16_storage is not None
     stored["scores"] = f"the card's scores are of float32 weights{', before they were rounded' if rounded else ''}"
     facts: dict[str, Any] = {"parity": asdict(parity), "stored": stored, "check": dict(check)}
     if preprocessing is not None:
@@ -59,7 +61,7 @@ def describe(
     onnx.helper.set_model_props(graph, {**stated, **properties})
 
 
-def _explained(card: WeightsCard, interface: Interface) -> str:
+def _metadata_keys(card: WeightsCard, interface: Interface) -> str:
     picture = "normalised but not aligned" if interface == "images" else "as it is"
     return (
         "Metadata, JSON but for interface and precision:\n"
@@ -78,7 +80,7 @@ def _explained(card: WeightsCard, interface: Interface) -> str:
     )
 
 
-def _given(card: WeightsCard, interface: Interface) -> str:
+def _inputs(card: WeightsCard, interface: Interface) -> str:
     model = card.model.input
     points = ", ".join(f"({x:.4f}, {y:.4f})" for x, y in card.crop.points)
     aligned = (
@@ -96,16 +98,16 @@ def _given(card: WeightsCard, interface: Interface) -> str:
             f"{INPUT}: float32 [batch, 3, {model.size}, {model.size}]. RGB crop of {model.size} x {model.size} px whose "
             f"{aligned}. {warp}. Divide by 255, {grey}subtract {list(model.mean)}, divide by {list(model.std)} per channel.\n"
         )
-    answer = (
+    probabilities = (
         f"{PROBABILITIES}: float32 [batch, {len(card.labels)}], calibrated, rows sum to 1; what most programs want.\n"
     )
     if interface == "crops":
         return (
             f"{CROPS}: uint8 [batch, height, width, 3], RGB, any size, of faces whose {aligned}. {warp}. "
-            "A crop that is not square is shown whole and centred, and its border repeated.\n" + answer
+            "A crop that is not square is shown whole and centred, and its border repeated.\n" + probabilities
         )
     return (
         f"{CROPS}: uint8 [batch, height, width, 3], RGB, any size, with one face each.\n"
         f"{POINTS}: float32 [batch, 5, 2], x and y in pixels of the eyes (the left one in the picture first), the nose and "
-        "the mouth corners (left first); (0, 0) is the corner of the first pixel.\n" + answer
+        "the mouth corners (left first); (0, 0) is the corner of the first pixel.\n" + probabilities
     )

@@ -1,4 +1,4 @@
-"""A float32 graph in, the same graph with its weights stored as float16 out: half the file, computed in float32 as before."""
+"""Weights of an ONNX graph stored as float16 and computed with in float32: half the file size, the same speed."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SMALLEST = 512  # numbers in a tensor worth storing as halves: biases and norms stay exact and weigh nothing
-ACCEPTED = 5e-4  # relative change of a tensor; rounding to 11 bits changes it by about 2e-4
+SMALLEST = 512  # values of a tensor worth storing as float16: biases and norms stay exact and are small
+ACCEPTED_CHANGE = 5e-4  # relative change of a tensor; rounding to 11 bits changes it by about 2e-4
 
 
 @dataclass(frozen=True)
-class Halves:
-    """What was stored as float16. kept: large tensors that stayed float32, as float16 cannot hold them.
+class Float16Storage:
+    """Tensors stored as float16. kept: large tensors that stay float32, since float16 cannot represent them.
 
-    change: largest relative change of a stored tensor, the norm of its rounding over its own.
+    change: largest relative change of a stored tensor: the norm of its rounding errors over its own norm.
     """
 
     tensors: int
@@ -24,11 +24,11 @@ class Halves:
     change: float
 
 
-def store_halves(graph: Any) -> Halves:
-    """Turn large float32 initializers of an onnx.ModelProto into float16 ones behind a Cast back to float32, in place.
+def store_as_float16(graph: Any) -> Float16Storage:
+    """Convert large float32 initializers of an onnx.ModelProto to float16, each with a Cast back to float32, in place.
 
-    A runtime folds the Cast when it loads the file, so the speed is that of float32. A tensor stays float32 if a number
-    of it overflows in float16, or if so much of it is too small for float16 that it changes by more than ACCEPTED.
+    A runtime folds the Cast when it loads the file, so the speed is that of float32. A tensor stays float32 if a value
+    overflows in float16, or if so many are too small for float16 that it changes by more than ACCEPTED_CHANGE.
     """
     import onnx
 
@@ -38,7 +38,7 @@ def store_halves(graph: Any) -> Halves:
             continue
         exact = onnx.numpy_helper.to_array(tensor)
         change = relative_change(exact)
-        if not change <= ACCEPTED:  # written so that overflow and NaN are kept too
+        if not change <= ACCEPTED_CHANGE:  # written so that overflow and NaN are kept too
             kept.append(tensor.name)
             continue
         name = tensor.name
@@ -48,11 +48,11 @@ def store_halves(graph: Any) -> Halves:
     nodes = list(graph.graph.node)
     del graph.graph.node[:]
     graph.graph.node.extend([*casts, *nodes])
-    return Halves(len(casts), tuple(kept), max(changes, default=0.0))
+    return Float16Storage(len(casts), tuple(kept), max(changes, default=0.0))
 
 
 def relative_change(exact: NDArray[np.float32]) -> float:
-    """Norm of what rounding to float16 changes, over the tensor's own norm; infinite where a number overflows."""
+    """Return the norm of the rounding errors of float16 over the tensor's own norm; infinite if a value overflows."""
     with np.errstate(over="ignore"):
         rounded = exact.astype(np.float16).astype(np.float64)
     norm = float(np.linalg.norm(exact.astype(np.float64)))

@@ -66,10 +66,10 @@ def to_int8(source: Path, target: Path, batches: Sequence[NDArray[np.float32]]) 
             op_types_to_quantize=["Conv", "MatMul", "Gemm"],
             per_channel=True,
             reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
             nodes_to_exclude=float32_nodes(graph),
-            calibrate_method=CalibrationMethod.MinMax,
+            calibrate_method=quantization.CalibrationMethod.MinMax,
             extra_options={"MatMulConstBOnly": True, "WeightSymmetric": True, "ActivationSymmetric": False},
         )
     converted = onnx.load(target)

@@ -93,7 +93,7 @@ def test_bench_models__tensorrt_has_torch_beside_it_on_the_same_gpu(tiny, monkey
         return SimpleNamespace(score=SimpleNamespace(accuracy=0.75 if path.suffix == ".onnx" else 0.8))
 
     monkeypatch.setattr(models, "run_isolated", isolated)
-    monkeypatch.setattr(models, "export", lambda weights, out, **_: out.write_bytes(b"file"))
+    monkeypatch.setattr(models, "export", lambda weights, out, options: out.write_bytes(b"file"))
     monkeypatch.setattr(models, "evaluate", score)
     monkeypatch.setattr(models, "count_operations", lambda weights: 1e8)
     result = models.bench_models([str(tiny)], data="ferplus", batches=(1,), device="tensorrt:1", rounds=1)
@@ -114,7 +114,7 @@ def test_bench_models__rows_are_medians_and_shares_of_the_peak(tiny, monkeypatch
             return Measurement(50.0, None)
         return Measurement({"ms_per_face": next(times), "device": "cpu"}, 100.0)
 
-    def export(weights, out, **_):
+    def export(weights, out, options):
         out.write_bytes(bytes(1_000_000))
 
     monkeypatch.setattr(models, "run_isolated", isolated)

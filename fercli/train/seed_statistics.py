@@ -50,15 +50,15 @@ def paired_difference(scores: Mapping[int, float], baseline: Mapping[int, float]
     seeds = sorted(scores.keys() & baseline.keys())
     if not seeds:
         raise ValueError("the two settings have no seed in common")
-    ours, theirs = ([side[seed] for seed in seeds] for side in (scores, baseline))
-    differences = np.subtract(ours, theirs)
+    own, reference = ([side[seed] for seed in seeds] for side in (scores, baseline))
+    differences = np.subtract(own, reference)
     n, mean = len(seeds), float(differences.mean())
     if n < 2:
         return PairedDifference(n, mean, None, None, None)
     error = float(differences.std(ddof=1)) / n**0.5
     if not error:  # all pairs differ by the same, for which the t statistic is not defined
         return PairedDifference(n, mean, (mean, mean), float(mean == 0), 0.0)
-    test = ttest_rel(ours, theirs)
+    test = ttest_rel(own, reference)
     low, high = test.confidence_interval(0.95)
     resolvable = float(t.ppf(0.975, n - 1) + t.ppf(0.8, n - 1)) * error
     return PairedDifference(n, mean, (float(low), float(high)), float(test.pvalue), resolvable)

@@ -79,7 +79,7 @@ def test_augment__hue_differs_from_image_to_image_and_stays_within_its_limit():
 
 
 def test_augment__of_a_part_of_a_batch_is_the_part_of_the_augmented_batch():
-    # each process draws as if the whole batch were there, so the number of processes changes no picture
+    # each process samples values for the whole batch, so the number of processes changes no image
     config = RECIPES["compact"].augment
     whole = erase(augment(crops(), config, draw := sampled(5)), config, draw)
     halves = []

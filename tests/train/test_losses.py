@@ -46,7 +46,7 @@ def test_btn_loss__distillation_is_the_divergence_from_a_fixed_p_bt():
     assert float(loss.detach()) == pytest.approx(2 * float(terms["distill"]))
     loss.backward()
     assert p_bt.grad is None
-    # of a softmax's divergence: 2 (own - taught)
+    # of a softmax's divergence: 2 (own - teacher)
     torch.testing.assert_close(p_vit.grad, torch.tensor([[-0.5, 0.5]]))
 
 

@@ -68,14 +68,14 @@ def test_step__sam_computes_the_frozen_landmarks_once():
 def test_step__reports_sams_first_pass_or_both(report: Literal["first", "both"], passes: int):
     recipe = replace(TrainConfig(), sam=SamConfig(rho=2.0, report=report))
     step = fresh(recipe)
-    seen: list[tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]] = []
-    step.network.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    outputs: list[tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]] = []
+    step.network.register_forward_hook(lambda module, inputs, output: outputs.append(output))
     result = step(prepared(step.model, recipe), TARGETS)
-    losses = [loss.item() for loss, _, _ in seen]
+    losses = [loss.item() for loss, _, _ in outputs]
     assert losses[1] != losses[0]
     assert result.loss == pytest.approx(sum(losses[:passes]) / passes)
-    assert result.terms["cba"] == pytest.approx(sum(float(terms["cba"]) for _, terms, _ in seen[:passes]) / passes)
-    hits = [int((p_vit.argmax(dim=1) == TARGETS).sum()) for _, _, p_vit in seen]
+    assert result.terms["cba"] == pytest.approx(sum(float(terms["cba"]) for _, terms, _ in outputs[:passes]) / passes)
+    hits = [int((p_vit.argmax(dim=1) == TARGETS).sum()) for _, _, p_vit in outputs]
     assert result.correct == sum(hits[:passes]) / passes
 
 
@@ -129,8 +129,8 @@ def test_step__with_loss_scaling_leaves_a_gradient_that_overflows_to_the_scaler(
     assert step.scaler is not None
     step.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**120)
     before = {name: value.clone() for name, value in step.model.named_parameters()}
-    seen = step(prepared(step.model, step.config), TARGETS)
-    assert torch.isfinite(torch.tensor(seen.loss))
+    result = step(prepared(step.model, step.config), TARGETS)
+    assert torch.isfinite(torch.tensor(result.loss))
     assert all(torch.equal(before[name], value) for name, value in step.model.named_parameters())
     assert step.scaler.get_scale() == 2.0**119, "less from now on"
 
@@ -160,12 +160,12 @@ def frozen_norms(step: OptimisationStep) -> OptimisationStep:
 def test_step__parts_of_a_batch_add_up_to_its_gradient():
     # without the losses that look across the batch, and with still batch norm, cutting the batch changes nothing
     recipe = TrainConfig(optimizer="sgd", momentum=0.0, lr=0.0, loss=LossConfig(bt=0, cba=0), sam=SamConfig(rho=0.05))
-    found = []
+    results = []
     for accumulate in (1, 4):  # 6 images in 4 parts: 2, 2, 1, 1
         step = frozen_norms(fresh(replace(recipe, accumulate=accumulate)))
-        seen = step(prepared(step.model, recipe), TARGETS)
-        found.append((seen, gradients(step.model)))
-    (whole, first), (parts, second) = found
+        result = step(prepared(step.model, recipe), TARGETS)
+        results.append((result, gradients(step.model)))
+    (whole, first), (parts, second) = results
     assert parts.loss == pytest.approx(whole.loss, rel=1e-5)
     assert (parts.correct, parts.images) == (whole.correct, 6)
     torch.testing.assert_close(second, first, atol=1e-6, rtol=1e-4)
@@ -186,15 +186,15 @@ def test_step__half_precision_points_the_same_way(amp: str):
 @pytest.mark.parametrize("amp", ["bf16", "fp16"])
 def test_step__class_batch_attention_and_losses_stay_in_float32(amp: str):
     step = fresh(TrainConfig(amp=amp, sam=SamConfig(rho=0.0)))
-    seen = {}
-    step.model.batch.cba.embed.register_forward_hook(lambda module, given, out: seen.update(embedding=out.dtype))
+    dtypes = {}
+    step.model.batch.cba.embed.register_forward_hook(lambda module, inputs, out: dtypes.update(embedding=out.dtype))
     step.model.batch.register_forward_hook(
-        lambda module, given, out: seen.update(p_cba=out[0].dtype, p_bt=out[1].dtype)
+        lambda module, inputs, out: dtypes.update(p_cba=out[0].dtype, p_bt=out[1].dtype)
     )
-    step.model.vit.register_forward_hook(lambda module, given, out: seen.update(p_vit=out.dtype))
+    step.model.vit.register_forward_hook(lambda module, inputs, out: dtypes.update(p_vit=out.dtype))
     step(prepared(step.model, step.config), TARGETS)
     half = torch.bfloat16 if amp == "bf16" else torch.float16
-    assert seen == {"embedding": torch.float32, "p_cba": torch.float32, "p_bt": torch.float32, "p_vit": half}
+    assert dtypes == {"embedding": torch.float32, "p_cba": torch.float32, "p_bt": torch.float32, "p_vit": half}
 
 
 @pytest.mark.slow

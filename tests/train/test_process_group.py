@@ -48,7 +48,7 @@ def test_own_part__of_all_processes_in_order_is_the_batch():
 
 
 def one_step(case: str, group: ProcessGroup) -> dict[str, Any]:
-    """Loss and gradients that a case leaves in this process."""
+    """Loss and gradients of a case in this process."""
     recipe, count = CASES[case]
     draw = torch.Generator().manual_seed(1)
     images, targets = torch.randn(count, 3, 48, 48, generator=draw), torch.arange(count) % 3
@@ -68,22 +68,22 @@ def one_step(case: str, group: ProcessGroup) -> dict[str, Any]:
             step(images[mine], targets[mine], count=count)
         same = all(torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True))
         return {"error": str(caught.value), "weights": same}
-    seen = step(images[mine], targets[mine], count=count)
+    result = step(images[mine], targets[mine], count=count)
     gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     buffers = {name: b for name, b in model.named_buffers() if "running" in name}
     return {
-        "loss": seen.loss,
-        "terms": seen.terms,
-        "correct": seen.correct,
-        "images": seen.images,
+        "loss": result.loss,
+        "terms": result.terms,
+        "correct": result.correct,
+        "images": result.images,
         "gradients": gradients,
         "buffers": buffers,
     }
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int, int], dict[str, Any]]:
-    """What every case left in every process: (case, number of processes, rank) -> `one_step`'s answer."""
+def steps(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int, int], dict[str, Any]]:
+    """The result of `one_step` of every case in every process, by (case, number of processes, rank)."""
     folder = tmp_path_factory.mktemp("processes")
     subprocess.run([sys.executable, __file__, str(folder)], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     return {
@@ -97,10 +97,10 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int, int]
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 4])
 @pytest.mark.parametrize("case", ["sam", "uneven", "masked"])
-def test_step__of_several_processes_is_that_of_one_with_the_whole_batch(found: Any, case: str, size: int):
-    whole = found[case, 1, 0]
+def test_step__of_several_processes_is_that_of_one_with_the_whole_batch(steps: Any, case: str, size: int):
+    whole = steps[case, 1, 0]
     for rank in range(size):
-        here = found[case, size, rank]
+        here = steps[case, size, rank]
         assert here["loss"] == pytest.approx(whole["loss"], rel=1e-5)
         assert here["terms"] == pytest.approx(whole["terms"], rel=1e-5)
         assert (here["correct"], here["images"]) == (whole["correct"], whole["images"])
@@ -114,25 +114,25 @@ def test_step__of_several_processes_is_that_of_one_with_the_whole_batch(found: A
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 4])
-def test_step__without_the_gather_is_another_loss(found: Any, size: int):
+def test_step__without_the_gather_is_another_loss(steps: Any, size: int):
     # what the gather is for: classes are mixed among fewer images, so L_CBA differs, while L_VIT is the same
-    alone, apart = found["local", 1, 0], found["local", size, 0]
+    alone, apart = steps["local", 1, 0], steps["local", size, 0]
     assert apart["terms"]["vit"] == pytest.approx(alone["terms"]["vit"], rel=1e-5)
     assert abs(apart["terms"]["cba"] - alone["terms"]["cba"]) > 1e-3
 
 
 @pytest.mark.slow
-def test_step__in_parts_leaves_the_same_gradient_in_every_process(found: Any):
-    first, second = (found["parts", 2, rank] for rank in range(2))
+def test_step__in_parts_leaves_the_same_gradient_in_every_process(steps: Any):
+    first, second = (steps["parts", 2, rank] for rank in range(2))
     assert all(torch.equal(second["gradients"][name], value) for name, value in first["gradients"].items())
     assert first["loss"] == second["loss"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 2, 4])
-def test_step__that_is_no_number_in_one_process_ends_in_all_of_them_and_moves_nothing(found: Any, size: int):
+def test_step__that_is_not_finite_in_one_process_raises_in_all_and_moves_nothing(steps: Any, size: int):
     for rank in range(size):
-        assert found["broken", size, rank] == {"error": "the loss became nan", "weights": True}
+        assert steps["broken", size, rank] == {"error": "the loss became nan", "weights": True}
 
 
 def _process(rank: int, size: int, port: int, folder: Path) -> None:

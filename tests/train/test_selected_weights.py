@@ -28,21 +28,21 @@ def test_train__reports_three_selection_protocols_under_their_own_names(
     config_of: ConfigOf, recipe: TrainConfig, faces: Dataset, tmp_path: Path
 ):
     result = train(faces, tmp_path / "run", config=config_of(replace(recipe, test_best=True)), options=CPU)
-    found = {chosen.protocol: chosen for chosen in result.protocols}
-    assert list(found) == ["last", "val", "test_best"]
+    by_protocol = {selected.protocol: selected for selected in result.protocols}
+    assert list(by_protocol) == ["last", "val", "test_best"]
     assert json.loads((tmp_path / "run/result.json").read_text())["selection"] == "val-best"
-    assert (found["last"].epoch, result.weights) == (2, tmp_path / "run" / "best.safetensors")
+    assert (by_protocol["last"].epoch, result.weights) == (2, tmp_path / "run" / "best.safetensors")
     with (tmp_path / "run" / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     on_test = [float(row["test_accuracy"]) for row in rows]
-    assert found["test_best"].epoch == 1 + on_test.index(max(on_test))
-    assert "test split itself" in found["test_best"].selected_by
+    assert by_protocol["test_best"].epoch == 1 + on_test.index(max(on_test))
+    assert "test split itself" in by_protocol["test_best"].selected_by
     for protocol, name in (("last", "last"), ("val", "best"), ("test_best", "test-best")):
         _, card = load_weights(tmp_path / "run" / f"{name}.safetensors")
-        assert card.scores["selected_by"] == found[protocol].selected_by
-        assert card.scores["selection"] == found[protocol].selection == {"best": "val-best"}.get(name, name)
+        assert card.scores["selected_by"] == by_protocol[protocol].selected_by
+        assert card.scores["selection"] == by_protocol[protocol].selection == {"best": "val-best"}.get(name, name)
         with (tmp_path / "run" / "predictions" / f"{name}-test.csv").open() as file:
             rows = list(csv.DictReader(file))
         hits = np.mean([row["truth"] == row["label"] for row in rows])
-        [score] = [score for score in found[protocol].scores if score.split == "test"]
+        [score] = [score for score in by_protocol[protocol].scores if score.split == "test"]
         assert (len(rows), hits) == (4, pytest.approx(score.accuracy))

@@ -1,4 +1,4 @@
-"""What a network starts from: parts and whole weights put where they belong."""
+"""Loading parts and whole weights into a new network."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def test_start_from__fills_a_branch_and_refuses_one_that_does_not_fit(tmp_path: 
     path = tmp_path / "landmarks.safetensors"
     save_part(path, part, PartCard("landmark_backbone", {"from": "a test"}))
     assert has_landmarks([str(path)])
-    [brought] = load_starting_weights(model, [str(path)])
-    assert (brought["part"], brought["file"], brought["provenance"]) == (
+    [loaded] = load_starting_weights(model, [str(path)])
+    assert (loaded["part"], loaded["file"], loaded["provenance"]) == (
         "landmark_backbone", "landmarks.safetensors", {"from": "a test"}
     )  # fmt: skip
     assert all(torch.equal(model.state_dict()[name], value) for name, value in part.items())
@@ -40,8 +40,11 @@ def test_start_from__resizes_the_positions_of_a_model_that_saw_another_size(tmp_
     card = WeightsCard("small", "1", ("neutral", "happiness", "anger"), "toy", template("arcface"), small)
     save_weights(path, before.state_dict(), card)
     model = BTN(MODELS["btn-tiny"], 3)
-    (said,) = load_starting_weights(model, [str(path)])
-    assert not said["left_out"]
-    assert sorted(said["resized"]) == [*(f"cross.{level}.attention.bias_table" for level in range(3)), "vit.pos_embed"]
+    (loaded,) = load_starting_weights(model, [str(path)])
+    assert not loaded["left_out"]
+    assert sorted(loaded["resized"]) == [
+        *(f"cross.{level}.attention.bias_table" for level in range(3)),
+        "vit.pos_embed",
+    ]
     assert torch.equal(model.vit.head.weight, before.vit.head.weight)
     assert torch.equal(model.vit.pos_embed[:, 0], before.vit.pos_embed[:, 0])

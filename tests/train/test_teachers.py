@@ -1,4 +1,4 @@
-"""Distillation: what a teacher's answers make of the targets, that such a run resumes exactly, and what is refused."""
+"""Knowledge distillation: targets mixed with the predictions of teachers, exact resuming, and what is refused."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def faces(two_classes: Callable[..., Path]) -> Dataset:
 
 @pytest.fixture
 def teacher(faces: Dataset, tmp_path: Path) -> Path:
-    """A network that has seen one epoch, with the classes in the other order."""
+    """A network trained for one epoch, with the classes in the other order."""
     config = RunConfig(dataset="faces", data=None, model=MODELS["btn-tiny"], train=RECIPE, init=())
     weights = train(faces, tmp_path / "teacher", config=config, options=CPU).weights
     state, card = load_weights(weights)
@@ -97,17 +97,17 @@ def test_mix_in_teachers__several_are_averaged_and_distributions_stay_distributi
     assert not torch.allclose(mixed_targets(teacher), mixed_targets(other), atol=0.01)
 
 
-def test_train__learns_from_a_teacher_and_the_card_names_it(faces: Dataset, teacher: Path, tmp_path: Path):
+def test_train__with_a_teacher_differs_and_the_card_names_it(faces: Dataset, teacher: Path, tmp_path: Path):
     plain = train(faces, tmp_path / "plain", config=config_with(teacher, share=0.0), options=CPU)
-    taught = train(faces, tmp_path / "taught", config=config_with(teacher), options=CPU)
-    first, second = load_weights(plain.weights), load_weights(taught.weights)
+    distilled = train(faces, tmp_path / "distilled", config=config_with(teacher), options=CPU)
+    first, second = load_weights(plain.weights), load_weights(distilled.weights)
     assert any(not torch.equal(first[0][name], second[0][name]) for name in first[0])
-    digest = json.loads((tmp_path / "taught" / "config.json").read_text())["teachers_sha256"]
+    digest = json.loads((tmp_path / "distilled" / "config.json").read_text())["teachers_sha256"]
     assert second[1].provenance["teachers"] == [{"file": "teacher.safetensors", "sha256": digest[0]}]
 
 
 @pytest.mark.slow
-def test_train__a_taught_run_resumes_to_the_same_bits_and_refuses_another_teacher(
+def test_train__a_distilled_run_resumes_to_the_same_bits_and_refuses_another_teacher(
     faces: Dataset, teacher: Path, tmp_path: Path
 ):
     class KilledError(Exception):
@@ -140,24 +140,24 @@ def test_train__refuses_a_teacher_of_other_classes(faces: Dataset, teacher: Path
 
 
 @pytest.mark.slow
-def test_train__asks_no_teacher_before_all_that_can_be_refused_is(faces: Dataset, teacher: Path, tmp_path: Path):
-    asked: list[TeacherProgress] = []
+def test_train__uses_teachers_only_after_everything_that_can_be_refused(faces: Dataset, teacher: Path, tmp_path: Path):
+    teacher_events: list[TeacherProgress] = []
 
     def listen(event: TrainEvent) -> None:
         if isinstance(event, TeacherProgress):
-            asked.append(event)
+            teacher_events.append(event)
 
     first = train(faces, tmp_path / "run", config=config_with(teacher), options=CPU, report=listen)
-    assert asked
+    assert teacher_events
     assert first.seconds["teach"] > 0
-    asked.clear()
+    teacher_events.clear()
     with pytest.raises(RefusedError, match="already contains a run"):
         train(faces, tmp_path / "run", config=config_with(teacher), options=CPU, report=listen)
     train(faces, tmp_path / "run", config=config_with(teacher), options=replace(CPU, resume=True), report=listen)
-    assert not asked, "a run that is done is judged again without its teachers"
+    assert not teacher_events, "a run that is done is scored again without its teachers"
 
 
-def test_mix_in_teachers__two_processes_ask_about_half_the_images_each(faces: Dataset, teacher: Path):
+def test_mix_in_teachers__two_processes_predict_half_the_images_each(faces: Dataset, teacher: Path):
     crops = Crops(faces.split("train"), torch.zeros(12, 2), 48)
     opened = open_teachers([str(teacher)], faces.labels, CPU_DEVICE)
     parts: list[torch.Tensor] = []

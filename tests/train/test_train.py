@@ -33,7 +33,7 @@ ConfigOf = Callable[..., RunConfig]
 StopAfter = Callable[[int], Callable[[TrainEvent], None]]
 
 
-def test_train__leaves_weights_with_card_log_and_scores(
+def test_train__writes_weights_with_card_log_and_scores(
     config_of: ConfigOf, faces: Dataset, tmp_path: Path, fits_schema: Callable[[dict[str, Any]], None]
 ):
     result = train(faces, tmp_path / "run", config=config_of(), options=CPU)
@@ -90,7 +90,7 @@ def test_train__refuses_an_existing_run_and_other_settings_on_resume(
 
 
 @pytest.mark.slow
-def test_train__resumed_in_another_environment_says_so_and_keeps_both(
+def test_train__resumed_in_another_environment_warns_and_records_both(
     config_of: ConfigOf, recipe: TrainConfig, stop_after: StopAfter, faces: Dataset, tmp_path: Path
 ):
     config, run = config_of(replace(recipe, sam=SamConfig(rho=0.0))), tmp_path / "run"
@@ -109,7 +109,7 @@ def test_train__resumed_in_another_environment_says_so_and_keeps_both(
 
 
 @pytest.mark.slow
-def test_train__whose_starting_weights_changed_goes_on_only_if_it_has_begun(
+def test_train__resumes_after_its_starting_weights_changed_only_if_it_has_a_checkpoint(
     config_of: ConfigOf, recipe: TrainConfig, stop_after: StopAfter, faces: Dataset, tmp_path: Path
 ):
     recipe = replace(recipe, sam=SamConfig(rho=0.0))
@@ -117,21 +117,24 @@ def test_train__whose_starting_weights_changed_goes_on_only_if_it_has_begun(
     start = tmp_path / "start.safetensors"
     start.write_bytes(first.read_bytes())
     before, config = file_sha256(start), replace(config_of(recipe), init=(str(start),))
-    for name, steps in (("unbegun", 1), ("begun", 2)):  # of one each epoch, after which there is a checkpoint
+    for name, steps in (
+        ("without_checkpoint", 1),
+        ("with_checkpoint", 2),
+    ):  # of one each epoch, after which there is a checkpoint
         with pytest.raises(KeyboardInterrupt):
             train(faces, tmp_path / name, config=config, options=CPU, report=stop_after(steps))
         assert json.loads((tmp_path / name / "config.json").read_text())["init_sha256"] == [before]
     state, card = load_weights(first)
     save_weights(start, state, replace(card, version="2"))
     with pytest.raises(UsageError, match=rf"init_sha256 was \('{before}'"):
-        train(faces, tmp_path / "unbegun", config=config, options=replace(CPU, resume=True))
-    result = train(faces, tmp_path / "begun", config=config, options=replace(CPU, resume=True))
+        train(faces, tmp_path / "without_checkpoint", config=config, options=replace(CPU, resume=True))
+    result = train(faces, tmp_path / "with_checkpoint", config=config, options=replace(CPU, resume=True))
     [origin] = load_weights(result.weights)[1].provenance["started_from"]
-    assert origin["sha256"] == before, "the card tells of the file that it did start from"
+    assert origin["sha256"] == before, "the card names the file that the run started from"
 
 
 @pytest.mark.slow
-def test_train__goes_on_to_another_number_of_epochs_and_says_so(
+def test_train__resumes_with_another_number_of_epochs_and_records_both(
     config_of: ConfigOf, recipe: TrainConfig, stop_after: StopAfter, faces: Dataset, tmp_path: Path
 ):
     first = train(faces, tmp_path / "run", config=config_of(replace(recipe, epochs=1)), options=CPU)
@@ -167,7 +170,7 @@ def test_train__mla_only_with_a_head_of_its_own_trains_that_head(
         train(faces, tmp_path / "other", config=replace(config, train=recipe), options=CPU)
 
 
-def test_train__a_start_that_fails_leaves_the_earlier_run_alone(
+def test_train__a_start_that_fails_does_not_change_the_earlier_run(
     config_of: ConfigOf, recipe: TrainConfig, faces: Dataset, tmp_path: Path
 ):
     recipe = replace(recipe, epochs=1)
@@ -188,7 +191,7 @@ def test_settings__that_no_run_can_have_are_refused(config_of: ConfigOf, setting
         override(config_of(), [setting])
 
 
-def test_train__tells_what_it_learned_from_and_notices_a_change(
+def test_train__records_its_data_and_notices_a_change(
     config_of: ConfigOf, recipe: TrainConfig, faces: Dataset, tmp_path: Path
 ):
     config = config_of(replace(recipe, epochs=1))

@@ -1,4 +1,4 @@
-"""Numbers that are not finite, a full disk, too little memory: what the user is told, and what stays."""
+"""Numbers that are not finite, a full disk, too little memory: the messages, and what stays on disk."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ConfigOf = Callable[..., RunConfig]
 StopAfter = Callable[[int], Callable[[TrainEvent], None]]
 
 
-def test_train__a_loss_that_is_not_finite_ends_the_run_and_says_what_to_do(
+def test_train__a_loss_that_is_not_finite_ends_the_run_with_a_fix(
     config_of: ConfigOf, recipe: TrainConfig, faces: Dataset, tmp_path: Path
 ):
     wild = replace(recipe, lr=1e30, optimizer="sgd", schedule="constant", warmup_epochs=0.0, grad_clip=0.0)
@@ -42,7 +42,7 @@ def test_train__a_loss_that_is_not_finite_ends_the_run_and_says_what_to_do(
 def test_train__a_second_pass_that_is_not_finite_ends_the_run_before_the_weights_move(
     config_of: ConfigOf, recipe: TrainConfig, faces: Dataset, tmp_path: Path
 ):
-    # the first pass of SAM is as ever; the second sees weights that are 1e30 away
+    # SAM's first pass is finite; the second uses weights that are 1e30 away
     good = replace(recipe, epochs=1, lr=1e-9, ema=0.0)
     train(faces, tmp_path / "run", config=config_of(good), options=CPU)
     config = json.loads((tmp_path / "run" / "config.json").read_text())
@@ -65,7 +65,7 @@ def test_train__a_second_pass_that_is_not_finite_ends_the_run_before_the_weights
 def test_train__a_step_too_large_for_its_weights_is_not_saved(
     config_of: ConfigOf, recipe: TrainConfig, faces: Dataset, tmp_path: Path
 ):
-    # a loss and a gradient as ever, but a step of 1e38 times the gradient: the last of its epoch, so no later loss tells
+    # a finite loss and gradient, but a step of 1e38 times the gradient; it is the epoch's last, so no later loss shows it
     recipe = replace(recipe, epochs=1, batch_size=8, lr=1e38, optimizer="sgd", schedule="constant", warmup_epochs=0.0)
     recipe = replace(recipe, grad_clip=0.0, loss=replace(recipe.loss, vit=1e3), sam=SamConfig(rho=0.0))
     with pytest.raises(RefusedError, match="the weights became infinite; no checkpoint had been saved"):
@@ -119,15 +119,15 @@ def test_train__too_little_memory_says_how_to_need_less(
 def test_train__scores_as_many_images_at_once_as_it_trains_and_says_when_memory_ends_there(
     config_of: ConfigOf, recipe: TrainConfig, faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    seen = []
+    batch_sizes = []
 
-    def answer(model: object, images: torch.Tensor) -> torch.Tensor:
-        seen.append(len(images))
+    def predict(model: object, images: torch.Tensor) -> torch.Tensor:
+        batch_sizes.append(len(images))
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr("fercli.train.scoring.predict_logits", answer)
+    monkeypatch.setattr("fercli.train.scoring.predict_logits", predict)
     recipe = replace(recipe, epochs=1, accumulate=3, sam=SamConfig(rho=0.0))
     with pytest.raises(RefusedError, match="scoring the val images: out of memory with 6 images") as caught:
         train(faces, tmp_path / "run", config=config_of(recipe), options=CPU)
-    assert seen == [2]  # a third of 6
+    assert batch_sizes == [2]  # a third of 6
     assert "--set accumulate=6" in caught.value.fix

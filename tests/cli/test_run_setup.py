@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fercli.data.training_changes import TrainingChanges
 
 from fercli.cli.run_setup import presets_for, require_landmark_weights, run_config
+from fercli.data.training_changes import TrainingChanges
 from fercli.errors import UsageError, WeightsError
 
 

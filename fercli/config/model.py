@@ -1,4 +1,4 @@
-"""What a network is made of: one frozen dataclass per part, every field settable with `--set name=value`."""
+"""Configuration of the network: one frozen dataclass per part, every field settable with `--set name=value`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Crop templates: where the five landmarks lie in an aligned crop.
+"""Crop templates: positions of the five landmarks in an aligned crop.
 
 Order: eyes (left in the image, right), nose, mouth corners (left, right).
 """

@@ -1,4 +1,4 @@
-"""What a training recipe is made of: loss, SAM, augmentation, optimiser; every field settable with `--set name=value`."""
+"""Configuration of training: loss, SAM, augmentation, optimiser; every field settable with `--set name=value`."""
 
 from __future__ import annotations
 

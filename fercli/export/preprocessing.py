@@ -1,4 +1,4 @@
-"""Add preprocessing to an ONNX graph: from images of any size, with face points if wanted, to probabilities."""
+"""Add preprocessing to an ONNX graph: from images of any size, optionally with face points, to probabilities."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class OthersPrediction(NamedTuple):
 def attention_weights(
     embedding: NDArray[np.float32], *, scale: float, exclude_self: bool = False
 ) -> NDArray[np.float64]:
-    """Return the weights from each image (row) to each image (column): [B, N, D] -> [N, B, B] (BTN, Eq. 3-5).
+    """Return the weights of class batch attention, image (row) to image (column): [B, N, D] -> [N, B, B] (BTN, Eq. 3-5).
 
     Rows sum to 1. They are float64: what the other images get beside the image itself can be far below float32's precision.
     exclude_self: give an image no weight in its own row; ValueError for a single image.

@@ -80,7 +80,7 @@ def test_citations__name_what_the_papers_equation_defines(folder: str):
     wrong = {}
     for path in sorted((ROOT / folder).rglob("*")):
         if path.suffix in (".py", ".md"):
-            about_btn = path.parent.name == "models" or path.stem in ("model", "losses", "batch_opinion")
+            about_btn = path.parent.name == "models" or path.stem in ("model", "losses", "batch_attention")
             wrong[path.relative_to(ROOT).as_posix()] = faults(path.read_text("utf-8"), about_btn=about_btn)
     assert "BTN, Eq. 6" in (ROOT / "fercli" / "models" / "batch_transformer.py").read_text("utf-8")
     assert {name: lines for name, lines in wrong.items() if lines} == {}

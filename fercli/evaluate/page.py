@@ -12,7 +12,7 @@ import numpy as np
 from fercli import __version__
 from fercli.evaluate.dataset_predictions import DatasetPredictions
 from fercli.evaluate.results import BatchCheck, EvaluationResult
-from fercli.evaluate.scores import Score
+from fercli.evaluate.scores import Score, selection_text
 from fercli.formatting import in_percent, interval_percent, percent
 from fercli.html.pages import write_template
 from fercli.html.parts import FaceCard, Table, Tile, face_card
@@ -227,7 +227,7 @@ def _settings(result: EvaluationResult, settings: Mapping[str, object]) -> list[
     return [
         ("weights", f"{model.name} {model.version}, {model.preset}"),
         ("sha256", model.sha256),
-        ("checkpoint selected by", result.selected_by),
+        ("checkpoint", selection_text(result.selection, result.selected_by)),
         ("epoch, seed", ", ".join(str(value) for value in (result.epoch, result.seed) if value is not None)),
         ("parameters, MACs", f"{model.parameters:,}, {model.macs:,}" if model.parameters and model.macs else ""),
         ("data set", f"{result.data}, {result.split} split, fingerprint {result.fingerprint or 'not stated'}"),

@@ -14,6 +14,7 @@ from fercli.config.labels import PAPER_ORDER
 from fercli.errors import DataError, UsageError
 from fercli.evaluate.published_scores import TABLES, PublishedRow, published_rows
 from fercli.evaluate.result_file import ResultFile, read_result
+from fercli.evaluate.scores import selection_text
 from fercli.formatting import pluralize
 from fercli.system.files import refuse_existing_folder, replacing_folder
 
@@ -178,7 +179,7 @@ def _reported(row: PublishedRow) -> TableRow:
 def _measured(name: str, results: Sequence[ResultFile]) -> TableRow:
     scores = [result.main_score for result in results]
     first = results[0]
-    notes = {f"selected by {result.selected_by}" for result in results if result.selected_by}
+    notes = {text for result in results if (text := selection_text(result.selection, result.selected_by))}
     if first.test_time_augmentation:
         notes.add(f"test-time augmentation: {first.test_time_augmentation}")
     command = " ".join(first.command.split()[:2])

@@ -17,7 +17,7 @@ from fercli.evaluate.scores import Score, SelectionCode
 from fercli.system.files import replacing
 
 RESULT_NAME = "result.json"
-FORMAT = 2  # 1: up to 0.1.0, other layouts of fer train and fer eval
+FORMAT = 2  # before 0.2.0, fer train and fer eval had layouts of their own
 _FIX = "a folder that fer train or fer eval --out wrote; those of earlier versions have to be evaluated again"
 
 

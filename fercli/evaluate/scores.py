@@ -107,6 +107,13 @@ def score_logits(
     )
 
 
+def selection_text(code: SelectionCode | None, sentence: str | None) -> str | None:
+    """Describe how weights were selected; None where their card does not say."""
+    if code == "last":
+        return "last epoch (no selection)"
+    return None if sentence is None else f"selected by {sentence}"
+
+
 def selection_code(scores: Mapping[str, Any]) -> SelectionCode | None:
     """By which protocol weights were selected, from a card's scores; None where the card does not say.
 

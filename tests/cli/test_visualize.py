@@ -43,7 +43,21 @@ def test_visualize__mistakes_have_their_codes(words, code, make_run, three_class
 
 def test_audit__shows_the_scores_of_its_ranking(make_run, three_classes, tmp_path, capsys):
     run, data = str(make_run("run")), str(three_classes.root)
-    line = ["audit", run, data, "--split", "test", "--truth", data, "-o", str(tmp_path / "out"), "--device", "cpu"]
+    line = [
+        "audit",
+        run,
+        data,
+        "--split",
+        "test",
+        "--truth",
+        data,
+        "-o",
+        str(tmp_path / "out"),
+        "--device",
+        "cpu",
+        "--show",
+        "1",
+    ]
     assert main(line) == ExitCode.DONE
     output = capsys.readouterr().out
     assert "24 images of faces test, ranked by loss" in output

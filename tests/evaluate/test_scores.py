@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fercli.evaluate.scores import selection_code
+from fercli.evaluate.scores import selection_code, selection_text
 
 
 @pytest.mark.parametrize("code", ["last", "val-best", "test-best"])
@@ -30,3 +30,9 @@ def test_selection_code__of_earlier_cards_is_read_from_their_sentence(sentence, 
 def test_selection_code__is_unknown_where_a_card_says_nothing_or_what_nobody_knows():
     assert selection_code({}) is None
     assert selection_code({"selection": "by hand"}) is None
+
+
+def test_selection_text__of_the_last_epoch_says_that_nothing_was_selected():
+    assert selection_text("last", "nothing: the last epoch") == "last epoch (no selection)"
+    assert selection_text("val-best", "overall accuracy") == "selected by overall accuracy"
+    assert selection_text(None, None) is None

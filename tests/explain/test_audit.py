@@ -24,7 +24,7 @@ from fercli.train.train import train
 from fercli.weights.run_folder import RunConfig
 
 Faces = Callable[..., Dataset]
-ON_TEST = AuditOptions(split="test", device="cpu")
+ON_TEST = AuditOptions(split="test", device="cpu", show=1)
 
 
 @pytest.fixture
@@ -95,9 +95,7 @@ def test_audit__finds_planted_labels_and_training_reads_the_corrections(plain: F
 def test_audit__weights_without_a_batch_part_rank_by_loss_and_say_so(make_run, three_classes, tmp_path: Path):
     run = make_run("run")
     out = tmp_path / "audit"
-    result = audit(
-        str(run / "last.safetensors"), str(three_classes.root), out, AuditOptions(split="test", device="cpu")
-    )
+    result = audit(str(run / "last.safetensors"), str(three_classes.root), out, ON_TEST)
     assert result.signals == ("loss",)
     assert "has no batch part" in result.remarks[0]
     scores = [float(row["score"]) for row in rows_of(out / "audit.csv")]
@@ -117,21 +115,19 @@ def test_audit__votes_count_where_they_exist(make_run, tmp_path: Path):
     (root / "dataset.csv").write_text("\n".join(rows) + "\n")
     facts = {"format": 1, "name": "voted", "schema": "toy", "labels": ["neutral", "happiness", "sadness"]}
     (root / "dataset.json").write_text(json.dumps(facts))
-    result = audit(
-        str(make_run("run")), str(root), tmp_path / "audit", AuditOptions(split="test", device="cpu", batch_size=3)
-    )
+    result = audit(str(make_run("run")), str(root), tmp_path / "audit", replace(ON_TEST, batch_size=3))
     assert result.signals == ("loss", "disagreement", "batch", "batch_labels", "votes")
     found = rows_of(tmp_path / "audit" / "audit.csv")
     assert found[0]["path"] == "images/1.png"
     assert (found[0]["suggested"], float(found[0]["votes"])) == ("happiness", pytest.approx(13.8155, abs=1e-3))
     assert {row["path"]: row["votes"] for row in found}["images/2.png"] == ""
     assert result.ranked_by == ("loss", "votes")
-    options = AuditOptions(split="test", device="cpu", by=["batch"])
+    options = replace(ON_TEST, by=["batch"])
     others = audit(str(make_run("b")), str(root), tmp_path / "other", options)
     assert others.ranked_by == ("batch",)
     rows = rows_of(tmp_path / "other" / "audit.csv")
     assert [row["score"] for row in rows] == [row["batch"] for row in rows]
-    options = AuditOptions(split="test", device="cpu", by=["disagreement"])
+    options = replace(ON_TEST, by=["disagreement"])
     gap = audit(str(make_run("gap")), str(root), tmp_path / "gap-audit", options)
     assert gap.ranked_by == ("disagreement",)
     rows = rows_of(tmp_path / "gap-audit" / "audit.csv")

@@ -114,11 +114,11 @@ def test_eval__shows_everything_that_was_asked_for(folder, monkeypatch, tmp_path
     options += ["--end-to-end", str(folder), "--batch-check", "--quiet"]
     assert main(["eval", "toy", str(folder), *options]) == ExitCode.DONE
     output = capsys.readouterr().out
-    for said in (
+    for message in (
         "hard", "dark: 3 images", "0.03 of the light", "jpeg: 3 images", "4 JPEG quality", "no face in 3, 0 unreadable",
         "raw pictures, a missed face is an error", "the largest difference of a logit is 2.0e-06", "P_CBA, torch",
     ):  # fmt: skip
-        assert said in output, said
+        assert message in output, message
     assert main(["eval", "toy", str(folder), *options, "--json"]) == ExitCode.DONE
     record = json.loads(capsys.readouterr().out)
     fits_schema(record)

@@ -12,15 +12,15 @@ from fercli.evaluate.calibration import calibration, expected_calibration_error,
 
 
 @pytest.fixture(scope="module")
-def answers() -> tuple[np.ndarray, np.ndarray]:
+def predictions() -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(0)
     odds = np.exp(2 * random.normal(size=(500, 5)))
     table = odds / odds.sum(axis=1, keepdims=True)
     return table, np.array([random.choice(5, p=row**0.5 / (row**0.5).sum()) for row in table])
 
 
-def test_bins__equal_scikit_learns_calibration_curve(answers):
-    table, truth = answers
+def test_bins__equal_scikit_learns_calibration_curve(predictions):
+    table, truth = predictions
     found = calibration(table, truth, temperature=1.0, bins=10)
     right = (table.argmax(axis=1) == truth).astype(int)
     accuracy, confidence = calibration_curve(right, table.max(axis=1), n_bins=10)
@@ -30,8 +30,8 @@ def test_bins__equal_scikit_learns_calibration_curve(answers):
     assert sum(b.n for b in found.bins) == 500
 
 
-def test_losses__equal_scikit_learn(answers):
-    table, truth = answers
+def test_losses__equal_scikit_learn(predictions):
+    table, truth = predictions
     found = calibration(table, truth, temperature=1.0)
     assert found.nll == pytest.approx(reference.log_loss(truth, table))
     per_class = [reference.brier_score_loss(truth == k, table[:, k]) for k in range(5)]
@@ -48,7 +48,7 @@ def test_mce__is_the_largest_gap_by_hand():
 
 
 def test_risk_coverage__by_hand():
-    # surest first: right, wrong, right, wrong
+    # most confident first: right, wrong, right, wrong
     table = [[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4]]
     curve = risk_coverage(table, [0, 1, 0, 1])
     assert curve.coverage == pytest.approx([0.25, 0.5, 0.75, 1])

@@ -22,7 +22,7 @@ from fercli.evaluate.metrics import (
 
 
 @pytest.fixture
-def answers() -> tuple[np.ndarray, np.ndarray]:
+def predictions() -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(7)
     truth = random.integers(0, 7, 500)
     return truth, np.where(random.random(500) < 0.6, truth, random.integers(0, 7, 500))
@@ -33,15 +33,15 @@ def test_confusion__has_truth_in_rows():
     assert matrix.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
 
 
-def test_confusion__equals_scikit_learn(answers):
-    truth, guess = answers
-    assert (confusion(truth, guess, 7) == reference.confusion_matrix(truth, guess)).all()
+def test_confusion__equals_scikit_learn(predictions):
+    truth, predicted = predictions
+    assert (confusion(truth, predicted, 7) == reference.confusion_matrix(truth, predicted)).all()
 
 
-@pytest.mark.parametrize(("truth", "guess"), [([3], [0]), ([0], [-1]), ([0, 1], [0]), ([[0]], [[0]])])
-def test_confusion__refuses_what_is_no_class(truth, guess):
+@pytest.mark.parametrize(("truth", "predicted"), [([3], [0]), ([0], [-1]), ([0, 1], [0]), ([[0]], [[0]])])
+def test_confusion__refuses_what_is_no_class(truth, predicted):
     with pytest.raises(ValueError, match=r"class indices|equally long"):
-        confusion(truth, guess, 3)
+        confusion(truth, predicted, 3)
 
 
 def test_mean_class_accuracy__counts_each_class_once():
@@ -52,12 +52,12 @@ def test_mean_class_accuracy__counts_each_class_once():
     assert class_accuracies(matrix) == pytest.approx([0.75, 0.0, math.nan], nan_ok=True)
 
 
-def test_accuracies__equal_scikit_learn(answers):
-    matrix = confusion(*answers, 7)
-    assert overall_accuracy(matrix) == pytest.approx(reference.accuracy_score(*answers))
-    assert mean_class_accuracy(matrix) == pytest.approx(reference.balanced_accuracy_score(*answers))
-    assert class_accuracies(matrix) == pytest.approx(reference.recall_score(*answers, average=None))
-    assert macro_f1(matrix) == pytest.approx(reference.f1_score(*answers, average="macro"))
+def test_accuracies__equal_scikit_learn(predictions):
+    matrix = confusion(*predictions, 7)
+    assert overall_accuracy(matrix) == pytest.approx(reference.accuracy_score(*predictions))
+    assert mean_class_accuracy(matrix) == pytest.approx(reference.balanced_accuracy_score(*predictions))
+    assert class_accuracies(matrix) == pytest.approx(reference.recall_score(*predictions, average=None))
+    assert macro_f1(matrix) == pytest.approx(reference.f1_score(*predictions, average="macro"))
 
 
 def test_macro_f1__leaves_out_classes_that_do_not_occur():

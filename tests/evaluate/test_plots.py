@@ -56,7 +56,7 @@ def near(rgb: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
 
 @pytest.mark.slow
 def test_plot_reliability__has_bars_as_high_as_the_accuracy(tmp_path):
-    # all answers 0.95 sure: half of them right on the left, all of them on the right
+    # all predictions have a confidence of 0.95: half of them right on the left, all of them on the right
     table = np.tile([0.95, 0.05], (20, 1))
     half, whole = (calibration(table, truth, temperature=1.0) for truth in (np.arange(20) % 2, np.zeros(20, int)))
     plot_reliability(tmp_path / "plot.png", [("half", half), ("whole", whole)])

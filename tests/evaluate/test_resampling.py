@@ -12,16 +12,16 @@ from fercli.evaluate.resampling import bootstrap_tables, percentile_interval
 
 
 @pytest.fixture(scope="module")
-def answers() -> tuple[np.ndarray, np.ndarray]:
+def predictions() -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(4)
     truth = random.choice(3, p=[0.5, 0.3, 0.2], size=400)
     return truth, np.where(random.random(400) < 0.7, truth, random.integers(0, 3, 400))
 
 
-def test_statistics__equal_scikit_learn(answers):
-    matrix = confusion(*answers, 3)
-    assert mean_class_accuracies(matrix[None])[0] == pytest.approx(reference.balanced_accuracy_score(*answers))
-    assert macro_f1s(matrix[None])[0] == pytest.approx(reference.f1_score(*answers, average="macro"))
+def test_statistics__equal_scikit_learn(predictions):
+    matrix = confusion(*predictions, 3)
+    assert mean_class_accuracies(matrix[None])[0] == pytest.approx(reference.balanced_accuracy_score(*predictions))
+    assert macro_f1s(matrix[None])[0] == pytest.approx(reference.f1_score(*predictions, average="macro"))
 
 
 def test_statistics__leave_out_classes_without_images():
@@ -30,13 +30,13 @@ def test_statistics__leave_out_classes_without_images():
     assert macro_f1s(matrix)[0] == pytest.approx((4 / 5 + 1) / 2)
 
 
-def test_interval__agrees_with_scipys_bootstrap_of_images(answers):
-    truth, guess = answers
+def test_interval__agrees_with_scipys_bootstrap_of_images(predictions):
+    truth, predicted = predictions
     expected = bootstrap(
-        (truth, guess), reference.balanced_accuracy_score, paired=True, vectorized=False, n_resamples=400,
+        (truth, predicted), reference.balanced_accuracy_score, paired=True, vectorized=False, n_resamples=400,
         method="percentile", random_state=1,
     ).confidence_interval  # fmt: skip
-    tables = bootstrap_tables(confusion(truth, guess, 3), within_classes=True)
+    tables = bootstrap_tables(confusion(truth, predicted, 3), within_classes=True)
     found = percentile_interval(mean_class_accuracies(tables))
     assert found == pytest.approx((expected.low, expected.high), abs=0.012)
 

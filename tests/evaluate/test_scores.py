@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fercli.evaluate.scores import selection_code, selection_text
+from fercli.evaluate.evaluate import evaluate
+from fercli.evaluate.scores import Score, selection_code, selection_text
 
 
 @pytest.mark.parametrize("code", ["last", "val-best", "test-best"])
@@ -36,3 +37,12 @@ def test_selection_text__of_the_last_epoch_says_that_nothing_was_selected():
     assert selection_text("last", "nothing: the last epoch") == "last epoch (no selection)"
     assert selection_text("val-best", "overall accuracy") == "selected by overall accuracy"
     assert selection_text(None, None) is None
+
+
+def test_score__refuses_figures_that_do_not_add_up(use, folder):
+    use("fear", "anger")
+    values = vars(evaluate("toy", str(folder)).score)
+    with pytest.raises(ValueError, match="do not add up"):
+        Score(**values | {"confusion": ((1, 0), (0, 1))})
+    with pytest.raises(ValueError, match="order of the labels"):
+        Score(**values | {"class_accuracy": {"anger": 0.5, "fear": 0.75}})

@@ -62,8 +62,8 @@ def test_audit__finds_planted_labels_and_training_reads_the_corrections(plain: F
         sam=SamConfig(rho=0.0),
         augment=replace(RECIPES["compact"].augment, brightness=0, contrast=0, erase=0),
     )
-    told = RunConfig(dataset="noisy", data=None, model=MODELS["btn-tiny"], train=recipe, init=())
-    train(noisy, tmp_path / "run", config=told, options=TrainOptions(device="cpu"))
+    config = RunConfig(dataset="noisy", data=None, model=MODELS["btn-tiny"], train=recipe, init=())
+    train(noisy, tmp_path / "run", config=config, options=TrainOptions(device="cpu"))
     out = tmp_path / "audit"
     result = audit(
         str(tmp_path / "run"),
@@ -72,7 +72,7 @@ def test_audit__finds_planted_labels_and_training_reads_the_corrections(plain: F
         AuditOptions(device="cpu", batch_size=30, show=20, accept=6, by=SIGNALS),
         truth=str(clean.root),
     )
-    # 6 of 60 labels are wrong: dark and bright are easily told apart, so they come first
+    # 6 of 60 labels are wrong: dark and bright are easy to separate, so they come first
     assert (result.images, result.checked, result.wrong) == (60, 60, pytest.approx(0.1))
     assert result.signals == ("loss", "disagreement", "batch", "batch_labels")
     assert result.rankings[0].average_precision > 0.9

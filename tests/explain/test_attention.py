@@ -1,0 +1,92 @@
+"""The batch-attention explorer on a random small network."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from fercli.errors import UsageError, WeightsError
+from fercli.explain.attention import BatchAttention
+from fercli.explain.images import load_crops, sampled_images
+from fercli.formatting import percent
+from fercli.weights.checkpoint import load_checkpoint, save_checkpoint
+from fercli.weights.network import load_network
+from fercli.weights.run_folder import RunFolder
+
+
+def test_attention__rows_sum_to_one_and_the_page_shows_the_other_images(
+    draw, rows_of, make_run, three_classes, tmp_path
+):
+    run = make_run("run")
+    draw(BatchAttention(top=4), [run], three_classes, tmp_path / "out", count=10, images=["sadness3.png"])
+    arrays = np.load(tmp_path / "out" / "attention.npz")
+    assert arrays["attention"].shape == (3, 10, 10)
+    assert arrays["attention"].sum(axis=2) == pytest.approx(1)
+    assert arrays["images"][0] == "test/sadness/sadness3.png"
+    rows = rows_of(tmp_path / "out" / "attention.csv")
+    assert len(rows) == 3 * 10
+    first = [row for row in rows if row["class"] == "happiness"]
+    assert [float(row["attention"]) for row in first] == sorted((float(r["attention"]) for r in first), reverse=True)
+    assert sum(int(row["is_itself"]) for row in rows) == 3
+    # P_CBA of the batch, as the network computes it in training
+    network = load_network(run, device="cpu")
+    batch = {face.name: face for face in sampled_images(three_classes, "test", 24, seed=0, balanced=False)}
+    images = network.images(load_crops([batch[name] for name in arrays["images"].tolist()], 48))
+    with torch.no_grad():
+        assert arrays["p_cba"] == pytest.approx(network.model.forward_batch(images).p_cba.numpy(), abs=1e-4)
+    page = (tmp_path / "out" / "attention.html").read_text()
+    assert page.count('<ol class="images">') == 3
+    assert page.count("<li title=") == 3 * 4
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_attention__that_collapsed_onto_the_image_is_stated_and_others_keep_their_shares(
+    draw, rows_of, make_run, three_classes, tmp_path
+):
+    run = RunFolder(make_run("run"))
+    saved = load_checkpoint(run.checkpoint)
+    for key in ("batch.cba.embed.weight", "batch.cba.embed.bias"):
+        saved["model"][key] *= 20
+    save_checkpoint(run.checkpoint, saved)
+    result = draw(BatchAttention(), [run.path], three_classes, tmp_path / "out", count=10)
+    assert "collapsed onto the image itself" in result.remarks[-1]
+    assert result.remarks[-1].split(":")[0] in (tmp_path / "out" / "attention.html").read_text()
+    arrays = np.load(tmp_path / "out" / "attention.npz")
+    rows = [row for row in rows_of(tmp_path / "out" / "attention.csv") if row["class"] == "sadness"]
+    others = [row for row in rows if not int(row["is_itself"])]
+    shares = np.array([float(row["attention_of_others"]) for row in others])
+    assert shares.sum() == pytest.approx(1)
+    assert shares.tolist() == sorted(shares, reverse=True)
+    whole = np.array([float(row["attention"]) for row in others])
+    assert 0 < whole.sum() < 1e-7
+    assert whole / whole.sum() == pytest.approx(shares)
+    # some images listen to others of larger maps, most to themselves
+    own = np.diagonal(arrays["attention"], axis1=1, axis2=2)
+    assert np.median(np.abs(arrays["p_cba"] - arrays["p_vit"])) < 1e-4
+    assert f"more than 1 % in {percent((own < 0.99).mean())}" in result.remarks[1]
+
+
+def test_attention__with_mask_self_goes_to_other_images_only(draw, make_run, three_classes, tmp_path):
+    result = draw(BatchAttention(), [make_run("run", "cba.mask_self=true")], three_classes, tmp_path / "out", count=10)
+    assert "other images get 1.0e+00" in result.remarks[1]
+    arrays = np.load(tmp_path / "out" / "attention.npz")
+    assert np.array_equal(arrays["attention"], arrays["attention_of_others"])
+    shares = [
+        arrays["attention"][n, i, j]
+        for n in range(3)
+        for i in range(10)
+        for j in range(10)
+        if i != j and arrays["labels"][i] == arrays["labels"][j]
+    ]
+    assert f"{percent(sum(shares) / 30)} goes to those with the same label" in result.remarks[2]
+
+
+def test_attention__of_a_weights_file_is_refused_with_the_reason(draw, make_run, three_classes, tmp_path):
+    with pytest.raises(WeightsError, match="exists in training only"):
+        draw(BatchAttention(), [make_run("run") / "last.safetensors"], three_classes, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(UsageError, match="explains one image"):
+        draw(BatchAttention(), [make_run("a")], three_classes, tmp_path / "out", images=["sadness1", "sadness2"])
+    with pytest.raises(UsageError, match="shows one network"):
+        draw(BatchAttention(), [make_run("a"), make_run("b")], three_classes, tmp_path / "out")

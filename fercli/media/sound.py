@@ -3,58 +3,98 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 
+from fercli.formatting import pluralize
+from fercli.media.joined_times import JoinedTimes
+from fercli.media.tracks import DecodeError, DemuxError, choose_sound, choose_video, decode, describe_choice, packets
 from fercli.media.video import OPEN_OPTIONS
 
 _COPIED = ("aac", "mp3", "opus")  # allowed in MP4 and played by browsers; anything else is re-encoded as AAC
+_COPIED_FROM = ("mov", "matroska")  # formats that state the parameters of a track once: they cannot change in between
+_LATE_FORMATS = ("flv", "mpegts", "mpeg")  # their tracks appear with their first packet
+_LATE_OPTIONS = {"probesize": "64000000", "analyzeduration": "600000000"}  # bytes, us
 _AAC_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)  # Hz
 _AAC_BITS_PER_CHANNEL = 80_000  # bit/s
+_GAP_S = 0.1  # a larger gap between sounds is filled with silence; smaller ones are imprecise times
+_PIECE = 4096  # samples of silence that are encoded together
 
 
 class Sound:
-    """The first sound track of a file, written to a container in pieces: copied, or re-encoded as AAC.
+    """The sound track of a file, written to a container in pieces: copied, or re-encoded as AAC.
 
     Times are relative to the start time of the source, as in VideoReader, so that sound and pictures stay in sync.
-    `open_sound` creates one.
+    fault: after the end, one sentence if sound is missing, else None. `open_sound` creates one.
     """
 
-    def __init__(self, source: Any, target: Any) -> None:
-        self._source, self._target = source, target
-        stream = source.streams.audio[0]
-        self._start_s = float(source.start_time or 0) / av.time_base
-        self._copied = stream.codec_context.name in _COPIED
-        if self._copied:
+    def __init__(self, source: Any, stream: Any, target: Any) -> None:
+        self._source, self._stream, self._target = source, stream, target
+        self.fault: str | None = None
+        self._end_s, self._damaged = 0.0, 0
+        self._times = JoinedTimes(float(source.start_time or 0) / av.time_base)
+        codec = stream.codec_context
+        format_name = source.format.name
+        if codec.codec.canonical_name in _COPIED and format_name.startswith(_COPIED_FROM):
             self._out = target.add_stream_from_template(stream)
+            self._output = self._copies()
         else:
-            self._out = _add_aac(target, stream.codec_context)
-        self._packets = source.demux(stream)
-        self._output = self._copies() if self._copied else self._encoded()
+            self._out = _add_aac(target, codec)
+            self._output = self._encoded()
         self._next: Any = None
 
     def write_until(self, time_s: float | None) -> None:
-        """Write the sound before `time_s`, or all that is left for None."""
-        while True:
-            if self._next is None:
-                self._next = next(self._output, None)
-            packet = self._next
-            if packet is None or (time_s is not None and float(packet.dts * packet.time_base) > time_s):
-                return
-            self._target.mux(packet)
-            self._next = None
+        """Write the sound before `time_s`, or all that is left for None. Errors end the sound; `fault` says so."""
+        try:
+            while True:
+                if self._next is None:
+                    self._next = next(self._output, None)
+                packet = self._next
+                if packet is None:
+                    break
+                start_s = float(packet.dts * packet.time_base)
+                if time_s is not None and start_s > time_s:
+                    return
+                self._end_s = start_s + float((packet.duration or 0) * packet.time_base)
+                self._target.mux(packet)
+                self._next = None
+        except (DemuxError, av.FFmpegError, ValueError, OSError) as error:
+            self._output, self._next = iter(()), None
+            reason = getattr(error, "strerror", None) or str(error)
+            self.fault = f"the copy has no sound after {self._end_s:.1f} s ({reason.lower()})"
+        if self._damaged and self.fault is None:
+            self.fault = (
+                f"{pluralize(self._damaged, 'piece')} of the sound cannot be decoded and are silent in the copy"
+            )
 
     def close(self) -> None:
         """Close the source."""
         self._source.close()
 
+    def _packets(self) -> Iterator[tuple[Any, float]]:
+        """Yield the packets of the sound with their times; those of the pictures show where recordings were joined."""
+        video = choose_video(self._source)
+        streams = [self._stream] if video is None else [video, self._stream]
+        for packet in packets(self._source, *streams):
+            stamp = packet.dts if packet.pts is None else packet.pts
+            if packet.stream_index != self._stream.index:
+                if stamp is not None:
+                    self._times.seconds(0, float(stamp * packet.time_base), _duration_s(packet))
+            elif stamp is not None:
+                yield packet, self._times.seconds(1, float(stamp * packet.time_base), _duration_s(packet))
+            elif not packet.size:
+                yield packet, 0.0
+
     def _copies(self) -> Iterator[Any]:
         last_dts = None
-        for packet in self._readable():
-            shift = round(self._start_s / packet.time_base)
-            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+        for packet, time_s in self._packets():
+            if not packet.size:
+                return
+            packet.pts = packet.dts = round(time_s / packet.time_base)
             if last_dts is not None and packet.dts <= last_dts:
                 continue  # a broken timestamp: MP4 requires increasing times
             last_dts = packet.dts
@@ -62,37 +102,102 @@ class Sound:
             yield packet
 
     def _encoded(self) -> Iterator[Any]:
-        for packet in self._readable():
+        samples = _Samples(self._out.codec_context)
+        time_s = 0.0
+        for packet, start_s in self._packets():
             try:
-                frames = packet.decode()
-            except av.FFmpegError:
-                continue  # a damaged packet is silent, the rest keeps its time
+                frames = decode(packet)
+            except DecodeError:
+                self._damaged += 1  # silent, the rest keeps its time
+                continue
+            time_s = start_s if packet.size else time_s
             for frame in frames:
-                frame.pts -= round(self._start_s / frame.time_base)
-                yield from self._out.encode(frame)
+                for piece in samples.at(time_s, frame):
+                    yield from self._out.encode(piece)
+                time_s += frame.samples / frame.sample_rate
         yield from self._out.encode(None)
 
-    def _readable(self) -> Iterator[Any]:
-        """Packets with timestamps, until the file ends or is cut off."""
-        try:
-            for packet in self._packets:
-                if packet.pts is not None and packet.dts is not None:
-                    yield packet
-        except av.FFmpegError:
+
+class _Samples:
+    """Converts sound to the format of the encoder, without gaps and overlaps, even where rate and layout change."""
+
+    def __init__(self, codec: Any) -> None:
+        self._layout, self._rate = codec.layout.name, codec.sample_rate
+        self._written = 0  # samples
+        self._key: object = None
+        self._resampler: Any = None
+
+    def at(self, time_s: float, frame: Any) -> Iterator[Any]:
+        """Yield frames for the encoder: silence up to the frame's time, then the frame; nothing if it overlaps."""
+        expected = round(time_s * self._rate)
+        if expected < self._written - _GAP_S * self._rate:
             return
+        if expected > self._written + _GAP_S * self._rate:
+            yield from self._silence(expected - self._written)
+        key = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if key != self._key:
+            self._key = key
+            self._resampler = av.AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
+        frame.pts = None
+        yield from (self._stamped(piece) for piece in self._resampler.resample(frame))
+
+    def _silence(self, count: int) -> Iterator[Any]:
+        channels = 1 if self._layout == "mono" else 2
+        while count > 0:
+            samples = np.zeros((channels, min(count, _PIECE)), np.float32)
+            piece = av.AudioFrame.from_ndarray(samples, format="fltp", layout=self._layout)
+            piece.sample_rate = self._rate
+            yield self._stamped(piece)
+            count -= _PIECE
+
+    def _stamped(self, piece: Any) -> Any:
+        piece.pts, piece.time_base = self._written, Fraction(1, self._rate)
+        self._written += piece.samples
+        return piece
 
 
-def open_sound(path: Path | str, target: Any) -> Sound | None:
-    """Prepare the first sound track of a file or address for a container; None if there is no readable one."""
+def open_sound(path: Path | str, target: Any) -> tuple[Sound | None, str | None]:
+    """Prepare the sound track of a file or address for a container.
+
+    Returns the sound, None if there is none, and a sentence if a track was chosen of several or none is readable.
+    """
+    source = _open(path)
+    if source is None:
+        return None, None
+    stream = choose_sound(source)
+    if stream is None:
+        source.close()
+        return None, None
+    if not _is_readable(stream):
+        source.close()
+        return None, "the copy has no sound: the sound track cannot be decoded"
+    try:
+        return Sound(source, stream, target), describe_choice(stream, source.streams.audio, "sound")
+    except (av.FFmpegError, ValueError, OSError) as error:
+        source.close()
+        return None, f"the copy has no sound ({error})"
+
+
+def _open(path: Path | str) -> Any | None:
+    """Open a file with its sound, which some formats only show when it begins."""
     try:
         source = av.open(str(path), **OPEN_OPTIONS)
-    except (av.FFmpegError, OSError):
+        begun = all(_is_readable(track) for track in source.streams.audio) and source.streams.audio
+        if not begun and source.format.name in _LATE_FORMATS and isinstance(path, Path):
+            source.close()
+            source = av.open(str(path), options=_LATE_OPTIONS, **OPEN_OPTIONS)
+    except (av.FFmpegError, OSError, ValueError):
         return None
-    streams = source.streams.audio
-    if not streams or streams[0].codec_context is None or not streams[0].codec_context.sample_rate:
-        source.close()
-        return None
-    return Sound(source, target)
+    return source
+
+
+def _is_readable(stream: Any) -> bool:
+    codec = stream.codec_context
+    return codec is not None and bool(codec.sample_rate and codec.layout.nb_channels)
+
+
+def _duration_s(packet: Any) -> float:
+    return float((packet.duration or 0) * packet.time_base)
 
 
 def _add_aac(target: Any, codec: Any) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 from fercli.errors import DataError
 from fercli.formatting import pluralize
 from fercli.media.images import Rgb, reason_of
+from fercli.media.tracks import DecodeError, DemuxError, choose_video, decode, describe_choice, packets
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".3gp", ".3g2", ".ogv"),
@@ -103,7 +104,8 @@ class VideoReader:
     """Iterates once over the frames of a video, in display order. A frame that cannot be decoded comes without pixels.
 
     location: a file, or an address. name: used in messages. frames: number of frames by the header, None if unknown.
-    live: deliver frames without delay. broken: after the last frame, one sentence if the end is missing, else None.
+    live: deliver frames without delay. note: which of several picture tracks is read, else None.
+    broken: after the last frame, one sentence if the end is missing, else None.
     Raises: DataError if there is no readable video.
     """
 
@@ -115,11 +117,14 @@ class VideoReader:
         self._failed = False  # an error ended reading
         self._fix = _FIX if self._path else _FIX_ADDRESS
         self._container = self._open(location)
-        streams = [stream for stream in self._container.streams.video if not _is_cover(stream)]
-        if not streams:
+        self._stream = choose_video(self._container)
+        if self._stream is None:
             self._container.close()
             raise self._error("has no video track")
-        self._stream = streams[0]
+        if self._stream.codec_context is None:
+            self._container.close()
+            raise self._error("no decoder for its video track")
+        self.note = describe_choice(self._stream, self._container.streams.video, "picture")
         self._stream.thread_type = "SLICE" if live else "AUTO"  # frame threads delay output by one frame per thread
         self.frames: int | None = self._stream.frames or None
 
@@ -172,12 +177,12 @@ class VideoReader:
         waiting: set[int] = set()
         errors, time_base = 0, self._stream.time_base
         try:
-            for packet in self._container.demux(self._stream):
+            for packet in packets(self._container, self._stream):
                 if packet.size and packet.pts is not None and not packet.is_discard:
                     waiting.add(packet.pts)
                 try:
-                    pictures = packet.decode()
-                except av.FFmpegError:
+                    pictures = decode(packet)
+                except DecodeError:
                     errors += 1
                     continue
                 for picture in pictures:
@@ -188,7 +193,7 @@ class VideoReader:
                         errors -= len(lost)
                         yield from (_Lost(pts, time_base) for pts in lost)
                     yield _Lost(picture.pts, time_base, picture.dts) if picture.is_corrupt else picture
-        except (av.FFmpegError, OSError):
+        except DemuxError:
             self._failed = True
         yield from (_Lost(pts, time_base) for pts in sorted(waiting)[:errors])
 
@@ -247,8 +252,3 @@ def _ends_with(path: Path, last: bytes) -> bool:
     with path.open("rb") as file:
         file.seek(-len(last), os.SEEK_END)
         return file.read() == last
-
-
-def _is_cover(stream: Any) -> bool:
-    """Whether a video track is the cover picture of a sound file."""
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)

@@ -23,7 +23,8 @@ class VideoWriter:
 
     The video has the size of the first frame; later frames of another size are stretched to it.
 
-    sound: a file or address whose first sound track is copied; None, or a file without one, gives a silent video.
+    sound: a file or address whose sound track is copied; None, or a file without one, gives a silent video. Errors of the
+        sound never end the video: `note` says what is missing.
     crf, preset: x264's; superfast at 22 is as close to the original as veryfast at 20, in 0.7 of its time.
     yuv420p needs even sides: an odd one is extended by repeating the last row or column.
     """
@@ -32,9 +33,10 @@ class VideoWriter:
         self, path: Path, *, crf: int = 22, preset: str = "superfast", sound: Path | str | None = None
     ) -> None:
         self._options = {"crf": str(crf), "preset": preset, "g": "120"}  # a key frame every few seconds, to seek
-        # the format is set here because a temporary name may have any suffix
-        self._container: Any = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
+        self._path = path
+        self._container = _open_mp4(path)
         self._sound_path = sound
+        self._notes: list[str] = []
         self._sound: Sound | None = None
         self._stream: Any = None
         self._last_pts = -1
@@ -63,6 +65,12 @@ class VideoWriter:
             self._sound.write_until(time_s)
         self._mux(picture)
 
+    @property
+    def note(self) -> str | None:
+        """One sentence if the sound is not complete, or one of several tracks; complete after `close`."""
+        fault = self._sound.fault if self._sound is not None else None
+        return "; ".join([*self._notes, *([fault] if fault else [])]) or None
+
     def close(self, *, complete: bool = True) -> None:
         """Finish the file. complete: with the sound after the last frame."""
         try:
@@ -82,14 +90,36 @@ class VideoWriter:
             self._container.mux(packet)
 
     def _open(self, width: int, height: int) -> None:
+        """Add the streams and write the header; without the sound if MP4 does not accept it."""
+        self._add_video(width, height)
+        if self._sound_path is None:
+            return
+        self._sound, note = open_sound(self._sound_path, self._container)
+        self._notes += [note] if note else []
+        if self._sound is None:
+            return
+        try:
+            self._container.start_encoding()
+        except (av.FFmpegError, ValueError, OSError) as error:
+            self._sound.close()
+            self._sound = None
+            self._notes.append(f"the copy has no sound ({getattr(error, 'strerror', None) or error})")
+            self._container.close()
+            self._container = _open_mp4(self._path)
+            self._add_video(width, height)
+
+    def _add_video(self, width: int, height: int) -> None:
         self._stream = self._container.add_stream("libx264", rate=_RATE, options=self._options)
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
         codec = self._stream.codec_context
         codec.time_base = self._stream.time_base = _CLOCK
         codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
         codec.color_range = 1  # 16..235
-        if self._sound_path is not None:
-            self._sound = open_sound(self._sound_path, self._container)
+
+
+def _open_mp4(path: Path) -> Any:
+    """Open a file for writing; the format is set because a temporary name may have any suffix."""
+    return av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
 
 
 def _odd(rgb: Rgb) -> bool:

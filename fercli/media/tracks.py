@@ -40,7 +40,7 @@ def packets(container: Any, *streams: Any) -> Iterator[Any]:
 
     Raises: DemuxError for whatever PyAV raises; also undocumented errors, such as an IndexError after a track appears late.
     """
-    flushed = set()
+    flushed: set[int] = set()
     demuxer = container.demux(*streams)
     try:
         while True:

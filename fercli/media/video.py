@@ -117,13 +117,11 @@ class VideoReader:
         self._failed = False  # an error ended reading
         self._fix = _FIX if self._path else _FIX_ADDRESS
         self._container = self._open(location)
-        self._stream = choose_video(self._container)
-        if self._stream is None:
+        stream = choose_video(self._container)
+        if stream is None or stream.codec_context is None:
             self._container.close()
-            raise self._error("has no video track")
-        if self._stream.codec_context is None:
-            self._container.close()
-            raise self._error("no decoder for its video track")
+            raise self._error("has no video track" if stream is None else "no decoder for its video track")
+        self._stream = stream
         self.note = describe_choice(self._stream, self._container.streams.video, "picture")
         self._stream.thread_type = "SLICE" if live else "AUTO"  # frame threads delay output by one frame per thread
         self.frames: int | None = self._stream.frames or None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fercli.cli import console, options
+from fercli.config.defaults import CROP_PX
 from fercli.errors import RefusedError, UsageError
 from fercli.formatting import percent, pluralize
 
@@ -34,7 +35,7 @@ def align(
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DIR", help="Folder of RAF-DB, if SRC is rafdb.")
     ] = None,
-    size: Annotated[int, typer.Option("--size", min=8, help="Side of a crop in pixels.")] = 224,
+    size: Annotated[int, typer.Option("--size", min=8, help="Side of a crop in pixels.")] = CROP_PX,
     template: Annotated[
         Literal["arcface", "fer2013"],
         typer.Option(

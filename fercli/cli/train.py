@@ -9,6 +9,7 @@ import typer
 
 from fercli.cli import options, run_setup
 from fercli.cli.train_display import live_report, show_result, show_seeds, show_settings
+from fercli.config.defaults import SAVE_EVERY_S
 
 if TYPE_CHECKING:
     from fercli.train.options import TrainOptions
@@ -76,7 +77,7 @@ def train(
             help="Time between checkpoints inside an epoch.",
             rich_help_panel=options.RUN,
         ),
-    ] = 240.0,
+    ] = SAVE_EVERY_S,
     device: options.Device = "auto",
     workers: options.ReadingWorkers = None,
     out: Annotated[

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from fercli.config.defaults import CROP_PX
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 # dlib's face-recognition network subtracts these from RGB in 0..255 (then divides by 255 here).
@@ -15,7 +17,7 @@ FACE_RESNET_MEAN = (122.782 / 255, 117.001 / 255, 104.298 / 255)
 class InputConfig:
     """Input of the network: an RGB crop `size` x `size`, scaled to 0..1, then (value - mean) / std per channel."""
 
-    size: int = 224
+    size: int = CROP_PX
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     colour: Literal["rgb", "grey"] = "rgb"  # grey: ITU-R 601 luminance repeated in all three channels

@@ -91,7 +91,7 @@ RECIPES: dict[str, TrainConfig] = {
 }
 
 
-def usual_recipe(model: str) -> TrainConfig:
+def default_recipe(model: str) -> TrainConfig:
     """Return the default recipe of a model preset: the paper's for the paper's network."""
     return RECIPES["rafdb" if model == "btn-base" else "compact"]
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from fercli.config.defaults import CROP_PX
 from fercli.config.detect import DetectConfig
 from fercli.config.templates import template
 from fercli.errors import UsageError
@@ -32,7 +33,7 @@ class AlignSettings:
     """
 
     detector: str
-    size: int = 224
+    size: int = CROP_PX
     template: str = "arcface"
     margin: float = 0.0
     min_face_px: int = DetectConfig.min_face_px

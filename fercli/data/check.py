@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fercli.config.defaults import CROP_PX
 from fercli.config.detect import DetectConfig
 from fercli.config.templates import TEMPLATES
 from fercli.config.templates import template as named_template
@@ -37,7 +38,6 @@ from fercli.progress import Progress, silent
 from fercli.system.digest import file_sha256
 
 FACES = 200  # crops in which a face is searched
-_CROP_PX = 224
 _BORDER_PX = 32  # added around a crop, as the detector misses a face that fills the picture
 
 
@@ -158,15 +158,15 @@ def _position(
     if not usable:
         return None, 0
     chosen = evenly_spaced(usable, count)
-    detector = open_detector(DetectConfig(min_face_px=_CROP_PX // 4), device)
+    detector = open_detector(DetectConfig(min_face_px=CROP_PX // 4), device)
     landmarks = []
     for done, sample in enumerate(chosen, start=1):
         crop = np.pad(
-            load_crop(sample, _CROP_PX), ((_BORDER_PX, _BORDER_PX), (_BORDER_PX, _BORDER_PX), (0, 0)), mode="edge"
+            load_crop(sample, CROP_PX), ((_BORDER_PX, _BORDER_PX), (_BORDER_PX, _BORDER_PX), (0, 0)), mode="edge"
         )
         faces = detector.detect([crop])[0]
         if faces:
-            landmarks.append((np.array(faces[0].landmarks) - _BORDER_PX) / _CROP_PX)  # of the largest face
+            landmarks.append((np.array(faces[0].landmarks) - _BORDER_PX) / CROP_PX)  # of the largest face
         progress(done, len(chosen), "searching faces")
     if not landmarks:
         return None, len(chosen)

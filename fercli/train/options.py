@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from fercli.config.defaults import SAVE_EVERY_S
+
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -18,7 +20,7 @@ class TrainOptions:
     workers: int | None = None
     resume: bool = False
     overwrite: bool = False
-    save_every_s: float = 240.0
+    save_every_s: float = SAVE_EVERY_S
     tensorboard: bool = False
     manifest: Path | None = None
     licence: str = ""

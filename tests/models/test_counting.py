@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from fercli.config.presets import MODELS, usual_recipe
+from fercli.config.presets import MODELS, default_recipe
 from fercli.config.training import LossConfig
 from fercli.models.counting import count_network, thop_macs, trace_modules
 from fercli.models.cross_attention import CrossAttention
@@ -70,5 +70,5 @@ def test_btn_base__has_the_published_counts_in_training():
 @pytest.mark.slow
 def test_btn_compact__has_an_image_head_by_its_recipe():
     # a linear layer on 256 channels for 8 classes: 256 * 8 + 8
-    counted = count_network(MODELS["btn-compact"], 8, training=usual_recipe("btn-compact").loss)
+    counted = count_network(MODELS["btn-compact"], 8, training=default_recipe("btn-compact").loss)
     assert {module.name: module.parameters for module in counted.modules}["image_head"] == 2_056

@@ -144,7 +144,7 @@ def p_cba_of(path: Path, card: WeightsCard, *, seed: int) -> tuple[LogitsFunctio
         description = "untrained, as weights files do not hold it"
     else:
         model = trained.model
-        description = f"trained, the whole network from {trained.state}"
+        description = f"trained, the whole network from {trained.description}"
         if (epoch := card.scores.get("epoch")) is not None:
             description += f"; P_VIT is of epoch {epoch}"
     model.eval()

@@ -21,7 +21,7 @@ from fercli.explain.images import LabelledImage, load_crops
 from fercli.formatting import percent, pluralize
 from fercli.progress import Progress
 from fercli.system.csv_file import write_csv
-from fercli.weights.network import Network, need_batch_part
+from fercli.weights.network import Network, require_batch_part
 from fercli.weights.preprocess import softmax
 
 _NEGLIGIBLE = 0.01  # other images that get less of the attention than this hardly change P_CBA
@@ -63,7 +63,7 @@ class BatchAttention:
     def check(self, networks: Sequence[Network]) -> None:
         """Raise WeightsError if the network has no batch part."""
         for network in networks:
-            need_batch_part(network, "the batch-attention explorer")
+            require_batch_part(network, "the batch-attention explorer")
 
     def draw(
         self,
@@ -103,7 +103,7 @@ class BatchAttention:
             [self._class(n, batch) for n in range(len(labels))],
             p_vit=dict(zip(labels, softmax(p_vit[:1])[0].tolist(), strict=True)),
             p_cba=dict(zip(labels, _as_probabilities(network, p_cba[:1])[0].tolist(), strict=True)),
-            network=f"{names[0]}, {network.state}",
+            network=f"{names[0]}, {network.description}",
             batch_size=len(images),
             remarks=remarks,
         )

@@ -149,7 +149,7 @@ def audit(
     ]
     rankings, checked, wrong = _evaluate(signals.values, score, [names[label] for label in labels], better)
     result = AuditResult(
-        network=f"{network.card.name}: {network.source}, {network.state}",
+        network=f"{network.card.name}: {network.source}, {network.description}",
         data=f"{dataset.name} {options.split}",
         images=len(samples),
         signals=tuple(signals.values),

@@ -22,7 +22,7 @@ from fercli.explain.images import LabelledImage, load_crops
 from fercli.explain.plots import HeatRow, plot_heat
 from fercli.models.btn import BTN
 from fercli.progress import Progress
-from fercli.weights.network import Network, need_batch_part
+from fercli.weights.network import Network, require_batch_part
 
 LAYERS = ("F1", "F2", "F3", "S1", "S2", "S3", "mla", "embed", "vit.norm")
 _TRAINING_ONLY = ("mla", "embed")
@@ -57,7 +57,7 @@ class ScoreCam:
             if network.model.ablation is not None:  # Table 5's "MLA only" has it without a batch part
                 training_only = [layer for layer in training_only if layer != "mla"]
             if training_only or self.head == "cba":
-                need_batch_part(network, f"--layer {training_only[0]}" if training_only else "--head cba")
+                require_batch_part(network, f"--layer {training_only[0]}" if training_only else "--head cba")
             for layer in self.layers:
                 _module(network.model, layer)
             if self.target not in ("label", "predicted", *network.card.labels):

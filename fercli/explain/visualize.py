@@ -90,7 +90,7 @@ def visualize(
             "split": options.split,
             "images": [image.name for image in images],
             "networks": [
-                {"name": name, "file": str(network.source), "state": network.state}
+                {"name": name, "file": str(network.source), "state": network.description}
                 for name, network in zip(names, networks, strict=True)
             ],
             "remarks": remarks,
@@ -100,7 +100,7 @@ def visualize(
     return VisualizeResult(
         figure=figure.name,
         networks=tuple(
-            f"{name}: {network.source}, {network.state}" for name, network in zip(names, networks, strict=True)
+            f"{name}: {network.source}, {network.description}" for name, network in zip(names, networks, strict=True)
         ),
         images=tuple(image.name for image in images),
         folder=out,

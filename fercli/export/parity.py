@@ -14,7 +14,7 @@ from fercli.errors import RefusedError
 from fercli.system.devices import onnx_runtime
 from fercli.system.onnx_session import open_session
 from fercli.weights.card import WeightsCard
-from fercli.weights.classifier import LogitsFunction, feeds
+from fercli.weights.classifier import LogitsFunction, onnx_inputs
 from fercli.weights.onnx_interface import OUTPUT, Interface
 from fercli.weights.preprocess import to_input
 
@@ -125,7 +125,7 @@ def onnx_logits(path: Path, card: WeightsCard, interface: Interface) -> LogitsFu
     session, _ = open_session(path, "cpu")
 
     def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.asarray(session.run([OUTPUT], feeds(crops, card, interface))[0])
+        return np.asarray(session.run([OUTPUT], onnx_inputs(crops, card, interface))[0])
 
     return run
 

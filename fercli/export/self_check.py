@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fercli.system.onnx_session import open_session
 from fercli.weights.card import WeightsCard
-from fercli.weights.classifier import feeds
+from fercli.weights.classifier import onnx_inputs
 from fercli.weights.onnx_interface import CROPS, OUTPUT, POINTS, Interface
 from fercli.weights.preprocess import softmax
 
@@ -36,7 +36,7 @@ def self_check(path: Path, card: WeightsCard, *, interface: Interface, tolerance
     check: dict[str, Any] = {"picture": _FORMULA, "height": height, "width": width, "tolerance": tolerance}
     inputs: dict[str, NDArray[Any]] = {CROPS: picture[None]}
     if interface == "images":
-        inputs = feeds(picture[None], card, interface)
+        inputs = onnx_inputs(picture[None], card, interface)
     if interface == "faces":
         points = _points(card)
         inputs[POINTS] = points.astype(np.float32)[None]

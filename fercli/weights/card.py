@@ -1,4 +1,4 @@
-"""The card that travels with weights: what goes in, what comes out, where it is from and how good it is."""
+"""The card in every weights file: preprocessing, labels, calibration, provenance and scores."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from fercli.config.validate import from_dict
 from fercli.errors import WeightsError
 
 FORMAT = 1
-_AGAIN = "export or convert the weights again"
+_FIX = "export or convert the weights again"
 
 
 @dataclass(frozen=True)
 class WeightsCard:
-    """Everything predict, eval and export need beside the numbers, so that a user passes no preprocessing flags.
+    """Everything that predict, eval and export need beside the tensors, so that no preprocessing options are needed.
 
-    labels: class names, index by index. schema: the label schema's name. crop: the template faces are aligned to.
-    temperature: probabilities are softmax(logits / temperature). abstain_below: a top probability under it is `uncertain`.
-    data, scores, provenance, licence: free text or figures for people; every key is a stated fact.
+    labels: class names, index by index. schema: the label schema's name. crop: the template that faces are aligned to.
+    temperature: probabilities are softmax(logits / temperature). abstain_below: a lower top probability is `uncertain`.
+    data, scores, provenance, licence: facts for people; no command depends on them.
     """
 
     name: str
@@ -43,10 +43,10 @@ class WeightsCard:
     def __post_init__(self) -> None:
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise WeightsError(
-                f"card {self.name}: needs at least two distinct labels, has {list(self.labels)}", fix=_AGAIN
+                f"card {self.name}: needs at least two distinct labels, has {list(self.labels)}", fix=_FIX
             )
         if not self.temperature > 0:
-            raise WeightsError(f"card {self.name}: temperature must be positive, is {self.temperature}", fix=_AGAIN)
+            raise WeightsError(f"card {self.name}: temperature must be positive, is {self.temperature}", fix=_FIX)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2, sort_keys=True)
@@ -57,12 +57,12 @@ class WeightsCard:
         try:
             values = json.loads(text)
         except json.JSONDecodeError as error:
-            raise WeightsError(f"{where}: its card is not JSON ({error})", fix=_AGAIN) from error
+            raise WeightsError(f"{where}: its card is not JSON ({error})", fix=_FIX) from error
         if not isinstance(values, Mapping):
-            raise WeightsError(f"{where}: its card is not a JSON object", fix=_AGAIN)
+            raise WeightsError(f"{where}: its card is not a JSON object", fix=_FIX)
         if values.get("format") != FORMAT:
             raise WeightsError(
                 f"{where}: card format {values.get('format')!r}, this program reads {FORMAT}",
                 fix="update fercli, or export the weights again",
             )
-        return from_dict(WeightsCard, values, where=where, error=WeightsError, fix=_AGAIN)
+        return from_dict(WeightsCard, values, where=where, error=WeightsError, fix=_FIX)

@@ -1,4 +1,4 @@
-"""The state of an unfinished training run: written whole or not at all, read back without running anybody's code."""
+"""Checkpoints of a training run: written in one step, read without running code."""
 
 from __future__ import annotations
 

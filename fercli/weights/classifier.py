@@ -1,4 +1,4 @@
-"""Aligned crops in, calibrated probabilities out: one interface over ONNX Runtime and torch."""
+"""Classify aligned crops with a trained model: one interface for ONNX Runtime and torch."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import UsageError, WeightsError
+from fercli.system.chunks import chunked
 from fercli.system.devices import check_name, resolve_device
 from fercli.system.onnx_session import open_session, run_bound, runs, session_metadata
 from fercli.weights.card import WeightsCard
@@ -20,11 +21,11 @@ from fercli.weights.preprocess import check_crops, softmax, to_input
 
 Engine = Literal["auto", "onnx", "torch"]
 LogitsFunction = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # aligned crops [B, S, S, 3] to logits [B, N]
-CHUNK = 32  # faces run at once: more gains no speed and costs memory
+CHUNK = 32  # faces per batch: larger ones are not faster and need more memory
 
 
 class Classifier(Protocol):
-    """A trained model ready to run. `engine` and `device` say what really runs, not what was asked for."""
+    """A trained model, ready to run. `engine` and `device` are those in use, not those requested."""
 
     @property
     def card(self) -> WeightsCard:
@@ -52,18 +53,18 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True)
 class LoadedClassifier:
-    """A classifier over an engine's `run`: crops uint8 [B, S, S, 3] to logits float32 [B, N], B <= CHUNK."""
+    """A classifier over an engine's `run`: crops uint8 [B, S, S, 3] to logits float32 [B, N], B <= batch_size."""
 
     card: WeightsCard
     engine: str
     device: str
     run: LogitsFunction
+    batch_size: int = CHUNK
 
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         if not len(crops):
             return np.zeros((0, len(self.card.labels)), np.float32)
-        chunks = (crops[start : start + CHUNK] for start in range(0, len(crops), CHUNK))
-        return np.concatenate([self.run(chunk) for chunk in chunks])
+        return np.concatenate([self.run(batch) for batch in chunked(crops, self.batch_size)])
 
     def classify(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         return softmax(self.logits(crops), self.card.temperature)
@@ -72,9 +73,8 @@ class LoadedClassifier:
 def open_onnx(path: Path, *, device: str = "auto") -> LoadedClassifier:
     """Open an exported file in ONNX Runtime; torch is never imported.
 
-    A GPU answers for one crop and for CHUNK before the first question: kernels are loaded then, and TensorRT has an
-    engine for all sizes between, so that no batch that comes later builds another. One that fails there is refused with
-    DeviceError; with `auto` the CPU takes its place.
+    A GPU runs one crop and a batch of CHUNK first: this loads its kernels, and TensorRT builds an engine for all sizes
+    between, so that no later batch builds another. If that fails, DeviceError is raised, or `auto` falls back to the CPU.
     """
     session, running = open_session(path, device)
 
@@ -82,7 +82,7 @@ def open_onnx(path: Path, *, device: str = "auto") -> LoadedClassifier:
     card, interface = card_from(metadata, where=str(path)), interface_of(metadata)
 
     def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.asarray(run_bound(session, feeds(crops, card, interface), OUTPUT), np.float32)
+        return np.asarray(run_bound(session, onnx_inputs(crops, card, interface), OUTPUT), np.float32)
 
     if running != "cpu":
         side = card.model.input.size
@@ -93,16 +93,16 @@ def open_onnx(path: Path, *, device: str = "auto") -> LoadedClassifier:
     return LoadedClassifier(card, "onnx", running, run)
 
 
-def feeds(crops: NDArray[np.uint8], card: WeightsCard, interface: Interface) -> dict[str, NDArray[Any]]:
-    """What a file with this interface is given for aligned crops uint8 [B, S, S, 3]: every input by name."""
+def onnx_inputs(crops: NDArray[np.uint8], card: WeightsCard, interface: Interface) -> dict[str, NDArray[Any]]:
+    """The inputs, by name, of a file with this interface for aligned crops uint8 [B, S, S, 3]."""
     if interface == "images":
         return {INPUT: to_input(crops, card.model.input)}
     check_crops(crops, card.model.input)
-    given: dict[str, NDArray[Any]] = {CROPS: np.ascontiguousarray(crops)}
+    inputs: dict[str, NDArray[Any]] = {CROPS: np.ascontiguousarray(crops)}
     if interface == "faces":  # already aligned: their points are the template's
         points = card.crop.points_px(card.model.input.size).astype(np.float32)
-        given[POINTS] = np.repeat(points[None], len(crops), axis=0)
-    return given
+        inputs[POINTS] = np.repeat(points[None], len(crops), axis=0)
+    return inputs
 
 
 def open_torch(path: Path, *, device: str = "auto") -> LoadedClassifier:
@@ -125,7 +125,7 @@ def open_torch(path: Path, *, device: str = "auto") -> LoadedClassifier:
 
 
 def load_classifier(name_or_path: str | Path | None = None, engine: str = "auto", device: str = "auto") -> Classifier:
-    """Load a model by name or path; None is the shipped default, engine auto prefers the ONNX file.
+    """Load a model by name or path (None: the default model); engine auto prefers the ONNX file.
 
     Raises: UsageError for an unknown engine or device or a file the engine cannot run, WeightsError, DeviceError.
     """
@@ -147,6 +147,7 @@ def load_classifier(name_or_path: str | Path | None = None, engine: str = "auto"
         )
     if path.suffix != TORCH_SUFFIX and path.suffix in (".pt", ".pth", ".tar", ".bin", ".pkl", ".ckpt"):
         raise WeightsError(
-            f"{path} looks like a foreign checkpoint", fix=f"fer convert {path} {path.with_suffix(TORCH_SUFFIX)}"
+            f"{path} looks like a checkpoint of another project",
+            fix=f"fer convert {path} {path.with_suffix(TORCH_SUFFIX)}",
         )
     return open_torch(path, device=device)

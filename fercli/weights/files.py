@@ -1,4 +1,4 @@
-"""Weights and the card they travel with: safetensors files in and out, found by name or by path.
+"""Read and write weights files (safetensors with their card), and find them by name or path.
 
 Importing this module loads neither torch nor onnx; functions that return tensors load torch.
 """
@@ -26,12 +26,12 @@ DEFAULT_NAME = "fer-compact"
 TORCH_SUFFIX, ONNX_SUFFIX = ".safetensors", ".onnx"
 PartName = Literal["image_backbone", "landmark_backbone"]
 
-_LISTED = 4  # how many keys an error names
+_LISTED = 4  # keys in an error message
 
 
 @dataclass(frozen=True)
 class PartCard:
-    """What a file with one part of a network holds; `provenance` says where its numbers are from."""
+    """The card of a file with one part of a network."""
 
     part: PartName
     provenance: dict[str, Any]
@@ -40,38 +40,36 @@ class PartCard:
 def find_weights(name_or_path: str | Path | None, suffixes: Sequence[str] = (ONNX_SUFFIX, TORCH_SUFFIX)) -> Path:
     """Find a weights file by path or by the name of a shipped or pulled model; None is the default model.
 
-    Args: suffixes, most wanted first, say which kinds of file will do. Raises: WeightsError says what was looked for.
+    suffixes: the accepted kinds of file, preferred ones first. Errors: WeightsError.
     """
     if name_or_path is not None and Path(name_or_path).is_file():
         return Path(name_or_path)
     name = DEFAULT_NAME if name_or_path is None else str(name_or_path)
     if Path(name).is_dir():
         raise WeightsError(
-            f"{name} is a folder, not a weights file", fix=f"name the file in it ({' or '.join(suffixes)})"
+            f"{name} is a folder, not a weights file", fix=f"give a file in it ({' or '.join(suffixes)})"
         )
     for suffix in suffixes:
         for folder in (*weights_folders(), pulled_folder()):
             if (folder / f"{name}{suffix}").is_file():
                 return folder / f"{name}{suffix}"
     if name_or_path is not None and (Path(name).suffix or len(Path(name).parts) > 1):
-        raise WeightsError(f"there is no weights file {name}", fix="fer doctor lists the weights that are found")
-    raise WeightsError(
-        f"there are no weights named {name} ({' or '.join(suffixes)})", fix=_where_to_look(name, suffixes)
-    )
+        raise WeightsError(f"there is no weights file {name}", fix="fer doctor lists the available weights")
+    raise WeightsError(f"no weights named {name} ({' or '.join(suffixes)})", fix=_known_names(name, suffixes))
 
 
-def _where_to_look(name: str, suffixes: Sequence[str]) -> str:
+def _known_names(name: str, suffixes: Sequence[str]) -> str:
     from fercli.weights.registry import read_registry
 
     if any(name in (entry.name, *entry.outputs) for entry in read_registry().values()):
         return f"fer weights pull {name}"
-    places = (*weights_folders(), pulled_folder())
-    found = sorted({path.stem for folder in places for suffix in suffixes for path in folder.glob(f"*{suffix}")})
-    return f"known names: {', '.join(found)}; or give a path" if found else "give the path of a weights file"
+    folders = (*weights_folders(), pulled_folder())
+    names = sorted({path.stem for folder in folders for suffix in suffixes for path in folder.glob(f"*{suffix}")})
+    return f"known names: {', '.join(names)}; or give a path" if names else "give the path of a weights file"
 
 
 def list_weights() -> list[Path]:
-    """Every shipped weights file, by name."""
+    """List the shipped weights files, sorted by name."""
     return sorted(
         path for folder in weights_folders() if folder.is_dir() for path in folder.iterdir()
         if path.suffix in (TORCH_SUFFIX, ONNX_SUFFIX)
@@ -79,19 +77,19 @@ def list_weights() -> list[Path]:
 
 
 def save_weights(path: Path, state: Mapping[str, Tensor], card: WeightsCard) -> None:
-    """Write a state dict and its card as one safetensors file; the file appears complete or not at all."""
+    """Write a state dict and its card as one safetensors file, under a temporary name first."""
     _save(path, state, {"card": card.to_json()})
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], WeightsCard]:
-    """Read a state dict (on the CPU) and its card; WeightsError says what is wrong with the file and how to mend it."""
+    """Read a state dict (on the CPU) and its card. Errors: WeightsError."""
     card = read_card(path)
     with _open(path, "pt") as file:
         return {key: file.get_tensor(key) for key in file.keys()}, card  # noqa: SIM118 (not a mapping)
 
 
 def read_card(path: Path) -> WeightsCard:
-    """Read the card of a .safetensors or an .onnx file without loading its numbers into torch."""
+    """Read the card of a .safetensors or an .onnx file without loading its tensors."""
     if path.suffix == ONNX_SUFFIX:
         from fercli.weights.onnx_interface import onnx_metadata
 
@@ -102,30 +100,30 @@ def read_card(path: Path) -> WeightsCard:
 
 
 def card_from(metadata: Mapping[str, str], *, where: str) -> WeightsCard:
-    """The card among a file's metadata; WeightsError if there is none."""
+    """Parse the card in a file's metadata. Errors: WeightsError if there is none."""
     if "card" in metadata:
         return WeightsCard.from_json(metadata["card"], where=where)
     if "part" in metadata:
         raise WeightsError(
-            f"{where} holds only the {metadata['part']} of a model",
+            f"{where} contains only the {metadata['part']} of a model",
             fix="train a model that starts from it: fer train DATA --init-from " + where,
         )
     raise WeightsError(
-        f"{where} has no card, so nobody knows its labels and preprocessing",
+        f"{where} has no card, so its labels and preprocessing are unknown",
         fix="use a file that `fer train`, `fer convert` or `fer export` wrote",
     )
 
 
 def save_part(path: Path, state: Mapping[str, Tensor], card: PartCard) -> None:
     """Write one part of a network; `state` keys must start with the part's name and a dot, as in the whole BTN."""
-    stray = [key for key in state if not key.startswith(f"{card.part}.")]
-    if stray:
-        raise ValueError(f"keys of a {card.part} must start with {card.part!r}: {stray[:_LISTED]}")
+    wrong = [key for key in state if not key.startswith(f"{card.part}.")]
+    if wrong:
+        raise ValueError(f"keys of a {card.part} must start with {card.part!r}: {wrong[:_LISTED]}")
     _save(path, state, {"part": card.part, "provenance": json.dumps(card.provenance, sort_keys=True)})
 
 
 def load_part(path: Path) -> tuple[dict[str, Tensor], PartCard]:
-    """Read one part of a network, with keys as in the whole BTN; WeightsError if the file is anything else."""
+    """Read one part of a network, with keys as in the whole BTN. Errors: WeightsError for any other file."""
     part = part_of(path)
     if part is None:
         raise WeightsError(
@@ -137,16 +135,16 @@ def load_part(path: Path) -> tuple[dict[str, Tensor], PartCard]:
 
 
 def part_of(path: Path) -> PartName | None:
-    """Which part of a network a safetensors file holds, None for anything else; reads no tensor."""
-    stated = _metadata(path).get("part")
-    return next((name for name in get_args(PartName) if name == stated), None)
+    """The part of a network in a safetensors file, None for any other file; reads no tensor."""
+    part = _metadata(path).get("part")
+    return next((name for name in get_args(PartName) if name == part), None)
 
 
 def check_keys(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], *, where: str) -> None:
-    """WeightsError unless `state` has exactly the names and shapes of `expected`; names a few of each fault."""
-    faults = [
+    """Raise WeightsError unless `state` has exactly the names and shapes of `expected`; the message names a few of each kind."""
+    kinds = [
         _few("missing", [key for key in expected if key not in state]),
-        _few("not of this model", [key for key in state if key not in expected]),
+        _few("unknown", [key for key in state if key not in expected]),
         _few(
             "of another shape",
             [
@@ -156,11 +154,11 @@ def check_keys(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], *, w
             ],
         ),
     ]
-    found = [fault for fault in faults if fault]
-    if found:
+    differences = [kind for kind in kinds if kind]
+    if differences:
         raise WeightsError(
-            f"{where} does not fit the model its card describes: " + "; ".join(found),
-            fix="use the file as `fer train` or `fer convert` wrote it, or update fercli",
+            f"{where} does not match the model in its card: " + "; ".join(differences),
+            fix="use a file that `fer train` or `fer convert` wrote, or update fercli",
         )
 
 
@@ -177,7 +175,7 @@ def _save(path: Path, state: Mapping[str, Tensor], metadata: dict[str, str]) -> 
     tensors = {key: tensor.detach().to("cpu").clone().contiguous() for key, tensor in state.items()}
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata=metadata)
-        temporary.chmod(0o644)  # safetensors makes files that only their owner can read
+        temporary.chmod(0o644)  # safetensors writes files that only their owner can read
 
 
 def _metadata(path: Path) -> dict[str, str]:
@@ -186,9 +184,9 @@ def _metadata(path: Path) -> dict[str, str]:
 
 
 def _open(path: Path, framework: Literal["pt", "np"]) -> Any:
-    """Open a safetensors file; WeightsError tells a missing, a pickled and a broken one apart."""
+    """Open a safetensors file. Errors: WeightsError for a missing, a pickled or a broken file."""
     if not path.is_file():
-        raise WeightsError(f"there is no weights file {path}", fix="fer doctor lists the weights that are found")
+        raise WeightsError(f"there is no weights file {path}", fix="fer doctor lists the available weights")
     try:
         return safe_open(path, framework=framework)
     except (SafetensorError, OSError) as error:
@@ -196,9 +194,9 @@ def _open(path: Path, framework: Literal["pt", "np"]) -> Any:
             start = file.read(2)
         if start == b"PK" or start[:1] == b"\x80":
             raise WeightsError(
-                f"{path} is a pickled checkpoint; it could run code when loaded, so it is not read as it is",
+                f"{path} is a pickled checkpoint, which could run code when loaded",
                 fix=f"fer convert {path} {path.with_suffix(TORCH_SUFFIX)}",
             ) from error
         raise WeightsError(
-            f"{path} is not a safetensors file, or is cut short ({error})", fix="get the file again"
+            f"{path} is not a safetensors file, or is truncated ({error})", fix="download the file again"
         ) from error

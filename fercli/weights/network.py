@@ -1,6 +1,6 @@
-"""Weights, or the folder of a run, in; the network itself out, to look inside: with the batch part where the run still has it.
+"""Load a network for inspection, with its batch part if it is a run's checkpoint.
 
-Weights files hold what inference needs. MLA, embedding and CBA are in a run's checkpoint only.
+Weights files contain only what inference needs; MLA, embedding and CBA are in a run's checkpoint.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from fercli.weights.preprocess import to_input
 from fercli.weights.run_folder import RunFolder
 
 _CHUNK = 32
-_TRAIN = "fer train DATA, then give its run folder: -w runs/NAME"
+_FIX = "fer train DATA, then give its run folder: -w runs/NAME"
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network in evaluation mode. source: the file its numbers are from; state: in words, which state of a run that is."""
+    """A network in evaluation mode. source: its file; description: for people, such as `epoch 3 of the run, as trained`."""
 
     model: BTN
     card: WeightsCard
     source: Path
-    state: str
+    description: str
 
     @property
     def has_batch_part(self) -> bool:
@@ -59,7 +59,7 @@ class Network:
     def batch_embedding(self, images: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """P_VIT [B, N] and the embeddings [B, N, D] of prepared images; ValueError without the batch part."""
         parts = [self.model.batch_embedding(part) for part in images.split(_CHUNK)]
-        p_vit, embedding = (torch.cat([part[place].float().cpu() for part in parts]).numpy() for place in (0, 1))
+        p_vit, embedding = (torch.cat([part[index].float().cpu() for part in parts]).numpy() for index in (0, 1))
         return p_vit, embedding
 
 
@@ -73,10 +73,10 @@ def load_btn(path: Path) -> tuple[BTN, WeightsCard]:
 
 
 def load_network(name_or_path: str | Path | None, *, device: str = "auto") -> Network:
-    """Load a run (its folder or its checkpoint.pt) whole, or a weights file or a shipped name for what inference needs.
+    """Load the complete network of a run (folder or checkpoint.pt), or the inference part from a weights file or name.
 
-    A run's folder gives the last epoch of its checkpoint, averaged where the run averages, with the batch part if it was
-    trained with one. Raises: WeightsError for what is neither, DeviceError.
+    Of a run's folder the last epoch in its checkpoint is loaded, with averaged weights if the run averages, and with the
+    batch part if it was trained with one. Errors: WeightsError for any other file, DeviceError.
     """
     path = Path(name_or_path) if name_or_path is not None else None
     if path is not None and path.name == "checkpoint.pt":
@@ -85,24 +85,24 @@ def load_network(name_or_path: str | Path | None, *, device: str = "auto") -> Ne
         return _from_run(RunFolder(path), torch.device(resolve_device(device)))
     file = find_weights(name_or_path, (TORCH_SUFFIX,))
     if file.suffix != TORCH_SUFFIX:
-        raise WeightsError(f"{file} cannot be looked into", fix=f"the {TORCH_SUFFIX} file it was exported from")
+        raise WeightsError(f"{file} cannot be inspected", fix=f"give the {TORCH_SUFFIX} file it was exported from")
     model, card = load_btn(file)
-    return Network(model.to(resolve_device(device)), card, file, "the weights that inference uses")
+    return Network(model.to(resolve_device(device)), card, file, "inference weights")
 
 
-def need_batch_part(network: Network, what: str) -> None:
-    """WeightsError unless the network has MLA, embedding and CBA; `what` needs them."""
+def require_batch_part(network: Network, feature: str) -> None:
+    """Raise WeightsError unless the network has MLA, embedding and CBA. feature: what needs them, for the message."""
     if network.has_batch_part:
         return
     if network.source.suffix == TORCH_SUFFIX:
         raise WeightsError(
-            f"{what} needs the batch part (MLA, embedding, CBA), which exists in training only: "
-            f"weights files such as {network.source} never hold it, a run's checkpoint does",
-            fix=_TRAIN,
+            f"{feature} needs the batch part (MLA, embedding, CBA), which is used in training only: "
+            f"weights files such as {network.source} do not contain it, a run's checkpoint does",
+            fix=_FIX,
         )
     raise WeightsError(
-        f"{what} needs the batch part (MLA, embedding, CBA), and the run of {network.source} was trained without it",
-        fix="a run with loss.bt or loss.cba above 0",
+        f"{feature} needs the batch part (MLA, embedding, CBA), and the run of {network.source} was trained without it",
+        fix="give a run with loss.bt or loss.cba above 0",
     )
 
 
@@ -118,21 +118,21 @@ def _from_run(folder: RunFolder, device: torch.device) -> Network:
     check_keys(state, model.state_dict(), where=str(folder.checkpoint))
     model.load_state_dict(state)
     epoch = saved.get("state", {}).get("epoch")
-    words = f"epoch {epoch} of the run, {'as trained' if averaged is None else 'averaged weights'}"
-    return Network(model.eval().to(device), card, folder.checkpoint, words)
+    description = f"epoch {epoch} of the run, {'as trained' if averaged is None else 'averaged weights'}"
+    return Network(model.eval().to(device), card, folder.checkpoint, description)
 
 
 def _model_config(folder: RunFolder) -> BtnConfig:
     try:
         values = json.loads(folder.config.read_text(encoding="utf-8"))["model"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{folder.config} is not a run's configuration ({error!r})", fix=_TRAIN) from error
-    return from_dict(BtnConfig, values, where=str(folder.config), error=WeightsError, fix=_TRAIN)
+        raise WeightsError(f"{folder.config} is not a run's configuration ({error!r})", fix=_FIX) from error
+    return from_dict(BtnConfig, values, where=str(folder.config), error=WeightsError, fix=_FIX)
 
 
 def _card(folder: RunFolder) -> WeightsCard:
-    """The card of the last epoch's weights, whose temperature fits the checkpoint's; of another's in a run that lacks them."""
+    """The card of the last epoch's weights, whose temperature matches the checkpoint; of any weights if there are none."""
     files = [path for path in (folder.weights("last"), *sorted(folder.path.glob(f"*{TORCH_SUFFIX}"))) if path.is_file()]
     if not files:
-        raise DataError(f"{folder.path} has no weights yet", fix="let fer train finish an epoch")
+        raise DataError(f"{folder.path} has no weights yet", fix="wait until fer train has finished an epoch")
     return read_card(files[0])

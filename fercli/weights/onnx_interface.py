@@ -1,4 +1,4 @@
-"""What an exported file promises: the names of its inputs and outputs, its opset, its metadata. Never imports torch."""
+"""The interface of exported ONNX files: names of inputs and outputs, opset, metadata. Never imports torch."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ CROPS, POINTS, PROBABILITIES = (
 )  # uint8 [B, H, W, 3], float32 [B, 5, 2], float32 [B, N]
 OPSET, IR_VERSION = 20, 10
 
-# What goes in: normalised `images`; or `crops` of any size; or `crops` with the `points` of a face on each.
+# The inputs: normalised `images`; or `crops` of any size; or `crops` with five `points` of the face in each.
 Interface = Literal["images", "crops", "faces"]
 
 
 def interface_of(metadata: Mapping[str, str]) -> Interface:
-    """What a file with this metadata takes; files of version 0.1 do not say and take images."""
-    stated = metadata.get("interface", "images")
-    if stated == "crops":
+    """The interface of a file with this metadata; files of version 0.1 without the entry take images."""
+    name = metadata.get("interface", "images")
+    if name == "crops":
         return "crops"
-    return "faces" if stated == "faces" else "images"
+    return "faces" if name == "faces" else "images"
 
 
 def onnx_metadata(path: Path) -> dict[str, str]:
-    """The metadata_props of an ONNX file, without building a session; WeightsError for a missing or broken file."""
+    """Read the metadata_props of an ONNX file without opening a session. Errors: WeightsError for a missing or broken file."""
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 

@@ -1,4 +1,4 @@
-"""Aligned crops in, the network's input out; and logits in, calibrated probabilities out."""
+"""Convert aligned crops to the input of a network, and logits to calibrated probabilities."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 def to_input(crops: NDArray[np.uint8], config: InputConfig) -> NDArray[np.float32]:
-    """Scale RGB crops to 0..1, make them grey if the model wants that, subtract the mean, divide by the deviation.
+    """Scale RGB crops to 0..1, convert them to grey if the model needs it, subtract the mean, divide by the standard deviation.
 
     Args: crops uint8 [B, S, S, 3] RGB with S == config.size. Returns float32 [B, 3, S, S], contiguous.
     Raises: ValueError for any other type or shape.
@@ -29,15 +29,15 @@ def to_input(crops: NDArray[np.uint8], config: InputConfig) -> NDArray[np.float3
 
 def check_crops(crops: NDArray[np.uint8], config: InputConfig) -> None:
     """ValueError unless crops are uint8 [B, S, S, 3] with S == config.size."""
-    wanted = (config.size, config.size, 3)
-    if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != wanted:
+    expected = (config.size, config.size, 3)
+    if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != expected:
         raise ValueError(
             f"crops must be uint8 [B, {config.size}, {config.size}, 3], are {crops.dtype} {list(crops.shape)}"
         )
 
 
 def mirror(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Crops [B, S, S, 3] with left and right exchanged."""
+    """Crops [B, S, S, 3] flipped horizontally."""
     return np.ascontiguousarray(crops[:, :, ::-1])
 
 
@@ -51,5 +51,5 @@ def softmax_of_both(
 def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float32]:
     """Softmax of logits [B, N] divided by a calibration temperature (Guo et al. 2017): float32, rows sum to 1."""
     scaled = logits.astype(np.float64) / temperature
-    raised = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
+    exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)

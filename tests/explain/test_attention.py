@@ -83,7 +83,7 @@ def test_attention__with_mask_self_goes_to_other_images_only(draw, make_run, thr
 
 
 def test_attention__of_a_weights_file_is_refused_with_the_reason(draw, make_run, three_classes, tmp_path):
-    with pytest.raises(WeightsError, match="exists in training only"):
+    with pytest.raises(WeightsError, match="used in training only"):
         draw(BatchAttention(), [make_run("run") / "last.safetensors"], three_classes, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     with pytest.raises(UsageError, match="explains one image"):

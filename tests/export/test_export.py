@@ -208,5 +208,5 @@ def test_export__refuses_other_suffixes(tmp_path, source, out):
 def test_export__weights_of_another_model_are_refused(tmp_path, weights):
     card = read_card(weights)
     save_weights(tmp_path / "w.safetensors", {"vit.norm.weight": torch.zeros(3)}, card)
-    with pytest.raises(WeightsError, match="does not fit the model"):
+    with pytest.raises(WeightsError, match="does not match the model"):
         export(tmp_path / "w.safetensors", tmp_path / "out.onnx")

@@ -29,7 +29,7 @@ def test_start_from__fills_a_branch_and_refuses_one_that_does_not_fit(tmp_path: 
         "landmark_backbone", "landmarks.safetensors", {"from": "a test"}
     )  # fmt: skip
     assert all(torch.equal(model.state_dict()[name], value) for name, value in part.items())
-    with pytest.raises(WeightsError, match="does not fit"):
+    with pytest.raises(WeightsError, match="does not match"):
         load_starting_weights(BTN(MODELS["btn-compact"], 3), [str(path)])
 
 

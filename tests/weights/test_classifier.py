@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +18,7 @@ from fercli.models.btn import BTN
 from fercli.system.onnx_session import open_session
 from fercli.weights import classifier as inference
 from fercli.weights.card import WeightsCard
-from fercli.weights.classifier import load_classifier
+from fercli.weights.classifier import load_classifier, open_onnx
 from fercli.weights.files import save_weights
 from fercli.weights.preprocess import to_input
 
@@ -69,19 +70,19 @@ def test_open_onnx__preprocesses_and_calibrates_as_the_card_says(onnx_file):
     np.testing.assert_allclose(classifier.classify(crops), raised / raised.sum(axis=1, keepdims=True), atol=1e-5)
 
 
-def test_open_onnx__chunks_join_in_order(onnx_file, monkeypatch):
-    whole = load_classifier(onnx_file, device="cpu").logits(_crops(7))
-    monkeypatch.setattr(inference, "CHUNK", 3)
-    np.testing.assert_allclose(load_classifier(onnx_file, device="cpu").logits(_crops(7)), whole, atol=1e-6)
+def test_open_onnx__batches_are_joined_in_order(onnx_file):
+    classifier = open_onnx(onnx_file, device="cpu")
+    in_batches = replace(classifier, batch_size=3)
+    np.testing.assert_allclose(in_batches.logits(_crops(7)), classifier.logits(_crops(7)), atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["onnx_file", "torch_file"])
-def test_classifier__no_faces_are_no_answers(kind, request):
+def test_classifier__no_faces_give_no_rows(kind, request):
     classifier = load_classifier(request.getfixturevalue(kind), device="cpu")
     assert classifier.classify(_crops(0)).shape == (0, 3)
 
 
-def test_open_torch__rows_are_the_models_own_answers(torch_file):
+def test_open_torch__logits_are_those_of_the_model(torch_file):
     classifier = load_classifier(torch_file, device="cpu")
     assert (classifier.engine, classifier.device, classifier.card) == ("torch", "cpu", CARD)
     crops = _crops(3)
@@ -92,13 +93,13 @@ def test_open_torch__rows_are_the_models_own_answers(torch_file):
     np.testing.assert_allclose(classifier.logits(crops), expected, atol=1e-6)
 
 
-def test_load_classifier__cuda_that_is_not_there_is_refused(onnx_file, monkeypatch):
+def test_load_classifier__missing_cuda_is_refused(onnx_file, monkeypatch):
     monkeypatch.setattr("fercli.system.devices.cuda_device_count", lambda: 0)
     with pytest.raises(DeviceError, match="no NVIDIA driver"):
         load_classifier(onnx_file, device="cuda")
 
 
-def test_load_classifier__a_provider_that_does_not_start_is_refused_by_name_and_told_by_auto(onnx_file, monkeypatch):
+def test_load_classifier__a_provider_that_does_not_start_is_refused_or_replaced_by_auto(onnx_file, monkeypatch):
     if torch.cuda.is_available():
         pytest.skip("the provider would start")
     monkeypatch.setattr("fercli.system.devices.cuda_device_count", lambda: 1)
@@ -110,7 +111,7 @@ def test_load_classifier__a_provider_that_does_not_start_is_refused_by_name_and_
     assert load_classifier(onnx_file, device="auto").device == "cpu"
 
 
-def test_load_classifier__tensorrt_that_does_not_start_says_what_is_missing(onnx_file, monkeypatch, tmp_path):
+def test_load_classifier__tensorrt_that_does_not_start_names_the_missing_libraries(onnx_file, monkeypatch, tmp_path):
     monkeypatch.setenv("FER_CACHE", str(tmp_path))
     monkeypatch.setattr("fercli.system.devices.cuda_device_count", lambda: 1)
     built = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
@@ -196,9 +197,7 @@ def test_open_session__a_broken_file_is_no_fault_of_the_gpu(gpu, tmp_path):
         open_session(tmp_path / "w.onnx", "cuda")
 
 
-def test_open_onnx__a_gpu_that_fails_at_the_first_faces_is_refused_by_name_and_left_by_auto(
-    gpu, onnx_file, monkeypatch
-):
+def test_open_onnx__a_gpu_that_fails_at_the_first_faces_is_refused_or_replaced_by_auto(gpu, onnx_file, monkeypatch):
     def fail(session, given, output):
         raise RuntimeError("no kernel image is available for execution on the device")
 
@@ -209,7 +208,7 @@ def test_open_onnx__a_gpu_that_fails_at_the_first_faces_is_refused_by_name_and_l
 
 
 @pytest.mark.parametrize(("device", "sizes"), [("tensorrt:0", [1, 32]), ("cuda:0", [1, 32]), ("cpu", [])])
-def test_open_onnx__a_gpu_sees_the_least_and_the_largest_batch_first(onnx_file, monkeypatch, device, sizes):
+def test_open_onnx__a_gpu_runs_the_smallest_and_the_largest_batch_first(onnx_file, monkeypatch, device, sizes):
     # TensorRT builds an engine for the range of shapes it has seen, and anew for one outside, which takes minutes
     seen = []
     opened, _ = inference.open_session(onnx_file, "cpu")
@@ -235,11 +234,11 @@ def test_load_classifier__an_engine_refuses_the_others_file(kind, engine, hint, 
         load_classifier(request.getfixturevalue(kind), engine=engine)
 
 
-def test_load_classifier__unknown_engines_and_foreign_files_are_told(tmp_path):
+def test_load_classifier__unknown_engines_and_foreign_files_are_refused(tmp_path):
     with pytest.raises(UsageError, match="unknown engine"):
         load_classifier(None, engine="tensorflow")
     torch.save({}, tmp_path / "model.pth")
-    with pytest.raises(WeightsError, match="foreign checkpoint"):
+    with pytest.raises(WeightsError, match="checkpoint of another project"):
         load_classifier(tmp_path / "model.pth")
 
 
@@ -260,7 +259,7 @@ def test_load_classifier__an_onnx_file_without_a_card_is_refused(onnx_file):
 
 def test_open_torch__weights_of_another_model_are_refused(tmp_path):
     save_weights(tmp_path / "w.safetensors", {"x": torch.zeros(1)}, CARD)
-    with pytest.raises(WeightsError, match="does not fit the model"):
+    with pytest.raises(WeightsError, match="does not match the model"):
         load_classifier(tmp_path / "w.safetensors", device="cpu")
 
 

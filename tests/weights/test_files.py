@@ -82,7 +82,7 @@ def test_load_weights__a_pickled_file_is_sent_to_convert(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"hello, this is text", b"\x10\x00\x00\x00\x00\x00\x00\x00{broken"])
 def test_load_weights__other_content_is_refused(tmp_path, content):
     (tmp_path / "w.safetensors").write_bytes(content)
-    with pytest.raises(WeightsError, match="not a safetensors file, or is cut short"):
+    with pytest.raises(WeightsError, match="not a safetensors file, or is truncated"):
         load_weights(tmp_path / "w.safetensors")
 
 
@@ -90,7 +90,7 @@ def test_load_weights__a_file_cut_short_is_refused(tmp_path, card):
     path = tmp_path / "w.safetensors"
     save_weights(path, {"x": torch.zeros(100)}, card)
     path.write_bytes(path.read_bytes()[:-4])
-    with pytest.raises(WeightsError, match="cut short"):
+    with pytest.raises(WeightsError, match="truncated"):
         load_weights(path)
 
 
@@ -133,8 +133,8 @@ def test_check_keys__names_a_few_of_each_fault():
     with pytest.raises(WeightsError) as caught:
         check_keys(state, expected, where="w.safetensors")
     assert caught.value.message == (
-        "w.safetensors does not fit the model its card describes: 5 missing (b, c, d, e and 1 more); "
-        "1 not of this model (z); 1 of another shape (a [3] for [2])"
+        "w.safetensors does not match the model in its card: 5 missing (b, c, d, e and 1 more); "
+        "1 unknown (z); 1 of another shape (a [3] for [2])"
     )
 
 

@@ -13,7 +13,7 @@ from fercli.errors import DataError, WeightsError
 from fercli.weights.checkpoint import load_checkpoint
 from fercli.weights.classifier import open_torch
 from fercli.weights.files import load_weights, save_weights
-from fercli.weights.network import load_network, need_batch_part
+from fercli.weights.network import load_network, require_batch_part
 
 CROPS = np.random.default_rng(0).integers(0, 255, (5, 48, 48, 3), dtype=np.uint8)
 
@@ -22,10 +22,14 @@ def test_load_network__a_run_has_its_batch_part_and_answers_as_its_weights(make_
     run = make_run("run")
     network = load_network(run, device="cpu")
     assert network.has_batch_part
-    need_batch_part(network, "anything")
+    require_batch_part(network, "anything")
     answers = network.logits(network.images(CROPS))
     assert answers == pytest.approx(open_torch(run / "last.safetensors", device="cpu").logits(CROPS), abs=1e-4)
-    assert load_network(run / "checkpoint.pt", device="cpu").state == network.state == "epoch 3 of the run, as trained"
+    assert (
+        load_network(run / "checkpoint.pt", device="cpu").description
+        == network.description
+        == "epoch 3 of the run, as trained"
+    )
 
 
 def test_load_network__has_the_card_of_the_epoch_that_it_is(make_run):
@@ -41,7 +45,7 @@ def test_load_network__averaged_weights_where_the_run_averages(make_run):
     network = load_network(run, device="cpu")
     state = load_checkpoint(run / "checkpoint.pt")["model"]
     assert torch.equal(network.model.vit.head.bias, state["vit.head.bias"] + 1)
-    assert "averaged" in network.state
+    assert "averaged" in network.description
 
 
 def test_batch_embedding__gives_p_cba_by_equations_4_and_5(make_run):
@@ -60,13 +64,13 @@ def test_batch_embedding__gives_p_cba_by_equations_4_and_5(make_run):
     assert p_vit == pytest.approx(output.p_vit.numpy(), abs=1e-4)
 
 
-def test_need_batch_part__tells_weights_files_from_runs_without_it(make_run):
+def test_require_batch_part__explains_weights_files_and_runs_without_it(make_run):
     run = make_run("run")
-    with pytest.raises(WeightsError, match=r"exists in training only.*last\.safetensors never hold it") as caught:
-        need_batch_part(load_network(run / "last.safetensors", device="cpu"), "the explorer")
+    with pytest.raises(WeightsError, match=r"used in training only.*last\.safetensors do not contain it") as caught:
+        require_batch_part(load_network(run / "last.safetensors", device="cpu"), "the explorer")
     assert "run folder" in caught.value.fix
     with pytest.raises(WeightsError, match="trained without it"):
-        need_batch_part(load_network(make_run("plain", batch=False), device="cpu"), "the explorer")
+        require_batch_part(load_network(make_run("plain", batch=False), device="cpu"), "the explorer")
 
 
 def test_load_network__broken_runs_are_named(make_run):

@@ -83,8 +83,10 @@ def pluralize(count: int, noun: str, plural: str | None = None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Format a time span: 2 min 05 s, 1 h 02 min."""
-    minutes, rest = divmod(int(seconds), 60)
+    """Format a time span: 5.9 s, 2 min 05 s, 1 h 02 min."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
 

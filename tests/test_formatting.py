@@ -70,7 +70,9 @@ def test_pluralize__knows_one():
     assert pluralize(2, "box", "boxes") == "2 boxes"
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(5.9, "0 min 05 s"), (125, "2 min 05 s"), (3725, "1 h 02 min")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(5.93, "5.9 s"), (59.97, "1 min 00 s"), (125, "2 min 05 s"), (3725, "1 h 02 min")]
+)
 def test_duration__has_hours_where_there_are_any(seconds, text):
     assert duration(seconds) == text
 

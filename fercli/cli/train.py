@@ -164,6 +164,7 @@ def _train(
     from fercli.cli import console
     from fercli.data.open import open_dataset
     from fercli.data.training_changes import apply_changes
+    from fercli.evaluate.result_file import read_result
     from fercli.formatting import pluralize
     from fercli.system.devices import process_rank
     from fercli.train.seeds import SeedsResult, train_seeds
@@ -190,9 +191,7 @@ def _train(
             result = train_seeds(dataset, folder, seeds=seeds, config=config, options=train_options, report=report)
     if silent_process:
         return
-    if json:
-        console.json_line(result)
-    elif isinstance(result, SeedsResult):
-        show_seeds(result)
+    if isinstance(result, SeedsResult):
+        console.json_line(result.as_dict()) if json else show_seeds(result)
     else:
-        show_result(result)
+        console.json_line(read_result(result.folder).as_dict()) if json else show_result(result)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from fercli.data.dataset import Dataset
 from fercli.progress import TrainEvent, no_report
@@ -36,6 +37,13 @@ class SeedsResult:
     folder: Path
     runs: tuple[TrainResult, ...]
     scores: tuple[SplitOverSeeds, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The content of seeds.json: the folder of every run, which has its result.json, and the scores over all seeds."""
+        return {
+            "runs": [{"seed": run.seed, "folder": run.folder.name} for run in self.runs],
+            "scores": [asdict(scores) for scores in self.scores],
+        }
 
 
 def train_seeds(
@@ -70,7 +78,7 @@ def train_seeds(
             )
         result = SeedsResult(out, tuple(runs), scores_over_seeds(runs))
         if group.is_first:
-            write_json(out / "seeds.json", asdict(result))
+            write_json(out / "seeds.json", result.as_dict())
     return result
 
 

@@ -89,3 +89,8 @@ def test_train__of_rafdb_is_the_papers_model_by_the_papers_recipe(owners_tree, c
 def test_train__mistakes_have_their_codes(words: list[str], code: ExitCode, faces: Path, capsys):
     assert main(["train", *(str(faces) if word == "FACES" else word for word in words)]) == code
     assert "fix:" in capsys.readouterr().err
+
+
+def test_train__json_is_the_content_of_result_json(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["train", str(faces), "-o", str(tmp_path / "run"), *SMALL, "--json"]) == ExitCode.DONE
+    assert json.loads(capsys.readouterr().out) == json.loads((tmp_path / "run" / "result.json").read_text())

@@ -136,7 +136,7 @@ def test_fer_train__under_torchrun_is_one_run_that_the_first_process_reports(fac
     arguments += [word for setting in settings for word in ("--set", setting)]
     done = subprocess.run([*command, *map(str, arguments)], check=True, capture_output=True, text=True)
     [line] = done.stdout.splitlines()
-    assert json.loads(line)["epochs"] == 1
+    assert json.loads(line)["training"]["epochs"] == 1
     assert done.stderr.count("epoch 1: loss") == 1
     assert json.loads((tmp_path / "run" / "config.json").read_text())["processes"] == 2
 

@@ -59,7 +59,7 @@ def ablate(
         bool,
         typer.Option("--dry-run", help="List the runs and which of them are done, and exit.", rich_help_panel=STUDY),
     ] = False,
-    data: run_setup.DataFolder = None,
+    data: options.DataFolder = None,
     images: options.Images = None,
     noise: options.Noise = 0.0,
     noise_seed: options.NoiseSeed = 0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,15 +22,13 @@ def audit(
             help="Folder of a run trained on this data; weights files lack the batch transformer.",
         ),
     ],
-    data: Annotated[
-        str, typer.Argument(metavar="DATA", help="Data set name (rafdb, ferplus, ...) or the folder of one.")
-    ],
+    data: options.DataSet,
     *,
-    folder: Annotated[
-        Path | None, typer.Option("--data", help="Folder of a data set given by name (default: data/NAME).")
+    folder: options.DataFolder = None,
+    out: Annotated[
+        Path | None, options.new_folder("audit.csv, audit.json and contact sheets (default: runs/audit)")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="New folder (default: runs/audit).")] = None,
-    split: Annotated[Literal["train", "val", "test"], typer.Option("--split", help="The images to rank.")] = "train",
+    split: options.Split = "train",
     truth: Annotated[
         str | None,
         typer.Option(
@@ -53,7 +51,7 @@ def audit(
         int, typer.Option("--rounds", min=1, help="Number of random batches per image for the signals from the batch.")
     ] = 8,
     batch_size: Annotated[int, typer.Option("--batch-size", min=2, help="Images per random batch.")] = 256,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the random batches.")] = 0,
+    seed: Annotated[int, options.seed_of("the random batches")] = 0,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
     json: options.Json = False,

@@ -13,21 +13,19 @@ from fercli.formatting import in_percent
 if TYPE_CHECKING:
     from fercli.evaluate.scores import Score
 
+_CARD = "Card of the new weights"
+
 
 def calibrate(
     weights: Annotated[
         str,
         typer.Argument(metavar="WEIGHTS", help="A .safetensors file with its card, or the name of a shipped model."),
     ],
-    data: Annotated[str, typer.Argument(metavar="DATA", help="A folder, or the name of a data set in data/NAME.")],
+    data: options.DataSet,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The .safetensors file to write.")],
     *,
-    folder: Annotated[
-        Path | None, typer.Option("--data", metavar="DIR", help="Folder of the data set if DATA is a name.")
-    ] = None,
-    split: Annotated[
-        Literal["train", "val", "test"], typer.Option("--split", help="The images to fit to; test is refused.")
-    ] = "val",
+    folder: options.DataFolder = None,
+    split: options.Split = "val",
     objective: Annotated[
         Literal["none", "overall", "both", "mean"],
         typer.Option(
@@ -43,18 +41,29 @@ def calibrate(
     ] = None,
     version: Annotated[
         str | None,
-        typer.Option("--weights-version", metavar="TEXT", help="The new card's version (default: the old one)."),
+        typer.Option(
+            "--weights-version",
+            metavar="TEXT",
+            help="The new card's version (default: the old one).",
+            rich_help_panel=_CARD,
+        ),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option("--weights-name", metavar="TEXT", help="The new card's name (default: the old one)."),
+        typer.Option("--weights-name", metavar="TEXT", help="Name (default: the old one).", rich_help_panel=_CARD),
     ] = None,
     licence: Annotated[
-        str | None, typer.Option("--licence", help="Licence of the weights on the new card (default: the old one).")
+        str | None,
+        typer.Option("--licence", help="Licence of the weights (default: the old one).", rich_help_panel=_CARD),
     ] = None,
     note: Annotated[
         list[str] | None,
-        typer.Option("--note", metavar="TEXT", help="Replaces the notes of the old card; can be given many times."),
+        typer.Option(
+            "--note",
+            metavar="TEXT",
+            help="Replaces the notes of the old card; can be given many times.",
+            rich_help_panel=_CARD,
+        ),
     ] = None,
     batch_size: options.BatchSize = 64,
     device: options.Device = "auto",

@@ -23,21 +23,14 @@ def compare(
     changed: Annotated[
         int, typer.Option("--changed", min=0, help="How many gained and how many lost images to list.")
     ] = 5,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="DIR",
-            help="New folder for comparison.json and changed.csv (all changed images).",
-        ),
-    ] = None,
+    out: Annotated[Path | None, options.new_folder("comparison.json and changed.csv (all changed images)")] = None,
     images: Annotated[
         str | None,
         typer.Option(
             "--images", metavar="DATA", help="The data set of both, to show the changed images on compare.html."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the bootstrap.")] = 0,
+    seed: Annotated[int, options.seed_of("the bootstrap")] = 0,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
     quiet: options.Quiet = False,

@@ -34,12 +34,7 @@ def describe(
         ),
     ] = None,
     settings: options.Settings = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="DIR", help="New folder for describe.json, modules.csv (all levels) and keys.csv."
-        ),
-    ] = None,
+    out: Annotated[Path | None, options.new_folder("describe.json, modules.csv (all levels) and keys.csv")] = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
     quiet: options.Quiet = False,

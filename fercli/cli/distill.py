@@ -8,13 +8,12 @@ from typing import Annotated
 import typer
 
 from fercli.cli import options
-from fercli.cli.run_setup import DataFolder
 
 
 def distill(
     teacher: Annotated[Path, typer.Argument(help="Checkpoint of a 68-point MobileFaceNet.")],
     dataset: Annotated[str, typer.Argument(help="Data set name or folder; its labels are not used.")],
-    data: DataFolder = None,
+    data: options.DataFolder = None,
     images: Annotated[
         int | None,
         typer.Option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,20 +15,25 @@ if TYPE_CHECKING:
     from fercli.evaluate.results import BatchCheck, DegradationCurve, EndToEnd, EvaluationResult
     from fercli.evaluate.scores import Score
 
+_CHECKS = "Further measurements"
+
 
 def evaluate(
     weights: Annotated[
         str, typer.Argument(metavar="WEIGHTS", help="A weights file with its card, or the name of a shipped model.")
     ],
-    data: Annotated[str, typer.Argument(metavar="DATA", help="A folder, or the name of a data set in data/NAME.")],
+    data: options.DataSet,
     *,
-    folder: Annotated[
-        Path | None, typer.Option("--data", metavar="DIR", help="Folder of the data set if DATA is a name.")
-    ] = None,
-    split: Annotated[Literal["train", "val", "test"], typer.Option("--split", help="The images to score.")] = "test",
+    folder: options.DataFolder = None,
+    split: options.Split = "test",
     subset: Annotated[
         list[Path] | None,
-        typer.Option("--subset", metavar="LIST", help="Also score the images of a list; can be given many times."),
+        typer.Option(
+            "--subset",
+            metavar="LIST",
+            help="Also score the images of a list; can be given many times.",
+            rich_help_panel=_CHECKS,
+        ),
     ] = None,
     degrade: Annotated[
         list[str] | None,
@@ -37,12 +42,16 @@ def evaluate(
             metavar="KIND",
             help="Also score degraded crops at five severities: occlusion, lowres, dark, blur, jpeg, crop-jitter "
             "or all. Can be given many times.",
+            rich_help_panel=_CHECKS,
         ),
     ] = None,
     degrade_images: Annotated[
         int | None,
         typer.Option(
-            "--degrade-images", min=1, help="Degrade only this many images, sampled at random (default: all)."
+            "--degrade-images",
+            min=1,
+            help="Degrade only this many images, sampled at random (default: all).",
+            rich_help_panel=_CHECKS,
         ),
     ] = None,
     end_to_end: Annotated[
@@ -51,11 +60,12 @@ def evaluate(
             "--end-to-end",
             metavar="DATA",
             help="Also score raw pictures through detection and crop; a picture without a face is an error.",
+            rich_help_panel=_CHECKS,
         ),
     ] = None,
     batch_check: Annotated[
         bool,
-        typer.Option("--batch-check", help="Refuse predictions that depend on the batch."),
+        typer.Option("--batch-check", help="Refuse predictions that depend on the batch.", rich_help_panel=_CHECKS),
     ] = False,
     coverage: Annotated[
         str | None,
@@ -63,25 +73,27 @@ def evaluate(
             "--coverage",
             metavar="SHARES",
             help="Compute the accuracy of these most confident shares of the images: 0.5,0.8,1.",
+            rich_help_panel=_CHECKS,
         ),
     ] = None,
     no_copies: Annotated[
         bool,
-        typer.Option("--no-copies", help="Do not search the train split for copies of the scored images."),
+        typer.Option(
+            "--no-copies",
+            help="Do not search the train split for copies of the scored images.",
+            rich_help_panel=_CHECKS,
+        ),
     ] = False,
     flip: Annotated[
         bool,
         typer.Option(
-            "--flip", help="Average the probabilities of each face and its mirror image (test-time augmentation)."
+            "--flip",
+            help="Average the probabilities of each face and its mirror image (test-time augmentation).",
+            rich_help_panel=options.MODEL,
         ),
     ] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="DIR", help="New folder for report.html, result.json, tables and plots."),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option("--seed", help="Seed of the bootstrap, the degradations and the sampling of images.")
-    ] = 0,
+    out: Annotated[Path | None, options.new_folder("report.html, result.json, tables and plots")] = None,
+    seed: Annotated[int, options.seed_of("the bootstrap, the degradations and the sampling of images")] = 0,
     batch_size: options.BatchSize = 64,
     engine: options.Engine = "auto",
     device: options.Device = "auto",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -12,6 +13,36 @@ from fercli.errors import UsageError
 # panels of a command's help
 DATA, MODEL, RUN, MACHINE, OUTPUT = "Data", "Model and weights", "Run", "Machine", "Output"
 DETECTION, VIDEO = "Face detection", "Videos and streams"
+
+DataSet = Annotated[
+    str, typer.Argument(metavar="DATA", help="Name of a data set (rafdb, ferplus, ...) or the folder of one.")
+]
+
+DataFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Folder of a data set given by name (default: data/NAME).",
+        rich_help_panel=DATA,
+    ),
+]
+
+Split = Annotated[
+    Literal["train", "val", "test"],
+    typer.Option("--split", help="Split of the data set to use.", rich_help_panel=DATA),
+]
+
+
+def new_folder(content: str) -> typer.models.OptionInfo:
+    """--out of a command that writes a folder. content: what the folder is for, and its default."""
+    return typer.Option("--out", "-o", metavar="DIR", help=f"New folder for {content}.", rich_help_panel=OUTPUT)
+
+
+def seed_of(what: str) -> typer.models.OptionInfo:
+    """--seed. what: the random numbers that it fixes."""
+    return typer.Option("--seed", help=f"Seed of {what}.", rich_help_panel=RUN)
+
 
 Device = Annotated[
     str,
@@ -44,7 +75,10 @@ Weights = Annotated[
     ),
 ]
 
-BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Faces that go through the network together.")]
+BatchSize = Annotated[
+    int,
+    typer.Option("--batch-size", min=1, help="Faces that go through the network together.", rich_help_panel=MACHINE),
+]
 
 MinFace = Annotated[
     int,

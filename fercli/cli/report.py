@@ -25,9 +25,7 @@ def report(
             "Can be given many times.",
         ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="New folder for the table as markdown and as csv.")
-    ] = None,
+    out: Annotated[Path | None, options.new_folder("the table as markdown and as csv")] = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
     quiet: options.Quiet = False,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fercli.cli.options import DATA, MODEL
+from fercli.cli.options import MODEL
 
 if TYPE_CHECKING:
     from fercli.config.model import BtnConfig
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from fercli.data.training_changes import TrainingChanges
     from fercli.weights.run_folder import RunConfig
 
-DataFolder = Annotated[
-    Path | None,
-    typer.Option("--data", help="Folder of a data set given by name (default: data/NAME).", rich_help_panel=DATA),
-]
 Model = Annotated[
     str | None,
     typer.Option("--model", help="Model preset (default: the recipe's own).", rich_help_panel=MODEL),

@@ -21,7 +21,7 @@ def train(
     dataset: Annotated[
         str | None, typer.Argument(help="Data set name (rafdb, ferplus, ...) or a folder train|val|test/CLASS/*.")
     ] = None,
-    data: run_setup.DataFolder = None,
+    data: options.DataFolder = None,
     images: options.Images = None,
     noise: options.Noise = 0.0,
     noise_seed: options.NoiseSeed = 0,

@@ -28,9 +28,7 @@ _RUN_FOLDER = typer.Option(
 class _Common:
     """The options that every figure has; `_figure` adds them to its command."""
 
-    data: Annotated[
-        str, typer.Argument(metavar="DATA", help="Data set name (rafdb, ferplus, ...) or the folder of one.")
-    ]
+    data: options.DataSet
     weights: Annotated[
         list[str],
         typer.Option(
@@ -41,10 +39,8 @@ class _Common:
         list[str] | None,
         typer.Option("--name", metavar="TEXT", help="Name of a network in the plot; once for each -w."),
     ] = None
-    folder: Annotated[
-        Path | None, typer.Option("--data", help="Folder of a data set given by name (default: data/NAME).")
-    ] = None
-    split: Annotated[Literal["train", "val", "test"], typer.Option("--split", help="Split of the images.")] = "test"
+    folder: options.DataFolder = None
+    split: options.Split = "test"
     images: Annotated[
         list[str] | None,
         typer.Option(
@@ -54,8 +50,8 @@ class _Common:
         ),
     ] = None
     count: Annotated[int | None, typer.Option("--count", min=1)] = None
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the choice of images, and of t-SNE.")] = 0
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="New folder (default: runs/FIGURE).")] = None
+    seed: Annotated[int, options.seed_of("the choice of images, and of t-SNE")] = 0
+    out: Annotated[Path | None, options.new_folder("the plot and its numbers (default: runs/FIGURE)")] = None
     device: options.Device = "auto"
     overwrite: options.Overwrite = False
     json: options.Json = False

@@ -11,6 +11,7 @@ import numpy as np
 
 from fercli.errors import DataError
 from fercli.formatting import pluralize
+from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
 from fercli.media.video import Frame
 
 
@@ -48,10 +49,11 @@ class CameraReader:
         self,
         number: int,
         *,
+        selection: FrameSelection = EVERY_FRAME,
         capture: Callable[[int], Capture] = open_capture,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.number, self._clock = number, clock
+        self.number, self._clock, self._selection = number, clock, selection
         self.broken: str | None = None
         self._capture = capture(number)
         if not self._capture.isOpened():
@@ -69,6 +71,7 @@ class CameraReader:
 
     def __iter__(self) -> Iterator[Frame]:
         started, index, time_s = 0.0, 0, 0.0
+        chooser = FrameChooser(self._selection)
         while True:
             ok, bgr = self._capture.read()
             if not ok:
@@ -76,7 +79,10 @@ class CameraReader:
             now = self._clock()
             started = started if index else now
             time_s = now - started
-            yield Frame(index, time_s, np.ascontiguousarray(bgr[..., ::-1]))
+            if self._selection.ends_before(time_s):
+                return
+            if chooser.takes(time_s):
+                yield Frame(index, time_s, np.ascontiguousarray(bgr[..., ::-1]))
             index += 1
         if index == 0:
             raise DataError(f"camera {self.number}: delivers no frame", fix="close other programs that may use it")

@@ -92,10 +92,12 @@ def _frames(source: Source, index: int, remaining: _Remaining, stop: Event | Non
         return
     with open_video(source) as video:
         remaining.set_frames(index, video.frames)
+        read = 0
         for frame in video:
-            left = remaining.after_frame(index, frame.index)
+            left = remaining.after_frame(index, read)
+            read += 1
             yield Item(source, frame.rgb, frame.index, frame.time_s, frame.fault, left=left)
-        remaining.set_frames(index, frame.index + 1)
+        remaining.set_frames(index, read)
         if video.broken:
             yield Item(source, fault=video.broken, left=remaining.after(index))
 
@@ -120,8 +122,9 @@ def open_video(source: Source) -> Any:
     if isinstance(source.address, int):
         from fercli.media.camera import CameraReader
 
-        return CameraReader(source.address)
-    return VideoReader(source.address or source.path, name=source.name, live=source.is_live)
+        return CameraReader(source.address, selection=source.selection)
+    location, live = source.address or source.path, source.is_live
+    return VideoReader(location, name=source.name, live=live, selection=source.selection)
 
 
 class _Remaining:
@@ -137,7 +140,7 @@ class _Remaining:
         self._known_bytes = self._known_frames = 0
 
     def set_frames(self, index: int, frames: int | None) -> None:
-        """Record how many frames a video has, or its header states; None if unknown."""
+        """Record how many frames of a video are read, or are expected by its header; None if unknown."""
         if frames is None:
             return
         if index not in self._frames:
@@ -146,7 +149,7 @@ class _Remaining:
         self._frames[index] = frames
 
     def after_frame(self, index: int, frame: int) -> int | None:
-        """Number still to come after this frame of a video; None if unknown."""
+        """Number still to come after the frame of a video that is read as number `frame`; None if unknown."""
         frames, after = self._frames.get(index), self.after(index)
         return None if frames is None or after is None else max(0, frames - frame - 1) + after
 

@@ -11,6 +11,7 @@ from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from fercli.media.images import IMAGE_SUFFIXES, files_below, is_animated, is_picture, reason_of
+from fercli.media.selection import EVERY_FRAME, FrameSelection
 from fercli.media.video import VIDEO_SUFFIXES
 
 _GLOB_SIGNS = frozenset("*?[")
@@ -28,7 +29,7 @@ class Source:
     path: the file; a unique name for an address or a camera. relative: path below the folder the user named, or the file
     name if the user named the file; copies are written there. fault: why it cannot be opened, None if it may.
     address: network address, or the number of a camera; None for files. endless: the user stated that a network video is
-    a live stream, although its address does not show it.
+    a live stream, although its address does not show it. selection: the frames of a video that are read.
     """
 
     path: Path
@@ -37,6 +38,7 @@ class Source:
     fault: str | None = None
     address: str | int | None = None
     endless: bool = False
+    selection: FrameSelection = EVERY_FRAME
 
     @property
     def name(self) -> str:

@@ -14,8 +14,11 @@ import av
 import numpy as np
 
 from fercli.errors import DataError
+from fercli.formatting import clock as as_clock
 from fercli.formatting import pluralize
 from fercli.media.images import Rgb, reason_of
+from fercli.media.seek import Start, find_start
+from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
 from fercli.media.tracks import DecodeError, DemuxError, choose_video, decode, describe_choice, packets
 
 VIDEO_SUFFIXES = (
@@ -104,18 +107,38 @@ class VideoReader:
     """Iterates once over the frames of a video, in display order. A frame that cannot be decoded comes without pixels.
 
     location: a file, or an address. name: used in messages. frames: number of frames by the header, None if unknown.
-    live: deliver frames without delay. note: which of several picture tracks is read, else None.
+    live: deliver frames without delay. note: which of several picture tracks is read, else None. selection: the frames to
+    read; others are not converted to pixels, and those before the last key frame before the part not even decoded where
+    the format allows it. Indices are those of the whole video.
     broken: after the last frame, one sentence if the end is missing, else None.
-    Raises: DataError if there is no readable video.
+    Raises: DataError if there is no readable video, or no frame in the part.
     """
 
-    def __init__(self, location: Path | str, *, name: str | None = None, live: bool = False) -> None:
+    def __init__(
+        self,
+        location: Path | str,
+        *,
+        name: str | None = None,
+        live: bool = False,
+        selection: FrameSelection = EVERY_FRAME,
+    ) -> None:
         self._path = location if isinstance(location, Path) else None
         self.name = name or str(location)
         self.broken: str | None = None
         self._live = live
         self._failed = False  # an error ended reading
         self._fix = _FIX if self._path else _FIX_ADDRESS
+        self._selection = selection
+        self._start: Start | None = None
+        self._begin(location)
+        if selection.start_s and not live:
+            self._seek(location)
+        header_frames = self._stream.frames or None
+        rate = self._stream.average_rate
+        self.frames: int | None = selection.frames_of(header_frames, float(rate) if rate else None)
+
+    def _begin(self, location: Path | str) -> None:
+        """Open the video at its beginning."""
         self._container = self._open(location)
         stream = choose_video(self._container)
         if stream is None or stream.codec_context is None:
@@ -123,8 +146,25 @@ class VideoReader:
             raise self._error("has no video track" if stream is None else "no decoder for its video track")
         self._stream = stream
         self.note = describe_choice(self._stream, self._container.streams.video, "picture")
-        self._stream.thread_type = "SLICE" if live else "AUTO"  # frame threads delay output by one frame per thread
-        self.frames: int | None = self._stream.frames or None
+        # frame threads delay output by one frame per thread
+        self._stream.thread_type = "SLICE" if self._live else "AUTO"
+
+    def _seek(self, location: Path | str) -> None:
+        """Skip what lies before the part, or prepare to decode it if nothing else gives the right indices."""
+        start_s = float(self._container.start_time or 0) / av.time_base
+        time_base = self._stream.time_base
+        try:
+            self._start = find_start(
+                self._container,
+                self._stream,
+                self._selection.seek_s,
+                seconds=lambda pts: float(pts * time_base) - start_s,
+            )
+        except (DemuxError, av.FFmpegError, OSError):
+            self._start = None
+        if self._start is None:
+            self._container.close()
+            self._begin(location)
 
     def __enter__(self) -> VideoReader:
         return self
@@ -135,17 +175,33 @@ class VideoReader:
     def __iter__(self) -> Iterator[Frame]:
         interval_s = 1 / float(self._stream.average_rate or 25)
         clock = _Clock(self._container, interval_s=interval_s, live=self._live)
-        read = 0
-        for index, picture in enumerate(self._pictures()):
+        chooser = FrameChooser(self._selection)
+        read = decoded = chosen = 0
+        for index, picture in enumerate(self._from_start(), self._start.index if self._start else 0):
             time_s = clock.shown_s(picture)
-            if isinstance(picture, _Lost):
-                yield Frame(index, time_s, None, "the frame cannot be decoded")
-            else:
-                yield Frame(index, time_s, _upright(picture))
-                read += 1
-        if read == 0:
-            raise self._error("no frame can be decoded")
-        self.broken = self._fault(read, clock.next_s)
+            if self._selection.ends_before(time_s):
+                break
+            lost = isinstance(picture, _Lost)
+            decoded += not lost
+            if chooser.takes(time_s, lost=lost):
+                chosen, read = chosen + 1, read + (not lost)
+                yield Frame(index, time_s, *((None, "the frame cannot be decoded") if lost else (_upright(picture),)))
+        else:
+            if decoded == 0:
+                raise self._error("no frame can be decoded")
+            self.broken = self._fault(read, clock.next_s)
+            if chosen == 0:
+                raise self._error(
+                    f"no frame to read ({self._selection}): {self.broken or f'it ends at {as_clock(clock.next_s)}'}"
+                )
+        if chosen == 0:
+            raise self._error(f"no frame to read ({self._selection})")
+
+    def _from_start(self) -> Iterator[Any]:
+        """Frames from the key frame on at which decoding begins; those that lead up to it may be incomplete."""
+        for picture in self._pictures():
+            if self._start is None or picture.pts is None or picture.pts >= self._start.pts:
+                yield picture
 
     def _open(self, location: Path | str) -> Any:
         try:
@@ -175,7 +231,7 @@ class VideoReader:
         waiting: set[int] = set()
         errors, time_base = 0, self._stream.time_base
         try:
-            for packet in packets(self._container, self._stream):
+            for packet in self._start.packets if self._start else packets(self._container, self._stream):
                 if packet.size and packet.pts is not None and not packet.is_discard:
                     waiting.add(packet.pts)
                 try:

@@ -283,7 +283,7 @@ def test_predict__stops_a_camera_with_all_outputs_complete(tmp_path: Path, monke
             pass
 
     monkeypatch.setattr(
-        "fercli.media.camera.CameraReader", lambda number: CameraReader(number, capture=lambda _: Capture())
+        "fercli.media.camera.CameraReader", lambda number, **_: CameraReader(number, capture=lambda _: Capture())
     )
     out = tmp_path / "out"
     assert main(["predict", "0", "--seconds", "0.3", "--out", str(out), "--quiet"]) == 0

@@ -52,7 +52,7 @@ def test_camera__says_what_is_wrong_with_it(pictures: int, words: str):
 
 def test_feed__ends_a_camera_when_it_is_told_to(monkeypatch: pytest.MonkeyPatch):
     capture, stop = FakeCapture(1000), Event()
-    monkeypatch.setattr(camera, "CameraReader", lambda number: CameraReader(number, capture=lambda _: capture))
+    monkeypatch.setattr(camera, "CameraReader", lambda number, **_: CameraReader(number, capture=lambda _: capture))
     items = feed(find_sources(["0"]), stop=stop)
     first = next(items)
     assert (first.source.name, first.frame, first.left) == ("camera 0", 0, None)

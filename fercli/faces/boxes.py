@@ -1,11 +1,47 @@
-"""Box arithmetic: boxes are float32 [K, 4] (left, top, right, bottom)."""
+"""Box arithmetic and non-maximum suppression: boxes are float32 [K, 4] (left, top, right, bottom)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Boxes = NDArray[np.float32]  # [K, 4]
+
+
+@dataclass(frozen=True)
+class Detections:
+    """Detected faces of one picture: boxes [K, 4], scores [K], landmarks [K, 5, 2] (x, y), in pixels."""
+
+    boxes: Boxes
+    scores: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+
+    def select(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> Detections:
+        """Return the detections that a mask [K] or indices select."""
+        return Detections(self.boxes[which], self.scores[which], self.landmarks[which])
+
+    @staticmethod
+    def concatenate(parts: Sequence[Detections]) -> Detections:
+        """Join the detections of at least one part."""
+        return Detections(
+            np.concatenate([part.boxes for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.landmarks for part in parts]),
+        )
+
+
+def suppress(boxes: Boxes, scores: NDArray[np.float32], limit: float) -> NDArray[np.int64]:
+    """Non-maximum suppression by intersection over union; returns indices, best score first."""
+    if not len(boxes):
+        return np.zeros(0, np.int64)
+    corners = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1).astype(np.float64)
+    kept = cv2.dnn.NMSBoxes(cast(Any, corners), cast(Any, scores), 0.0, limit)
+    return np.asarray(kept, np.int64).ravel()
 
 
 def regress(boxes: Boxes, offsets: Boxes, *, inclusive: bool) -> Boxes:

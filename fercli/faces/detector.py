@@ -8,7 +8,7 @@ from typing import Protocol
 
 from fercli.config.detect import DetectConfig
 from fercli.errors import UsageError
-from fercli.faces import mtcnn
+from fercli.faces import mtcnn, yunet
 from fercli.media.images import Rgb
 from fercli.results import Face
 
@@ -35,6 +35,7 @@ class DetectorEntry:
 
 
 DETECTORS: dict[str, DetectorEntry] = {
+    "yunet": DetectorEntry(yunet.VERSION, yunet.YuNetDetector),
     "mtcnn": DetectorEntry(mtcnn.VERSION, mtcnn.MtcnnDetector),
 }
 

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 
 from fercli.config.detect import MAX_SIDE_RANGE, DetectConfig
-from fercli.faces.mtcnn_cascade import Detections, MtcnnCascade
+from fercli.faces.boxes import Detections
+from fercli.faces.mtcnn_cascade import MtcnnCascade
 from fercli.media.images import Rgb
 from fercli.results import Box, Face, Landmarks
 from fercli.system.chunks import chunked

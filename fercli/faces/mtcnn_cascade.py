@@ -10,15 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from fercli.config.detect import DetectConfig
 from fercli.faces.area_sums import AreaSums
-from fercli.faces.boxes import Boxes, pixels_inside, regress, squared, suppress_by_minimum
+from fercli.faces.boxes import Boxes, Detections, pixels_inside, regress, squared, suppress, suppress_by_minimum
 from fercli.media.images import Rgb
 from fercli.system.chunks import chunked
 from fercli.system.devices import cpu_threads
@@ -34,15 +33,6 @@ _PYRAMID = 0.709
 _PIXELS, _LEAST_ROWS = 40_000, 16  # of one run on the CPU, so that its features fit in a core's cache
 _CROPS_ON_GPU = 512
 _INPUT, _SIDES = "images", {"pnet": _WINDOW, "rnet": 24, "onet": 48}  # input side of each network (P-Net: minimum)
-
-
-@dataclass(frozen=True)
-class Detections:
-    """Faces of one frame, in its pixels, best score first: boxes [K, 4], scores [K], landmarks [K, 5, 2] (x, y)."""
-
-    boxes: Boxes
-    scores: Floats
-    landmarks: Floats
 
 
 @dataclass(frozen=True)
@@ -155,7 +145,7 @@ class MtcnnCascade:
         for frame in range(len(sums)):
             here = (frames == frame) & (scores > self.thresholds[1])
             mine, moves = boxes[here], offsets[here]
-            best = _best(mine, scores[here], 0.7)
+            best = suppress(mine, scores[here], 0.7)
             kept.append(squared(regress(mine[best], moves[best], inclusive=True)))
         return kept
 
@@ -217,18 +207,9 @@ def _scales(shorter_side: int, min_face_px: float) -> Iterable[float]:
 
 def _squares(levels: Sequence[Floats]) -> Boxes:
     """Squares [K, 4] that the windows [K, 9] of a frame's levels point at, without duplicates."""
-    rows = np.concatenate([level[_best(level[:, :4], level[:, 4], 0.5)] for level in levels])
-    rows = rows[_best(rows[:, :4], rows[:, 4], 0.7)]
+    rows = np.concatenate([level[suppress(level[:, :4], level[:, 4], 0.5)] for level in levels])
+    rows = rows[suppress(rows[:, :4], rows[:, 4], 0.7)]
     return squared(regress(rows[:, :4], rows[:, 5:], inclusive=False))
-
-
-def _best(boxes: Boxes, scores: Floats, limit: float) -> NDArray[np.int64]:
-    """Non-maximum suppression by intersection over union; indices, best score first."""
-    if not len(boxes):
-        return np.zeros(0, np.int64)
-    corners = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1).astype(np.float64)
-    kept = cv2.dnn.NMSBoxes(cast(Any, corners), cast(Any, scores), 0.0, limit)
-    return np.asarray(kept, np.int64).ravel()
 
 
 def open_networks(device: str) -> tuple[list[Any], str]:

@@ -10,7 +10,8 @@ import pytest
 
 from fercli.errors import DeviceError
 from fercli.faces import mtcnn_cascade
-from fercli.faces.mtcnn_cascade import Detections, MtcnnCascade, open_networks
+from fercli.faces.boxes import Detections
+from fercli.faces.mtcnn_cascade import MtcnnCascade, open_networks
 from fercli.media.images import list_images, read_rgb
 
 

@@ -31,8 +31,8 @@ class Predictor:
     weights: a .onnx or .safetensors file or the name of shipped weights (default: fer-compact, which runs without torch).
     engine: auto, onnx or torch. device: auto, cpu, cuda or cuda:N.
     min_face_px: smallest face to detect (default: 20 in pictures, 40 in videos). min_reliable_px: the prediction of a
-    smaller face has status `too_small`. thresholds: minimum scores of the detector's three stages. max_side: a picture
-    with a longer side is shrunk to it for detection.
+    smaller face has status `too_small`. detector: yunet or mtcnn. thresholds: minimum scores of MTCNN's three stages;
+    YuNet uses the last. max_side: a picture with a longer side is shrunk to it for detection.
     Raises: UsageError, WeightsError, DeviceError; all are fercli.errors.FerError with `message` and `fix`.
     """
 
@@ -44,10 +44,11 @@ class Predictor:
         device: str = "auto",
         min_face_px: int | None = None,
         min_reliable_px: float = MIN_RELIABLE_PX,
+        detector: str = DetectConfig.detector,
         thresholds: tuple[float, float, float] = DetectConfig.thresholds,
         max_side: int = DetectConfig.max_side,
     ) -> None:
-        detect = DetectConfig(thresholds=thresholds, max_side=max_side).with_min_face(min_face_px)
+        detect = DetectConfig(detector=detector, thresholds=thresholds, max_side=max_side).with_min_face(min_face_px)
         self._options = PredictOptions(detect, min_reliable_px)
         self._classifier = load_classifier(weights, engine, device)
         self._detector = open_detector(detect, device)

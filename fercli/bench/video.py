@@ -30,6 +30,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "every frame": {},
     "every frame, five times in a row": {"times": 5},
     "every frame, annotated copy": {"write": True},
+    "every frame, mtcnn": {"detector": "mtcnn"},
     "detect every 2nd frame": {"detect_every": 2},
     "detect every 5th frame": {"detect_every": 5},
     "detect every 10th frame": {"detect_every": 10},
@@ -100,19 +101,20 @@ def measure(
     weights: str | None,
     min_face_px: int | None,
     times: int = 1,
+    detector: str = DetectConfig.detector,
     detect_every: int = 1,
     write: bool = False,
 ) -> dict[str, Any]:
     """Process a video `times` in a row; if once, return the landmarks and label of each face per frame."""
     sources = find_sources([video])
-    classifier, detector = load_classifier(weights, "auto", "cpu"), open_detector(device="cpu")
+    options = PredictOptions(DetectConfig(detector=detector).with_min_face(min_face_px), detect_every=detect_every)
+    classifier, face_detector = load_classifier(weights, "auto", "cpu"), open_detector(options.detect, "cpu")
     watch, used, frames = Stopwatch(), process_time(), 0
     faces: list[list[Any]] = []
-    options = PredictOptions(DetectConfig().with_min_face(min_face_px), detect_every=detect_every)
     with tempfile.TemporaryDirectory() as folder:
         copies = AnnotatedCopies(Path(folder), sources) if write else None
         with copies or nullcontext():
-            for reading in predict(sources * times, classifier, detector=detector, options=options, watch=watch):
+            for reading in predict(sources * times, classifier, detector=face_detector, options=options, watch=watch):
                 frames += 1
                 if frames > len(faces) and times == 1:
                     faces.append(

@@ -61,6 +61,7 @@ def align(
         ),
     ] = "keep",
     min_face: options.MinFace = 20,
+    detector: options.Detector = options.DETECTOR,
     thresholds: options.Thresholds = options.THRESHOLDS,
     max_side: options.MaxSide = options.MAX_SIDE,
     device: options.Device = "auto",
@@ -95,7 +96,10 @@ def align(
                 faces="all" if every else "center" if center else "largest",
                 on_no_face=on_no_face,
                 detect=DetectConfig(
-                    min_face_px=min_face, thresholds=options.three_thresholds(thresholds), max_side=max_side
+                    detector=detector,
+                    min_face_px=min_face,
+                    thresholds=options.three_thresholds(thresholds),
+                    max_side=max_side,
                 ),
             ),
             device=device,

@@ -63,6 +63,7 @@ def evaluate(
             rich_help_panel=_CHECKS,
         ),
     ] = None,
+    detector: options.Detector = options.DETECTOR,
     batch_check: Annotated[
         bool,
         typer.Option("--batch-check", help="Refuse predictions that depend on the batch.", rich_help_panel=_CHECKS),
@@ -120,6 +121,7 @@ def evaluate(
         degrade=degrade or (),
         degrade_images=degrade_images,
         end_to_end=end_to_end,
+        detector=detector,
         batch_check=batch_check,
         find_copies=not no_copies,
         seed=seed,

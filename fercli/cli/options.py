@@ -108,10 +108,21 @@ Thresholds = Annotated[
     typer.Option(
         "--thresholds",
         metavar="A,B,C",
-        help="Minimum scores, 0 to 1, of the three stages of the detector.",
+        help="Minimum scores, 0 to 1, of MTCNN's three stages; YuNet uses the last.",
         rich_help_panel=DETECTION,
     ),
 ]
+
+Detector = Annotated[
+    str,
+    typer.Option(
+        "--detector",
+        metavar="yunet|mtcnn",
+        help="Face detector. yunet is faster and finds more faces; mtcnn is what published alignments were made with.",
+        rich_help_panel=DETECTION,
+    ),
+]
+DETECTOR = DetectConfig.detector
 THRESHOLDS = ",".join(f"{threshold:g}" for threshold in DetectConfig.thresholds)
 
 MaxSide = Annotated[

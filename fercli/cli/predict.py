@@ -46,6 +46,7 @@ def predict(
             rich_help_panel=options.DETECTION,
         ),
     ] = options.MIN_RELIABLE,
+    detector: options.Detector = options.DETECTOR,
     thresholds: options.Thresholds = options.THRESHOLDS,
     max_side: options.MaxSide = options.MAX_SIDE,
     out: Annotated[
@@ -144,7 +145,9 @@ def predict(
     from fercli.system.stopwatch import Stopwatch
     from fercli.weights.classifier import load_classifier
 
-    detect = DetectConfig(thresholds=options.three_thresholds(thresholds), max_side=max_side).with_min_face(min_face)
+    detect = DetectConfig(
+        detector=detector, thresholds=options.three_thresholds(thresholds), max_side=max_side
+    ).with_min_face(min_face)
     settings = PredictOptions(detect, min_reliable, track, smooth, detect_every)
     output = OutputOptions(json, tuple(save or ()), report, out, resume, overwrite)
     inputs = _sources(sources, out, quiet=quiet)
@@ -156,12 +159,12 @@ def predict(
             summary.add_failed(source.name, source.fault or "")
         _finish(summary, strict=strict)
     classifier = load_classifier(weights, engine, device)
-    _warn_of_alignment(classifier)
-    detector = open_detector(detect, device)
+    _warn_of_alignment(classifier, detector)
+    face_detector = open_detector(detect, device)
     recorded = {**_weights_file(classifier, weights), **settings.as_settings()} if output.paths else {}
     runs_on = f"{classifier.engine} on {classifier.device}"
-    if detector.device != classifier.device:
-        runs_on += f", detector on {detector.device}"
+    if face_detector.device != classifier.device:
+        runs_on += f", detector on {face_detector.device}"
     watch, stop = Stopwatch(), Event()
     with (
         Outputs(output, inputs, classifier.card, recorded, summary, runs_on=runs_on) as outputs,
@@ -169,7 +172,13 @@ def predict(
         _until_stopped(inputs, stop, seconds),
     ):
         for result in stage.predict(
-            outputs.todo, classifier, detector=detector, options=settings, watch=watch, progress=progress, stop=stop
+            outputs.todo,
+            classifier,
+            detector=face_detector,
+            options=settings,
+            watch=watch,
+            progress=progress,
+            stop=stop,
         ):
             summary.add(result)
             with watch.stage("write"):
@@ -183,12 +192,12 @@ def predict(
     _finish(summary, strict=strict)
 
 
-def _warn_of_alignment(classifier: Classifier) -> None:
+def _warn_of_alignment(classifier: Classifier, detector: str) -> None:
     """Warn if the network was trained on faces that another detector aligned."""
     from fercli.data.align_record import alignment_differences
     from fercli.faces.detector import detector_version
 
-    differences = alignment_differences(classifier.card.data.get("alignment"), {"detector": detector_version()})
+    differences = alignment_differences(classifier.card.data.get("alignment"), {"detector": detector_version(detector)})
     if differences:
         console.warn(f"faces are aligned differently from the training data of {classifier.card.name}: {differences}")
 

@@ -14,14 +14,15 @@ MAX_SIDE_RANGE = (240, 32_000)  # px: small pictures are enlarged to the first; 
 class DetectConfig:
     """How faces are detected. Lengths are pixels of the original picture.
 
-    detector: name of the detector. min_face_px, video_min_face_px: smallest face side to search for, in pictures and in
+    detector: yunet or mtcnn. min_face_px, video_min_face_px: smallest face side to search for, in pictures and in
     videos (a smaller face is too coarse to classify frame by frame, and costs as much time as all the others).
-    thresholds: minimum scores, 0..1, of MTCNN's three stages. max_side: a longer picture is shrunk to it for detection.
+    thresholds: minimum scores, 0..1, of MTCNN's three stages; YuNet has one stage and uses the last. max_side: a longer
+    picture is shrunk to it for detection.
 
     Errors: UsageError names every value out of range.
     """
 
-    detector: str = "mtcnn"
+    detector: str = "yunet"
     min_face_px: int = 20
     video_min_face_px: int = 40
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)

@@ -17,11 +17,15 @@ Points = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True)
 class CropTemplate:
-    """Five landmarks as fractions of the crop's side, x to the right and y down; (0, 0) is the top left corner of the crop."""
+    """Five landmarks as fractions of the crop's side, x to the right and y down; (0, 0) is the top left corner of the crop.
+
+    detector: the detector whose landmarks the points are the mean of; None if they are not measured.
+    """
 
     name: str
     points: Points
     source: str
+    detector: str | None = None
 
     def __post_init__(self) -> None:
         if len(self.points) != 5:
@@ -32,7 +36,7 @@ class CropTemplate:
         if not margin:
             return self
         points = tuple(((x + margin) / (1 + 2 * margin), (y + margin) / (1 + 2 * margin)) for x, y in self.points)
-        return CropTemplate(f"{self.name}+{margin:g}", points, self.source)
+        return CropTemplate(f"{self.name}+{margin:g}", points, self.source, self.detector)
 
     def points_px(self, size: int, *, margin: float = 0.0) -> NDArray[np.float64]:
         """Return the five landmarks in a crop of `size` x `size` pixels: float64 [5, 2], x and y.
@@ -62,6 +66,7 @@ TEMPLATES: dict[str, CropTemplate] = {
             # mean of the MTCNN landmarks of FER2013's 48x48 crops, made symmetric about the middle
             _fractions(((15.3, 18.5), (32.7, 18.5), (24.0, 28.8), (16.9, 37.4), (31.1, 37.4)), 48),
             "mean MTCNN landmarks of the FER2013 crops, made symmetric",
+            "mtcnn",
         ),
     )
 }

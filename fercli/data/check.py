@@ -158,7 +158,8 @@ def _position(
     if not usable:
         return None, 0
     chosen = evenly_spaced(usable, count)
-    detector = open_detector(DetectConfig(min_face_px=CROP_PX // 4), device)
+    # the limits of `FacePosition` were measured with MTCNN
+    detector = open_detector(DetectConfig(detector="mtcnn", min_face_px=CROP_PX // 4), device)
     landmarks = []
     for done, sample in enumerate(chosen, start=1):
         crop = np.pad(

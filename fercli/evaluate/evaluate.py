@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fercli.config.detect import DetectConfig
 from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.open import open_dataset
 from fercli.data.subsets import Subset, read_subset
@@ -61,6 +62,7 @@ class EvaluateOptions:
     degrade: Sequence[str] = ()
     degrade_images: int | None = None
     end_to_end: str | None = None
+    detector: str = DetectConfig.detector
     batch_check: bool = False
     find_copies: bool = True
     coverages: Sequence[float] = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
@@ -84,7 +86,7 @@ def evaluate(
     """Score weights on one split of a data set; classes are matched by name.
 
     weights, data: names or paths (folder: of a named data set). out: a new folder for results, plots and a report.
-    detector: for end to end; MTCNN unless given.
+    detector: for end to end, instead of the one that `options` names.
     Errors: UsageError for `flip` end to end; DataError where the split has no image of a known class, or images cannot be
     read; RefusedError where `out` exists, or where predictions depend on the batch; WeightsError and DeviceError from the
     classifier.
@@ -121,8 +123,8 @@ def evaluate(
         result = replace(result, curves=curves)
     pictures: tuple[PicturePrediction, ...] = ()
     if raw_data is not None:
-        name = type(detector).__name__ if detector else detector_version()
-        detector = detector or open_detector(device=options.device)
+        name = type(detector).__name__ if detector else detector_version(options.detector)
+        detector = detector or open_detector(DetectConfig(detector=options.detector), options.device)
         raw_known = known_samples(classifier, raw_data, raw_samples)
         pictures = predict_pictures(classifier, raw_data, raw_known, detector, progress=progress)
         result = replace(result, end_to_end=score_pictures(classifier, raw_data.name, pictures, detector=name))

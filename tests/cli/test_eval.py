@@ -108,7 +108,7 @@ def certificate(largest: float, changed: int) -> BatchCheck:
 
 def test_eval__shows_everything_that_was_asked_for(folder, monkeypatch, tmp_path, capsys, fits_schema):
     monkeypatch.setattr(step, "batch_check", lambda *_, **__: certificate(2e-6, 0))
-    monkeypatch.setattr(step, "open_detector", lambda device: Blind())
+    monkeypatch.setattr(step, "open_detector", lambda config, device: Blind())
     (tmp_path / "hard.txt").write_text("c.png\n")
     options = ["--subset", str(tmp_path / "hard.txt"), "--degrade", "jpeg", "--degrade", "dark"]
     options += ["--end-to-end", str(folder), "--batch-check", "--quiet"]

@@ -320,7 +320,7 @@ def test_predict__warns_of_weights_trained_with_another_detector(
     card = replace(Surprised.card, data={"alignment": {"detector": "other 1", "size": 112}})
     monkeypatch.setattr(Surprised, "card", card)
     assert main(["predict", str(folder / "a.png")]) == 0
-    assert "aligned differently from the training data of fake: detector mtcnn" in capsys.readouterr().err
+    assert "aligned differently from the training data of fake: detector yunet" in capsys.readouterr().err
     monkeypatch.setattr(Surprised, "card", replace(card, data={"alignment": {"detector": detector_version()}}))
     assert main(["predict", str(folder / "a.png")]) == 0
     assert "aligned" not in capsys.readouterr().err

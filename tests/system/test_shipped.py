@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fercli.config.detect import DetectConfig
 from fercli.config.labels import SCHEMAS
 from fercli.faces.crop import crop_face
 from fercli.faces.detector import open_detector
@@ -25,7 +26,7 @@ SUFFIXES = (".onnx", ".safetensors")
 def crop(astronaut: np.ndarray) -> np.ndarray:
     """The astronaut's smiling face as the model wants it: uint8 [1, S, S, 3]."""
     card = read_card(find_weights(None, (".safetensors",)))
-    [[face]] = open_detector(device="cpu").detect([astronaut])
+    [[face]] = open_detector(DetectConfig(detector="mtcnn"), "cpu").detect([astronaut])
     return crop_face(astronaut, face.landmarks, card.crop, card.model.input.size)[0][None]
 
 
@@ -76,7 +77,7 @@ def test_default_model__is_the_same_in_both_engines(crop: np.ndarray):
 @pytest.mark.parametrize("engine", ["onnx", "torch"])
 def test_default_model__has_the_probabilities_its_card_states_for_a_face(engine: str):
     photo = read_rgb(Path(__file__).parents[2] / "docs/images/astronaut.jpg")
-    [[face]] = open_detector(device="cpu").detect([photo])
+    [[face]] = open_detector(DetectConfig(detector="mtcnn"), "cpu").detect([photo])
     classifier = load_classifier(None, engine, "cpu")
     card = classifier.card
     upright, _ = crop_face(photo, face.landmarks, card.crop, card.model.input.size)

@@ -1,6 +1,6 @@
 """Write the three networks of MTCNN as ONNX files, from the weights that facenet-pytorch carries.
 
-    python weights/detector/generate.py
+    python weights/detector/generate_mtcnn.py
 
 pnet.onnx: images [B, H, W, 3] -> boxes [B, 4, h, w], scores [B, h, w]. rnet.onnx, onet.onnx: crops [B, 24 or 48, same, 3]
 -> boxes [B, 4], scores [B], and for onet points [B, 10]. Inputs are float32 pixels, (value - 127.5) / 128.

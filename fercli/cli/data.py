@@ -1,4 +1,4 @@
-"""`fer data`: bring data sets into the form the other commands read."""
+"""`fer data`: check and prepare data sets."""
 
 from __future__ import annotations
 
@@ -18,29 +18,31 @@ if TYPE_CHECKING:
 
 
 def prepare(
-    kind: Annotated[Literal["fer2013"], typer.Argument(metavar="fer2013", help="Which data set the csv file is.")],
-    csv: Annotated[Path, typer.Argument(metavar="FER2013.csv", help="The official csv file: emotion,pixels,Usage.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make: train, val and test with their classes.")],
+    kind: Annotated[Literal["fer2013"], typer.Argument(metavar="fer2013", help="Data set of the csv file.")],
+    csv: Annotated[
+        Path, typer.Argument(metavar="FER2013.csv", help="Official csv file with the columns emotion,pixels,Usage.")
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Output folder with train, val and test.")],
     *,
     ferplus: Annotated[
         Path | None,
-        typer.Option("--ferplus", metavar="FER2013NEW.csv", help="FERPlus' votes, which give better labels."),
+        typer.Option("--ferplus", metavar="FER2013NEW.csv", help="FERPlus' votes, for better labels."),
     ] = None,
     labels: Annotated[
         Literal["majority", "original"] | None,
         typer.Option(
             "--labels",
-            help="FERPlus' majority rule (the default with --ferplus) or the owner's labels (the default without).",
+            help="FERPlus' majority rule (default with --ferplus) or the owner's labels (default without).",
         ),
     ] = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Turn FER2013's csv file into image folders with a table of labels, votes and duplicates.
+    """Convert FER2013's csv file to image folders with a table of labels, votes and duplicates.
 
-    Training, PublicTest and PrivateTest become train, val and test. With --ferplus, images without a winning class
-    are kept apart in OUT/unlabelled, and pictures that show no face are left out.
+    Training, PublicTest and PrivateTest become train, val and test. With --ferplus, images without a winning class are
+    written to OUT/unlabelled, and images of no face are omitted.
 
     Example:
 
@@ -53,16 +55,18 @@ def prepare(
     if json:
         console.json_line(result)
     else:
-        _show(result)
+        _show_prepared(result)
 
 
 def check(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="Data set by name (rafdb, affectnet8, ...), or a folder of class folders."),
+        typer.Argument(
+            metavar="NAME", help="Name of a data set (rafdb, affectnet8, ...), or a folder of class folders."
+        ),
     ],
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="Where the named data set lies [data/NAME].")
+        Path | None, typer.Argument(metavar="[DIR]", help="Folder of the named data set [data/NAME].")
     ] = None,
     *,
     manifest: Annotated[
@@ -70,11 +74,14 @@ def check(
         typer.Option(
             "--manifest",
             metavar="FILE",
-            help="csv file with the hash of every picture [NAME.manifest.csv]; one that is there is compared with.",
+            help="csv file with the hash of every picture [NAME.manifest.csv]; an existing one is compared with the data set.",
         ),
     ] = None,
     faces: Annotated[
-        int, typer.Option("--faces", min=0, help="Crops to look for a face in, to tell how they are aligned; 0: none.")
+        int,
+        typer.Option(
+            "--faces", min=0, help="Number of crops in which a face is searched, to check their alignment; 0: none."
+        ),
     ] = 200,
     strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
     device: options.Device = "auto",
@@ -82,10 +89,10 @@ def check(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Compare a data set with what is published of it, and find broken pictures, copies and faces out of place.
+    """Compare a data set with its published counts, and find broken pictures, duplicates and unaligned faces.
 
-    Reads every picture once and writes a manifest with their hashes. With a manifest from before, tells what has
-    changed since. Ends with exit code 3 if something is wrong.
+    Every picture is read once, and a manifest with their hashes is written. With an existing manifest, changes since then
+    are reported. The exit code is 3 if there are errors.
 
     Example:
 
@@ -107,20 +114,21 @@ def check(
 
 
 def _show_check(result: CheckResult) -> None:
-    known = result.published
+    published = result.published
     columns = [*result.labels, "total"]
     rows: list[list[object]] = []
     for split, counts in result.counts.items():
-        rows.append([split, "found", *counts.values(), sum(counts.values())])
-        if known and split in known.counts:
-            rows.append([split, "published", *known.counts[split].values(), sum(known.counts[split].values())])
-    if known and known.total:
+        rows.append([split, "counted", *counts.values(), sum(counts.values())])
+        if published and split in published.counts:
+            expected = published.counts[split].values()
+            rows.append([split, "published", *expected, sum(expected)])
+    if published and published.total:
         sums = [sum(counts[label] for counts in result.counts.values()) for label in result.labels]
-        rows.append(["all", "found", *sums, sum(sums)])
-        rows.append(["all", "published", *known.total.values(), sum(known.total.values())])
+        rows.append(["all", "counted", *sums, sum(sums)])
+        rows.append(["all", "published", *published.total.values(), sum(published.total.values())])
     console.show(console.table(f"{result.name}: {result.root}", ["split", "", *columns], rows))
-    if known and known.note:
-        console.show(f"{known.note}\n")
+    if published and published.note:
+        console.show(f"{published.note}\n")
     also_in_train = _also_in_train(result.duplicates)
     facts = [
         ("pictures read", f"{result.pictures}, unreadable {result.unreadable}"),
@@ -129,7 +137,7 @@ def _show_check(result: CheckResult) -> None:
         ("lists", f"fingerprint {result.fingerprint}"),
         ("manifest", f"{result.manifest}, sha256 {result.manifest_sha256}"),
     ]
-    console.show(console.table(None, ("what", "found"), facts))
+    console.show(console.table(None, ("check", "result"), facts))
     for finding in result.findings:
         console.show(f"{finding.severity}: {finding.message}")
     warnings = len(result.findings) - result.errors
@@ -148,15 +156,17 @@ def _faces(result: CheckResult) -> str:
     )
 
 
-def _show(result: PrepareResult) -> None:
+def _show_prepared(result: PrepareResult) -> None:
     columns = [*result.labels, "total"]
     rows = [[split, *counts.values(), result.total[split]] for split, counts in result.counts.items()]
     console.show(console.table(f"{result.name}: {result.root}", ["split", *columns], rows))
     reasons = sorted({reason for split in result.excluded.values() for reason in split})
     if reasons:
-        left = [[split, *(found.get(reason, 0) for reason in reasons)] for split, found in result.excluded.items()]
+        counts = [
+            [split, *(by_reason.get(reason, 0) for reason in reasons)] for split, by_reason in result.excluded.items()
+        ]
         names = [reason.replace("_", " ") for reason in reasons]
-        console.show(console.table("Images without a label", ["split", *names], left))
+        console.show(console.table("Images without a label", ["split", *names], counts))
     duplicates = result.duplicates
     console.show(
         f"{duplicates.groups} pictures occur more than once, {duplicates.conflicting} of them with different labels; "

@@ -56,7 +56,7 @@ def compare_counts(dataset: Dataset, published: Published | None) -> list[CheckF
             findings.append(_error(f"no image of {', '.join(empty)}"))
     unwritten = sum(dataset.unwritten.values())
     if unwritten:
-        findings.append(_warning(f"{pluralize(unwritten, 'labelled image')} without a file: no face was found"))
+        findings.append(_warning(f"{pluralize(unwritten, 'labelled image')} without a file: no face was detected"))
     return findings
 
 

@@ -71,7 +71,7 @@ def split_of(image: str) -> Split:
 
 
 def _parse(text: str, labels: LabelSchema) -> tuple[str, str, int, Box]:
-    """Image, number of the face, class index and box of one line; ValueError says what is wrong with it."""
+    """Image, number of the face, class index and box of one line. Errors: ValueError."""
     fields = text.split()
     if len(fields) != _FIELDS:
         raise ValueError(f"{len(fields)} fields, not {_FIELDS}")

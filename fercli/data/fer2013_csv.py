@@ -96,10 +96,10 @@ def read_pixels_at(path: Path, offset: int) -> NDArray[np.uint8]:
         return np.frombuffer(_grey_values(max(cells, key=len, default="")), np.uint8).reshape(SIDE, SIDE)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}", fix="check the path of the csv file") from error
-    except (ValueError, csv.Error) as fault:  # UnicodeDecodeError is one
+    except (ValueError, csv.Error) as error:  # UnicodeDecodeError is a ValueError
         raise DataError(
-            f"{path} has changed: no image begins at byte {offset} ({fault})", fix="start again with the file as it is"
-        ) from fault
+            f"{path} has changed: no image begins at byte {offset} ({error})", fix="start again with the changed file"
+        ) from error
 
 
 def majority(votes: Sequence[int]) -> str | None:

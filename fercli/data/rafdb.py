@@ -102,7 +102,7 @@ def _read_list(basic: Path, images: Path, labels: LabelSchema) -> Dataset:
 
 
 def _parse(text: str, labels: LabelSchema) -> tuple[str, Split, int]:
-    """File name, split and class index of one line; ValueError says what is wrong with it."""
+    """File name, split and class index of one line. Errors: ValueError."""
     name, _, code = text.strip().partition(" ")
     split: Split | None = "train" if name.startswith("train_") else "test" if name.startswith("test_") else None
     if split is None:

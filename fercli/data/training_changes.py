@@ -91,10 +91,10 @@ def subset(samples: Sequence[Sample], count: int, *, seed: int) -> list[Sample]:
         raise DataError(
             f"{count} training images are too few for {len(names)} classes", fix=f"--images {10 * len(names)}"
         )
-    wanted = totals * count / len(samples)
-    shares = np.maximum(np.floor(wanted).astype(int), 1)
+    exact = totals * count / len(samples)
+    shares = np.maximum(np.floor(exact).astype(int), 1)
     while shares.sum() != count:  # largest remainder method, in both directions, at least one of each class
-        gap = wanted - shares
+        gap = exact - shares
         if shares.sum() < count:
             shares[np.where(shares < totals, gap, -np.inf).argmax()] += 1
         else:

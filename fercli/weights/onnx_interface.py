@@ -38,5 +38,5 @@ def onnx_metadata(path: Path) -> dict[str, str]:
     try:
         model = onnx.load(path, load_external_data=False)
     except DecodeError as error:
-        raise WeightsError(f"{path} is not an ONNX file, or is cut short", fix="fer export --onnx") from error
+        raise WeightsError(f"{path} is not an ONNX file, or is truncated", fix="fer export --onnx") from error
     return {entry.key: entry.value for entry in model.metadata_props}

@@ -80,7 +80,7 @@ def pull(
         reports, skipped = _convert(entry, file, {"url": url_of(location), "sha256": sha256})
     except WeightsError:
         if not existed and entry.sha256 is None:
-            file.unlink()  # not the file that is wanted: the next pull must not use it
+            file.unlink()  # not a usable file: the next pull must not find it
         raise
     new_receipt = Receipt(
         name=entry.name,

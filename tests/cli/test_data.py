@@ -19,7 +19,7 @@ def fer2013(tmp_path: Path) -> Path:
     return path
 
 
-def test_prepare__shows_counts_and_copies(fer2013, tmp_path, capsys):
+def test_prepare__shows_counts_and_duplicates(fer2013, tmp_path, capsys):
     assert main(["data", "prepare", "fer2013", str(fer2013), str(tmp_path / "out")]) == ExitCode.DONE
     shown = capsys.readouterr().out
     assert "happiness" in shown
@@ -51,23 +51,23 @@ def test_prepare__twice_is_refused(fer2013, tmp_path, capsys):
         (["fer2013", "missing.csv", "out", "--labels", "majority"], ExitCode.USAGE),
     ],
 )
-def test_prepare__mistakes_have_their_codes(arguments, code, tmp_path, monkeypatch, capsys):
+def test_prepare__user_errors_have_their_exit_codes(arguments, code, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["data", "prepare", *arguments]) == code
     assert "fix:" in capsys.readouterr().err
 
 
-def test_check__shows_found_beside_published_and_ends_in_3(owners_tree, tmp_path, monkeypatch, capsys):
+def test_check__shows_counts_beside_published_ones_and_exits_with_3(owners_tree, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["data", "check", "rafdb", str(owners_tree("rafdb")), "--faces", "0"]) == ExitCode.DATA
     shown = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["test", "found", "2", "2", "2", "2", "2", "2", "2", "14"] in shown
+    assert ["test", "counted", "2", "2", "2", "2", "2", "2", "2", "14"] in shown
     assert ["test", "published", "329", "74", "160", "1185", "478", "162", "680", "3068"] in shown
     assert ["2", "errors,", "0", "warnings"] in shown
     assert (tmp_path / "rafdb.manifest.csv").is_file()
 
 
-def test_check__of_a_sound_folder_ends_in_0(owners_tree, tmp_path, capsys):
+def test_check__of_a_correct_folder_exits_with_0(owners_tree, tmp_path, capsys):
     line = ["data", "check", str(owners_tree("folder")), "--faces", "0", "--manifest", str(tmp_path / "m.csv")]
     assert main(line) == ExitCode.DONE
     assert "0 errors, 0 warnings" in capsys.readouterr().out
@@ -76,7 +76,7 @@ def test_check__of_a_sound_folder_ends_in_0(owners_tree, tmp_path, capsys):
     assert (result["errors"], result["counts"]["test"]["anger"]) == (0, 2)
 
 
-def test_check__strict_lets_warnings_count(owners_tree, tmp_path, capsys):
+def test_check__strict_treats_warnings_as_errors(owners_tree, tmp_path, capsys):
     line = ["data", "check", "expw", str(owners_tree("expw")), "--faces", "0", "--manifest", str(tmp_path / "m.csv")]
     assert main(line) == ExitCode.DONE
     assert "warning: all: 168 images" in capsys.readouterr().out
@@ -84,9 +84,9 @@ def test_check__strict_lets_warnings_count(owners_tree, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", ["rafdb", "affectnet7", "expw", "caer-s", "fer2013", "ferplus"])
-def test_check__without_the_data_tells_where_it_is_applied_for(name, tmp_path, monkeypatch, capsys):
+def test_check__without_the_data_says_where_to_apply_for_it(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["data", "check", name]) == ExitCode.DATA
-    said = capsys.readouterr().err
-    assert "http" in said or "Kaggle" in said
-    assert "train" in said or "csv" in said or "label.lst" in said
+    message = capsys.readouterr().err
+    assert "http" in message or "Kaggle" in message
+    assert "train" in message or "csv" in message or "label.lst" in message

@@ -1,4 +1,4 @@
-"""What `fer data check` finds: counts against the published ones, broken pictures, copies, faces out of place, changes."""
+"""`fer data check`: published counts, broken pictures, duplicates, face positions, changes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def manifest(tmp_path: Path) -> Path:
     return tmp_path / "manifest.csv"
 
 
-def test_check__a_sound_folder_has_no_findings_and_a_manifest(owners_tree, manifest):
+def test_check__a_correct_folder_has_no_findings_and_a_manifest(owners_tree, manifest):
     root = owners_tree("folder")
     result = check(str(root), manifest=manifest, faces=0)
     assert (result.findings, result.errors, result.pictures, result.unreadable) == ((), 0, 18, 0)
@@ -48,7 +48,7 @@ def test_check__a_sound_folder_has_no_findings_and_a_manifest(owners_tree, manif
     ("name", "layout"),
     [("rafdb", "rafdb"), ("affectnet8", "affectnet8-csv"), ("ferplus", "ferplus"), ("fer2013", "fer2013")],
 )
-def test_check__tells_what_differs_from_the_published_counts(owners_tree, manifest, name, layout):
+def test_check__reports_differences_from_the_published_counts(owners_tree, manifest, name, layout):
     result = check(name, owners_tree(layout), manifest=manifest, faces=0)
     assert result.errors == len(READERS[name].published.counts)
     first = SCHEMAS[name].names[0]
@@ -56,7 +56,7 @@ def test_check__tells_what_differs_from_the_published_counts(owners_tree, manife
     assert f"{first} {result.counts['test'][first]} instead of {published}" in messages(result)
 
 
-def test_check__an_unsure_source_makes_warnings_only(owners_tree, manifest):
+def test_check__unconfirmed_counts_give_warnings_only(owners_tree, manifest):
     result = check("expw", owners_tree("expw"), manifest=manifest, faces=0)
     assert result.errors == 0
     assert "all: 168 images, published are 91,793" in messages(result)
@@ -83,7 +83,7 @@ def test_check__names_pictures_that_cannot_be_read(owners_tree, manifest):
         ("expw", "expw", "photo_*.jpg"),
     ],
 )
-def test_check__counts_what_is_there_and_names_what_is_not(owners_tree, manifest, name, layout, pattern):
+def test_check__counts_existing_images_and_names_missing_ones(owners_tree, manifest, name, layout, pattern):
     root = owners_tree(layout)
     whole = check(name, root, manifest=manifest, faces=0)
     gone = sorted(root.rglob(pattern))[0]
@@ -97,7 +97,7 @@ def test_check__counts_what_is_there_and_names_what_is_not(owners_tree, manifest
         open_dataset(name, root)
 
 
-def test_check__finds_copies_across_splits_by_their_pixels(owners_tree, manifest):
+def test_check__finds_duplicates_across_splits_by_their_pixels(owners_tree, manifest):
     root = owners_tree("folder")
     Image.open(root / "train" / "anger" / "0.png").save(root / "test" / "happiness" / "copy.bmp")  # other bytes
     shutil.copy(root / "train" / "sadness" / "0.png", root / "val" / "sadness" / "copy.png")
@@ -112,7 +112,7 @@ def test_check__finds_copies_across_splits_by_their_pixels(owners_tree, manifest
     assert "1 picture occurs more than once with different labels" in messages(result)
 
 
-def test_check__known_copies_are_no_finding(owners_tree, manifest):
+def test_check__known_duplicates_are_no_finding(owners_tree, manifest):
     # the tree has one PrivateTest image that is in Training too; 288 of FER2013's are known to be
     result = check("fer2013", owners_tree("fer2013"), manifest=manifest, faces=0)
     assert result.duplicates.in_train == {"val": 0, "test": 1}
@@ -128,7 +128,7 @@ def test_check__finds_faces_outside_their_picture(owners_tree, manifest):
     assert result.errors == 1
 
 
-def test_check__compares_with_the_manifest_of_before(owners_tree, manifest):
+def test_check__compares_with_an_earlier_manifest(owners_tree, manifest):
     root = owners_tree("folder")
     check(str(root), manifest=manifest, faces=0)
     before = manifest.read_bytes()
@@ -145,14 +145,14 @@ def test_check__compares_with_the_manifest_of_before(owners_tree, manifest):
     assert manifest.read_bytes() != before
 
 
-def test_check__refuses_a_manifest_that_is_none(owners_tree, manifest):
+def test_check__refuses_a_file_that_is_not_a_manifest(owners_tree, manifest):
     manifest.write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match="not the manifest of a data set"):
         check(str(owners_tree("folder")), manifest=manifest, faces=0)
 
 
 @pytest.mark.slow
-def test_check__tells_aligned_crops_from_others(astronaut, tmp_path, manifest):
+def test_check__recognises_aligned_crops(astronaut, tmp_path, manifest):
     # a real face, aligned (with a pixel or two of error) and as it is cut out by hand
     face = open_detector(device="cpu").detect([astronaut])[0][0]
     draw = np.random.default_rng(0)

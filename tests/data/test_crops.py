@@ -8,6 +8,7 @@ from PIL import Image
 
 from fercli.data.crops import load_crop
 from fercli.data.dataset import Sample
+from fercli.data.open import open_dataset
 from fercli.errors import DataError
 
 
@@ -35,7 +36,18 @@ def test_load_crop__grows_bilinearly(tmp_path):
     assert load_crop(Sample(tmp_path / "a.png", "train", 0), 4)[0, :, 0].tolist() == [0, 25, 75, 100]
 
 
-def test_load_crop__refuses_what_is_no_picture(tmp_path):
+def test_load_crop__refuses_files_that_are_not_pictures(tmp_path):
     (tmp_path / "a.png").write_text("not a picture")
     with pytest.raises(DataError):
         load_crop(Sample(tmp_path / "a.png", "train", 0), 4)
+
+
+def test_load_crop__crops_a_square_around_a_box(owners_tree):
+    pixels = np.zeros((60, 60, 3), np.uint8)
+    pixels[10:30, 20:40] = 255  # the square around the box of 10 x 20 at (25, 10)
+    root = owners_tree("expw")
+    Image.fromarray(pixels).save(root / "image" / "origin" / "white.png")
+    (root / "label" / "label.lst").write_text("white.png 0 10 25 35 30 99 0\n")
+    crop = load_crop(open_dataset("expw", root).samples[0], 20)
+    assert crop.shape == (20, 20, 3)
+    assert (crop == 255).all()

@@ -25,7 +25,7 @@ def test_open_folder__one_split_is_enough(tree):
     assert dataset.split("val") == dataset.split("test") == ()
 
 
-def test_open_folder__passes_over_hidden_files_empty_classes_and_other_files(tree):
+def test_open_folder__ignores_hidden_files_empty_classes_and_other_files(tree):
     root = tree("test/fear/a.png", "test/fear/.b.png", "test/.cache/c.png")
     (root / "test" / "disgust").mkdir()
     (root / "test" / "fear" / "notes.txt").write_text("no picture")
@@ -64,7 +64,7 @@ def test_open_folder__reads_numbers_as_the_named_owner_writes_them(tree, name, c
     assert dataset.labels[dataset.samples[0].label] == meaning
 
 
-def test_open_folder__affectnet7_leaves_contempt_out(tree):
+def test_open_folder__affectnet7_omits_contempt(tree):
     dataset = open_folder(tree("val/6/a.png", "val/7/b.png"), labels=schema("affectnet7"))
     assert [s.path.name for s in dataset.samples] == ["a.png"]
 

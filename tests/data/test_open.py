@@ -1,4 +1,4 @@
-"""Which reader a name or a folder gets, and what a user without the data is told."""
+"""Which reader is used for a name or a folder, and the message without the data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fercli.errors import DataError, UsageError
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_open_dataset__tells_where_missing_data_comes_from(tmp_path, monkeypatch, name):
+def test_open_dataset__says_where_to_get_missing_data(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError) as caught:
         open_dataset(name)
@@ -28,17 +28,17 @@ def test_open_dataset__looks_in_data_by_default(tree, tmp_path, monkeypatch):
     assert (dataset.name, dataset.schema, dataset.labels[0]) == ("rafdb", "rafdb", "surprise")
 
 
-def test_open_dataset__takes_a_named_set_from_where_it_lies(tree):
+def test_open_dataset__reads_a_named_set_from_a_given_folder(tree):
     dataset = open_dataset("caer-s", tree("train/Anger/a.png", "test/Happy/b.png"))
     assert dataset.labels == SCHEMAS["caer-s"].names
     assert [s.label for s in dataset.samples] == [0, 3]
 
 
-def test_open_dataset__takes_a_folder(tree):
+def test_open_dataset__reads_a_folder(tree):
     assert open_dataset(str(tree("test/fear/a.png"))).labels == ("fear",)
 
 
-def test_open_dataset__knows_rafdb_by_its_list(tree):
+def test_open_dataset__recognises_rafdb_by_its_list(tree):
     root = tree("Image/aligned/test_0001_aligned.jpg")
     (root / "EmoLabel").mkdir()
     (root / "EmoLabel" / "list_patition_label.txt").write_text("test_0001.jpg 4\n")

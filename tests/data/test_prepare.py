@@ -1,4 +1,4 @@
-"""FER2013's csv to folders: labels, places, duplicates and nothing half done; and the published counts of the real one."""
+"""FER2013's csv to folders: labels, paths, duplicates, no partial output; and the published counts."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_prepare__what_it_writes_is_a_data_set(fer2013, ferplus, tmp_path):
     assert [s.votes for s in unlabelled] == [(5, 0, 0, 5, 0, 0, 0, 0)]
 
 
-def test_prepare__finds_copies_and_their_splits(fer2013, ferplus, tmp_path):
+def test_prepare__counts_duplicates_by_split(fer2013, ferplus, tmp_path):
     original = prepare(fer2013, tmp_path / "original")
     assert original.duplicates == Duplicates(groups=1, in_train={"val": 1, "test": 0}, conflicting=1)
     voted = prepare(fer2013, tmp_path / "voted", ferplus=ferplus)
@@ -123,7 +123,7 @@ def test_prepare__can_keep_votes_beside_the_owners_labels(fer2013, ferplus, tmp_
     assert "train/neutral/row0000003.png" in files(tmp_path / "out")  # FERPlus has no name for it
 
 
-def test_prepare__refuses_an_output_that_is_there(fer2013, tmp_path):
+def test_prepare__refuses_an_existing_output(fer2013, tmp_path):
     prepare(fer2013, tmp_path / "out")
     with pytest.raises(RefusedError, match="already"):
         prepare(fer2013, tmp_path / "out")
@@ -151,7 +151,7 @@ def test_prepare__leaves_nothing_behind_when_it_is_stopped(fer2013, tmp_path):
     assert set(tmp_path.iterdir()) == before
 
 
-def test_prepare__faults_in_the_csv_leave_nothing_behind(fer2013, tmp_path):
+def test_prepare__errors_in_the_csv_leave_nothing_behind(fer2013, tmp_path):
     fer2013.write_text(fer2013.read_text().replace("PublicTest", "Public"))
     with pytest.raises(DataError, match="line 6: Usage 'Public'"):
         prepare(fer2013, tmp_path / "out")

@@ -70,7 +70,7 @@ def test_open_prepared__names_missing_images_and_bad_cells_by_line(root):
         open_prepared(root)
 
 
-def test_open_prepared__refuses_labels_that_are_no_class(root):
+def test_open_prepared__refuses_unknown_labels(root):
     table = root / "dataset.csv"
     table.write_text(table.read_text().replace("test,anger", "test,joyful"))
     with pytest.raises(DataError, match="line 5: label 'joyful' is none of anger, fear"):
@@ -90,7 +90,7 @@ def test_open_prepared__refuses_a_table_without_its_columns(root):
         open_prepared(root)
 
 
-def test_open_dataset__refuses_a_set_that_is_labelled_otherwise(root):
+def test_open_dataset__refuses_a_set_with_other_labels(root):
     assert open_dataset("fer2013", root).name == "toy"
     with pytest.raises(DataError, match="has the labels of fer2013, not ferplus"):
         open_dataset("ferplus", root)

@@ -1,4 +1,4 @@
-"""Fewer, mislabelled and relabelled training images: how many, which, and that nothing else moves."""
+"""Subsets, label noise and new labels of training images."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def dataset() -> Dataset:
     return Dataset("toy", "folder", LABELS, (*samples(70, 20, 10), *others), Path("/set"), fingerprint="abc")
 
 
-def test_mislabelled__moves_exactly_the_share_and_never_to_the_same_class():
+def test_mislabelled__changes_exactly_the_share_and_never_to_the_same_class():
     before = samples(700, 200, 100)
     after = mislabelled(before, 3, share=0.2, seed=0)
     changed = [(old.label, new.label) for old, new in zip(before, after, strict=True) if old != new]
@@ -45,13 +45,13 @@ def test_mislabelled__moves_exactly_the_share_and_never_to_the_same_class():
     assert [sample.path for sample in after] == [sample.path for sample in before]
 
 
-def test_mislabelled__is_decided_by_the_seed():
+def test_mislabelled__depends_on_the_seed():
     before = samples(50, 50, 0)
     assert mislabelled(before, 3, share=0.4, seed=1) == mislabelled(before, 3, share=0.4, seed=1)
     assert mislabelled(before, 3, share=0.4, seed=1) != mislabelled(before, 3, share=0.4, seed=2)
 
 
-def test_mislabelled__votes_of_the_two_classes_change_places():
+def test_mislabelled__votes_of_the_two_classes_are_swapped():
     # with every image mislabelled, the most voted class is the new label everywhere, and no vote is lost
     after = mislabelled(samples(5, 5, 5, votes=True), 3, share=0.99, seed=0)
     for sample in after:
@@ -113,7 +113,7 @@ def test_apply_changes__new_labels_of_a_csv(dataset: Dataset, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("path,new_label\ntrain/0/0.png,joyous\n", "line 2: 'joyous' is none of neutral, happiness, fear, drop"),
         ("path,new_label\ntrain/0/0.png,fear\ntrain/0/0.png,drop\n", "line 3: train/0/0.png has another new label"),
@@ -121,10 +121,10 @@ def test_apply_changes__new_labels_of_a_csv(dataset: Dataset, tmp_path: Path):
         ("path,label\ntrain/0/0.png,fear\n", "no columns path and new_label"),
     ],
 )
-def test_apply_changes__a_csv_that_does_not_fit_is_refused(dataset: Dataset, tmp_path: Path, text: str, said: str):
+def test_apply_changes__a_csv_of_another_data_set_is_refused(dataset: Dataset, tmp_path: Path, text: str, message: str):
     table = tmp_path / "audit.csv"
     table.write_text(text)
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         apply_changes(dataset, TrainingChanges(relabel=str(table)))
 
 

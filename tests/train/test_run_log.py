@@ -23,6 +23,7 @@ ConfigOf = Callable[..., RunConfig]
 StopAfter = Callable[[int], Callable[[TrainEvent], None]]
 
 
+@pytest.mark.slow
 def test_train__killed_after_its_last_checkpoint_keeps_every_row(
     config_of: ConfigOf, recipe: TrainConfig, faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -41,6 +42,7 @@ def test_train__killed_after_its_last_checkpoint_keeps_every_row(
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2"]
 
 
+@pytest.mark.slow
 def test_train__resumed_has_every_step_once_in_its_events(
     config_of: ConfigOf, recipe: TrainConfig, stop_after: StopAfter, faces: Dataset, tmp_path: Path
 ):

@@ -97,6 +97,7 @@ def test_mix_in_teachers__several_are_averaged_and_distributions_stay_distributi
     assert not torch.allclose(mixed_targets(teacher), mixed_targets(other), atol=0.01)
 
 
+@pytest.mark.slow
 def test_train__with_a_teacher_differs_and_the_card_names_it(faces: Dataset, teacher: Path, tmp_path: Path):
     plain = train(faces, tmp_path / "plain", config=config_with(teacher, share=0.0), options=CPU)
     distilled = train(faces, tmp_path / "distilled", config=config_with(teacher), options=CPU)

@@ -59,7 +59,7 @@ def test_train__writes_weights_with_card_log_and_scores(
     assert (where["device"], where["gpu"], where["threads"]) == ("cpu", None, torch.get_num_threads())
 
 
-@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("steps", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_train__resumed_in_mid_run_ends_with_the_same_bits(
     config_of: ConfigOf, stop_after: StopAfter, faces: Dataset, tmp_path: Path, steps: int
 ):
@@ -76,6 +76,7 @@ def test_train__resumed_in_mid_run_ends_with_the_same_bits(
     assert all(torch.equal(last[0][name], last[1][name]) for name in last[0])
 
 
+@pytest.mark.slow
 def test_train__refuses_an_existing_run_and_other_settings_on_resume(
     config_of: ConfigOf, recipe: TrainConfig, faces: Dataset, tmp_path: Path
 ):

@@ -64,8 +64,6 @@ def export(
     Errors: UsageError, WeightsError; DataError for too few faces; RefusedError for a file whose logits differ, which is
     then not written.
     """
-    import onnx
-
     from fercli.weights.network import load_btn
 
     options = options or ExportOptions()
@@ -77,33 +75,7 @@ def export(
     progress(1, _STEPS, "translating")
     graph = translate(model, card)
     with replacing(out) as temporary:
-        onnx.save(graph, temporary)
-        progress(2, _STEPS, "comparing")
-        exact = comparison.run(temporary, "images")
-        refuse_translation(exact)
-        progress(3, _STEPS, "rounding")
-        graph, storage = _rounded(graph, temporary, comparison)
-        if options.interface != "images":
-            graph = add_preprocessing(graph, card, options.interface)
-        refuse_unused(graph)
-        onnx.save(graph, temporary)
-        parity = replace(comparison.run(temporary, options.interface), translation=exact.max_difference)
-        _refuse_rounding(parity, options, storage)
-        preprocessing = _compare_preprocessing(temporary, card, options)
-        tolerance = TOLERANCE if options.precision == "fp32" else max(TOLERANCE, parity.max_difference)
-        write_metadata(
-            graph,
-            card,
-            parity,
-            interface=options.interface,
-            precision=options.precision,
-            float16_storage=storage,
-            preprocessing=preprocessing,
-            check=self_check(temporary, card, interface=options.interface, tolerance=tolerance),
-        )
-        onnx.save(graph, temporary)
-        progress(4, _STEPS, "checking")
-        onnx.checker.check_model(temporary, full_check=True)
+        parity, storage, preprocessing = _write_compared(graph, temporary, comparison, progress)
     progress(_STEPS, _STEPS, "done")
     return ExportReport(
         out=out,
@@ -117,6 +89,46 @@ def export(
         float16_storage=storage,
         preprocessing=preprocessing,
     )
+
+
+def _write_compared(
+    graph: Any, path: Path, comparison: _Comparison, progress: Progress
+) -> tuple[Parity, Float16Storage | None, PreprocessingParity | None]:
+    """Write a graph to `path` as the options say, comparing it with torch before and after rounding.
+
+    Errors: RefusedError as soon as a comparison fails.
+    """
+    import onnx
+
+    options, card = comparison.options, comparison.card
+    onnx.save(graph, path)
+    progress(2, _STEPS, "comparing")
+    exact = comparison.run(path, "images")
+    refuse_translation(exact)
+    progress(3, _STEPS, "rounding")
+    graph, storage = _rounded(graph, path, comparison)
+    if options.interface != "images":
+        graph = add_preprocessing(graph, card, options.interface)
+    refuse_unused(graph)
+    onnx.save(graph, path)
+    parity = replace(comparison.run(path, options.interface), translation=exact.max_difference)
+    _refuse_rounding(parity, options, storage)
+    preprocessing = _compare_preprocessing(path, card, options)
+    tolerance = TOLERANCE if options.precision == "fp32" else max(TOLERANCE, parity.max_difference)
+    write_metadata(
+        graph,
+        card,
+        parity,
+        interface=options.interface,
+        precision=options.precision,
+        float16_storage=storage,
+        preprocessing=preprocessing,
+        check=self_check(path, card, interface=options.interface, tolerance=tolerance),
+    )
+    onnx.save(graph, path)
+    progress(4, _STEPS, "checking")
+    onnx.checker.check_model(path, full_check=True)
+    return parity, storage, preprocessing
 
 
 def _refuse_names(weights: Path, out: Path) -> None:

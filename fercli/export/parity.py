@@ -65,7 +65,7 @@ def distinct(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return crops[np.sort(first)]
 
 
-def compare(
+def compare_logits(
     expected: LogitsFunction,
     exported: LogitsFunction,
     crops: NDArray[np.uint8],
@@ -117,7 +117,9 @@ def compare_onnx(
 ) -> Parity:
     """Compare torch with an ONNX file, run by ONNX Runtime on the CPU."""
     runtime = f"onnxruntime {onnx_runtime().__version__}"
-    return compare(expected, onnx_logits(path, card, interface), crops, images=images, runtime=runtime, batches=batches)
+    return compare_logits(
+        expected, onnx_logits(path, card, interface), crops, images=images, runtime=runtime, batches=batches
+    )
 
 
 def onnx_logits(path: Path, card: WeightsCard, interface: Interface) -> LogitsFunction:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fercli.errors import UsageError
 from fercli.export.options import ExportOptions, ExportReport
-from fercli.export.parity import compare, refuse_translation, torch_logits
+from fercli.export.parity import compare_logits, refuse_translation, torch_logits
 from fercli.export.samples import comparison_crops
 from fercli.progress import Progress, silent
 from fercli.system.files import refuse_existing, replacing
@@ -49,7 +49,7 @@ def export_program(
         progress(2, _STEPS, "comparing")
         exported, _ = open_program(temporary)
         runtime = f"torch.export {torch.__version__}"
-        parity = compare(
+        parity = compare_logits(
             torch_logits(model, card), exported, crops, images=images, runtime=runtime, batches=options.batches
         )
         refuse_translation(parity)

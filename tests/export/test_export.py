@@ -106,7 +106,7 @@ def test_export__weights_that_change_too_much_as_float16_are_refused(translated,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_compare__sees_a_changed_class(exported):
+def test_compare_onnx__notices_a_changed_class(exported):
     crops = np.full((1, 48, 48, 3), 90, np.uint8)
     file = load_classifier(exported.out)
     options = {"card": file.card, "interface": "images", "images": "generated"}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fercli.errors import RefusedError
-from fercli.export.parity import compare, distinct, refuse_rounding, refuse_translation
+from fercli.export.parity import compare_logits, distinct, refuse_rounding, refuse_translation
 
 OPTIONS = {"images": "faces", "runtime": "test"}
 
@@ -21,30 +21,32 @@ def test_distinct__removes_copies_and_keeps_the_order():
     np.testing.assert_array_equal(distinct(_crops(9, 3, 9, 7, 3)), _crops(9, 3, 7))
 
 
-def test_compare__every_different_image_counts_once_by_its_largest_difference():
+def test_compare_logits__every_different_image_counts_once_by_its_largest_difference():
     # four images, one of which comes twice, and one that changes its class: a quarter, wherever it stands in the batch
     expected = {1: [2.0, 0.0], 2: [2.0, 0.0], 3: [0.0, 2.0], 4: [2.0, 0.0]}
     for changed in expected:
         exported = {**expected, changed: expected[changed][::-1]}
-        parity = compare(_by_value(expected), _by_value(exported), _crops(1, 2, 2, 3, 4), **OPTIONS)
+        parity = compare_logits(_by_value(expected), _by_value(exported), _crops(1, 2, 2, 3, 4), **OPTIONS)
         assert (parity.distinct, parity.top1_agreement) == (4, 0.75)
         assert (parity.max_difference, parity.mean_difference) == (2.0, 0.5)
         assert parity.spread == pytest.approx(1.0)
 
 
-def test_compare__notices_a_class_that_changes_at_one_batch_size_only():
+def test_compare_logits__notices_a_class_that_changes_at_one_batch_size_only():
     expected = _by_value({1: [2.0, 0.0], 2: [0.0, 2.0]})
-    parity = compare(expected, lambda crops: expected(crops) * (-1 if len(crops) == 7 else 1), _crops(1, 2), **OPTIONS)
+    parity = compare_logits(
+        expected, lambda crops: expected(crops) * (-1 if len(crops) == 7 else 1), _crops(1, 2), **OPTIONS
+    )
     assert parity.top1_agreement == 0
 
 
 def test_refuse_rounding__stored_weights_may_change_near_ties_only():
     expected = {1: [2.0, 0.0], 2: [0.010, 0.0], 3: [0.0, 2.0]}
-    near = compare(_by_value(expected), _by_value({**expected, 2: [-0.005, 0.010]}), _crops(1, 2, 3), **OPTIONS)
+    near = compare_logits(_by_value(expected), _by_value({**expected, 2: [-0.005, 0.010]}), _crops(1, 2, 3), **OPTIONS)
     assert (near.top1_agreement, near.clear_agreement) == (pytest.approx(2 / 3), 1.0)
     refuse_rounding(near, "stored")
     # 0.055 apart, each moved by 0.03: within the limit of a logit, but no near-tie
-    clear = compare(
+    clear = compare_logits(
         _by_value({**expected, 2: [0.055, 0.0]}), _by_value({**expected, 2: [0.025, 0.03]}), _crops(1, 2, 3), **OPTIONS
     )
     assert clear.max_difference < 0.05
@@ -54,9 +56,9 @@ def test_refuse_rounding__stored_weights_may_change_near_ties_only():
 
 def test_refuse_rounding__int8_may_not_move_logits_by_a_large_part_of_their_spread():
     expected = {1: [2.0, 0.0], 2: [2.0, 0.0]}
-    little = compare(_by_value(expected), _by_value({1: [2.2, 0.2], 2: [1.8, 0.2]}), _crops(1, 2), **OPTIONS)
+    little = compare_logits(_by_value(expected), _by_value({1: [2.2, 0.2], 2: [1.8, 0.2]}), _crops(1, 2), **OPTIONS)
     refuse_rounding(little, "int8")
-    much = compare(_by_value(expected), _by_value({1: [3.0, 1.0], 2: [3.0, 1.0]}), _crops(1, 2), **OPTIONS)
+    much = compare_logits(_by_value(expected), _by_value({1: [3.0, 1.0], 2: [3.0, 1.0]}), _crops(1, 2), **OPTIONS)
     assert much.top1_agreement == 1
     with pytest.raises(RefusedError, match="int8 change"):
         refuse_rounding(much, "int8")
@@ -64,7 +66,7 @@ def test_refuse_rounding__int8_may_not_move_logits_by_a_large_part_of_their_spre
 
 @pytest.mark.parametrize("kind", ["stored", "fp16", "int8"])
 def test_refuse__nan_is_refused(kind):
-    parity = compare(
+    parity = compare_logits(
         _by_value({1: [2.0, 0.0], 2: [2.0, 0.0]}),
         _by_value({1: [2.0, 0.0], 2: [np.nan, 0.0]}),
         _crops(1, 2),

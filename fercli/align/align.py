@@ -128,6 +128,11 @@ def align(
         raise DataError(f"{paths.source} has no pictures", fix="give the folder that contains them, at any depth")
     if paths.target.resolve().is_relative_to(paths.source.resolve()):
         raise UsageError(f"{paths.target} is inside {paths.source}", fix="give an output folder beside it")
+    if paths.source.resolve().is_relative_to(paths.target.resolve()):
+        raise UsageError(
+            f"{paths.source} is inside {paths.target}: crops might replace its pictures",
+            fix="give an output folder beside it",
+        )
     done, outdated = earlier_rows(paths.source, paths.target, settings, overwrite=overwrite)
     names = {picture.relative_to(paths.source).as_posix(): picture for picture in pictures}
     remaining = {name: picture for name, picture in names.items() if name not in done}

@@ -11,6 +11,7 @@ from pathlib import Path
 from fercli.align.paths import AlignPaths
 from fercli.data import prepared
 from fercli.data.align_record import Alignment
+from fercli.system.csv_file import LineFeeds
 from fercli.system.files import replacing
 
 
@@ -40,7 +41,7 @@ def copy_prepared_tables(source: Path, target: Path, alignment: Alignment) -> bo
         columns = list(reader.fieldnames or ())
         rows = [row | {"path": outputs.get(row["path"], "")} for row in reader]
     with replacing(target / prepared.CSV_NAME) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer = csv.DictWriter(LineFeeds(file), columns)
         writer.writeheader()
         writer.writerows(rows)
     values = json.loads((source / prepared.JSON_NAME).read_text(encoding="utf-8"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -215,13 +216,43 @@ def _sources(arguments: list[str], out: Path | None, *, quiet: bool) -> list[Sou
     skipped: set[Path] = set()
     sources = find_sources(names, on_skipped=skipped.add)
     if out is not None:
-        folder = out.resolve()
-        sources = [source for source in sources if source.address is not None or folder not in source.real_path.parents]
-        skipped = {path for path in skipped if folder not in Path(os.path.realpath(path)).parents}
+        sources, skipped = _without_results(sources, skipped, names, out)
+        if not sources:
+            raise DataError(
+                f"all sources are results of an earlier run in {out}", fix="give pictures or videos to read"
+            )
     if skipped and not quiet:
         files = pluralize(len(skipped), "file")
         console.say(f"skipped {files} whose names are not those of pictures or videos, e.g. {min(skipped)}")
     return sources
+
+
+def _without_results(
+    sources: list[Source], skipped: set[Path], names: list[str], out: Path
+) -> tuple[list[Source], set[Path]]:
+    """Leave out what an earlier run wrote: all of --out if it is in a folder to be read, otherwise its annotated copies."""
+    from fercli.predict.job import earlier_copies
+
+    folder = Path(os.path.realpath(out))
+    searched = [Path(os.path.realpath(root)) for name in names if (root := _searched(name)) is not None]
+    inside = any(root in folder.parents for root in searched)
+    copies = {Path(os.path.realpath(path)) for path in earlier_copies(out)}
+
+    def is_result(path: Path) -> bool:
+        real = Path(os.path.realpath(path))
+        return folder in real.parents if inside else real in copies
+
+    left = [source for source in sources if source.address is not None or not is_result(source.path)]
+    return left, {path for path in skipped if not is_result(path)}
+
+
+def _searched(name: str) -> Path | None:
+    """The folder that is searched: the name itself, or the part of a pattern before its first sign; None for a file."""
+    path = Path(name)
+    if path.is_dir():
+        return path
+    before = re.split(r"[*?[]", name)[0]
+    return None if before == name or path.exists() else Path(before + "x").parent
 
 
 def _endless(sources: list[Source]) -> list[Source]:

@@ -14,6 +14,7 @@ from fercli.config.validate import from_dict
 from fercli.data.align_record import AffineTransform, Alignment, AlignRow, AlignSettings, AlignStatus
 from fercli.errors import DataError
 from fercli.results import Box, Face, Point
+from fercli.system.csv_file import csv_writer
 from fercli.system.files import replacing
 
 ALIGN_CSV, ALIGN_JSON, ALIGN_JOURNAL = "align.csv", "align.json", ".align.journal.csv"
@@ -66,7 +67,7 @@ def write_align_csv(root: Path, rows: Iterable[AlignRow]) -> None:
     """Write align.csv, sorted, and delete the journal."""
     replaced = replacing(root / ALIGN_CSV)
     with replaced as temporary, temporary.open("w", newline="", encoding=_TEXT[0], errors=_TEXT[1]) as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv_writer(file)
         writer.writerow(_COLUMNS)
         writer.writerows(_cells(row) for row in sorted(rows, key=lambda row: (row.source, row.face or 0)))
     (root / ALIGN_JOURNAL).unlink(missing_ok=True)
@@ -80,7 +81,7 @@ class AlignJournal:
         if path.is_file():
             path.write_bytes(_complete_lines(path))
         self._file = path.open("a", newline="", encoding=_TEXT[0], errors=_TEXT[1])
-        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._writer = csv_writer(self._file)
         if path.stat().st_size == 0:
             self._writer.writerow(_COLUMNS)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from fercli.data.dataset import Dataset
 from fercli.data.inspection import PictureInfo
 from fercli.errors import DataError
+from fercli.system.csv_file import csv_writer
 from fercli.system.files import replacing
 
 COLUMNS = ("name", "split", "label", "sha256", "pixels_sha256", "width", "height")
@@ -44,7 +45,7 @@ def write_manifest(path: Path, rows: Sequence[Sequence[str]]) -> None:
         replacing(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv_writer(file)
         writer.writerow(COLUMNS)
         writer.writerows(rows)
 

@@ -14,6 +14,7 @@ from typing import Any
 from fercli.data.dataset import SPLITS, Dataset, Sample, Split
 from fercli.data.list_errors import ListErrors
 from fercli.errors import DataError
+from fercli.system.csv_file import csv_writer
 
 CSV_NAME, JSON_NAME = "dataset.csv", "dataset.json"
 FORMAT = 1
@@ -46,7 +47,7 @@ def write_prepared(
 ) -> None:
     """Write dataset.csv and dataset.json; `facts` are the json's fields, `vote_classes` name each record's votes."""
     with (root / CSV_NAME).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv_writer(file)
         writer.writerow([*COLUMNS, *(VOTES + name for name in vote_classes)])
         for record in records:
             cells = [getattr(record, name) for name in COLUMNS[:-1]]

@@ -79,9 +79,9 @@ def write_image(path: Path, rgb: Rgb) -> None:
         Image.fromarray(rgb).save(temporary, format=kind, **_OPTIONS.get(kind, {}))
 
 
-def reason_of(error: OSError) -> str:
-    """Return the operating system's error message, in lower case."""
-    return (error.strerror or str(error)).lower()
+def reason_of(error: Exception) -> str:
+    """Return the message of an error, that of the operating system if it has one, in lower case."""
+    return (getattr(error, "strerror", None) or str(error)).lower()
 
 
 def _refuse(error: OSError) -> None:

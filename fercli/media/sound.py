@@ -11,6 +11,7 @@ import av
 import numpy as np
 
 from fercli.formatting import pluralize
+from fercli.media.addresses import encoded
 from fercli.media.joined_times import JoinedTimes
 from fercli.media.tracks import DecodeError, DemuxError, choose_sound, choose_video, decode, describe_choice, packets
 from fercli.media.video import OPEN_OPTIONS
@@ -181,7 +182,7 @@ def open_sound(path: Path | str, target: Any) -> tuple[Sound | None, str | None]
 def _open(path: Path | str) -> Any | None:
     """Open a file with its sound, which some formats only show when it begins."""
     try:
-        source = av.open(str(path), **OPEN_OPTIONS)
+        source = av.open(str(path) if isinstance(path, Path) else encoded(path), **OPEN_OPTIONS)
         begun = all(_is_readable(track) for track in source.streams.audio) and source.streams.audio
         if not begun and source.format.name in _LATE_FORMATS and isinstance(path, Path):
             source.close()

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
+from fercli.media.addresses import LIVE_SCHEMES, address_fault, is_address, path_of, scheme_of, without_login
 from fercli.media.images import IMAGE_SUFFIXES, files_below, is_animated, is_picture, reason_of
 from fercli.media.selection import EVERY_FRAME, FrameSelection
 from fercli.media.video import VIDEO_SUFFIXES
 
 _GLOB_SIGNS = frozenset("*?[")
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
-_CAMERA_FILE = re.compile(r"/dev/video(\d+)")
-_LIVE_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "srt", "udp", "tcp")
+_CAMERA_FILE = re.compile(r"/dev/video(\d{1,4})")
+_CAMERA = re.compile(r"\d{1,4}", re.ASCII)
 _LIVE_SUFFIXES = (".mjpg", ".mjpeg")  # network cameras that stream JPEG pictures
-SCHEMES = ("http", "https", *_LIVE_SCHEMES)
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Source:
     path: the file; a unique name for an address or a camera. relative: path below the folder the user named, or the file
     name if the user named the file; copies are written there. fault: why it cannot be opened, None if it may.
     address: network address, or the number of a camera; None for files. endless: the user stated that a network video is
-    a live stream, although its address does not show it. selection: the frames of a video that are read.
+    a live stream, although its address does not show it. selection: the frames of a video that are read. number: 1, and
+    counted up where the same name is given again.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class Source:
     address: str | int | None = None
     endless: bool = False
     selection: FrameSelection = EVERY_FRAME
+    number: int = 1
 
     @property
     def name(self) -> str:
@@ -46,6 +48,12 @@ class Source:
         if isinstance(self.address, int):
             return f"camera {self.address}"
         return str(self.path) if self.address is None else without_login(self.address)
+
+    @property
+    def key(self) -> str:
+        """Distinguishes it from the other sources of a run: its absolute path, links not resolved, and its number."""
+        name = os.path.abspath(self.path) if self.address is None else self.name  # noqa: PTH100 - resolve() follows links
+        return name if self.number == 1 else f"{name} ({self.number})"
 
     @property
     def real_path(self) -> Path:
@@ -57,48 +65,49 @@ class Source:
         """Whether it has no end: a camera, or the address of a live stream."""
         if not isinstance(self.address, str):
             return self.address is not None
-        parts = urlsplit(self.address)
-        return self.endless or parts.scheme.lower() in _LIVE_SCHEMES or parts.path.lower().endswith(_LIVE_SUFFIXES)
+        is_stream = scheme_of(self.address) in LIVE_SCHEMES or path_of(self.address).lower().endswith(_LIVE_SUFFIXES)
+        return self.endless or is_stream
 
 
 def find_sources(arguments: Sequence[str], *, on_skipped: Callable[[Path], None] | None = None) -> list[Source]:
-    """Expand files, folders (at any depth), globs, addresses and camera numbers in order, without duplicates.
+    """Expand files, folders (at any depth), globs, addresses and camera numbers in order.
 
+    Every name has its own source: links to one file, and a file that is named again, are read again.
     A file takes precedence over a camera of the same name. A name that matches nothing becomes a source with a fault, so
     that the others are still read. on_skipped: called for every file in a folder that has no picture or video suffix.
     """
-    sources: dict[Path | str | int, Source] = {}
+    sources: list[Source] = []
+    times_named: Counter[str] = Counter()
     for argument in arguments:
         try:
             expanded = list(_expand(argument, on_skipped))
         except OSError as error:
             expanded = [_inaccessible(Path(argument), error)]
         for source in expanded:
-            sources.setdefault(source.real_path if source.address is None else source.address, source)
-    return list(sources.values())
-
-
-def without_login(address: str) -> str:
-    """Return an address without user name and password, for messages and results."""
-    parts = urlsplit(address)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+            times_named[source.key] += 1
+            sources.append(replace(source, number=times_named[source.key]))
+    return sources
 
 
 def _expand(argument: str, on_skipped: Callable[[Path], None] | None) -> Iterator[Source]:
-    if _ADDRESS.match(argument):
+    if is_address(argument):
         yield _from_address(argument)
         return
     path = Path(argument)
     if path.is_dir():
         yield from _from_folder(path, on_skipped)
-    elif argument.isdecimal() and not path.exists():
+    elif _CAMERA.fullmatch(argument) and not path.exists():
         yield _camera(int(argument))
     elif device := _CAMERA_FILE.fullmatch(argument):
         yield _camera(int(device[1]))
     elif path.exists() or not _GLOB_SIGNS & set(argument):
         yield _from_file(path, Path(path.name))
     else:
-        matches = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+        try:
+            matches = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+        except ValueError as error:  # such as a**
+            yield Source(path, "image", path, fault=str(error)[0].lower() + str(error)[1:])
+            return
         if not matches:
             yield Source(path, "image", path, fault="no file matches")
         for match in matches:
@@ -111,18 +120,19 @@ def _camera(number: int) -> Source:
 
 
 def _from_address(address: str) -> Source:
-    parts = urlsplit(address)
-    scheme = parts.scheme.lower()
-    shown = Path(without_login(address))
+    scheme, shown = scheme_of(address), Path(without_login(address))
     if scheme == "file":
-        path = Path(unquote(parts.path))
+        path = Path(path_of(address))
         return _from_file(path, Path(path.name))
-    if scheme not in SCHEMES:
-        fault = f"{scheme} addresses are not supported, only {', '.join(SCHEMES)}"
+    if (fault := address_fault(address)) is not None:
         return Source(shown, "video", shown, fault=fault, address=address)
-    last = Path(re.sub(r"[^\w.-]+", "_", unquote(parts.path).rpartition("/")[2]) or parts.hostname or "stream")
+    last = Path(re.sub(r"[^\w.-]+", "_", path_of(address).rpartition("/")[2]) or _host(address) or "stream")
     is_image = scheme in ("http", "https") and last.suffix.lower() in IMAGE_SUFFIXES
     return Source(shown, "image" if is_image else "video", last, address=address)
+
+
+def _host(address: str) -> str | None:
+    return urlsplit(address).hostname
 
 
 def _from_folder(folder: Path, on_skipped: Callable[[Path], None] | None) -> Iterator[Source]:

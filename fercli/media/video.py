@@ -16,6 +16,7 @@ import numpy as np
 from fercli.errors import DataError
 from fercli.formatting import clock as as_clock
 from fercli.formatting import pluralize
+from fercli.media.addresses import encoded
 from fercli.media.images import Rgb, reason_of
 from fercli.media.seek import Start, find_start
 from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
@@ -212,12 +213,12 @@ class VideoReader:
                     raise self._error("the file is empty")
                 return av.open(str(location), **OPEN_OPTIONS)
             options = _STREAM_OPTIONS if "rtsp" in location[:5].lower() else {}
-            return av.open(location, timeout=_TIMEOUTS_S, options=options, **OPEN_OPTIONS)
+            return av.open(encoded(location), timeout=_TIMEOUTS_S, options=options, **OPEN_OPTIONS)
         except FileNotFoundError as error:
             raise DataError(f"{self.name}: no such file or directory", fix="check the path") from error
         except PermissionError as error:
             raise DataError(f"{self.name}: permission denied", fix="make it readable for this user") from error
-        except (av.FFmpegError, OSError) as error:
+        except (av.FFmpegError, OSError, ValueError, LookupError) as error:
             if self._path is None:
                 raise self._error(f"cannot be opened ({reason_of(error)})") from error
             raise self._error("not a video, or cut off before its header") from error

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+from http.client import HTTPException
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
 from fercli.errors import DataError
+from fercli.media.addresses import encoded
 
 _TIMEOUT_S = 20.0
 _MAX_BYTES = 500_000_000
@@ -19,7 +21,7 @@ def fetch(address: str, *, name: str) -> bytes:
 
     name: used in messages. Raises: DataError if the download fails or is larger than 500 MB.
     """
-    parts = urlsplit(address)
+    parts = urlsplit(encoded(address))
     login, _, host = parts.netloc.rpartition("@")
     request = Request(parts._replace(netloc=host).geturl(), headers={"User-Agent": "fer"})
     if login:
@@ -30,7 +32,7 @@ def fetch(address: str, *, name: str) -> bytes:
     except HTTPError as error:
         error.close()
         raise DataError(f"{name}: the server returned {error.code} {error.reason}", fix=_FIX) from error
-    except (URLError, OSError, ValueError) as error:
+    except (URLError, OSError, ValueError, OverflowError, HTTPException) as error:
         raise DataError(f"{name}: the server did not respond ({getattr(error, 'reason', error)})", fix=_FIX) from error
     if len(content) > _MAX_BYTES:
         raise DataError(f"{name}: larger than {_MAX_BYTES // 1_000_000} MB", fix="download it, then give the file")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from fercli.errors import UsageError
 from fercli.media.images import Rgb, writable_name, write_image
 from fercli.media.sources import Source
 from fercli.media.video_writer import VideoWriter
@@ -19,8 +20,9 @@ from fercli.system.files import free_name, refuse_existing, replacing
 class AnnotatedCopies:
     """Writes a copy of every picture and video below a folder; a copy gets its name when it is complete.
 
-    paths: the copy of each source, by source path; videos become .mp4. taken: copies of an earlier run.
-    Raises: RefusedError from the constructor if one of the files exists and `overwrite` is not set.
+    paths: the copy of each source, by its key; videos become .mp4. taken: copies of an earlier run.
+    Raises: UsageError from the constructor if a copy would replace a source, RefusedError if one of the files exists and
+        `overwrite` is not set.
     """
 
     def __init__(
@@ -28,13 +30,14 @@ class AnnotatedCopies:
         folder: Path,
         sources: Sequence[Source],
         *,
-        taken: Mapping[Path, Path] = MappingProxyType({}),
+        taken: Mapping[str, Path] = MappingProxyType({}),
         overwrite: bool = False,
     ) -> None:
         self.paths = copy_paths(folder, sources, taken)
+        refuse_sources(self.paths.values(), sources)
         for path in self.paths.values():
             refuse_existing(path, overwrite=overwrite)
-        self._video: Path | None = None
+        self._video: str | None = None
         self._writer: VideoWriter | None = None
         self._open = ExitStack()
 
@@ -47,14 +50,14 @@ class AnnotatedCopies:
     def add(self, source: Source, rgb: Rgb, predictions: Sequence[Prediction], *, time_s: float | None = None) -> None:
         """Write a picture, or append a frame that is shown from `time_s` on; the frames of a video come in order."""
         drawn = annotate(rgb, predictions)
-        if source.path != self._video:
+        if source.key != self._video:
             self.end_video()
         if source.kind == "image":
-            write_image(self.paths[source.path], drawn)
+            write_image(self.paths[source.key], drawn)
             return
-        if source.path != self._video or self._writer is None:
-            self._video = source.path
-            temporary = self._open.enter_context(replacing(self.paths[source.path]))
+        if source.key != self._video or self._writer is None:
+            self._video = source.key
+            temporary = self._open.enter_context(replacing(self.paths[source.key]))
             self._writer = self._open.enter_context(VideoWriter(temporary, sound=_sound(source)))
         self._writer.write(drawn, time_s or 0.0)
 
@@ -65,25 +68,33 @@ class AnnotatedCopies:
 
 
 def copy_paths(
-    folder: Path, sources: Sequence[Source], taken: Mapping[Path, Path] = MappingProxyType({})
-) -> dict[Path, Path]:
+    folder: Path, sources: Sequence[Source], taken: Mapping[str, Path] = MappingProxyType({})
+) -> dict[str, Path]:
     """Return a path for the copy of every source, numbered where two would be the same.
 
-    taken: paths of an earlier run, by the full path of the file.
+    taken: paths of an earlier run. Keys of both are those of the sources.
     """
-    paths: dict[Path, Path] = {}
+    paths: dict[str, Path] = {}
     used = set(taken.values())
     for source in sources:
         if source.fault:
             continue
-        if (earlier := taken.get(source.real_path)) is not None:
-            paths[source.path] = earlier
+        if (earlier := taken.get(source.key)) is not None:
+            paths[source.key] = earlier
             continue
         path = folder / source.relative
         path = path.with_suffix(".mp4") if source.kind == "video" else writable_name(path)
-        paths[source.path] = path = free_name(path, used)
+        paths[source.key] = path = free_name(path, used)
         used.add(path)
     return paths
+
+
+def refuse_sources(outputs: Iterable[Path], sources: Sequence[Source]) -> None:
+    """Raise UsageError if one of the files to write is one of those to read."""
+    files = {source.real_path for source in sources if source.address is None}
+    for path in outputs:
+        if path.parent.resolve() / path.name in files:
+            raise UsageError(f"{path} would be replaced, but is one of the sources", fix="another output folder")
 
 
 def _sound(source: Source) -> Path | str | None:

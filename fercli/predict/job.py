@@ -31,7 +31,7 @@ from fercli.system.files import replacing
 
 CSV_NAME = "predictions.csv"
 _JOB, _LOCK = ".job.jsonl", ".job.lock"
-_LEFT_OVER = re.compile(r"\..+\.[0-9a-f]{8}\.part(\.\w+)?")
+_LEFT_OVER = re.compile(r"\..+\.[0-9a-f]{8}\.part(\..*)?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,9 @@ class Job:
         """Return what could not be decoded of a finished source."""
         return self.finished[_key(source)].fault
 
-    def copies(self) -> dict[Path, Path]:
-        """Return the annotated copies of finished sources: file -> copy."""
-        return {Path(one.key): self.folder / one.copy for one in self.finished.values() if one.copy is not None}
+    def copies(self) -> dict[str, Path]:
+        """Return the annotated copies of finished sources: key of the source -> copy."""
+        return {one.key: self.folder / one.copy for one in self.finished.values() if one.copy is not None}
 
     def add(self, predictions: Sequence[Prediction]) -> None:
         """Append rows of the current source."""
@@ -207,8 +207,18 @@ class Job:
         self._table = CsvTable(self._file, self._labels, header=False)
 
 
+def earlier_copies(folder: Path) -> set[Path]:
+    """Return the annotated copies that an earlier run wrote into the folder; empty if there was none."""
+    try:
+        with open_text(folder / _JOB, "r") as file:
+            finished = [json.loads(line) for line in file if line.endswith("\n")][1:]
+        return {folder / one["copy"] for one in finished if one.get("copy")}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return set()
+
+
 def _key(source: Source) -> str:
-    return str(source.real_path)
+    return source.key
 
 
 def _lines(file: Any, count: int) -> Iterator[str]:

@@ -97,7 +97,7 @@ class ResultsFolder:
         self._pages.end_video()
         self._job.end(
             self._source,
-            copy=self._copies.paths[self._source.path],
+            copy=self._copies.paths[self._source.key],
             fault=self._fault or lost_frames(self._lost_frames),
         )
 

@@ -48,10 +48,13 @@ def columns(labels: Sequence[str]) -> tuple[Column, ...]:
 
 
 def prediction_record(prediction: Prediction) -> dict[str, Any]:
-    """Return a prediction as plain values: what `--json` prints, one object per face, or per frame without a face."""
+    """Return a prediction as plain values: what `--json` prints, one object per face, or per frame without a face.
+
+    Bytes of file names that are not UTF-8 are spelled out, such as caf\\xe9.jpg, so that every program can read the text.
+    """
     detection, probabilities = prediction.detection, prediction.probabilities
     return {
-        "source": prediction.source,
+        "source": _utf8(prediction.source),
         "frame": prediction.frame,
         "time_s": None if prediction.time_s is None else round(prediction.time_s, 6),
         "face": prediction.face,
@@ -65,8 +68,12 @@ def prediction_record(prediction: Prediction) -> dict[str, Any]:
         "landmarks": [[round(value, 2) for value in point] for point in detection.landmarks] if detection else None,
         "detected": prediction.detected if detection else None,
         "smoothing_s": prediction.smoothing_s,
-        "detail": prediction.detail,
+        "detail": None if prediction.detail is None else _utf8(prediction.detail),
     }
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def prediction_row(prediction: Prediction, labels: Sequence[str]) -> list[CellValue]:

@@ -5,9 +5,24 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from fercli.system.files import replacing
+
+
+class LineFeeds:
+    """Ends rows with a line feed only, although the csv writer ends them with both signs so that it quotes both in cells."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> int:
+        return self._file.write(row.removesuffix("\r\n") + "\n")
+
+
+def csv_writer(file: TextIO) -> Any:
+    """Return a csv writer whose rows end with a line feed; cells may contain line feeds and carriage returns."""
+    return csv.writer(LineFeeds(file))
 
 
 def write_rows(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -16,7 +31,7 @@ def write_rows(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]
         replacing(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv_writer(file)
         writer.writerow(head)
         writer.writerows(rows)
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import secrets
 import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from fercli.errors import DataError, RefusedError
+
+_NAME_BYTES = 255  # of a file name on Linux, macOS and Windows file systems
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
@@ -21,10 +25,25 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
 
 def free_name(path: Path, taken: Collection[Path]) -> Path:
     """Return `path`, or if that is taken the first of path-2, path-3, ... that is free."""
-    candidate, number = path, 2
+    candidate, number = fitting_name(path), 2
     while candidate in taken:
-        candidate, number = path.with_stem(f"{path.stem}-{number}"), number + 1
+        candidate, number = fitting_name(path.with_stem(f"{path.stem}-{number}")), number + 1
     return candidate
+
+
+def fitting_name(path: Path) -> Path:
+    """Return `path`, with a shorter stem that ends in a hash if its name is longer than file systems allow."""
+    if len(os.fsencode(path.name)) <= _NAME_BYTES:
+        return path
+    code = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]
+    return path.with_name(_cut(path.stem, f"-{code}{path.suffix}") + f"-{code}{path.suffix}")
+
+
+def _cut(stem: str, rest: str) -> str:
+    """Remove characters from the end until `stem` and `rest` are a valid name."""
+    while stem and len(os.fsencode(stem + rest)) > _NAME_BYTES:
+        stem = stem[:-1]
+    return stem
 
 
 @contextlib.contextmanager
@@ -33,7 +52,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Creates missing folders. Raises: DataError if the folder cannot be created.
     """
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
+    ending = f".{secrets.token_hex(4)}.part{path.suffix}"
+    temporary = path.with_name(_cut(f".{path.stem}", ending) + ending)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -65,7 +85,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """
     path = path.resolve()
     code = secrets.token_hex(4)
-    temporary, old = path.with_name(f".{path.name}.{code}.part"), path.with_name(f".{path.name}.{code}.old")
+    temporary, old = (path.with_name(_cut(f".{path.name}", end) + end) for end in (f".{code}.part", f".{code}.old"))
     try:
         temporary.mkdir(parents=True)
     except OSError as error:

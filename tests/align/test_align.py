@@ -389,3 +389,35 @@ def test_align__gives_every_crop_a_name_of_its_own(astronaut: np.ndarray, tmp_pa
     again = read_alignment(target)
     assert again is not None
     assert again.rows == done.rows
+
+
+def test_align__refuses_an_output_folder_above_the_source(tree: Path, tmp_path: Path):
+    write_image(tree / "in" / "two.jpg", np.full((60, 90, 3), 90, np.uint8))
+    before = (tree / "two.jpg").read_bytes()
+    for target in (tmp_path, tree):
+        with pytest.raises(UsageError, match="is inside"):
+            align(tree, target, overwrite=True)
+    assert (tree / "two.jpg").read_bytes() == before
+
+
+def test_align__takes_any_name(astronaut: np.ndarray, tmp_path: Path):
+    source = tmp_path / "in"
+    names = [
+        "a" * 251 + ".jpg",
+        "a" * 250 + "b.jpg",
+        "c" * 251 + ".gif",
+        "cr\r.jpg",
+        "lf\n.jpg",
+        os.fsdecode(b"caf\xe9.jpg"),
+    ]
+    source.mkdir()
+    cv2.imwrite(str(tmp_path / "one.jpg"), astronaut[20:220, 120:330, ::-1])
+    for name in names:
+        shutil.copy(tmp_path / "one.jpg", source / name)
+    for _ in range(2):  # the second run reads the first one's files
+        result = align(source, tmp_path / "out", size=112, faces="all")
+        assert (result.with_face, result.crops) == (len(names), len(names))
+    alignment = read_alignment(tmp_path / "out")
+    assert alignment is not None
+    assert {row.source for row in alignment.rows} == set(names)
+    assert all((tmp_path / "out" / str(row.output)).is_file() for row in alignment.rows)

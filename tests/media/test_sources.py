@@ -35,9 +35,22 @@ def test_find_sources__expands_folders_and_keeps_their_tree(folder: Path):
     ]
 
 
-def test_find_sources__names_every_file_once(folder: Path):
-    found = find_sources([str(folder / "a.jpg"), str(folder / "*.jpg"), str(folder)])
-    assert sum(source.path.name == "a.jpg" for source in found) == 1
+def test_find_sources__has_a_source_for_every_name(folder: Path):
+    for number in range(5):
+        (folder / f"link{number}.jpg").symlink_to(folder / "a.jpg")
+    found = find_sources([str(folder), str(folder / "a.jpg")])
+    assert [source.path.name for source in found if source.path.suffix == ".jpg"] == [
+        "a.jpg",
+        *(f"link{number}.jpg" for number in range(5)),
+        "a.jpg",
+    ]
+    assert len({source.key for source in found}) == len(found)
+
+
+def test_find_sources__keeps_a_pattern_that_is_not_valid():
+    (source,) = find_sources(["**x/a.jpg"])
+    assert source.fault is not None
+    assert "**" in source.fault
 
 
 def test_find_sources__keeps_what_leads_to_nothing(folder: Path):
@@ -124,6 +137,7 @@ def test_find_sources__keeps_the_others_where_a_name_cannot_even_be_looked_up(fo
         ("b.PNG", None),
         ("clip.mp4", None),
         ("c.webp", None),
+        ("loop.jpg", "no such file or folder"),  # found in the folder as well
     ]
 
 

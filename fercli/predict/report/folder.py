@@ -11,10 +11,10 @@ from typing import Any
 
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
-from fercli.predict.annotated_copies import copy_paths
+from fercli.predict.annotated_copies import copy_paths, refuse_sources
 from fercli.predict.report.page import HtmlReport
 from fercli.results import Prediction, is_frame
-from fercli.system.files import refuse_existing
+from fercli.system.files import fitting_name, refuse_existing
 from fercli.weights.card import WeightsCard
 
 INDEX_NAME = "report.html"
@@ -25,7 +25,7 @@ class FolderReports:
     """Writes NAME.report.html beside the copy of every video when the video ends, and report.html as the index.
 
     The index has the pictures and links to the pages of the videos; a single video has none.
-    paths: the report of each video, by source path. taken: copies of an earlier run.
+    paths: the report of each video, by the key of the source. taken: copies of an earlier run.
     Raises: RefusedError from the constructor if one of the files exists and `overwrite` is not set.
     """
 
@@ -36,15 +36,16 @@ class FolderReports:
         card: WeightsCard,
         settings: Mapping[str, object] | None = None,
         *,
-        taken: Mapping[Path, Path] = MappingProxyType({}),
+        taken: Mapping[str, Path] = MappingProxyType({}),
         overwrite: bool = False,
     ) -> None:
-        videos = {source.path for source in sources if source.kind == "video"}
+        videos = {source.key for source in sources if source.kind == "video"}
         self.paths = {
-            path: copy.with_suffix(_SUFFIX)
-            for path, copy in copy_paths(folder, sources, taken).items()
-            if path in videos
+            key: fitting_name(copy.with_suffix(_SUFFIX))
+            for key, copy in copy_paths(folder, sources, taken).items()
+            if key in videos
         }
+        refuse_sources(self.paths.values(), sources)
         for path in self.paths.values():
             refuse_existing(path, overwrite=overwrite)
         self._card, self._settings, self._overwrite = card, settings, overwrite
@@ -52,7 +53,7 @@ class FolderReports:
         if len(sources) != 1 or not videos:
             self._index = HtmlReport(folder / INDEX_NAME, card, settings, overwrite=overwrite)
         self._folder = folder
-        self._video: Path | None = None
+        self._video: str | None = None
         self._page: HtmlReport | None = None
         self._open, self._open_video = ExitStack(), ExitStack()
 
@@ -71,7 +72,7 @@ class FolderReports:
         self, source: Source, rgb: Rgb | None, predictions: Sequence[Prediction], *, time_s: float | None = None
     ) -> None:
         """Add a picture or the next frame of a video; rgb None: it, or the rest of the video, could not be read."""
-        if source.path != self._video:
+        if source.key != self._video:
             self.end_video()
         if source.kind == "video" and (rgb is not None or self._page is not None or is_frame(predictions)):
             (self._page or self._begin(source)).add(source, rgb, predictions, time_s=time_s)
@@ -81,7 +82,7 @@ class FolderReports:
     def add_finished(self, source: Source) -> None:
         """Link the page of a video that an earlier run wrote."""
         if self._index is not None:
-            self._index.link(str(source.relative), os.path.relpath(self.paths[source.path], self._folder))
+            self._index.link(str(source.relative), os.path.relpath(self.paths[source.key], self._folder))
 
     def end_video(self) -> None:
         """Complete the page of the current video."""
@@ -90,8 +91,8 @@ class FolderReports:
 
     def _begin(self, source: Source) -> HtmlReport:
         """Open the page of a video with its first frame."""
-        path = self.paths[source.path]
-        self._video = source.path
+        path = self.paths[source.key]
+        self._video = source.key
         self._page = self._open_video.enter_context(
             HtmlReport(path, self._card, self._settings, overwrite=self._overwrite)
         )

@@ -42,7 +42,7 @@ class HtmlReport:
         self._card, self._settings = card, dict(settings or {})
         self._open = ExitStack()
         self._video: VideoSection | None = None
-        self._source: Path | None = None
+        self._source: Source | None = None
         self._videos: list[str] = []
         self._cards = 0
         self._links: list[tuple[str, str]] = []
@@ -68,9 +68,9 @@ class HtmlReport:
         self, source: Source, rgb: Rgb | None, predictions: Sequence[Prediction], *, time_s: float | None = None
     ) -> None:
         """Add a picture or the next frame of a video; rgb None: it, or the rest of the video, could not be read."""
-        if source.path != self._source:
+        if source != self._source:
             self._end_video()
-            self._source = source.path
+            self._source = source
         name = str(source.relative)
         if source.kind == "video" and (rgb is not None or self._video is not None or is_frame(predictions)):
             self._video = self._video or VideoSection(name, self._card.labels)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +10,14 @@ from typing import TextIO
 from fercli.predict.rows import columns, prediction_row
 from fercli.predict.tables.table import TableFormat, open_text
 from fercli.results import Prediction
+from fercli.system.csv_file import csv_writer
 
 
 class CsvTable:
     """Writes a header, then a row per prediction; values that do not apply are empty cells."""
 
     def __init__(self, file: TextIO, labels: Sequence[str], *, header: bool = True) -> None:
-        self._writer = csv.writer(file, lineterminator="\n")
+        self._writer = csv_writer(file)
         self._labels = tuple(labels)
         if header:
             self._writer.writerow([column.name for column in columns(labels)])

@@ -25,7 +25,7 @@ class ParquetTable:
         self._rows: list[list[CellValue]] = []
 
     def add(self, predictions: Sequence[Prediction]) -> None:
-        self._rows += [[_utf8(cell) for cell in prediction_row(prediction, self._labels)] for prediction in predictions]
+        self._rows += [prediction_row(prediction, self._labels) for prediction in predictions]
         if len(self._rows) >= self._group_rows:
             self.flush()
 
@@ -65,13 +65,6 @@ def _pyarrow() -> Any:
             fix="pip install pyarrow, or save as .csv or .jsonl",
         ) from error
     return pyarrow
-
-
-def _utf8(cell: CellValue) -> CellValue:
-    """Spell out bytes of a file name that are not UTF-8."""
-    if isinstance(cell, str):
-        return cell.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return cell
 
 
 PARQUET = TableFormat(open_parquet, check=_pyarrow)

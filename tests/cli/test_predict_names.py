@@ -1,0 +1,147 @@
+"""fer predict with names that are long, odd or given twice, and with an output folder at or above the input."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fercli.cli.main import main
+from fercli.config.labels import schema
+from fercli.config.presets import MODELS
+from fercli.config.templates import template
+from fercli.media.images import Rgb, write_image
+from fercli.media.video_writer import VideoWriter
+from fercli.results import Face
+from fercli.weights.card import WeightsCard
+
+FACE = Face((10.0, 10.0, 50.0, 60.0), 0.95, ((20.0, 25.0), (40.0, 25.0), (30.0, 35.0), (22.0, 48.0), (38.0, 48.0)))
+
+
+class OneFace:
+    """A fake detector: one face in every frame."""
+
+    device = "cpu"
+
+    def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
+        return [[FACE] for _ in frames]
+
+
+class Surprised:
+    """A fake classifier: surprise for every crop."""
+
+    card = WeightsCard("fake", "1", schema("rafdb").names, "rafdb", template("arcface"), MODELS["btn-tiny"])
+    engine, device = "torch", "cpu"
+
+    def classify(self, crops: np.ndarray) -> np.ndarray:
+        return np.tile(np.array([0.4] + [0.1] * 6, np.float32), (len(crops), 1))
+
+
+@pytest.fixture(autouse=True)
+def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fercli.faces.detector.open_detector", lambda *_, **__: OneFace())
+    monkeypatch.setattr("fercli.weights.classifier.load_classifier", lambda *_: Surprised())
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "photos"
+    write_image(folder / "a.jpg", np.full((80, 70, 3), 120, np.uint8))
+    return folder
+
+
+def _sources(path: Path) -> list[str]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return [row["source"] for row in csv.DictReader(file)]
+
+
+@pytest.fixture
+def odd_names(photos: Path) -> Path:
+    """Copies of one picture under every kind of name that a file system accepts."""
+    shutil.copy(photos / "a.jpg", photos / ("a" * 240 + ".jpg"))
+    shutil.copy(photos / "a.jpg", photos / ("b" * 246 + ".heic.jpg"))
+    shutil.copy(photos / "a.jpg", photos / ("\u00e9" * 124 + ".ppm"))
+    shutil.copy(photos / "a.jpg", photos / ("c" * 251 + ".gif"))
+    shutil.copy(photos / "a.jpg", os.fsencode(photos) + b"/caf\xe9.jpg")
+    for name in ("cr\r.jpg", "lf\n.jpg", 'quote",.jpg', "tab\t.jpg", " .jpg", "-x.jpg", "#?%.jpg", "a'&<b>.jpg"):
+        shutil.copy(photos / "a.jpg", photos / name)
+    with VideoWriter(photos / ("v" * 251 + ".mp4")) as writer:
+        writer.write(np.full((80, 70, 3), 120, np.uint8), 0.0)
+    with VideoWriter(photos / "w.mp4") as writer:
+        writer.write(np.full((80, 70, 3), 120, np.uint8), 0.0)
+    (photos / "w.mp4").rename(photos / ("w" * 252 + ".ts"))
+    return photos
+
+
+def test_predict__takes_any_name(odd_names: Path, capsys: pytest.CaptureFixture[str]):
+    names = sorted(str(path.relative_to(odd_names.parent)) for path in odd_names.iterdir())
+    expected = sorted(os.fsencode(name).decode("utf-8", "backslashreplace") for name in names)
+    save = ["--save", "t.jsonl", "--save", "t.csv"]
+    assert main(["predict", "photos", "--out", "out", *save, "--json"]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert sorted(record["source"] for record in records) == expected
+    assert sorted(_sources(Path("out/predictions.csv"))) == sorted(_sources(Path("t.csv"))) == expected
+    lines = Path("t.jsonl").read_text(encoding="utf-8").splitlines()
+    assert sorted(json.loads(line)["source"] for line in lines) == expected
+    copies = [path for path in Path("out").iterdir() if path.suffix in (".jpg", ".png", ".ppm", ".mp4")]
+    assert len(copies) == len(names)
+    # all are finished
+    assert main(["predict", "photos", "--out", "out", "--resume"]) == 0
+    assert f"{len(names)} sources finished" in capsys.readouterr().err
+    assert sorted(_sources(Path("out/predictions.csv"))) == expected
+    assert not list(Path("out").glob(".*part*"))
+
+
+def test_predict__has_a_row_and_a_copy_for_every_name(photos: Path):
+    for number in range(3):
+        (photos / f"link{number}.jpg").symlink_to(photos / "a.jpg")
+    with VideoWriter(photos / "v.mp4") as writer:
+        writer.write(np.full((80, 70, 3), 120, np.uint8), 0.0)
+    arguments = ["predict", "photos", "photos/a.jpg", "photos/v.mp4", "photos/v.mp4", "--out", "out"]
+    expected = [*(f"photos/{name}" for name in ("a.jpg", "link0.jpg", "link1.jpg", "link2.jpg", "v.mp4", "a.jpg"))]
+    expected += ["photos/v.mp4", "photos/v.mp4"]
+    assert main(arguments) == 0
+    assert _sources(Path("out/predictions.csv")) == expected
+    names = {"a.jpg", "a-2.jpg", "link0.jpg", "link1.jpg", "link2.jpg", "v.mp4", "v-2.mp4", "v-3.mp4"}
+    assert names < {path.name for path in Path("out").iterdir()}
+    assert main([*arguments, "--resume"]) == 0
+    assert _sources(Path("out/predictions.csv")) == expected
+
+
+@pytest.mark.parametrize("again", ["--overwrite", "--resume"])
+def test_predict__reads_below_its_output_folder(again: str, photos: Path):
+    for run in ([], [again], [again]):
+        assert main(["predict", "photos", "--out", ".", *run]) == 0
+        assert _sources(Path("predictions.csv")) == ["photos/a.jpg"]
+    assert main(["predict", "photos/a.jpg", "--out", ".", "--overwrite"]) == 0
+    assert _sources(Path("predictions.csv")) == ["photos/a.jpg"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["photos", "--out", "photos"], ["photos/*.jpg", "--out", "photos"], [".", "--out", "."]]
+)
+def test_predict__never_replaces_a_source(arguments: list[str], photos: Path, capsys: pytest.CaptureFixture[str]):
+    before = (photos / "a.jpg").read_bytes()
+    assert main(["predict", *arguments, "--overwrite"]) == 2
+    assert "one of the sources" in capsys.readouterr().err
+    assert (photos / "a.jpg").read_bytes() == before
+
+
+def test_predict__refuses_a_nested_picture_that_would_replace_a_source(photos: Path):
+    write_image(photos / "photos" / "a.jpg", np.full((80, 70, 3), 20, np.uint8))
+    before = (photos / "a.jpg").read_bytes()
+    assert main(["predict", "photos", "--out", ".", "--overwrite"]) == 2
+    assert (photos / "a.jpg").read_bytes() == before
+
+
+def test_predict__says_if_only_results_are_left(photos: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["predict", "photos", "--out", "photos/out"]) == 0
+    assert main(["predict", "photos/out/a.jpg", "--out", "photos/out", "--overwrite"]) == 3
+    assert "results of an earlier run" in capsys.readouterr().err

@@ -13,6 +13,7 @@ from fercli.cli.console import json_line, progress, say, show, table
 if TYPE_CHECKING:
     from fercli.export.options import ExportReport
 
+_FORMAT = "Format"  # panel of the help page
 _IMAGES = {"faces": "face crops", "generated": "generated images, no real faces (--faces DIR)"}
 _PRECISIONS = {"fp16": "float16", "int8": "int8 (convolutions and matrix products)"}
 _INPUTS = {
@@ -24,19 +25,32 @@ _INPUTS = {
 
 def export(
     *,
-    onnx: Annotated[bool, typer.Option("--onnx", help="Write an ONNX file.")] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Write an ONNX file.", rich_help_panel=_FORMAT)] = False,
     pt2: Annotated[
-        bool, typer.Option("--pt2", help="Write a torch.export program, for programs with torch but without fer.")
+        bool,
+        typer.Option(
+            "--pt2",
+            help="Write a torch.export program, for programs with torch but without fer.",
+            rich_help_panel=_FORMAT,
+        ),
     ] = False,
     weights: options.Weights = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="File to write; default: NAME.onnx in this folder."),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="File to write (default: NAME.onnx or NAME.pt2 in this folder).",
+            rich_help_panel=options.OUTPUT,
+        ),
     ] = None,
     faces: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Face crops to compare ONNX Runtime with torch on; default: generated images."
+            metavar="DIR",
+            help="Face crops to compare the file with torch on (default: generated images).",
+            rich_help_panel=options.DATA,
         ),
     ] = None,
     interface: Annotated[
@@ -44,15 +58,22 @@ def export(
         typer.Option(
             "--input",
             help="Input of the file: normalised images; uint8 crops of any size; or crops with five points of a face.",
+            rich_help_panel=_FORMAT,
         ),
     ] = "images",
     precision: Annotated[
         Literal["fp32", "fp16", "int8"],
-        typer.Option(help="Precision of the computation. fp16 is for CUDA; int8 is calibrated on --faces."),
+        typer.Option(
+            help="Precision of the computation. fp16 is for CUDA; int8 is calibrated on --faces.",
+            rich_help_panel=_FORMAT,
+        ),
     ] = "fp32",
     store: Annotated[
         Literal["fp16", "fp32"],
-        typer.Option(help="Storage of float32 weights: fp16 halves the file and is converted when it is loaded."),
+        typer.Option(
+            help="Storage of float32 weights: fp16 halves the file and is converted when it is loaded.",
+            rich_help_panel=_FORMAT,
+        ),
     ] = "fp16",
     json: options.Json = False,
     overwrite: options.Overwrite = False,

@@ -20,7 +20,7 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Bin:
-    """Images whose top probability lies in (low, high]: how many, their mean confidence and accuracy, None if empty."""
+    """Images with a top probability in (low, high]: their number, mean confidence and accuracy, None if empty."""
 
     low: float
     high: float
@@ -38,7 +38,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far probabilities at one temperature are from frequencies.
+    """Calibration of the probabilities at one temperature.
 
     ece: expected calibration error; mce: the largest gap of a bin that has images (Guo et al. 2017, Eq. 3 and 5).
     nll: mean negative log-likelihood; brier: mean squared distance of the rows to the truth, 0..2 (Brier 1950).

@@ -1,4 +1,4 @@
-"""The predictions of a network for the labelled images of a data set: what every measurement starts from.
+"""The predictions of a network for the labelled images of a data set, which every measurement starts from.
 
 Letters: B images, N classes.
 """

@@ -1,8 +1,8 @@
-"""A face crop in, the same crop made worse in one of six ways out, by a stated amount and the same every time.
+"""Degradations of face crops: occlusion, low resolution, darkness, blur, JPEG compression, crop jitter.
 
-Every kind works on the crop as it is on disk, before it is brought to the network's size. What is drawn at random (where
-an occlusion lies, which way a crop slips, the noise of darkness) depends on the seed alone, so that each image meets the
-same occlusion, only larger, at the next severity.
+Every kind is applied to the crop as it is on disk, before it is resized for the network. Random values (the position of an
+occlusion, the direction of a shift, sensor noise) depend on the seed only, so that an image has the same occlusion, only
+larger, at the next severity.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Kind = Literal["occlusion", "lowres", "dark", "blur", "jpeg", "crop-jitter"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ALL = "all"
 
-_READ_NOISE = 2.0  # grey levels: of a sensor, which darkness leaves as it is
+_READ_NOISE = 2.0  # grey levels; sensor noise does not decrease with the light
 
 
 @dataclass(frozen=True)
 class Degradation:
-    """One way of making crops worse. severities: from mild to bad; unit: what they count."""
+    """One kind of degradation. severities: from mild to severe, in `unit`."""
 
     kind: Kind
     severities: tuple[float, ...]
@@ -36,12 +36,12 @@ class Degradation:
 
 
 def degrade(rgb: Rgb, kind: Kind, severity: float, *, seed: int) -> Rgb:
-    """Return uint8 [H, W, 3] of the same size; `severity` in the unit of DEGRADATIONS[kind]."""
+    """Degrade a crop: uint8 [H, W, 3] of the same size; `severity` in the unit of DEGRADATIONS[kind]."""
     return DEGRADATIONS[kind].apply(rgb, severity, np.random.default_rng(seed))
 
 
 def kinds_of(names: Sequence[str]) -> tuple[Kind, ...]:
-    """Names as kinds, each once, `all` for every one; UsageError lists the known ones."""
+    """Parse names of kinds, `all` for every one; UsageError lists the known ones."""
     for name in names:
         if name not in (*KINDS, ALL):
             raise UsageError(f"unknown degradation {name!r}", fix=f"known: {', '.join(KINDS)}, {ALL}")
@@ -49,7 +49,7 @@ def kinds_of(names: Sequence[str]) -> tuple[Kind, ...]:
 
 
 def _occlude(rgb: Rgb, share: float, random: np.random.Generator) -> Rgb:
-    """Put a square of mid-grey over `share` of the picture's area, its centre anywhere it fits."""
+    """Cover `share` of the picture's area with a mid-grey square at a random position."""
     height, width = rgb.shape[:2]
     side = math.sqrt(share * height * width)
     tall, wide = min(height, round(side)), min(width, round(side))
@@ -59,8 +59,8 @@ def _occlude(rgb: Rgb, share: float, random: np.random.Generator) -> Rgb:
     return covered
 
 
-def _lowres(rgb: Rgb, pixels: float, random: np.random.Generator) -> Rgb:  # noqa: ARG001 - nothing is drawn
-    """Shrink to `pixels` on the longer side and enlarge again; a picture that is as small already stays as it is."""
+def _lowres(rgb: Rgb, pixels: float, random: np.random.Generator) -> Rgb:  # noqa: ARG001 - not random
+    """Downscale to `pixels` on the longer side and enlarge again; a picture that is not larger is returned unchanged."""
     height, width = rgb.shape[:2]
     scale = pixels / max(height, width)
     if scale >= 1:
@@ -71,27 +71,27 @@ def _lowres(rgb: Rgb, pixels: float, random: np.random.Generator) -> Rgb:  # noq
 
 
 def _darken(rgb: Rgb, light: float, random: np.random.Generator) -> Rgb:
-    """Leave `light` of the brightness, add the noise of a sensor, round to whole grey levels."""
+    """Scale the brightness by `light`, add sensor noise, round to whole grey levels."""
     noise = random.normal(0, _READ_NOISE, rgb.shape[:2])[..., None]  # the same in all channels: grey stays grey
     return (rgb * light + noise).round().clip(0, 255).astype(np.uint8)
 
 
 def _blur(rgb: Rgb, share: float, random: np.random.Generator) -> Rgb:  # noqa: ARG001
-    """Blur with a Gaussian whose deviation is `share` of the longer side."""
+    """Blur with a Gaussian whose standard deviation is `share` of the longer side."""
     return cv2.GaussianBlur(rgb, (0, 0), share * max(rgb.shape[:2]), borderType=cv2.BORDER_REPLICATE)
 
 
 def _compress(rgb: Rgb, quality: float, random: np.random.Generator) -> Rgb:  # noqa: ARG001
-    """Write as JPEG of `quality` and read again."""
+    """Compress as JPEG of `quality`."""
     options = [cv2.IMWRITE_JPEG_QUALITY, int(quality)]
     done, content = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)
     if not done:
-        raise UsageError(f"JPEG of quality {quality} cannot be written", fix="a quality from 1 to 100")
+        raise UsageError(f"could not write a JPEG of quality {quality}", fix="a quality from 1 to 100")
     return cv2.cvtColor(cv2.imdecode(content, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
 def _jitter(rgb: Rgb, share: float, random: np.random.Generator) -> Rgb:
-    """Shift by `share` of the side in a random direction, zoom by up to 1 +- share, turn by up to share * 90 degrees."""
+    """Shift by `share` of the side in a random direction, zoom by up to 1 +- share, rotate by up to share * 90 degrees."""
     height, width = rgb.shape[:2]
     direction, zoom, turn = random.random() * 2 * math.pi, random.uniform(-1, 1), random.uniform(-1, 1)
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn * share * 90, 1 + zoom * share)

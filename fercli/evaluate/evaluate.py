@@ -1,7 +1,7 @@
 """`fer eval`: score weights on one split of a data set, with intervals, calibration and robustness.
 
 dataset_predictions.py runs the network, results.py has the types of what is measured, output_folder.py and page.py write
-it. degradations.py, end_to_end.py and batch_check.py are the parts on request.
+it. robustness.py, end_to_end.py and batch_check.py are the parts on request.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from fercli.evaluate.dataset_predictions import (
     labelled_samples,
     predict_samples,
 )
-from fercli.evaluate.degradations import degradation_curves, sample_indices
 from fercli.evaluate.degrade import kinds_of
 from fercli.evaluate.end_to_end import PicturePrediction, predict_pictures, score_pictures
 from fercli.evaluate.resampling import RESAMPLES
 from fercli.evaluate.result_file import RESULT_NAME, ModelFacts
-from fercli.evaluate.results import FLIP, BatchCheck, CopiesInTrain, EvaluationResult, SubsetScore
+from fercli.evaluate.results import FLIP, BatchCheck, CopiesInTrain, EndToEnd, EvaluationResult, SubsetScore
+from fercli.evaluate.robustness import degradation_curves, sample_indices
+from fercli.evaluate.score_warnings import score_warnings
 from fercli.evaluate.scores import selection_code
-from fercli.evaluate.warnings import score_warnings
 from fercli.faces.detector import FaceDetector, detector_version, open_detector
 from fercli.formatting import pluralize
 from fercli.progress import Progress, silent
@@ -123,11 +123,10 @@ def evaluate(
         result = replace(result, curves=curves)
     pictures: tuple[PicturePrediction, ...] = ()
     if raw_data is not None:
-        name = type(detector).__name__ if detector else detector_version(options.detector)
-        detector = detector or open_detector(DetectConfig(detector=options.detector), options.device)
-        raw_known = known_samples(classifier, raw_data, raw_samples)
-        pictures = predict_pictures(classifier, raw_data, raw_known, detector, progress=progress)
-        result = replace(result, end_to_end=score_pictures(classifier, raw_data.name, pictures, detector=name))
+        end_to_end, pictures = _end_to_end(
+            classifier, raw_data, raw_samples, detector=detector, options=options, progress=progress
+        )
+        result = replace(result, end_to_end=end_to_end)
     if options.batch_check:
         indices = sample_indices(len(known), CHECKED_IMAGES, seed=seed)
         check = batch_check(weights, predictions, indices, device=options.device, seed=seed, progress=progress)
@@ -143,6 +142,22 @@ def evaluate(
         with replacing_folder(out) as temporary:
             write_evaluation(temporary, result, details)
     return result
+
+
+def _end_to_end(
+    classifier: Classifier,
+    raw_data: Dataset,
+    samples: Sequence[Sample],
+    *,
+    detector: FaceDetector | None,
+    options: EvaluateOptions,
+    progress: Progress,
+) -> tuple[EndToEnd, tuple[PicturePrediction, ...]]:
+    name = type(detector).__name__ if detector else detector_version(options.detector)
+    detector = detector or open_detector(DetectConfig(detector=options.detector), options.device)
+    known = known_samples(classifier, raw_data, samples)
+    pictures = predict_pictures(classifier, raw_data, known, detector, progress=progress)
+    return score_pictures(classifier, raw_data.name, pictures, detector=name), pictures
 
 
 def _result(

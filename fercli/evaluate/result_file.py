@@ -1,4 +1,4 @@
-"""result.json: what `fer train` and `fer eval` state about weights and their scores, in one versioned layout.
+"""result.json: the weights and their scores in one versioned layout, written by `fer train` and `fer eval`.
 
 `fer report`, `fer compare` and `fer ablate` read it. result.schema.json, beside this file, is its JSON schema.
 """

@@ -1,4 +1,4 @@
-"""What `fer eval` measures, as typed values, and the same as the content of result.json."""
+"""The result of `fer eval` as typed values, and its conversion to result.json."""
 
 from __future__ import annotations
 

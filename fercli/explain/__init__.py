@@ -1,1 +1,1 @@
-"""The paper's figures, and one it does not have: networks and images in, a picture with its raw numbers out."""
+"""Look inside trained networks: figures (`fer visualize`), doubtful labels (`fer audit`), module sizes (`fer describe`)."""

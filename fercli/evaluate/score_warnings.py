@@ -1,4 +1,4 @@
-"""What limits a score, one sentence each: unknown classes, missing files, another alignment, doubtful lists."""
+"""Warnings about a score: unknown classes, missing files, another alignment, doubtful lists of images."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from fercli.faces.detector import open_detector
 from fercli.formatting import pluralize
 from fercli.media.feed import Item, feed
 from fercli.media.images import Rgb
+from fercli.media.selection import FrameChooser, FrameSelection
 from fercli.media.sources import Source, find_sources
 from fercli.predict.options import PredictOptions
 from fercli.predict.predict import ImageResult, predict_items
@@ -90,6 +91,8 @@ class Predictor:
         video: str | Path | int | Frames,
         *,
         fps: float | None = None,
+        start_s: float = 0.0,
+        end_s: float | None = None,
         track: bool = True,
         smooth_s: float = 0.0,
         detect_every: int = 1,
@@ -97,6 +100,8 @@ class Predictor:
         """Predict a video frame by frame, in constant memory; yields one result per frame with `frame` and `time_s`.
 
         video: a file, an http or rtsp address, a camera number, or frames: pairs (seconds, RGB), or RGB with fps.
+        fps: read so many frames per second, by their times; of frames without times, their rate. start_s, end_s: read the
+        frames shown from the one time on until before the other. `frame` and `time_s` stay those of the whole video.
         track: number the people. smooth_s: time constant of the moving average of the probabilities along a track.
         detect_every: run the detector on every n-th frame and move the faces by optical flow in between.
         Cameras and streams are read live: frames for which there is no time are skipped, as their indices show.
@@ -105,8 +110,9 @@ class Predictor:
         """
         options = replace(self._options, track=track, smooth_s=smooth_s, detect_every=detect_every)
         if not isinstance(video, str | Path | int):
-            return self._predict(_frames(video, fps), options)
-        return self._file_or_stream(_one_video(video), options)
+            return self._predict(_frames(video, fps, FrameSelection(start_s, end_s)), options)
+        source = replace(_one_video(video), selection=FrameSelection(start_s, end_s, fps))
+        return self._file_or_stream(source, options)
 
     def crops(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return calibrated probabilities [B, N], columns as `labels`, of aligned faces: RGB uint8 [B, S, S, 3].
@@ -142,8 +148,9 @@ def _items(pictures: Iterable[Picture]) -> Iterator[Item]:
             yield from feed(find_sources([str(picture)]))
 
 
-def _frames(frames: Frames, fps: float | None) -> Iterator[Item]:
+def _frames(frames: Frames, fps: float | None, part: FrameSelection) -> Iterator[Item]:
     source = Source(Path("frames"), "video", Path("frames"))
+    chooser = None
     for index, frame in enumerate(frames):
         if isinstance(frame, tuple):
             time_s, rgb = frame
@@ -151,7 +158,11 @@ def _frames(frames: Frames, fps: float | None) -> Iterator[Item]:
             raise UsageError("frames have no times", fix="video(frames, fps=25), or pairs (seconds, frame)")
         else:
             time_s, rgb = index / fps, frame
-        yield Item(source, rgb=_checked(rgb), frame=index, time_s=float(time_s))
+        chooser = chooser or FrameChooser(replace(part, fps=fps) if isinstance(frame, tuple) else part)
+        if part.ends_before(time_s):
+            return
+        if chooser.takes(time_s):
+            yield Item(source, rgb=_checked(rgb), frame=index, time_s=float(time_s))
 
 
 def _checked(rgb: Rgb) -> Rgb:

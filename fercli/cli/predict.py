@@ -19,6 +19,7 @@ from fercli.formatting import pluralize
 
 if TYPE_CHECKING:
     from fercli.cli.predict_summary import Summary
+    from fercli.media.selection import FrameSelection
     from fercli.media.sources import Source
     from fercli.weights.classifier import Classifier
 
@@ -113,6 +114,33 @@ def predict(
             rich_help_panel=options.VIDEO,
         ),
     ] = 1,
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            "--fps",
+            metavar="N",
+            help="Read at most N frames per second of a video, by their presentation times (default: every frame).",
+            rich_help_panel=options.VIDEO,
+        ),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--start",
+            metavar="TIME",
+            help="Read videos from this time on: seconds, m:ss or h:mm:ss.",
+            rich_help_panel=options.VIDEO,
+        ),
+    ] = None,
+    end: Annotated[
+        str | None,
+        typer.Option(
+            "--end",
+            metavar="TIME",
+            help="Read videos up to this time: seconds, m:ss or h:mm:ss.",
+            rich_help_panel=options.VIDEO,
+        ),
+    ] = None,
     seconds: Annotated[
         float | None,
         typer.Option(
@@ -151,7 +179,8 @@ def predict(
     ).with_min_face(min_face)
     settings = PredictOptions(detect, min_reliable, track, smooth, detect_every)
     output = OutputOptions(json, tuple(save or ()), report, out, resume, overwrite)
-    inputs = _sources(sources, out, quiet=quiet)
+    selection = _selection(fps, start, end)
+    inputs = _selected(_sources(sources, out, quiet=quiet), selection)
     if seconds is not None:
         inputs = _endless(inputs)
     summary = Summary()
@@ -162,7 +191,9 @@ def predict(
     classifier = load_classifier(weights, engine, device)
     _warn_of_alignment(classifier, detector)
     face_detector = open_detector(detect, device)
-    recorded = {**_weights_file(classifier, weights), **settings.as_settings()} if output.paths else {}
+    recorded: dict[str, object] = {}
+    if output.paths:
+        recorded = {**_weights_file(classifier, weights), **settings.as_settings(), "frames of videos": selection}
     runs_on = f"{classifier.engine} on {classifier.device}"
     if face_detector.device != classifier.device:
         runs_on += f", detector on {face_detector.device}"
@@ -253,6 +284,22 @@ def _searched(name: str) -> Path | None:
         return path
     before = re.split(r"[*?[]", name)[0]
     return None if before == name or path.exists() else Path(before + "x").parent
+
+
+def _selection(fps: float | None, start: str | None, end: str | None) -> FrameSelection:
+    from fercli.media.selection import FrameSelection, parse_time
+
+    start_s = 0.0 if start is None else parse_time(start, option="--start")
+    return FrameSelection(start_s, None if end is None else parse_time(end, option="--end"), fps)
+
+
+def _selected(sources: list[Source], selection: FrameSelection) -> list[Source]:
+    """Read only the selected frames of videos, one of which must be among the sources."""
+    from fercli.media.selection import EVERY_FRAME
+
+    if selection != EVERY_FRAME and not any(source.kind == "video" or source.fault for source in sources):
+        raise UsageError("--fps, --start and --end need a video among the sources", fix="remove them")
+    return [replace(source, selection=selection) if source.kind == "video" else source for source in sources]
 
 
 def _endless(sources: list[Source]) -> list[Source]:

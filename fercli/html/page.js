@@ -20,7 +20,7 @@ for (const chart of document.querySelectorAll(".chart")) {
     current = Math.max(0, Math.min(data.values.length - 1, bin));
     const row = data.values[current], time = (current + 0.5) * data.width;
     tip.textContent = "";
-    line(clock(Math.min(time, data.end)), true);
+    line(clock(data.begin + Math.min(time, data.end)), true);
     if (row === null) line("not seen");
     else {
       data.labels.map((label, i) => [row[i], label]).sort((a, b) => b[0] - a[0]).slice(0, 4)

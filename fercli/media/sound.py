@@ -13,6 +13,7 @@ import numpy as np
 from fercli.formatting import pluralize
 from fercli.media.addresses import encoded
 from fercli.media.joined_times import JoinedTimes
+from fercli.media.selection import EVERY_FRAME, FrameSelection
 from fercli.media.tracks import DecodeError, DemuxError, choose_sound, choose_video, decode, describe_choice, packets
 from fercli.media.video import OPEN_OPTIONS
 
@@ -30,12 +31,14 @@ class Sound:
     """The sound track of a file, written to a container in pieces: copied, or re-encoded as AAC.
 
     Times are relative to the start time of the source, as in VideoReader, so that sound and pictures stay in sync.
+    part: only the sound of this part is written; its times count from the start of the part.
     fault: after the end, one sentence if sound is missing, else None. `open_sound` creates one.
     """
 
-    def __init__(self, source: Any, stream: Any, target: Any) -> None:
+    def __init__(self, source: Any, stream: Any, target: Any, part: FrameSelection = EVERY_FRAME) -> None:
         self._source, self._stream, self._target = source, stream, target
         self.fault: str | None = None
+        self._part = part
         self._end_s, self._damaged = 0.0, 0
         self._times = JoinedTimes(float(source.start_time or 0) / av.time_base)
         codec = stream.codec_context
@@ -86,7 +89,11 @@ class Sound:
                 if stamp is not None:
                     self._times.seconds(0, float(stamp * packet.time_base), _duration_s(packet))
             elif stamp is not None:
-                yield packet, self._times.seconds(1, float(stamp * packet.time_base), _duration_s(packet))
+                time_s = self._times.seconds(1, float(stamp * packet.time_base), _duration_s(packet))
+                if self._part.ends_before(time_s):
+                    return
+                if not self._part.begins_after(time_s):
+                    yield packet, time_s - self._part.start_s
             elif not packet.size:
                 yield packet, 0.0
 
@@ -157,8 +164,8 @@ class _Samples:
         return piece
 
 
-def open_sound(path: Path | str, target: Any) -> tuple[Sound | None, str | None]:
-    """Prepare the sound track of a file or address for a container.
+def open_sound(path: Path | str, target: Any, part: FrameSelection = EVERY_FRAME) -> tuple[Sound | None, str | None]:
+    """Prepare the sound track of a file or address, or a part of it, for a container.
 
     Returns the sound, None if there is none, and a sentence if a track was chosen of several or none is readable.
     """
@@ -173,7 +180,7 @@ def open_sound(path: Path | str, target: Any) -> tuple[Sound | None, str | None]
         source.close()
         return None, "the copy has no sound: the sound track cannot be decoded"
     try:
-        return Sound(source, stream, target), describe_choice(stream, source.streams.audio, "sound")
+        return Sound(source, stream, target, part), describe_choice(stream, source.streams.audio, "sound")
     except (av.FFmpegError, ValueError, OSError) as error:
         source.close()
         return None, f"the copy has no sound ({error})"

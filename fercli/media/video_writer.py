@@ -10,6 +10,7 @@ import av
 import numpy as np
 
 from fercli.media.images import Rgb
+from fercli.media.selection import EVERY_FRAME, FrameSelection
 from fercli.media.sound import Sound, open_sound
 
 _CLOCK = Fraction(1, 90_000)  # s: fine enough for any frame rate
@@ -24,18 +25,24 @@ class VideoWriter:
     The video has the size of the first frame; later frames of another size are stretched to it.
 
     sound: a file or address whose sound track is copied; None, or a file without one, gives a silent video. Errors of the
-        sound never end the video: `note` says what is missing.
+        sound never end the video: `note` says what is missing. part: the part of the sound, from whose start times count.
     crf, preset: x264's; superfast at 22 is as close to the original as veryfast at 20, in 0.7 of its time.
     yuv420p needs even sides: an odd one is extended by repeating the last row or column.
     """
 
     def __init__(
-        self, path: Path, *, crf: int = 22, preset: str = "superfast", sound: Path | str | None = None
+        self,
+        path: Path,
+        *,
+        crf: int = 22,
+        preset: str = "superfast",
+        sound: Path | str | None = None,
+        part: FrameSelection = EVERY_FRAME,
     ) -> None:
         self._options = {"crf": str(crf), "preset": preset, "g": "120"}  # a key frame every few seconds, to seek
         self._path = path
         self._container = _open_mp4(path)
-        self._sound_path = sound
+        self._sound_path, self._part = sound, part
         self._notes: list[str] = []
         self._sound: Sound | None = None
         self._stream: Any = None
@@ -94,7 +101,7 @@ class VideoWriter:
         self._add_video(width, height)
         if self._sound_path is None:
             return
-        self._sound, note = open_sound(self._sound_path, self._container)
+        self._sound, note = open_sound(self._sound_path, self._container, self._part)
         self._notes += [note] if note else []
         if self._sound is None:
             return

@@ -48,7 +48,10 @@ class AnnotatedCopies:
         self._open.__exit__(*error)
 
     def add(self, source: Source, rgb: Rgb, predictions: Sequence[Prediction], *, time_s: float | None = None) -> None:
-        """Write a picture, or append a frame that is shown from `time_s` on; the frames of a video come in order."""
+        """Write a picture, or append a frame that is shown from `time_s` on; the frames of a video come in order.
+
+        The copy of a part of a video starts with the part.
+        """
         drawn = annotate(rgb, predictions)
         if source.key != self._video:
             self.end_video()
@@ -58,8 +61,8 @@ class AnnotatedCopies:
         if source.key != self._video or self._writer is None:
             self._video = source.key
             temporary = self._open.enter_context(replacing(self.paths[source.key]))
-            self._writer = self._open.enter_context(VideoWriter(temporary, sound=_sound(source)))
-        self._writer.write(drawn, time_s or 0.0)
+            self._writer = self._open.enter_context(VideoWriter(temporary, sound=_sound(source), part=source.selection))
+        self._writer.write(drawn, max((time_s or 0.0) - source.selection.start_s, 0.0))
 
     def end_video(self) -> None:
         """Complete the copy of the current video."""

@@ -64,32 +64,44 @@ class Chart:
     height: int = HEIGHT
 
 
-def make_chart(means: NDArray[np.float64], labels: Sequence[str], *, width_s: float, end_s: float, title: str) -> Chart:
+def make_chart(
+    means: NDArray[np.float64],
+    labels: Sequence[str],
+    *,
+    width_s: float,
+    end_s: float,
+    title: str,
+    begin_s: float = 0.0,
+) -> Chart:
     """Lay out the chart of one person.
 
     means: [T, N + 1], probabilities and the share of uncertain time, bin after bin of `width_s`; NaN is a gap.
+    begin_s: time of the video at which the first bin starts; end_s: end of the last one, counted from there.
     """
     axis = _Axis(width_s, end_s)
     runs = list(_runs(~np.isnan(means[:, 0])))
     values = [None if np.isnan(row[0]) else [round(100 * value) for value in row] for row in means]
-    data = {"labels": list(labels), "width": width_s, "end": end_s, "values": values}
+    data = {"labels": list(labels), "width": width_s, "begin": begin_s, "end": end_s, "values": values}
     return Chart(
         title,
         tuple(_areas(means[:, :-1], runs, labels, axis)),
         tuple(_strip(means, runs, labels, axis)),
-        tuple(_ticks(end_s)),
+        tuple(_ticks(begin_s, end_s)),
         json.dumps(data, separators=(",", ":")),
     )
 
 
-def time_table(means: NDArray[np.float64], labels: Sequence[str], *, width_s: float, end_s: float) -> Table:
+def time_table(
+    means: NDArray[np.float64], labels: Sequence[str], *, width_s: float, end_s: float, begin_s: float = 0.0
+) -> Table:
     """Return the chart as a table: at most about forty time spans with their most probable class."""
     step = math.ceil(len(means) / _TABLE_ROWS)
     rows = []
     for begin in range(0, len(means), step):
         part = means[begin : begin + step]
         part = part[~np.isnan(part[:, 0])]
-        span = f"{clock(begin * width_s)} to {clock(min((begin + step) * width_s, end_s))}"
+        until_s = min((begin + step) * width_s, end_s)
+        span = f"{clock(begin_s + begin * width_s)} to {clock(begin_s + until_s)}"
         if not len(part):
             rows.append((span, "not seen", "", ""))
             continue
@@ -142,12 +154,13 @@ def _strip(
             yield Span(_number(left), _number(right - left), fill)
 
 
-def _ticks(end_s: float) -> Iterator[Tick]:
+def _ticks(begin_s: float, end_s: float) -> Iterator[Tick]:
     step_s = next((step for step in _TICKS_S if end_s / step <= _MAX_TICKS), _TICKS_S[-1])
     decimals = 1 if step_s < 1 else 0
-    for number in range(math.floor(end_s / step_s + 1e-9) + 1):
-        left = 100 * number * step_s / max(end_s, 1e-9)
-        if left <= 93 or number == 0:  # the right end has the unit
+    first = math.ceil(begin_s / step_s - 1e-9)
+    for number in range(first, math.floor((begin_s + end_s) / step_s + 1e-9) + 1):
+        left = 100 * (number * step_s - begin_s) / max(end_s, 1e-9)
+        if left <= 93 or number == first:  # the right end has the unit
             yield Tick(f"{left:.2f}", clock(number * step_s, decimals=decimals))
 
 

@@ -73,7 +73,7 @@ class HtmlReport:
             self._source = source
         name = str(source.relative)
         if source.kind == "video" and (rgb is not None or self._video is not None or is_frame(predictions)):
-            self._video = self._video or VideoSection(name, self._card.labels)
+            self._video = self._video or VideoSection(name, self._card.labels, begin_s=source.selection.start_s)
             self._video.add(rgb, predictions, time_s=time_s)
         elif rgb is None:
             self._unread.append((source.name, "; ".join(p.detail or "" for p in predictions) or "unreadable"))

@@ -60,10 +60,13 @@ class PersonCard:
 
 
 class VideoSection:
-    """Collects one video in constant memory; `html` returns its part of the page."""
+    """Collects one video in constant memory; `html` returns its part of the page.
 
-    def __init__(self, name: str, labels: Sequence[str]) -> None:
-        self.name = name
+    begin_s: start of the part of the video that is read. `People` counts times from there, the page shows those of the video.
+    """
+
+    def __init__(self, name: str, labels: Sequence[str], *, begin_s: float = 0.0) -> None:
+        self.name, self._begin_s = name, begin_s
         self._labels = tuple(labels)
         self._people: People[bytes] = People(len(self._labels))
         self._faults: list[str] = []
@@ -77,7 +80,7 @@ class VideoSection:
         if rgb is None:
             self._faults += [prediction.detail for prediction in predictions if prediction.detail]
             return
-        time_s = time_s or 0.0
+        time_s = max((time_s or 0.0) - self._begin_s, 0.0)
         faces = [
             (prediction, _seen(prediction, self._labels)) for prediction in predictions if prediction.probabilities
         ]
@@ -112,7 +115,7 @@ class VideoSection:
         lost = [pluralize(self._lost_frames, "frame")] if self._lost_frames else []
         unread = [*lost, *self._faults]
         return [
-            Tile("Duration", clock(seen.end_s), "min:s"),
+            Tile("Duration", clock(seen.end_s), "min:s" + (f", {self._span(0, seen.end_s)}" if self._begin_s else "")),
             Tile("Frames", f"{seen.frames:,}", f"{seen.frames / max(seen.end_s, 1e-9):.1f} per second"),
             Tile("People tracked", f"{tracks:,}" if tracked else "none", pluralize(seen.faces, "face")),
             Tile("Without a face", percent(seen.frames_without_face / max(seen.frames, 1)), without_face),
@@ -137,7 +140,7 @@ class VideoSection:
             name=name,
             colour=None if person.track is None else track_colour(person.track),
             in_view=(
-                f"{person.seen_s:.1f} s in view, from {clock(person.first_s)} to {clock(person.last_s)}; "
+                f"{person.seen_s:.1f} s in view, {self._span(person.first_s, person.last_s)}; "
                 f"{pluralize(person.faces, 'face')}"
             ),
             summary=summary,
@@ -146,13 +149,14 @@ class VideoSection:
                 self._labels,
                 width_s=width_s,
                 end_s=end_s,
+                begin_s=self._begin_s,
                 title=f"{name}: probability of each expression over {clock(end_s)}. {summary}",
             ),
             shares=shares,
             peaks=tuple(self._peaks(person)),
             tables=(
                 Table("Time per expression", ("expression", "seconds", "share of the time in view"), rows),
-                time_table(means, self._labels, width_s=width_s, end_s=end_s),
+                time_table(means, self._labels, width_s=width_s, end_s=end_s, begin_s=self._begin_s),
             ),
         )
 
@@ -179,10 +183,13 @@ class VideoSection:
                 yield PeakCard(
                     expression_colour(name, self._labels),
                     peak.item,
-                    f"Face at {clock(peak.time_s)}, predicted {name}",
+                    f"Face at {clock(self._begin_s + peak.time_s)}, predicted {name}",
                     f"{name} {percent(peak.score)}",
-                    peak.time_s,
+                    self._begin_s + peak.time_s,
                 )
+
+    def _span(self, first_s: float, last_s: float) -> str:
+        return f"from {clock(self._begin_s + first_s)} to {clock(self._begin_s + last_s)}"
 
     def _folded(self) -> str | None:
         folded = self._people.folded

@@ -16,6 +16,7 @@ from fercli.config.presets import MODELS
 from fercli.config.templates import template
 from fercli.errors import DataError, UsageError
 from fercli.media.images import Rgb, write_image
+from fercli.media.video_writer import VideoWriter
 from fercli.predictor import Predictor
 from fercli.results import Face
 from fercli.weights.card import WeightsCard
@@ -130,6 +131,20 @@ def test_video__predicts_frames_with_times_and_tracks_people(predictor: Predicto
     assert [result.time_s for result in predictor.video([noise] * 3, fps=25)] == [0, 0.04, 0.08]
     with pytest.raises(UsageError, match="no times"):
         list(predictor.video([noise]))
+
+
+def test_video__reads_a_part(predictor: Predictor, tmp_path: Path):
+    with VideoWriter(tmp_path / "a.mp4") as writer:
+        for number in range(20):
+            writer.write(BRIGHT, number / 10)
+    results = predictor.video(tmp_path / "a.mp4", fps=2, start_s=0.5, end_s=1.6)
+    assert [(result.frame, result.time_s) for result in results] == [(5, 0.5), (10, 1.0), (15, 1.5)]
+    timed = [(number / 10, BRIGHT) for number in range(20)]
+    assert [result.frame for result in predictor.video(timed, fps=2, start_s=0.5, end_s=1.6)] == [5, 10, 15]
+    untimed = predictor.video([BRIGHT] * 20, fps=10, start_s=0.5, end_s=0.8)  # fps is their rate
+    assert [(result.frame, result.time_s) for result in untimed] == [(5, 0.5), (6, 0.6), (7, 0.7)]
+    with pytest.raises(UsageError, match="end is 1 s: must be after the start at 2 s"):
+        predictor.video(tmp_path / "a.mp4", start_s=2, end_s=1)
 
 
 def test_video__reports_frames_that_cannot_be_decoded(

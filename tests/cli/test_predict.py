@@ -270,6 +270,35 @@ def test_predict__continues_after_it_was_killed(
         assert sum(1 for _ in video) == 40
 
 
+def test_predict__reads_a_part_of_a_video(folder: Path, capsys: pytest.CaptureFixture[str]):
+    out, clip = folder.parent / "out", folder / "c.mp4"  # frames at 0, .1, .2, .3, .4 s
+    part = ["--start", "0:00.1", "--end", "0.4", "--fps", "5", "--out", str(out)]
+    assert main(["predict", str(clip), "--json", *part]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(row["frame"], row["time_s"]) for row in rows] == [(1, 0.1), (3, 0.3)]
+    with VideoReader(out / "c.mp4") as video:
+        assert [round(frame.time_s, 3) for frame in video] == [0.0, 0.2]
+    report = (out / "c.report.html").read_text()
+    assert "from 0:00.1 to 0:00.5" in report  # the last frame lasts as long as the one before it
+    assert "at most 5 per second from 0:00.100 to 0:00.400" in report
+    assert main(["predict", str(clip), "--resume", *part]) == 0
+    assert main(["predict", str(clip), "--resume", *part[:2], "--out", str(out)]) == 1  # other frames, another job
+
+
+def test_predict__refuses_parts_that_make_no_sense(folder: Path, capsys: pytest.CaptureFixture[str]):
+    clip, picture = str(folder / "c.mp4"), str(folder / "a.png")
+    for arguments, message in (
+        ([clip, "--start", "soon"], "--start soon: not a time"),
+        ([clip, "--start", "2", "--end", "1:00", "--fps", "0"], "fps is 0: must be above 0"),
+        ([clip, "--start", "3", "--end", "2"], "end is 2 s: must be after the start at 3 s"),
+        ([picture, "--fps", "5"], "--fps, --start and --end need a video among the sources"),
+    ):
+        assert main(["predict", *arguments]) == 2
+        assert message in capsys.readouterr().err
+    assert main(["predict", clip, "--start", "9"]) == 3
+    assert "no frame to read (every frame from 0:09.000): it ends at 0:00.5" in capsys.readouterr().err
+
+
 def test_predict__stops_a_camera_with_all_outputs_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     class Capture:
         def isOpened(self) -> bool:

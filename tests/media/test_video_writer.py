@@ -10,6 +10,7 @@ import av
 import numpy as np
 import pytest
 
+from fercli.media.selection import FrameSelection
 from fercli.media.video import VideoReader
 from fercli.media.video_writer import VideoWriter
 
@@ -113,6 +114,25 @@ def test_writer__keeps_the_sound_in_step(name: str, codec: str, expected: str, o
         shown = next(frame.time_s for frame in video if frame.rgb.mean() > 128)
     assert white == pytest.approx(shown, abs=0.002)
     assert tone == pytest.approx(white, abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "shift_s"), [("a.mp4", "aac", 0.0), ("a.mov", "pcm_s16le", 0.0), ("a.ts", "mp2", 3.0)]
+)
+def test_writer__keeps_the_sound_of_a_part_in_step(name: str, codec: str, shift_s: float, tmp_path: Path):
+    source = _source(tmp_path / name, codec, times=STEADY, shift_s=shift_s)
+    part = FrameSelection(0.6, 1.6)
+    with (
+        VideoReader(source, selection=part) as video,
+        VideoWriter(tmp_path / "copy.mp4", sound=source, part=part) as writer,
+    ):
+        for frame in video:
+            writer.write(frame.rgb, frame.time_s - 0.6)
+    white, tone = _beginnings(tmp_path / "copy.mp4")
+    assert white == pytest.approx(BEEP_S - 0.6, abs=0.041)
+    assert tone == pytest.approx(white, abs=0.045)
+    with av.open(str(tmp_path / "copy.mp4")) as container:
+        assert container.duration / av.time_base == pytest.approx(1.0, abs=0.06)
 
 
 def test_writer__keeps_sound_beside_a_title_that_is_no_utf8(tmp_path: Path):

@@ -37,6 +37,16 @@ def test_chart__has_at_most_ten_ticks_at_round_times(end_s: float, ticks: list[s
     assert [tick.text for tick in chart.ticks][:2] == ticks
 
 
+def test_chart__of_a_part_shows_the_times_of_the_video():
+    chart = make_chart(MEANS, LABELS, width_s=1.0, end_s=4.0, begin_s=61.5, title="t")
+    # a tick every half second, the first at the left edge; 1:03.0 is 1.5 s of 4 s to the right
+    assert (chart.ticks[0].text, chart.ticks[0].left) == ("1:01.5", "0.00")
+    assert ("1:03.0", "37.50") in [(tick.text, tick.left) for tick in chart.ticks]
+    assert json.loads(chart.data)["begin"] == 61.5
+    rows = list(time_table(MEANS, LABELS, width_s=1.0, end_s=4.0, begin_s=61.5).rows)
+    assert rows[0][0] == "1:01.5 to 1:02.5"
+
+
 def test_time_table__has_the_most_probable_class_of_each_span():
     rows = list(time_table(MEANS, LABELS, width_s=1.0, end_s=4.0).rows)
     assert rows[0] == ("0:00.0 to 0:01.0", "neutral", "90 %", "0 %")

@@ -36,19 +36,22 @@ def copy_prepared_tables(source: Path, target: Path, alignment: Alignment) -> bo
     if not prepared.is_prepared(source):
         return False
     outputs = {row.source: row.output for row in alignment.rows if row.output and not row.face}
-    with (source / prepared.CSV_NAME).open(newline="", encoding="utf-8") as file:
+    with (source / prepared.PREPARED_CSV).open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         columns = list(reader.fieldnames or ())
         rows = [row | {"path": outputs.get(row["path"], "")} for row in reader]
-    with replacing(target / prepared.CSV_NAME) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with (
+        replacing(target / prepared.PREPARED_CSV) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.DictWriter(LineFeeds(file), columns)
         writer.writeheader()
         writer.writerows(rows)
-    values = json.loads((source / prepared.JSON_NAME).read_text(encoding="utf-8"))
+    values = json.loads((source / prepared.PREPARED_JSON).read_text(encoding="utf-8"))
     settings = alignment.settings
     fingerprint = f"{values.get('fingerprint', '')} {settings.fingerprint}"
     values |= {"crop": settings.crop, "size": settings.size, "alignment": alignment.record}
     values["fingerprint"] = hashlib.sha256(fingerprint.encode()).hexdigest()
-    with replacing(target / prepared.JSON_NAME) as temporary:
+    with replacing(target / prepared.PREPARED_JSON) as temporary:
         temporary.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return True

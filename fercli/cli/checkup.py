@@ -23,7 +23,7 @@ from fercli.system.devices import (
     disable_telemetry,
     onnx_runtime,
 )
-from fercli.weights.files import list_weights, read_card
+from fercli.weights.files import read_card, shipped_weights
 
 # (distributions that provide it, module, purpose, whether `fer predict` needs it)
 _PACKAGES: Sequence[tuple[tuple[str, ...], str, str, bool]] = (
@@ -123,7 +123,7 @@ def check_installation() -> Checkup:
     machine = _machine(faults, torch_works=packages["torch"] is not None)
     providers = _providers(faults, machine) if packages["onnxruntime"] else ()
     codecs = _codecs(faults) if packages["av"] else {}
-    weights = tuple(_describe_weights(path, faults) for path in list_weights())
+    weights = tuple(_describe_weights(path, faults) for path in shipped_weights())
     trial = _trial(faults, machine) if packages["onnxruntime"] else None
     return Checkup(
         fer=__version__,

@@ -97,7 +97,7 @@ FERPLUS = Reader(
     labels=schema("ferplus"),
     read=read_ferplus,
     layout=(
-        f"fer2013.csv beside fer2013new.csv, or {ferplus_folders.LAYOUT}, "
+        f"fer2013.csv beside fer2013new.csv, or {ferplus_folders.FERPLUS_LAYOUT}, "
         "or made by: fer data prepare fer2013 FER2013.csv --ferplus fer2013new.csv"
     ),
     matches=lambda root: _images_csv(root) is not None or ferplus_folders.is_ferplus_folders(root),

@@ -16,7 +16,7 @@ from fercli.data.list_errors import ListErrors
 from fercli.errors import DataError
 from fercli.results import Box
 
-LAYOUT = "FER2013Train, FER2013Valid and FER2013Test with label.csv and fer*.png"
+FERPLUS_LAYOUT = "FER2013Train, FER2013Valid and FER2013Test with label.csv and fer*.png"
 _FOLDERS: dict[str, Split] = {"FER2013Train": "train", "FER2013Valid": "val", "FER2013Test": "test"}
 _LIST = "label.csv"
 _WHOLE = (0.0, 0.0, float(SIDE), float(SIDE))
@@ -37,7 +37,7 @@ def read_ferplus_folders(root: Path, labels: LabelSchema) -> Dataset:
     """
     data = _data_folder(root)
     if data is None:
-        raise DataError(f"{root} has not the layout of FERPlus' repository", fix=f"expected layout: {LAYOUT}")
+        raise DataError(f"{root} has not the layout of FERPlus' repository", fix=f"expected layout: {FERPLUS_LAYOUT}")
     samples = []
     for folder, split in _FOLDERS.items():
         if not (data / folder / _LIST).is_file():
@@ -64,7 +64,7 @@ def _read_list(folder: Path) -> list[tuple[str, Box, tuple[int, ...]]]:
     """Name, face box and votes of every line of label.csv, which has no header."""
     errors = ListErrors(
         folder / _LIST,
-        fix=f"expected layout: {LAYOUT}; FERPlus' generate_training_data.py writes the pictures from fer2013.csv",
+        fix=f"expected layout: {FERPLUS_LAYOUT}; FERPlus' generate_training_data.py writes the pictures from fer2013.csv",
     )
     rows = []
     with (folder / _LIST).open(newline="", encoding="utf-8-sig") as file:

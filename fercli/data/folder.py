@@ -16,7 +16,7 @@ _SPLIT_FOLDERS: dict[Split, tuple[str, ...]] = {
     "val": ("val", "valid", "validation"),
     "test": ("test",),
 }
-LAYOUT = "train/CLASS/*.png, val/CLASS/*.png, test/CLASS/*.png with CLASS such as happiness"
+FOLDER_LAYOUT = "train/CLASS/*.png, val/CLASS/*.png, test/CLASS/*.png with CLASS such as happiness"
 # AffectNet's seven classes are its eight without contempt.
 _LEFT_OUT = {"affectnet7": {"7", "contempt"}}
 
@@ -37,7 +37,7 @@ def open_folder(root: Path, *, labels: LabelSchema | None = None, name: str | No
     }
     classes = {folder: _class_name(folder, labels, root) for (_, folder), images in images_of.items() if images}
     if not classes:
-        raise DataError(f"{root} has no images in class folders", fix=f"expected layout: {LAYOUT}")
+        raise DataError(f"{root} has no images in class folders", fix=f"expected layout: {FOLDER_LAYOUT}")
     names = labels.names if labels else paper_order({name for name in classes.values() if name})
     samples = tuple(
         Sample(path=path, split=split, label=names.index(class_name))
@@ -78,7 +78,7 @@ def _split_folders(root: Path) -> dict[Split, Path]:
         if folders:
             splits[split] = folders[0]
     if not splits:
-        raise DataError(f"{root} has no train, val or test folder", fix=f"expected layout: {LAYOUT}")
+        raise DataError(f"{root} has no train, val or test folder", fix=f"expected layout: {FOLDER_LAYOUT}")
     return splits
 
 

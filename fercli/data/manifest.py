@@ -13,7 +13,7 @@ from fercli.errors import DataError
 from fercli.system.csv_file import csv_writer
 from fercli.system.files import replacing
 
-COLUMNS = ("name", "split", "label", "sha256", "pixels_sha256", "width", "height")
+_COLUMNS = ("name", "split", "label", "sha256", "pixels_sha256", "width", "height")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class ManifestChanges:
 
 
 def manifest_rows(dataset: Dataset, pictures: Sequence[PictureInfo]) -> list[tuple[str, ...]]:
-    """One row for every sample with its picture, in the order of COLUMNS."""
+    """One row for every sample with its picture, in the order of the columns."""
     rows: list[tuple[str, ...]] = []
     for sample, picture in zip(dataset.samples, pictures, strict=True):
         label = "" if sample.label is None else dataset.labels[sample.label]
@@ -46,7 +46,7 @@ def write_manifest(path: Path, rows: Sequence[Sequence[str]]) -> None:
         temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
         writer = csv_writer(file)
-        writer.writerow(COLUMNS)
+        writer.writerow(_COLUMNS)
         writer.writerows(rows)
 
 
@@ -66,7 +66,7 @@ def require_manifest_of(dataset: Dataset, path: Path) -> None:
     fix = f"fer data check DATA --manifest {path} writes one"
     if not path.is_file():
         raise DataError(f"there is no manifest {path}", fix=fix)
-    splits = {name: row[COLUMNS.index("split")] for name, row in _by_name(path, fix=fix).items()}
+    splits = {name: row[_COLUMNS.index("split")] for name, row in _by_name(path, fix=fix).items()}
     names = ((sample.called(dataset.root), sample.split) for sample in dataset.samples)
     missing = [name for name, split in names if splits.get(name) != split]
     if missing:
@@ -83,6 +83,6 @@ def _by_name(path: Path, *, fix: str) -> Mapping[str, tuple[str, ...]]:
             header, *rows = [tuple(row) for row in csv.reader(file)] or [()]
     except (OSError, csv.Error) as error:
         raise DataError(f"{path} cannot be read ({error})", fix=fix) from error
-    if header != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
+    if header != _COLUMNS or any(len(row) != len(_COLUMNS) for row in rows):
         raise DataError(f"{path} is not the manifest of a data set", fix=fix)
     return {row[0]: row for row in rows}

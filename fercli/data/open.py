@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fercli.data.dataset import Dataset, listing_fingerprint
-from fercli.data.folder import LAYOUT, open_folder
+from fercli.data.folder import FOLDER_LAYOUT, open_folder
 from fercli.data.list_errors import first_few
 from fercli.data.prepared import is_prepared, open_prepared
 from fercli.data.reader import Reader
@@ -40,7 +40,7 @@ def open_dataset(
     else:
         dataset = _open_path(Path(name_or_path), readers)
     if dataset.missing and not allow_missing:
-        layout = readers[dataset.schema].layout if dataset.schema in readers else LAYOUT
+        layout = readers[dataset.schema].layout if dataset.schema in readers else FOLDER_LAYOUT
         raise DataError(f"{dataset.root}: {first_few(dataset.missing)}", fix=f"expected layout: {layout}")
     return dataset if dataset.fingerprint else replace(dataset, fingerprint=listing_fingerprint(dataset))
 
@@ -64,7 +64,7 @@ def _open_path(root: Path, readers: Mapping[str, Reader]) -> Dataset:
     if not root.is_dir():
         raise DataError(
             f"{root} is neither a folder nor the name of a data set",
-            fix=f"known names: {', '.join(readers)}; a folder must contain {LAYOUT}",
+            fix=f"known names: {', '.join(readers)}; a folder must contain {FOLDER_LAYOUT}",
         )
     if is_prepared(root):
         return open_prepared(root)

@@ -16,7 +16,7 @@ from fercli.data.dataset import SPLITS, Split
 from fercli.data.duplicates import Duplicates, count_duplicates
 from fercli.data.fer2013_csv import SIDE, VOTE_CLASSES, FerRow, VoteRow, check_same_rows, read_fer2013, read_votes
 from fercli.data.fer2013_labels import FerLabel, copy_groups, label_rows
-from fercli.data.prepared import JSON_NAME, Record, fingerprint, write_prepared
+from fercli.data.prepared import PREPARED_JSON, Record, fingerprint, write_prepared
 from fercli.errors import UsageError
 from fercli.progress import Progress, silent
 from fercli.system.digest import file_sha256
@@ -68,7 +68,7 @@ def prepare(
     rule: Rule = labels or ("majority" if ferplus else "original")
     if rule == "majority" and ferplus is None:
         raise UsageError("--labels majority needs FERPlus' votes", fix="--ferplus fer2013new.csv, or --labels original")
-    refuse_existing_folder(out, overwrite=overwrite, mark=JSON_NAME)
+    refuse_existing_folder(out, overwrite=overwrite, mark=PREPARED_JSON)
     progress(0, None, "reading")
     rows = read_fer2013(csv)
     votes = _votes(ferplus, rows) if ferplus else None

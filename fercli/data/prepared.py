@@ -16,9 +16,9 @@ from fercli.data.list_errors import ListErrors
 from fercli.errors import DataError
 from fercli.system.csv_file import csv_writer
 
-CSV_NAME, JSON_NAME = "dataset.csv", "dataset.json"
-FORMAT = 1
-COLUMNS = ("path", "split", "label", "original_label", "row", "excluded", "duplicate_group", "duplicate_across_splits")
+PREPARED_CSV, PREPARED_JSON = "dataset.csv", "dataset.json"
+_FORMAT = 1
+_COLUMNS = ("path", "split", "label", "original_label", "row", "excluded", "duplicate_group", "duplicate_across_splits")
 VOTES = "votes_"
 _PREPARE_AGAIN = "fer data prepare fer2013 FER2013.csv OUT --overwrite"
 
@@ -46,14 +46,14 @@ def write_prepared(
     root: Path, records: Sequence[Record], *, facts: Mapping[str, Any], vote_classes: Sequence[str]
 ) -> None:
     """Write dataset.csv and dataset.json; `facts` are the json's fields, `vote_classes` name each record's votes."""
-    with (root / CSV_NAME).open("w", newline="", encoding="utf-8") as file:
+    with (root / PREPARED_CSV).open("w", newline="", encoding="utf-8") as file:
         writer = csv_writer(file)
-        writer.writerow([*COLUMNS, *(VOTES + name for name in vote_classes)])
+        writer.writerow([*_COLUMNS, *(VOTES + name for name in vote_classes)])
         for record in records:
-            cells = [getattr(record, name) for name in COLUMNS[:-1]]
+            cells = [getattr(record, name) for name in _COLUMNS[:-1]]
             writer.writerow([*cells, int(record.duplicate_across_splits), *(record.votes or ())])
-    text = json.dumps({"format": FORMAT, **facts}, indent=2, ensure_ascii=False)
-    (root / JSON_NAME).write_text(text + "\n", encoding="utf-8")
+    text = json.dumps({"format": _FORMAT, **facts}, indent=2, ensure_ascii=False)
+    (root / PREPARED_JSON).write_text(text + "\n", encoding="utf-8")
 
 
 def fingerprint(records: Iterable[Record], pixel_hashes: Iterable[str]) -> str:
@@ -66,21 +66,21 @@ def fingerprint(records: Iterable[Record], pixel_hashes: Iterable[str]) -> str:
 
 def is_prepared(root: Path) -> bool:
     """Whether the folder contains both files."""
-    return (root / CSV_NAME).is_file() and (root / JSON_NAME).is_file()
+    return (root / PREPARED_CSV).is_file() and (root / PREPARED_JSON).is_file()
 
 
 def open_prepared(root: Path) -> Dataset:
     """Read a prepared data set; images that were not written are left out. DataError names all errors by line."""
-    facts = _facts(root / JSON_NAME)
+    facts = _facts(root / PREPARED_JSON)
     labels = tuple(facts["labels"])
     samples: list[Sample] = []
     unwritten: Counter[Split] = Counter()
-    errors = ListErrors(root / CSV_NAME, fix=_PREPARE_AGAIN)
-    with (root / CSV_NAME).open(newline="", encoding="utf-8") as file:
+    errors = ListErrors(root / PREPARED_CSV, fix=_PREPARE_AGAIN)
+    with (root / PREPARED_CSV).open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         missing = {"path", "split", "label"} - set(reader.fieldnames or ())
         if missing:
-            raise DataError(f"{root / CSV_NAME} has no column {', '.join(sorted(missing))}", fix=_PREPARE_AGAIN)
+            raise DataError(f"{root / PREPARED_CSV} has no column {', '.join(sorted(missing))}", fix=_PREPARE_AGAIN)
         has_votes = {VOTES + name for name in labels} <= set(reader.fieldnames or ())
         for row in reader:
             try:
@@ -132,8 +132,8 @@ def _facts(path: Path) -> dict[str, Any]:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read ({error})", fix=_PREPARE_AGAIN) from error
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        raise DataError(f"{path} is not of format {FORMAT}", fix=_PREPARE_AGAIN)
+    if not isinstance(facts, dict) or facts.get("format") != _FORMAT:
+        raise DataError(f"{path} is not of format {_FORMAT}", fix=_PREPARE_AGAIN)
     for name, kind in (("name", str), ("schema", str), ("labels", list)):
         if not isinstance(facts.get(name), kind):
             raise DataError(f"{path} has no {name}", fix=_PREPARE_AGAIN)

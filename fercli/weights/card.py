@@ -12,7 +12,7 @@ from fercli.config.templates import CropTemplate
 from fercli.config.validate import from_dict
 from fercli.errors import WeightsError
 
-FORMAT = 1
+CARD_FORMAT = 1
 _FIX = "export or convert the weights again"
 
 
@@ -38,7 +38,7 @@ class WeightsCard:
     provenance: dict[str, Any] = field(default_factory=dict)
     licence: str = ""
     notes: tuple[str, ...] = ()
-    format: int = FORMAT
+    format: int = CARD_FORMAT
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
@@ -60,9 +60,9 @@ class WeightsCard:
             raise WeightsError(f"{where}: its card is not JSON ({error})", fix=_FIX) from error
         if not isinstance(values, Mapping):
             raise WeightsError(f"{where}: its card is not a JSON object", fix=_FIX)
-        if values.get("format") != FORMAT:
+        if values.get("format") != CARD_FORMAT:
             raise WeightsError(
-                f"{where}: card format {values.get('format')!r}, this program reads {FORMAT}",
+                f"{where}: card format {values.get('format')!r}, this program reads {CARD_FORMAT}",
                 fix="update fercli, or export the weights again",
             )
         return from_dict(WeightsCard, values, where=where, error=WeightsError, fix=_FIX)

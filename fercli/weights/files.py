@@ -68,7 +68,7 @@ def _known_names(name: str, suffixes: Sequence[str]) -> str:
     return f"known names: {', '.join(names)}; or give a path" if names else "give the path of a weights file"
 
 
-def list_weights() -> list[Path]:
+def shipped_weights() -> list[Path]:
     """List the shipped weights files, sorted by name."""
     return sorted(
         path for folder in weights_folders() if folder.is_dir() for path in folder.iterdir()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fercli.errors import UsageError
 from fercli.system.cache import pulled_folder
-from fercli.weights.files import TORCH_SUFFIX, list_weights
+from fercli.weights.files import TORCH_SUFFIX, shipped_weights
 from fercli.weights.foreign.convert import CardDetails, ConvertReport, convert
 from fercli.weights.foreign.formats import AUTO
 from fercli.weights.registry import read_registry, valid_name
@@ -30,7 +30,7 @@ def import_weights(
             f"{name!r} is not a valid name", fix="lower-case letters, digits, dots and dashes, such as raf-db-2"
         )
     public = {known for entry in read_registry().values() for known in (entry.name, *entry.outputs)}
-    if name in public | {path.stem for path in list_weights()}:
+    if name in public | {path.stem for path in shipped_weights()}:
         raise UsageError(f"{name} is the name of other weights", fix=f"choose another name, such as my-{name}")
     out = pulled_folder() / f"{name}{TORCH_SUFFIX}"
     return convert(

@@ -15,8 +15,8 @@ from fercli.errors import WeightsError
 from fercli.system.shipped import weights_folders
 from fercli.weights.foreign.formats import FORMATS
 
-FORMAT = 1
-NAME = "registry.json"
+_FORMAT = 1
+_FILE_NAME = "registry.json"
 _VALID_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _URL_PREFIXES = ("https://", "http://", "gdrive:", "hf:")
 ARCHIVE = "archive"  # the kind of a tar file with several checkpoints
@@ -88,7 +88,9 @@ def valid_name(name: str) -> bool:
 
 def read_registry(path: Path | None = None) -> dict[str, RegistryEntry]:
     """Read every entry by name, of the given file or of the registry in the package. Errors: WeightsError."""
-    path = path or next((folder / NAME for folder in weights_folders() if (folder / NAME).is_file()), Path(NAME))
+    path = path or next(
+        (folder / _FILE_NAME for folder in weights_folders() if (folder / _FILE_NAME).is_file()), Path(_FILE_NAME)
+    )
     fix = "--registry FILE, or install fercli again"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -96,10 +98,10 @@ def read_registry(path: Path | None = None) -> dict[str, RegistryEntry]:
         raise WeightsError(f"the registry {path} cannot be read ({error})", fix=fix) from error
     if (
         not isinstance(content, Mapping)
-        or content.get("format") != FORMAT
+        or content.get("format") != _FORMAT
         or not isinstance(content.get("weights"), list)
     ):
-        raise WeightsError(f"{path} is not a registry of format {FORMAT}", fix=fix)
+        raise WeightsError(f"{path} is not a registry of format {_FORMAT}", fix=fix)
     entries = [
         from_dict(RegistryEntry, values, where=str(path), error=WeightsError, fix=fix) for values in content["weights"]
     ]

@@ -10,7 +10,7 @@ from typing import Literal
 from fercli.errors import FerError
 from fercli.system.cache import downloads_folder, pulled_folder
 from fercli.system.digest import file_sha256
-from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, list_weights, load_part, load_weights, part_of, read_card
+from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, load_part, load_weights, part_of, read_card, shipped_weights
 from fercli.weights.receipts import read_receipt
 from fercli.weights.registry import RegistryEntry, find_entry, read_registry
 
@@ -51,7 +51,7 @@ def _unregistered(entries: dict[str, RegistryEntry]) -> list[Path]:
     """Weights files without a receipt: shipped and imported ones."""
     public = {name for entry in entries.values() for name in entry.outputs}
     pulled = sorted(pulled_folder().glob(f"*{TORCH_SUFFIX}"))
-    return [*list_weights(), *(path for path in pulled if path.stem not in public)]
+    return [*shipped_weights(), *(path for path in pulled if path.stem not in public)]
 
 
 def _verify_entry(entry: RegistryEntry) -> list[VerifyResult]:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from fercli.errors import RefusedError, WeightsError
-from fercli.weights import locations as places
+from fercli.weights import locations
 from fercli.weights.download import download
-from fercli.weights.locations import DownloadError, url_of
+from fercli.weights.locations import DownloadError
 
 CONTENT = bytes(range(256)) * 4000  # about a megabyte
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -31,7 +31,7 @@ def left(target: Path) -> list[str]:
     return sorted(path.name for path in target.parent.iterdir())
 
 
-def test_download__brings_a_whole_file_and_its_hash(file_server, target):
+def test_download__writes_the_file_and_returns_its_hash(file_server, target):
     seen = []
     url = file_server.serve("/net.pth", CONTENT)
     assert download(url, target, sha256=SHA256, progress=lambda *told: seen.append(told)) == SHA256
@@ -40,13 +40,13 @@ def test_download__brings_a_whole_file_and_its_hash(file_server, target):
     assert seen[-1] == (1, 1, "MB")
 
 
-def test_download__goes_on_where_the_connection_broke(file_server, target):
+def test_download__resumes_where_the_connection_broke(file_server, target):
     url = file_server.serve("/net.pth", CONTENT, breaks=[300_000, 200_000])
     assert fetch(url, target, SHA256) == SHA256
     assert file_server.ranges == [None, "bytes=300000-", "bytes=500000-"]
 
 
-def test_download__goes_on_after_the_program_was_stopped(file_server, target):
+def test_download__resumes_after_the_program_was_stopped(file_server, target):
     url = file_server.serve("/net.pth", CONTENT, breaks=[300_000], statuses=[])
     file_server.paths["/net.pth"].breaks = [300_000, 0, 0, 0, 0]
     with pytest.raises(DownloadError, match=r"the connection broke after 0\.3 of 1\.0 MB"):
@@ -57,7 +57,7 @@ def test_download__goes_on_after_the_program_was_stopped(file_server, target):
     assert file_server.ranges[-1] == "bytes=300000-"
 
 
-def test_download__starts_again_where_the_file_was_replaced_meanwhile(file_server, target):
+def test_download__starts_again_if_the_file_was_replaced(file_server, target):
     url = file_server.serve("/net.pth", CONTENT, breaks=[300_000, 0, 0, 0, 0])
     with pytest.raises(DownloadError):
         fetch(url, target)
@@ -67,12 +67,12 @@ def test_download__starts_again_where_the_file_was_replaced_meanwhile(file_serve
     assert target.read_bytes() == other
 
 
-def test_download__starts_again_where_ranges_are_not_served(file_server, target):
+def test_download__starts_again_if_ranges_are_not_supported(file_server, target):
     url = file_server.serve("/net.pth", CONTENT, breaks=[300_000], ranges=False)
     assert fetch(url, target, SHA256) == SHA256
 
 
-def test_download__does_not_go_on_with_the_part_of_another_place(file_server, target):
+def test_download__does_not_resume_the_file_of_another_location(file_server, target):
     first = file_server.serve("/first.pth", b"x" * 2000, breaks=[1000, 0, 0, 0, 0])
     with pytest.raises(DownloadError):
         fetch(first, target)
@@ -81,7 +81,7 @@ def test_download__does_not_go_on_with_the_part_of_another_place(file_server, ta
     assert file_server.ranges[-1] is None
 
 
-def test_download__a_part_that_is_too_long_is_thrown_away(file_server, target):
+def test_download__a_partial_file_that_is_too_long_is_deleted(file_server, target):
     url = file_server.serve("/net.pth", CONTENT, etag=None, breaks=[300_000, 0, 0, 0, 0])
     with pytest.raises(DownloadError):
         fetch(url, target)
@@ -97,34 +97,34 @@ def test_download__another_file_than_expected_is_deleted(file_server, target):
     assert left(target) == []
 
 
-def test_download__asks_again_after_a_passing_failure(file_server, target):
+def test_download__tries_again_after_a_temporary_failure(file_server, target):
     url = file_server.serve("/net.pth", CONTENT, statuses=[503, 429])
     assert fetch(url, target, SHA256) == SHA256
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
-def test_download__does_not_ask_again_after_a_permanent_failure(file_server, target, status):
+def test_download__does_not_try_again_after_a_permanent_failure(file_server, target, status):
     url = file_server.serve("/net.pth", CONTENT, statuses=[status] * 9)
     with pytest.raises(DownloadError, match=f"HTTP {status}"):
         fetch(url, target)
     assert len(file_server.asked) == 1
 
 
-def test_download__gives_up_after_four_failures_in_a_row(file_server, target):
+def test_download__gives_up_after_four_consecutive_failures(file_server, target):
     url = file_server.serve("/net.pth", CONTENT, statuses=[500] * 9)
     with pytest.raises(DownloadError, match="HTTP 500"):
         fetch(url, target)
     assert len(file_server.asked) == 4
 
 
-def test_download__a_web_page_is_no_file(file_server, target):
+def test_download__a_web_page_is_an_error(file_server, target):
     url = file_server.serve("/net.pth", page="<html><title>Sign in</title>")
     with pytest.raises(DownloadError, match="a web page instead of a file: 'Sign in'"):
         fetch(url, target)
     assert left(target) == []
 
 
-def test_download__an_empty_file_is_no_file(file_server, target):
+def test_download__an_empty_file_is_an_error(file_server, target):
     with pytest.raises(DownloadError, match="empty"):
         fetch(file_server.serve("/net.pth", b""), target)
 
@@ -134,7 +134,7 @@ def test_download__follows_redirects(file_server, target):
     assert fetch(file_server.serve("/net.pth", location=real), target, SHA256) == SHA256
 
 
-def test_download__nobody_there(target):
+def test_download__without_a_server_is_an_error(target):
     with pytest.raises(DownloadError, match=r"refused|unreachable"):
         fetch("http://127.0.0.1:9/net.pth", target)
 
@@ -155,7 +155,7 @@ LINK = '<html><a id="uc-download-link" href="/download?export=download&amp;confi
 
 @pytest.mark.parametrize("page", [FORM, LINK], ids=["form", "older link"])
 def test_download__submits_google_drives_form(file_server, target, monkeypatch, page):
-    monkeypatch.setattr(places, "GDRIVE", file_server.url + "/uc")
+    monkeypatch.setattr(locations, "GDRIVE", file_server.url + "/uc")
     file_server.serve("/uc", page=page)
     file_server.serve("/download", CONTENT, page="not confirmed", breaks=[100_000])
     assert fetch("gdrive:ID7", target, SHA256) == SHA256
@@ -168,29 +168,20 @@ def test_download__submits_google_drives_form(file_server, target, monkeypatch, 
 
 
 def test_download__small_files_come_from_google_drive_at_once(file_server, target, monkeypatch):
-    monkeypatch.setattr(places, "GDRIVE", file_server.url + "/uc")
+    monkeypatch.setattr(locations, "GDRIVE", file_server.url + "/uc")
     file_server.serve("/uc", CONTENT)
     assert fetch("gdrive:ID7", target, SHA256) == SHA256
 
 
 def test_download__google_drives_quota_page_is_an_error(file_server, target, monkeypatch):
-    monkeypatch.setattr(places, "GDRIVE", file_server.url + "/uc")
+    monkeypatch.setattr(locations, "GDRIVE", file_server.url + "/uc")
     file_server.serve("/uc", page="<html><head><title>Google Drive - Quota exceeded</title></head></html>")
     with pytest.raises(DownloadError, match="returned no file: 'Google Drive - Quota exceeded'"):
         fetch("gdrive:ID7", target)
 
 
 def test_download__google_drives_form_may_not_lead_to_a_local_file(file_server, target, monkeypatch):
-    monkeypatch.setattr(places, "GDRIVE", file_server.url + "/uc")
+    monkeypatch.setattr(locations, "GDRIVE", file_server.url + "/uc")
     file_server.serve("/uc", page='<form id="download-form" action="file:///etc/passwd"></form>')
     with pytest.raises(DownloadError, match="returned no file"):
         fetch("gdrive:ID7", target)
-
-
-def test_url_of__is_what_a_browser_opens():
-    assert url_of("gdrive:ID7") == "https://drive.google.com/uc?export=download&id=ID7"
-    assert (
-        url_of("hf:py-feat/mobilefacenet/a/b.pth")
-        == "https://huggingface.co/py-feat/mobilefacenet/resolve/main/a/b.pth"
-    )
-    assert url_of("https://www.dropbox.com/s/1/fer.tar?dl=1") == "https://www.dropbox.com/s/1/fer.tar?dl=1"

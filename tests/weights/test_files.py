@@ -150,7 +150,7 @@ def test_find_weights__names_are_looked_up_by_wanted_suffix(tmp_path, monkeypatc
     assert find_weights(None).name == "fer-compact.onnx"
     assert find_weights(None, (".safetensors",)).name == "fer-compact.safetensors"
     assert find_weights("other").name == "other.safetensors"
-    assert [path.name for path in weights.list_weights()] == [
+    assert [path.name for path in weights.shipped_weights()] == [
         "fer-compact.onnx",
         "fer-compact.safetensors",
         "other.safetensors",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tarfile
 from pathlib import Path
 
@@ -11,32 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from fercli.errors import UsageError, WeightsError
+from fercli.errors import WeightsError
 from fercli.weights.files import find_weights, load_part
-from fercli.weights.import_weights import import_weights
 from fercli.weights.pull import pull
 from fercli.weights.receipts import read_receipt
 from fercli.weights.verify import verify
-
-
-@pytest.fixture(scope="module")
-def landmark_file(foreign, tmp_path_factory) -> bytes:
-    """A MobileFaceNet as its author writes it, with random values."""
-    path = tmp_path_factory.mktemp("landmarks") / "net.pth.tar"
-    return foreign.save(path, foreign.random_state(foreign.mobilefacenet())).read_bytes()
-
-
-@pytest.fixture
-def registry(tmp_path, cache):
-    """Write a registry file; returns its path."""
-
-    def write(*entries: dict) -> Path:
-        path = tmp_path / "registry.json"
-        common = {"description": "a network", "kind": "mobilefacenet", "licence": "for tests", "file": "net.pth.tar"}
-        path.write_text(json.dumps({"format": 1, "weights": [{**common, **entry} for entry in entries]}))
-        return path
-
-    return write
 
 
 def sha256(content: bytes) -> str:
@@ -196,48 +174,6 @@ def test_find_weights__names_the_command_that_downloads_public_weights(cache):
     with pytest.raises(WeightsError, match="no weights named poster-v2-rafdb") as caught:
         find_weights("poster-v2-rafdb")
     assert caught.value.fix == "fer weights pull poster-v2-rafdb"
-
-
-# verify
-
-
-def test_verify__reports_changed_and_missing_files(file_server, registry, cache, landmark_file):
-    registry_file = registry({"name": "landmarks", "locations": [file_server.serve("/net", landmark_file)]})
-    assert [result.status for result in verify(["landmarks"], registry=registry_file)] == ["not pulled"]
-    path = pull("landmarks", registry=registry_file).outputs["landmarks"]
-    assert {result.status for result in verify(["landmarks"], registry=registry_file)} == {"ok"}
-    content = path.read_bytes()
-    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    assert {result.path.name: result.status for result in verify(["landmarks"], registry=registry_file)} == {
-        "net.pth.tar": "ok",
-        "landmarks.safetensors": "changed",
-    }
-    path.unlink()
-    assert [result.status for result in verify(["landmarks"], registry=registry_file)] == ["ok", "missing"]
-
-
-def test_verify__reads_shipped_and_imported_weights(cache):
-    (cache / "weights").mkdir(parents=True)
-    (cache / "weights" / "mine.safetensors").write_bytes(b"broken")
-    statuses = {(result.name, result.path.suffix): result.status for result in verify()}
-    assert statuses["fer-compact", ".safetensors"] == statuses["fer-compact", ".onnx"] == "ok"
-    assert statuses["mine", ".safetensors"] == "broken"
-
-
-# import
-
-
-def test_import_weights__keeps_a_checkpoint_under_a_name(foreign, tmp_path, cache):
-    source = foreign.save(tmp_path / "net.pth.tar", foreign.random_state(foreign.mobilefacenet()))
-    report = import_weights(source, "my-landmarks")
-    assert report.out == find_weights("my-landmarks", (".safetensors",))
-    assert {"my-landmarks": "ok"}.items() <= {result.name: result.status for result in verify()}.items()
-
-
-@pytest.mark.parametrize("name", ["../x", "A B", "", "fer-compact", "poster-v2-rafdb", "bundle-ir50"])
-def test_import_weights__refuses_names_that_are_taken_or_invalid(tmp_path, cache, name):
-    with pytest.raises(UsageError):
-        import_weights(tmp_path / "net.pth", name)
 
 
 @pytest.mark.shared

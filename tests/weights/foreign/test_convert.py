@@ -11,9 +11,8 @@ from fercli.models.backbones import image_backbone
 from fercli.models.ir50 import IRBackbone
 from fercli.weights.classifier import load_classifier
 from fercli.weights.files import load_part, load_weights, read_card
-from fercli.weights.foreign.conversion import Conversion, rename
+from fercli.weights.foreign.conversion import Conversion
 from fercli.weights.foreign.convert import convert
-from fercli.weights.foreign.format import ForeignFormat, preset_config
 from fercli.weights.foreign.formats import FORMATS
 
 STAGES = ((64, 64, 3), (64, 128, 4), (128, 256, 14))
@@ -176,44 +175,6 @@ def test_convert__face_resnet_measures_statistics_on_faces(tmp_path):
     written, card = load_part(out)
     assert (card.provenance["statistics_faces"], card.provenance["source"]) == ("3", "face_resnet")
     assert not torch.equal(written["image_backbone.stem.1.running_mean"], state["image_backbone.stem.1.running_mean"])
-
-
-def test_convert__one_entry_adds_a_format(tmp_path):
-    # a checkpoint that has IR50's tensors under names with another prefix
-    ir50 = FORMATS["ir50"]
-    toy = ForeignFormat(
-        name="toy",
-        title="the toy network",
-        origin="drawn by hand",
-        part="image_backbone",
-        config=preset_config("btn-base"),
-        convert=lambda source: ir50.convert({name.removeprefix("toy."): value for name, value in source.items()}),
-        marks=("toy.body.0.res_layer.1.weight",),
-    )
-    torch.save({f"toy.{name}": value for name, value in _ir50(flat=True).items()}, tmp_path / "toy.pth")
-    formats = {**FORMATS, "toy": toy}
-    report = convert(tmp_path / "toy.pth", tmp_path / "auto.safetensors", formats=formats)
-    assert (report.format, report.part) == ("toy", "image_backbone")
-    assert load_part(tmp_path / "auto.safetensors")[1].provenance["origin"] == "drawn by hand"
-    convert(tmp_path / "toy.pth", tmp_path / "named.safetensors", source_format="toy", formats=formats)
-    torch.save({"a": torch.ones(1)}, tmp_path / "other.pth")
-    with pytest.raises(WeightsError, match="unknown format") as caught:
-        convert(tmp_path / "other.pth", tmp_path / "out.safetensors", formats=formats)
-    assert "the toy network" in caught.value.fix
-
-
-def test_formats__every_entry_states_its_origin_under_its_own_name():
-    assert list(FORMATS) == ["poster_v2", "mobilefacenet", "ir50", "face_resnet"]
-    assert all(known.name == name and known.origin for name, known in FORMATS.items())
-    marks = [mark for known in FORMATS.values() for mark in known.marks]
-    assert len(set(marks)) == len(marks)
-
-
-def test_rename__takes_the_first_rule_and_says_why_others_are_dropped():
-    source = {"a.0.weight": torch.ones(1), "head.weight": torch.ones(1), "x": torch.ones(1)}
-    result = rename(source, renames=[(r"a\.(\d)\.weight", r"b.\1.weight")], drops=[(r"head\..*", "the head")])
-    assert result.renamed == {"b.0.weight": "a.0.weight"}
-    assert result.dropped == {"head.weight": "the head", "x": "unknown"}
 
 
 def test_convert__a_backbone_is_not_taken_for_a_model(tmp_path, ir50_file):

@@ -66,7 +66,7 @@ def check(
         ),
     ],
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="Folder of the named data set [data/NAME].")
+        Path | None, typer.Argument(metavar="[DIR]", help="Folder of the named data set (default: data/NAME).")
     ] = None,
     *,
     manifest: Annotated[
@@ -74,7 +74,7 @@ def check(
         typer.Option(
             "--manifest",
             metavar="FILE",
-            help="csv file with the hash of every picture [NAME.manifest.csv]; an existing one is compared with the data set.",
+            help="csv file with the hash of every picture (default: NAME.manifest.csv); an existing one is compared.",
         ),
     ] = None,
     faces: Annotated[
@@ -131,8 +131,8 @@ def _show_check(result: CheckResult) -> None:
         console.show(f"{published.note}\n")
     also_in_train = _also_in_train(result.duplicates)
     facts = [
-        ("pictures read", f"{result.pictures}, unreadable {result.unreadable}"),
-        ("duplicates", f"{result.duplicates.groups} pictures occur more than once; {also_in_train}"),
+        ("pictures read", f"{result.pictures:,}, unreadable {result.unreadable:,}"),
+        ("duplicates", f"{_repeated(result.duplicates)}; {also_in_train}"),
         ("faces", _faces(result)),
         ("lists", f"fingerprint {result.fingerprint}"),
         ("manifest", f"{result.manifest}, sha256 {result.manifest_sha256}"),
@@ -169,9 +169,13 @@ def _show_prepared(result: PrepareResult) -> None:
         console.show(console.table("Images without a label", ["split", *names], counts))
     duplicates = result.duplicates
     console.show(
-        f"{duplicates.groups} pictures occur more than once, {duplicates.conflicting} of them with different labels; "
-        f"{_also_in_train(duplicates)}"
+        f"{_repeated(duplicates)}, {duplicates.conflicting} of them with different labels; {_also_in_train(duplicates)}"
     )
+
+
+def _repeated(duplicates: Duplicates) -> str:
+    occur = "occurs" if duplicates.groups == 1 else "occur"
+    return f"{pluralize(duplicates.groups, 'picture')} {occur} more than once"
 
 
 def _also_in_train(duplicates: Duplicates) -> str:

@@ -23,7 +23,7 @@ def test_prepare__shows_counts_and_duplicates(fer2013, tmp_path, capsys):
     assert main(["data", "prepare", "fer2013", str(fer2013), str(tmp_path / "out")]) == ExitCode.DONE
     shown = capsys.readouterr().out
     assert "happiness" in shown
-    assert "1 pictures occur more than once, 0 of them with different labels" in shown
+    assert "1 picture occurs more than once, 0 of them with different labels" in shown
     assert "0 val and 1 test images also occur in train" in shown
 
 

@@ -330,7 +330,9 @@ def _weights_file(classifier: Classifier, weights: str | None) -> dict[str, str]
     from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
 
     file = find_weights(weights, (ONNX_SUFFIX if classifier.engine == "onnx" else TORCH_SUFFIX,))
-    return {"weights file": f"{file.name}, sha256 {file_sha256(file)[:16]}"}
+    crop = classifier.card.crop
+    measured = f", measured with {crop.detector}" if crop.detector else ""
+    return {"weights file": f"{file.name}, sha256 {file_sha256(file)[:16]}", "crop template": f"{crop.name}{measured}"}
 
 
 def _finish(summary: Summary, *, strict: bool) -> None:

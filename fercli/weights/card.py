@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fercli.config.model import BtnConfig
-from fercli.config.templates import CropTemplate
+from fercli.config.templates import TEMPLATES, CropTemplate
 from fercli.config.validate import from_dict
 from fercli.errors import WeightsError
 
@@ -65,4 +65,13 @@ class WeightsCard:
                 f"{where}: card format {values.get('format')!r}, this program reads {CARD_FORMAT}",
                 fix="update fercli, or export the weights again",
             )
-        return from_dict(WeightsCard, values, where=where, error=WeightsError, fix=_FIX)
+        return from_dict(WeightsCard, _with_detector(values), where=where, error=WeightsError, fix=_FIX)
+
+
+def _with_detector(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Add `crop.detector` to a card that was written before it had the field, if its template is a known one."""
+    crop = values.get("crop")
+    if not isinstance(crop, Mapping) or "detector" in crop:
+        return values
+    known = TEMPLATES.get(str(crop.get("name")).partition("+")[0])
+    return {**values, "crop": {**crop, "detector": known.detector}} if known else values

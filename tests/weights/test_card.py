@@ -5,6 +5,7 @@ import pytest
 
 from fercli.config.presets import MODELS
 from fercli.config.templates import TEMPLATES
+from fercli.config.templates import template as named_template
 from fercli.errors import WeightsError
 from fercli.weights.card import WeightsCard
 
@@ -27,6 +28,13 @@ def card(**changes: Any) -> WeightsCard:
 def test_card__comes_back_from_json_as_it_was(preset: str, template: str):
     original = card(model=MODELS[preset], crop=TEMPLATES[template], temperature=1.5, notes=("kept",))
     assert WeightsCard.from_json(original.to_json(), where="here") == original
+
+
+@pytest.mark.parametrize(("template", "detector"), [("fer2013", "mtcnn"), ("fer2013+0.1", "mtcnn"), ("arcface", None)])
+def test_from_json__names_the_detector_of_the_template_in_earlier_cards(template: str, detector: str | None):
+    values = json.loads(card(crop=named_template(template)).to_json())
+    del values["crop"]["detector"]
+    assert WeightsCard.from_json(json.dumps(values), where="here").crop.detector == detector
 
 
 @pytest.mark.parametrize("labels", [(), ("fear",), ("fear", "fear")])

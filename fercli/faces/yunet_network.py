@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,26 +52,24 @@ class YuNetNetwork:
 
         At most `BATCH_SIZES[-1]` canvases. min_score: smallest raw score, 0..1. Detections are in pixels of the canvas.
         """
-        count = len(canvases)
+        count, (height, width) = len(canvases), canvases[0].shape[:2]
+        images = cv2.dnn.blobFromImages(canvases)  # float32 [B, 3, H, W]
         size = next(size for size in BATCH_SIZES if size >= count) if self.batched else count
-        images = np.zeros((size, *canvases[0].shape), np.uint8) if size > 1 else canvases[0][None]
-        if size > 1:
-            for index, canvas in enumerate(canvases):
-                images[index] = canvas
-        scores, regression = self._session.run(None, {_INPUT: images})  # [B, N], [B, N, 14]
-        height, width = images.shape[1:3]
+        if size > count:
+            images = np.concatenate([images, np.zeros((size - count, *images.shape[1:]), np.float32)])
+        scores, regression = self._session.run(None, {_INPUT: images})  # [B, N], [B, 14, N]
         return [decode(scores[index], regression[index], height, width, min_score) for index in range(count)]
 
 
 def decode(scores: Floats, regression: Floats, height: int, width: int, min_score: float) -> Detections:
     """Turn the network's output for one canvas [height, width] into detections with a score of at least `min_score`.
 
-    Args: scores [N], regression [N, 14], for the cells of the maps with strides 8, 16 and 32, row by row.
+    Args: scores [N], regression [14, N], for the cells of the maps with strides 8, 16 and 32, row by row.
     Centre = (cell + offset) * stride, size = exp(regression) * stride, landmark = (cell + offset) * stride.
     """
     cells, strides = _cells(height, width)  # [N, 2], [N, 1]
     kept = np.flatnonzero(scores >= min_score)
-    cell, stride, values = cells[kept], strides[kept], regression[kept]
+    cell, stride, values = cells[kept], strides[kept], regression[:, kept].T
     centres = (cell + values[:, :2]) * stride
     half_sizes = np.exp(values[:, 2:4]) * stride / 2
     landmarks = (cell[:, None] + values[:, 4:].reshape(-1, 5, 2)) * stride[:, None]
@@ -97,6 +96,6 @@ def _open(device: str) -> tuple[Session, str]:
 
     def run_once() -> None:
         for size in BATCH_SIZES:
-            session.run(None, {_INPUT: np.zeros((size, *_FIRST_SHAPE, 3), np.uint8)})
+            session.run(None, {_INPUT: np.zeros((size, 3, *_FIRST_SHAPE), np.float32)})
 
     return (session, running) if runs(device, run_once, first="picture") else _open("cpu")

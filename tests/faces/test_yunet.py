@@ -154,7 +154,7 @@ def test_detect__on_a_gpu_runs_batches_of_fixed_shapes_with_the_same_result(
     wide = cv2.resize(astronaut, (1280, 960), interpolation=cv2.INTER_LINEAR)
     frames = [wide, astronaut, np.zeros_like(wide), wide[:, ::-1], astronaut[:400, :300], wide]
     results = on_gpu.detect(frames)
-    assert session.shapes == [(4, 608, 800, 3), (4, 256, 320, 3), (1, 320, 320, 3), (1, 320, 256, 3)]
+    assert session.shapes == [(4, 3, 608, 800), (4, 3, 256, 320), (1, 3, 320, 320), (1, 3, 320, 256)]
     for faces, expected in zip(results, detector.detect(frames), strict=True):
         assert len(faces) == len(expected)
         for one, other in zip(faces, expected, strict=True):

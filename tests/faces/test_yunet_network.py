@@ -29,17 +29,17 @@ class RecordingSession:
     def run(self, outputs: Sequence[str] | None, inputs: dict[str, Any]) -> list[Any]:
         (images,) = inputs.values()
         self.shapes.append(images.shape)
-        batch, height, width, _ = images.shape
+        batch, _, height, width = images.shape
         cells = sum((height // stride) * (width // stride) for stride in (8, 16, 32))
-        return [np.zeros((batch, cells), np.float32), np.zeros((batch, cells, 14), np.float32)]
+        return [np.zeros((batch, cells), np.float32), np.zeros((batch, 14, cells), np.float32)]
 
 
 def test_decode__places_box_and_landmarks_by_cell_and_stride():
-    scores, regression = np.zeros(CELLS, np.float32), np.zeros((CELLS, 14), np.float32)
+    scores, regression = np.zeros(CELLS, np.float32), np.zeros((14, CELLS), np.float32)
     cell = 8 * 12 + 2 * 6 + 3  # third row, fourth column of the map with stride 16
     scores[cell] = 0.8
-    regression[cell, :4] = 0.5, 0.25, np.log(2), np.log(3)
-    regression[cell, 4:6] = -1, 1
+    regression[:4, cell] = 0.5, 0.25, np.log(2), np.log(3)
+    regression[4:6, cell] = -1, 1
     found = decode(scores, regression, 64, 96, 0.5)
     # centre ((3 + 0.5) * 16, (2 + 0.25) * 16), size (2, 3) * 16; the first landmark is at ((3 - 1) * 16, (2 + 1) * 16)
     np.testing.assert_allclose(found.boxes, [[56 - 16, 36 - 24, 56 + 16, 36 + 24]], rtol=1e-5)
@@ -48,7 +48,7 @@ def test_decode__places_box_and_landmarks_by_cell_and_stride():
 
 
 def test_decode__without_a_score_above_the_minimum_is_empty():
-    found = decode(np.full(CELLS, 0.4, np.float32), np.zeros((CELLS, 14), np.float32), 64, 96, 0.5)
+    found = decode(np.full(CELLS, 0.4, np.float32), np.zeros((14, CELLS), np.float32), 64, 96, 0.5)
     assert (found.boxes.shape, found.scores.shape, found.landmarks.shape) == ((0, 4), (0,), (0, 5, 2))
 
 
@@ -57,7 +57,7 @@ def test_detect__pads_batches_to_fixed_sizes_on_a_gpu(canvases: int, batch: int)
     session = RecordingSession()
     results = YuNetNetwork("cuda:0", session=session).detect([np.zeros((64, 96, 3), np.uint8)] * canvases, 0.5)
     assert len(results) == canvases
-    assert session.shapes == [(batch, 64, 96, 3)]
+    assert session.shapes == [(batch, 3, 64, 96)]
 
 
 def test_network__a_gpu_that_fails_is_refused_by_name_and_skipped_by_auto(monkeypatch: pytest.MonkeyPatch):
@@ -100,12 +100,12 @@ def test_network__equals_the_published_graph(shared: Path, astronaut: np.ndarray
         onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         for path in (shared / "weights" / "yunet_n_dynamic.onnx", detector_file("yunet.onnx"))
     ]
-    rgb = np.stack([astronaut[:256, :320], astronaut[40:296, 130:450]])
-    bgr = rgb[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32)
+    pictures = np.stack([astronaut[:256, :320], astronaut[40:296, 130:450]])
+    rgb = pictures.transpose(0, 3, 1, 2).astype(np.float32)
     names = [output.name for output in sessions[0].get_outputs()]
-    maps = dict(zip(names, sessions[0].run(None, {"input": bgr}), strict=True))
+    maps = dict(zip(names, sessions[0].run(None, {"input": rgb[:, ::-1]}), strict=True))
     scores, regression = sessions[1].run(None, {"images": rgb})
     products = [maps[f"cls_{stride}"] * maps[f"obj_{stride}"] for stride in (8, 16, 32)]
     expected = [np.concatenate([maps[f"bbox_{s}"], maps[f"kps_{s}"]], axis=2) for s in (8, 16, 32)]
     np.testing.assert_allclose(scores**2, np.concatenate(products, axis=1)[..., 0], atol=1e-5)
-    np.testing.assert_allclose(regression, np.concatenate(expected, axis=1), atol=1e-4)
+    np.testing.assert_allclose(regression.transpose(0, 2, 1), np.concatenate(expected, axis=1), atol=1e-4)

@@ -5,8 +5,8 @@
 YuNet (Wu, Peng and Yu 2023, "YuNet: A tiny millisecond-level face detector"), version n, 75,856 parameters. yunet_n.pth is
 weights/yunet_n.pth of github.com/ShiqiYu/libfacedetection.train at commit 0047ac2 (Apache License 2.0, see LICENSE-yunet).
 
-yunet.onnx: images uint8 [B, H, W, 3] in RGB, H and W multiples of 32 -> scores [B, N], regression [B, N, 14], where N counts
-the cells of the three output maps (strides 8, 16 and 32 px), row by row. scores are sqrt(class * objectness), 0..1.
+yunet.onnx: images float32 [B, 3, H, W], RGB in 0..255, H and W multiples of 32 -> scores [B, N], regression [B, 14, N], where
+N counts the cells of the three output maps (strides 8, 16 and 32 px), row by row. scores are sqrt(class * objectness), 0..1.
 regression is (dx, dy, log w, log h) of the box and (dx, dy) of five landmarks, in strides relative to the cell's corner.
 
 The results are those of the published network; the graph differs. Batch norm is folded into the convolutions, the channel
@@ -72,7 +72,7 @@ def head(state: State, level: int) -> nn.Sequential:
 
 
 class YuNet(nn.Module):
-    """forward: images uint8 [B, H, W, 3] -> scores [B, N], regression [B, N, 14]."""
+    """forward: images [B, 3, H, W] -> scores [B, N], regression [B, 14, N]."""
 
     def __init__(self, state: State) -> None:
         super().__init__()
@@ -88,8 +88,7 @@ class YuNet(nn.Module):
         self.heads = nn.ModuleList(head(state, level) for level in range(3))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        x = images.permute(0, 3, 1, 2).to(torch.float32)
-        maps = []
+        x, maps = images, []
         for number, stage in enumerate(self.stages):
             x = stage(x)
             maps.append(x)
@@ -103,10 +102,10 @@ class YuNet(nn.Module):
         rows = []
         for level, features in enumerate(levels):
             out = self.heads[level](self.shared[level](features))
-            rows.append(out.flatten(2).transpose(1, 2))  # [B, h * w, 16]
-        joined = torch.cat(rows, dim=1)
-        both = torch.sigmoid(joined[..., :2])
-        return torch.sqrt(both[..., 0] * both[..., 1]), joined[..., 2:]
+            rows.append(out.flatten(2))  # [B, 16, h * w]
+        joined = torch.cat(rows, dim=2)
+        both = torch.sigmoid(joined[:, :2])
+        return torch.sqrt(both[:, 0] * both[:, 1]), joined[:, 2:]
 
 
 def main() -> None:
@@ -119,14 +118,14 @@ def main() -> None:
         warnings.simplefilter("ignore")  # the exporter's deprecation warnings
         torch.onnx.export(
             network,
-            (torch.zeros(2, 64, 96, 3, dtype=torch.uint8),),
+            (torch.zeros(2, 3, 64, 96),),
             HERE / "yunet.onnx",
             input_names=["images"],
             output_names=["scores", "regression"],
             dynamic_axes={
-                "images": {0: "batch", 1: "height", 2: "width"},
+                "images": {0: "batch", 2: "height", 3: "width"},
                 "scores": {0: "batch", 1: "cells"},
-                "regression": {0: "batch", 1: "cells"},
+                "regression": {0: "batch", 2: "cells"},
             },
             opset_version=OPSET,
             dynamo=False,

@@ -73,3 +73,13 @@ def test_predictions_path__is_the_table_behind_the_main_score(result_folder, tmp
     without = result_folder(tmp_path / "other", {"test": {}})
     with pytest.raises(DataError, match="no predictions for the test split"):
         predictions_path(without)
+
+
+def test_docs__describe_every_key(schema):
+    page = Path(__file__).parents[2].joinpath("docs/results.md").read_text(encoding="utf-8")
+    keys = {
+        *schema["properties"],
+        *schema["properties"]["model"]["properties"],
+        *schema["$defs"]["score"]["properties"],
+    }
+    assert {key for key in keys if f"`{key}`" not in page} == set()

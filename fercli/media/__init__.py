@@ -1,0 +1,7 @@
+"""Reading and writing of pictures, videos, cameras and streams: RGB uint8 [H, W, 3] on both sides.
+
+Start reading at `feed`, which reads the `sources` that a user names. `images` reads and writes pictures, `video` reads videos
+(`tracks` opens the streams of a file, `seek` skips to a key frame, `selection` chooses frames), `latest_frames` follows live
+streams, `camera` reads cameras. `video_writer` writes videos with `sound`, and `joined_times` keeps its timestamps continuous.
+`addresses` checks network addresses, `web` downloads a file.
+"""

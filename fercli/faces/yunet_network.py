@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fercli.faces.boxes import Detections
 from fercli.media.images import Rgb
-from fercli.system.onnx_session import open_session, runs
+from fercli.system.onnx_session import open_session, padded_batch, runs
 from fercli.system.shipped import detector_file
 
 Floats = NDArray[np.float32]
@@ -54,9 +54,8 @@ class YuNetNetwork:
         """
         count, (height, width) = len(canvases), canvases[0].shape[:2]
         images = cv2.dnn.blobFromImages(canvases)  # float32 [B, 3, H, W]
-        size = next(size for size in BATCH_SIZES if size >= count) if self.batched else count
-        if size > count:
-            images = np.concatenate([images, np.zeros((size - count, *images.shape[1:]), np.float32)])
+        if self.batched:
+            images = padded_batch(images, BATCH_SIZES)
         scores, regression = self._session.run(None, {_INPUT: images})  # [B, N], [B, 14, N]
         return [decode(scores[index], regression[index], height, width, min_score) for index in range(count)]
 

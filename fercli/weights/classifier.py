@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fercli.errors import UsageError, WeightsError
 from fercli.system.chunks import chunked
 from fercli.system.devices import check_name, resolve_device
-from fercli.system.onnx_session import open_session, run_bound, runs, session_metadata
+from fercli.system.onnx_session import open_session, padded_batch, run_bound, runs, session_metadata
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, card_from, find_weights
 from fercli.weights.onnx_interface import CROPS, INPUT, OUTPUT, POINTS, Interface, interface_of
@@ -22,6 +22,7 @@ from fercli.weights.preprocess import check_crops, softmax, to_input
 Engine = Literal["auto", "onnx", "torch"]
 LogitsFunction = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # aligned crops [B, S, S, 3] to logits [B, N]
 CHUNK = 32  # faces per batch: larger ones are not faster and need more memory
+GPU_BATCH_SIZES = (1, 8, CHUNK)  # a GPU builds a plan for every input shape, so batches are padded to one of these
 
 
 class Classifier(Protocol):
@@ -73,8 +74,8 @@ class LoadedClassifier:
 def open_onnx(path: Path, *, device: str = "auto") -> LoadedClassifier:
     """Open an exported file in ONNX Runtime; torch is never imported.
 
-    A GPU runs one crop and a batch of CHUNK first: this loads its kernels, and TensorRT builds an engine for all sizes
-    between, so that no later batch builds another. If that fails, DeviceError is raised, or `auto` falls back to the CPU.
+    A GPU runs batches of GPU_BATCH_SIZES only, and each once before there is work: this loads its kernels, and no later
+    batch waits for a new plan or engine. If that fails, DeviceError is raised, or `auto` falls back to the CPU.
     """
     session, running = open_session(path, device)
 
@@ -84,13 +85,16 @@ def open_onnx(path: Path, *, device: str = "auto") -> LoadedClassifier:
     def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(run_bound(session, onnx_inputs(crops, card, interface), OUTPUT), np.float32)
 
-    if running != "cpu":
-        side = card.model.input.size
-        if not runs(
-            device, lambda: [run(np.zeros((count, side, side, 3), np.uint8)) for count in (1, CHUNK)], first="faces"
-        ):
-            return open_onnx(path, device="cpu")
-    return LoadedClassifier(card, "onnx", running, run)
+    if running == "cpu":
+        return LoadedClassifier(card, "onnx", running, run)
+
+    def run_padded(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return run(padded_batch(crops, GPU_BATCH_SIZES))[: len(crops)]
+
+    blank = np.zeros((CHUNK, card.model.input.size, card.model.input.size, 3), np.uint8)
+    if not runs(device, lambda: [run(blank[:count]) for count in GPU_BATCH_SIZES], first="faces"):
+        return open_onnx(path, device="cpu")
+    return LoadedClassifier(card, "onnx", running, run_padded)
 
 
 def onnx_inputs(crops: NDArray[np.uint8], card: WeightsCard, interface: Interface) -> dict[str, NDArray[Any]]:

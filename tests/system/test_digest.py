@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from fercli.system.digest import file_sha256, file_state
+
+
+def test_file_sha256__is_the_published_one(tmp_path: Path):
+    # FIPS 180-2, appendix B.1
+    (tmp_path / "a").write_bytes(b"abc")
+    assert file_sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_file_state__changes_with_the_file_and_is_zero_without(tmp_path: Path):
+    assert file_state(tmp_path / "a") == (0, 0)
+    (tmp_path / "a").write_bytes(b"abc")
+    size, modified_ns = file_state(tmp_path / "a")
+    assert size == 3
+    assert modified_ns > 0

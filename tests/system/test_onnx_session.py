@@ -1,0 +1,33 @@
+"""Sessions: padding of batches, and files that are missing. Providers are tested with the classifier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fercli.errors import WeightsError
+from fercli.system.onnx_session import open_session, padded_batch, session_metadata
+from fercli.system.shipped import detector_file
+
+
+@pytest.mark.parametrize(("count", "size"), [(1, 1), (2, 4), (4, 4), (5, 16), (16, 16)])
+def test_padded_batch__appends_zeros_up_to_the_next_size(count: int, size: int):
+    padded = padded_batch(np.ones((count, 2, 3), np.uint8), (1, 4, 16))
+    assert (padded.shape, padded.dtype) == ((size, 2, 3), np.uint8)
+    assert padded[:count].all()
+    assert not padded[count:].any()
+
+
+def test_open_session__refuses_a_missing_file(tmp_path: Path):
+    with pytest.raises(WeightsError, match="there is no ONNX file"):
+        open_session(tmp_path / "no.onnx", "cpu")
+
+
+def test_open_session__runs_a_shipped_network_on_the_cpu():
+    session, device = open_session(detector_file("rnet.onnx"), "cpu", threads=1)
+    assert device == "cpu"
+    assert session_metadata(session) == {}
+    boxes, scores = session.run(None, {"images": np.zeros((3, 24, 24, 3), np.float32)})
+    assert (boxes.shape, scores.shape) == ((3, 4), (3,))

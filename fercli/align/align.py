@@ -117,7 +117,7 @@ def align(
 
     target: None aligns RAF-DB as its owner ships it in place, where training finds the crops.
     overwrite: replace a run with other settings. chunk_pictures: at most so many pictures are searched together.
-    Errors: DataError if there are no pictures, UsageError for invalid settings, RefusedError if `target` contains a run
+    Raises: DataError if there are no pictures, UsageError for invalid settings, RefusedError if `target` contains a run
     with other settings or other files.
     """
     options = options or AlignOptions()

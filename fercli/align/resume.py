@@ -17,7 +17,7 @@ def earlier_rows(
     """Rows of an earlier run that are still valid, by source, and the paths of the crops of those that are not.
 
     Prepares `target` for writing; with `overwrite` no row is valid.
-    Errors: RefusedError if `target` contains a run with other settings or other files, DataError if it cannot be read.
+    Raises: RefusedError if `target` contains a run with other settings or other files, DataError if it cannot be read.
     """
     earlier = _read_earlier(target, overwrite=overwrite)
     if earlier is None:

@@ -19,7 +19,7 @@ class DetectConfig:
     thresholds: minimum scores, 0..1, of MTCNN's three stages; YuNet has one stage and uses the last. max_side: a longer
     picture is shrunk to it for detection.
 
-    Errors: UsageError names every value out of range.
+    Raises: UsageError names every value out of range.
     """
 
     detector: str = "yunet"

@@ -50,7 +50,7 @@ def read_affectnet(root: Path, labels: LabelSchema) -> Dataset:
     The official validation images are the `test` split, as everywhere in the literature; there is no other validation
     split. csv layout: faces are aligned by the owner's 68 landmarks, or cropped by the owner's box where a row has none.
     npy layout: its images are the owner's crops. Rows without one of the classes are left out.
-    Errors: DataError names rows and files that cannot be parsed.
+    Raises: DataError names rows and files that cannot be parsed.
     """
     lists, folders = _csv_lists(root), _npy_folders(root)
     if lists:

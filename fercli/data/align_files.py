@@ -30,7 +30,7 @@ _COLUMNS = ("source", "output", "status", "reason", "face", "faces", "score", *_
 
 
 def read_alignment(root: Path) -> Alignment | None:
-    """Read a finished or interrupted run; None if there is none. Errors: DataError for invalid files."""
+    """Read a finished or interrupted run; None if there is none. Raises: DataError for invalid files."""
     path = root / ALIGN_JSON
     if not path.is_file():
         return None
@@ -48,7 +48,7 @@ def read_alignment(root: Path) -> Alignment | None:
 
 
 def finished_alignment(root: Path) -> Alignment | None:
-    """Read the run that wrote a folder, None if there is none. Errors: DataError if it was not finished."""
+    """Read the run that wrote a folder, None if there is none. Raises: DataError if it was not finished."""
     alignment = read_alignment(root)
     if alignment is not None and not alignment.complete:
         raise DataError(f"the alignment of {root} was interrupted", fix="repeat the fer align command to finish it")

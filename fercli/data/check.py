@@ -86,7 +86,7 @@ def check(
 
     manifest: the csv file to write, NAME.manifest.csv by default; an existing one is compared with, and replaced only
     with `overwrite`. faces: number of crops, evenly spread over the data set, in which a face is searched; 0: none.
-    Errors: DataError where the data set cannot be opened, or the manifest is not one.
+    Raises: DataError where the data set cannot be opened, or the manifest is not one.
     """
     dataset = open_dataset(name, data, allow_missing=True)
     reader = READERS.get(dataset.schema)

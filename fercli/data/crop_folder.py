@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 def read_crop_folder(folder: Path, size: int, *, limit: int) -> NDArray[np.uint8]:
     """Read up to `limit` pictures, evenly spaced in a folder's sorted list: uint8 [B, size, size, 3] RGB.
 
-    Errors: DataError if the folder has no pictures or one cannot be read.
+    Raises: DataError if the folder has no pictures or one cannot be read.
     """
     paths = list_images(folder)
     if not paths:

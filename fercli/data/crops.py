@@ -20,7 +20,7 @@ def load_crop(sample: Sample, size: int, *, change: Callable[[Rgb], Rgb] | None 
 
     A face with landmarks is aligned to LANDMARK_TEMPLATE, a face with a box is cropped to a square around it. A crop that
     is not square is stretched, as the paper's resizing does. change: applied to the crop before it is resized; a face that
-    is cropped from a larger picture has its final size already. Errors: DataError from `read_picture`.
+    is cropped from a larger picture has its final size already. Raises: DataError from `read_picture`.
     """
     rgb = read_picture(sample)
     if sample.landmarks is not None:
@@ -37,7 +37,7 @@ def load_crop(sample: Sample, size: int, *, change: Callable[[Rgb], Rgb] | None 
 
 
 def read_picture(sample: Sample) -> Rgb:
-    """Read the whole picture of a sample from its file or csv line: uint8 [H, W, 3]. Errors: DataError."""
+    """Read the whole picture of a sample from its file or csv line: uint8 [H, W, 3]. Raises: DataError."""
     if sample.offset is None:
         return read_rgb(sample.path)
     return cv2.cvtColor(read_pixels_at(sample.path, sample.offset), cv2.COLOR_GRAY2RGB)

@@ -23,7 +23,7 @@ def read_expw(root: Path, labels: LabelSchema) -> Dataset:
     """Read every face of label.lst with its box; `split_of` assigns the photos to splits, as the owner defines none.
 
     Without label.lst the folder is read as train|val|test/CLASS/*.
-    Errors: DataError names lines that cannot be parsed.
+    Raises: DataError names lines that cannot be parsed.
     """
     data = _folder_of_list(root)
     if data is None:
@@ -71,7 +71,7 @@ def split_of(image: str) -> Split:
 
 
 def _parse(text: str, labels: LabelSchema) -> tuple[str, str, int, Box]:
-    """Image, number of the face, class index and box of one line. Errors: ValueError."""
+    """Image, number of the face, class index and box of one line. Raises: ValueError."""
     fields = text.split()
     if len(fields) != _FIELDS:
         raise ValueError(f"{len(fields)} fields, not {_FIELDS}")

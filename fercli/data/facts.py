@@ -20,7 +20,7 @@ def data_facts(dataset: Dataset, *, manifest: Path | None = None) -> dict[str, A
     """Return name, folder, classes, fingerprint, and images per split and class of a data set.
 
     manifest: file of `fer data check`, whose hash is recorded; None uses NAME.manifest.csv in the working directory if it
-    lists these images. Errors: DataError if the given manifest does not list them.
+    lists these images. Raises: DataError if the given manifest does not list them.
     """
     return {
         "name": dataset.name,

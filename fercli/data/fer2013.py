@@ -30,7 +30,7 @@ def read_ferplus(root: Path, labels: LabelSchema) -> Dataset:
 
     Without fer2013.csv: the folders of FERPlus' repository, or train|val|test/CLASS/*.
     Images without a winner keep their votes and have no label; images of no face or of unknown expression are left out.
-    Copies share a group. Errors: DataError where a file is missing or its rows cannot be parsed.
+    Copies share a group. Raises: DataError where a file is missing or its rows cannot be parsed.
     """
     images = _images_csv(root)
     if images is None:

@@ -33,7 +33,7 @@ def read_ferplus_folders(root: Path, labels: LabelSchema) -> Dataset:
 
     Images without a winner keep their votes and have no label; images of no face or of unknown expression are left out,
     and so are names listed twice: their file can be either picture.
-    Errors: DataError names lines that cannot be parsed and pictures that do not exist.
+    Raises: DataError names lines that cannot be parsed and pictures that do not exist.
     """
     data = _data_folder(root)
     if data is None:

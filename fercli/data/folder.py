@@ -26,7 +26,7 @@ def open_folder(root: Path, *, labels: LabelSchema | None = None, name: str | No
 
     labels: the data set's schema; it fixes the order and lets folders be named by the owner's codes. Without it the
     order is the paper's (Table 4), then unknown names alphabetically, over the classes that have images.
-    Errors: DataError where there is no split, no image, or a class folder of unknown name.
+    Raises: DataError where there is no split, no image, or a class folder of unknown name.
     """
     splits, alignment = _split_folders(root), finished_alignment(root)
     images_of = {

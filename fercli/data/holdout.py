@@ -13,7 +13,7 @@ def train_and_validation(
 ) -> tuple[list[Sample], list[Sample]]:
     """Return training and validation samples; without a validation split, `share` of each class of train is held out by seed.
 
-    with_unlabelled: also train on images that have votes but no label. Errors: DataError if no training images are left.
+    with_unlabelled: also train on images that have votes but no label. Raises: DataError if no training images are left.
     """
     train = list(dataset.split("train", with_unlabelled=with_unlabelled))
     if not train:

@@ -24,7 +24,7 @@ def targets_of(samples: Sequence[Sample], classes: int, loss: LossConfig) -> Ten
 
     soft_targets: votes divided by their sum, mixed with the owner's first label with the weight `loss.first_label`; a sample
     without votes gets all its weight on its label. single_votes=false drops a class's only vote where others have more.
-    Errors: DataError for a sample with neither label nor votes.
+    Raises: DataError for a sample with neither label nor votes.
     """
     if not loss.soft_targets:
         return torch.tensor([_label(sample) for sample in samples], dtype=torch.int64)

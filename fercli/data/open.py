@@ -27,7 +27,7 @@ def open_dataset(
     Supported are prepared sets (dataset.csv and dataset.json), the owners' layouts of every data set in `readers`, and
     train|val|valid|test/CLASS/*. A data set without a validation split has an empty one.
     allow_missing: leave out images that are listed and do not exist, and name them in `Dataset.missing`.
-    Errors: DataError where the folder or images are missing or the layout is unknown, UsageError where name and path
+    Raises: DataError where the folder or images are missing or the layout is unknown, UsageError where name and path
     contradict each other.
     """
     if name_or_path in readers:

@@ -28,7 +28,7 @@ def read_rafdb(root: Path, labels: LabelSchema) -> Dataset:
     Of the owner's layout, Image/aligned-by-fer is read if `fer align` made it, else Image/aligned (100 x 100 crops), and
     Image/original if there are no crops or `root` is that folder: photos, whose faces are aligned by the owner's five
     hand-set landmarks. RAF-DB has no validation split: the baseline's folder `valid` holds the test images.
-    Errors: DataError names lines that cannot be parsed.
+    Raises: DataError names lines that cannot be parsed.
     """
     folders = _list_and_images(root)
     if folders is not None:
@@ -102,7 +102,7 @@ def _read_list(basic: Path, images: Path, labels: LabelSchema) -> Dataset:
 
 
 def _parse(text: str, labels: LabelSchema) -> tuple[str, Split, int]:
-    """File name, split and class index of one line. Errors: ValueError."""
+    """File name, split and class index of one line. Raises: ValueError."""
     name, _, code = text.strip().partition(" ")
     split: Split | None = "train" if name.startswith("train_") else "test" if name.startswith("test_") else None
     if split is None:

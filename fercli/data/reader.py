@@ -36,7 +36,7 @@ class Reader:
     """One data set that `fer` knows by name; `readers.py` lists them.
 
     labels: its classes in the owner's order; `labels.name` is the data set's name.
-    read: read a folder (or file) in one of the data set's layouts; gets the folder and `labels`. Errors: DataError for
+    read: read a folder (or file) in one of the data set's layouts; gets the folder and `labels`. Raises: DataError for
         lines it cannot parse. Images that are listed and do not exist go into `Dataset.missing`.
     layout: the expected layouts, for messages.
     matches: whether a folder has a layout that names the data set, so that its path alone is enough. Where two data sets

@@ -20,7 +20,7 @@ _FIX = "column new_label: a class, `drop`, or empty; column path: relative to th
 def read_relabels(path: Path, labels: Sequence[str]) -> dict[str, int | None]:
     """Read the rows with a `new_label`: a face's name in its data set -> class index, None to drop it.
 
-    Errors: DataError names every line with an unknown class or that contradicts an earlier one.
+    Raises: DataError names every line with an unknown class or that contradicts an earlier one.
     """
     relabels: dict[str, int | None] = {}
     errors = ListErrors(path, fix=_FIX)
@@ -48,7 +48,7 @@ def read_relabels(path: Path, labels: Sequence[str]) -> dict[str, int | None]:
 def relabel(samples: Sequence[Sample], relabels: Mapping[str, int | None], *, root: Path, where: Path) -> list[Sample]:
     """Give samples their new labels; their votes are removed. where: the csv file, for the message.
 
-    Errors: DataError names paths of unknown samples.
+    Raises: DataError names paths of unknown samples.
     """
     paths = {sample.called(root) for sample in samples}
     unknown = [path for path in relabels if path not in paths]

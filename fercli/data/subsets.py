@@ -41,7 +41,7 @@ class Subset:
 def read_subset(path: Path, dataset: Dataset, samples: Sequence[Sample]) -> Subset:
     """Find the images of a list among samples of a data set.
 
-    Errors: DataError if it cannot be read, names none of them, or its class codes contradict most of their labels, which
+    Raises: DataError if it cannot be read, names none of them, or its class codes contradict most of their labels, which
     means that the files are numbered differently.
     """
     entries = _read(path)

@@ -52,7 +52,7 @@ def parse_changes(*, images: int | None, noise: float, noise_seed: int, relabel:
 def apply_changes(dataset: Dataset, changes: TrainingChanges) -> Dataset:
     """Return the data set with its training images changed; its name and fingerprint describe the changes.
 
-    Errors: DataError if the csv of new labels belongs to another data set, or there are fewer images than requested.
+    Raises: DataError if the csv of new labels belongs to another data set, or there are fewer images than requested.
     """
     if changes == TrainingChanges():
         return dataset
@@ -81,7 +81,7 @@ def apply_changes(dataset: Dataset, changes: TrainingChanges) -> Dataset:
 def subset(samples: Sequence[Sample], count: int, *, seed: int) -> list[Sample]:
     """Draw `count` samples with the class proportions of all (unlabelled ones count as a class), at least one of each class.
 
-    They keep their order. Errors: DataError where there are fewer.
+    They keep their order. Raises: DataError where there are fewer.
     """
     if count > len(samples):
         raise DataError(f"{count} training images requested, there are {len(samples)}", fix=f"--images {len(samples)}")

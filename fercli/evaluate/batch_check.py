@@ -45,7 +45,7 @@ def batch_check(
 ) -> BatchCheck:
     """Check every engine that `weights` has a file for, on the images at `indices` of the predictions.
 
-    Errors: WeightsError where there is no file at all.
+    Raises: WeightsError where there is no file at all.
     """
     files = weights_files(weights)
     openers = {ONNX_SUFFIX: open_onnx, TORCH_SUFFIX: open_torch}

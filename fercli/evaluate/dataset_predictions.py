@@ -118,7 +118,7 @@ def predict_samples(
     """Run the model over crops of classes it has, read from disk and altered by `change` if it is given.
 
     flip: over their mirror images as well (test-time augmentation).
-    Errors: DataError names the images that cannot be read.
+    Raises: DataError names the images that cannot be read.
     """
     size = classifier.card.model.input.size
     logits: list[NDArray[np.float32]] = []

@@ -87,7 +87,7 @@ def evaluate(
 
     weights, data: names or paths (folder: of a named data set). out: a new folder for results, plots and a report.
     detector: for end to end, instead of the one that `options` names.
-    Errors: UsageError for `flip` end to end; DataError where the split has no image of a known class, or images cannot be
+    Raises: UsageError for `flip` end to end; DataError where the split has no image of a known class, or images cannot be
     read; RefusedError where `out` exists, or where predictions depend on the batch; WeightsError and DeviceError from the
     classifier.
     """

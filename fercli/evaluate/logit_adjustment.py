@@ -32,7 +32,7 @@ def fit_tau(logits: ArrayLike, truth: ArrayLike, counts: ArrayLike, *, objective
     """Find the tau in -1..1.5 with the best score; of equal scores the one nearest to 0.
 
     Args: logits [B, N], truth [B], counts [N] of the training images. objective: the score is the overall accuracy, the
-    mean class accuracy, or `both`, the average of the two. Errors: ValueError without images.
+    mean class accuracy, or `both`, the average of the two. Raises: ValueError without images.
     """
     table, true = np.asarray(logits, np.float64), np.asarray(truth, np.int64)
     if not true.size:

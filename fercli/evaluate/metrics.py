@@ -80,7 +80,7 @@ def fit_temperature(logits: ArrayLike, truth: ArrayLike) -> float:
     """Find the temperature in 0.05..20 that minimises the negative log-likelihood (Guo et al. 2017, section 4.2).
 
     Args: logits [B, N], truth [B]. The search is over log temperature, in which the likelihood is unimodal.
-    Errors: ValueError without images.
+    Raises: ValueError without images.
     """
     from scipy.optimize import minimize_scalar
 

@@ -83,7 +83,7 @@ def report(table: str, runs: Sequence[str] = (), *, out: Path | None = None, ove
 
     runs: folders of `fer eval --out` or `fer train`, or NAME=FOLDER; results with one name are runs of one method, whose
     mean and standard deviation are shown. out: a new folder for TABLE.md and TABLE.csv.
-    Errors: UsageError for an unknown table; DataError for results of other data, or the same weights twice in a method.
+    Raises: UsageError for an unknown table; DataError for results of other data, or the same weights twice in a method.
     """
     if table not in TABLES:
         raise UsageError(f"unknown table {table!r}", fix=f"known: {', '.join(TABLES)}")

@@ -117,7 +117,7 @@ def audit(
     by class batch attention; `batch_labels` from their labels, mixed in the same way; `votes` from the annotators' votes.
     `disagreement` is the KL divergence of P_VIT from the prediction of the other images, whatever the label.
     truth: a data set with the same images and better labels, to evaluate the ranking; votes are then not used.
-    Errors: UsageError for unavailable signals, DataError if nothing can be ranked or compared, RefusedError if `out` exists.
+    Raises: UsageError for unavailable signals, DataError if nothing can be ranked or compared, RefusedError if `out` exists.
     """
     refuse_existing_folder(out, overwrite=overwrite, mark=AUDIT_NAME)
     dataset = open_dataset(data, folder)

@@ -24,7 +24,7 @@ class Separation:
 def separation(features: ArrayLike, classes: ArrayLike) -> Separation:
     """Compute silhouette (Rousseeuw 1987) and intra/inter-class ratio of features [B, D]; nan with fewer than two classes.
 
-    Errors: RefusedError without scikit-learn.
+    Raises: RefusedError without scikit-learn.
     """
     table, names = np.asarray(features, np.float64), np.asarray(classes, np.int64)
     if not 2 <= len(np.unique(names)) < len(names):
@@ -49,7 +49,7 @@ def intra_inter_ratio(features: NDArray[np.float64], classes: NDArray[np.int64])
 def tsne(features: NDArray[np.float32], *, seed: int, perplexity: float) -> NDArray[np.float32]:
     """Embed features [B, D] in two dimensions, [B, 2] (van der Maaten and Hinton 2008), initialised by PCA.
 
-    Errors: RefusedError without scikit-learn, or for a perplexity that is not below the number of images.
+    Raises: RefusedError without scikit-learn, or for a perplexity that is not below the number of images.
     """
     if not 1 <= perplexity < len(features):
         raise RefusedError(

@@ -64,7 +64,7 @@ def describe(
     Which modules training has depends on the losses: those of `recipe` for a preset (default: its usual one), those of the
     recipe on their card for weights. settings: `name=value` changes to preset and recipe. out: a new folder for
     describe.json, modules.csv and keys.csv.
-    Errors: UsageError for recipe or settings of weights, or unknown ones; WeightsError for a name that is neither.
+    Raises: UsageError for recipe or settings of weights, or unknown ones; WeightsError for a name that is neither.
     """
     if out is not None:
         refuse_existing_folder(out, overwrite=overwrite, mark=RESULT_NAME)

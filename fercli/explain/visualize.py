@@ -64,7 +64,7 @@ def visualize(
 ) -> VisualizeResult:
     """Draw a figure of one or two networks (weights, or run folders) into the new folder `out`.
 
-    Errors: UsageError for a wrong number of networks or names, RefusedError if `out` exists or an optional package is
+    Raises: UsageError for a wrong number of networks or names, RefusedError if `out` exists or an optional package is
     missing, WeightsError if a network lacks a layer, DataError for unknown images.
     """
     fewest, most = figure.networks

@@ -61,7 +61,7 @@ def export(
 ) -> ExportReport:
     """Write the inference part of a model as ONNX with its card, if ONNX Runtime gives the same logits as torch.
 
-    Errors: UsageError, WeightsError; DataError for too few faces; RefusedError for a file whose logits differ, which is
+    Raises: UsageError, WeightsError; DataError for too few faces; RefusedError for a file whose logits differ, which is
     then not written.
     """
     from fercli.weights.network import load_btn
@@ -96,7 +96,7 @@ def _write_compared(
 ) -> tuple[Parity, Float16Storage | None, PreprocessingParity | None]:
     """Write a graph to `path` as the options say, comparing it with torch before and after rounding.
 
-    Errors: RefusedError as soon as a comparison fails.
+    Raises: RefusedError as soon as a comparison fails.
     """
     import onnx
 

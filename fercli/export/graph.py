@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def translate(model: nn.Module, card: WeightsCard) -> Any:
     """Translate a model in evaluation mode to an onnx.ModelProto in float32, with any batch size.
 
-    Batch norm after a convolution is folded into it. Errors: RefusedError if the graph contains training-only parameters.
+    Batch norm after a convolution is folded into it. Raises: RefusedError if the graph contains training-only parameters.
     """
     import torch
 

@@ -30,7 +30,7 @@ def export_program(
     """Write the inference part of a model as a torch.export program, if the file gives the same logits as the model.
 
     For programs that have torch but not this package. Of the options, interface, precision and store do not apply.
-    Errors: as `export`.
+    Raises: as `export`.
     """
     import torch
 

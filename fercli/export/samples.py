@@ -24,7 +24,7 @@ _SIZES = 3  # images per size that preprocessing is compared on
 def comparison_crops(faces: Path | None, size: int, *, count: int) -> tuple[NDArray[np.uint8], str]:
     """Return up to `count` different crops [B, S, S, 3], evenly spaced in a folder or generated; and `faces` or `generated`.
 
-    Errors: DataError for a folder with too few different faces.
+    Raises: DataError for a folder with too few different faces.
     """
     if faces is None:
         return generated_images(size, count=count), "generated"

@@ -98,7 +98,7 @@ class BTN(nn.Module):
     def batch_embedding(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return P_VIT [B, N] and the queries of class batch attention, [B, N, D] float32; row b depends on image b alone.
 
-        Errors: ValueError for a model without the batch transformer.
+        Raises: ValueError for a model without the batch transformer.
         """
         if self.batch is None:
             raise ValueError("this BTN has no batch transformer")

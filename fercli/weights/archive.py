@@ -16,7 +16,7 @@ def unpack(archive: Path, folder: Path, *, max_bytes: int = MAX_BYTES) -> Iterat
     """Write every regular file of a tar archive into `folder`, under its file name without its path, and yield it.
 
     Nothing is written if the archive contains links, devices or paths outside the archive, two files of one name, or too
-    much data. Errors: WeightsError for these, and for a file that is not a tar archive.
+    much data. Raises: WeightsError for these, and for a file that is not a tar archive.
     """
     try:
         with tarfile.open(archive, "r:*") as tar:

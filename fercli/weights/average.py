@@ -23,7 +23,7 @@ from fercli.weights.files import TORCH_SUFFIX, check_keys, find_weights, load_we
 def average(weights: Sequence[str | Path], out: Path, *, overwrite: bool = False) -> WeightsCard:
     """Write the mean of several weights files, with the first one's card without its scores and temperature.
 
-    Errors: UsageError for fewer than two, or an output that does not end in .safetensors; WeightsError where labels, crop or
+    Raises: UsageError for fewer than two, or an output that does not end in .safetensors; WeightsError where labels, crop or
         network differ.
     """
     if len(weights) < 2:

@@ -38,7 +38,7 @@ def download(
 
     The file is written under a temporary name beside the target and renamed when it is complete and has the hash
     `sha256`, if that is given. progress counts megabytes.
-    Errors: DownloadError if the download failed, WeightsError for another hash (the file is deleted), RefusedError for a
+    Raises: DownloadError if the download failed, WeightsError for another hash (the file is deleted), RefusedError for a
     full disk.
     """
     target.parent.mkdir(parents=True, exist_ok=True)

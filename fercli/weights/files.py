@@ -40,7 +40,7 @@ class PartCard:
 def find_weights(name_or_path: str | Path | None, suffixes: Sequence[str] = (ONNX_SUFFIX, TORCH_SUFFIX)) -> Path:
     """Find a weights file by path or by the name of a shipped or pulled model; None is the default model.
 
-    suffixes: the accepted kinds of file, preferred ones first. Errors: WeightsError.
+    suffixes: the accepted kinds of file, preferred ones first. Raises: WeightsError.
     """
     if name_or_path is not None and Path(name_or_path).is_file():
         return Path(name_or_path)
@@ -82,7 +82,7 @@ def save_weights(path: Path, state: Mapping[str, Tensor], card: WeightsCard) -> 
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], WeightsCard]:
-    """Read a state dict (on the CPU) and its card. Errors: WeightsError."""
+    """Read a state dict (on the CPU) and its card. Raises: WeightsError."""
     card = read_card(path)
     with _open(path, "pt") as file:
         return {key: file.get_tensor(key) for key in file.keys()}, card  # noqa: SIM118 (not a mapping)
@@ -100,7 +100,7 @@ def read_card(path: Path) -> WeightsCard:
 
 
 def card_from(metadata: Mapping[str, str], *, where: str) -> WeightsCard:
-    """Parse the card in a file's metadata. Errors: WeightsError if there is none."""
+    """Parse the card in a file's metadata. Raises: WeightsError if there is none."""
     if "card" in metadata:
         return WeightsCard.from_json(metadata["card"], where=where)
     if "part" in metadata:
@@ -123,7 +123,7 @@ def save_part(path: Path, state: Mapping[str, Tensor], card: PartCard) -> None:
 
 
 def load_part(path: Path) -> tuple[dict[str, Tensor], PartCard]:
-    """Read one part of a network, with keys as in the whole BTN. Errors: WeightsError for any other file."""
+    """Read one part of a network, with keys as in the whole BTN. Raises: WeightsError for any other file."""
     part = part_of(path)
     if part is None:
         raise WeightsError(
@@ -184,7 +184,7 @@ def _metadata(path: Path) -> dict[str, str]:
 
 
 def _open(path: Path, framework: Literal["pt", "np"]) -> Any:
-    """Open a safetensors file. Errors: WeightsError for a missing, a pickled or a broken file."""
+    """Open a safetensors file. Raises: WeightsError for a missing, a pickled or a broken file."""
     if not path.is_file():
         raise WeightsError(f"there is no weights file {path}", fix="fer doctor lists the available weights")
     try:

@@ -23,7 +23,7 @@ def import_weights(
 ) -> ConvertReport:
     """Convert a foreign checkpoint into the folder of pulled weights; arguments and errors as in `convert`.
 
-    Errors: UsageError also for an invalid name, or the name of shipped or public weights.
+    Raises: UsageError also for an invalid name, or the name of shipped or public weights.
     """
     if not valid_name(name):
         raise UsageError(

@@ -40,7 +40,7 @@ def url_of(location: str) -> str:
 
 
 def open_location(location: str, headers: Mapping[str, str]) -> Any:
-    """Request the file and return the open response (status 200, 206 or 416). Errors: DownloadError.
+    """Request the file and return the open response (status 200, 206 or 416). Raises: DownloadError.
 
     Google Drive requires a confirmation for large files, which it does not scan for viruses: its form is submitted. A web
     page instead of a file is an error.

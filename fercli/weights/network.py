@@ -76,7 +76,7 @@ def load_network(name_or_path: str | Path | None, *, device: str = "auto") -> Ne
     """Load the complete network of a run (folder or checkpoint.pt), or the inference part from a weights file or name.
 
     Of a run's folder the last epoch in its checkpoint is loaded, with averaged weights if the run averages, and with the
-    batch part if it was trained with one. Errors: WeightsError for any other file, DeviceError.
+    batch part if it was trained with one. Raises: WeightsError for any other file, DeviceError.
     """
     path = Path(name_or_path) if name_or_path is not None else None
     if path is not None and path.name == "checkpoint.pt":

@@ -30,7 +30,7 @@ def interface_of(metadata: Mapping[str, str]) -> Interface:
 
 
 def onnx_metadata(path: Path) -> dict[str, str]:
-    """Read the metadata_props of an ONNX file without opening a session. Errors: WeightsError for a missing or broken file."""
+    """Read the metadata_props of an ONNX file without opening a session. Raises: WeightsError for a missing or broken file."""
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 

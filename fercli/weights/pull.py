@@ -61,7 +61,7 @@ def pull(
     offline: use only files that were downloaded before or put there by hand. overwrite: download again. trust_new: accept
     a file that differs from the first download, where its owner publishes no hash. discard: delete the published file
     after its conversion.
-    Errors: WeightsError for an unknown name, for a file that could not be downloaded (with the path to put it at by
+    Raises: WeightsError for an unknown name, for a file that could not be downloaded (with the path to put it at by
     hand), that has another hash or cannot be converted; RefusedError for a full disk.
     """
     entry = find_entry(name, read_registry(registry))

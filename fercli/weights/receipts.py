@@ -30,7 +30,7 @@ class Receipt:
 
 
 def read_receipt(name: str) -> Receipt | None:
-    """Read the receipt of an entry; None if it was never pulled. Errors: WeightsError for a broken file."""
+    """Read the receipt of an entry; None if it was never pulled. Raises: WeightsError for a broken file."""
     path = receipts_folder() / f"{name}.json"
     if not path.is_file():
         return None

@@ -87,7 +87,7 @@ def valid_name(name: str) -> bool:
 
 
 def read_registry(path: Path | None = None) -> dict[str, RegistryEntry]:
-    """Read every entry by name, of the given file or of the registry in the package. Errors: WeightsError."""
+    """Read every entry by name, of the given file or of the registry in the package. Raises: WeightsError."""
     path = path or next(
         (folder / _FILE_NAME for folder in weights_folders() if (folder / _FILE_NAME).is_file()), Path(_FILE_NAME)
     )
@@ -113,7 +113,7 @@ def read_registry(path: Path | None = None) -> dict[str, RegistryEntry]:
 
 
 def find_entry(name: str, registry: Mapping[str, RegistryEntry]) -> RegistryEntry:
-    """The entry of that name, or the archive that contains it. Errors: WeightsError with the most similar name."""
+    """The entry of that name, or the archive that contains it. Raises: WeightsError with the most similar name."""
     for entry in registry.values():
         if name == entry.name or name in entry.outputs:
             return entry

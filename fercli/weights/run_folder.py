@@ -102,7 +102,7 @@ def start_run(
 ) -> RunFolder:
     """Create the folder with the configuration, the facts about the data (`data_facts`) and the environment.
 
-    Errors: RefusedError if there is a run already.
+    Raises: RefusedError if there is a run already.
     """
     folder = RunFolder(path)
     if folder.config.exists() and not overwrite:
@@ -123,7 +123,7 @@ def resume_run(path: Path, config: RunConfig) -> RunFolder:
     """Open a run to resume it; another number of epochs in `config` is written to config.json.
 
     Its starting weights may have changed once it has a checkpoint.
-    Errors: UsageError naming every other setting that differs from the original ones, or if more epochs are finished.
+    Raises: UsageError naming every other setting that differs from the original ones, or if more epochs are finished.
     """
     folder = RunFolder(path)
     if not folder.config.is_file():

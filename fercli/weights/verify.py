@@ -30,7 +30,7 @@ class VerifyResult:
 def verify(names: Sequence[str] = (), *, registry: Path | None = None) -> list[VerifyResult]:
     """Verify weights by name, or all that are shipped, pulled or imported.
 
-    A published file that was deleted after its conversion is not an error. Errors: WeightsError for an unknown name.
+    A published file that was deleted after its conversion is not an error. Raises: WeightsError for an unknown name.
     """
     entries = read_registry(registry)
     unregistered = _unregistered(entries)

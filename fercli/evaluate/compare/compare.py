@@ -98,7 +98,7 @@ def compare(
 
     seed: of the bootstrap. out: a new folder for comparison.json, changed.csv and, where `images` names the data set (by
     name or folder), a page that shows the changed images.
-    Errors: DataError where a table cannot be read, no image is in both, or the two disagree about an image's label.
+    Raises: DataError where a table cannot be read, no image is in both, or the two disagree about an image's label.
     """
     if out is not None:
         refuse_existing_folder(out, overwrite=overwrite, mark=COMPARISON_NAME)

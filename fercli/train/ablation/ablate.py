@@ -73,7 +73,7 @@ def ablate(
     resumed. Runs are in `out/runs` under a name made from their configuration, so studies that share `out` share equal runs.
     Args: config: what every row starts from; data: the data set's name for people; schema: that of its labels, which decides
     whether published numbers are from the same data.
-    Errors: DataError for an unreadable result; an error of the trainer ends the study, finished runs stay.
+    Raises: DataError for an unreadable result; an error of the trainer ends the study, finished runs stay.
     """
     runs = plan(study, out, config=config, seeds=seeds)
     for number, run in enumerate(runs):
@@ -90,7 +90,7 @@ def ablate(
 def plan(study: Study, out: Path, *, config: RunConfig, seeds: Sequence[int]) -> tuple[StudyRun, ...]:
     """List every run of a study without training, seed by seed, so that an interrupted study has whole pairs.
 
-    Errors: UsageError for settings of a row that do not fit the model or the recipe.
+    Raises: UsageError for settings of a row that do not fit the model or the recipe.
     """
     runs = []
     for seed in seeds:

@@ -78,7 +78,7 @@ def build_study(
 ) -> Study:
     """Build a study. `values` replace the paper's for lambda and batch-size; batch_size and lr are the recipe's.
 
-    Errors: UsageError for values of a study that has none, or without the baseline's value.
+    Raises: UsageError for values of a study that has none, or without the baseline's value.
     """
     if name not in get_args(StudyName):
         raise UsageError(f"unknown study {name!r}", fix=f"studies: {', '.join(get_args(StudyName))}")
@@ -96,7 +96,7 @@ def build_study(
 def select_rows(study: Study, rows: Sequence[str]) -> Study:
     """The study with the named rows and the baseline only; case and spaces in names do not count.
 
-    Errors: UsageError for an unknown row, or for no row besides the baseline.
+    Raises: UsageError for an unknown row, or for no row besides the baseline.
     """
     names = {_normalise(row.name): row.name for row in study.rows}
     rows = [name for name in rows if name.strip()]

@@ -55,7 +55,7 @@ def rename(source: Mapping[str, Tensor], *, renames: Rules, drops: Rules) -> Con
 def check_complete(conversion: Conversion, expected: Mapping[str, Tensor], *, title: str, where: str, fix: str) -> None:
     """Raise unless the conversion has exactly the names and shapes of `expected`.
 
-    title: of the format; fix: for a file that lacks tensors. Errors: IncompleteError for missing tensors, WeightsError
+    title: of the format; fix: for a file that lacks tensors. Raises: IncompleteError for missing tensors, WeightsError
     for tensors of another shape.
     """
     missing = [name for name in expected if name not in conversion.state]

@@ -75,7 +75,7 @@ def convert(
     Args: source_format, a name in `formats`. labels, the label schema of a whole model, as its file does not contain the
         class names; of several, the one with the file's number of classes.
         faces, a folder of face crops to measure batch-norm statistics on, for training from a face_resnet.
-    Errors: UsageError for a missing or superfluous option, WeightsError for a file of unknown format or with tensors of
+    Raises: UsageError for a missing or superfluous option, WeightsError for a file of unknown format or with tensors of
         another shape (IncompleteError where tensors are missing, with their names).
     """
     details = details or CardDetails()

@@ -63,7 +63,7 @@ def convert_face_resnet(source: Mapping[str, NDArray[np.float32]]) -> Conversion
 
 
 def read_manifest(path: Path) -> dict[str, NDArray[np.float32]]:
-    """Read every array of a tensorflow.js manifest by name, dequantised (value * scale + min). Errors: WeightsError."""
+    """Read every array of a tensorflow.js manifest by name, dequantised (value * scale + min). Raises: WeightsError."""
     import numpy as np
 
     try:

@@ -45,7 +45,7 @@ def convert_mobilefacenet(source: Mapping[str, Tensor]) -> Conversion:
 
 
 def load_landmark_net(path: Path) -> LandmarkNet:
-    """Load the whole network with its head, in evaluation mode: RGB of 112 px in 0..1 to 68 points. Errors: WeightsError."""
+    """Load the whole network with its head, in evaluation mode: RGB of 112 px in 0..1 to 68 points. Raises: WeightsError."""
     from fercli.models.mobilefacenet import LandmarkNet
 
     head = {r"conv_6_dw\.conv": "pool.0", r"conv_6_dw\.bn": "pool.1", "linear": "points", "bn": "norm"}

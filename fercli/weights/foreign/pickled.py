@@ -26,7 +26,7 @@ def read_pickled_state(path: Path) -> dict[str, Tensor]:
     """Read the state dict of a torch checkpoint on the CPU, names without `module.`, floats as float32.
 
     Reads with `weights_only`, which allows tensors, numpy arrays and an empty placeholder for POSTER_V2's RecorderMeter.
-    Errors: WeightsError for a file with any other object, with an optimizer's state or without tensors.
+    Raises: WeightsError for a file with any other object, with an optimizer's state or without tensors.
     """
     import torch
 

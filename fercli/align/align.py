@@ -101,6 +101,7 @@ class _Picture:
     error: str | None = None
     faces: Sequence[Face] = ()
     state: tuple[int, int] | None = None
+    note: str | None = None
 
 
 def align(
@@ -195,7 +196,7 @@ class _Aligner:
 
     def _write(self, picture: _Picture) -> list[AlignRow]:
         """Write the crops of a picture and return its rows."""
-        return [replace(row, state=picture.state) for row in self._rows(picture)]
+        return [replace(row, state=picture.state, reason=row.reason or picture.note) for row in self._rows(picture)]
 
     def _rows(self, picture: _Picture) -> list[AlignRow]:
         name = picture.path.relative_to(self.paths.source).as_posix()
@@ -230,7 +231,8 @@ class _Aligner:
 def _read(path: Path) -> _Picture:
     state = file_state(path)  # before it is read, so that a change in between is noticed by the next run
     try:
-        return _Picture(path, read_rgb(path), state=state)
+        notes: list[str] = []
+        return _Picture(path, read_rgb(path, notes=notes), state=state, note="; ".join(notes) or None)
     except DataError as error:
         return _Picture(path, None, error.message.removeprefix(f"{path}: "), state=state)
 

@@ -215,6 +215,7 @@ def predict(
             summary.add(result)
             with watch.stage("write"):
                 outputs.add(result)
+    summary.warn_of_notes()
     if not json:
         summary.show()
     if not quiet:

@@ -94,6 +94,7 @@ class Outputs:
                 shown_settings=self._shown,
                 resume=options.resume,
                 overwrite=options.overwrite,
+                on_note=lambda source, note: summary.add_note(source.name, note),
             )
             self.todo = self._folder.todo
         if options.report is not None:
@@ -120,9 +121,12 @@ class Outputs:
     def add(self, result: ImageResult) -> None:
         """Write one picture or frame."""
         self._write(result.predictions)
-        for part in (self._report, self._folder):
-            if part is not None:
-                part.add(result.source, result.rgb, result.predictions, time_s=result.time_s)
+        if self._report is not None:
+            self._report.add(result.source, result.rgb, result.predictions, time_s=result.time_s)
+        if self._folder is not None:
+            self._folder.add(
+                result.source, result.rgb, result.predictions, time_s=result.time_s, duration_s=result.duration_s
+            )
 
     def _open_table(self, path: Path) -> AbstractContextManager[PredictionTable]:
         from fercli.predict.tables.formats import open_table

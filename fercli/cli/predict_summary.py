@@ -42,6 +42,7 @@ class Summary:
     def __init__(self) -> None:
         self.pictures = self.frames = self.faces = self.finished_earlier = 0
         self._failed: dict[str, str] = {}
+        self._notes: dict[str, list[str]] = {}
         self._rows: list[tuple[object, ...]] = []
         self._short_names: dict[str, str] = {}
         self._videos: dict[str, _Video] = {}
@@ -67,6 +68,15 @@ class Summary:
         """Count a source that could not be read."""
         self._failed[path] = reason
 
+    def add_note(self, path: str, note: str) -> None:
+        """Keep a sentence about a source that was read, such as one about its sound."""
+        self._notes.setdefault(path, []).append(note)
+
+    def warn_of_notes(self) -> None:
+        """Write the notes to stderr."""
+        for path, notes in self._notes.items():
+            console.warn(f"{path}: {'; '.join(notes)}")
+
     def add_earlier(self, path: str, fault: str | None) -> None:
         """Count a source that an interrupted run had finished."""
         self.finished_earlier += 1
@@ -77,6 +87,8 @@ class Summary:
     def add(self, result: ImageResult) -> None:
         """Count one picture or frame."""
         path = result.source.name
+        if result.note:
+            self.add_note(path, result.note)
         if result.rgb is None and result.frame is None:
             self.add_failed(path, result.fault or "")
             return

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from threading import Event
 from typing import Any
 
 from fercli.errors import DataError
 from fercli.formatting import pluralize
+from fercli.media.animation import ANIMATED_SUFFIXES, AnimationReader, is_animation
 from fercli.media.images import Rgb, read_rgb
 from fercli.media.latest_frames import LatestFrames
 from fercli.media.sources import Source
@@ -26,7 +27,8 @@ class Item:
     """A picture or frame, or the error that replaced it.
 
     rgb: None if it could not be read; fault is the reason. frame: its index, None for a picture and for an error about the
-    whole source. left: number of pictures and frames still to come from all sources; None if unknown.
+    whole source. duration_s: how long the frame is shown. note: what is unusual about the file, with its picture or first
+    frame. left: number of pictures and frames still to come from all sources; None if unknown.
     """
 
     source: Source
@@ -35,6 +37,8 @@ class Item:
     time_s: float | None = None
     fault: str | None = None
     left: int | None = None
+    duration_s: float | None = None
+    note: str | None = None
 
     @property
     def is_frame(self) -> bool:
@@ -52,7 +56,7 @@ def feed(sources: Sequence[Source], *, stop: Event | None = None) -> Iterator[It
             if source.fault:
                 yield Item(source, fault=source.fault, left=remaining.after(index))
             elif source.kind == "image":
-                yield Item(source, rgb=_picture(source), left=remaining.after(index))
+                yield from _picture(source, remaining.after(index))
             else:
                 yield from _frames(source, index, remaining, stop)
         except DataError as error:
@@ -78,12 +82,20 @@ def in_chunks(items: Iterable[Item], watch: Stopwatch) -> Iterator[list[Item]]:
         yield chunk
 
 
-def _picture(source: Source) -> Rgb:
+def _picture(source: Source, left: int | None) -> Iterator[Item]:
+    """The picture of a source, or the frames if it turns out to be animated."""
+    content = None
     if isinstance(source.address, str):
         from fercli.media.web import fetch
 
-        return read_rgb(source.path, fetch(source.address, name=source.name))
-    return read_rgb(source.path)
+        content = fetch(source.address, name=source.name)
+    if (content is not None or source.path.suffix.lower() in ANIMATED_SUFFIXES) and is_animation(source.path, content):
+        with AnimationReader(source.path, content, name=source.name, selection=source.selection) as animation:
+            yield from _video_items(replace(source, kind="video"), animation, lambda _: left, left)
+        return
+    notes: list[str] = []
+    rgb = read_rgb(source.path, content, notes=notes)
+    yield Item(source, rgb=rgb, left=left, note="; ".join(notes) or None)
 
 
 def _frames(source: Source, index: int, remaining: _Remaining, stop: Event | None) -> Iterator[Item]:
@@ -93,13 +105,35 @@ def _frames(source: Source, index: int, remaining: _Remaining, stop: Event | Non
     with open_video(source) as video:
         remaining.set_frames(index, video.frames)
         read = 0
-        for frame in video:
-            left = remaining.after_frame(index, read)
-            read += 1
-            yield Item(source, frame.rgb, frame.index, frame.time_s, frame.fault, left=left)
+        for item in _video_items(
+            source, video, lambda read: remaining.after_frame(index, read), remaining.after(index)
+        ):
+            read += item.is_frame
+            if not item.is_frame:
+                remaining.set_frames(index, read)
+            yield item
         remaining.set_frames(index, read)
-        if video.broken:
-            yield Item(source, fault=video.broken, left=remaining.after(index))
+
+
+def _video_items(
+    source: Source, video: Any, left_after: Callable[[int], int | None], left: int | None
+) -> Iterator[Item]:
+    """The frames of an open video, then its fault. left_after: number still to come after so many frames."""
+    note = video.note
+    for read, frame in enumerate(video):
+        yield Item(
+            source,
+            frame.rgb,
+            frame.index,
+            frame.time_s,
+            frame.fault,
+            left=left_after(read),
+            duration_s=frame.duration_s,
+            note=note,
+        )
+        note = None
+    if video.broken:
+        yield Item(source, fault=video.broken, left=left)
 
 
 def _live_frames(source: Source, video: Any, stop: Event | None) -> Iterator[Item]:
@@ -123,6 +157,8 @@ def open_video(source: Source) -> Any:
         from fercli.media.camera import CameraReader
 
         return CameraReader(source.address, selection=source.selection)
+    if source.address is None and source.path.suffix.lower() in ANIMATED_SUFFIXES and is_animation(source.path):
+        return AnimationReader(source.path, name=source.name, selection=source.selection)
     location, live = source.address or source.path, source.is_live
     return VideoReader(location, name=source.name, live=live, selection=source.selection)
 

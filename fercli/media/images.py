@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from fercli.errors import DataError, UsageError
+from fercli.media.pixel_values import read_deep_rgb, to_eight_bits
 from fercli.system.files import replacing
 
 Rgb = NDArray[np.uint8]  # [H, W, 3]
@@ -38,22 +39,56 @@ WRITABLE_SUFFIXES = tuple(_FORMATS)
 _PICTURE_BRANDS = (b"heic", b"heix", b"mif1", b"avif")  # brands of the MP4 container that contain a picture
 _LIMIT = round(2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6)  # million pixels; Pillow refuses more
 _FIX = "check that another program opens the file; if not, get it again"
+_LIKELY_16_BITS = 64  # upper 8 bits of a colour; if all are lower, at most 14 of 16 bits are used
+_FILLING = 4096  # bytes; more than those of any 16 x 16 pixels
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # of an EXIF orientation
 # raised by Pillow's decoders for broken files, in addition to OSError
 _BROKEN = (SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error, MemoryError)
 
 
-def read_rgb(path: Path, content: bytes | None = None) -> Rgb:
+def read_rgb(path: Path, content: bytes | None = None, *, notes: list[str] | None = None) -> Rgb:
     """Read a picture upright (EXIF), in RGB, transparency blended on white; of an animation, the first frame.
 
-    content: the bytes of the file, if they were read already; `path` is used in messages.
+    content: the bytes of the file, if they were read already; `path` is used in messages. notes: gets a sentence for each
+    fault of the file that does not concern its pixels.
     Returns uint8 [H, W, 3]. Raises: DataError with one sentence for anything that is not a readable picture.
     """
-    try:
+    notes = [] if notes is None else notes
+    file = path if content is None else io.BytesIO(content)
+    with picture_errors(path):
         if path.exists() and not path.is_file() and not path.is_dir():
             raise DataError(f"{path}: not a regular file", fix="give a file, not a pipe or a device")
-        with _ignore_picture_warnings(), _open(path if content is None else io.BytesIO(content)) as picture:
-            picture.load()
-            return _to_rgb(ImageOps.exif_transpose(picture))
+        try:
+            picture = open_picture(file)
+        except UnidentifiedImageError:
+            deep = _colour_tiff(file)
+            if deep is None:
+                raise
+            return deep
+        with picture:
+            is_deep = _is_deep_colour(picture)
+            loaded = _loaded(picture, file, notes)
+            if is_deep and _is_dark(loaded):
+                deep = read_deep_rgb(file)
+                if deep is not None and deep.shape[1::-1] == loaded.size:
+                    return _turned(Image.fromarray(deep), _orientation(loaded, notes))
+            return upright_rgb(loaded, notes=notes)
+
+
+@contextlib.contextmanager
+def picture_errors(path: Path) -> Iterator[None]:
+    """Turn the errors of Pillow's decoders into DataError, and ignore its warnings."""
+    try:
+        with _ignore_picture_warnings():
+            yield
     except Image.DecompressionBombError as error:
         raise DataError(f"{path}: larger than {_LIMIT} million pixels, the limit", fix="shrink the picture") from error
     except UnidentifiedImageError as error:
@@ -62,6 +97,71 @@ def read_rgb(path: Path, content: bytes | None = None) -> Rgb:
         raise DataError(f"{path}: {_read_error(error)}", fix=_FIX) from error
     except _BROKEN as error:
         raise DataError(f"{path}: the picture is broken", fix=_FIX) from error
+
+
+def upright_rgb(picture: Image.Image, *, notes: list[str] | None = None) -> Rgb:
+    """Return the pixels of a loaded picture, upright, RGB uint8 [H, W, 3]."""
+    return _turned(picture, _orientation(picture, [] if notes is None else notes))
+
+
+def _orientation(picture: Image.Image, notes: list[str]) -> int:
+    """The EXIF orientation, 1 to 8; 1 if there is none or it cannot be read."""
+    try:
+        value = picture.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # noqa: BLE001 - whatever Pillow's parser raises, the pixels do not depend on it
+        notes.append("the EXIF data are broken: shown as stored, perhaps not upright")
+        return 1
+    return value if isinstance(value, int) and value in _TRANSPOSE else 1
+
+
+def _turned(picture: Image.Image, orientation: int) -> Rgb:
+    transpose = _TRANSPOSE.get(orientation)
+    return _to_rgb(picture if transpose is None else picture.transpose(transpose))
+
+
+def _loaded(picture: Image.Image, file: Path | io.BytesIO, notes: list[str]) -> Image.Image:
+    """Decode a picture; also a JPEG that lacks only its end marker."""
+    try:
+        picture.load()
+    except OSError as error:
+        complete = _without_end_marker(file) if picture.format == "JPEG" and "truncated" in str(error) else None
+        if complete is None:
+            raise
+        notes.append("the end marker of the JPEG file is missing, all pixels are there")
+        return complete
+    return picture
+
+
+def _without_end_marker(file: Path | io.BytesIO) -> Image.Image | None:
+    """Decode a JPEG without its last bytes; None if pixels are missing.
+
+    Two different fillings are put behind the data. Pixels that are missing would be decoded from them, and differ.
+    """
+    content = (file.read_bytes() if isinstance(file, Path) else file.getvalue()).rstrip(b"\xff")
+    one, other = (Image.open(io.BytesIO(content + filling * _FILLING + b"\xff\xd9")) for filling in (b"\x00", b"\x55"))
+    return one if np.array_equal(np.asarray(one), np.asarray(other)) else None
+
+
+def _is_deep_colour(picture: Image.Image) -> bool:
+    """Whether colours have 16 bits, of which Pillow reads the upper 8; known until it is loaded."""
+    return picture.mode in ("RGB", "RGBA", "LA") and any("16" in str(tile[3]) for tile in getattr(picture, "tile", ()))
+
+
+def _is_dark(picture: Image.Image) -> bool:
+    """Whether a picture is so dark as if it used a part of its bits only; transparency does not count."""
+    pixels = np.asarray(picture)
+    return float(np.percentile(pixels[..., :-1] if picture.mode in ("RGBA", "LA") else pixels, 99.9)) < _LIKELY_16_BITS
+
+
+def _colour_tiff(file: Path | io.BytesIO) -> Rgb | None:
+    """Read a TIFF whose kind of colours Pillow does not know, such as floats; None for any other file."""
+    head = file.getvalue()[:4] if isinstance(file, io.BytesIO) else _head(file)
+    return read_deep_rgb(file) if head in (b"II*\0", b"MM\0*") else None
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as opened:
+        return opened.read(4)
 
 
 def write_image(path: Path, rgb: Rgb) -> None:
@@ -150,7 +250,7 @@ def is_animated(path: Path) -> bool:
 def _count_frames(path: Path) -> int:
     """Number of frames of a picture file; 0 for other files, 1 for a picture that is too large to open."""
     try:
-        with _ignore_picture_warnings(), _open(path) as picture:
+        with _ignore_picture_warnings(), open_picture(path) as picture:
             return int(getattr(picture, "n_frames", 1))
     except Image.DecompressionBombError:
         return 1
@@ -167,7 +267,7 @@ def _ignore_picture_warnings() -> Iterator[None]:
         yield
 
 
-def _open(file: Path | io.BytesIO) -> Image.Image:
+def open_picture(file: Path | io.BytesIO) -> Image.Image:
     """Open a picture in any of Pillow's formats or HEIC, whatever the file's suffix."""
     try:
         return Image.open(file)
@@ -177,7 +277,27 @@ def _open(file: Path | io.BytesIO) -> Image.Image:
         from pi_heif import register_heif_opener
 
         register_heif_opener()
+    try:
         return Image.open(file)
+    except UnidentifiedImageError:
+        picture = _heic_pixels(file)  # Pillow's plugin refuses broken EXIF data
+        if picture is None:
+            raise
+        return picture
+
+
+def _heic_pixels(file: Path | io.BytesIO) -> Image.Image | None:
+    """Read a HEIC picture whose EXIF data are broken; None for other files. Its orientation is not in the EXIF data."""
+    from pi_heif import HeifFile
+
+    try:
+        heif = HeifFile(file, convert_hdr_to_8bit=True)
+        image = heif[heif.primary_index]
+        picture = Image.frombytes(image.mode, image.size, image.data, "raw", image.mode, image.stride)
+    except (OSError, *_BROKEN, RuntimeError):
+        return None
+    picture.info["exif"] = image.info.get("exif")
+    return picture
 
 
 def _starts_like_mp4(file: Path | io.BytesIO) -> bool:
@@ -190,21 +310,20 @@ def _starts_like_mp4(file: Path | io.BytesIO) -> bool:
 
 def _to_rgb(picture: Image.Image) -> Rgb:
     if picture.mode.startswith(("I", "F")):
-        return _from_deep_grey(np.asarray(picture))
+        grey = np.asarray(picture)
+        if grey.dtype == np.int32 and grey.min(initial=0) < 0 and _is_unsigned_tiff(picture):
+            grey = grey.view(np.uint32)
+        return np.repeat(to_eight_bits(grey)[..., None], 3, axis=2)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     return np.array(picture.convert("RGB"))
 
 
-def _from_deep_grey(grey: NDArray[np.generic]) -> Rgb:
-    """Convert grey values of 16 or 32 bits, or floats in 0..1 or 0..255, to RGB."""
-    values = grey.astype(np.float64)
-    white = 65535.0
-    if np.issubdtype(grey.dtype, np.floating):
-        white = 1.0 if values.max(initial=0) <= 1 else 255.0
-    eight_bit = np.nan_to_num(values * (255 / white)).round().clip(0, 255).astype(np.uint8)
-    return np.repeat(eight_bit[..., None], 3, axis=2)
+def _is_unsigned_tiff(picture: Image.Image) -> bool:
+    """Whether a picture has 32 bits without a sign, which Pillow reads as signed."""
+    tags = getattr(picture, "tag_v2", {})
+    return tags.get(258) == (32,) and tags.get(339, (1,)) == (1,)  # BitsPerSample, SampleFormat of TIFF 6.0
 
 
 def _describe_unknown(path: Path) -> str:

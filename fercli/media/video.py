@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 
 from fercli.errors import DataError
 from fercli.formatting import clock as as_clock
 from fercli.formatting import pluralize
 from fercli.media.addresses import encoded
+from fercli.media.complete import is_complete
+from fercli.media.display import display_rgb
 from fercli.media.images import Rgb, reason_of
 from fercli.media.seek import Start, find_start
 from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
@@ -24,11 +24,26 @@ from fercli.media.tracks import DecodeError, DemuxError, choose_video, decode, d
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".3gp", ".3g2", ".ogv"),
-    *(".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".vob", ".mxf"),
+    *(
+        ".mpg",
+        ".mpeg",
+        ".m2v",
+        ".ts",
+        ".mts",
+        ".m2ts",
+        ".m2t",
+        ".vob",
+        ".mxf",
+        ".dv",
+        ".mjpeg",
+        ".mjpg",
+        ".qt",
+        ".f4v",
+        ".ogm",
+    ),
 )
 
 _MISSING_S = 0.5  # a video that ends this much earlier than its header states was cut off
-_GIF_TRAILER = b";"  # a GIF header has no duration, but a complete file ends with this byte
 _TIMEOUTS_S = (20.0, 20.0)  # for addresses: to open, and between two packets
 # Titles in a file may be in any encoding. PyAV up to 18 raises for those that are not UTF-8 by default;
 # PyAV 19 always replaces them and has no such option.
@@ -43,13 +58,15 @@ _FIX_ADDRESS = "check the address in a video player"
 class Frame:
     """One frame of a video: its index in display order, its presentation time, and its pixels, upright.
 
-    rgb: None for a frame that could not be decoded, or only with damage; fault is the reason.
+    rgb: None for a frame that could not be decoded, or only with damage; fault is the reason. duration_s: how long it is
+    shown, None if unknown.
     """
 
     index: int
     time_s: float
     rgb: Rgb | None
     fault: str | None = None
+    duration_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +145,7 @@ class VideoReader:
         self.broken: str | None = None
         self._live = live
         self._failed = False  # an error ended reading
+        self._packets, self._end_s = 0, 0.0  # read so far; end of the last frame
         self._fix = _FIX if self._path else _FIX_ADDRESS
         self._selection = selection
         self._start: Start | None = None
@@ -166,6 +184,8 @@ class VideoReader:
         if self._start is None:
             self._container.close()
             self._begin(location)
+        else:
+            self._packets = self._start.index
 
     def __enter__(self) -> VideoReader:
         return self
@@ -174,23 +194,38 @@ class VideoReader:
         self._container.close()
 
     def __iter__(self) -> Iterator[Frame]:
+        if self._live:
+            yield from self._frames()
+            return
+        previous: Frame | None = None
+        for frame in self._frames():
+            if previous is not None:
+                yield replace(previous, duration_s=frame.time_s - previous.time_s)
+            previous = frame
+        if previous is not None:
+            yield replace(previous, duration_s=max(0.0, self._end_s - previous.time_s))
+
+    def _frames(self) -> Iterator[Frame]:
         interval_s = 1 / float(self._stream.average_rate or 25)
         clock = _Clock(self._container, interval_s=interval_s, live=self._live)
         chooser = FrameChooser(self._selection)
         read = decoded = chosen = 0
+        end_s = 0.0
         for index, picture in enumerate(self._from_start(), self._start.index if self._start else 0):
             time_s = clock.shown_s(picture)
             if self._selection.ends_before(time_s):
+                self._end_s = min(time_s, self._selection.end_s or time_s)
                 break
             lost = isinstance(picture, _Lost)
+            end_s = clock.next_s if lost else max(clock.next_s, time_s + _duration_s(picture))
             decoded += not lost
             if chooser.takes(time_s, lost=lost):
                 chosen, read = chosen + 1, read + (not lost)
-                yield Frame(index, time_s, *((None, "the frame cannot be decoded") if lost else (_upright(picture),)))
+                yield Frame(index, time_s, *((None, "the frame cannot be decoded") if lost else self._pixels(picture)))
         else:
             if decoded == 0:
                 raise self._error("no frame can be decoded")
-            self.broken = self._fault(read, clock.next_s)
+            self.broken, self._end_s = self._fault(read, end_s)
             if chosen == 0:
                 raise self._error(
                     f"no frame to read ({self._selection}): {self.broken or f'it ends at {as_clock(clock.next_s)}'}"
@@ -233,6 +268,7 @@ class VideoReader:
         errors, time_base = 0, self._stream.time_base
         try:
             for packet in self._start.packets if self._start else packets(self._container, self._stream):
+                self._packets += bool(packet.size)
                 if packet.size and packet.pts is not None and not packet.is_discard:
                     waiting.add(packet.pts)
                 try:
@@ -252,37 +288,34 @@ class VideoReader:
             self._failed = True
         yield from (_Lost(pts, time_base) for pts in sorted(waiting)[:errors])
 
-    def _fault(self, frames: int, end_s: float) -> str | None:
-        stated_s = _stated_duration_s(self._container, self._stream)
-        if stated_s is not None and end_s < stated_s - _MISSING_S:
-            return f"cut off after {end_s:.1f} s of {stated_s:.1f} s; {pluralize(frames, 'frame')} read"
-        if self._failed or self._ends_early():
-            return f"cut off after {end_s:.1f} s; {pluralize(frames, 'frame')} read"
-        return None
-
-    def _ends_early(self) -> bool:
-        """Whether a GIF lacks its last byte; False if the file has been deleted meanwhile."""
-        if self._path is None or self._container.format.name != "gif":
-            return False
+    def _pixels(self, picture: Any) -> tuple[Rgb | None, str | None]:
+        """Pixels of a decoded frame, or the reason why there are none."""
+        aspect = self._stream.sample_aspect_ratio or self._stream.codec_context.sample_aspect_ratio
         try:
-            return not _ends_with(self._path, _GIF_TRAILER)
-        except OSError:
-            return False
+            return display_rgb(picture, aspect), None
+        except (av.FFmpegError, ValueError, MemoryError) as error:  # an unusual pixel format
+            return None, f"the frame cannot be converted to RGB ({reason_of(error)})"
+
+    def _fault(self, frames: int, end_s: float) -> tuple[str | None, float]:
+        """Return what is missing at the end, and when the last frame ends: in a complete file it is held to the end."""
+        stated_s = _stated_duration_s(self._container, self._stream)
+        complete = is_complete(
+            self._path, self._container.format.name, packets=self._packets, stated_packets=self._stream.frames
+        )
+        if complete and not self._failed:
+            return None, max(end_s, stated_s or 0.0)
+        if stated_s is not None and end_s < stated_s - _MISSING_S:
+            return f"cut off after {end_s:.1f} s of {stated_s:.1f} s; {pluralize(frames, 'frame')} read", end_s
+        if self._failed or complete is False:
+            return f"cut off after {end_s:.1f} s; {pluralize(frames, 'frame')} read", end_s
+        return None, end_s
 
     def _error(self, what: str) -> DataError:
         return DataError(f"{self.name}: {what}", fix=self._fix)
 
 
-def _upright(picture: Any) -> Rgb:
-    """Pixels of a decoded frame, rotated by its display matrix (counter-clockwise degrees)."""
-    if picture.format.has_palette or any(part.is_alpha for part in picture.format.components):
-        rgba = picture.to_ndarray(format="rgba")
-        alpha = rgba[..., 3:].astype(np.uint16)
-        rgb = ((rgba[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)  # on white
-    else:
-        rgb = picture.to_ndarray(format="rgb24")
-    quarter_turns = round(picture.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(rgb, quarter_turns)) if quarter_turns else rgb
+def _duration_s(picture: Any) -> float:
+    return float((picture.duration or 0) * picture.time_base) if picture.time_base else 0.0
 
 
 def _stated_duration_s(container: Any, stream: Any) -> float | None:
@@ -301,9 +334,3 @@ def _tagged_s(tag: str) -> float | None:
     """Parse Matroska's 00:00:02.600000000 into seconds; None for any other text."""
     parts = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d*)?)", tag.strip(), re.ASCII)
     return int(parts[1]) * 3600 + int(parts[2]) * 60 + float(parts[3]) if parts else None
-
-
-def _ends_with(path: Path, last: bytes) -> bool:
-    with path.open("rb") as file:
-        file.seek(-len(last), os.SEEK_END)
-        return file.read() == last

@@ -55,8 +55,11 @@ class VideoWriter:
     def __exit__(self, kind: object, *_: object) -> None:
         self.close(complete=kind is None)
 
-    def write(self, rgb: Rgb, time_s: float) -> None:
-        """Append a frame uint8 [H, W, 3] that is shown from `time_s` on; times must not decrease."""
+    def write(self, rgb: Rgb, time_s: float, *, duration_s: float | None = None) -> None:
+        """Append a frame uint8 [H, W, 3] that is shown from `time_s` on; times must not decrease.
+
+        duration_s: how long it is shown if it is the last one; None: as long as the one before.
+        """
         even = np.pad(rgb, ((0, rgb.shape[0] % 2), (0, rgb.shape[1] % 2), (0, 0)), mode="edge") if _odd(rgb) else rgb
         if self._stream is None:
             self._open(even.shape[1], even.shape[0])
@@ -66,6 +69,8 @@ class VideoWriter:
         pts = max(round(time_s / _CLOCK), self._last_pts + 1)
         if self._last_pts >= 0:
             self._interval_s = float((pts - self._last_pts) * _CLOCK)
+        if duration_s:
+            self._interval_s = duration_s
         self._last_pts = picture.pts = pts
         picture.time_base = _CLOCK
         if self._sound is not None:

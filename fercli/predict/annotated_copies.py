@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType
@@ -17,10 +17,15 @@ from fercli.results import Prediction
 from fercli.system.files import free_name, refuse_existing, replacing
 
 
+def ignore_note(*_: object) -> None:
+    """For callers that need no notes."""
+
+
 class AnnotatedCopies:
     """Writes a copy of every picture and video below a folder; a copy gets its name when it is complete.
 
-    paths: the copy of each source, by its key; videos become .mp4. taken: copies of an earlier run.
+    paths: the copy of each source, by its key; videos become .mp4. taken: copies of an earlier run. on_note: called with a
+    source and a sentence about its copy, such as missing sound.
     Raises: UsageError from the constructor if a copy would replace a source, RefusedError if one of the files exists and
         `overwrite` is not set.
     """
@@ -32,12 +37,14 @@ class AnnotatedCopies:
         *,
         taken: Mapping[str, Path] = MappingProxyType({}),
         overwrite: bool = False,
+        on_note: Callable[[Source, str], None] = ignore_note,
     ) -> None:
+        self._overwrite, self._on_note = overwrite, on_note
         self.paths = copy_paths(folder, sources, taken)
         refuse_sources(self.paths.values(), sources)
         for path in self.paths.values():
             refuse_existing(path, overwrite=overwrite)
-        self._video: str | None = None
+        self._video: Source | None = None
         self._writer: VideoWriter | None = None
         self._open = ExitStack()
 
@@ -47,27 +54,47 @@ class AnnotatedCopies:
     def __exit__(self, *error: Any) -> None:
         self._open.__exit__(*error)
 
-    def add(self, source: Source, rgb: Rgb, predictions: Sequence[Prediction], *, time_s: float | None = None) -> None:
+    def add(
+        self,
+        source: Source,
+        rgb: Rgb,
+        predictions: Sequence[Prediction],
+        *,
+        time_s: float | None = None,
+        duration_s: float | None = None,
+    ) -> None:
         """Write a picture, or append a frame that is shown from `time_s` on; the frames of a video come in order.
 
-        The copy of a part of a video starts with the part.
+        The copy of a part of a video starts with the part. duration_s: how long a frame is shown; needed for the last one.
         """
         drawn = annotate(rgb, predictions)
-        if source.key != self._video:
+        if source != self._video:
             self.end_video()
         if source.kind == "image":
             write_image(self.paths[source.key], drawn)
             return
-        if source.key != self._video or self._writer is None:
-            self._video = source.key
-            temporary = self._open.enter_context(replacing(self.paths[source.key]))
+        if source != self._video or self._writer is None:
+            self._video = source
+            temporary = self._open.enter_context(replacing(self._video_path(source)))
             self._writer = self._open.enter_context(VideoWriter(temporary, sound=_sound(source), part=source.selection))
-        self._writer.write(drawn, max((time_s or 0.0) - source.selection.start_s, 0.0))
+        self._writer.write(drawn, max((time_s or 0.0) - source.selection.start_s, 0.0), duration_s=duration_s)
 
     def end_video(self) -> None:
         """Complete the copy of the current video."""
         self._open.close()
+        if self._video is not None and self._writer is not None and self._writer.note is not None:
+            self._on_note(self._video, self._writer.note)
         self._video, self._writer = None, None
+
+    def _video_path(self, source: Source) -> Path:
+        """Path of the copy of a video; of an animated picture it has another suffix than the source was expected to have."""
+        path = self.paths[source.key]
+        if path.suffix != ".mp4":
+            path = free_name(path.with_suffix(".mp4"), set(self.paths.values()))
+            refuse_sources([path], [source])
+            refuse_existing(path, overwrite=self._overwrite)
+            self.paths[source.key] = path
+        return path
 
 
 def copy_paths(

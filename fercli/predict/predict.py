@@ -34,7 +34,8 @@ class ImageResult:
     """The predictions for one picture or one frame of a video.
 
     rgb: its pixels, None if it could not be decoded. frame, time_s: index and presentation time of a frame, None for a
-    picture. predictions: one per face, largest first, or a single one that says why there is none.
+    picture. predictions: one per face, largest first, or a single one that says why there is none. duration_s: how long a
+    frame is shown. note: what is unusual about the file, such as broken EXIF data; of a video, with its first frame.
     """
 
     source: Source
@@ -42,6 +43,8 @@ class ImageResult:
     time_s: float | None
     predictions: tuple[Prediction, ...]
     frame: int | None = None
+    duration_s: float | None = None
+    note: str | None = None
 
     @property
     def faces(self) -> tuple[Prediction, ...]:
@@ -140,7 +143,9 @@ class _Pipeline:
                 own_crops, own_rows = (np.stack(list(islice(rest, count))) for rest in (remaining_crops, probabilities))
                 with self._watch.stage("track"):
                     predictions = self._predictions(item, of_item, own_crops, own_rows)
-            yield ImageResult(item.source, item.rgb, item.time_s, predictions, item.frame)
+            yield ImageResult(
+                item.source, item.rgb, item.time_s, predictions, item.frame, duration_s=item.duration_s, note=item.note
+            )
 
     def _crops(self, chunk: Sequence[Item], faces: Sequence[Sequence[Seen]]) -> NDArray[np.uint8]:
         """Aligned crops [K, S, S, 3] of every face of the chunk, in order."""
@@ -195,7 +200,7 @@ class _Pipeline:
             detection=seen.face,
             label=label,
             probabilities=by_class,
-            detail=detail,
+            detail=detail or item.note,
             track=track,
             detected=seen.detected,
             smoothing_s=smoother.time_constant_s if smoother else None,
@@ -219,6 +224,10 @@ def _status(face: Face, probability: float, card: WeightsCard, min_reliable_px: 
     return "ok", None
 
 
+def _joined(*sentences: str | None) -> str:
+    return "; ".join(sentence for sentence in sentences if sentence)
+
+
 def _without_face(item: Item) -> Prediction:
     status: Status = "no_face" if item.rgb is not None else "decode_error" if item.is_frame else "unreadable"
     return Prediction(
@@ -226,5 +235,5 @@ def _without_face(item: Item) -> Prediction:
         status=status,
         frame=item.frame,
         time_s=item.time_s,
-        detail="no face detected" if item.rgb is not None else item.fault,
+        detail=_joined("no face detected", item.note) if item.rgb is not None else item.fault,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from fercli.errors import DataError
 from fercli.media.images import Rgb, read_rgb
 from fercli.media.sources import Source
-from fercli.predict.annotated_copies import AnnotatedCopies
+from fercli.predict.annotated_copies import AnnotatedCopies, ignore_note
 from fercli.predict.job import Job
 from fercli.predict.report.folder import FolderReports
 from fercli.results import Prediction, is_frame, lost_frames
@@ -21,6 +21,7 @@ class ResultsFolder:
     """Writes the outputs of every source; one is complete before the next one begins.
 
     settings: what shapes the predictions. shown_settings: what the reports show (default: `settings`).
+    on_note: called with a source and a sentence about its copy, such as missing sound.
     todo: sources that remain to be read. finished: sources that an earlier run read.
     Raises: RefusedError from the constructor if the folder holds files that may be neither replaced nor continued.
     """
@@ -35,12 +36,13 @@ class ResultsFolder:
         shown_settings: Mapping[str, object] | None = None,
         resume: bool = False,
         overwrite: bool = False,
+        on_note: Callable[[Source, str], None] = ignore_note,
     ) -> None:
         self._job = Job(folder, sources, card.labels, settings, resume=resume, overwrite=overwrite)
         self.finished = [source for source in sources if self._job.is_finished(source)]
         self.todo = [source for source in sources if not self._job.is_finished(source)]
         taken, replace = self._job.copies(), resume or overwrite
-        self._copies = AnnotatedCopies(folder, sources, taken=taken, overwrite=replace)
+        self._copies = AnnotatedCopies(folder, sources, taken=taken, overwrite=replace, on_note=on_note)
         self._pages = FolderReports(folder, sources, card, shown_settings or settings, taken=taken, overwrite=replace)
         self._open = ExitStack()
         self._source: Source | None = None
@@ -71,17 +73,23 @@ class ResultsFolder:
             yield source, self._job.rows_of(source), self._job.fault_of(source)
 
     def add(
-        self, source: Source, rgb: Rgb | None, predictions: Sequence[Prediction], *, time_s: float | None = None
+        self,
+        source: Source,
+        rgb: Rgb | None,
+        predictions: Sequence[Prediction],
+        *,
+        time_s: float | None = None,
+        duration_s: float | None = None,
     ) -> None:
         """Add a picture or the next frame of a video; rgb None: it, or the rest of the video, could not be read."""
-        if source is not self._source:
+        if self._source is None or source.key != self._source.key:
             self._end_source()
             self._source, self._was_read, self._lost_frames, self._fault = source, False, 0, None
         self._job.add(predictions)
         self._pages.add(source, rgb, predictions, time_s=time_s)
         if rgb is not None:
             self._was_read = True
-            self._copies.add(source, rgb, predictions, time_s=time_s)
+            self._copies.add(source, rgb, predictions, time_s=time_s, duration_s=duration_s)
         elif is_frame(predictions):
             self._lost_frames += 1
         else:

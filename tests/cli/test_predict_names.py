@@ -11,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fercli.cli.main import main
 from fercli.config.labels import schema
 from fercli.config.presets import MODELS
 from fercli.config.templates import template
 from fercli.media.images import Rgb, write_image
+from fercli.media.video import VideoReader
 from fercli.media.video_writer import VideoWriter
 from fercli.results import Face
 from fercli.weights.card import WeightsCard
@@ -145,3 +147,26 @@ def test_predict__says_if_only_results_are_left(photos: Path, capsys: pytest.Cap
     assert main(["predict", "photos", "--out", "photos/out"]) == 0
     assert main(["predict", "photos/out/a.jpg", "--out", "photos/out", "--overwrite"]) == 3
     assert "results of an earlier run" in capsys.readouterr().err
+
+
+def test_predict__warns_of_a_fault_that_leaves_the_pixels(photos: Path, capsys: pytest.CaptureFixture[str]):
+    (photos / "a.jpg").write_bytes((photos / "a.jpg").read_bytes()[:-2])
+    assert main(["predict", "photos/a.jpg", "--out", "out", "--strict"]) == 0
+    note = "the end marker of the JPEG file is missing, all pixels are there"
+    assert f"warning: photos/a.jpg: {note}" in capsys.readouterr().err
+    with Path("out/predictions.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["status"] == "ok"
+    assert row["detail"] == note
+
+
+def test_predict__writes_a_video_of_an_animated_picture(photos: Path):
+    frames = [Image.new("RGB", (80, 70), (value, 90, 90)) for value in (0, 90, 180)]
+    frames[0].save(photos / "b.png", save_all=True, append_images=frames[1:], duration=[200, 200, 600])
+    assert main(["predict", "photos", "--out", "out"]) == 0
+    with VideoReader(Path("out/b.mp4")) as video:
+        times = [(frame.time_s, frame.duration_s) for frame in video]
+    np.testing.assert_allclose(times, [(0, 0.2), (0.2, 0.2), (0.4, 0.6)], atol=0.01)
+    assert Path("out/b.report.html").is_file()
+    assert main(["predict", "photos", "--out", "out", "--resume"]) == 0
+    assert _sources(Path("out/predictions.csv")) == ["photos/a.jpg", *["photos/b.png"] * 3]

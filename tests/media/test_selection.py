@@ -105,8 +105,10 @@ def test_fps__takes_the_next_frame_where_one_is_lost():
 def test_reader__neither_decodes_nor_converts_what_is_not_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = _clip(tmp_path / "a.mp4", EVEN)
     converted: list[int] = []
-    upright = video_module._upright
-    monkeypatch.setattr(video_module, "_upright", lambda picture: converted.append(picture.pts) or upright(picture))
+    upright = video_module.display_rgb
+    monkeypatch.setattr(
+        video_module, "display_rgb", lambda picture, aspect: converted.append(picture.pts) or upright(picture, aspect)
+    )
     with VideoReader(path, selection=FrameSelection(3.0, 3.4, 5)) as video:
         assert video.frames == 2
         assert video._start is not None

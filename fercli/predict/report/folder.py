@@ -39,11 +39,10 @@ class FolderReports:
         taken: Mapping[str, Path] = MappingProxyType({}),
         overwrite: bool = False,
     ) -> None:
+        self._copy_paths = copy_paths(folder, sources, taken)
         videos = {source.key for source in sources if source.kind == "video"}
         self.paths = {
-            key: fitting_name(copy.with_suffix(_SUFFIX))
-            for key, copy in copy_paths(folder, sources, taken).items()
-            if key in videos
+            key: fitting_name(copy.with_suffix(_SUFFIX)) for key, copy in self._copy_paths.items() if key in videos
         }
         refuse_sources(self.paths.values(), sources)
         for path in self.paths.values():
@@ -91,6 +90,8 @@ class FolderReports:
 
     def _begin(self, source: Source) -> HtmlReport:
         """Open the page of a video with its first frame."""
+        if source.key not in self.paths:  # a picture that turned out to be animated
+            self.paths[source.key] = fitting_name(self._copy_paths[source.key].with_suffix(_SUFFIX))
         path = self.paths[source.key]
         self._video = source.key
         self._page = self._open_video.enter_context(

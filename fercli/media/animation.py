@@ -1,0 +1,65 @@
+"""Read the frames of animated pictures: WebP, PNG, AVIF, and GIF from an address."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from fercli.errors import DataError
+from fercli.formatting import pluralize
+from fercli.media.images import open_picture, picture_errors, upright_rgb
+from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
+from fercli.media.video import Frame
+
+_FORMATS = ("GIF", "WEBP", "PNG", "AVIF")  # the others have pages or previews, not frames
+ANIMATED_SUFFIXES = (".webp", ".png", ".apng", ".avif")  # that may be animated; .gif files are read as videos
+_DEFAULT_MS = 100  # of a frame without a duration, as browsers show it
+
+
+def is_animation(path: Path, content: bytes | None = None) -> bool:
+    """Whether a picture has several frames. content: the bytes of the file, if they were read already."""
+    try:
+        with picture_errors(path), open_picture(path if content is None else io.BytesIO(content)) as picture:
+            return picture.format in _FORMATS and int(getattr(picture, "n_frames", 1)) > 1
+    except DataError:
+        return False  # the error comes when it is read
+
+
+class AnimationReader:
+    """Iterates over the frames of an animated picture, as VideoReader does over those of a video."""
+
+    note: str | None = None
+
+    def __init__(
+        self, path: Path, content: bytes | None = None, *, name: str, selection: FrameSelection = EVERY_FRAME
+    ) -> None:
+        self.name, self._path, self._selection = name, path, selection
+        self.broken: str | None = None
+        with picture_errors(path):
+            self._picture = open_picture(path if content is None else io.BytesIO(content))
+            self._count = int(getattr(self._picture, "n_frames", 1))
+        self.frames: int | None = self._count
+
+    def __enter__(self) -> AnimationReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._picture.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        chooser, time_s, index = FrameChooser(self._selection), 0.0, 0
+        try:
+            while index < self._count and not self._selection.ends_before(time_s):
+                with picture_errors(self._path):
+                    self._picture.seek(index)
+                    self._picture.load()
+                    duration_s = float(self._picture.info.get("duration") or _DEFAULT_MS) / 1000
+                    rgb = upright_rgb(self._picture.copy()) if chooser.takes(time_s) else None
+                if rgb is not None:
+                    yield Frame(index, time_s, rgb, duration_s=duration_s)
+                time_s, index = time_s + duration_s, index + 1
+        except DataError:
+            if index == 0:
+                raise
+            self.broken = f"cut off after {time_s:.1f} s; {pluralize(index, 'frame')} read"

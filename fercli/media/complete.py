@@ -1,0 +1,62 @@
+"""Whether a video file is complete, by what its container says beside the duration of its last frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+_GIF_TRAILER = b";"
+_EBML, _SEGMENT = 0x1A45DFA3, 0x18538067  # the two elements of a Matroska file
+
+
+def is_complete(path: Path | None, format_name: str, *, packets: int, stated_packets: int) -> bool | None:
+    """Return whether nothing is missing at the end of a file; None if the container does not say.
+
+    packets: how many were read of the picture track. stated_packets: how many it has by the header, 0 if unknown.
+    """
+    try:
+        if format_name.startswith("mov"):
+            return packets >= stated_packets if stated_packets else None
+        if path is None:
+            return None
+        if format_name == "gif":
+            return _ends_with(path, _GIF_TRAILER)
+        if format_name.startswith("matroska"):
+            return _segment_is_complete(path)
+    except OSError:  # deleted meanwhile
+        return None
+    return None
+
+
+def _ends_with(path: Path, last: bytes) -> bool:
+    with path.open("rb") as file:
+        file.seek(-len(last), 2)
+        return file.read() == last
+
+
+def _segment_is_complete(path: Path) -> bool | None:
+    """Compare the size of a Matroska file's segment with that of the file; None if it is not stated."""
+    with path.open("rb") as file:
+        for expected in (_EBML, _SEGMENT):
+            if _number(file, keep_marker=True) != expected:
+                return None
+            size = _number(file, keep_marker=False)
+            if size is None:
+                return None
+            end = file.tell() + size
+            file.seek(end if expected == _EBML else 0, 0 if expected == _EBML else 1)
+        return path.stat().st_size >= end
+
+
+def _number(file: BinaryIO, *, keep_marker: bool) -> int | None:
+    """Read an EBML number of variable length; None at the end, and for a size that is stated as unknown."""
+    first = file.read(1)
+    if not first or not first[0]:
+        return None
+    length = 9 - first[0].bit_length()
+    value = first[0] if keep_marker else first[0] & ((1 << (8 - length)) - 1)
+    rest = file.read(length - 1)
+    if len(rest) < length - 1:
+        return None
+    value = int.from_bytes(bytes([value]) + rest, "big")
+    return None if not keep_marker and value == (1 << (7 * length)) - 1 else value

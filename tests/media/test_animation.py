@@ -1,0 +1,55 @@
+"""Animated pictures, as files and from a server: every frame has its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fercli.media.feed import feed
+from fercli.media.sources import find_sources
+
+COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
+
+
+def _animated(path: Path) -> Path:
+    frames = [Image.new("RGB", (20, 16), colour) for colour in COLOURS]
+    options: dict[str, Any] = {"lossless": True} if path.suffix == ".webp" else {}
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=[100, 300, 200], **options)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png"])
+@pytest.mark.parametrize("over_http", [False, True])
+def test_feed__has_every_frame_of_an_animated_picture(name: str, over_http: bool, file_server: Any, tmp_path: Path):
+    path = _animated(tmp_path / name)
+    named = file_server.serve(f"/{name}", path.read_bytes()) if over_http else str(path)
+    items = list(feed(find_sources([named])))
+    assert [item.frame for item in items] == [0, 1, 2]
+    assert [item.source.kind for item in items] == ["video"] * 3
+    np.testing.assert_allclose([item.time_s for item in items], [0, 0.1, 0.4], atol=0.011)
+    for item, colour in zip(items, COLOURS, strict=True):
+        assert item.rgb is not None
+        np.testing.assert_allclose(item.rgb[8, 10], colour, atol=2)
+    assert items[-1].duration_s == pytest.approx(0.2, abs=0.011)
+
+
+def test_feed__keeps_a_still_picture_from_a_server_a_picture(file_server: Any, tmp_path: Path):
+    Image.new("RGB", (20, 16), "red").save(tmp_path / "a.gif")
+    (item,) = feed(find_sources([file_server.serve("/a.gif", (tmp_path / "a.gif").read_bytes())]))
+    assert item.frame is None
+    assert item.source.kind == "image"
+
+
+def test_feed__says_where_an_animation_breaks_off(tmp_path: Path):
+    noise = np.random.default_rng(0)
+    frames = [Image.fromarray(noise.integers(0, 255, (64, 64, 3), dtype=np.uint8)) for _ in range(4)]
+    frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:], duration=100)
+    content = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(content[: len(content) * 6 // 10])
+    items = list(feed(find_sources([str(tmp_path / "a.png")])))
+    assert [item.frame for item in items] == [0, 1, None]
+    assert items[-1].fault == "cut off after 0.2 s; 2 frames read"

@@ -1,0 +1,121 @@
+"""Pictures whose pixels are all there are read, whatever else is broken, and the fault is said."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fercli.errors import DataError
+from fercli.media.feed import feed
+from fercli.media.images import read_rgb
+from fercli.media.sources import find_sources
+
+BROKEN_EXIF = (
+    b"Exif\0\0II*\0\xff\xff\xff\xff",  # the directory is behind the end
+    b"Exif\0\0garbage",
+    b"MM\0*\0\0\0\x08\0\x05\x01\x12",  # five entries, of which a part of one is there
+    b"II*\0\x08\0\0\0\x01\0\x12\x01\x02\0\xff\xff\xff\x7f\0\0\0\0",  # an orientation of 2 GB text
+    b"",
+    b"\0",
+)
+
+
+def _png(rgb: np.ndarray, exif: bytes) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(rgb).save(buffer, "PNG")
+    content = buffer.getvalue()
+    chunk = struct.pack(">I", len(exif)) + b"eXIf" + exif + struct.pack(">I", zlib.crc32(b"eXIf" + exif))
+    place = content.index(b"IDAT") - 4
+    return content[:place] + chunk + content[place:]
+
+
+def _webp(rgb: np.ndarray, exif: bytes) -> bytes:
+    buffer = io.BytesIO()
+    marker = b"II*\0" + b"MARKER" * 4
+    Image.fromarray(rgb).save(buffer, "WEBP", lossless=True, exif=marker)
+    content = buffer.getvalue()
+    place = content.index(marker)
+    return content[:place] + exif.ljust(len(marker), b"\xff")[: len(marker)] + content[place + len(marker) :]
+
+
+def _jpeg(rgb: np.ndarray, exif: bytes) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(rgb).save(buffer, "JPEG", quality=95, exif=exif)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("make", [_png, _webp, _jpeg])
+@pytest.mark.parametrize("exif", BROKEN_EXIF)
+def test_read_rgb__reads_pixels_beside_broken_exif(make, exif: bytes, tmp_path: Path):
+    rgb = np.full((40, 60, 3), (200, 90, 30), np.uint8)
+    path = tmp_path / "a.bin"
+    path.write_bytes(make(rgb, exif))
+    np.testing.assert_allclose(read_rgb(path), rgb, atol=3)
+
+
+def test_feed__says_that_exif_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "a.png").write_bytes(_png(np.full((40, 60, 3), 90, np.uint8), BROKEN_EXIF[0]))
+
+    def refuse(_: Image.Image) -> Image.Exif:
+        raise SyntaxError("not a TIFF file")
+
+    monkeypatch.setattr(Image.Image, "getexif", refuse)
+    (item,) = feed(find_sources([str(tmp_path / "a.png")]))
+    assert item.rgb is not None
+    assert item.note == "the EXIF data are broken: shown as stored, perhaps not upright"
+
+
+def test_read_rgb__reads_heic_beside_broken_exif(tmp_path: Path):
+    content = bytearray((Path(__file__).parent / "astronaut.heic").read_bytes())
+    whole = read_rgb(Path(__file__).parent / "astronaut.heic")
+    place = content.rfind(b"Exif\0\0")  # the first one is the type of the item
+    if place < 0:
+        pytest.skip("the file has no EXIF data")
+    content[place + 6 : place + 14] = b"\xff" * 8
+    (tmp_path / "a.heic").write_bytes(content)
+    notes: list[str] = []
+    np.testing.assert_array_equal(read_rgb(tmp_path / "a.heic", notes=notes), whole)
+    assert notes == ["the EXIF data are broken: shown as stored, perhaps not upright"]
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"restart_marker_rows": 1}])
+def test_read_rgb__reads_a_jpeg_that_lacks_only_its_end_marker(
+    options: dict[str, object], astronaut: np.ndarray, tmp_path: Path
+):
+    buffer = io.BytesIO()
+    Image.fromarray(astronaut[:203, :301]).save(buffer, "JPEG", quality=90, **options)
+    whole = np.asarray(Image.open(buffer))
+    content = buffer.getvalue()
+    for missing in (1, 2):
+        path = tmp_path / f"{missing}.jpg"
+        path.write_bytes(content[:-missing])
+        notes: list[str] = []
+        np.testing.assert_array_equal(read_rgb(path, notes=notes), whole)
+        assert notes in ([], ["the end marker of the JPEG file is missing, all pixels are there"])
+    for missing in (20, 200, len(content) // 2):
+        path = tmp_path / f"{missing}.jpg"
+        path.write_bytes(content[:-missing])
+        with pytest.raises(DataError, match="truncated"):
+            read_rgb(path)
+
+
+def test_read_rgb__keeps_the_orientation_of_a_jpeg_without_end_marker(astronaut: np.ndarray, tmp_path: Path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    Image.fromarray(astronaut[:203, :301]).save(buffer, "JPEG", exif=exif)
+    (tmp_path / "a.jpg").write_bytes(buffer.getvalue()[:-2])
+    assert read_rgb(tmp_path / "a.jpg").shape == (301, 203, 3)
+
+
+@pytest.mark.shared
+def test_feed__reads_the_shared_jpeg(shared: Path):
+    (item,) = feed(find_sources([str(shared / "cases" / "jpeg_no_eoi" / "noeoi.jpg")]))
+    assert item.rgb is not None
+    assert item.note is not None

@@ -43,7 +43,7 @@ def reference() -> str:
     codes = ", ".join(str(int(code)) for code in ExitCode)
     parts = [
         "# Command line reference",
-        "Made from the code by `docs/generate_cli.py`; `fer COMMAND --help` says the same.",
+        "Made from the code by `docs/generate_cli.py`; `fer COMMAND --help` prints the same.",
         f"Every command ends in one of the [exit codes](exit-codes.md) {codes}.",
     ]
     for path, context in commands():

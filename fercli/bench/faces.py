@@ -79,8 +79,8 @@ def bench_faces(folder: Path, *, min_face_px: int = 20, rounds: int = 3, progres
         task = {"name": name, "pictures": [str(path) for path in readable], "min_face_px": min_face_px}
         measurements[name].append(run_isolated("fercli.bench.faces", task))
     peer_s = median(run.value["seconds"] for run in measurements[PEER])
-    ours, theirs = (measurements[name][0].value["faces"] for name in (_SAME_AS_PEER, PEER))
-    compared = [_compare(one, other) for one, other in zip(ours, theirs, strict=True)]
+    faces, peer_faces = (measurements[name][0].value["faces"] for name in (_SAME_AS_PEER, PEER))
+    compared = [_compare(one, other) for one, other in zip(faces, peer_faces, strict=True)]
     return FacesBench(
         images=len(readable),
         threads=cpu_threads(),
@@ -157,14 +157,14 @@ def _run(name: str, images: int, measurements: Sequence[Measurement], peer_s: fl
     )
 
 
-def _compare(ours: Sequence[Any], theirs: Sequence[Any]) -> list[tuple[float, float]] | None:
-    """Overlap and largest landmark difference of each of their faces and our nearest; None for another number of faces."""
-    if len(ours) != len(theirs):
+def _compare(faces: Sequence[Any], peer_faces: Sequence[Any]) -> list[tuple[float, float]] | None:
+    """Overlap and landmark difference of each face of the peer and the nearest of `faces`; None if the numbers differ."""
+    if len(faces) != len(peer_faces):
         return None
     pairs = []
-    for row in theirs:
-        overlap, index = max((_iou(row[:4], other[:4]), index) for index, other in enumerate(ours))
-        pairs.append((overlap, float(np.abs(np.subtract(ours[index][4:], row[4:])).max())))
+    for row in peer_faces:
+        overlap, index = max((_iou(row[:4], other[:4]), index) for index, other in enumerate(faces))
+        pairs.append((overlap, float(np.abs(np.subtract(faces[index][4:], row[4:])).max())))
     return pairs
 
 

@@ -1,7 +1,7 @@
 """A BTN computed as the public baseline computes it, as a reference for speed.
 
 POSTER++'s published code runs eagerly in torch: it resizes by interpolation, splits maps into windows (of the map's own size),
-computes attention as product, bias, softmax and product, and looks up the bias for every batch.
+computes attention as product, bias, softmax and product, and indexes the bias table for every batch.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ from fercli.train.losses import btn_loss
 from fercli.train.optimisation_step import OptimisationStep
 from fercli.train.optimizers import make_optimizer
 
-OURS, REFERENCE = "fer", "reference"
+PACKAGE, REFERENCE = "fer", "reference"
 CLASSES = 7
 
 # Letters: B images, T tokens, H heads, D channels of a head.
@@ -86,7 +86,7 @@ def bench_train(
     model_preset(model)
     for setting in tries:
         override(recipe(recipe_name), [setting])
-    variants = [(REFERENCE, []), (OURS, []), *((f"fer, {setting}", [setting]) for setting in tries)]
+    variants = [(REFERENCE, []), (PACKAGE, []), *((f"fer, {setting}", [setting]) for setting in tries)]
     measurements: dict[str, list[Measurement]] = {name: [] for name, _ in variants}
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(rounds * len(variants)):

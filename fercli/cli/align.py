@@ -116,7 +116,7 @@ def align(
 
 
 def _source(source: Path, data: Path | None) -> Path:
-    """The folder to align: the name rafdb stands for --data or data/rafdb, unless there is a folder of that name."""
+    """The folder to align: the name rafdb means --data or data/rafdb, unless a folder of that name exists."""
     if data is not None:
         if str(source) != "rafdb":
             raise UsageError(

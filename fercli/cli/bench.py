@@ -76,7 +76,7 @@ def models(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[MODEL]...",
+            metavar="MODEL",
             help="Presets (with random weights), shipped names or .safetensors files. Default: fer-compact btn-base.",
         ),
     ] = None,
@@ -97,7 +97,7 @@ def models(
     ] = None,
     batch: Annotated[
         list[int] | None,
-        typer.Option(metavar="N", min=1, help="Batch size; can be repeated. Default: 1 and 16."),
+        typer.Option(metavar="N", min=1, help="Batch size; repeatable. Default: 1 and 16."),
     ] = None,
     device: options.Device = "cpu",
     rounds: Rounds = 3,
@@ -162,9 +162,7 @@ def train(
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images of the step.")] = 16,
     tries: Annotated[
         list[str] | None,
-        typer.Option(
-            "--try", metavar="NAME=VALUE", help="A setting to measure too, such as compile=true; can be repeated."
-        ),
+        typer.Option("--try", metavar="NAME=VALUE", help="A setting to measure too, such as compile=true; repeatable."),
     ] = None,
     rounds: Rounds = 3,
     device: options.Device = "auto",

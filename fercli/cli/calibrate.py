@@ -61,7 +61,7 @@ def calibrate(
         typer.Option(
             "--note",
             metavar="TEXT",
-            help="Replaces the notes of the old card; can be given many times.",
+            help="Replaces the notes of the old card; repeatable.",
             rich_help_panel=_CARD,
         ),
     ] = None,

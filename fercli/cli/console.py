@@ -1,4 +1,4 @@
-"""What a command says: results to stdout (text, tables, JSON lines), everything else to stderr (talk, progress)."""
+"""Output of the commands: results to stdout (text, tables, JSON lines), messages and progress to stderr."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from fercli.progress import Progress, silent
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_PIPE_WIDTH = 10_000  # characters; wide enough that no row is ever wrapped where no person reads
+_PIPE_WIDTH = 10_000  # characters; wide enough that no row is wrapped in a pipe
 
 
 def say(text: str) -> None:
-    """Tell the person at the terminal something that is not a result (stderr)."""
+    """Write a message to stderr."""
     typer.echo(text, err=True)
 
 
 def warn(text: str) -> None:
-    """Tell the person at the terminal that something is not as it should be (stderr)."""
+    """Write a warning to stderr."""
     typer.echo(f"warning: {text}", err=True)
 
 
@@ -49,15 +49,15 @@ def json_line(value: object) -> None:
 
 
 def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> RenderableType:
-    """Return a table under its title for `show`; numbers are set to the right, `None` is empty."""
+    """Return a table under its title for `show`; numbers are aligned right, `None` is an empty cell."""
     from rich import box
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
     result = Table(box=box.SIMPLE_HEAD)
-    for place, column in enumerate(columns):
-        values = [row[place] for row in rows if row[place] is not None]
+    for index, column in enumerate(columns):
+        values = [row[index] for row in rows if row[index] is not None]
         numeric = bool(values) and all(isinstance(value, int | float) for value in values)
         result.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
@@ -115,7 +115,7 @@ def progress(description: str, *, quiet: bool = False) -> Iterator[Progress]:
 
 
 def names_from_stdin() -> list[str]:
-    """What stands on stdin, a name a line; between zero bytes, if there are any (`find -print0`)."""
+    """Read names from stdin: one per line, or separated by zero bytes if there are any (`find -print0`)."""
     content = sys.stdin.buffer.read()
     names = content.split(b"\0") if b"\0" in content else content.splitlines()
     return [os.fsdecode(name) for name in names if name.strip()]

@@ -66,7 +66,7 @@ def check(
         ),
     ],
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="Folder of the named data set (default: data/NAME).")
+        Path | None, typer.Argument(metavar="DIR", help="Folder of the named data set (default: data/NAME).")
     ] = None,
     *,
     manifest: Annotated[

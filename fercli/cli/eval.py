@@ -31,7 +31,7 @@ def evaluate(
         typer.Option(
             "--subset",
             metavar="LIST",
-            help="Also score the images of a list; can be given many times.",
+            help="Also score the images of a list; repeatable.",
             rich_help_panel=_CHECKS,
         ),
     ] = None,
@@ -41,7 +41,7 @@ def evaluate(
             "--degrade",
             metavar="KIND",
             help="Also score degraded crops at five severities: occlusion, lowres, dark, blur, jpeg, crop-jitter "
-            "or all. Can be given many times.",
+            "or all. Repeatable.",
             rich_help_panel=_CHECKS,
         ),
     ] = None,

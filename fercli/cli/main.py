@@ -65,8 +65,8 @@ weights = _typer()
 bench = _typer()
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"fer {__version__}")
         raise typer.Exit
 

@@ -28,7 +28,7 @@ def predict(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCES...",
+            metavar="SOURCES",
             help="Pictures, videos, folders (searched recursively), globs, http and rtsp addresses, camera numbers; "
             "- reads a list of them from stdin.",
         ),
@@ -73,7 +73,7 @@ def predict(
         typer.Option(
             "--save",
             metavar="FILE",
-            help="Table of predictions: .csv, .parquet or .jsonl. Can be given several times.",
+            help="Table of predictions: .csv, .parquet or .jsonl. Repeatable.",
             rich_help_panel=options.OUTPUT,
         ),
     ] = None,

@@ -21,8 +21,7 @@ def report(
         typer.Option(
             "--run",
             metavar="[NAME=]DIR",
-            help="A folder of fer eval --out or fer train; folders with one NAME are runs of one method. "
-            "Can be given many times.",
+            help="A folder of fer eval --out or fer train; folders with one NAME are runs of one method. Repeatable.",
         ),
     ] = None,
     out: Annotated[Path | None, options.new_folder("the table as markdown and as csv")] = None,

@@ -46,7 +46,7 @@ class _Common:
         typer.Option(
             "--image",
             metavar="FILE",
-            help="Name of an image of the data set; can be given many times (default: sampled by --seed).",
+            help="Name of an image of the data set; repeatable (default: sampled by --seed).",
         ),
     ] = None
     count: Annotated[int | None, typer.Option("--count", min=1)] = None
@@ -65,7 +65,7 @@ def _figure(
 
     A parameter with the name of a common option gets its value.
 
-    count: help of --count. weights: in place of the common --weights.
+    count: help of --count. weights: replaces the common --weights.
     """
     hints = get_type_hints(_Common, include_extras=True)
     hints["count"] = Annotated[int | None, typer.Option("--count", min=1, help=count)]
@@ -82,17 +82,17 @@ def _figure(
     ]
 
     def register(make: Callable[..., Figure]) -> Callable[..., None]:
-        wanted = inspect.signature(make, eval_str=True, locals={"Figure": Any}).parameters
-        own = {name: parameter for name, parameter in wanted.items() if name not in hints}
+        parameters = inspect.signature(make, eval_str=True, locals={"Figure": Any}).parameters
+        own = {name: parameter for name, parameter in parameters.items() if name not in hints}
 
         @functools.wraps(make)
         def command(**values: Any) -> None:
-            figure = make(**{name: values[name] for name in wanted})
+            figure = make(**{name: values[name] for name in parameters})
             _run(figure, _Common(**{name: value for name, value in values.items() if name not in own}))
 
-        parameters = [*common[:2], *own.values(), *common[2:]]
-        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        signature = [*common[:2], *own.values(), *common[2:]]
+        command.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in signature}
         return app.command(make.__name__, short_help=short_help)(command)
 
     return register
@@ -135,7 +135,7 @@ def scorecam(
         typer.Option(
             "--layer",
             metavar="LAYER",
-            help="F1 to F3, S1 to S3, mla, embed, vit.norm; can be given many times (default: F1 F2 F3 S1 S2 S3).",
+            help="F1 to F3, S1 to S3, mla, embed, vit.norm; repeatable (default: F1 F2 F3 S1 S2 S3).",
         ),
     ] = None,
     head: Annotated[

@@ -62,7 +62,7 @@ def list_weights(registry: Registry = None, json: options.Json = False) -> None:
 
 def pull(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Names of weights; fer weights list shows them.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Names of weights; fer weights list shows them.")
     ] = None,
     *,
     every: Annotated[
@@ -151,7 +151,7 @@ def _show_pulled(result: PullResult) -> None:
 def verify(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Names of weights (default: all on this machine)."),
+        typer.Argument(metavar="NAME", help="Names of weights (default: all on this machine)."),
     ] = None,
     registry: Registry = None,
     json: options.Json = False,
@@ -207,7 +207,7 @@ def import_weights(
 
 
 def average_weights(
-    weights: Annotated[list[str], typer.Argument(metavar="WEIGHTS...", help="Trained weights, by file or name.")],
+    weights: Annotated[list[str], typer.Argument(metavar="WEIGHTS", help="Trained weights, by file or name.")],
     out: Annotated[Path, typer.Option("--out", "-o", help=".safetensors file to write.")],
     *,
     overwrite: options.Overwrite = False,

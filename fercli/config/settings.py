@@ -63,7 +63,7 @@ def override(config: T, settings: Sequence[str], *, groups: Sequence[str] = ()) 
 
 
 def _parse(setting: str, known: Mapping[str, Any]) -> tuple[str, Any]:
-    """Split and parse one `name=value`; ValueError says what is wrong with it."""
+    """Split and parse one `name=value`; ValueError describes what is wrong with it."""
     name, equals, text = setting.partition("=")
     name = name.strip()
     if not equals:

@@ -14,7 +14,7 @@ from fercli.config.templates import template
 from fercli.errors import UsageError
 from fercli.results import Face
 
-_CROP_SETTINGS = ("detector", "template", "margin", "size")  # those that decide how a crop looks
+_CROP_SETTINGS = ("detector", "template", "margin", "size")  # those that determine the pixels of a crop
 
 AlignStatus = Literal["ok", "no_face", "unreadable"]
 FaceChoice = Literal["largest", "center", "all"]
@@ -24,7 +24,7 @@ AffineTransform = tuple[float, float, float, float, float, float]
 
 @dataclass(frozen=True)
 class AlignSettings:
-    """Everything that decides how an aligned picture looks; equal settings have equal fingerprints.
+    """Everything that determines the pixels of an aligned picture; equal settings have equal fingerprints.
 
     detector: name and version of the detector. size: side of a crop in px. margin: added on every side of the template,
     as a fraction of its side. faces: which of several faces of a picture are written.
@@ -100,7 +100,7 @@ def alignment_differences(trained: object, now: Mapping[str, Any]) -> str | None
     """Describe how the alignment of faces differs from that of a model's training images; None if it does not.
 
     trained: the record in the model's card, of any type. Only settings that shape a crop and that are in both records are
-    compared; the choice of pictures, faces and face sizes does not change how a crop looks.
+    compared; the choice of pictures, faces and face sizes does not change the pixels of a crop.
     """
     if not isinstance(trained, Mapping):
         return None

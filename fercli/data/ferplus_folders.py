@@ -37,7 +37,9 @@ def read_ferplus_folders(root: Path, labels: LabelSchema) -> Dataset:
     """
     data = _data_folder(root)
     if data is None:
-        raise DataError(f"{root} has not the layout of FERPlus' repository", fix=f"expected layout: {FERPLUS_LAYOUT}")
+        raise DataError(
+            f"{root} does not have the layout of FERPlus' repository", fix=f"expected layout: {FERPLUS_LAYOUT}"
+        )
     samples = []
     for folder, split in _FOLDERS.items():
         if not (data / folder / _LIST).is_file():

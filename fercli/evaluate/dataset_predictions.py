@@ -51,7 +51,7 @@ class DatasetPredictions:
         return self.probabilities_at(self.temperature)
 
     def probabilities_at(self, temperature: float) -> NDArray[np.float32]:
-        """Softmax of the logits, or the mean of theirs and their mirror images': float32 [B, N]."""
+        """Softmax of the logits, or its mean over each image and its mirror image: float32 [B, N]."""
         if self.flipped is None:
             return softmax(self.logits, temperature)
         return softmax_of_both(self.logits, self.flipped, temperature)

@@ -86,13 +86,13 @@ def fit_temperature(logits: ArrayLike, truth: ArrayLike) -> float:
 
     if not np.size(truth):
         raise ValueError("a temperature cannot be fitted to no images")
-    found = minimize_scalar(
+    minimum = minimize_scalar(
         lambda log_temperature: negative_log_likelihood(logits, truth, math.exp(log_temperature)),
         bounds=[math.log(end) for end in _TEMPERATURES],
         method="bounded",
         options={"xatol": 1e-6},
     )
-    return math.exp(found.x)
+    return math.exp(minimum.x)
 
 
 def wilson_interval(right: int, total: int, *, z: float = _Z95) -> tuple[float, float]:

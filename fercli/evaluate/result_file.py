@@ -40,7 +40,7 @@ class ResultFile:
     """The content of result.json.
 
     command: with its version, as `fer eval 0.2.0`. fingerprint: of the data set, None where it has none.
-    selection, its sentence selected_by, epoch, seed: how training selected the weights, None where their card does not say.
+    selection, its sentence selected_by, epoch, seed: how training selected the weights, None where their card has none.
     scores: one per split. predictions: file of the predictions by split, relative to the folder of result.json.
     evaluation, training: what only `fer eval` or only `fer train` states, None in the other's file.
     """
@@ -94,8 +94,8 @@ def read_result(path: Path) -> ResultFile:
     except (OSError, ValueError) as error:
         raise DataError(f"could not read {file} ({error})", fix=_FIX) from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
-        found = record.get("format", "none") if isinstance(record, dict) else "none"
-        raise DataError(f"{file} is not a result of format {FORMAT} (format: {found})", fix=_FIX)
+        actual = record.get("format", "none") if isinstance(record, dict) else "none"
+        raise DataError(f"{file} is not a result of format {FORMAT} (format: {actual})", fix=_FIX)
     return from_dict(ResultFile, record, where=str(file), error=DataError, fix=_FIX)
 
 

@@ -24,7 +24,7 @@ FLIP = "mean of the probabilities of a face and its mirror image"
 class CopiesInTrain:
     """Scored images whose exact pixels the data set's train split has too.
 
-    count: None where it is unknown. message: the count and how it was found, or why it is unknown. score_without: the score
+    count: None where it is unknown. message: the count and how it was determined, or why it is unknown. score_without: the score
     of the other images, None where there are none or no copies.
     """
 
@@ -156,7 +156,7 @@ class BatchCheck:
 class EvaluationResult:
     """What `evaluate` measured. Classes are in the paper's order (Table 4); shares are in 0..1.
 
-    selection, selected_by, epoch, seed: how training selected these weights, where their card says so.
+    selection, selected_by, epoch, seed: how training selected these weights, where their card has it.
     before, after: calibration at temperature 1 and at the card's. coverage: accuracy of the most confident share of images,
     by share. aurc: area under the risk-coverage curve.
     copies: images that also occur in train, and the score without them; None where the split is train itself.

@@ -108,14 +108,14 @@ def score_logits(
 
 
 def selection_text(code: SelectionCode | None, sentence: str | None) -> str | None:
-    """Describe how weights were selected; None where their card does not say."""
+    """Describe how weights were selected; None where their card has no selection."""
     if code == "last":
         return "last epoch (no selection)"
     return None if sentence is None else f"selected by {sentence}"
 
 
 def selection_code(scores: Mapping[str, Any]) -> SelectionCode | None:
-    """By which protocol weights were selected, from a card's scores; None where the card does not say.
+    """By which protocol weights were selected, from a card's scores; None where the card has none.
 
     Cards before 0.2.0 have no code, only the sentence `selected_by`, which names the split.
     """

@@ -1,4 +1,4 @@
-"""The images of a data set that a figure shows: found by name, or sampled by a seed."""
+"""The images of a data set that a figure shows: selected by name, or sampled by a seed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The YuNet face detector: every picture is searched at one or two sizes, on canvases of a few fixed shapes.
 
-YuNet finds faces of about 12 to 300 pixels of its input. So the picture is resized until its smallest wanted face is that
+YuNet finds faces of about 12 to 300 pixels of its input. So the picture is resized until the smallest face to detect is that
 large, and searched again at a small size for large faces; the results are merged.
 """
 

@@ -123,15 +123,15 @@ class BTN(nn.Module):
         return self.landmark_backbone(x)
 
     def backbone_input(self, images: Tensor) -> Tensor:
-        """Resize images [B, 3, S, S] to the side that both backbones see; images of that side are returned as they are."""
-        size, wanted = images.shape[-1], self.config.backbone_size
-        if size == wanted:
+        """Resize images [B, 3, S, S] to the side that both backbones take; images of that side are returned as they are."""
+        size, target = images.shape[-1], self.config.backbone_size
+        if size == target:
             return images
-        if self.config.resize_mode == "nearest" and size == 2 * wanted:
+        if self.config.resize_mode == "nearest" and size == 2 * target:
             return images[..., ::2, ::2]  # what F.interpolate's nearest takes
         if self.config.resize_mode == "bilinear":
-            return F.interpolate(images, size=(wanted, wanted), mode="bilinear", antialias=True)
-        return F.interpolate(images, size=(wanted, wanted), mode=self.config.resize_mode)
+            return F.interpolate(images, size=(target, target), mode="bilinear", antialias=True)
+        return F.interpolate(images, size=(target, target), mode=self.config.resize_mode)
 
     def train(self, mode: bool = True) -> BTN:
         """Switch to training mode; the frozen landmark branch's batch norm keeps its running statistics."""

@@ -20,16 +20,16 @@ def resize_positions(state: Mapping[str, Tensor], target: Mapping[str, Tensor]) 
     """
     resized, changed = dict(state), []
     for name, table in state.items():
-        wanted = target.get(name)
-        if wanted is None or wanted.shape == table.shape or table.shape[-1] != wanted.shape[-1]:
+        new = target.get(name)
+        if new is None or new.shape == table.shape or table.shape[-1] != new.shape[-1]:
             continue
         if name.endswith(_BIAS) and table.ndim == 2:
-            resized[name] = _resize(table[None], math.isqrt(len(wanted)))[0]
+            resized[name] = _resize(table[None], math.isqrt(len(new)))[0]
         elif name.endswith(_TOKENS) and table.ndim == 3:
-            squares = _squares(table.shape[1] - 1, wanted.shape[1] - 1)
+            squares = _squares(table.shape[1] - 1, new.shape[1] - 1)
             if not squares:
                 continue
-            side = math.isqrt((wanted.shape[1] - 1) // squares)
+            side = math.isqrt((new.shape[1] - 1) // squares)
             grids = _resize(table[0, 1:].unflatten(0, (squares, -1)), side).flatten(0, 1)
             resized[name] = torch.cat((table[:, :1], grids[None]), dim=1)
         else:
@@ -38,11 +38,12 @@ def resize_positions(state: Mapping[str, Tensor], target: Mapping[str, Tensor]) 
     return resized, changed
 
 
-def _squares(tokens: int, wanted: int) -> int:
+def _squares(tokens: int, new_tokens: int) -> int:
     """Return into how many squares both numbers of tokens divide: 3, with tokens of MLA 4; 0 for neither."""
     for squares in (3, 4):
         if all(
-            count % squares == 0 and math.isqrt(count // squares) ** 2 * squares == count for count in (tokens, wanted)
+            count % squares == 0 and math.isqrt(count // squares) ** 2 * squares == count
+            for count in (tokens, new_tokens)
         ):
             return squares
     return 0

@@ -59,7 +59,7 @@ def _around(box: Rect, size_wh: tuple[float, float], picture_wh: tuple[int, int]
         (box[0], box[1]),
         (box[0], box[3] - height),
     )
-    for wanted_left, wanted_top in corners:
-        left = max(0, min(round(wanted_left), math.floor(picture_wh[0] - width)))  # whole pixels: letters stay sharp
-        top = max(0, min(round(wanted_top), math.floor(picture_wh[1] - height)))
+    for corner_left, corner_top in corners:
+        left = max(0, min(round(corner_left), math.floor(picture_wh[0] - width)))  # whole pixels: letters stay sharp
+        top = max(0, min(round(corner_top), math.floor(picture_wh[1] - height)))
         yield left, top, left + width, top + height

@@ -32,6 +32,6 @@ class Peaks(Generic[_Item]):
         return len(self.best) < self._count or score > self.best[-1].score
 
     def put(self, score: float, time_s: float, item: _Item) -> None:
-        """Keep a wanted moment; it replaces those near it, or the one with the lowest score."""
+        """Keep a moment; it replaces those near it, or the one with the lowest score."""
         apart = [peak for peak in self.best if abs(peak.time_s - time_s) >= self._apart_s]
         self.best = sorted([*apart, Peak(score, time_s, item)], key=lambda peak: -peak.score)[: self._count]

@@ -38,7 +38,7 @@ def open_session(
 
     threads: CPU threads of one run; None is `cpu_threads()`.
     Raises: WeightsError for a missing or broken file, DeviceError if a GPU was requested and is not available.
-    Only `auto` may fall back to the CPU, and the returned name says so.
+    Only `auto` may fall back to the CPU, and then returns the name of the CPU provider.
     """
     onnxruntime = onnx_runtime()
     check_file(path)

@@ -15,7 +15,7 @@ R = TypeVar("R")
 def in_order(pool: Executor, work: Callable[[T], R], items: Iterable[T], *, ahead: int) -> Iterator[R]:
     """Yield work(item) for every item in order, with at most `ahead` items submitted before they are needed.
 
-    An exception is raised in place of its item's result; items that have not started by then are cancelled.
+    An exception is raised instead of its item's result; items that have not started by then are cancelled.
     """
     remaining = iter(items)
     waiting: deque[Future[R]] = deque(pool.submit(work, item) for item in islice(remaining, ahead))

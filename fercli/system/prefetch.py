@@ -11,7 +11,7 @@ _END = object()
 
 
 def prefetched(items: Iterator[T]) -> Generator[T, None, None]:
-    """Yield the items in order, one ahead; an exception is raised in place of its item."""
+    """Yield the items in order, one ahead; an exception is raised instead of its item."""
     with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as pool:
         waiting = pool.submit(next, items, cast(T, _END))
         while (item := waiting.result()) is not _END:

@@ -45,7 +45,7 @@ class Components:
         return self.data.batches(epoch, self.config, self.group)
 
     def origin(self, schedules: list[int]) -> dict[str, Any]:
-        """What the cards say about where the weights come from, besides the recipe."""
+        """Provenance of the weights for their cards, besides the recipe."""
         teachers = [{"file": teacher.path.name, "sha256": teacher.sha256} for teacher in self.teachers]
         origin: dict[str, Any] = {"started_from": self.started_from, "schedules": schedules}
         return origin | ({"teachers": teachers} if teachers else {})

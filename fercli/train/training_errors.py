@@ -1,4 +1,4 @@
-"""Errors of the machine or of the numbers in training, as user errors that say how to go on."""
+"""Errors of the machine or of the numbers in training, as user errors that explain how to continue."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def explain_failed_step(action: str, *, folder: RunFolder, recipe: TrainConfig) 
     except NotFiniteError as error:
         raise RefusedError(
             f"{action}: {error}; {_checkpoint_state(folder)}",
-            fix="--set lr=... or sam.rho=... lower, --set amp=off (or bf16 in place of fp16), or --set grad_clip=1, "
+            fix="--set lr=... or sam.rho=... lower, --set amp=off (or bf16 instead of fp16), or --set grad_clip=1, "
             f"in a new run{_starting_weights_hint(folder)}",
         ) from error
     except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError, as is the CPU's

@@ -151,7 +151,7 @@ def load_classifier(name_or_path: str | Path | None = None, engine: str = "auto"
         )
     if path.suffix != TORCH_SUFFIX and path.suffix in (".pt", ".pth", ".tar", ".bin", ".pkl", ".ckpt"):
         raise WeightsError(
-            f"{path} looks like a checkpoint of another project",
+            f"{path} is probably a checkpoint of another project",
             fix=f"fer convert {path} {path.with_suffix(TORCH_SUFFIX)}",
         )
     return open_torch(path, device=device)

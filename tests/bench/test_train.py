@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fercli.bench.train import OURS, REFERENCE, bench_train, cosine, measure
+from fercli.bench.train import PACKAGE, REFERENCE, bench_train, cosine, measure
 from fercli.config.presets import MODELS
 from fercli.errors import UsageError
 
@@ -26,11 +26,11 @@ def gradient(tmp_path, name: str, *settings: str) -> tuple[float, torch.Tensor]:
 
 
 def test_measure__both_steps_compute_the_same_gradient(tmp_path):
-    (reference_loss, reference), (our_loss, ours) = (gradient(tmp_path, name) for name in (REFERENCE, OURS))
+    (reference_loss, reference), (our_loss, ours) = (gradient(tmp_path, name) for name in (REFERENCE, PACKAGE))
     assert our_loss == pytest.approx(reference_loss, rel=1e-5)
     assert 0.9999 < cosine(reference, ours) <= 1 + 1e-9
     assert len(ours) > 100_000, "the whole network's gradient"
-    _, other = gradient(tmp_path, OURS, "sam.rho=0")
+    _, other = gradient(tmp_path, PACKAGE, "sam.rho=0")
     assert cosine(reference, other) < 0.9999, "a step without SAM differs"
 
 
@@ -44,7 +44,7 @@ def test_bench_train__refuses_unknown_settings_before_it_measures():
 @pytest.mark.slow
 def test_bench_train__reports_every_variant(tmp_path):
     result = bench_train(model="btn-tiny", batch=4, rounds=1, tries=["channels_last=false"], device="cpu")
-    assert [step.name for step in result.steps] == [REFERENCE, OURS, "fer, channels_last=false"]
+    assert [step.name for step in result.steps] == [REFERENCE, PACKAGE, "fer, channels_last=false"]
     assert all(step.cosine > 0.9999 for step in result.steps)
     assert result.speed_ratio == result.steps[0].seconds[0] / result.steps[1].seconds[0]
     assert MODELS["btn-tiny"].preset == result.model

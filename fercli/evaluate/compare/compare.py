@@ -47,7 +47,7 @@ class ComparedModel:
 class ChangedImage:
     """An image that the two classify differently. kind: gained (only B is right), lost (only A), or neither is right.
 
-    label_a, label_b: the predicted classes; probability_a, probability_b: theirs.
+    label_a, label_b: the predicted classes. probability_a, probability_b: the probabilities of these.
     """
 
     source: str

@@ -1,1 +1,1 @@
-"""Self-contained HTML reports: what people look at after a prediction."""
+"""Self-contained HTML reports: what people open after a prediction."""

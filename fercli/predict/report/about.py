@@ -1,4 +1,4 @@
-"""What a reader of a report must know of the weights and of the run."""
+"""The weights and the settings of a run, as a report describes them."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class HtmlReport:
     """One page about videos and pictures; the file gets its name when the `with` block ends without an error.
 
     Memory does not grow with the length of a video; cards of pictures and finished videos are kept in temporary files.
-    settings: name -> value of what shaped the run, shown beside what the card says.
+    settings: name -> value of the settings of the run, shown beside the facts of the card.
     Raises: RefusedError from the constructor if the file exists and `overwrite` is not set.
     """
 

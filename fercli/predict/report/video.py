@@ -73,7 +73,7 @@ class VideoSection:
         self._lost_frames = 0
 
     def add(self, rgb: Rgb | None, predictions: Sequence[Prediction], *, time_s: float | None) -> None:
-        """Add a frame; rgb None: it, or the rest of the video, could not be decoded, as the prediction says."""
+        """Add a frame; rgb None: it, or the rest of the video, could not be decoded, as the prediction states."""
         if rgb is None and is_frame(predictions):
             self._lost_frames += 1
             return

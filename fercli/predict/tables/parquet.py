@@ -14,7 +14,7 @@ from fercli.predict.rows import CellValue, columns, prediction_row
 from fercli.predict.tables.table import TableFormat
 from fercli.results import Prediction
 
-GROUP_ROWS = 4096  # rows of a row group, which are held in memory
+GROUP_ROWS = 4096  # rows of a row group, which are kept in memory
 
 
 class ParquetTable:

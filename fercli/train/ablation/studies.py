@@ -120,7 +120,7 @@ def _normalise(name: str) -> str:
 
 def _components(mla_only: MlaOnly) -> Study:
     definition = {
-        "vit_replace": "the ViT reads F_MLA in place of S3",
+        "vit_replace": "the ViT reads F_MLA instead of S3",
         "vit_concat": "the ViT reads F_MLA beside S1, S2 and S3",
         "aux_head": "F_MLA has a classifier and a loss of its own",
     }[mla_only]

@@ -104,7 +104,7 @@ def _reading_notes(rows: Sequence[RowResult], paper: str) -> list[str]:
             "All seeds share one set of test images: the intervals are about training, not about other images."
         )
     else:
-        notes.append("One seed has neither interval nor test: use two or more to say that rows differ.")
+        notes.append("One seed has neither interval nor test: use two or more to test whether rows differ.")
     return notes
 
 

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fercli.config.detect import MIN_RELIABLE_PX, DetectConfig
-from fercli.errors import DataError, UsageError
+from fercli.errors import DataError, DeviceError, UsageError
 from fercli.faces.detector import open_detector
 from fercli.formatting import pluralize
 from fercli.media.feed import Item, feed
-from fercli.media.images import Rgb
-from fercli.media.selection import FrameChooser, FrameSelection
+from fercli.media.selection import FrameSelection
 from fercli.media.sources import Source, find_sources
+from fercli.predict.inputs import (
+    Frames,
+    Picture,
+    check_fps,
+    check_pictures,
+    frame_items,
+    is_one_picture,
+    is_path,
+    picture_items,
+    pixels_of,
+)
 from fercli.predict.options import PredictOptions
 from fercli.predict.predict import ImageResult, predict_items
 from fercli.weights.card import WeightsCard
 from fercli.weights.classifier import load_classifier
 
-Picture = Rgb | str | Path  # RGB uint8 [H, W, 3], or the path or address of a picture
-Frames = Iterable[Rgb] | Iterable[tuple[float, Rgb]]  # frames alone, or each with its time in seconds
+_left_behind: list[object] = []  # networks of a parent process: their threads are not there, so they cannot be closed
 
 
 class Predictor:
@@ -51,8 +62,8 @@ class Predictor:
     ) -> None:
         detect = DetectConfig(detector=detector, thresholds=thresholds, max_side=max_side).with_min_face(min_face_px)
         self._options = PredictOptions(detect, min_reliable_px)
-        self._classifier = load_classifier(weights, engine, device)
-        self._detector = open_detector(detect, device)
+        self._networks = weights, engine, device
+        self._load()
 
     @property
     def card(self) -> WeightsCard:
@@ -67,24 +78,31 @@ class Predictor:
     def image(self, picture: Picture) -> ImageResult:
         """Predict one picture: `faces` of the result has one prediction per face, largest first, and may be empty.
 
-        Raises: DataError for a file that cannot be decoded, a video or several files; UsageError for an array that is
-        not a picture.
+        picture: RGB uint8 [H, W, 3], a PIL picture, the bytes of a file or an open one, or a path or address.
+        Raises: DataError for a file that cannot be decoded, a video or several files; UsageError for anything else.
         """
-        sources = [picture] if isinstance(picture, np.ndarray) else find_sources([str(picture)])
-        if len(sources) != 1 or (isinstance(sources[0], Source) and sources[0].kind == "video"):
-            raise DataError(f"{picture}: not one picture", fix="images() takes several, video() a video")
+        if is_path(picture):
+            name = str(picture)
+            sources = find_sources([name])
+            if len(sources) != 1 or sources[0].kind == "video":
+                raise DataError(f"{name}: not one picture", fix="images() takes several, video() a video")
+        elif not is_one_picture(picture):
+            pixels_of(picture)  # raises
         result = next(self.images([picture]))
         if result.fault is not None:
             raise DataError(f"{result.source.name}: {result.fault}", fix="check that a viewer opens the file")
         return result
 
-    def images(self, pictures: Iterable[Picture] | str | Path) -> Iterator[ImageResult]:
+    def images(self, pictures: Iterable[Picture] | Picture) -> Iterator[ImageResult]:
         """Predict pictures in batches; yields one result per picture, in order and in constant memory.
 
-        Paths and text may name folders, globs and addresses, as for `fer predict`. A file that cannot be decoded yields
-        a result with a `fault`; the remaining ones follow. The iterable is consumed in another thread.
+        pictures: as `image` takes them, several or one. Paths and text may name folders, globs and addresses, as for
+        `fer predict`. A file that cannot be decoded yields a result with a `fault`; the remaining ones follow. The iterable
+        is consumed in another thread.
         """
-        return self._predict(_items([pictures] if isinstance(pictures, str | Path) else pictures), self._options)
+        check_pictures(pictures)
+        several = cast("Iterable[Picture]", [pictures] if is_one_picture(pictures) else pictures)
+        return self._predict(picture_items(several), self._options)
 
     def video(
         self,
@@ -106,13 +124,19 @@ class Predictor:
         detect_every: run the detector on every n-th frame and move the faces by optical flow in between.
         Cameras and streams are read live: frames for which there is no time are skipped, as their indices show.
         A frame that cannot be decoded, and a video that breaks off, yield a result with a `fault`.
-        Raises: DataError if the video cannot be opened; UsageError for invalid options or arrays.
+        Raises: DataError if the video cannot be opened; UsageError for invalid options, arrays or times.
         """
+        check_fps(fps)
         options = replace(self._options, track=track, smooth_s=smooth_s, detect_every=detect_every)
-        if not isinstance(video, str | Path | int):
-            return self._predict(_frames(video, fps, FrameSelection(start_s, end_s)), options)
-        source = replace(_one_video(video), selection=FrameSelection(start_s, end_s, fps))
-        return self._file_or_stream(source, options)
+        if is_path(video) or (isinstance(video, (int, np.integer)) and not isinstance(video, bool)):
+            source = replace(_one_video(str(video)), selection=FrameSelection(start_s, end_s, fps))
+            return self._file_or_stream(source, options)
+        if is_one_picture(video) or not isinstance(video, Iterable):
+            raise UsageError(
+                f"a video is a path, an address, a camera number or frames, not {type(video).__name__}",
+                fix="image() takes a picture; write the bytes of a video to a file",
+            )
+        return self._predict(frame_items(cast("Frames", video), fps, FrameSelection(start_s, end_s)), options)
 
     def crops(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return calibrated probabilities [B, N], columns as `labels`, of aligned faces: RGB uint8 [B, S, S, 3].
@@ -120,14 +144,39 @@ class Predictor:
         S is `card.model.input.size`; the five landmarks are at the positions of `card.crop`, as `fer align` puts them.
         """
         size = self.card.model.input.size
-        if crops.dtype != np.uint8 or crops.shape[1:] != (size, size, 3):
+        is_array = isinstance(crops, np.ndarray)
+        if not is_array or crops.dtype != np.uint8 or crops.shape[1:] != (size, size, 3):
+            given = f"{crops.dtype} {list(crops.shape)}" if is_array else type(crops).__name__
             raise UsageError(
-                f"crops are uint8 [B, {size}, {size}, 3] in RGB order, not {crops.dtype} {list(crops.shape)}",
+                f"crops are uint8 [B, {size}, {size}, 3] in RGB order, not {given}",
                 fix=f"fer align PHOTOS CROPS --size {size}",
             )
+        self._reload_after_fork()
         return self._classifier.classify(crops)
 
+    def _load(self) -> None:
+        weights, engine, device = self._networks
+        self._process = os.getpid()
+        self._classifier = load_classifier(weights, engine, device)
+        self._detector = open_detector(self._options.detect, device)
+
+    def _reload_after_fork(self) -> None:
+        """Load the networks again in a child process: a fork copies no threads, and the old ones would wait for theirs.
+
+        Raises: DeviceError on a GPU, which a forked process cannot use.
+        """
+        if os.getpid() == self._process:
+            return
+        if {self._classifier.device, self._detector.device} != {"cpu"}:
+            raise DeviceError(
+                f"this Predictor runs on {self._classifier.device}, which cannot be used in a forked process",
+                fix='create it in the child process, or multiprocessing.get_context("spawn")',
+            )
+        _left_behind.extend((self._classifier, self._detector))
+        self._load()
+
     def _predict(self, items: Iterable[Item], options: PredictOptions, *, live: bool = False) -> Iterator[ImageResult]:
+        self._reload_after_fork()
         return predict_items(items, self._classifier, detector=self._detector, options=options, live=live)
 
     def _file_or_stream(self, source: Source, options: PredictOptions) -> Iterator[ImageResult]:
@@ -139,43 +188,8 @@ class Predictor:
             yield result
 
 
-def _items(pictures: Iterable[Picture]) -> Iterator[Item]:
-    for index, picture in enumerate(pictures):
-        if isinstance(picture, np.ndarray):
-            path = Path(f"picture-{index}")
-            yield Item(Source(path, "image", path), rgb=_checked(picture))
-        else:
-            yield from feed(find_sources([str(picture)]))
-
-
-def _frames(frames: Frames, fps: float | None, part: FrameSelection) -> Iterator[Item]:
-    source = Source(Path("frames"), "video", Path("frames"))
-    chooser = None
-    for index, frame in enumerate(frames):
-        if isinstance(frame, tuple):
-            time_s, rgb = frame
-        elif fps is None:
-            raise UsageError("frames have no times", fix="video(frames, fps=25), or pairs (seconds, frame)")
-        else:
-            time_s, rgb = index / fps, frame
-        chooser = chooser or FrameChooser(replace(part, fps=fps) if isinstance(frame, tuple) else part)
-        if part.ends_before(time_s):
-            return
-        if chooser.takes(time_s):
-            yield Item(source, rgb=_checked(rgb), frame=index, time_s=float(time_s))
-
-
-def _checked(rgb: Rgb) -> Rgb:
-    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
-        raise UsageError(
-            f"a picture is uint8 [H, W, 3] in RGB order, not {rgb.dtype} {list(rgb.shape)}",
-            fix="np.repeat(grey[..., None], 3, axis=2) for grey, bgr[..., ::-1] for OpenCV's order",
-        )
-    return np.ascontiguousarray(rgb)
-
-
-def _one_video(video: str | Path | int) -> Source:
-    sources = find_sources([str(video)])
+def _one_video(video: str) -> Source:
+    sources = find_sources([video])
     if len(sources) != 1:
         raise DataError(
             f"{video}: {pluralize(len(sources), 'file')}, not one video", fix="images() takes several files"

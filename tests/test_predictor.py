@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import fercli
 from fercli.config.labels import schema
 from fercli.config.presets import MODELS
 from fercli.config.templates import template
-from fercli.errors import DataError, UsageError
+from fercli.errors import DataError, DeviceError, UsageError
 from fercli.media.images import Rgb, write_image
 from fercli.media.video_writer import VideoWriter
 from fercli.predictor import Predictor
@@ -29,6 +33,8 @@ ROOT = Path(__file__).parents[1]
 
 class BrightDetector:
     """Finds one face in every picture that is not black."""
+
+    device = "cpu"
 
     def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
         return [[FACE] if frame.max() > 30 else [] for frame in frames]
@@ -196,3 +202,174 @@ print(face.label, sum(face.probabilities.values()))
     label, total = _run(code).split()
     assert label == "happiness"
     assert float(total) == pytest.approx(1)
+
+
+def _encoded(suffix: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(BRIGHT).save(buffer, suffix)
+    return buffer.getvalue()
+
+
+def _rotated() -> Image.Image:
+    picture = Image.fromarray(np.ascontiguousarray(np.rot90(BRIGHT)))
+    picture.getexif()[0x0112] = 6  # a quarter turn clockwise makes it upright
+    return picture
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Image.fromarray(BRIGHT),
+        lambda: Image.fromarray(BRIGHT).convert("RGBA"),
+        lambda: Image.fromarray(BRIGHT).convert("L"),
+        _rotated,
+        _encoded,
+        lambda: bytearray(_encoded("JPEG")),
+        lambda: memoryview(_encoded()),
+        lambda: io.BytesIO(_encoded("WEBP")),
+    ],
+    ids=["PIL", "RGBA", "grey", "EXIF", "bytes", "bytearray", "memoryview", "file"],
+)
+def test_image__takes_pictures_and_encoded_bytes(make: Callable[[], Any], predictor: Predictor):
+    result = predictor.image(make())
+    assert result.rgb is not None
+    assert result.rgb.shape == BRIGHT.shape
+    assert [face.label for face in result.faces] == ["surprise"]
+    assert [len(one.faces) for one in predictor.images([make(), BRIGHT])] == [1, 1]
+    assert [len(one.faces) for one in predictor.images(make())] == [1]
+
+
+class Tensor:
+    """Stands in for torch's."""
+
+
+Tensor.__module__ = "torch"
+
+
+@pytest.mark.parametrize(
+    ("given", "message", "fix"),
+    [
+        (None, "not NoneType", "cv2.imread"),
+        ([[1, 2], [3, 4]], "not list", "np.asarray"),
+        (Tensor(), "not torch.Tensor", "permute"),
+        (5, "not int", "np.asarray"),
+        ("data:image/jpeg;base64," + "A" * 10_000, "a data: URL", "b64decode"),
+    ],
+)
+def test_image__refuses_the_rest_by_type(given: Any, message: str, fix: str, predictor: Predictor):
+    for call in (lambda: predictor.image(given), lambda: list(predictor.images([BRIGHT, given]))):
+        with pytest.raises(UsageError, match=message) as refused:
+            call()
+        assert fix in refused.value.fix
+        assert len(refused.value.message) < 150
+
+
+def test_image__reports_bytes_that_are_no_picture(predictor: Predictor):
+    with pytest.raises(DataError, match="picture-0: not a picture"):
+        predictor.image(b"hello")
+    assert [result.fault for result in predictor.images([b"hello", BRIGHT])] == ["not a picture", None]
+    with pytest.raises(UsageError, match="opened as text"):
+        predictor.image(io.StringIO("hello"))
+
+
+def test_images__takes_one_array_and_a_batch(predictor: Predictor):
+    assert len(list(predictor.images(BRIGHT))) == 1
+    assert len(list(predictor.images(np.stack([BRIGHT, DARK])))) == 2
+    with pytest.raises(UsageError, match="not NoneType"):
+        predictor.images(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("fps", [0, -5, float("nan"), float("inf"), "25", True])
+def test_video__refuses_rates_that_are_none(fps: Any, predictor: Predictor):
+    with pytest.raises(UsageError, match="fps is"):
+        predictor.video([BRIGHT], fps=fps)
+
+
+@pytest.mark.parametrize("times", [(float("nan"), 0.1), (0.0, float("inf")), (5.0, 0.1), ("0", "1"), (None, None)])
+def test_video__refuses_times_that_are_not_in_order(times: tuple[Any, Any], predictor: Predictor):
+    with pytest.raises(UsageError, match="frame"):
+        list(predictor.video([(time_s, BRIGHT) for time_s in times]))
+
+
+def test_video__takes_pil_pictures_and_lists_of_pairs(predictor: Predictor):
+    frames = [[0.0, Image.fromarray(BRIGHT)], [0.1, BRIGHT]]
+    assert [result.time_s for result in predictor.video(frames)] == [0.0, 0.1]
+    assert len(list(predictor.video(np.stack([BRIGHT, DARK]), fps=25))) == 2
+
+
+@pytest.mark.parametrize("given", [None, True, b"abc", BRIGHT, 2.5])
+def test_video__refuses_what_is_no_video(given: Any, predictor: Predictor):
+    with pytest.raises(UsageError, match="a video is"):
+        predictor.video(given, fps=25)
+
+
+def test_crops__refuses_a_list(predictor: Predictor):
+    with pytest.raises(UsageError, match=r"\[B, 48, 48, 3\] in RGB order, not list"):
+        predictor.crops([np.zeros((48, 48, 3), np.uint8)])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"thresholds": (0.6, 0.7)},
+        {"thresholds": (0.6, 0.7, 7)},
+        {"thresholds": (0.6, 0.7, float("nan"))},
+        {"thresholds": 0.7},
+        {"thresholds": ("a", "b", "c")},
+        {"max_side": 0},
+        {"max_side": "1600"},
+        {"min_face_px": 0},
+        {"min_face_px": -3},
+        {"min_face_px": float("nan")},
+        {"min_face_px": "20"},
+        {"min_reliable_px": -1},
+        {"min_reliable_px": float("nan")},
+    ],
+)
+def test_predictor__checks_its_options(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("fercli.predictor.open_detector", lambda *_, **__: BrightDetector())
+    monkeypatch.setattr("fercli.predictor.load_classifier", lambda *_: Surprised())
+    with pytest.raises(UsageError):
+        Predictor(**options)
+
+
+@pytest.mark.parametrize(
+    "options", [{"smooth_s": float("nan")}, {"smooth_s": -1}, {"detect_every": 1.5}, {"detect_every": 0}]
+)
+def test_video__checks_its_options(options: dict[str, Any], predictor: Predictor):
+    with pytest.raises(UsageError):
+        predictor.video([BRIGHT], fps=25, **options)
+
+
+FORK = """
+import os, sys
+import numpy as np
+from skimage import data
+from fercli import Predictor
+photo = data.astronaut()
+predictor = Predictor()
+before = [face.label for face in predictor.image(photo).faces]
+read, write = os.pipe()
+child = os.fork()
+if child == 0:
+    after = [face.label for face in predictor.image(photo).faces]
+    frames = len(list(predictor.video([photo] * 3, fps=25)))
+    os.write(write, repr((after, frames)).encode())
+    sys.exit(0)
+os.close(write)
+assert eval(os.read(read, 1000)) == (before, 3), "the child answers differently"
+assert os.waitpid(child, 0)[1] == 0, "the child did not end"
+print(len(before))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_predictor__works_in_a_forked_process():
+    assert _run(FORK).strip() == "1"
+
+
+def test_predictor__refuses_a_fork_on_a_gpu(predictor: Predictor, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(predictor._classifier, "device", "cuda:0")
+    predictor._process = -1
+    with pytest.raises(DeviceError, match="forked process"):
+        predictor.image(BRIGHT)

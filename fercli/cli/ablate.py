@@ -63,6 +63,7 @@ def ablate(
     images: options.Images = None,
     noise: options.Noise = 0.0,
     noise_seed: options.NoiseSeed = 0,
+    skip_unreadable: options.SkipUnreadable = False,
     model: run_setup.Model = None,
     recipe: run_setup.Recipe = None,
     settings: options.Settings = None,
@@ -102,7 +103,9 @@ def ablate(
         model=model,
         recipe=recipe,
         init=init,
-        changes=parse_changes(images=images, noise=noise, noise_seed=noise_seed, relabel=None),
+        changes=parse_changes(
+            images=images, noise=noise, noise_seed=noise_seed, relabel=None, skip_unreadable=skip_unreadable
+        ),
         settings=settings,
     )
     table = build_study(

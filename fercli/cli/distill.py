@@ -33,6 +33,7 @@ def distill(
         int, typer.Option("--batch-size", min=1, help="Images per training step.", rich_help_panel=options.RUN)
     ] = 64,
     seed: Annotated[int, typer.Option("--seed", help="Seed of all random numbers.", rich_help_panel=options.RUN)] = 0,
+    skip_unreadable: options.SkipUnreadable = False,
     device: options.Device = "auto",
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Part file to write.", rich_help_panel=options.OUTPUT)
@@ -49,6 +50,7 @@ def distill(
     from fercli.cli import console
     from fercli.config.presets import model_preset
     from fercli.data.open import open_dataset
+    from fercli.data.training_changes import TrainingChanges, apply_changes
     from fercli.formatting import percent, pluralize
     from fercli.train.distill import DistillConfig
     from fercli.train.distill import distill as run_distillation
@@ -56,7 +58,7 @@ def distill(
     with console.progress("distill", quiet=quiet) as progress:
         result = run_distillation(
             teacher,
-            open_dataset(dataset, data),
+            apply_changes(open_dataset(dataset, data), TrainingChanges(skip_unreadable=skip_unreadable)),
             out=out,
             model=model_preset(model),
             config=DistillConfig(images=images, epochs=epochs, batch_size=batch_size, seed=seed),

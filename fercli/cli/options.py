@@ -197,6 +197,15 @@ NoiseSeed = Annotated[
     ),
 ]
 
+SkipUnreadable = Annotated[
+    bool,
+    typer.Option(
+        "--skip-unreadable",
+        help="Leave out pictures that cannot be decoded; without it they are listed before the first epoch.",
+        rich_help_panel=DATA,
+    ),
+]
+
 Json = Annotated[
     bool, typer.Option("--json", help="Write results to stdout as JSON instead of a table.", rich_help_panel=OUTPUT)
 ]

@@ -25,6 +25,7 @@ def train(
     images: options.Images = None,
     noise: options.Noise = 0.0,
     noise_seed: options.NoiseSeed = 0,
+    skip_unreadable: options.SkipUnreadable = False,
     relabel: Annotated[
         Path | None,
         typer.Option(
@@ -129,7 +130,9 @@ def train(
         recipe=recipe,
         init=init,
         teachers=teachers,
-        changes=parse_changes(images=images, noise=noise, noise_seed=noise_seed, relabel=relabel),
+        changes=parse_changes(
+            images=images, noise=noise, noise_seed=noise_seed, relabel=relabel, skip_unreadable=skip_unreadable
+        ),
         settings=settings,
     )
     if list_settings:

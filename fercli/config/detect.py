@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import numbers
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from fercli.errors import UsageError
 
 MIN_RELIABLE_PX = 20.0  # side of the smallest face whose prediction is reliable: docs/predict.md has the measurement
 MAX_SIDE_RANGE = (240, 32_000)  # px: small pictures are enlarged to the first; OpenCV counts a side with 15 bits
+
+
+def is_number(value: object) -> bool:
+    """Whether a setting is a number, also one of NumPy."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -31,14 +39,18 @@ class DetectConfig:
     def __post_init__(self) -> None:
         low, high = MAX_SIDE_RANGE
         faults = [
-            f"{name} must be at least 1 px, is {value}"
+            f"{name} must be at least 1 px, is {value!r}"
             for name, value in (("min_face_px", self.min_face_px), ("video_min_face_px", self.video_min_face_px))
-            if value < 1
+            if not is_number(value) or not 1 <= value < math.inf
         ]
-        if not low <= self.max_side <= high:
-            faults.append(f"max_side must be between {low} and {high} px, is {self.max_side}")
-        if not all(0 <= threshold <= 1 for threshold in self.thresholds):
-            faults.append(f"thresholds must be between 0 and 1, are {self.thresholds}")
+        if not is_number(self.max_side) or not low <= self.max_side <= high:
+            faults.append(f"max_side must be between {low} and {high} px, is {self.max_side!r}")
+        if (
+            not isinstance(self.thresholds, Sequence)
+            or len(self.thresholds) != 3
+            or not all(is_number(threshold) and 0 <= threshold <= 1 for threshold in self.thresholds)
+        ):
+            faults.append(f"thresholds must be three numbers between 0 and 1, are {self.thresholds!r}")
         if faults:
             raise UsageError("; ".join(faults), fix="--min-face 20 --max-side 1600 --thresholds 0.6,0.7,0.7")
 

@@ -45,6 +45,11 @@ def pixel_hashes(samples: Sequence[Sample]) -> Iterator[str | None]:
     return _in_threads(_pixel_hash, samples)
 
 
+def picture_errors_of(samples: Sequence[Sample]) -> Iterator[str | None]:
+    """Why each sample's picture cannot be decoded, None if it can; in order, on all threads."""
+    return _in_threads(_error, samples)
+
+
 def _in_threads(function: Callable[[Sample], _T], samples: Sequence[Sample]) -> Iterator[_T]:
     workers = max(1, cpu_threads())
     with ThreadPoolExecutor(workers, thread_name_prefix="inspect") as pool:
@@ -64,6 +69,16 @@ def _inspect(sample: Sample) -> PictureInfo:
     return PictureInfo(
         file_hash or hashlib.sha256(rgb[..., 0].tobytes()).hexdigest(), _hash_pixels(rgb), (width, height)
     )
+
+
+def _error(sample: Sample) -> str | None:
+    try:
+        read_picture(sample)
+    except DataError as error:
+        return error.message.removeprefix(f"{sample.path}: ")
+    except OSError as error:
+        return error.strerror or "cannot be read"
+    return None
 
 
 def _pixel_hash(sample: Sample) -> str | None:

@@ -1,6 +1,6 @@
 """Change the training images of a data set for a study: new labels, a subset, label noise, in this order.
 
-Validation and test images are never changed.
+Validation and test images are never changed; those that cannot be decoded are left out on request.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from fercli.data.dataset import Dataset, Sample
+from fercli.data.readable import without_unreadable
 from fercli.data.relabel import read_relabels, relabel
 from fercli.errors import DataError, UsageError
 from fercli.formatting import percent
@@ -27,12 +28,14 @@ class TrainingChanges:
     noise: share of the kept images, 0..1, that get another class, drawn uniformly from the other classes.
     noise_seed: seed of the subset and of the noise.
     relabel: csv of new labels (see `relabel.py`).
+    skip_unreadable: leave out pictures that cannot be decoded, of every split.
     """
 
     images: int | None = None
     noise: float = 0.0
     noise_seed: int = 0
     relabel: str | None = None
+    skip_unreadable: bool = False
 
     def __post_init__(self) -> None:
         if self.images is not None and self.images < 1:
@@ -41,10 +44,12 @@ class TrainingChanges:
             raise ValueError(f"noise must be at least 0 and less than 1, is {self.noise}")
 
 
-def parse_changes(*, images: int | None, noise: float, noise_seed: int, relabel: Path | None) -> TrainingChanges:
+def parse_changes(
+    *, images: int | None, noise: float, noise_seed: int, relabel: Path | None, skip_unreadable: bool = False
+) -> TrainingChanges:
     """The changes from command-line options; UsageError for a number out of range."""
     try:
-        return TrainingChanges(images, noise, noise_seed, None if relabel is None else str(relabel))
+        return TrainingChanges(images, noise, noise_seed, None if relabel is None else str(relabel), skip_unreadable)
     except ValueError as error:
         raise UsageError(str(error), fix="--noise 0.2 is 20 %; --images 5000") from error
 
@@ -56,6 +61,8 @@ def apply_changes(dataset: Dataset, changes: TrainingChanges) -> Dataset:
     """
     if changes == TrainingChanges():
         return dataset
+    if changes.skip_unreadable:
+        return apply_changes(without_unreadable(dataset), replace(changes, skip_unreadable=False))
     train = [sample for sample in dataset.samples if sample.split == "train"]
     rest = [sample for sample in dataset.samples if sample.split != "train"]
     names, marks = [dataset.name], [dataset.fingerprint or "", changes.images, changes.noise, changes.noise_seed]

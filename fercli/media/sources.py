@@ -94,7 +94,9 @@ def _expand(argument: str, on_skipped: Callable[[Path], None] | None) -> Iterato
         yield _from_address(argument)
         return
     path = Path(argument)
-    if path.is_dir():
+    if not argument:
+        yield Source(path, "image", path, fault="the name is empty")
+    elif path.is_dir():
         yield from _from_folder(path, on_skipped)
     elif _CAMERA.fullmatch(argument) and not path.exists():
         yield _camera(int(argument))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from dataclasses import dataclass, field
 
-from fercli.config.detect import MIN_RELIABLE_PX, DetectConfig
+from fercli.config.detect import MIN_RELIABLE_PX, DetectConfig, is_number
 from fercli.errors import UsageError
 from fercli.faces.detector import detector_version
 
@@ -29,7 +31,12 @@ class PredictOptions:
     detect_every: int = 1
 
     def __post_init__(self) -> None:
-        if self.smooth_s < 0 or self.detect_every < 1 or self.min_reliable_px < 0:
+        valid = (
+            all(is_number(value) and 0 <= value < math.inf for value in (self.smooth_s, self.min_reliable_px))
+            and isinstance(self.detect_every, numbers.Integral)
+            and self.detect_every >= 1
+        )
+        if not valid:
             raise UsageError(
                 f"out of range: smoothing over {self.smooth_s} s, detection every {self.detect_every} frames, "
                 f"minimum reliable face size {self.min_reliable_px} px",

@@ -13,6 +13,7 @@ from fercli.config.model import BtnConfig, InputConfig
 from fercli.config.training import AugmentConfig
 from fercli.data.dataset import Dataset, Sample
 from fercli.data.loader import Crops, in_batches
+from fercli.data.readable import require_readable
 from fercli.errors import DataError
 from fercli.models.mobilefacenet import LandmarkNet
 from fercli.progress import Progress, silent
@@ -82,6 +83,7 @@ def distill(
     student.to(torch_device).to(memory_format=torch.channels_last)
     teacher_net = load_landmark_net(teacher).to(torch_device).to(memory_format=torch.channels_last)
     samples = [*train, *held_out]
+    require_readable(samples, dataset.root)
     points = _predict_points(teacher_net, samples, TEACHER_SIZE, inputs, progress)
     start_at_mean_face(student, points)
     crops = Crops(train, points[: len(train)], model.landmark_size)

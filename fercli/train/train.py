@@ -13,6 +13,7 @@ import torch
 
 from fercli.data.dataset import Dataset
 from fercli.data.facts import data_facts, data_fingerprint
+from fercli.data.readable import require_readable
 from fercli.evaluate.result_file import write_result
 from fercli.progress import TrainEvent, TrainNote, no_report
 from fercli.system.environment import environment
@@ -51,8 +52,8 @@ def train(
     Weights are kept by up to three selection protocols (`selection`); the recipe's `select` names the one that is the result.
     With `resume` an interrupted run continues with the same bits as if it had not stopped. Processes started by torchrun share
     the work; joined: this process's group and device if it has joined already, else it joins here.
-    Raises: DataError without training images, RefusedError for an existing run, a loss that is not finite, a full disk or too
-    little memory.
+    Raises: DataError without training images or for pictures that cannot be decoded, RefusedError for an existing run, a
+    loss that is not finite, a full disk or too little memory.
     """
     options = options or TrainOptions()
     membership = contextlib.nullcontext(joined) if joined is not None else join_process_group(options.device)
@@ -72,6 +73,12 @@ def train(
             init_sha256=tuple(start["sha256"] for start in components.started_from),
             teachers_sha256=tuple(teacher.sha256 for teacher in components.teachers),
         )
+        if not options.resume:
+            pictures = [
+                *data.train.samples,
+                *(sample for split in data.evaluation_samples.values() for sample in split),
+            ]
+            group.run_on_first(lambda: require_readable(pictures, dataset.root))
         report = report if group.is_first else no_report
         saved = group.run_on_first(lambda: _open_folder(folder, config, facts, device, options=options, report=report))
         state = TrainingState(schedules=[config.train.epochs]) if saved is None else restore(components, saved)

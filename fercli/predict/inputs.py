@@ -1,0 +1,155 @@
+"""Pictures and frames as Python programs hold them: arrays, PIL pictures, encoded bytes, paths. Everything else is refused."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fercli.errors import DataError, UsageError
+from fercli.media.feed import Item, feed
+from fercli.media.images import Rgb, picture_errors, read_rgb, upright_rgb
+from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
+from fercli.media.sources import Source, find_sources
+
+# RGB uint8 [H, W, 3]; the bytes of a picture file, or an open one; the path or address of a picture
+Picture: TypeAlias = Rgb | Image.Image | bytes | bytearray | memoryview | IO[bytes] | str | os.PathLike[str]
+Pixels: TypeAlias = Rgb | Image.Image
+Frames: TypeAlias = Iterable[Pixels] | Iterable[tuple[float, Pixels]]  # frames alone, or each with its time in seconds
+
+_Encoded = bytes | bytearray | memoryview
+_PICTURES = "an array, a PIL picture, encoded bytes or a path"
+
+
+def is_one_picture(given: object) -> bool:
+    """Whether something is a single picture rather than several."""
+    if isinstance(given, np.ndarray):
+        return given.ndim < 4
+    return isinstance(given, (Image.Image, bytes, bytearray, memoryview, str, os.PathLike)) or hasattr(given, "read")
+
+
+def is_path(given: object) -> bool:
+    """Whether something names a file or address. Raises: UsageError for a picture in a text."""
+    if isinstance(given, str) and given.startswith("data:"):
+        raise UsageError(
+            "a data: URL is neither a path nor an address", fix="base64.b64decode(url.partition(',')[2]), as bytes"
+        )
+    return isinstance(given, (str, os.PathLike)) and not isinstance(os.fspath(given), bytes)
+
+
+def check_pictures(given: object) -> None:
+    """Raise UsageError unless something is a picture or can be iterated over."""
+    if not is_one_picture(given) and not isinstance(given, Iterable):
+        raise _refusal(given)
+
+
+def picture_items(pictures: Iterable[Picture]) -> Iterator[Item]:
+    """Yield the decoded pictures; those named by paths as `feed` does. Raises: UsageError for what is no picture."""
+    for index, picture in enumerate(pictures):
+        if is_path(picture):
+            yield from feed(find_sources([str(picture)]))
+        else:
+            yield _item(picture, index)
+
+
+def frame_items(frames: Frames, fps: float | None, part: FrameSelection = EVERY_FRAME) -> Iterator[Item]:
+    """Yield frames of the part with their times. fps: rate of frames without times; of others, how many are read.
+
+    Raises: UsageError for other objects, and for times that are not in order.
+    """
+    source = Source(Path("frames"), "video", Path("frames"))
+    last_s, chooser = -math.inf, None
+    for index, frame in enumerate(frames):
+        if isinstance(frame, (tuple, list)) and len(frame) == 2:
+            time_s, pixels = _seconds(frame[0]), frame[1]
+        elif fps is None:
+            raise UsageError("frames have no times", fix="video(frames, fps=25), or pairs (seconds, frame)")
+        else:
+            time_s, pixels = index / fps, frame
+        if time_s < last_s:
+            raise UsageError(
+                f"frame {index} is shown at {time_s:g} s, before the previous one at {last_s:g} s",
+                fix="sort the frames",
+            )
+        last_s = time_s
+        timed = isinstance(frame, (tuple, list))
+        chooser = chooser or FrameChooser(replace(part, fps=fps) if timed else part)
+        if part.ends_before(time_s):
+            return
+        if chooser.takes(time_s):
+            yield Item(source, rgb=pixels_of(pixels), frame=index, time_s=time_s)
+
+
+def check_fps(fps: float | None) -> None:
+    """Raise UsageError for a rate that is not a number above 0."""
+    if fps is not None and not (_is_number(fps) and 0 < fps < math.inf):
+        raise UsageError(f"fps is {fps!r}: must be a number above 0", fix="video(frames, fps=25)")
+
+
+def pixels_of(picture: object) -> Rgb:
+    """Return the pixels of an array or PIL picture, RGB uint8 [H, W, 3]. Raises: UsageError for anything else."""
+    if isinstance(picture, Image.Image):
+        with picture_errors(Path("picture")):
+            picture.load()
+            return upright_rgb(picture)
+    if not isinstance(picture, np.ndarray):
+        raise _refusal(picture)
+    return _checked(picture)
+
+
+def _item(picture: Picture, index: int) -> Item:
+    path = Path(f"picture-{index}")
+    source = Source(path, "image", path)
+    try:
+        if isinstance(picture, (bytes, bytearray, memoryview)) or hasattr(picture, "read"):
+            notes: list[str] = []
+            rgb = read_rgb(path, _content(picture), notes=notes)
+            return Item(source, rgb=rgb, note="; ".join(notes) or None)
+        return Item(source, rgb=pixels_of(picture))
+    except DataError as error:
+        return Item(source, fault=error.message.partition(": ")[2])
+
+
+def _content(encoded: Any) -> bytes:
+    content = encoded.read() if hasattr(encoded, "read") else bytes(encoded)
+    if not isinstance(content, bytes):
+        raise UsageError("the file was opened as text", fix='open(path, "rb")')
+    return content
+
+
+def _checked(rgb: NDArray[Any]) -> Rgb:
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
+        raise UsageError(
+            f"a picture is uint8 [H, W, 3] in RGB order, not {rgb.dtype} {list(rgb.shape)}",
+            fix="np.repeat(grey[..., None], 3, axis=2) for grey, bgr[..., ::-1] for OpenCV's order",
+        )
+    return np.ascontiguousarray(rgb)
+
+
+def _seconds(time_s: object) -> float:
+    if not _is_number(time_s) or not math.isfinite(time_s):  # type: ignore[arg-type]
+        raise UsageError(f"the time of a frame is {time_s!r}: must be seconds", fix="pairs (seconds, frame)")
+    return float(time_s)  # type: ignore[arg-type]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+def _refusal(given: object) -> UsageError:
+    kind = type(given)
+    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+    fixes = {
+        "NoneType": "check the file: cv2.imread returns None if it cannot read it",
+        "torch.Tensor": "tensor.permute(1, 2, 0).cpu().numpy() for uint8 [3, H, W]",
+        "list": "np.asarray(picture, dtype=np.uint8)",
+        "tuple": "np.asarray(picture, dtype=np.uint8)",
+    }
+    return UsageError(f"a picture is {_PICTURES}, not {name}", fix=fixes.get(name, "np.asarray(picture)"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import cv2
@@ -115,13 +116,10 @@ class YuNetDetector:
         detections: list[Detections | None] = [None] * len(views)
         lowest = float(np.interp(self.config.thresholds[-1] * _SMALL_PICTURE_FACTOR, _SCORES, _RAW_SCORES))
 
-        def render(position: int) -> Rgb:
-            index, view = views[position]
-            return view.render(frames[index])
-
         def run(batch: Sequence[int]) -> list[Detections]:
-            canvases = list(self._pool.map(render, batch)) if self._network.batched else [render(batch[0])]
-            return self._network.detect(canvases, lowest)
+            canvases = [partial(view.render, frames[index]) for index, view in (views[position] for position in batch)]
+            executor = self._pool if self._network.batched else None
+            return self._network.detect(canvases, views[batch[0]][1].shape, lowest, executor=executor)
 
         batches = list(_batches([view.shape for _, view in views], BATCH_SIZES[-1] if self._network.batched else 1))
         results = map(run, batches) if self._network.batched else self._pool.map(run, batches)

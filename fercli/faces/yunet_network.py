@@ -6,7 +6,8 @@ Wu, Peng and Yu 2023, "YuNet: A tiny millisecond-level face detector". Its three
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from fercli.faces.boxes import Detections
 from fercli.media.images import Rgb
-from fercli.system.onnx_session import open_session, padded_batch, runs
+from fercli.system.onnx_session import open_session, padded_size, runs
 from fercli.system.shipped import detector_file
 
 Floats = NDArray[np.float32]
@@ -47,17 +48,32 @@ class YuNetNetwork:
             self._session, self.device = _open(device)
         self.batched = self.device != "cpu"
 
-    def detect(self, canvases: Sequence[Rgb], min_score: float) -> list[Detections]:
-        """Detect faces in canvases uint8 [H, W, 3] of one shape, sides multiples of 32; without suppression of duplicates.
+    def detect(
+        self,
+        canvases: Sequence[Callable[[], Rgb]],
+        shape: tuple[int, int],
+        min_score: float,
+        *,
+        executor: Executor | None = None,
+    ) -> list[Detections]:
+        """Detect faces in canvases of one shape (height, width), sides multiples of 32; duplicates are not suppressed.
 
-        At most `BATCH_SIZES[-1]` canvases. min_score: smallest raw score, 0..1. Detections are in pixels of the canvas.
+        canvases: functions that draw RGB uint8 [H, W, 3], at most `BATCH_SIZES[-1]`. min_score: smallest raw score, 0..1.
+        executor: draws and decodes in parallel. Detections are in pixels of the canvas.
         """
-        count, (height, width) = len(canvases), canvases[0].shape[:2]
-        images = cv2.dnn.blobFromImages(canvases)  # float32 [B, 3, H, W]
-        if self.batched:
-            images = padded_batch(images, BATCH_SIZES)
+        run_each = map if executor is None else executor.map
+        size = padded_size(len(canvases), BATCH_SIZES) if self.batched else len(canvases)
+        images = np.zeros((size, 3, *shape), np.float32)
+
+        def draw(index: int) -> None:
+            images[index] = cv2.dnn.blobFromImage(canvases[index]())[0]
+
+        def decode_one(index: int) -> Detections:
+            return decode(scores[index], regression[index], *shape, min_score)
+
+        list(run_each(draw, range(len(canvases))))
         scores, regression = self._session.run(None, {_INPUT: images})  # [B, N], [B, 14, N]
-        return [decode(scores[index], regression[index], height, width, min_score) for index in range(count)]
+        return list(run_each(decode_one, range(len(canvases))))
 
 
 def decode(scores: Floats, regression: Floats, height: int, width: int, min_score: float) -> Detections:

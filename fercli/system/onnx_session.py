@@ -148,12 +148,17 @@ def run_bound(
     return result
 
 
-def padded_batch(batch: NDArray[Any], sizes: Sequence[int]) -> NDArray[Any]:
-    """Append zeros along the first axis up to the smallest of the sorted `sizes` that fits.
+def padded_size(count: int, sizes: Sequence[int]) -> int:
+    """Return the smallest of the sorted `sizes` that `count` inputs fit in.
 
     GPU providers build a new plan for every input shape, so batches of few sizes run faster than batches of any size.
     """
-    missing = next(size for size in sizes if size >= len(batch)) - len(batch)
+    return next(size for size in sizes if size >= count)
+
+
+def padded_batch(batch: NDArray[Any], sizes: Sequence[int]) -> NDArray[Any]:
+    """Append zeros along the first axis up to `padded_size`."""
+    missing = padded_size(len(batch), sizes) - len(batch)
     return np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)]) if missing else batch
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,9 @@ def test_decode__without_a_score_above_the_minimum_is_empty():
 @pytest.mark.parametrize(("canvases", "batch"), [(1, 1), (2, 4), (4, 4), (5, 16), (16, 16)])
 def test_detect__pads_batches_to_fixed_sizes_on_a_gpu(canvases: int, batch: int):
     session = RecordingSession()
-    results = YuNetNetwork("cuda:0", session=session).detect([np.zeros((64, 96, 3), np.uint8)] * canvases, 0.5)
+    network = YuNetNetwork("cuda:0", session=session)
+    with ThreadPoolExecutor(2) as pool:
+        results = network.detect([lambda: np.zeros((64, 96, 3), np.uint8)] * canvases, (64, 96), 0.5, executor=pool)
     assert len(results) == canvases
     assert session.shapes == [(batch, 3, 64, 96)]
 
@@ -82,7 +85,7 @@ def test_detect__equals_opencv_on_the_published_network(shared: Path, astronaut:
     both = np.ascontiguousarray(np.concatenate([astronaut[:320, :320], astronaut[60:380, 120:440]], axis=1))
     detector = cv2.FaceDetectorYN.create(str(published), "", (640, 320), 0.6, 0.3, 5000)
     _, rows = detector.detect(np.ascontiguousarray(both[..., ::-1]))
-    found = YuNetNetwork("cpu").detect([both], 0.6)[0]
+    found = YuNetNetwork("cpu").detect([lambda: both], (320, 640), 0.6)[0]
     found = found.select(suppress(found.boxes, found.scores, 0.3))
     assert len(rows) == len(found.boxes) == 2
     rows = rows[np.argsort(-rows[:, -1])]

@@ -14,7 +14,7 @@ def choose_faces(
 ) -> list[tuple[int, Face]]:
     """Choose faces (sorted by size, largest first) with their indices; the one nearest to `labelled`, if that is given.
 
-    A single face is chosen from those with a high detection score, if there are any: the others are often no faces.
+    If any face has a high detection score, low-scoring ones are ignored: they are often false detections.
     """
     indexed = list(enumerate(faces))
     if choice == "all":

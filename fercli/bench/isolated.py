@@ -15,7 +15,10 @@ from fercli.errors import FerError, RefusedError
 
 @dataclass(frozen=True)
 class Measurement:
-    """value: what the measurement returned. peak_mb: peak memory of its process, None where the system does not report it."""
+    """Result of a measurement and the peak memory of its process.
+
+    peak_mb: None if the system does not report it.
+    """
 
     value: Any
     peak_mb: float | None

@@ -39,18 +39,18 @@ class DetectConfig:
     def __post_init__(self) -> None:
         low, high = MAX_SIDE_RANGE
         faults = [
-            f"{name} must be at least 1 px, is {value!r}"
+            f"{name} must be at least 1 px, got {value!r}"
             for name, value in (("min_face_px", self.min_face_px), ("video_min_face_px", self.video_min_face_px))
             if not is_number(value) or not 1 <= value < math.inf
         ]
         if not is_number(self.max_side) or not low <= self.max_side <= high:
-            faults.append(f"max_side must be between {low} and {high} px, is {self.max_side!r}")
+            faults.append(f"max_side must be between {low} and {high} px, got {self.max_side!r}")
         if (
             not isinstance(self.thresholds, Sequence)
             or len(self.thresholds) != 3
             or not all(is_number(threshold) and 0 <= threshold <= 1 for threshold in self.thresholds)
         ):
-            faults.append(f"thresholds must be three numbers between 0 and 1, are {self.thresholds!r}")
+            faults.append(f"thresholds must be three numbers between 0 and 1, got {self.thresholds!r}")
         if faults:
             raise UsageError("; ".join(faults), fix="--min-face 20 --max-side 1600 --thresholds 0.6,0.7,0.7")
 

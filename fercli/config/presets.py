@@ -1,4 +1,4 @@
-"""Presets: models and training recipes by name. A further one is one entry of MODELS or RECIPES."""
+"""Presets: models and training recipes by name. To add one, add an entry to MODELS or RECIPES."""
 
 from __future__ import annotations
 

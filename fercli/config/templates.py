@@ -41,7 +41,7 @@ class CropTemplate:
     def points_px(self, size: int, *, margin: float = 0.0) -> NDArray[np.float64]:
         """Return the five landmarks in a crop of `size` x `size` pixels: float64 [5, 2], x and y.
 
-        margin: added on every side, as a fraction of the template's own side; 0.25 shows the face at two thirds.
+        margin: added on every side, as a fraction of the template's own side; 0.25 scales the face to two thirds of its size.
         """
         return np.asarray(self.with_margin(margin).points, np.float64) * size
 

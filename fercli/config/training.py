@@ -131,7 +131,7 @@ class TrainConfig:
             "augment.erase_ratio": (min(self.augment.erase_ratio), 0.01, None),
         }
         faults = [
-            f"{name} must be at least {low}" + (f" and at most {high}" if high is not None else "") + f", is {value}"
+            f"{name} must be at least {low}" + (f" and at most {high}" if high is not None else "") + f", got {value}"
             for name, (value, low, high) in limits.items()
             if value < low or (high is not None and value > high)
         ]

@@ -1,4 +1,4 @@
-"""Frozen dataclasses from plain values, as JSON has them: types are checked strictly, all faults are reported at once."""
+"""Build frozen dataclasses from JSON values: types are checked strictly, all errors are reported at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def from_dict(kind: type[T], values: Mapping[str, Any], *, where: str, error: ty
 
 def _build(kind: Any, values: Any, prefix: str, faults: list[str]) -> Any:
     if not isinstance(values, Mapping):
-        faults.append(f"{prefix.rstrip('.') or 'value'} must be a group of fields, is {values!r}")
+        faults.append(f"{prefix.rstrip('.') or 'value'} must be an object (mapping), got {values!r}")
         return None
     hints = typing.get_type_hints(kind)
     items = {item.name: item for item in dataclasses.fields(kind)}
@@ -73,7 +73,7 @@ def _checked(value: Any, hint: Any) -> Any:
         return _checked_tuple(value, arguments)
     if origin is dict:
         if not isinstance(value, Mapping):
-            raise ValueError(f"{value!r} is not a group of values")
+            raise ValueError(f"{value!r} is not an object (mapping)")
         return dict(value)
     if dataclasses.is_dataclass(hint):
         faults: list[str] = []

@@ -39,9 +39,9 @@ class TrainingChanges:
 
     def __post_init__(self) -> None:
         if self.images is not None and self.images < 1:
-            raise ValueError(f"images must be at least 1, is {self.images}")
+            raise ValueError(f"images must be at least 1, got {self.images}")
         if not 0 <= self.noise < 1:
-            raise ValueError(f"noise must be at least 0 and less than 1, is {self.noise}")
+            raise ValueError(f"noise must be at least 0 and less than 1, got {self.noise}")
 
 
 def parse_changes(

@@ -56,7 +56,7 @@ def calibration(probabilities: ArrayLike, truth: ArrayLike, *, temperature: floa
     """Measure rows [B, N] of a softmax at `temperature` against class indices [B]; ValueError without images."""
     table, true = np.asarray(probabilities, np.float64), np.asarray(truth, np.int64)
     if not true.size:
-        raise ValueError("calibration of no images")
+        raise ValueError("cannot compute calibration: no images")
     reliability = reliability_bins(table, true, bins=bins)
     return Calibration(
         temperature=temperature,
@@ -126,7 +126,7 @@ def risk_coverage(probabilities: ArrayLike, truth: ArrayLike) -> RiskCoverage:
     """The risk-coverage curve of the top probability: rows [B, N], class indices [B]; ValueError without images."""
     table, true = np.asarray(probabilities, np.float64), np.asarray(truth, np.int64)
     if not true.size:
-        raise ValueError("risk of no images")
+        raise ValueError("cannot compute the risk-coverage curve: no images")
     confidence = table.max(axis=1)
     order = np.argsort(-confidence, kind="stable")
     sorted_confidence = confidence[order]

@@ -36,7 +36,7 @@ def fit_tau(logits: ArrayLike, truth: ArrayLike, counts: ArrayLike, *, objective
     """
     table, true = np.asarray(logits, np.float64), np.asarray(truth, np.int64)
     if not true.size:
-        raise ValueError("a logit adjustment cannot be fitted to no images")
+        raise ValueError("cannot fit a logit adjustment: no images")
     weight = {"overall": 0.0, "both": 0.5, "mean": 1.0}[objective]
 
     def score(tau: float) -> float:

@@ -16,8 +16,9 @@ from fercli.formatting import Interval
 
 @dataclass(frozen=True)
 class PairedTest:
-    """B against A on n images; differences are B minus A, shares in -1..1, intervals 95 %
-    (bootstrap; of the mean over classes, within classes).
+    """Paired comparison of models A and B.
+
+    Differences are B minus A, in -1..1, with 95 % bootstrap intervals; for mean accuracy, resampled within each class.
 
     both, only_a, only_b, neither: images that both, one alone or none classifies correctly. p_value: exact two-sided McNemar
     test of equal error rates. mid_p: its less conservative form (Fagerland et al. 2013).
@@ -39,10 +40,10 @@ class PairedTest:
 def paired_test(
     truth: ArrayLike, first: ArrayLike, second: ArrayLike, classes: int, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> PairedTest:
-    """Compare two models' predictions, class indices [B] each like the truth; ValueError without images."""
+    """Compare the predictions of two models; truth, first and second are class indices [B]. Raises: ValueError without images."""
     true, a, b = (np.asarray(values, np.int64) for values in (truth, first, second))
     if not true.size:
-        raise ValueError("no images to compare on")
+        raise ValueError("cannot compare models: no images")
     counts = np.zeros((classes, 2, 2), np.int64)  # [N, A right, B right]
     np.add.at(counts, (true, (a == true).astype(int), (b == true).astype(int)), 1)
     cells = counts.sum(axis=0)

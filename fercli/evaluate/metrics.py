@@ -20,10 +20,10 @@ def confusion(truth: ArrayLike, predicted: ArrayLike, classes: int) -> Matrix:
     """Count pairs of true and predicted class indices [B]: int64 [N, N], rows = truth; ValueError if out of range."""
     true, guess = np.asarray(truth, np.int64), np.asarray(predicted, np.int64)
     if true.shape != guess.shape or true.ndim != 1:
-        raise ValueError(f"truth and predicted must be equally long lists, are {true.shape} and {guess.shape}")
+        raise ValueError(f"truth and predicted must be 1-D and of equal length, got {true.shape} and {guess.shape}")
     for values in (true, guess):
         if values.size and (values.min() < 0 or values.max() >= classes):
-            raise ValueError(f"class indices must be in 0..{classes - 1}, are {values.min()} to {values.max()}")
+            raise ValueError(f"class indices must be in 0..{classes - 1}, got {values.min()} to {values.max()}")
     return np.bincount(true * classes + guess, minlength=classes * classes).reshape(classes, classes)
 
 
@@ -85,7 +85,7 @@ def fit_temperature(logits: ArrayLike, truth: ArrayLike) -> float:
     from scipy.optimize import minimize_scalar
 
     if not np.size(truth):
-        raise ValueError("a temperature cannot be fitted to no images")
+        raise ValueError("cannot fit a temperature: no images")
     minimum = minimize_scalar(
         lambda log_temperature: negative_log_likelihood(logits, truth, math.exp(log_temperature)),
         bounds=[math.log(end) for end in _TEMPERATURES],

@@ -33,7 +33,7 @@ def attention_weights(
     if exclude_self and len(embedding) < 2:
         raise ValueError("a batch of one image has no other images")
     queries = torch.from_numpy(embedding.astype(np.float64))
-    return batch_attention(queries, scale=scale, masked=0 if exclude_self else None).numpy()
+    return batch_attention(queries, scale=scale, self_offset=0 if exclude_self else None).numpy()
 
 
 def predict_from_others(

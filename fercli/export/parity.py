@@ -162,7 +162,7 @@ def refuse_rounding(parity: Parity, rounded: Rounded) -> None:
     if not (near and same >= agreement):
         accepted = f"{limit:g}" if math.isfinite(limit) else f"a mean of {share * parity.spread:.2g}"
         raise RefusedError(
-            f"{_NAMES[rounded]} change a logit by up to {parity.max_difference:.2g}, {parity.mean_difference:.2g} on average "
+            f"with {_NAMES[rounded]}, logits differ by up to {parity.max_difference:.2g}, on average {parity.mean_difference:.2g} "
             f"(accepted: {accepted}), the same class on {same:.1%} of the images (at least {agreement:.0%}); "
             "no file was written",
             fix="--store fp32" if rounded == "stored" else "--precision fp32",

@@ -1,4 +1,4 @@
-"""Open a face detector by name. A new detector is one file and one entry in `DETECTORS`."""
+"""Open a face detector by name. To add one, add a file and an entry to DETECTORS."""
 
 from __future__ import annotations
 

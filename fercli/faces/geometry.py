@@ -21,7 +21,7 @@ def similarity_transform(source: ArrayLike, target: ArrayLike) -> Matrix:
     source_mean, target_mean = sources.mean(axis=0), targets.mean(axis=0)
     spread = np.square(sources - source_mean).sum(axis=1).mean()
     if not spread > 0:
-        raise ValueError("the points coincide: no scale can be found")
+        raise ValueError("all source points coincide; cannot estimate the scale")
     covariance = (targets - target_mean).T @ (sources - source_mean) / len(sources)  # [2, 2]
     left, strengths, right = np.linalg.svd(covariance)
     signs = np.array([1.0, np.sign(np.linalg.det(left) * np.linalg.det(right))])

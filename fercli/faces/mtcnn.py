@@ -53,7 +53,7 @@ class MtcnnDetector:
     def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
         """Find the faces of RGB pictures uint8 [H, W, 3], largest first; pictures of equal size run together.
 
-        min_face_px: smallest face side to search for in these pictures; None is the setting's.
+        min_face_px: smallest face side to search for in these pictures; default: config.min_face_px.
         """
         canvases = [self._canvas(frame, min_face_px or self.config.min_face_px) for frame in frames]
         faces: list[list[Face]] = [[] for _ in frames]

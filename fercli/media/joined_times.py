@@ -1,4 +1,4 @@
-"""Times of tracks in a file of several recordings that were joined: where they run back, they continue."""
+"""Continuous timestamps for a file that contains several joined recordings, where timestamps restart."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _BACK_S = 0.5  # a larger step back is another recording; B-frames and imprecise
 
 
 class JoinedTimes:
-    """Maps the timestamps of two or more tracks to seconds that run on from recording to recording.
+    """Maps the timestamps of two or more tracks to seconds that increase across recordings.
 
     start_s: timestamp of the start of the file. All tracks of one recording keep their distance in time.
     """

@@ -126,8 +126,8 @@ class VideoReader:
 
     location: a file, or an address. name: used in messages. frames: number of frames by the header, None if unknown.
     live: deliver frames without delay. note: which of several picture tracks is read, else None. selection: the frames to
-    read; others are not converted to pixels, and those before the last key frame before the part not even decoded where
-    the format allows it. Indices are those of the whole video.
+    read; others are not converted to pixels. If the format supports seeking, decoding starts at the last key frame before
+    the selection. Indices are those of the whole video.
     broken: after the last frame, one sentence if the end is missing, else None.
     Raises: DataError if there is no readable video, or no frame in the part.
     """
@@ -169,7 +169,7 @@ class VideoReader:
         self._stream.thread_type = "SLICE" if self._live else "AUTO"
 
     def _seek(self, location: Path | str) -> None:
-        """Skip what lies before the part, or prepare to decode it if nothing else gives the right indices."""
+        """Seek to the start of the selection; decode from the beginning if frame indices would otherwise be unknown."""
         start_s = float(self._container.start_time or 0) / av.time_base
         time_base = self._stream.time_base
         try:
@@ -234,7 +234,7 @@ class VideoReader:
             raise self._error(f"no frame to read ({self._selection})")
 
     def _from_start(self) -> Iterator[Any]:
-        """Frames from the key frame on at which decoding begins; those that lead up to it may be incomplete."""
+        """Yield frames from the first key frame on; earlier frames may be incomplete."""
         for picture in self._pictures():
             if self._start is None or picture.pts is None or picture.pts >= self._start.pts:
                 yield picture

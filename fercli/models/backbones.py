@@ -1,4 +1,4 @@
-"""Image backbones by name: a further backbone is one file in this folder and one entry of IMAGE_BACKBONES."""
+"""Image backbones by name. To add one, add a file to this folder and an entry to IMAGE_BACKBONES."""
 
 from __future__ import annotations
 

@@ -22,31 +22,31 @@ Gather = Callable[[Tensor], Tensor]  # rows [B, ...] of this process to the rows
 
 
 def class_batch_attention(
-    embedding: Tensor, values: Tensor, *, scale: float, keys: Tensor | None = None, masked: int | None = None
+    embedding: Tensor, values: Tensor, *, scale: float, keys: Tensor | None = None, self_offset: int | None = None
 ) -> Tensor:
     """Mix every image's class scores with those of similar images in the batch: CBA (BTN, Eq. 3-5).
 
-    Args: embedding [B, N, D], the queries; keys [A, N, D], default: the embedding; values [A, N]; masked: see
-    `batch_attention`.
+    Args: embedding [B, N, D], the queries; keys [A, N, D], default: the embedding; values [A, N]; self_offset:
+    see `batch_attention`.
     Returns [B, N]: column n is o_n (BTN, Eq. 4), a convex combination of column n of `values`.
     """
-    weights = batch_attention(embedding, scale=scale, keys=keys, masked=masked)  # [N, B, A]
+    weights = batch_attention(embedding, scale=scale, keys=keys, self_offset=self_offset)  # [N, B, A]
     return (weights @ values.T.unsqueeze(-1)).squeeze(-1).T
 
 
 def batch_attention(
-    embedding: Tensor, *, scale: float, keys: Tensor | None = None, masked: int | None = None
+    embedding: Tensor, *, scale: float, keys: Tensor | None = None, self_offset: int | None = None
 ) -> Tensor:
     """Return the attention weights of every class, from each image (row) to each image (column): [N, B, A], rows sum to 1.
 
-    masked: exclude each image from its own row; the column of the first image's own key, the others follow in order. An
-    image that is alone in its batch still attends to itself.
+    self_offset: column of image 0's own key (image i: self_offset + i), which is masked; None: no mask. An image that is
+    alone in its batch still attends to itself.
     """
     queries = embedding.transpose(0, 1)  # [N, B, D]
     all_keys = queries if keys is None else keys.transpose(0, 1)  # [N, A, D]
     scores = queries @ all_keys.mT * scale  # [N, B, A]
-    if masked is not None and all_keys.shape[1] > 1:
-        own = torch.arange(all_keys.shape[1], device=scores.device) - masked == torch.arange(
+    if self_offset is not None and all_keys.shape[1] > 1:
+        own = torch.arange(all_keys.shape[1], device=scores.device) - self_offset == torch.arange(
             queries.shape[1], device=scores.device
         ).unsqueeze(1)
         scores = scores.masked_fill(own, -math.inf)
@@ -102,8 +102,8 @@ class ClassBatchAttention(nn.Module):
         keys, own = None, 0
         if gather is not None and self.config.gather:
             keys, values, own = gather(embedding), gather(values), start
-        masked = own if self.config.mask_self else None
-        mixed = class_batch_attention(embedding, values, scale=self.scale, keys=keys, masked=masked)
+        self_offset = own if self.config.mask_self else None
+        mixed = class_batch_attention(embedding, values, scale=self.scale, keys=keys, self_offset=self_offset)
         if self.config.value == "logits":
             return mixed
         return (mixed / mixed.sum(dim=-1, keepdim=True)).clamp_min(1e-12).log()

@@ -1,4 +1,4 @@
-"""The job in a folder of `fer predict --out`: which sources are finished, so that an interrupted run can continue.
+"""Resume `fer predict --out`: record which sources are finished.
 
 `.job.jsonl`: a line with the settings, then one per finished source: the file, the bytes of its rows, its copy.
 `.predictions.CODE.part.csv`: the rows so far; it is renamed to `predictions.csv` at the end of the job.
@@ -36,7 +36,7 @@ _LEFT_OVER = re.compile(r"\..+\.[0-9a-f]{8}\.part(\..*)?", re.DOTALL)
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished source. key, size, modified_ns: identify the file. rows: first and end byte of its rows in the CSV file.
+    """A finished source. key, size, modified_ns: identify the file. rows: start and end byte offset of its rows in the CSV.
 
     copy: path of its annotated copy, relative to the folder. fault: what could not be decoded, None if everything was.
     """
@@ -74,7 +74,7 @@ class Job:
         self.finished: dict[str, Finished] = {}
         self._rows = folder / f".predictions.{secrets.token_hex(4)}.part.csv"
         self._start = 0  # first byte of the rows of the current source
-        before, rows = self._before()
+        before, rows = self._read_earlier_job()
         interrupted = rows.name != CSV_NAME
         if interrupted and not self.finished:
             before = None  # there is nothing to continue
@@ -158,7 +158,7 @@ class Job:
         self._file.flush()
         self._start = os.fstat(self._file.fileno()).st_size
 
-    def _before(self) -> tuple[dict[str, str] | None, Path]:
+    def _read_earlier_job(self) -> tuple[dict[str, str] | None, Path]:
         """Return settings (None: no job) and rows file of the job in the folder; fills `finished`."""
         path = self.folder / _JOB
         if not path.is_file():

@@ -17,7 +17,7 @@ class Smoother:
 
     def __init__(self, time_constant_s: float) -> None:
         if not time_constant_s > 0:
-            raise ValueError(f"time_constant_s must be positive, is {time_constant_s}")
+            raise ValueError(f"time_constant_s must be positive, got {time_constant_s}")
         self.time_constant_s = time_constant_s
         self._last: dict[int, tuple[float, NDArray[np.floating]]] = {}
 

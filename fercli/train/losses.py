@@ -23,6 +23,7 @@ def btn_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """L = vit L_VIT + bt L_BT + cba L_CBA (+ aux, image, distill), each a cross-entropy averaged over the batch, in float32.
 
+    The default weights of LossConfig are vit 2, bt 1, cba 1.
     Args: targets are class indices [B] (int64) or distributions [B, N] (float); class_weights [N] or None; log_prior [N] is
     multiplied by logit_adjustment and added to the logits; count divides the sum if these B images are a part of a batch.
     Returns the loss and its unweighted terms, detached, by name.

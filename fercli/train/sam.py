@@ -15,7 +15,7 @@ class SAM:
 
     def __init__(self, optimizer: torch.optim.Optimizer, *, rho: float, adaptive: bool = False) -> None:
         if rho < 0:
-            raise ValueError(f"rho must not be negative, is {rho}")
+            raise ValueError(f"rho must not be negative, got {rho}")
         self.optimizer = optimizer
         self.rho = rho
         self.adaptive = adaptive

@@ -46,7 +46,7 @@ class WeightsCard:
                 f"card {self.name}: needs at least two distinct labels, has {list(self.labels)}", fix=_FIX
             )
         if not self.temperature > 0:
-            raise WeightsError(f"card {self.name}: temperature must be positive, is {self.temperature}", fix=_FIX)
+            raise WeightsError(f"card {self.name}: temperature must be positive, got {self.temperature}", fix=_FIX)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2, sort_keys=True)

@@ -59,7 +59,7 @@ def download(
     if sha256 is not None and actual != sha256:
         discard_partial(target)
         raise WeightsError(
-            f"{location} returned another file than expected: its sha256 is {actual}, not {sha256}",
+            f"sha256 mismatch for {location}: expected {sha256}, got {actual}",
             fix="try again later; if it fails again, the file was replaced or tampered with: do not use it",
         )
     partial.replace(target)

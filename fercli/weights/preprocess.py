@@ -32,7 +32,7 @@ def check_crops(crops: NDArray[np.uint8], config: InputConfig) -> None:
     expected = (config.size, config.size, 3)
     if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != expected:
         raise ValueError(
-            f"crops must be uint8 [B, {config.size}, {config.size}, 3], are {crops.dtype} {list(crops.shape)}"
+            f"crops must be uint8 [B, {config.size}, {config.size}, 3], got {crops.dtype} {list(crops.shape)}"
         )
 
 

@@ -152,7 +152,7 @@ def _verify_existing(entry: RegistryEntry, file: Path, first_use: Mapping[str, s
     expected = entry.sha256 or (sha256 if not location_of or sha256 in location_of else next(iter(location_of)))
     if sha256 != expected:
         raise WeightsError(
-            f"{file} is another file than expected: its sha256 is {sha256}, not {expected}",
+            f"sha256 mismatch for {file}: expected {expected}, got {sha256}",
             fix=f"fer weights pull {entry.name} --overwrite downloads it again; --trust-new accepts this one",
         )
     return location_of.get(sha256, BY_HAND), sha256

@@ -14,9 +14,9 @@ def test_detect_config__names_every_value_out_of_range():
     with pytest.raises(UsageError) as caught:
         DetectConfig(min_face_px=0, max_side=100, thresholds=(0.6, 1.7, 0.7))
     assert caught.value.message.split("; ") == [
-        "min_face_px must be at least 1 px, is 0",
-        "max_side must be between 240 and 32000 px, is 100",
-        "thresholds must be between 0 and 1, are (0.6, 1.7, 0.7)",
+        "min_face_px must be at least 1 px, got 0",
+        "max_side must be between 240 and 32000 px, got 100",
+        "thresholds must be three numbers between 0 and 1, got (0.6, 1.7, 0.7)",
     ]
 
 

@@ -51,7 +51,7 @@ def test_from_dict__names_a_missing_field():
     [
         ({"sides": [1, 2, 3]}, "sides: [1, 2, 3] must have 2 values"),
         ({"size": True}, "size: True is not a valid int"),
-        ({"inner": 3}, "inner must be a group of fields, is 3"),
+        ({"inner": 3}, "inner must be an object (mapping), got 3"),
         ({"note": 4}, "note: 4 is not a valid str"),
     ],
 )

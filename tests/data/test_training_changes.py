@@ -129,5 +129,5 @@ def test_apply_changes__a_csv_of_another_data_set_is_refused(dataset: Dataset, t
 
 
 def test_parse_changes__refuses_numbers_out_of_range():
-    with pytest.raises(UsageError, match=r"noise must be at least 0 and less than 1, is 20"):
+    with pytest.raises(UsageError, match=r"noise must be at least 0 and less than 1, got 20"):
         parse_changes(images=None, noise=20, noise_seed=0, relabel=None)

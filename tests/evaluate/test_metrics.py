@@ -40,7 +40,7 @@ def test_confusion__equals_scikit_learn(predictions):
 
 @pytest.mark.parametrize(("truth", "predicted"), [([3], [0]), ([0], [-1]), ([0, 1], [0]), ([[0]], [[0]])])
 def test_confusion__refuses_what_is_no_class(truth, predicted):
-    with pytest.raises(ValueError, match=r"class indices|equally long"):
+    with pytest.raises(ValueError, match=r"class indices|equal length"):
         confusion(truth, predicted, 3)
 
 

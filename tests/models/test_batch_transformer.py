@@ -56,7 +56,7 @@ def test_class_batch_attention__of_a_lone_image_changes_nothing(embedding: torch
 
 
 def test_batch_attention__masked_is_the_softmax_over_the_others(embedding: torch.Tensor):
-    weights = batch_attention(embedding, scale=1.0, masked=0)
+    weights = batch_attention(embedding, scale=1.0, self_offset=0)
     for n in range(N):
         for i in range(B):
             exps = [0.0 if j == i else math.exp(float(embedding[i, n] @ embedding[j, n])) for j in range(B)]
@@ -64,13 +64,13 @@ def test_batch_attention__masked_is_the_softmax_over_the_others(embedding: torch
 
 
 def test_batch_attention__masked_in_two_processes_is_that_of_one(embedding: torch.Tensor):
-    whole = batch_attention(embedding, scale=1.0, masked=0)
-    second = batch_attention(embedding[3:], scale=1.0, keys=embedding, masked=3)  # which holds the rows from 3 on
+    whole = batch_attention(embedding, scale=1.0, self_offset=0)
+    second = batch_attention(embedding[3:], scale=1.0, keys=embedding, self_offset=3)  # which holds the rows from 3 on
     torch.testing.assert_close(second, whole[:, 3:])
 
 
 def test_class_batch_attention__masked_and_alone_attends_to_itself(embedding: torch.Tensor, values: torch.Tensor):
-    torch.testing.assert_close(class_batch_attention(embedding[:1], values[:1], scale=1.0, masked=0), values[:1])
+    torch.testing.assert_close(class_batch_attention(embedding[:1], values[:1], scale=1.0, self_offset=0), values[:1])
 
 
 @pytest.mark.parametrize("count", [1, 4])

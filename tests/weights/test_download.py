@@ -91,7 +91,7 @@ def test_download__a_partial_file_that_is_too_long_is_deleted(file_server, targe
 
 def test_download__another_file_than_expected_is_deleted(file_server, target):
     url = file_server.serve("/net.pth", CONTENT[:-1] + b"!")
-    with pytest.raises(WeightsError, match=f"not {SHA256}") as caught:
+    with pytest.raises(WeightsError, match=f"expected {SHA256}") as caught:
         fetch(url, target, SHA256)
     assert "do not use it" in caught.value.fix
     assert left(target) == []

@@ -30,9 +30,9 @@ PAGE_NAME = "compare.html"
 
 @dataclass(frozen=True)
 class ComparedModel:
-    """One of the two evaluations, on the images that both have. name: the model's, else that of its folder.
+    """One of the two evaluations, on the images that both have.
 
-    unpaired: images that the other evaluation lacks.
+    name: model name, or the folder name if there is no result.json. unpaired: number of images that the other one lacks.
     """
 
     name: str

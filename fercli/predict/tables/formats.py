@@ -1,4 +1,4 @@
-"""The table formats of `fer predict --save`, by suffix. A further format is one file and one entry of TABLE_FORMATS."""
+"""The table formats of `fer predict --save`, by suffix. To add one, add a file and an entry to TABLE_FORMATS."""
 
 from __future__ import annotations
 

@@ -16,15 +16,15 @@ CLASSIFIED: tuple[Status, ...] = ("ok", "uncertain", "too_small")  # a face was 
 
 @dataclass(frozen=True)
 class Face:
-    """One detected face, in pixels of its picture.
+    """One face, detected or given by the user, in pixels of its picture.
 
-    box_xyxy: left, top, right, bottom. score: the detector's confidence, 0..1.
-    landmarks: left eye, right eye, nose, left and right mouth corner, as seen in the image.
+    box_xyxy: left, top, right, bottom. score: the confidence of the detector, 0..1; None for a face that the user gave.
+    landmarks: left eye, right eye, nose, left and right mouth corner, as seen in the image; None if only the box is known.
     """
 
     box_xyxy: Box
-    score: float
-    landmarks: Landmarks
+    score: float | None
+    landmarks: Landmarks | None
 
     @property
     def area(self) -> float:

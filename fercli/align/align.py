@@ -26,7 +26,7 @@ from fercli.data.align_record import (
     NoFacePolicy,
 )
 from fercli.errors import DataError, UsageError
-from fercli.faces.crop import crop_face, crop_whole
+from fercli.faces.crop import crop_face, crop_whole, landmarks_of
 from fercli.faces.detector import FaceDetector, detector_version, open_detector
 from fercli.faces.geometry import Matrix
 from fercli.media.images import Rgb, list_images, read_rgb, write_image
@@ -210,7 +210,7 @@ class _Aligner:
         rows = []
         for index, face in chosen:
             crop, matrix = crop_face(
-                picture.rgb, face.landmarks, self.template, self.settings.size, margin=self.settings.margin
+                picture.rgb, landmarks_of(face), self.template, self.settings.size, margin=self.settings.margin
             )
             is_first = index == chosen[0][0]
             output = self.crops.first(name) if is_first else self.crops.further(name, index)

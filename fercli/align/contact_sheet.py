@@ -123,7 +123,7 @@ def _shown_of(shown: int, total: int) -> str:
 
 
 def _score(row: AlignRow) -> float:
-    return row.detection.score if row.detection else 0.0
+    return (row.detection.score or 0.0) if row.detection else 0.0
 
 
 def _spread(rows: Sequence[AlignRow], count: int) -> Sequence[AlignRow]:

@@ -14,6 +14,7 @@ import numpy as np
 from fercli.bench.isolated import Measurement, return_measurement, run_isolated
 from fercli.config.detect import MAX_SIDE_RANGE, DetectConfig
 from fercli.errors import DataError
+from fercli.faces.crop import landmarks_of
 from fercli.faces.detector import DETECTORS, open_detector
 from fercli.media.images import Rgb, list_images, read_rgb
 from fercli.progress import Progress, silent
@@ -117,7 +118,7 @@ def _detector(name: str, min_face_px: int) -> _Detect:
 
     def detect(pictures: Sequence[Rgb]) -> list[list[list[float]]]:
         return [
-            [[*face.box_xyxy, *np.ravel(face.landmarks).tolist()] for face in faces]
+            [[*face.box_xyxy, *np.ravel(landmarks_of(face)).tolist()] for face in faces]
             for faces in detector.detect(pictures)
         ]
 

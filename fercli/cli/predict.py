@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fercli.cli.predict_summary import Summary
     from fercli.media.selection import FrameSelection
     from fercli.media.sources import Source
+    from fercli.predict.given_faces import GivenFaces
     from fercli.weights.classifier import Classifier
 
 
@@ -49,6 +50,23 @@ def predict(
         ),
     ] = options.MIN_RELIABLE,
     detector: options.Detector = options.DETECTOR,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(
+            "--boxes",
+            metavar="FILE",
+            help="CSV file with the boxes or landmarks of the faces, instead of detection; predictions.csv is such a file.",
+            rich_help_panel=options.DETECTION,
+        ),
+    ] = None,
+    crops: Annotated[
+        bool,
+        typer.Option(
+            "--crops",
+            help="Every picture is the crop of one face: nothing is detected, the whole picture is classified.",
+            rich_help_panel=options.DETECTION,
+        ),
+    ] = False,
     thresholds: options.Thresholds = options.THRESHOLDS,
     max_side: options.MaxSide = options.MAX_SIDE,
     out: Annotated[
@@ -177,7 +195,10 @@ def predict(
     detect = DetectConfig(
         detector=detector, thresholds=options.three_thresholds(thresholds), max_side=max_side
     ).with_min_face(min_face)
-    settings = PredictOptions(detect, min_reliable, track, smooth, detect_every)
+    boxes_from = None if boxes is None else _describe_boxes(boxes)
+    settings = PredictOptions(
+        detect, min_reliable, track, smooth, detect_every=detect_every, boxes=boxes_from, crops=crops
+    )
     output = OutputOptions(json, tuple(save or ()), report, out, resume, overwrite)
     selection = _selection(fps, start, end)
     inputs = _selected(_sources(sources, out, quiet=quiet), selection)
@@ -188,14 +209,17 @@ def predict(
         for source in inputs:
             summary.add_failed(source.name, source.fault or "")
         _finish(summary, strict=strict)
+    given = None if boxes is None else _given_faces(boxes, inputs)
     classifier = load_classifier(weights, engine, device)
-    _warn_of_alignment(classifier, detector)
-    face_detector = open_detector(detect, device)
+    face_detector = None
+    if settings.detects:
+        _warn_of_alignment(classifier, detector)
+        face_detector = open_detector(detect, device)
     recorded: dict[str, object] = {}
     if output.paths:
         recorded = {**_weights_file(classifier, weights), **settings.as_settings(), "frames of videos": selection}
     runs_on = f"{classifier.engine} on {classifier.device}"
-    if face_detector.device != classifier.device:
+    if face_detector is not None and face_detector.device != classifier.device:
         runs_on += f", detector on {face_detector.device}"
     watch, stop = Stopwatch(), Event()
     with (
@@ -208,6 +232,7 @@ def predict(
             classifier,
             detector=face_detector,
             options=settings,
+            given=given,
             watch=watch,
             progress=progress,
             stop=stop,
@@ -223,6 +248,27 @@ def predict(
         for path in output.paths:
             console.say(f"written to {path}")
     _finish(summary, strict=strict)
+
+
+def _describe_boxes(path: Path) -> str:
+    from fercli.system.digest import file_sha256
+
+    if not path.is_file():
+        raise DataError(f"{path}: no such file", fix="check the path of --boxes")
+    return f"given in {path.name}, sha256 {file_sha256(path)[:16]}"
+
+
+def _given_faces(path: Path, sources: list[Source]) -> GivenFaces:
+    """Read the faces of --boxes, whose rows must be about these sources."""
+    from fercli.predict.boxes_file import read_boxes
+
+    if any(source.is_live for source in sources):
+        raise UsageError(
+            "--boxes needs files: frames of cameras and streams have no fixed numbers", fix="remove --boxes"
+        )
+    given = read_boxes(path)
+    given.check(sources)
+    return given
 
 
 def _warn_of_alignment(classifier: Classifier, detector: str) -> None:

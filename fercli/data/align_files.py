@@ -13,6 +13,7 @@ from typing import Any, cast
 from fercli.config.validate import from_dict
 from fercli.data.align_record import AffineTransform, Alignment, AlignRow, AlignSettings, AlignStatus
 from fercli.errors import DataError
+from fercli.faces.crop import landmarks_of
 from fercli.results import Box, Face, Point
 from fercli.system.csv_file import csv_writer
 from fercli.system.files import replacing
@@ -100,7 +101,7 @@ class AlignJournal:
 def _cells(row: AlignRow) -> list[object]:
     face = row.detection
     box = [f"{value:.2f}" for value in face.box_xyxy] if face else [""] * len(_BOX)
-    points = [f"{value:.2f}" for point in face.landmarks for value in point] if face else [""] * len(_LANDMARKS)
+    points = [f"{value:.2f}" for point in landmarks_of(face) for value in point] if face else [""] * len(_LANDMARKS)
     transform = [f"{value:.6g}" for value in row.transform] if row.transform else [""] * len(_TRANSFORM)
     score = f"{face.score:.4f}" if face else ""
     state = row.state or [""] * len(_STATE)

@@ -9,7 +9,7 @@ import cv2
 from fercli.config.templates import template
 from fercli.data.dataset import Sample
 from fercli.data.fer2013_csv import read_pixels_at
-from fercli.faces.crop import crop_box, crop_face
+from fercli.faces.crop import crop_box, crop_face, resize_crop
 from fercli.media.images import Rgb, read_rgb
 
 LANDMARK_TEMPLATE = "arcface"  # for faces with known landmarks, which are aligned while they are read
@@ -29,11 +29,7 @@ def load_crop(sample: Sample, size: int, *, change: Callable[[Rgb], Rgb] | None 
         rgb = crop_box(rgb, sample.box_xyxy, size)[0]
     if change is not None:
         rgb = change(rgb)
-    height, width = rgb.shape[:2]
-    if (height, width) == (size, size):
-        return rgb
-    shrinks = height * width > size * size
-    return cv2.resize(rgb, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return resize_crop(rgb, size)
 
 
 def read_picture(sample: Sample) -> Rgb:

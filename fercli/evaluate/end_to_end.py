@@ -17,7 +17,7 @@ from fercli.evaluate.dataset_predictions import class_name
 from fercli.evaluate.metrics import confusion, mean_class_accuracy, overall_accuracy, wilson_interval
 from fercli.evaluate.results import EndToEnd
 from fercli.evaluate.scores import score_matrix
-from fercli.faces.crop import crop_face
+from fercli.faces.crop import crop_face, landmarks_of
 from fercli.faces.detector import FaceDetector
 from fercli.faces.main_face import main_face
 from fercli.media.images import Rgb
@@ -66,7 +66,7 @@ def predict_pictures(
         )
         chosen = [_labelled_face(sample, faces) for (sample, _), faces in zip(readable, detected, strict=True)]
         crops = [
-            crop_face(rgb, face.landmarks, card.crop, card.model.input.size)[0]
+            crop_face(rgb, landmarks_of(face), card.crop, card.model.input.size)[0]
             for (_, rgb), face in zip(readable, chosen, strict=True)
             if face is not None
         ]

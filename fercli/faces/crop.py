@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,9 +11,12 @@ from numpy.typing import ArrayLike
 from fercli.config.templates import CropTemplate
 from fercli.faces.geometry import Matrix, apply, centred_fit, invert, similarity_transform
 from fercli.media.images import Rgb
-from fercli.results import Box
+from fercli.results import Box, Face, Landmarks
 
 _HALF = np.array([0.5, 0.5])
+# Mean landmarks in boxes of YuNet (168 web and studio photos, made symmetric): distances from the centre of the box, in
+# sides of the square with the same area. MTCNN's differ by at most 0.02, and the crops of both are 1.12 to 1.13 sides wide.
+MEAN_LANDMARKS = np.array([[-0.207, -0.144], [0.207, -0.144], [0.0, 0.100], [-0.175, 0.279], [0.175, 0.279]])
 
 
 def crop_face(
@@ -23,6 +28,31 @@ def crop_face(
     """
     matrix = similarity_transform(landmarks, template.points_px(size, margin=margin))
     return warp(rgb, matrix, size), matrix
+
+
+def landmarks_of(face: Face) -> Landmarks:
+    """Return the landmarks of a face; if only its box is known, their mean positions in a box: the crop is upright."""
+    if face.landmarks is not None:
+        return face.landmarks
+    left, top, right, bottom = face.box_xyxy
+    points = np.array([(left + right) / 2, (top + bottom) / 2]) + face.side * MEAN_LANDMARKS
+    return cast("Landmarks", tuple(map(tuple, points.tolist())))
+
+
+def box_of(landmarks: ArrayLike) -> Box:
+    """Return the upright square in which landmarks [5, 2] have their mean positions."""
+    matrix = similarity_transform(MEAN_LANDMARKS, landmarks)
+    half, (x, y) = float(np.sqrt(np.linalg.det(matrix[:, :2]))) / 2, matrix[:, 2].tolist()
+    return x - half, y - half, x + half, y + half
+
+
+def resize_crop(rgb: Rgb, size: int) -> Rgb:
+    """Stretch a crop to uint8 [size, size, 3]: area interpolation to shrink (no aliasing), bilinear to enlarge."""
+    height, width = rgb.shape[:2]
+    if (height, width) == (size, size):
+        return rgb
+    shrinks = height * width > size * size
+    return cv2.resize(rgb, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def crop_whole(rgb: Rgb, size: int) -> tuple[Rgb, Matrix]:

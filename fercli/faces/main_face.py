@@ -12,7 +12,7 @@ CONFIDENT_SCORE = 0.9  # detections with this score are rarely anything but a fa
 def confident_faces(faces: Sequence[Face]) -> list[tuple[int, Face]]:
     """Faces with their index whose score is at least CONFIDENT_SCORE; all of them where none reaches it."""
     indexed = list(enumerate(faces))
-    return [item for item in indexed if item[1].score >= CONFIDENT_SCORE] or indexed
+    return [item for item in indexed if (item[1].score or 0) >= CONFIDENT_SCORE] or indexed
 
 
 def main_face(faces: Sequence[Face]) -> Face | None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import cv2
 import numpy as np
 
+from fercli.faces.crop import landmarks_of
 from fercli.faces.geometry import apply
 from fercli.media.images import Rgb
 from fercli.results import Box, Face, Landmarks
@@ -46,7 +47,7 @@ def _moved(previous: np.ndarray, current: np.ndarray, face: Face) -> Face | None
     side = max(right - left, bottom - top, 1.0)
     across, down = np.linspace(left, right, _GRID + 2)[1:-1], np.linspace(top, bottom, _GRID + 2)[1:-1]
     grid = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
-    start = np.concatenate([np.array(face.landmarks), grid]).astype(np.float32)[:, None]
+    start = np.concatenate([np.array(landmarks_of(face)), grid]).astype(np.float32)[:, None]
     window = int(np.clip(side / 4, 9, 31)) | 1
     settings: Any = {"winSize": (window, window), "maxLevel": _LEVELS}
     end, tracked, _ = cv2.calcOpticalFlowPyrLK(previous, current, start, None, **settings)
@@ -62,5 +63,5 @@ def _moved(previous: np.ndarray, current: np.ndarray, face: Face) -> Face | None
     zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     half = np.array([right - left, bottom - top]) * zoom / 2
     box = cast("Box", tuple(np.concatenate([centre - half, centre + half]).tolist()))
-    points = cast("Landmarks", tuple(tuple(point) for point in apply(matrix, face.landmarks).tolist()))
+    points = cast("Landmarks", tuple(tuple(point) for point in apply(matrix, landmarks_of(face)).tolist()))
     return replace(face, box_xyxy=box, landmarks=points)

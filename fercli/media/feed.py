@@ -16,6 +16,7 @@ from fercli.media.images import Rgb, read_rgb
 from fercli.media.latest_frames import LatestFrames
 from fercli.media.sources import Source
 from fercli.media.video import VideoReader
+from fercli.results import Face
 from fercli.system.stopwatch import Stopwatch
 
 _CHUNK_FRAMES = 16
@@ -28,7 +29,8 @@ class Item:
 
     rgb: None if it could not be read; fault is the reason. frame: its index, None for a picture and for an error about the
     whole source. duration_s: how long the frame is shown. note: what is unusual about the file, with its picture or first
-    frame. left: number of pictures and frames still to come from all sources; None if unknown.
+    frame. left: number of pictures and frames still to come from all sources; None if unknown. faces: where the faces are,
+    if that is known.
     """
 
     source: Source
@@ -39,6 +41,7 @@ class Item:
     left: int | None = None
     duration_s: float | None = None
     note: str | None = None
+    faces: Sequence[Face] | None = None
 
     @property
     def is_frame(self) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.faces.appearance import appearance_vectors
-from fercli.faces.crop import crop_face
+from fercli.faces.crop import crop_face, landmarks_of, resize_crop
 from fercli.faces.detector import FaceDetector
 from fercli.faces.search import FaceSearch, Seen
 from fercli.faces.tracks import Tracker
@@ -19,6 +19,7 @@ from fercli.formatting import percent
 from fercli.media.feed import Item, feed, in_chunks
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
+from fercli.predict.given_faces import GivenFaces, with_given_faces
 from fercli.predict.options import MIN_FACE_SCORE, PredictOptions
 from fercli.predict.smoothing import Smoother
 from fercli.progress import Progress, silent
@@ -61,8 +62,9 @@ def predict(
     sources: Sequence[Source],
     classifier: Classifier,
     *,
-    detector: FaceDetector,
+    detector: FaceDetector | None,
     options: PredictOptions | None = None,
+    given: GivenFaces | None = None,
     watch: Stopwatch | None = None,
     progress: Progress = silent,
     stop: Event | None = None,
@@ -70,11 +72,13 @@ def predict(
     """Yield the result of every picture and frame, in order; detection and classification run in batches.
 
     A source that cannot be decoded yields one result with status `unreadable`, also after the frames of a video that
-    breaks off; the remaining sources follow. watch: gets the time of the stages decode, detect, align, classify and
+    breaks off; the remaining sources follow. detector: not needed if the options say that nothing is detected. given: the
+    faces of `options.boxes`. watch: gets the time of the stages decode, detect, align, classify and
     track; decoding runs in parallel. stop: ends cameras and streams when it is set.
     """
+    items = feed(sources, stop=stop)
     return predict_items(
-        feed(sources, stop=stop),
+        items if given is None else with_given_faces(items, given),
         classifier,
         detector=detector,
         options=options,
@@ -88,7 +92,7 @@ def predict_items(
     items: Iterable[Item],
     classifier: Classifier,
     *,
-    detector: FaceDetector,
+    detector: FaceDetector | None,
     options: PredictOptions | None = None,
     watch: Stopwatch | None = None,
     progress: Progress = silent,
@@ -121,23 +125,25 @@ class _Pipeline:
     """Detects, aligns, classifies and tracks chunks of items; tracks continue from chunk to chunk."""
 
     def __init__(
-        self, classifier: Classifier, detector: FaceDetector, options: PredictOptions, watch: Stopwatch
+        self, classifier: Classifier, detector: FaceDetector | None, options: PredictOptions, watch: Stopwatch
     ) -> None:
         self._classifier, self._options, self._watch = classifier, options, watch
-        self._search = FaceSearch(detector, options.detect, every=options.detect_every)
+        self._search: FaceSearch | None = None
+        if options.detects and detector is not None:
+            self._search = FaceSearch(detector, options.detect, every=options.detect_every)
         self._tracking: _Tracking | None = None
 
     def run(self, chunk: Sequence[Item]) -> Iterator[ImageResult]:
         """Yield one result per item."""
         with self._watch.stage("detect"):
-            faces = self._search.faces(chunk)
+            faces = self._faces(chunk) if self._search is None else self._search.faces(chunk)
         with self._watch.stage("align"):
             crops = self._crops(chunk, faces)
         with self._watch.stage("classify"):
             probabilities = iter(self._classifier.classify(crops) if len(crops) else ())
         remaining_crops = iter(crops)
         for item, of_item in zip(chunk, faces, strict=True):
-            predictions: tuple[Prediction, ...] = (_without_face(item),)
+            predictions: tuple[Prediction, ...] = (_without_face(item, self._options),)
             if of_item:
                 count = len(of_item)
                 own_crops, own_rows = (np.stack(list(islice(rest, count))) for rest in (remaining_crops, probabilities))
@@ -147,12 +153,20 @@ class _Pipeline:
                 item.source, item.rgb, item.time_s, predictions, item.frame, duration_s=item.duration_s, note=item.note
             )
 
+    def _faces(self, chunk: Sequence[Item]) -> list[list[Seen]]:
+        """Faces that are known without a detector: those given, or the whole of every crop."""
+        if self._options.crops:
+            return [[] if item.rgb is None else [Seen(_whole(item.rgb), detected=True)] for item in chunk]
+        return [[Seen(face, detected=True) for face in item.faces or ()] for item in chunk]
+
     def _crops(self, chunk: Sequence[Item], faces: Sequence[Sequence[Seen]]) -> NDArray[np.uint8]:
         """Aligned crops [K, S, S, 3] of every face of the chunk, in order."""
         card = self._classifier.card
         size = card.model.input.size
         crops = [
-            crop_face(item.rgb, seen.face.landmarks, card.crop, size)[0]
+            resize_crop(item.rgb, size)
+            if self._options.crops
+            else crop_face(item.rgb, landmarks_of(seen.face), card.crop, size)[0]
             for item, of_item in zip(chunk, faces, strict=True)
             if item.rgb is not None
             for seen in of_item
@@ -216,7 +230,7 @@ def _status(face: Face, probability: float, card: WeightsCard, min_reliable_px: 
     """Return whether a prediction is reliable, and the reason if not."""
     if face.side < min_reliable_px:
         return "too_small", f"face size {face.side:.1f} px is below the minimum reliable size of {min_reliable_px:g} px"
-    if face.score < MIN_FACE_SCORE:
+    if face.score is not None and face.score < MIN_FACE_SCORE:
         return "uncertain", f"detection score {face.score:.2f} is below {MIN_FACE_SCORE}: this may not be a face"
     if probability < card.abstain_below:
         limit = percent(card.abstain_below)
@@ -228,12 +242,18 @@ def _joined(*sentences: str | None) -> str:
     return "; ".join(sentence for sentence in sentences if sentence)
 
 
-def _without_face(item: Item) -> Prediction:
+def _whole(rgb: Rgb) -> Face:
+    return Face((0.0, 0.0, float(rgb.shape[1]), float(rgb.shape[0])), None, None)
+
+
+def _without_face(item: Item, options: PredictOptions) -> Prediction:
     status: Status = "no_face" if item.rgb is not None else "decode_error" if item.is_frame else "unreadable"
     return Prediction(
         source=item.source.name,
         status=status,
         frame=item.frame,
         time_s=item.time_s,
-        detail=_joined("no face detected", item.note) if item.rgb is not None else item.fault,
+        detail=item.fault
+        if item.rgb is None
+        else _joined("no face detected" if options.detects else "no face given", item.note),
     )

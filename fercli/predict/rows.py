@@ -11,8 +11,8 @@ from fercli.results import Box, Face, Landmarks, Prediction
 ColumnType = Literal["text", "int", "float", "bool"]
 CellValue = str | int | float | bool | None
 
-_BOX = ("box_left", "box_top", "box_right", "box_bottom")
-_LANDMARKS = tuple(
+BOX_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom")
+LANDMARK_COLUMNS = tuple(
     f"{name}_{axis}" for name in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right") for axis in ("x", "y")
 )
 _PROBABILITY = "p_"  # before the name of a class
@@ -38,9 +38,9 @@ def columns(labels: Sequence[str]) -> tuple[Column, ...]:
         Column("label", "text"),
         Column("probability", "float"),
         *(Column(_PROBABILITY + label, "float") for label in labels),
-        *(Column(name, "float") for name in _BOX),
+        *(Column(name, "float") for name in BOX_COLUMNS),
         Column("detection_score", "float"),
-        *(Column(name, "float") for name in _LANDMARKS),
+        *(Column(name, "float") for name in LANDMARK_COLUMNS),
         Column("detected", "bool"),
         Column("smoothing_s", "float"),
         Column("detail", "text"),
@@ -54,7 +54,7 @@ def prediction_record(prediction: Prediction) -> dict[str, Any]:
     """
     detection, probabilities = prediction.detection, prediction.probabilities
     return {
-        "source": _utf8(prediction.source),
+        "source": utf8_text(prediction.source),
         "frame": prediction.frame,
         "time_s": None if prediction.time_s is None else round(prediction.time_s, 6),
         "face": prediction.face,
@@ -64,15 +64,18 @@ def prediction_record(prediction: Prediction) -> dict[str, Any]:
         "probability": None if prediction.probability is None else round(prediction.probability, 6),
         "probabilities": {name: round(value, 6) for name, value in probabilities.items()} if probabilities else None,
         "box_xyxy": [round(value, 2) for value in detection.box_xyxy] if detection else None,
-        "detection_score": round(detection.score, 4) if detection else None,
-        "landmarks": [[round(value, 2) for value in point] for point in detection.landmarks] if detection else None,
+        "detection_score": round(detection.score, 4) if detection and detection.score is not None else None,
+        "landmarks": [[round(value, 2) for value in point] for point in detection.landmarks]
+        if detection and detection.landmarks
+        else None,
         "detected": prediction.detected if detection else None,
         "smoothing_s": prediction.smoothing_s,
-        "detail": None if prediction.detail is None else _utf8(prediction.detail),
+        "detail": None if prediction.detail is None else utf8_text(prediction.detail),
     }
 
 
-def _utf8(text: str) -> str:
+def utf8_text(text: str) -> str:
+    """Return a name with the bytes that are not UTF-8 spelled out, as in rows."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
@@ -84,9 +87,9 @@ def prediction_row(prediction: Prediction, labels: Sequence[str]) -> list[CellVa
     return [
         *(record[name] for name in ("source", "frame", "time_s", "face", "track", "status", "label", "probability")),
         *(probabilities.get(label) for label in labels),
-        *(record["box_xyxy"] or [None] * len(_BOX)),
+        *(record["box_xyxy"] or [None] * len(BOX_COLUMNS)),
         record["detection_score"],
-        *(points or [None] * len(_LANDMARKS)),
+        *(points or [None] * len(LANDMARK_COLUMNS)),
         *(record[name] for name in ("detected", "smoothing_s", "detail")),
     ]
 
@@ -99,11 +102,11 @@ def prediction_from_row(row: Mapping[str, str], labels: Sequence[str]) -> Predic
     cells = {column.name: _value(row[column.name], column.type) for column in columns(labels)}
     detection = None
     if cells["box_left"] is not None:
-        points = [cast("float", cells[name]) for name in _LANDMARKS]
+        points = [cells[name] for name in LANDMARK_COLUMNS]
         detection = Face(
-            cast("Box", tuple(cells[name] for name in _BOX)),
-            cast("float", cells["detection_score"]),
-            cast("Landmarks", tuple(zip(points[::2], points[1::2], strict=True))),
+            cast("Box", tuple(cells[name] for name in BOX_COLUMNS)),
+            cast("float | None", cells["detection_score"]),
+            None if points[0] is None else cast("Landmarks", tuple(zip(points[::2], points[1::2], strict=True))),
         )
     fields: dict[str, Any] = {
         name: cells[name]

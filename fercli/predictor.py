@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fercli.config.detect import MIN_RELIABLE_PX, DetectConfig
 from fercli.errors import DataError, DeviceError, UsageError
@@ -18,6 +18,8 @@ from fercli.formatting import pluralize
 from fercli.media.feed import Item, feed
 from fercli.media.selection import FrameSelection
 from fercli.media.sources import Source, find_sources
+from fercli.predict.boxes_file import read_boxes
+from fercli.predict.given_faces import FacesByFrame, FaceTable, GivenFaces, with_given_faces
 from fercli.predict.inputs import (
     Frames,
     Picture,
@@ -27,6 +29,7 @@ from fercli.predict.inputs import (
     is_one_picture,
     is_path,
     picture_items,
+    pictures_with_faces,
     pixels_of,
 )
 from fercli.predict.options import PredictOptions
@@ -75,10 +78,14 @@ class Predictor:
         """Names of the classes, in the order of the network's outputs."""
         return self.card.labels
 
-    def image(self, picture: Picture) -> ImageResult:
+    def image(
+        self, picture: Picture, *, boxes: str | Path | ArrayLike | None = None, crops: bool = False
+    ) -> ImageResult:
         """Predict one picture: `faces` of the result has one prediction per face, largest first, and may be empty.
 
         picture: RGB uint8 [H, W, 3], a PIL picture, the bytes of a file or an open one, or a path or address.
+        boxes: where the faces are, instead of detection: boxes [K, 4], landmarks [K, 5, 2] or a CSV file, in whose order
+        the predictions come. crops: the picture is the crop of one face.
         Raises: DataError for a file that cannot be decoded, a video or several files; UsageError for anything else.
         """
         if is_path(picture):
@@ -88,21 +95,33 @@ class Predictor:
                 raise DataError(f"{name}: not one picture", fix="images() takes several, video() a video")
         elif not is_one_picture(picture):
             pixels_of(picture)  # raises
-        result = next(self.images([picture]))
+        of_pictures = boxes if boxes is None or isinstance(boxes, str | Path) else [boxes]
+        result = next(self.images([picture], boxes=of_pictures, crops=crops))
         if result.fault is not None:
             raise DataError(f"{result.source.name}: {result.fault}", fix="check that a viewer opens the file")
         return result
 
-    def images(self, pictures: Iterable[Picture] | Picture) -> Iterator[ImageResult]:
+    def images(
+        self,
+        pictures: Iterable[Picture] | Picture,
+        *,
+        boxes: str | Path | Iterable[ArrayLike] | None = None,
+        crops: bool = False,
+    ) -> Iterator[ImageResult]:
         """Predict pictures in batches; yields one result per picture, in order and in constant memory.
 
         pictures: as `image` takes them, several or one. Paths and text may name folders, globs and addresses, as for
         `fer predict`. A file that cannot be decoded yields a result with a `fault`; the remaining ones follow. The iterable
         is consumed in another thread.
+        boxes: a CSV file as for `fer predict --boxes`, or one array per picture as for `image`. crops: as for `image`.
         """
         check_pictures(pictures)
+        options = replace(self._options, boxes=None if boxes is None else "given", crops=crops)
         several = cast("Iterable[Picture]", [pictures] if is_one_picture(pictures) else pictures)
-        return self._predict(picture_items(several), self._options)
+        if boxes is not None and not isinstance(boxes, str | Path):
+            return self._predict(pictures_with_faces(several, boxes), options)
+        given = None if boxes is None else read_boxes(Path(boxes))
+        return self._predict(_attached(picture_items(several), given), options)
 
     def video(
         self,
@@ -114,6 +133,8 @@ class Predictor:
         track: bool = True,
         smooth_s: float = 0.0,
         detect_every: int = 1,
+        boxes: str | Path | Mapping[int, ArrayLike] | None = None,
+        crops: bool = False,
     ) -> Iterator[ImageResult]:
         """Predict a video frame by frame, in constant memory; yields one result per frame with `frame` and `time_s`.
 
@@ -122,21 +143,36 @@ class Predictor:
         frames shown from the one time on until before the other. `frame` and `time_s` stay those of the whole video.
         track: number the people. smooth_s: time constant of the moving average of the probabilities along a track.
         detect_every: run the detector on every n-th frame and move the faces by optical flow in between.
+        boxes: a CSV file as for `fer predict --boxes`, or arrays as for `image` by frame; other frames have no face.
+        crops: every frame is the crop of one face.
         Cameras and streams are read live: frames for which there is no time are skipped, as their indices show.
         A frame that cannot be decoded, and a video that breaks off, yield a result with a `fault`.
         Raises: DataError if the video cannot be opened; UsageError for invalid options, arrays or times.
         """
         check_fps(fps)
-        options = replace(self._options, track=track, smooth_s=smooth_s, detect_every=detect_every)
+        options = replace(
+            self._options,
+            track=track,
+            smooth_s=smooth_s,
+            detect_every=detect_every,
+            boxes=None if boxes is None else "given",
+            crops=crops,
+        )
+        given: FaceTable | None = None
+        if boxes is not None:
+            given = read_boxes(Path(boxes)) if isinstance(boxes, str | Path) else FacesByFrame(boxes)
         if is_path(video) or (isinstance(video, (int, np.integer)) and not isinstance(video, bool)):
             source = replace(_one_video(str(video)), selection=FrameSelection(start_s, end_s, fps))
-            return self._file_or_stream(source, options)
+            if isinstance(given, GivenFaces):
+                given.check([source])
+            return self._file_or_stream(source, options, given)
         if is_one_picture(video) or not isinstance(video, Iterable):
             raise UsageError(
                 f"a video is a path, an address, a camera number or frames, not {type(video).__name__}",
                 fix="image() takes a picture; write the bytes of a video to a file",
             )
-        return self._predict(frame_items(cast("Frames", video), fps, FrameSelection(start_s, end_s)), options)
+        items = frame_items(cast("Frames", video), fps, FrameSelection(start_s, end_s))
+        return self._predict(_attached(items, given), options)
 
     def crops(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return calibrated probabilities [B, N], columns as `labels`, of aligned faces: RGB uint8 [B, S, S, 3].
@@ -179,13 +215,19 @@ class Predictor:
         self._reload_after_fork()
         return predict_items(items, self._classifier, detector=self._detector, options=options, live=live)
 
-    def _file_or_stream(self, source: Source, options: PredictOptions) -> Iterator[ImageResult]:
+    def _file_or_stream(
+        self, source: Source, options: PredictOptions, given: FaceTable | None
+    ) -> Iterator[ImageResult]:
         first = True
-        for result in self._predict(feed([source]), options, live=source.is_live):
+        for result in self._predict(_attached(feed([source]), given), options, live=source.is_live):
             if first and result.fault is not None and result.frame is None:
                 raise DataError(f"{source.name}: {result.fault}", fix="check that a player opens the file or address")
             first = False
             yield result
+
+
+def _attached(items: Iterator[Item], given: FaceTable | None) -> Iterator[Item]:
+    return items if given is None else with_given_faces(items, given)
 
 
 def _one_video(video: str) -> Source:

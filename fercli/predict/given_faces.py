@@ -6,9 +6,12 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
-from fercli.errors import DataError
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fercli.errors import DataError, UsageError
 from fercli.faces.crop import box_of
 from fercli.media.feed import Item
 from fercli.media.selection import EVERY_FRAME
@@ -19,6 +22,42 @@ from fercli.results import Box, Face, Landmarks
 # line in the file, detection score, four sides of the box, ten coordinates of the landmarks; None where unknown
 Row = tuple[float | None, ...]
 Frames = dict[int | None, list[Row]]  # by frame, None for a picture
+
+
+class FaceTable(Protocol):
+    """Faces by source and frame."""
+
+    def faces(self, source: Source, frame: int | None) -> list[tuple[Face, str]]:
+        """Return the faces of a picture or frame, in the order given, each with its place in messages."""
+        ...
+
+    def beyond(self, source: Source, last: int) -> str | None:
+        """Return a sentence if a face is in a frame after the last one of a video, else None."""
+        ...
+
+
+class FacesByFrame:
+    """Faces of one source. arrays: by frame, None for a picture: boxes [K, 4] or landmarks [K, 5, 2] in pixels.
+
+    Raises: UsageError for arrays of another shape, and for boxes and landmarks without extent.
+    """
+
+    def __init__(self, arrays: Mapping[int, ArrayLike] | Mapping[None, ArrayLike]) -> None:
+        self._faces: dict[int | None, list[tuple[Face, str]]] = {}
+        for frame, values in arrays.items():
+            name = "boxes" if frame is None else f"boxes of frame {frame}"
+            self._faces[frame] = [
+                (face, f"{name}, face {index}") for index, face in enumerate(_from_array(values, name))
+            ]
+
+    def faces(self, source: Source, frame: int | None) -> list[tuple[Face, str]]:  # noqa: ARG002 - one source
+        return self._faces.get(frame, [])
+
+    def beyond(self, source: Source, last: int) -> str | None:  # noqa: ARG002 - one source
+        later = next(
+            (frame for frame, faces in self._faces.items() if frame is not None and frame > last and faces), None
+        )
+        return None if later is None else f"boxes: frame {later} does not exist, the last one is {last}"
 
 
 class GivenFaces:
@@ -49,13 +88,11 @@ class GivenFaces:
             raise self._error(unknown, f"{unknown} is not among the sources", "name it among them, or remove its rows")
 
     def faces(self, source: Source, frame: int | None) -> list[tuple[Face, str]]:
-        """Return the faces of a picture or frame, in the order of the file, each with its place in the file."""
         text = self._name_of(source)
         rows = self._rows[text].get(frame, ()) if text is not None else ()
         return [(_face(row), self._place(row)) for row in rows]
 
     def beyond(self, source: Source, last: int) -> str | None:
-        """Return a sentence if a face is in a frame after the last one of a video, else None."""
         frames = self._rows.get(self._name_of(source) or "", {})
         number = next(
             (number for number, rows in frames.items() if number is not None and number > last and rows), None
@@ -92,7 +129,7 @@ class GivenFaces:
         return f"{self.name}, line {row[0]:.0f}"
 
 
-def with_given_faces(items: Iterable[Item], given: GivenFaces) -> Iterator[Item]:
+def with_given_faces(items: Iterable[Item], given: FaceTable) -> Iterator[Item]:
     """Attach the faces to pictures and frames, in which nothing is detected then.
 
     A picture or frame with a face outside of it is replaced by an error, and so are frames that a video does not have.
@@ -116,7 +153,7 @@ def with_given_faces(items: Iterable[Item], given: GivenFaces) -> Iterator[Item]
         yield from _frames_beyond(last, given)
 
 
-def _frames_beyond(last: Item, given: GivenFaces) -> Iterator[Item]:
+def _frames_beyond(last: Item, given: FaceTable) -> Iterator[Item]:
     """Yield an error if faces are in frames after the last one of a video that was read to its end."""
     if last.frame is None or last.source.selection != EVERY_FRAME:
         return
@@ -131,6 +168,25 @@ def _face(row: Row) -> Face:
     if box[0] is None and landmarks is not None:
         return Face(box_of(landmarks), score, landmarks)
     return Face(cast("Box", box), score, landmarks)
+
+
+def _from_array(values: ArrayLike, name: str) -> list[Face]:
+    array = np.asarray(values, np.float64)
+    if array.size == 0:
+        return []
+    if array.shape[1:] not in ((4,), (5, 2)) or not np.isfinite(array).all():
+        raise UsageError(
+            f"{name}: {list(array.shape)} is neither boxes [K, 4] nor landmarks [K, 5, 2] in pixels",
+            fix="[[left, top, right, bottom], ...]",
+        )
+    first, last = (array[:, :2], array[:, 2:]) if array.ndim == 2 else (array.min(axis=1), array.max(axis=1))
+    extent = last - first
+    if (extent.min(axis=1) if array.ndim == 2 else extent.max(axis=1)).min() <= 0:
+        raise UsageError(f"{name}: a face has no extent", fix="left < right and top < bottom; five different landmarks")
+    if array.ndim == 2:
+        return [Face(cast("Box", tuple(box)), None, None) for box in array.tolist()]
+    faces = [cast("Landmarks", tuple(map(tuple, points))) for points in array.tolist()]
+    return [Face(box_of(landmarks), None, landmarks) for landmarks in faces]
 
 
 def _overlaps(box_xyxy: Box, width: int, height: int) -> bool:

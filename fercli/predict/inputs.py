@@ -6,11 +6,12 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from fercli.errors import DataError, UsageError
@@ -18,6 +19,7 @@ from fercli.media.feed import Item, feed
 from fercli.media.images import Rgb, picture_errors, read_rgb, upright_rgb
 from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
 from fercli.media.sources import Source, find_sources
+from fercli.predict.given_faces import FacesByFrame, with_given_faces
 
 # RGB uint8 [H, W, 3]; the bytes of a picture file, or an open one; the path or address of a picture
 Picture: TypeAlias = Rgb | Image.Image | bytes | bytearray | memoryview | IO[bytes] | str | os.PathLike[str]
@@ -50,13 +52,28 @@ def check_pictures(given: object) -> None:
         raise _refusal(given)
 
 
-def picture_items(pictures: Iterable[Picture]) -> Iterator[Item]:
-    """Yield the decoded pictures; those named by paths as `feed` does. Raises: UsageError for what is no picture."""
-    for index, picture in enumerate(pictures):
+def picture_items(pictures: Iterable[Picture], *, first: int = 0) -> Iterator[Item]:
+    """Yield the decoded pictures; those named by paths as `feed` does. Raises: UsageError for what is no picture.
+
+    first: number of the first picture, in the names of those without a path.
+    """
+    for index, picture in enumerate(pictures, first):
         if is_path(picture):
             yield from feed(find_sources([str(picture)]))
         else:
             yield _item(picture, index)
+
+
+def pictures_with_faces(pictures: Iterable[Picture], boxes: Iterable[ArrayLike]) -> Iterator[Item]:
+    """Yield single pictures, each with its own faces: boxes [K, 4] or landmarks [K, 5, 2].
+
+    Raises: UsageError unless there is one array for each picture.
+    """
+    for index, (picture, of_picture) in enumerate(zip_longest(pictures, boxes)):
+        items = [] if picture is None or of_picture is None else list(picture_items([picture], first=index))
+        if len(items) != 1:
+            raise UsageError("boxes need one array for each picture", fix="name single pictures, or give a CSV file")
+        yield from with_given_faces(items, FacesByFrame({None: of_picture}))
 
 
 def frame_items(frames: Frames, fps: float | None, part: FrameSelection = EVERY_FRAME) -> Iterator[Item]:

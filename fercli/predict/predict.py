@@ -19,7 +19,7 @@ from fercli.formatting import percent
 from fercli.media.feed import Item, feed, in_chunks
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
-from fercli.predict.given_faces import GivenFaces, with_given_faces
+from fercli.predict.given_faces import FaceTable, with_given_faces
 from fercli.predict.options import MIN_FACE_SCORE, PredictOptions
 from fercli.predict.smoothing import Smoother
 from fercli.progress import Progress, silent
@@ -64,7 +64,7 @@ def predict(
     *,
     detector: FaceDetector | None,
     options: PredictOptions | None = None,
-    given: GivenFaces | None = None,
+    given: FaceTable | None = None,
     watch: Stopwatch | None = None,
     progress: Progress = silent,
     stop: Event | None = None,

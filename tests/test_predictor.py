@@ -139,6 +139,36 @@ def test_video__predicts_frames_with_times_and_tracks_people(predictor: Predicto
         list(predictor.video([noise]))
 
 
+def test_boxes__replace_the_detector(predictor: Predictor, tmp_path: Path):
+    (face,) = predictor.image(DARK, boxes=[[10, 10, 50, 60]]).faces  # in which the detector finds nothing
+    assert (face.label, face.box_xyxy, face.detection.score) == (NAMES[0], (10, 10, 50, 60), None)
+    assert predictor.image(BRIGHT, boxes=[]).faces == ()
+    (face,) = predictor.image(DARK, boxes=[FACE.landmarks]).faces
+    assert face.detection.landmarks == FACE.landmarks
+    results = list(predictor.images([DARK, BRIGHT], boxes=[[[10, 10, 50, 60]], np.zeros((0, 4))]))
+    assert [len(result.faces) for result in results] == [1, 0]
+    results = list(predictor.video([DARK] * 3, fps=10, boxes={1: [[10, 10, 50, 60]]}))
+    assert [(result.frame, len(result.faces)) for result in results] == [(0, 0), (1, 1), (2, 0)]
+    write_image(tmp_path / "a.png", DARK)
+    (tmp_path / "boxes.csv").write_text("source,left,top,right,bottom\na.png,10,10,50,60\n")
+    assert len(predictor.image(tmp_path / "a.png", boxes=tmp_path / "boxes.csv").faces) == 1
+    (face,) = predictor.image(DARK, crops=True).faces
+    assert face.box_xyxy == (0, 0, 90, 80)
+
+
+@pytest.mark.parametrize("boxes", [[[1, 2, 3]], [[5, 5, 5, 9]], [[1, 2, float("nan"), 9]], [[[3.0, 3.0]] * 5]])
+def test_boxes__of_another_shape_are_refused(boxes: list[list[float]], predictor: Predictor):
+    with pytest.raises(UsageError, match=r"boxes: .*(neither boxes|no extent)"):
+        predictor.image(DARK, boxes=boxes)
+
+
+def test_boxes__need_one_array_for_each_picture(predictor: Predictor):
+    with pytest.raises(UsageError, match="one array for each picture"):
+        list(predictor.images([DARK, DARK], boxes=[[[10, 10, 50, 60]]]))
+    with pytest.raises(DataError, match="boxes, face 0: the face is outside of the 90 x 80 pixels"):
+        predictor.image(DARK, boxes=[[100, 10, 150, 60]])
+
+
 def test_video__reads_a_part(predictor: Predictor, tmp_path: Path):
     with VideoWriter(tmp_path / "a.mp4") as writer:
         for number in range(20):

@@ -285,6 +285,49 @@ def test_predict__reads_a_part_of_a_video(folder: Path, capsys: pytest.CaptureFi
     assert main(["predict", str(clip), "--resume", *part[:2], "--out", str(out)]) == 1  # other frames, another job
 
 
+def test_predict__takes_its_own_table_as_boxes(folder: Path, capsys: pytest.CaptureFixture[str]):
+    out, again = folder.parent / "out", folder.parent / "again"
+    assert main(["predict", str(folder), "--out", str(out)]) == 0
+    boxes = ["--boxes", str(out / "predictions.csv")]
+    assert main(["predict", str(folder), *boxes, "--out", str(again), "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    assert (out / "predictions.csv").read_text() == (again / "predictions.csv").read_text()
+    assert {tuple(row["box_xyxy"]) for row in rows if row["status"] != "unreadable"} == {(10.0, 10.0, 50.0, 60.0)}
+    assert "given in predictions.csv, sha256" in (again / "c.report.html").read_text()
+    assert main(["predict", str(folder), *boxes, "--out", str(again), "--resume"]) == 0
+    assert main(["predict", str(folder), "--out", str(again), "--resume"]) == 1  # detected faces: another job
+
+
+def test_predict__keeps_boxes_without_score_and_landmarks(folder: Path, capsys: pytest.CaptureFixture[str]):
+    table, out = folder.parent / "boxes.csv", folder.parent / "out"
+    table.write_text("source,left,top,right,bottom\na.png,10,10,50,60\n")
+    arguments = ["predict", str(folder / "a.png"), "--boxes", str(table), "--out", str(out)]
+    assert main([*arguments, "--json"]) == 0
+    (row,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (row["label"], row["box_xyxy"]) == ("surprise", [10, 10, 50, 60])
+    assert row["detection_score"] is row["landmarks"] is None
+    assert main([*arguments, "--resume", "--json"]) == 0  # read back from the job
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [row]
+
+
+def test_predict__classifies_crops_whole(folder: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["predict", str(folder / "a.png"), "--crops", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["box_xyxy"] == [0, 0, 90, 80]
+
+
+def test_predict__refuses_boxes_that_do_not_fit(folder: Path, capsys: pytest.CaptureFixture[str]):
+    table, picture = folder.parent / "boxes.csv", str(folder / "a.png")
+    table.write_text("source,left,top,right,bottom\nb.png,10,10,50,60\n")
+    for arguments, code, message in (
+        ([picture, "--boxes", str(table)], 3, "boxes.csv, line 2: b.png is not among the sources"),
+        ([picture, "--boxes", "no.csv"], 3, "no.csv: no such file"),
+        ([picture, "--boxes", str(table), "--crops"], 2, "crops have no boxes"),
+        (["0", "--boxes", str(table)], 2, "--boxes needs files"),
+    ):
+        assert main(["predict", *arguments]) == code
+        assert message in capsys.readouterr().err
+
+
 def test_predict__refuses_parts_that_make_no_sense(folder: Path, capsys: pytest.CaptureFixture[str]):
     clip, picture = str(folder / "c.mp4"), str(folder / "a.png")
     for arguments, message in (

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 
 from fercli.config.templates import template
-from fercli.faces.crop import crop_face, crop_whole, warp
+from fercli.faces.crop import box_of, crop_face, crop_whole, landmarks_of, resize_crop, warp
 from fercli.faces.geometry import apply
+from fercli.results import Face
 
 IDENTITY = np.array([[1.0, 0, 0], [0, 1, 0]])
 
@@ -67,3 +69,32 @@ def test_crop_whole__centres_and_pads(astronaut: np.ndarray):
     crop, matrix = crop_whole(astronaut[:256], 64)
     np.testing.assert_allclose(matrix, [[0.125, 0, 0], [0, 0.125, 16]])
     assert crop.shape == (64, 64, 3)
+
+
+def test_landmarks_of__a_box_are_upright_in_the_square_of_its_area():
+    # 80 x 100 around (140, 130): the square of the same area has a side of 89.44; the eyes are 0.414 of it apart
+    points = landmarks_of(Face((100.0, 80.0, 180.0, 180.0), None, None))
+    left_eye, right_eye, nose, *_ = points
+    assert left_eye[1] == right_eye[1] < 130 < nose[1]
+    assert nose[0] == 140
+    assert right_eye[0] - left_eye[0] == pytest.approx(0.414 * 89.44, abs=0.01)
+    np.testing.assert_allclose(box_of(points), (95.28, 85.28, 184.72, 174.72), atol=0.01)
+    turned = [(140 - (y - 130), 130 + (x - 140)) for x, y in points]  # a quarter turn: its square is the same
+    np.testing.assert_allclose(box_of(turned), (95.28, 85.28, 184.72, 174.72), atol=0.01)
+    assert landmarks_of(Face((0, 0, 9, 9), 0.9, points)) == points
+
+
+def test_landmarks_of__a_detected_box_are_near_the_real_ones(astronaut: np.ndarray):
+    # eyes, nose and mouth of the face, by eye in the picture
+    seen = np.array([(203.0, 110.0), (244.0, 112.0), (226.0, 134.0), (206.0, 150.0), (243.0, 151.0)])
+    box_wh = 100.0, 130.0
+    box = (225 - 50.0, 125 - 65.0, 225 + 50.0, 125 + 65.0)
+    distance = np.linalg.norm(np.array(landmarks_of(Face(box, None, None))) - seen, axis=1)
+    assert distance.max() < 0.15 * max(box_wh)
+
+
+def test_resize_crop__stretches_to_a_square_without_aliasing():
+    fine = np.zeros((96, 192, 3), np.uint8)
+    fine[:, ::2] = 200  # lines of a pixel
+    assert resize_crop(fine, 48).shape == (48, 48, 3)
+    assert set(np.unique(resize_crop(fine, 48))) == {100}

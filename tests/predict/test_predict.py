@@ -13,9 +13,11 @@ from fercli.config.detect import DetectConfig
 from fercli.config.labels import schema
 from fercli.config.presets import MODELS
 from fercli.config.templates import template
+from fercli.errors import UsageError
 from fercli.media.images import Rgb, write_image
 from fercli.media.sources import find_sources
 from fercli.media.video_writer import VideoWriter
+from fercli.predict.given_faces import FacesByFrame
 from fercli.predict.options import PredictOptions
 from fercli.predict.predict import ImageResult, predict
 from fercli.results import Face
@@ -238,3 +240,60 @@ def test_predict__states_the_smoothing(tmp_path: Path):
     assert surprise[:10] == pytest.approx([0.9] * 10)
     away = 0.4 / 6
     assert surprise[14] == pytest.approx(away + (0.9 - away) * np.exp(-1), abs=1e-6)
+
+
+def _half_red() -> Rgb:
+    """Blue on the left, red on the right."""
+    rgb = np.zeros((80, 160, 3), np.uint8)
+    rgb[:, :80, 2] = rgb[:, 80:, 0] = 200
+    return rgb
+
+
+def test_given_boxes__are_classified_in_their_order_without_a_detector(tmp_path: Path):
+    write_image(tmp_path / "a.png", _half_red())
+    given = FacesByFrame({None: [(10, 10, 60, 70), (90, 10, 140, 70), (100, 20, 110, 30)]})
+    options = PredictOptions(boxes="given", min_reliable_px=20)
+    (result,) = predict(
+        find_sources([str(tmp_path / "a.png")]), RednessClassifier(), detector=None, options=options, given=given
+    )
+    assert [(face.label, face.status) for face in result.faces] == [
+        (NAMES[1], "uncertain"),  # by the card's threshold of 0.7
+        (NAMES[0], "ok"),
+        (NAMES[0], "too_small"),
+    ]
+    assert result.faces[0].box_xyxy == (10, 10, 60, 70)
+    assert result.faces[0].detection == Face((10, 10, 60, 70), None, None)
+
+
+def test_given_boxes__outside_of_the_picture_and_beyond_the_video_are_errors(tmp_path: Path):
+    with VideoWriter(tmp_path / "a.mp4") as writer:
+        for number in range(3):
+            writer.write(_half_red(), number / 10)
+    given = FacesByFrame({0: [(10, 10, 60, 70)], 1: [(200, 10, 260, 70)], 5: [(10, 10, 60, 70)]})
+    options = PredictOptions(boxes="given")
+    sources = find_sources([str(tmp_path / "a.mp4")])
+    results = list(predict(sources, RednessClassifier(), detector=None, options=options, given=given))
+    assert [(result.frame, len(result.faces)) for result in results] == [(0, 1), (1, 0), (2, 0), (None, 0)]
+    assert results[0].faces[0].track == 0
+    assert results[1].predictions[0].status == "decode_error"
+    assert results[1].fault == "boxes of frame 1, face 0: the face is outside of the 160 x 80 pixels"
+    assert results[2].predictions[0].detail == "no face given"
+    assert results[3].fault == "boxes: frame 5 does not exist, the last one is 2"
+
+
+def test_crops__are_classified_whole(tmp_path: Path):
+    write_image(tmp_path / "a.png", _half_red()[:, 80:])
+    write_image(tmp_path / "b.png", _half_red()[:30, :30])
+    options = PredictOptions(crops=True)
+    first, second = predict(find_sources([str(tmp_path)]), RednessClassifier(), detector=None, options=options)
+    assert (first.faces[0].label, first.faces[0].box_xyxy) == (NAMES[0], (0, 0, 80, 80))
+    assert (second.faces[0].label, second.faces[0].box_xyxy) == (NAMES[1], (0, 0, 30, 30))
+    assert first.faces[0].detection == Face((0, 0, 80, 80), None, None)
+
+
+@pytest.mark.parametrize(
+    "options", [{"boxes": "x", "crops": True}, {"boxes": "x", "detect_every": 2}, {"crops": True, "detect_every": 2}]
+)
+def test_options__refuse_detection_where_nothing_is_detected(options: dict[str, object]):
+    with pytest.raises(UsageError, match=r"crops have no boxes|nothing is detected"):
+        PredictOptions(**options)

@@ -342,11 +342,15 @@ def _selection(fps: float | None, start: str | None, end: str | None) -> FrameSe
 
 def _selected(sources: list[Source], selection: FrameSelection) -> list[Source]:
     """Read only the selected frames of videos, one of which must be among the sources."""
+    from fercli.media.animation import ANIMATED_SUFFIXES
     from fercli.media.selection import EVERY_FRAME
 
-    if selection != EVERY_FRAME and not any(source.kind == "video" or source.fault for source in sources):
+    may_move = any(
+        source.kind == "video" or source.fault or source.path.suffix.lower() in ANIMATED_SUFFIXES for source in sources
+    )
+    if selection != EVERY_FRAME and not may_move:
         raise UsageError("--fps, --start and --end need a video among the sources", fix="remove them")
-    return [replace(source, selection=selection) if source.kind == "video" else source for source in sources]
+    return [replace(source, selection=selection) for source in sources]
 
 
 def _endless(sources: list[Source]) -> list[Source]:

@@ -48,7 +48,7 @@ class AnimationReader:
         self._picture.close()
 
     def __iter__(self) -> Iterator[Frame]:
-        chooser, time_s, index = FrameChooser(self._selection), 0.0, 0
+        chooser, time_s, index, chosen = FrameChooser(self._selection), 0.0, 0, 0
         try:
             while index < self._count and not self._selection.ends_before(time_s):
                 with picture_errors(self._path):
@@ -57,9 +57,12 @@ class AnimationReader:
                     duration_s = float(self._picture.info.get("duration") or _DEFAULT_MS) / 1000
                     rgb = upright_rgb(self._picture.copy()) if chooser.takes(time_s) else None
                 if rgb is not None:
+                    chosen += 1
                     yield Frame(index, time_s, rgb, duration_s=duration_s)
                 time_s, index = time_s + duration_s, index + 1
         except DataError:
             if index == 0:
                 raise
             self.broken = f"cut off after {time_s:.1f} s; {pluralize(index, 'frame')} read"
+        if chosen == 0:
+            raise DataError(f"{self.name}: no frame to read ({self._selection})", fix="choose another part")

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from fercli.errors import DataError, UsageError
 from fercli.faces.crop import box_of
+from fercli.media.animation import is_animation
 from fercli.media.feed import Item
 from fercli.media.selection import EVERY_FRAME
 from fercli.media.sources import Source
@@ -118,7 +119,7 @@ class GivenFaces:
                 raise DataError(
                     f"{self._place(rows[0])}: a face of the video {text} without a frame", fix="add the frame"
                 )
-            if rows and source.kind == "image" and frame is not None:
+            if rows and source.kind == "image" and frame is not None and not is_animation(source.path):
                 raise DataError(f"{self._place(rows[0])}: {text} is a picture, without frames", fix="leave frame empty")
 
     def _error(self, text: str, what: str, fix: str) -> DataError:

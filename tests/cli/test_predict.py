@@ -329,7 +329,8 @@ def test_predict__refuses_boxes_that_do_not_fit(folder: Path, capsys: pytest.Cap
 
 
 def test_predict__refuses_parts_that_make_no_sense(folder: Path, capsys: pytest.CaptureFixture[str]):
-    clip, picture = str(folder / "c.mp4"), str(folder / "a.png")
+    clip, picture = str(folder / "c.mp4"), str(folder / "a.jpg")
+    write_image(folder / "a.jpg", np.full((80, 90, 3), 99, np.uint8))
     for arguments, message in (
         ([clip, "--start", "soon"], "--start soon: not a time"),
         ([clip, "--start", "2", "--end", "1:00", "--fps", "0"], "fps is 0: must be above 0"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from fercli.config.labels import schema
 from fercli.errors import DataError
@@ -131,6 +133,10 @@ def test_given_faces__refuse_sources_that_are_unknown_ambiguous_or_of_another_ki
         with pytest.raises(DataError) as caught:
             read_boxes(_file(tmp_path, HEAD + rows)).check(sources)
         assert message in caught.value.message
+    still, moving = np.zeros((8, 8, 3), np.uint8), np.full((8, 8, 3), 255, np.uint8)
+    Image.fromarray(still).save(tmp_path / "a.webp", save_all=True, append_images=[Image.fromarray(moving)])
+    animated = Source(tmp_path / "a.webp", "image", Path("a.webp"))  # a picture until it is read, with frames
+    read_boxes(_file(tmp_path, HEAD + "a.webp,1,1,2,3,4\n")).check([animated])
     read_boxes(_file(tmp_path, HEAD + "x/a.png,,1,2,3,4\n")).check(
         [one, one, two]
     )  # the same name twice is one picture

@@ -51,7 +51,10 @@ _TRANSPOSE = {
     8: Image.Transpose.ROTATE_90,
 }  # of an EXIF orientation
 # raised by Pillow's decoders for broken files, in addition to OSError
-_BROKEN = (SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error, MemoryError)
+_BROKEN = (
+    *(SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError),
+    *(EOFError, RuntimeError, MemoryError, struct.error, zlib.error),
+)
 
 
 def read_rgb(path: Path, content: bytes | None = None, *, notes: list[str] | None = None) -> Rgb:
@@ -294,7 +297,7 @@ def _heic_pixels(file: Path | io.BytesIO) -> Image.Image | None:
         heif = HeifFile(file, convert_hdr_to_8bit=True)
         image = heif[heif.primary_index]
         picture = Image.frombytes(image.mode, image.size, image.data, "raw", image.mode, image.stride)
-    except (OSError, *_BROKEN, RuntimeError):
+    except (OSError, *_BROKEN):
         return None
     picture.info["exif"] = image.info.get("exif")
     return picture

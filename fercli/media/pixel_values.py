@@ -45,10 +45,14 @@ def read_deep_rgb(file: Path | io.BytesIO) -> NDArray[np.uint8] | None:
     import cv2
 
     content = file.read_bytes() if isinstance(file, Path) else file.getvalue()
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the error is reported by the caller
     try:
         stored = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         return None
+    finally:
+        cv2.utils.logging.setLogLevel(level)
     if stored is None or stored.dtype == np.uint8 or stored.ndim != 3 or stored.shape[2] not in (3, 4):
         return None
     rgb = to_eight_bits(stored[..., 2::-1])

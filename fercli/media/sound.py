@@ -24,6 +24,7 @@ _LATE_OPTIONS = {"probesize": "64000000", "analyzeduration": "600000000"}  # byt
 _AAC_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)  # Hz
 _AAC_BITS_PER_CHANNEL = 80_000  # bit/s
 _GAP_S = 0.1  # a larger gap between sounds is filled with silence; smaller ones are imprecise times
+_SILENT_END_S = 60  # of silence behind the last picture: broken times can be days late
 _PIECE = 4096  # samples of silence that are encoded together
 
 
@@ -41,6 +42,7 @@ class Sound:
         self._part = part
         self._end_s, self._damaged = 0.0, 0
         self._times = JoinedTimes(float(source.start_time or 0) / av.time_base)
+        self._samples: _Samples | None = None  # None where packets are copied
         codec = stream.codec_context
         format_name = source.format.name
         if codec.codec.canonical_name in _COPIED and format_name.startswith(_COPIED_FROM):
@@ -48,11 +50,16 @@ class Sound:
             self._output = self._copies()
         else:
             self._out = _add_aac(target, codec)
-            self._output = self._encoded()
+            self._samples = _Samples(self._out.codec_context)
+            self._output = self._encoded(self._samples)
         self._next: Any = None
+        self._last_s = 0.0  # of the pictures so far
 
     def write_until(self, time_s: float | None) -> None:
         """Write the sound before `time_s`, or all that is left for None. Errors end the sound; `fault` says so."""
+        self._last_s = self._last_s if time_s is None else time_s
+        if self._samples is not None:
+            self._samples.filled_until_s = self._last_s + _SILENT_END_S if time_s is None else None
         try:
             while True:
                 if self._next is None:
@@ -109,8 +116,7 @@ class Sound:
             packet.stream = self._out
             yield packet
 
-    def _encoded(self) -> Iterator[Any]:
-        samples = _Samples(self._out.codec_context)
+    def _encoded(self, samples: _Samples) -> Iterator[Any]:
         time_s = 0.0
         for packet, start_s in self._packets():
             try:
@@ -131,6 +137,7 @@ class _Samples:
 
     def __init__(self, codec: Any) -> None:
         self._layout, self._rate = codec.layout.name, codec.sample_rate
+        self.filled_until_s: float | None = None  # gaps are filled with silence up to here; None: all of them
         self._written = 0  # samples
         self._key: object = None
         self._resampler: Any = None
@@ -151,7 +158,7 @@ class _Samples:
 
     def _silence(self, count: int) -> Iterator[Any]:
         channels = 1 if self._layout == "mono" else 2
-        while count > 0:
+        while count > 0 and (self.filled_until_s is None or self._written < self.filled_until_s * self._rate):
             samples = np.zeros((channels, min(count, _PIECE)), np.float32)
             piece = av.AudioFrame.from_ndarray(samples, format="fltp", layout=self._layout)
             piece.sample_rate = self._rate

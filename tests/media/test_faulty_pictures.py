@@ -114,6 +114,25 @@ def test_read_rgb__keeps_the_orientation_of_a_jpeg_without_end_marker(astronaut:
     assert read_rgb(tmp_path / "a.jpg").shape == (301, 203, 3)
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "gif", "tif", "bmp", "avif", "ppm"])
+def test_read_rgb__raises_nothing_but_data_error_for_broken_pictures(
+    suffix: str, astronaut: np.ndarray, tmp_path: Path
+):
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(astronaut[:60, 100:180]).save(path)
+    content = path.read_bytes()
+    draw = np.random.default_rng(0)
+    for number in range(120):
+        broken = bytearray(content)
+        for place in draw.integers(0, len(content) if number % 2 else min(200, len(content)), 1 + number % 7):
+            broken[place] = draw.integers(0, 256)
+        path.write_bytes(broken[: len(broken) - number % 3 * 20])
+        try:
+            assert read_rgb(path).ndim == 3
+        except DataError:
+            continue
+
+
 @pytest.mark.shared
 def test_feed__reads_the_shared_jpeg(shared: Path):
     (item,) = feed(find_sources([str(shared / "cases" / "jpeg_no_eoi" / "noeoi.jpg")]))

@@ -175,6 +175,24 @@ def test_copy__has_the_track_with_most_channels_and_says_so(tmp_path: Path):
         assert copy.streams.audio[0].codec_context.layout.nb_channels == 2
 
 
+def test_copy__is_not_filled_with_days_of_silence(tmp_path: Path):
+    clip = _clip(tmp_path / "in.ts", "mp2")
+    with av.open(str(clip)) as source, av.open(str(tmp_path / "late.mkv"), "w") as target:
+        streams = [target.add_stream_from_template(stream) for stream in source.streams]
+        sounds = 0
+        for packet in source.demux():
+            if not packet.size:
+                continue
+            sounds += packet.stream.type == "audio"
+            packet.stream = streams[packet.stream_index]
+            if packet.stream.type == "audio" and sounds > 20:  # of 42 pieces
+                packet.pts = packet.dts = packet.pts + round(3 * 86_400 / packet.time_base)
+            target.mux(packet)
+    _copy_decodable(tmp_path / "late.mkv", tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as copy:
+        assert copy.duration / av.time_base < 65
+
+
 def test_joined_times__keep_the_distance_of_tracks():
     times = JoinedTimes(1.0)
     assert [times.seconds(0, stamp, 0.5) for stamp in (1.0, 1.5)] == [0.0, 0.5]

@@ -115,7 +115,7 @@ def test_foreign_format__is_a_declaration_and_an_entry(tmp_path: Path):
         part="landmark_backbone",
         config=lambda: TINY,
         convert=convert_toy,
-        marks=("head.toy",),
+        signature_keys=("head.toy",),
     )
     own = BTN(TINY, 7).landmark_backbone.state_dict()
     torch.save(

@@ -26,9 +26,9 @@ from fercli.data.align_record import (
     NoFacePolicy,
 )
 from fercli.errors import DataError, UsageError
-from fercli.faces.crop import crop_face, crop_whole, landmarks_of
+from fercli.faces.crop import crop_face, landmarks_of, letterbox
 from fercli.faces.detector import FaceDetector, detector_version, open_detector
-from fercli.faces.geometry import Matrix
+from fercli.faces.geometry import Transform
 from fercli.media.images import Rgb, list_images, read_rgb, write_image
 from fercli.progress import Progress, silent
 from fercli.results import Face
@@ -221,7 +221,7 @@ class _Aligner:
     def _without_face(self, name: str, rgb: Rgb) -> AlignRow:
         if self.settings.on_no_face == "skip":
             return AlignRow(name, "no_face", reason="no face detected, nothing written", faces=0)
-        crop, matrix = crop_whole(rgb, self.settings.size)
+        crop, matrix = letterbox(rgb, self.settings.size)
         output = self.crops.first(name)
         write_image(self.paths.target / output, crop)
         reason = "no face detected, the whole picture was written"
@@ -281,5 +281,5 @@ def _finish(paths: AlignPaths, alignment: Alignment, *, resumed: int, ignored: i
     )
 
 
-def _flat(matrix: Matrix) -> AffineTransform:
+def _flat(matrix: Transform) -> AffineTransform:
     return cast("AffineTransform", tuple(float(value) for value in matrix.ravel()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fercli.data.rafdb import ALIGNED, ALIGNED_BY_FER, LABEL_LIST, ORIGINAL, basic_folder, owners_landmarks
+from fercli.data.rafdb import ALIGNED, ALIGNED_BY_FER, LABEL_LIST, ORIGINAL, basic_folder, official_landmarks
 from fercli.errors import DataError, UsageError
 from fercli.results import Point
 
@@ -31,7 +31,7 @@ class AlignPaths:
         if self.basic is None:
             return None
         try:
-            points = owners_landmarks(self.basic, picture.stem)
+            points = official_landmarks(self.basic, picture.stem)
         except (OSError, ValueError):  # not unpacked, or not five points
             return None
         return sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fercli.bench.isolated import Measurement, return_measurement, run_isolated
+from fercli.bench.isolated import Measurement, run_isolated, write_measurement
 from fercli.config.detect import MAX_SIDE_RANGE, DetectConfig
 from fercli.errors import DataError
 from fercli.faces.crop import landmarks_of
@@ -185,4 +185,4 @@ def _is_readable(path: Path) -> bool:
 
 
 if __name__ == "__main__":
-    return_measurement(measure)
+    write_measurement(measure)

@@ -36,7 +36,7 @@ def run_isolated(module: str, task: Mapping[str, Any]) -> Measurement:
     return Measurement(result["value"], result["peak_mb"])
 
 
-def return_measurement(work: Callable[..., Any]) -> None:
+def write_measurement(work: Callable[..., Any]) -> None:
     """In the fresh process: read the task from stdin, run `work(**task)`, and write its result to stdout."""
     task = json.load(sys.stdin)
     try:

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.bench.isolated import return_measurement, run_isolated
+from fercli.bench.isolated import run_isolated, write_measurement
 from fercli.config.presets import MODELS, model_preset
 from fercli.errors import UsageError
 from fercli.evaluate.evaluate import EvaluateOptions, evaluate
@@ -317,4 +317,4 @@ def _row(variant: _Variant, batch: int, rounds: Sequence[_Round], *, peak: float
 
 
 if __name__ == "__main__":
-    return_measurement(measure)
+    write_measurement(measure)

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fercli.bench.isolated import Measurement, return_measurement, run_isolated
+from fercli.bench.isolated import Measurement, run_isolated, write_measurement
 from fercli.config.presets import model_preset, recipe
 from fercli.config.settings import override
 from fercli.config.training import TrainConfig
@@ -249,4 +249,4 @@ def _step(name: str, measurements: Sequence[Measurement], cosine: float) -> Step
 
 
 if __name__ == "__main__":
-    return_measurement(measure)
+    write_measurement(measure)

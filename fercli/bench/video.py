@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fercli.bench.isolated import Measurement, return_measurement, run_isolated
+from fercli.bench.isolated import Measurement, run_isolated, write_measurement
 from fercli.config.detect import DetectConfig
 from fercli.errors import DataError
 from fercli.faces.detector import open_detector
@@ -175,4 +175,4 @@ def _errors(frames: Sequence[Any], every: Sequence[Any]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    return_measurement(measure)
+    write_measurement(measure)

@@ -120,8 +120,8 @@ def ablate(
         table = select_rows(table, rows.split(","))
     seed_list = options.parse_seeds(seeds)
     run_setup.require_landmark_weights(config, from_scratch=from_scratch)
-    faces = apply_changes(open_dataset(dataset, data), config.changes)
-    config = replace(config, fingerprint=faces.fingerprint)
+    loaded = apply_changes(open_dataset(dataset, data), config.changes)
+    config = replace(config, fingerprint=loaded.fingerprint)
     folder = out if out is not None else Path("runs") / f"ablate-{Path(dataset).resolve().name}-{config.model.preset}"
     runs = ablation.plan(table, folder, config=config, seeds=seed_list)
     if dry_run:
@@ -129,16 +129,16 @@ def ablate(
         return
     if not quiet:
         to_do = sum(not run.done for run in runs)
-        console.say(f"{faces.name}: {pluralize(len(runs), 'run')}, {to_do} to do, in {folder / 'runs'}")
+        console.say(f"{loaded.name}: {pluralize(len(runs), 'run')}, {to_do} to do, in {folder / 'runs'}")
     with console.progress("ablate", quiet=quiet) as progress:
         result = ablation.ablate(
             table,
             folder,
             config=config,
             seeds=seed_list,
-            trainer=_trainer(faces, TrainOptions(device=device, workers=workers), quiet=quiet),
-            data=faces.name,
-            schema=faces.schema,
+            trainer=_trainer(loaded, TrainOptions(device=device, workers=workers), quiet=quiet),
+            data=loaded.name,
+            schema=loaded.schema,
             progress=progress,
         )
     console.json_line(result) if json else _show(result)
@@ -157,7 +157,7 @@ def parse_values(text: str) -> tuple[float, ...]:
         raise UsageError(f"--values {text}: neither a list nor first:last:step", fix="--values 1:3:0.25") from error
 
 
-def _trainer(faces: Dataset, train_options: TrainOptions, *, quiet: bool) -> Trainer:
+def _trainer(dataset: Dataset, train_options: TrainOptions, *, quiet: bool) -> Trainer:
     """A trainer of the study's runs, which resumes those that were interrupted."""
     from fercli.progress import EpochReport, TrainEvent, TrainNote
     from fercli.train.train import train
@@ -173,7 +173,7 @@ def _trainer(faces: Dataset, train_options: TrainOptions, *, quiet: bool) -> Tra
         if not quiet:
             console.say(str(folder))
         started = RunFolder(folder).config.is_file()
-        train(faces, folder, config=config, options=replace(train_options, resume=started), report=report)
+        train(dataset, folder, config=config, options=replace(train_options, resume=started), report=report)
 
     return run
 

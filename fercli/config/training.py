@@ -26,7 +26,7 @@ class LossConfig:
     logit_adjustment: float = 0.0  # this times log(class share) is added to the logits; 1 is balanced softmax
 
     @property
-    def batch_part(self) -> bool:
+    def uses_batch_transformer(self) -> bool:
         """Whether the batch transformer is trained: a loss of P_BT or P_CBA has a weight."""
         return bool(self.bt or self.cba or self.distill)
 

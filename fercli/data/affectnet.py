@@ -14,7 +14,7 @@ import numpy as np
 from fercli.config.labels import LabelSchema, schema
 from fercli.data.crops import LANDMARK_TEMPLATE
 from fercli.data.dataset import Dataset, Sample, Split
-from fercli.data.folder import open_owners_folder
+from fercli.data.folder import open_official_folder
 from fercli.data.list_errors import ListErrors, first_few
 from fercli.data.reader import Published, Reader, class_counts
 from fercli.errors import DataError
@@ -57,7 +57,7 @@ def read_affectnet(root: Path, labels: LabelSchema) -> Dataset:
         return _read_csv_lists(root, lists, labels)
     if folders:
         return _read_npy_folders(root, folders, labels)
-    return open_owners_folder(root, labels)
+    return open_official_folder(root, labels)
 
 
 def _csv_lists(root: Path) -> dict[Split, Path]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fercli.config.labels import LabelSchema, schema
 from fercli.data.dataset import Dataset
-from fercli.data.folder import open_owners_folder
+from fercli.data.folder import open_official_folder
 from fercli.data.reader import Published, Reader
 
 
@@ -16,7 +16,7 @@ def read_caers(root: Path, labels: LabelSchema) -> Dataset:
     It has no validation split: a folder `val` or `valid` without a `test` is its test split.
     """
     inner = root / "CAER-S"
-    return open_owners_folder(inner if inner.is_dir() else root, labels)
+    return open_official_folder(inner if inner.is_dir() else root, labels)
 
 
 CAER_S = Reader(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import DataError
-from fercli.faces.crop import crop_whole
+from fercli.faces.crop import letterbox
 from fercli.media.images import list_images, read_rgb
 
 _T = TypeVar("_T")
@@ -29,7 +29,7 @@ def read_crop_folder(folder: Path, size: int, *, limit: int) -> NDArray[np.uint8
 
 def read_crops(paths: Sequence[Path], size: int) -> NDArray[np.uint8]:
     """Read pictures as crops: uint8 [B, size, size, 3] RGB; DataError for one that cannot be read."""
-    crops = [crop_whole(read_rgb(path), size)[0] for path in paths]
+    crops = [letterbox(read_rgb(path), size)[0] for path in paths]
     return np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8)
 
 

@@ -56,7 +56,7 @@ def open_folder(root: Path, *, labels: LabelSchema | None = None, name: str | No
     )
 
 
-def open_owners_folder(root: Path, labels: LabelSchema) -> Dataset:
+def open_official_folder(root: Path, labels: LabelSchema) -> Dataset:
     """Read the split folders of a data set whose owner defined no validation split.
 
     Where there is no `test`, a folder val or valid holds the owner's test images under another name, as in many public

@@ -9,7 +9,7 @@ from fercli.config.labels import LabelSchema, schema
 from fercli.data.align_files import finished_alignment
 from fercli.data.crops import LANDMARK_TEMPLATE
 from fercli.data.dataset import Dataset, Sample, Split
-from fercli.data.folder import open_owners_folder
+from fercli.data.folder import open_official_folder
 from fercli.data.list_errors import ListErrors
 from fercli.data.reader import Published, Reader, class_counts
 from fercli.results import Landmarks
@@ -34,7 +34,7 @@ def read_rafdb(root: Path, labels: LabelSchema) -> Dataset:
     if folders is not None:
         return _read_list(*folders, labels)
     copy = root / "DATASET"
-    return open_owners_folder(copy if copy.is_dir() else root, labels)
+    return open_official_folder(copy if copy.is_dir() else root, labels)
 
 
 def basic_folder(root: Path) -> Path | None:
@@ -42,7 +42,7 @@ def basic_folder(root: Path) -> Path | None:
     return next((folder for folder in (root, root / "basic") if (folder / LABEL_LIST).is_file()), None)
 
 
-def owners_landmarks(basic: Path, stem: str) -> Landmarks:
+def official_landmarks(basic: Path, stem: str) -> Landmarks:
     """The five points that the owner's annotators set: eyes, nose, mouth corners, one `x y` a line."""
     lines = (basic / "Annotation" / "manual" / f"{stem}_manu_attri.txt").read_text(encoding="utf-8").splitlines()
     left_eye, right_eye, nose, *corners = [(float(x), float(y)) for x, y in (line.split() for line in lines[:5])]
@@ -64,7 +64,7 @@ def _list_and_images(root: Path) -> tuple[Path, Path] | None:
 
 def _read_list(basic: Path, images: Path, labels: LabelSchema) -> Dataset:
     alignment = finished_alignment(images)
-    faceless = {Path(row.source).stem for row in alignment.rows if row.output is None} if alignment else set()
+    without_face = {Path(row.source).stem for row in alignment.rows if row.output is None} if alignment else set()
     unwritten: Counter[Split] = Counter()
     photos = images.name == ORIGINAL.name
     samples: list[Sample] = []
@@ -77,7 +77,7 @@ def _read_list(basic: Path, images: Path, labels: LabelSchema) -> Dataset:
             stem = Path(name).stem
             names = (f"{stem}.jpg", f"{stem}_aligned.jpg") if photos else (f"{stem}_aligned.jpg", f"{stem}.jpg")
             path = next((images / known for known in names if (images / known).is_file()), None)
-            if stem in faceless:
+            if stem in without_face:
                 unwritten[split] += 1
             elif path is None:
                 errors.add_missing(f"line {line}", (images / names[0]).relative_to(basic).as_posix())
@@ -114,7 +114,7 @@ def _parse(text: str, labels: LabelSchema) -> tuple[str, Split, int]:
 
 def _checked_landmarks(basic: Path, name: str) -> Landmarks:
     try:
-        return owners_landmarks(basic, Path(name).stem)
+        return official_landmarks(basic, Path(name).stem)
     except (OSError, ValueError) as error:
         raise ValueError(f"no five landmarks in Annotation/manual for {name} ({error})") from error
 

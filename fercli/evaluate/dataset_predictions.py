@@ -23,7 +23,7 @@ from fercli.media.images import Rgb
 from fercli.progress import Progress, silent
 from fercli.system.chunks import chunked
 from fercli.weights.classifier import Classifier
-from fercli.weights.preprocess import mirror, softmax, softmax_of_both
+from fercli.weights.preprocess import flip_averaged_softmax, mirror, softmax
 
 _FAULTS_SHOWN = 5
 
@@ -54,7 +54,7 @@ class DatasetPredictions:
         """Softmax of the logits, or its mean over each image and its mirror image: float32 [B, N]."""
         if self.flipped is None:
             return softmax(self.logits, temperature)
-        return softmax_of_both(self.logits, self.flipped, temperature)
+        return flip_averaged_softmax(self.logits, self.flipped, temperature)
 
     @property
     def predicted(self) -> NDArray[np.int64]:

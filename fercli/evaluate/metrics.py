@@ -11,12 +11,12 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Matrix = NDArray[np.int64]  # [N, N]
+ConfusionMatrix = NDArray[np.int64]  # [N, N]
 _Z95 = 1.959963984540054  # 97.5 % quantile of the normal distribution
 _TEMPERATURES = 0.05, 20.0  # the range in which one is searched
 
 
-def confusion(truth: ArrayLike, predicted: ArrayLike, classes: int) -> Matrix:
+def confusion(truth: ArrayLike, predicted: ArrayLike, classes: int) -> ConfusionMatrix:
     """Count pairs of true and predicted class indices [B]: int64 [N, N], rows = truth; ValueError if out of range."""
     true, guess = np.asarray(truth, np.int64), np.asarray(predicted, np.int64)
     if true.shape != guess.shape or true.ndim != 1:
@@ -27,7 +27,7 @@ def confusion(truth: ArrayLike, predicted: ArrayLike, classes: int) -> Matrix:
     return np.bincount(true * classes + guess, minlength=classes * classes).reshape(classes, classes)
 
 
-def overall_accuracy(matrix: Matrix) -> float:
+def overall_accuracy(matrix: ConfusionMatrix) -> float:
     """Share of all images that are classified correctly, 0..1; nan without images."""
     return float(np.trace(matrix) / matrix.sum()) if matrix.sum() else math.nan
 
@@ -44,7 +44,7 @@ def mean_class_accuracies(matrices: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.nanmean(class_accuracies(matrices), axis=-1)
 
 
-def mean_class_accuracy(matrix: Matrix) -> float:
+def mean_class_accuracy(matrix: ConfusionMatrix) -> float:
     """Mean of the class accuracies of one matrix; nan without images."""
     return float(mean_class_accuracies(matrix)) if matrix.sum() else math.nan
 
@@ -57,7 +57,7 @@ def macro_f1s(matrices: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.nanmean(np.divide(2 * hits, both, out=np.full(both.shape, np.nan), where=truth > 0), axis=-1)
 
 
-def macro_f1(matrix: Matrix) -> float:
+def macro_f1(matrix: ConfusionMatrix) -> float:
     """Macro F1 of one matrix; nan without images."""
     return float(macro_f1s(matrix)) if matrix.sum() else math.nan
 

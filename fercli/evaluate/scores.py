@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fercli.evaluate.calibration import expected_calibration_error
 from fercli.evaluate.metrics import (
-    Matrix,
+    ConfusionMatrix,
     class_accuracies,
     confusion,
     macro_f1,
@@ -70,7 +70,7 @@ class Score:
 
 
 def score_matrix(
-    matrix: Matrix, *, split: str, labels: Sequence[str], calibration_error: float | None = None, seed: int = 0
+    matrix: ConfusionMatrix, *, split: str, labels: Sequence[str], calibration_error: float | None = None, seed: int = 0
 ) -> Score:
     """Score a confusion matrix [N, N] that counts at least one image; seed: of the bootstrap."""
     counts, hits = matrix.sum(axis=1).tolist(), np.diag(matrix).tolist()

@@ -22,10 +22,10 @@ from fercli.export.options import ExportOptions, ExportReport
 from fercli.export.parity import (
     TOLERANCE,
     Parity,
+    check_conversion,
+    check_rounding,
     compare_onnx,
     onnx_logits,
-    refuse_rounding,
-    refuse_translation,
     torch_logits,
 )
 from fercli.export.precision import to_fp16, to_int8
@@ -104,7 +104,7 @@ def _write_compared(
     onnx.save(graph, path)
     progress(2, _STEPS, "comparing")
     exact = comparison.run(path, "images")
-    refuse_translation(exact)
+    check_conversion(exact)
     progress(3, _STEPS, "rounding")
     graph, storage = _rounded(graph, path, comparison)
     if options.interface != "images":
@@ -112,7 +112,7 @@ def _write_compared(
     refuse_unused(graph)
     onnx.save(graph, path)
     parity = replace(comparison.run(path, options.interface), translation=exact.max_difference)
-    _refuse_rounding(parity, options, storage)
+    _check_rounding(parity, options, storage)
     preprocessing = _compare_preprocessing(path, card, options)
     tolerance = TOLERANCE if options.precision == "fp32" else max(TOLERANCE, parity.max_difference)
     write_metadata(
@@ -182,13 +182,13 @@ def _rounded(graph: Any, path: Path, comparison: _Comparison) -> tuple[Any, Floa
     return graph, store_as_float16(graph) if options.store == "fp16" else None
 
 
-def _refuse_rounding(parity: Parity, options: ExportOptions, storage: Float16Storage | None) -> None:
+def _check_rounding(parity: Parity, options: ExportOptions, storage: Float16Storage | None) -> None:
     if options.precision != "fp32":
-        refuse_rounding(parity, options.precision)
+        check_rounding(parity, options.precision)
     elif storage is not None:
-        refuse_rounding(parity, "stored")
+        check_rounding(parity, "stored")
     else:
-        refuse_translation(parity)
+        check_conversion(parity)
 
 
 def _compare_preprocessing(path: Path, card: WeightsCard, options: ExportOptions) -> PreprocessingParity | None:

@@ -143,7 +143,7 @@ def torch_logits(model: nn.Module, card: WeightsCard) -> LogitsFunction:
     return run
 
 
-def refuse_translation(parity: Parity) -> None:
+def check_conversion(parity: Parity) -> None:
     """Raise RefusedError if a file with exact weights does not give the logits of torch."""
     # written as `not <=`, so that NaN is refused too
     if not (parity.max_difference <= TOLERANCE and parity.top1_agreement == 1):
@@ -154,7 +154,7 @@ def refuse_translation(parity: Parity) -> None:
         )
 
 
-def refuse_rounding(parity: Parity, rounded: Rounded) -> None:
+def check_rounding(parity: Parity, rounded: Rounded) -> None:
     """Raise RefusedError if rounding changes the logits by more than is accepted for its kind."""
     limit, share, agreement = LIMITS[rounded]
     near = parity.max_difference <= limit and parity.mean_difference <= share * parity.spread

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import RefusedError
-from fercli.faces.crop import crop_face, crop_whole
-from fercli.faces.geometry import apply, centred_fit, invert
+from fercli.faces.crop import crop_face, letterbox
+from fercli.faces.geometry import invert, letterbox_transform, transform_points
 from fercli.media.images import Rgb
 from fercli.system.chunks import chunked
 from fercli.system.onnx_session import open_session
@@ -57,7 +57,7 @@ def compare_preprocessing(
     if interface == "faces":
         crops = [crop_face(rgb, five, card.crop, size)[0] for rgb, five in zip(pictures, points, strict=True)]
     else:
-        crops = [crop_whole(rgb, size)[0] for rgb in pictures]
+        crops = [letterbox(rgb, size)[0] for rgb in pictures]
     expected = np.concatenate([softmax(logits_of(crop[None]), card.temperature) for crop in crops])  # [P, N]
     difference, same = np.zeros_like(expected), np.ones(len(pictures), np.bool_)
     for batch in _batches(pictures):
@@ -106,4 +106,4 @@ def _points(rgb: Rgb, card: WeightsCard, random: np.random.Generator) -> NDArray
     rotation = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     noise = random.normal(0, 0.01 * size, (5, 2))
     moved = (card.crop.points_px(size) - size / 2) @ rotation.T + size / 2 + noise
-    return apply(invert(centred_fit(rgb.shape[1], rgb.shape[0], size)), moved).astype(np.float32)
+    return transform_points(invert(letterbox_transform(rgb.shape[1], rgb.shape[0], size)), moved).astype(np.float32)

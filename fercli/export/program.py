@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fercli.errors import UsageError
 from fercli.export.options import ExportOptions, ExportReport
-from fercli.export.parity import compare_logits, refuse_translation, torch_logits
+from fercli.export.parity import check_conversion, compare_logits, torch_logits
 from fercli.export.samples import comparison_crops
 from fercli.progress import Progress, silent
 from fercli.system.files import refuse_existing, replacing
@@ -52,7 +52,7 @@ def export_program(
         parity = compare_logits(
             torch_logits(model, card), exported, crops, images=images, runtime=runtime, batches=options.batches
         )
-        refuse_translation(parity)
+        check_conversion(parity)
         save_program(model, card, temporary, {"parity": asdict(parity)})
     progress(_STEPS, _STEPS, "done")
     return ExportReport(

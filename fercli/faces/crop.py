@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fercli.config.templates import CropTemplate
-from fercli.faces.geometry import Matrix, apply, centred_fit, invert, similarity_transform
+from fercli.faces.geometry import Transform, invert, letterbox_transform, similarity_transform, transform_points
 from fercli.media.images import Rgb
 from fercli.results import Box, Face, Landmarks
 
@@ -21,7 +21,7 @@ MEAN_LANDMARKS = np.array([[-0.207, -0.144], [0.207, -0.144], [0.0, 0.100], [-0.
 
 def crop_face(
     rgb: Rgb, landmarks: ArrayLike, template: CropTemplate, size: int, *, margin: float = 0.0
-) -> tuple[Rgb, Matrix]:
+) -> tuple[Rgb, Transform]:
     """Rotate, scale and shift a face so that its five landmarks [5, 2] match the template's.
 
     Returns the crop uint8 [size, size, 3] and the transform float64 [2, 3] from picture to crop coordinates.
@@ -55,13 +55,13 @@ def resize_crop(rgb: Rgb, size: int) -> Rgb:
     return cv2.resize(rgb, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
-def crop_whole(rgb: Rgb, size: int) -> tuple[Rgb, Matrix]:
+def letterbox(rgb: Rgb, size: int) -> tuple[Rgb, Transform]:
     """Fit the whole picture into the crop, centred and padded to a square; returns crop and transform as `crop_face`."""
-    matrix = centred_fit(rgb.shape[1], rgb.shape[0], size)
+    matrix = letterbox_transform(rgb.shape[1], rgb.shape[0], size)
     return warp(rgb, matrix, size), matrix
 
 
-def crop_box(rgb: Rgb, box_xyxy: Box, size: int) -> tuple[Rgb, Matrix]:
+def crop_box(rgb: Rgb, box_xyxy: Box, size: int) -> tuple[Rgb, Transform]:
     """Cut out a box, widened to a square around its centre; returns crop and transform as `crop_face`."""
     left, top, right, bottom = box_xyxy
     scale = size / max(right - left, bottom - top)
@@ -70,7 +70,7 @@ def crop_box(rgb: Rgb, box_xyxy: Box, size: int) -> tuple[Rgb, Matrix]:
     return warp(rgb, matrix, size), matrix
 
 
-def warp(rgb: Rgb, matrix: Matrix, size: int) -> Rgb:
+def warp(rgb: Rgb, matrix: Transform, size: int) -> Rgb:
     """Apply a transform [2, 3] and return the square of `size` pixels; edge pixels are repeated outside the picture.
 
     Shrinks by area first, so that a large face is not aliased in a small crop.
@@ -83,10 +83,10 @@ def warp(rgb: Rgb, matrix: Matrix, size: int) -> Rgb:
     return cv2.warpAffine(rgb, pixel_matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _shrink(rgb: Rgb, matrix: Matrix, size: int, scale: float) -> tuple[Rgb, Matrix]:
+def _shrink(rgb: Rgb, matrix: Transform, size: int, scale: float) -> tuple[Rgb, Transform]:
     """Cut out the region the crop shows and shrink it by about `scale`; returns it with the remaining transform."""
     height, width = rgb.shape[:2]
-    corners = apply(invert(matrix), [[0, 0], [size, 0], [0, size], [size, size]])
+    corners = transform_points(invert(matrix), [[0, 0], [size, 0], [0, size], [size, size]])
     border = 2 / scale  # two pixels of the crop, for interpolation at its edge
     left, top = np.floor(corners.min(axis=0) - border).clip(0, [width - 1, height - 1]).astype(int)
     right, bottom = np.ceil(corners.max(axis=0) + border).clip([left + 1, top + 1], [width, height]).astype(int)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Matrix = NDArray[np.float64]  # [2, 3]: target = matrix[:, :2] @ source + matrix[:, 2]
+Transform = NDArray[np.float64]  # [2, 3]: target = matrix[:, :2] @ source + matrix[:, 2]
 
 
-def similarity_transform(source: ArrayLike, target: ArrayLike) -> Matrix:
+def similarity_transform(source: ArrayLike, target: ArrayLike) -> Transform:
     """Least-squares rotation, scale and shift that takes `source` points to `target`; never a reflection.
 
     Args: both [K, 2], K >= 2. Returns float64 [2, 3].
@@ -19,28 +19,28 @@ def similarity_transform(source: ArrayLike, target: ArrayLike) -> Matrix:
     """
     sources, targets = np.asarray(source, np.float64), np.asarray(target, np.float64)
     source_mean, target_mean = sources.mean(axis=0), targets.mean(axis=0)
-    spread = np.square(sources - source_mean).sum(axis=1).mean()
-    if not spread > 0:
+    variance = np.square(sources - source_mean).sum(axis=1).mean()
+    if not variance > 0:
         raise ValueError("all source points coincide; cannot estimate the scale")
     covariance = (targets - target_mean).T @ (sources - source_mean) / len(sources)  # [2, 2]
-    left, strengths, right = np.linalg.svd(covariance)
+    left, singular_values, right = np.linalg.svd(covariance)
     signs = np.array([1.0, np.sign(np.linalg.det(left) * np.linalg.det(right))])
-    linear = left @ np.diag(signs) @ right * (strengths @ signs / spread)
+    linear = left @ np.diag(signs) @ right * (singular_values @ signs / variance)
     return np.column_stack([linear, target_mean - linear @ source_mean])
 
 
-def centred_fit(width: int, height: int, size: int) -> Matrix:
+def letterbox_transform(width: int, height: int, size: int) -> Transform:
     """Return the transform that fits a whole picture, centred and undistorted, into `size` x `size`: float64 [2, 3]."""
     scale = size / max(width, height)
     return np.array([[scale, 0.0, (size - scale * width) / 2], [0.0, scale, (size - scale * height) / 2]])
 
 
-def invert(matrix: Matrix) -> Matrix:
+def invert(matrix: Transform) -> Transform:
     """Return the inverse of a transform [2, 3]."""
     linear = np.linalg.inv(matrix[:, :2])
     return np.column_stack([linear, -linear @ matrix[:, 2]])
 
 
-def apply(matrix: Matrix, points: ArrayLike) -> NDArray[np.float64]:
+def transform_points(matrix: Transform, points: ArrayLike) -> NDArray[np.float64]:
     """Apply a transform [2, 3] to points [K, 2]."""
     return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]

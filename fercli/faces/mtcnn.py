@@ -58,11 +58,11 @@ class MtcnnDetector:
         canvases = [self._canvas(frame, min_face_px or self.config.min_face_px) for frame in frames]
         faces: list[list[Face]] = [[] for _ in frames]
         batches = list(_batches(canvases))
-        of_equal_size = [[canvases[index] for index in batch] for batch in batches]
+        equal_size_batches = [[canvases[index] for index in batch] for batch in batches]
         run = map if self._pool is None or len(batches) == 1 else self._pool.map
-        for batch, results in zip(batches, run(self._detect_equal, of_equal_size), strict=True):
-            for index, of_frame in zip(batch, results, strict=True):
-                faces[index] = of_frame
+        for batch, results in zip(batches, run(self._detect_equal, equal_size_batches), strict=True):
+            for index, frame_faces in zip(batch, results, strict=True):
+                faces[index] = frame_faces
         return faces
 
     def _canvas(self, frame: Rgb, min_face_px: int) -> _Canvas:
@@ -85,7 +85,7 @@ class MtcnnDetector:
 
     def _detect_equal(self, canvases: Sequence[_Canvas]) -> list[list[Face]]:
         detections = self._cascade.detect([canvas.rgb for canvas in canvases], canvases[0].min_face_px)
-        return [_faces(canvas, of_canvas) for canvas, of_canvas in zip(canvases, detections, strict=True)]
+        return [_faces(canvas, canvas_faces) for canvas, canvas_faces in zip(canvases, detections, strict=True)]
 
 
 def _batches(canvases: Sequence[_Canvas]) -> Iterator[list[int]]:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from fercli.faces.crop import landmarks_of
-from fercli.faces.geometry import apply
+from fercli.faces.geometry import transform_points
 from fercli.media.images import Rgb
 from fercli.results import Box, Face, Landmarks
 
@@ -59,9 +59,9 @@ def _moved(previous: np.ndarray, current: np.ndarray, face: Face) -> Face | None
     matrix, _ = cv2.estimateAffinePartial2D(start[good], end[good], ransacReprojThreshold=max(1.0, 0.03 * side))
     if matrix is None:
         return None
-    centre = apply(matrix, [[(left + right) / 2, (top + bottom) / 2]])[0]
+    centre = transform_points(matrix, [[(left + right) / 2, (top + bottom) / 2]])[0]
     zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     half = np.array([right - left, bottom - top]) * zoom / 2
     box = cast("Box", tuple(np.concatenate([centre - half, centre + half]).tolist()))
-    points = cast("Landmarks", tuple(tuple(point) for point in apply(matrix, landmarks_of(face)).tolist()))
+    points = cast("Landmarks", tuple(tuple(point) for point in transform_points(matrix, landmarks_of(face)).tolist()))
     return replace(face, box_xyxy=box, landmarks=points)

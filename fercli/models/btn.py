@@ -175,7 +175,7 @@ def training_network(config: BtnConfig, num_classes: int, loss: LossConfig) -> B
     return BTN(
         config,
         num_classes,
-        training_parts=loss.batch_part or config.ablate.mla_only == "aux_head",
+        training_parts=loss.uses_batch_transformer or config.ablate.mla_only == "aux_head",
         image_head=bool(loss.image),
     )
 

@@ -82,7 +82,7 @@ def build_components(data: TrainingData, config: RunConfig, *, group: ProcessGro
 def _new_network(config: RunConfig, classes: int) -> BTN:
     """The network with random weights from the recipe's seed, and the training-only parts its losses need."""
     loss = config.train.loss
-    if loss.batch_part and config.model.ablate.mla_only != "none":
+    if loss.uses_batch_transformer and config.model.ablate.mla_only != "none":
         raise UsageError(
             f"ablate.mla_only={config.model.ablate.mla_only} is a model without the batch transformer, but its losses are on",
             fix="--set loss.bt=0 --set loss.cba=0 --set loss.distill=0",

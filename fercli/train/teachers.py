@@ -26,7 +26,7 @@ from fercli.system.digest import file_sha256
 from fercli.train.process_group import ProcessGroup
 from fercli.weights.classifier import CHUNK, Classifier, open_onnx, open_torch
 from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
-from fercli.weights.preprocess import mirror, softmax_of_both
+from fercli.weights.preprocess import flip_averaged_softmax, mirror
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def mix_in_teachers(
         done = 0
         for chunk in chunked(samples, CHUNK):
             images = np.stack([load_crop(sample, size) for sample in chunk])
-            both = softmax_of_both(teacher.classifier.logits(images), teacher.classifier.logits(mirror(images)))
+            both = flip_averaged_softmax(teacher.classifier.logits(images), teacher.classifier.logits(mirror(images)))
             probabilities[done : done + len(chunk)] += torch.from_numpy(both[:, columns])
             done += len(chunk)
             report(TeacherProgress(teacher.path.name, done, len(samples)))

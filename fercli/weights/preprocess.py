@@ -41,7 +41,7 @@ def mirror(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(crops[:, :, ::-1])
 
 
-def softmax_of_both(
+def flip_averaged_softmax(
     logits: NDArray[np.float32], mirrored: NDArray[np.float32], temperature: float = 1.0
 ) -> NDArray[np.float32]:
     """Mean of the probabilities of faces and of their mirror images, from the logits [B, N] of each: float32."""

@@ -10,7 +10,7 @@ from fercli.bench.isolated import run_isolated
 from fercli.errors import RefusedError
 
 MODULE = """
-from fercli.bench.isolated import return_measurement
+from fercli.bench.isolated import write_measurement
 from fercli.errors import DataError
 
 def work(name, megabytes):
@@ -18,7 +18,7 @@ def work(name, megabytes):
         raise DataError("nothing to hold", fix="hold something")
     return len(bytes(range(256)) * (megabytes << 12)) >> 20
 
-return_measurement(work)
+write_measurement(work)
 """
 
 

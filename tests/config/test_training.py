@@ -24,5 +24,5 @@ def test_train_config__names_every_field_out_of_range():
         (LossConfig(bt=0.0, cba=0.0, image=1.0), False),
     ],
 )
-def test_batch_part__is_needed_for_losses_of_p_bt_and_p_cba(loss: LossConfig, needed: bool):
-    assert loss.batch_part is needed
+def test_uses_batch_transformer__is_needed_for_losses_of_p_bt_and_p_cba(loss: LossConfig, needed: bool):
+    assert loss.uses_batch_transformer is needed

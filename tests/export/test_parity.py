@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fercli.errors import RefusedError
-from fercli.export.parity import compare_logits, distinct, refuse_rounding, refuse_translation
+from fercli.export.parity import check_conversion, check_rounding, compare_logits, distinct
 
 OPTIONS = {"images": "faces", "runtime": "test"}
 
@@ -40,28 +40,28 @@ def test_compare_logits__notices_a_class_that_changes_at_one_batch_size_only():
     assert parity.top1_agreement == 0
 
 
-def test_refuse_rounding__stored_weights_may_change_near_ties_only():
+def test_check_rounding__stored_weights_may_change_near_ties_only():
     expected = {1: [2.0, 0.0], 2: [0.010, 0.0], 3: [0.0, 2.0]}
     near = compare_logits(_by_value(expected), _by_value({**expected, 2: [-0.005, 0.010]}), _crops(1, 2, 3), **OPTIONS)
     assert (near.top1_agreement, near.clear_agreement) == (pytest.approx(2 / 3), 1.0)
-    refuse_rounding(near, "stored")
+    check_rounding(near, "stored")
     # 0.055 apart, each moved by 0.03: within the limit of a logit, but no near-tie
     clear = compare_logits(
         _by_value({**expected, 2: [0.055, 0.0]}), _by_value({**expected, 2: [0.025, 0.03]}), _crops(1, 2, 3), **OPTIONS
     )
     assert clear.max_difference < 0.05
     with pytest.raises(RefusedError, match=r"same class on 66\.7%"):
-        refuse_rounding(clear, "stored")
+        check_rounding(clear, "stored")
 
 
-def test_refuse_rounding__int8_may_not_move_logits_by_a_large_part_of_their_spread():
+def test_check_rounding__int8_may_not_move_logits_by_a_large_part_of_their_spread():
     expected = {1: [2.0, 0.0], 2: [2.0, 0.0]}
     little = compare_logits(_by_value(expected), _by_value({1: [2.2, 0.2], 2: [1.8, 0.2]}), _crops(1, 2), **OPTIONS)
-    refuse_rounding(little, "int8")
+    check_rounding(little, "int8")
     much = compare_logits(_by_value(expected), _by_value({1: [3.0, 1.0], 2: [3.0, 1.0]}), _crops(1, 2), **OPTIONS)
     assert much.top1_agreement == 1
-    with pytest.raises(RefusedError, match="int8 change"):
-        refuse_rounding(much, "int8")
+    with pytest.raises(RefusedError, match="with int8, logits differ"):
+        check_rounding(much, "int8")
 
 
 @pytest.mark.parametrize("kind", ["stored", "fp16", "int8"])
@@ -73,6 +73,6 @@ def test_refuse__nan_is_refused(kind):
         **OPTIONS,
     )
     with pytest.raises(RefusedError):
-        refuse_rounding(parity, kind)
+        check_rounding(parity, kind)
     with pytest.raises(RefusedError):
-        refuse_translation(parity)
+        check_conversion(parity)

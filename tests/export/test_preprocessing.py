@@ -6,8 +6,8 @@ import onnxruntime
 import pytest
 
 from fercli.export.preprocessing import add_preprocessing
-from fercli.faces.crop import crop_face, crop_whole
-from fercli.faces.geometry import apply, invert, similarity_transform
+from fercli.faces.crop import crop_face, letterbox
+from fercli.faces.geometry import invert, similarity_transform, transform_points
 from fercli.weights.preprocess import softmax, to_input
 
 
@@ -38,7 +38,7 @@ def test_add_preprocessing__crops_of_other_sizes_are_scaled_as_fer_scales_them(t
     picture = np.ascontiguousarray(astronaut[:height, :width])
     session = _session(add_preprocessing(tiles, card, "crops"))
     [logits] = session.run(["logits"], {"crops": picture[None]})
-    expected = _tiles(crop_whole(picture, 48)[0][None], card)
+    expected = _tiles(letterbox(picture, 48)[0][None], card)
     assert np.abs(logits - expected).max() < 0.05  # of values that lie within about -2..2
     assert np.abs(logits - expected).mean() < 0.012
 
@@ -49,7 +49,9 @@ def test_add_preprocessing__faces_are_aligned_as_fer_aligns_them(tiles, card, tu
     template = card.crop.points_px(48)
     turned = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     matrix = np.column_stack([turned, [24, 24] - turned @ [224, 110]])  # the face's middle to the crop's
-    points = apply(invert(matrix), template) + np.array([[1, 0], [0, 2], [-1, 1], [0, 0], [2, -1]])  # not quite similar
+    points = transform_points(invert(matrix), template) + np.array(
+        [[1, 0], [0, 2], [-1, 1], [0, 0], [2, -1]]
+    )  # not quite similar
     session = _session(add_preprocessing(tiles, card, "faces"))
     [logits] = session.run(["logits"], {"crops": astronaut[None], "points": points[None].astype(np.float32)})
     expected = _tiles(crop_face(astronaut, points, card.crop, 48)[0][None], card)

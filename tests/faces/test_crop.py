@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from fercli.config.templates import template
-from fercli.faces.crop import box_of, crop_face, crop_whole, landmarks_of, resize_crop, warp
-from fercli.faces.geometry import apply
+from fercli.faces.crop import box_of, crop_face, landmarks_of, letterbox, resize_crop, warp
+from fercli.faces.geometry import transform_points
 from fercli.results import Face
 
 IDENTITY = np.array([[1.0, 0, 0], [0, 1, 0]])
@@ -22,7 +22,7 @@ def test_crop_face__moves_every_landmark_to_the_template():
     for x, y in landmarks:
         cv2.circle(picture, (round(x - 0.5), round(y - 0.5)), 5, (255, 255, 255), -1)
     crop, matrix = crop_face(picture, landmarks, template("arcface"), 112)
-    np.testing.assert_allclose(apply(matrix, landmarks), wanted, atol=1e-6)
+    np.testing.assert_allclose(transform_points(matrix, landmarks), wanted, atol=1e-6)
     count, _, _, centres = cv2.connectedComponentsWithStats((crop[..., 0] > 100).astype(np.uint8))
     found = sorted((centres[1:] + 0.5).tolist())  # from pixel numbers to continuous coordinates
     assert count == 6
@@ -65,8 +65,8 @@ def test_warp__shows_the_same_region_shrunk_or_enlarged(astronaut: np.ndarray):
     assert np.abs(nearly_one - above_one).mean() < 6
 
 
-def test_crop_whole__centres_and_pads(astronaut: np.ndarray):
-    crop, matrix = crop_whole(astronaut[:256], 64)
+def test_letterbox__centres_and_pads(astronaut: np.ndarray):
+    crop, matrix = letterbox(astronaut[:256], 64)
     np.testing.assert_allclose(matrix, [[0.125, 0, 0], [0, 0.125, 16]])
     assert crop.shape == (64, 64, 3)
 

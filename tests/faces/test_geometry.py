@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fercli.config.templates import template
-from fercli.faces.geometry import apply, centred_fit, invert, similarity_transform
+from fercli.faces.geometry import invert, letterbox_transform, similarity_transform, transform_points
 
 FIVE = np.array([[10.0, 10], [30, 12], [20, 22], [12, 33], [29, 34]])
 
@@ -38,11 +38,11 @@ def test_similarity_transform__refuses_points_that_coincide():
         similarity_transform(np.ones((5, 2)), FIVE)
 
 
-def test_centred_fit__puts_a_wide_picture_in_the_middle():
+def test_letterbox_transform__puts_a_wide_picture_in_the_middle():
     # 200 x 100 into 50: scale 0.25, 25 px high, 12.5 px free above
-    np.testing.assert_allclose(centred_fit(200, 100, 50), [[0.25, 0, 0], [0, 0.25, 12.5]])
+    np.testing.assert_allclose(letterbox_transform(200, 100, 50), [[0.25, 0, 0], [0, 0.25, 12.5]])
 
 
 def test_invert__undoes_apply():
     matrix = similarity_transform(FIVE, template("fer2013").points_px(96))
-    np.testing.assert_allclose(apply(invert(matrix), apply(matrix, FIVE)), FIVE, atol=1e-9)
+    np.testing.assert_allclose(transform_points(invert(matrix), transform_points(matrix, FIVE)), FIVE, atol=1e-9)

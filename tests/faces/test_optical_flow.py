@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from fercli.faces.geometry import apply
+from fercli.faces.geometry import transform_points
 from fercli.faces.optical_flow import FaceFlow
 from fercli.results import Face
 
@@ -23,7 +23,7 @@ def test_flow__follows_a_turn_a_zoom_and_a_shift(astronaut: np.ndarray):
     matrix[:, 2] += (7.0, -4.0)
     flow = FaceFlow(astronaut)
     [face] = flow.follow(_moved(astronaut, matrix), [FACE])
-    np.testing.assert_allclose(face.landmarks, apply(matrix, FACE.landmarks), atol=0.7)
+    np.testing.assert_allclose(face.landmarks, transform_points(matrix, FACE.landmarks), atol=0.7)
     width = (FACE.box_xyxy[2] - FACE.box_xyxy[0]) * 1.05
     assert abs(face.box_xyxy[2] - face.box_xyxy[0] - width) < 1.0
 

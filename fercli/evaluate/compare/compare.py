@@ -173,10 +173,10 @@ def _classes(
 ) -> list[ClassComparison]:
     classes = []
     for index, name in enumerate(labels):
-        of_class = truth == index
-        only_a, only_b = int((of_class & right_a & ~right_b).sum()), int((of_class & right_b & ~right_a).sum())
-        if of_class.any():
-            classes.append(ClassComparison(name, int(of_class.sum()), only_a, only_b, mcnemar(only_a, only_b)[0]))
+        in_class = truth == index
+        only_a, only_b = int((in_class & right_a & ~right_b).sum()), int((in_class & right_b & ~right_a).sum())
+        if in_class.any():
+            classes.append(ClassComparison(name, int(in_class.sum()), only_a, only_b, mcnemar(only_a, only_b)[0]))
     return classes
 
 

@@ -140,7 +140,7 @@ def _read(source: Path, source_format: str, formats: Mapping[str, ForeignFormat]
         return by_suffix, by_suffix.convert(by_suffix.read(source))
     state = read_pickled_state(source)
     for known in formats.values():
-        if any(mark in state for mark in known.marks):
+        if any(key in state for key in known.signature_keys):
             return known, known.convert(state)
     raise WeightsError(
         f"{source} is a checkpoint of unknown format; its first tensors are {', '.join(list(state)[:3])}",

@@ -24,7 +24,7 @@ class ForeignFormat:
     name: the value of --from. title: the name in messages. origin: who made the weights and under which licence, for the
         card of every model that is trained from them. licence: of a whole model, for its card.
     part: the part of BTN that the tensors fill, None for a whole model. config: the BTN they fit.
-    convert: rename the file's tensors. marks: tensor names that occur in this format only; one of them is enough to
+    convert: rename the file's tensors. signature_keys: tensor names that occur in this format only; one of them is enough to
         recognise it.
     read: read the file; suffix: of files that are no torch checkpoint, by which the format is recognised instead.
     measure_statistics: give batch norms true statistics (`--faces`), where the file has none.
@@ -36,7 +36,7 @@ class ForeignFormat:
     part: PartName | None
     config: Callable[[], BtnConfig]
     convert: Callable[[Mapping[str, Any]], Conversion]
-    marks: tuple[str, ...] = ()
+    signature_keys: tuple[str, ...] = ()
     read: Callable[[Path], Mapping[str, Any]] = read_pickled_state
     suffix: str | None = None
     licence: str = ""

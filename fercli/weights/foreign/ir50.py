@@ -48,5 +48,5 @@ IR50 = ForeignFormat(
     part="image_backbone",
     config=preset_config("btn-base"),
     convert=convert_ir50,
-    marks=("body.0.res_layer.1.weight", "body1.0.res_layer.1.weight"),
+    signature_keys=("body.0.res_layer.1.weight", "body1.0.res_layer.1.weight"),
 )

@@ -74,5 +74,5 @@ MOBILEFACENET = ForeignFormat(
     part="landmark_backbone",
     config=preset_config("btn-base"),
     convert=convert_mobilefacenet,
-    marks=("conv2_dw.conv.weight",),
+    signature_keys=("conv2_dw.conv.weight",),
 )

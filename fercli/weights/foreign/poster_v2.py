@@ -80,5 +80,5 @@ POSTER_V2 = ForeignFormat(
     part=None,
     config=poster_v2_config,
     convert=convert_poster_v2,
-    marks=("ir_back.input_layer.0.weight",),
+    signature_keys=("ir_back.input_layer.0.weight",),
 )

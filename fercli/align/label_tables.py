@@ -30,7 +30,7 @@ def copy_labels(paths: AlignPaths, alignment: Alignment) -> bool:
 def copy_prepared_tables(source: Path, target: Path, alignment: Alignment) -> bool:
     """Copy dataset.csv and dataset.json of a prepared data set, with the name of the crop.
 
-    Pictures without a crop get an empty path, as unwritten images of a prepared data set have it.
+    Pictures without a crop get an empty path, as images without a file of a prepared data set have it.
     Returns False if the source is not a prepared data set.
     """
     if not prepared.is_prepared(source):

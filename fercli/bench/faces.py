@@ -96,7 +96,7 @@ def bench_faces(folder: Path, *, min_face_px: int = 20, rounds: int = 3, progres
     )
 
 
-def measure(name: str, pictures: Sequence[str], min_face_px: int) -> dict[str, Any]:
+def measure_detector(name: str, pictures: Sequence[str], min_face_px: int) -> dict[str, Any]:
     """Run one detector: rows of box and landmarks of every picture, and the seconds and CPU seconds without reading."""
     detect = _peer(min_face_px) if name == PEER else _detector(name, min_face_px)
     detect([read_rgb(Path(pictures[0]))])
@@ -185,4 +185,4 @@ def _is_readable(path: Path) -> bool:
 
 
 if __name__ == "__main__":
-    write_measurement(measure)
+    write_measurement(measure_detector)

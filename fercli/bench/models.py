@@ -212,7 +212,7 @@ def count_operations(weights: Path) -> float:
     return float(counter.get_total_flops())
 
 
-def measure(name: str, path: str = "", device: str = "cpu", batch: int = 1) -> Any:
+def measure_model(name: str, path: str = "", device: str = "cpu", batch: int = 1) -> Any:
     """Measure the milliseconds per face of one format at one batch size, or the device's peak for "peak"."""
     if name == "peak":
         return peak_gflops(device)
@@ -317,4 +317,4 @@ def _row(variant: _Variant, batch: int, rounds: Sequence[_Round], *, peak: float
 
 
 if __name__ == "__main__":
-    write_measurement(measure)
+    write_measurement(measure_model)

@@ -111,7 +111,7 @@ def bench_train(
     return TrainBench(model, batch, str(resolve_device(device)), cpu_threads(), steps)
 
 
-def measure(
+def measure_step(
     *, name: str, model: str, recipe_name: str, settings: Sequence[str], batch: int, device: str, gradient: str
 ) -> dict[str, Any]:
     """Time the second of two steps, and write the gradient of the first to the file `gradient`."""
@@ -249,4 +249,4 @@ def _step(name: str, measurements: Sequence[Measurement], cosine: float) -> Step
 
 
 if __name__ == "__main__":
-    write_measurement(measure)
+    write_measurement(measure_step)

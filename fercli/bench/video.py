@@ -94,7 +94,7 @@ def bench_video(
     return VideoBench(video, cpu_threads(), weights, runs)
 
 
-def measure(
+def measure_video(
     *,
     name: str,  # noqa: ARG001 (for the message if it fails)
     video: str,
@@ -175,4 +175,4 @@ def _errors(frames: Sequence[Any], every: Sequence[Any]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    write_measurement(measure)
+    write_measurement(measure_video)

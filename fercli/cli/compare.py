@@ -48,7 +48,7 @@ def compare(
         for warning in result.warnings:
             console.warn(warning)
     if json:
-        console.json_line(step.as_record(result))
+        console.json_line(step.comparison_record(result))
     else:
         _show(result, changed)
     if out is not None and not quiet:

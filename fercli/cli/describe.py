@@ -51,7 +51,7 @@ def describe(
 
     result = step.describe(name, recipe=recipe, classes=classes, settings=settings or (), out=out, overwrite=overwrite)
     if json:
-        console.json_line(step.as_record(result))
+        console.json_line(step.description_record(result))
     elif keys:
         _show_keys(result)
     else:

@@ -48,7 +48,7 @@ _DISK_FAULTS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQU
 
 
 @dataclass
-class Session:
+class GlobalOptions:
     """Values of the options that precede the command."""
 
     debug: bool = False
@@ -162,7 +162,7 @@ app.add_typer(bench, name="bench", short_help="Measure speed, memory and accurac
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; user errors go to stderr as `error: ...` and `fix: ...`."""
-    session = Session()
+    session = GlobalOptions()
     command = typer.main.get_command(app)
     try:
         code = command.main(list(arguments), prog_name="fer", standalone_mode=False, obj=session) or ExitCode.DONE

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fercli.predict.predict import ImageResult
     from fercli.predict.report.page import HtmlReport
     from fercli.predict.results_folder import ResultsFolder
-    from fercli.predict.tables.table import PredictionTable
+    from fercli.predict.tables.table import TableWriter
     from fercli.results import Prediction
     from fercli.weights.card import WeightsCard
 
@@ -80,7 +80,7 @@ class Outputs:
         self._shown = {**settings, "engine": runs_on}
         self._folder: ResultsFolder | None = None
         self._report: HtmlReport | None = None
-        self._tables: list[PredictionTable] = []
+        self._tables: list[TableWriter] = []
         self._open = ExitStack()
         self.todo = list(sources)
         if options.folder is not None:
@@ -128,7 +128,7 @@ class Outputs:
                 result.source, result.rgb, result.predictions, time_s=result.time_s, duration_s=result.duration_s
             )
 
-    def _open_table(self, path: Path) -> AbstractContextManager[PredictionTable]:
+    def _open_table(self, path: Path) -> AbstractContextManager[TableWriter]:
         from fercli.predict.tables.formats import open_table
 
         return open_table(path, self._card.labels, settings=self._shown, overwrite=self._options.replace_tables)

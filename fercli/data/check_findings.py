@@ -54,9 +54,9 @@ def compare_counts(dataset: Dataset, published: Published | None) -> list[CheckF
         empty = [label for label in dataset.labels if not sum(dataset.counts(split)[label] for split in SPLITS)]
         if empty:
             findings.append(_error(f"no image of {', '.join(empty)}"))
-    unwritten = sum(dataset.unwritten.values())
-    if unwritten:
-        findings.append(_warning(f"{pluralize(unwritten, 'labelled image')} without a file: no face was detected"))
+    without_file = sum(dataset.without_file.values())
+    if without_file:
+        findings.append(_warning(f"{pluralize(without_file, 'labelled image')} without a file: no face was detected"))
     return findings
 
 

@@ -57,7 +57,7 @@ class Dataset:
     alignment: the settings of that `fer align` run with their fingerprint, None where nothing is recorded.
     fingerprint: changes with every name, label, split and crop, and in a prepared set with every pixel (`fer data check`
         hashes the pictures of other sets); None before `open_dataset` has computed it.
-    unwritten: labelled images per split that have no file, because `fer align --on-no-face skip` detected no face.
+    without_file: labelled images per split that have no file, because `fer align --on-no-face skip` detected no face.
     missing: images that the owner's lists name and that do not exist, with their line.
     """
 
@@ -69,7 +69,7 @@ class Dataset:
     crop: str | None = None
     alignment: Mapping[str, Any] | None = None
     fingerprint: str | None = None
-    unwritten: Mapping[Split, int] = field(default_factory=dict)
+    without_file: Mapping[Split, int] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

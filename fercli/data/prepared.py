@@ -74,7 +74,7 @@ def open_prepared(root: Path) -> Dataset:
     facts = _facts(root / PREPARED_JSON)
     labels = tuple(facts["labels"])
     samples: list[Sample] = []
-    unwritten: Counter[Split] = Counter()
+    without_file: Counter[Split] = Counter()
     errors = ListErrors(root / PREPARED_CSV, fix=_PREPARE_AGAIN)
     with (root / PREPARED_CSV).open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
@@ -88,7 +88,7 @@ def open_prepared(root: Path) -> Dataset:
                 if row["path"]:
                     samples.append(_sample(root, row, split, labels, has_votes=has_votes))
                 elif row["label"]:
-                    unwritten[split] += 1
+                    without_file[split] += 1
             except ValueError as error:
                 errors.add(f"line {reader.line_num}: {error}")
     errors.raise_if_any()
@@ -101,7 +101,7 @@ def open_prepared(root: Path) -> Dataset:
         crop=facts.get("crop"),
         alignment=facts.get("alignment"),
         fingerprint=facts.get("fingerprint"),
-        unwritten=unwritten,
+        without_file=without_file,
     )
 
 

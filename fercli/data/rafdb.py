@@ -65,7 +65,7 @@ def _list_and_images(root: Path) -> tuple[Path, Path] | None:
 def _read_list(basic: Path, images: Path, labels: LabelSchema) -> Dataset:
     alignment = finished_alignment(images)
     without_face = {Path(row.source).stem for row in alignment.rows if row.output is None} if alignment else set()
-    unwritten: Counter[Split] = Counter()
+    without_file: Counter[Split] = Counter()
     photos = images.name == ORIGINAL.name
     samples: list[Sample] = []
     errors = ListErrors(basic / LABEL_LIST, fix=f"expected layout: {_LAYOUT}")
@@ -78,7 +78,7 @@ def _read_list(basic: Path, images: Path, labels: LabelSchema) -> Dataset:
             names = (f"{stem}.jpg", f"{stem}_aligned.jpg") if photos else (f"{stem}_aligned.jpg", f"{stem}.jpg")
             path = next((images / known for known in names if (images / known).is_file()), None)
             if stem in without_face:
-                unwritten[split] += 1
+                without_file[split] += 1
             elif path is None:
                 errors.add_missing(f"line {line}", (images / names[0]).relative_to(basic).as_posix())
             else:
@@ -96,7 +96,7 @@ def _read_list(basic: Path, images: Path, labels: LabelSchema) -> Dataset:
         root=basic,
         crop=alignment.settings.crop if alignment else LANDMARK_TEMPLATE if photos else None,
         alignment=alignment.record if alignment else None,
-        unwritten=unwritten,
+        without_file=without_file,
         missing=tuple(errors.missing),
     )
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 IMAGES = 256
 BATCH_SIZE = 64
 SHUFFLES = 3
-TOLERANCE = 1e-3  # of a logit; rounding of sums in another order is a hundred times smaller
+INVARIANCE_TOLERANCE = 1e-3  # of a logit; rounding of sums in another order is a hundred times smaller
 
 
 def batch_check(
@@ -68,7 +68,7 @@ def batch_check(
     missing = [suffix for suffix in openers if suffix not in files]
     return BatchCheck(
         images=len(samples),
-        tolerance=TOLERANCE,
+        tolerance=INVARIANCE_TOLERANCE,
         engines=tuple(checks[: len(classifiers)]),
         contrast=checks[-1] if torch_file is not None else None,
         batch_part=batch_part,

@@ -209,7 +209,9 @@ def _result(
             )
             for subset in subsets
         ),
-        warnings=score_warnings(dataset, card, left_out, subsets, without_file=dataset.unwritten.get(options.split, 0)),
+        warnings=score_warnings(
+            dataset, card, left_out, subsets, without_file=dataset.without_file.get(options.split, 0)
+        ),
     )
 
 

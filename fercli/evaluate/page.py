@@ -18,7 +18,7 @@ from fercli.html.pages import write_template
 from fercli.html.parts import FaceCard, Table, Tile, face_card
 from fercli.system.files import replacing
 
-PAGE_NAME = "report.html"
+REPORT_NAME = "report.html"
 _MAX_ERRORS = 32
 _SHOWN_COVERAGE = 0.8  # the tile takes the nearest that was asked for
 
@@ -56,7 +56,7 @@ def write_page(
     subtitle = f"{result.split} split, {result.score.images:,} images, {model.engine} on {model.device}"
     if result.augmentation:
         subtitle += f"; test-time augmentation: {result.augmentation}"
-    with replacing(folder / PAGE_NAME) as temporary:
+    with replacing(folder / REPORT_NAME) as temporary:
         write_template(
             temporary,
             "evaluate/page.html",

@@ -38,8 +38,8 @@ _EQUAL_IN_A_GROUP: dict[str, Callable[[ResultFile], object]] = {
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A figure in percent; deviation: standard deviation over seeds, None for one run or a published figure."""
+class Percentage:
+    """A score in percent; deviation: standard deviation over seeds, None for one run or a published score."""
 
     value: float
     deviation: float | None = None
@@ -57,9 +57,9 @@ class TableRow:
     year: int | None
     kind: Literal["reported", "measured"]
     runs: int | None
-    accuracy: Figure | None
-    per_class: Mapping[str, Figure | None]
-    mean: Figure | None
+    accuracy: Percentage | None
+    per_class: Mapping[str, Percentage | None]
+    mean: Percentage | None
     source: str
     note: str
 
@@ -130,7 +130,9 @@ def as_csv(table: PaperTable) -> str:
         for column, value in enumerate(row):
             if column in figures:
                 cells += (
-                    [_rounded(value.value), _rounded(value.deviation)] if isinstance(value, Figure) else [None, None]
+                    [_rounded(value.value), _rounded(value.deviation)]
+                    if isinstance(value, Percentage)
+                    else [None, None]
                 )
             else:
                 cells.append(value)
@@ -159,8 +161,8 @@ def _grouped(runs: Sequence[str]) -> dict[str, list[ResultFile]]:
 
 
 def _reported(row: PublishedRow) -> TableRow:
-    def cell(value: float | None) -> Figure | None:
-        return None if value is None else Figure(value)
+    def cell(value: float | None) -> Percentage | None:
+        return None if value is None else Percentage(value)
 
     return TableRow(
         method=row.method,
@@ -197,11 +199,11 @@ def _measured(name: str, results: Sequence[ResultFile]) -> TableRow:
     )
 
 
-def _cell(shares: Sequence[float | None]) -> Figure | None:
+def _cell(shares: Sequence[float | None]) -> Percentage | None:
     values = [100 * share for share in shares if share is not None]
     if not values or len(values) < len(shares):
         return None
-    return Figure(mean(values), stdev(values) if len(values) > 1 else None)
+    return Percentage(mean(values), stdev(values) if len(values) > 1 else None)
 
 
 def _columns(table: PaperTable) -> list[str]:
@@ -226,7 +228,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _text(cell: object) -> str:
-    if isinstance(cell, Figure):
+    if isinstance(cell, Percentage):
         return f"{cell.value:.2f}" + (f" ± {cell.deviation:.2f}" if cell.deviation is not None else "")
     return "" if cell is None else str(cell).replace("|", "\\|")
 

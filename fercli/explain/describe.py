@@ -20,7 +20,7 @@ from fercli.system.files import refuse_existing_folder, replacing_folder
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import find_weights, read_card
 
-RESULT_NAME = "describe.json"
+DESCRIPTION_NAME = "describe.json"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def describe(
     Raises: UsageError for recipe or settings of weights, or unknown ones; WeightsError for a name that is neither.
     """
     if out is not None:
-        refuse_existing_folder(out, overwrite=overwrite, mark=RESULT_NAME)
+        refuse_existing_folder(out, overwrite=overwrite, mark=DESCRIPTION_NAME)
     config, loss, labels = _network(name, recipe, settings)
     if classes is not None and labels is not None and classes != labels:
         raise UsageError(f"{name} has {labels} classes", fix="leave out --classes, or describe its preset")
@@ -93,7 +93,7 @@ def level(module: ModuleCount, names: set[str]) -> int:
     return sum(".".join(pieces[:length]) in names for length in range(1, len(pieces) + 1))
 
 
-def as_record(result: Description) -> dict[str, object]:
+def description_record(result: Description) -> dict[str, object]:
     """Return the counts as plain values, totals first."""
     inference, training = result.inference, result.training
     return {
@@ -150,8 +150,8 @@ def _losses(card: WeightsCard) -> LossConfig:
 
 
 def _write(folder: Path, result: Description) -> None:
-    text = json.dumps(as_record(result), indent=2, ensure_ascii=False)
-    (folder / RESULT_NAME).write_text(text + "\n", encoding="utf-8")
+    text = json.dumps(description_record(result), indent=2, ensure_ascii=False)
+    (folder / DESCRIPTION_NAME).write_text(text + "\n", encoding="utf-8")
     inference = {module.name for module in result.inference.modules}
     modules = [
         [

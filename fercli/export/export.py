@@ -20,7 +20,7 @@ from fercli.export.graph import refuse_unused, translate
 from fercli.export.metadata import write_metadata
 from fercli.export.options import ExportOptions, ExportReport
 from fercli.export.parity import (
-    TOLERANCE,
+    PARITY_TOLERANCE,
     Parity,
     check_conversion,
     check_rounding,
@@ -114,7 +114,7 @@ def _write_compared(
     parity = replace(comparison.run(path, options.interface), translation=exact.max_difference)
     _check_rounding(parity, options, storage)
     preprocessing = _compare_preprocessing(path, card, options)
-    tolerance = TOLERANCE if options.precision == "fp32" else max(TOLERANCE, parity.max_difference)
+    tolerance = PARITY_TOLERANCE if options.precision == "fp32" else max(PARITY_TOLERANCE, parity.max_difference)
     write_metadata(
         graph,
         card,

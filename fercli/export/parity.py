@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 BATCHES = (1, 2, 7, 32)  # batch sizes of the comparison; 32 is the largest of `fer predict`
-TOLERANCE = 1e-3  # largest difference of a logit between ONNX Runtime and torch with the same weights
+PARITY_TOLERANCE = 1e-3  # largest difference of a logit between ONNX Runtime and torch with the same weights
 
 # Limits where values are rounded on purpose: largest difference of a logit, mean difference as a share of the logits' spread,
 # and share of images that must keep their class (near-ties aside with weights stored as float16).
@@ -146,10 +146,10 @@ def torch_logits(model: nn.Module, card: WeightsCard) -> LogitsFunction:
 def check_conversion(parity: Parity) -> None:
     """Raise RefusedError if a file with exact weights does not give the logits of torch."""
     # written as `not <=`, so that NaN is refused too
-    if not (parity.max_difference <= TOLERANCE and parity.top1_agreement == 1):
+    if not (parity.max_difference <= PARITY_TOLERANCE and parity.top1_agreement == 1):
         raise RefusedError(
-            f"{parity.runtime} and torch disagree: logits differ by up to {parity.max_difference:.2g} (accepted: {TOLERANCE:g}), "
-            f"the same class on {parity.top1_agreement:.1%} of the images; no file was written",
+            f"{parity.runtime} and torch disagree: logits differ by up to {parity.max_difference:.2g} "
+            f"(accepted: {PARITY_TOLERANCE:g}), the same class on {parity.top1_agreement:.1%} of the images; no file was written",
             fix="report it with the versions printed by fer doctor",
         )
 

@@ -14,7 +14,15 @@ from fercli.formatting import pluralize
 from fercli.media.addresses import encoded
 from fercli.media.joined_times import JoinedTimes
 from fercli.media.selection import EVERY_FRAME, FrameSelection
-from fercli.media.tracks import DecodeError, DemuxError, choose_sound, choose_video, decode, describe_choice, packets
+from fercli.media.tracks import (
+    DecodeError,
+    DemuxError,
+    choose_sound,
+    choose_video,
+    decode_packet,
+    describe_choice,
+    packets,
+)
 from fercli.media.video import OPEN_OPTIONS
 
 _COPIED = ("aac", "mp3", "opus")  # allowed in MP4 and played by browsers; anything else is re-encoded as AAC
@@ -120,7 +128,7 @@ class Sound:
         time_s = 0.0
         for packet, start_s in self._packets():
             try:
-                frames = decode(packet)
+                frames = decode_packet(packet)
             except DecodeError:
                 self._damaged += 1  # silent, the rest keeps its time
                 continue

@@ -63,7 +63,7 @@ class DemuxError(Exception):
     """Reading packets ended with an error."""
 
 
-def decode(packet: Any) -> Sequence[Any]:
+def decode_packet(packet: Any) -> Sequence[Any]:
     """Decode a packet. Raises: DecodeError for whatever PyAV raises."""
     try:
         frames: Sequence[Any] = packet.decode()

@@ -20,7 +20,7 @@ from fercli.media.display import display_rgb
 from fercli.media.images import Rgb, reason_of
 from fercli.media.seek import Start, find_start
 from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
-from fercli.media.tracks import DecodeError, DemuxError, choose_video, decode, describe_choice, packets
+from fercli.media.tracks import DecodeError, DemuxError, choose_video, decode_packet, describe_choice, packets
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".3gp", ".3g2", ".ogv"),
@@ -272,7 +272,7 @@ class VideoReader:
                 if packet.size and packet.pts is not None and not packet.is_discard:
                     waiting.add(packet.pts)
                 try:
-                    pictures = decode(packet)
+                    pictures = decode_packet(packet)
                 except DecodeError:
                     errors += 1
                     continue

@@ -63,10 +63,10 @@ class MlaHead(nn.Module):
         return MlaOnlyOutput(levels, aux=self.head(self.mla(*levels).mean(dim=(2, 3))))
 
 
-MlaOnly = MlaReplacesS3 | MlaAddsTokens | MlaHead
+MlaOnlyVariant = MlaReplacesS3 | MlaAddsTokens | MlaHead
 
 
-def mla_only(config: BtnConfig, num_classes: int, *, training_parts: bool) -> MlaOnly | None:
+def mla_only(config: BtnConfig, num_classes: int, *, training_parts: bool) -> MlaOnlyVariant | None:
     """Build the variant that `ablate.mla_only` names; None for the normal network."""
     match config.ablate.mla_only:
         case "vit_replace":

@@ -219,7 +219,7 @@ def test_align__aligns_rafdb_in_place_where_training_finds_it(rafdb: Path):
     assert read_rgb(rafdb / "basic" / "Image" / "aligned" / "train_00001_aligned.jpg").max() == 0  # the owner's stays
     dataset = open_dataset("rafdb", rafdb)
     assert [read_rgb(sample.path).shape for sample in dataset.samples] == [(64, 64, 3)] * 2
-    assert (dataset.crop, dataset.unwritten) == ("arcface", {"train": 1})
+    assert (dataset.crop, dataset.without_file) == ("arcface", {"train": 1})
     assert dataset.alignment is not None
     assert dataset.alignment["fingerprint"] == result.settings.fingerprint
     assert align(rafdb, size=64, on_no_face="skip").resumed == 3

@@ -64,7 +64,7 @@ def test_bench_faces__needs_a_picture(tmp_path: Path):
 
 def test_measure__finds_the_same_faces_as_the_peer(astronaut: np.ndarray, tmp_path: Path):
     write_image(tmp_path / "a.png", astronaut)
-    ours, theirs = (faces.measure(name, [str(tmp_path / "a.png")], 60) for name in ("mtcnn", faces.PEER))
+    ours, theirs = (faces.measure_detector(name, [str(tmp_path / "a.png")], 60) for name in ("mtcnn", faces.PEER))
     np.testing.assert_allclose(ours["faces"], theirs["faces"], atol=0.5)
     assert len(ours["faces"][0]) == 1
     assert min(ours["seconds"], ours["processor_s"]) > 0

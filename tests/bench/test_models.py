@@ -39,7 +39,7 @@ def test_count_operations__is_close_to_what_the_convolutions_of_the_trunk_need(t
 @pytest.mark.parametrize("form", [models.REFERENCE, models.TORCH])
 def test_measure__times_a_format(tiny, monkeypatch, form):
     monkeypatch.setattr(models, "SECONDS", 0.01)
-    result = models.measure(form, str(tiny), "cpu", 2)
+    result = models.measure_model(form, str(tiny), "cpu", 2)
     assert result["ms_per_face"] > 0
     assert result["device"] == "cpu"
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fercli.bench.train import PACKAGE, REFERENCE, bench_train, cosine, measure
+from fercli.bench.train import PACKAGE, REFERENCE, bench_train, cosine, measure_step
 from fercli.config.presets import MODELS
 from fercli.errors import UsageError
 
 
 def gradient(tmp_path, name: str, *settings: str) -> tuple[float, torch.Tensor]:
     path = tmp_path / "gradient.pt"
-    seen = measure(
+    seen = measure_step(
         name=name,
         model="btn-tiny",
         recipe_name="rafdb",

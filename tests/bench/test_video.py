@@ -56,7 +56,7 @@ def test_bench_video__needs_a_video(tmp_path: Path):
 @pytest.mark.parametrize("name", video.SETTINGS)
 def test_measure__reads_a_clip_with_every_setting(name: str, clip: Path):
     task = {"weights": None, "min_face_px": None, **video.SETTINGS[name]}
-    result = video.measure(name=name, video=str(clip), **task)
+    result = video.measure_video(name=name, video=str(clip), **task)
     assert result["frames"] == (30 if "five" in name else 6)
     assert {"decode", "detect", "classify"} <= set(result["stages_s"])
     assert ("write" in result["stages_s"]) == ("copy" in name)

@@ -59,7 +59,7 @@ def test_open_prepared__counts_labelled_images_without_a_file(root):
     table.write_text(table.read_text().replace("test/anger/d.png,test", ",test"))  # as where no face was found
     dataset = open_prepared(root)
     assert dataset.split("test") == ()
-    assert dataset.unwritten == {"test": 1}  # the image that is no face has no label and is none of them
+    assert dataset.without_file == {"test": 1}  # the image that is no face has no label and is none of them
 
 
 def test_open_prepared__names_missing_images_and_bad_cells_by_line(root):

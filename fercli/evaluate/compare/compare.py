@@ -25,7 +25,7 @@ from fercli.system.files import refuse_existing_folder, replacing_folder
 
 COMPARISON_NAME = "comparison.json"
 CHANGED_NAME = "changed.csv"
-PAGE_NAME = "compare.html"
+COMPARISON_PAGE_NAME = "compare.html"
 
 
 @dataclass(frozen=True)
@@ -124,11 +124,11 @@ def compare(
             _write(folder, result)
             if dataset is not None:
                 text = comparison_page(result, dataset)
-                (folder / PAGE_NAME).write_text(text, encoding="utf-8", errors="replace")
+                (folder / COMPARISON_PAGE_NAME).write_text(text, encoding="utf-8", errors="replace")
     return result
 
 
-def as_record(result: Comparison) -> dict[str, Any]:
+def comparison_record(result: Comparison) -> dict[str, Any]:
     """All figures as plain values, without the list of images."""
     record = asdict(result)
     record["changed"] = {
@@ -215,7 +215,7 @@ def _result(path: Path) -> ResultFile | None:
 
 
 def _write(folder: Path, result: Comparison) -> None:
-    text = json.dumps(as_record(result), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(comparison_record(result), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / COMPARISON_NAME).write_text(text + "\n", encoding="utf-8")
     head = ["source", "truth", "label_a", "label_b", "probability_a", "probability_b", "kind"]
     rows = [

@@ -10,7 +10,7 @@ from fercli.errors import UsageError
 from fercli.predict.tables.csv_table import CSV
 from fercli.predict.tables.json_lines import JSON_LINES
 from fercli.predict.tables.parquet import PARQUET
-from fercli.predict.tables.table import PredictionTable, TableFormat
+from fercli.predict.tables.table import TableFormat, TableWriter
 from fercli.system.files import refuse_existing, replacing
 
 TABLE_FORMATS: dict[str, TableFormat] = {".csv": CSV, ".parquet": PARQUET, ".jsonl": JSON_LINES}
@@ -19,7 +19,7 @@ TABLE_FORMATS: dict[str, TableFormat] = {".csv": CSV, ".parquet": PARQUET, ".jso
 @contextmanager
 def open_table(
     path: Path, labels: Sequence[str], *, settings: Mapping[str, object] | None = None, overwrite: bool = False
-) -> Iterator[PredictionTable]:
+) -> Iterator[TableWriter]:
     """Write predictions row by row; the file gets its name when the `with` block ends without an error.
 
     settings: settings of the run, for formats that can hold them.

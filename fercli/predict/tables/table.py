@@ -11,7 +11,7 @@ from typing import Protocol, TextIO
 from fercli.results import Prediction
 
 
-class PredictionTable(Protocol):
+class TableWriter(Protocol):
     """A file of predictions that is being written."""
 
     def add(self, predictions: Sequence[Prediction]) -> None:
@@ -26,11 +26,11 @@ def _nothing_to_check() -> None:
 class TableFormat:
     """How to write one format.
 
-    open: (path, labels, settings of the run) -> a context that yields the table and completes the file at its end.
+    open: (path, labels, settings of the run) -> a context that yields the writer and completes the file at its end.
     check: raises RefusedError if a package that the format needs is not installed.
     """
 
-    open: Callable[[Path, Sequence[str], Mapping[str, object]], AbstractContextManager[PredictionTable]]
+    open: Callable[[Path, Sequence[str], Mapping[str, object]], AbstractContextManager[TableWriter]]
     check: Callable[[], None] = _nothing_to_check
 
 

@@ -15,7 +15,7 @@ LrRule = Literal["fixed", "sqrt", "linear"]
 
 PAPER = "Batch Transformer: Look for Attention in Batch (Her, Jeong, Song, Han, 2024)"
 LAMBDAS = tuple(1 + step / 4 for step in range(9))  # Table 6: 1 to 3
-BATCH_SIZES = (16, 32, 64, 128, 144, 256)  # Table 7
+TABLE_7_BATCH_SIZES = (16, 32, 64, 128, 144, 256)  # Table 7
 _MAIN_RESULT = "The paper's number for {} is its main result, which has this setting."
 _NO_BATCH_LOSSES = ("loss.bt=0", "loss.cba=0")
 
@@ -90,7 +90,7 @@ def build_study(
         return _losses()
     if name == "lambda":
         return _lambda(values or LAMBDAS)
-    return _batch_size(values or BATCH_SIZES, lr_rule, batch_size=batch_size, lr=lr)
+    return _batch_size(values or TABLE_7_BATCH_SIZES, lr_rule, batch_size=batch_size, lr=lr)
 
 
 def select_rows(study: Study, rows: Sequence[str]) -> Study:

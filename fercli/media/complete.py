@@ -10,19 +10,20 @@ _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067  # the two elements of a Matroska file
 
 
 def is_complete(path: Path | None, format_name: str, *, packets: int, stated_packets: int) -> bool | None:
-    """Return whether nothing is missing at the end of a file; None if the container does not say.
+    """Return whether nothing is missing at the end of a file; None if the container does not tell.
 
+    Fewer packets than stated are no proof of a missing end, as edit lists remove some; nor is a missing index of Matroska.
     packets: how many were read of the picture track. stated_packets: how many it has by the header, 0 if unknown.
     """
     try:
         if format_name.startswith("mov"):
-            return packets >= stated_packets if stated_packets else None
+            return (stated_packets > 0 and packets >= stated_packets) or None
         if path is None:
             return None
         if format_name == "gif":
             return _ends_with(path, _GIF_TRAILER)
         if format_name.startswith("matroska"):
-            return _segment_is_complete(path)
+            return _segment_is_complete(path) or None
     except OSError:  # deleted meanwhile
         return None
     return None
@@ -34,15 +35,15 @@ def _ends_with(path: Path, last: bytes) -> bool:
         return file.read() == last
 
 
-def _segment_is_complete(path: Path) -> bool | None:
-    """Compare the size of a Matroska file's segment with that of the file; None if it is not stated."""
+def _segment_is_complete(path: Path) -> bool:
+    """Whether a Matroska file has all bytes of its segment; False if their number is not stated."""
     with path.open("rb") as file:
         for expected in (_EBML, _SEGMENT):
             if _number(file, keep_marker=True) != expected:
-                return None
+                return False
             size = _number(file, keep_marker=False)
             if size is None:
-                return None
+                return False
             end = file.tell() + size
             file.seek(end if expected == _EBML else 0, 0 if expected == _EBML else 1)
         return path.stat().st_size >= end

@@ -78,6 +78,8 @@ def read_rgb(path: Path, content: bytes | None = None, *, notes: list[str] | Non
             return deep
         with picture:
             is_deep = _is_deep_colour(picture)
+            if picture.format == "TIFF" and (pages := int(getattr(picture, "n_frames", 1))) > 1:
+                notes.append(f"the first of {pages} pages is read")
             loaded = _loaded(picture, file, notes)
             if is_deep and _is_dark(loaded):
                 deep = read_deep_rgb(file)

@@ -86,9 +86,7 @@ class Sound:
             reason = getattr(error, "strerror", None) or str(error)
             self.fault = f"the copy has no sound after {self._end_s:.1f} s ({reason.lower()})"
         if self._damaged and self.fault is None:
-            self.fault = (
-                f"{pluralize(self._damaged, 'piece')} of the sound cannot be decoded and are silent in the copy"
-            )
+            self.fault = f"{pluralize(self._damaged, 'piece')} of the sound cannot be decoded: silent in the copy"
 
     def close(self) -> None:
         """Close the source."""
@@ -100,7 +98,7 @@ class Sound:
         streams = [self._stream] if video is None else [video, self._stream]
         for packet in packets(self._source, *streams):
             stamp = packet.dts if packet.pts is None else packet.pts
-            if packet.stream_index != self._stream.index:
+            if packet.stream.index != self._stream.index:
                 if stamp is not None:
                     self._times.seconds(0, float(stamp * packet.time_base), _duration_s(packet))
             elif stamp is not None:

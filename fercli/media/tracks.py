@@ -53,7 +53,7 @@ def packets(container: Any, *streams: Any) -> Iterator[Any]:
             if packet is None:
                 return
             if not packet.size:
-                flushed.add(packet.stream_index)
+                flushed.add(packet.stream.index)  # its own stream_index is not set
             yield packet
     finally:
         demuxer.close()

@@ -79,20 +79,25 @@ def odd_names(photos: Path) -> Path:
     with VideoWriter(photos / "w.mp4") as writer:
         writer.write(np.full((80, 70, 3), 120, np.uint8), 0.0)
     (photos / "w.mp4").rename(photos / ("w" * 252 + ".ts"))
+    below = photos / os.fsdecode(b"d\xe9\n")
+    below.mkdir()
+    shutil.copy(photos / "a.jpg", below / "a.jpg")
+    for name in ("v\r.mp4", os.fsdecode(b"v\xff.mp4"), "#?%.mp4"):
+        shutil.copy(photos / ("v" * 251 + ".mp4"), below / name)
     return photos
 
 
 def test_predict__takes_any_name(odd_names: Path, capsys: pytest.CaptureFixture[str]):
-    names = sorted(str(path.relative_to(odd_names.parent)) for path in odd_names.iterdir())
+    names = sorted(str(path.relative_to(odd_names.parent)) for path in odd_names.rglob("*") if path.is_file())
     expected = sorted(os.fsencode(name).decode("utf-8", "backslashreplace") for name in names)
-    save = ["--save", "t.jsonl", "--save", "t.csv"]
+    save = ["--save", "t.jsonl", "--save", "t.csv", "--report", "r.html"]
     assert main(["predict", "photos", "--out", "out", *save, "--json"]) == 0
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert sorted(record["source"] for record in records) == expected
     assert sorted(_sources(Path("out/predictions.csv"))) == sorted(_sources(Path("t.csv"))) == expected
     lines = Path("t.jsonl").read_text(encoding="utf-8").splitlines()
     assert sorted(json.loads(line)["source"] for line in lines) == expected
-    copies = [path for path in Path("out").iterdir() if path.suffix in (".jpg", ".png", ".ppm", ".mp4")]
+    copies = [path for path in Path("out").rglob("*") if path.suffix in (".jpg", ".png", ".ppm", ".mp4")]
     assert len(copies) == len(names)
     # all are finished
     assert main(["predict", "photos", "--out", "out", "--resume"]) == 0

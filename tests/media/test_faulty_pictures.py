@@ -114,6 +114,14 @@ def test_read_rgb__keeps_the_orientation_of_a_jpeg_without_end_marker(astronaut:
     assert read_rgb(tmp_path / "a.jpg").shape == (301, 203, 3)
 
 
+def test_read_rgb__says_that_a_tiff_has_more_pages(tmp_path: Path):
+    pages = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue", "green")]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    notes: list[str] = []
+    assert tuple(read_rgb(tmp_path / "a.tif", notes=notes)[0, 0]) == (255, 0, 0)
+    assert notes == ["the first of 3 pages is read"]
+
+
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "gif", "tif", "bmp", "avif", "ppm"])
 def test_read_rgb__raises_nothing_but_data_error_for_broken_pictures(
     suffix: str, astronaut: np.ndarray, tmp_path: Path

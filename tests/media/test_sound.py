@@ -109,6 +109,16 @@ def test_copy__has_the_sound_of_all_joined_recordings(codec: str, tmp_path: Path
     assert end == pytest.approx(3.0, abs=0.15)
 
 
+def test_copy__has_the_last_piece_that_a_decoder_holds_back(tmp_path: Path):
+    clip = _clip(tmp_path / "in.ts", "aac")
+    with av.open(str(clip)) as container:
+        samples = sum(frame.samples for frame in container.decode(audio=0))
+    assert _copy(clip, tmp_path / "out.mp4") is None
+    with av.open(str(tmp_path / "out.mp4")) as copy:
+        copied = sum(frame.samples for frame in copy.decode(audio=0))
+    assert copied >= samples - 1024
+
+
 def test_copy__goes_on_where_the_layout_changes(tmp_path: Path):
     parts = [
         _clip(tmp_path / f"{layout}.ts", "ac3", layouts=(layout,)).read_bytes()

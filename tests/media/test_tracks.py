@@ -69,7 +69,7 @@ class _Container:
 
     def demux(self, *_: Any) -> Iterator[Any]:
         for size in self._sizes:
-            yield SimpleNamespace(size=size, stream_index=0)
+            yield SimpleNamespace(size=size, stream=SimpleNamespace(index=1))
         raise self._error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -84,7 +85,7 @@ class HtmlReport:
 
     def link(self, name: str, target: str) -> None:
         """Show a link to another page, by its path relative to this one."""
-        self._links.append((name, quote(target)))
+        self._links.append((name, quote(os.fsencode(target))))
 
     def _end_video(self) -> None:
         if self._video is not None:

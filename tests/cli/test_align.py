@@ -77,13 +77,22 @@ def test_align__writes_the_chosen_faces(option: str, faces: list[int], folder: P
 
 
 def test_align__passes_its_settings_to_the_detector(folder: Path, tmp_path: Path):
-    options = ["--thresholds", "0.5,0.6,0.9", "--max-side", "800", "--min-face", "30"]
+    options = ["--thresholds", "0.5,0.6,0.9", "--max-side", "800", "--min-face", "30", "--detector", "mtcnn"]
     assert main(["align", str(folder), str(tmp_path / "out"), *options]) == 0
-    assert TwoFaces.config == DetectConfig(thresholds=(0.5, 0.6, 0.9), max_side=800, min_face_px=30)
+    assert TwoFaces.config == DetectConfig("mtcnn", thresholds=(0.5, 0.6, 0.9), max_side=800, min_face_px=30)
     alignment = read_alignment(tmp_path / "out")
     assert alignment is not None
     settings = alignment.settings
     assert (settings.thresholds, settings.max_side, settings.min_face_px) == ((0.5, 0.6, 0.9), 800, 30)
+    assert settings.detector == "mtcnn facenet-pytorch 2.5.3"
+
+
+def test_align__a_folder_of_another_detector_is_not_continued(folder: Path, tmp_path: Path):
+    out = str(tmp_path / "out")
+    assert main(["align", str(folder), out]) == 0
+    assert main(["align", str(folder), out, "--detector", "mtcnn"]) == 1
+    assert main(["align", str(folder), out, "--detector", "mtcnn", "--overwrite"]) == 0
+    assert main(["align", str(folder), out, "--detector", "retina"]) == 2
 
 
 def test_align__refuses_contradicting_options(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -65,7 +65,7 @@ def test_p_value__is_never_zero():
     assert [p_value(value) for value in (0.351, 0.001, 1e-9)] == ["0.351", "0.001", "< 0.001"]
 
 
-def test_pluralize__knows_one():
+def test_pluralize__uses_the_singular_for_one():
     assert [pluralize(count, "frame") for count in (0, 1, 2000)] == ["0 frames", "1 frame", "2,000 frames"]
     assert pluralize(2, "box", "boxes") == "2 boxes"
 

@@ -43,7 +43,7 @@ def test_requirement__has_a_lower_and_an_upper_bound(requirement: Requirement):
     assert bound(requirement, "<", "==") is not None
 
 
-def test_requirement__has_the_same_bounds_wherever_it_stands():
+def test_requirement__has_the_same_bounds_everywhere():
     stated = {(requirement.name, str(requirement.specifier)) for requirement in REQUIREMENTS}
     assert len(stated) == len({name for name, _ in stated})
 

@@ -52,7 +52,7 @@ def folder(tmp_path: Path, astronaut: np.ndarray) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", ["tutorial-use.md", "tutorial-deploy.md"])
-def test_tutorial__runs_as_it_stands(page: str, folder: Path, monkeypatch: pytest.MonkeyPatch):
+def test_tutorial__runs_unchanged(page: str, folder: Path, monkeypatch: pytest.MonkeyPatch):
     for line in command_lines(page):
         done = follow(line, folder)
         assert done.returncode == 0, f"{line}\n{done.stderr}"

@@ -135,7 +135,7 @@ def test_align__resumes_an_interrupted_run(tree: Path, tmp_path: Path):
     assert not list(target.glob(".*"))
 
 
-def test_align__says_where_there_are_several_faces(tree: Path, tmp_path: Path):
+def test_align__reports_pictures_with_several_faces(tree: Path, tmp_path: Path):
     result = align(tree, tmp_path / "out", size=64)
     assert result.with_several_faces == 1
     assert {name: row["faces"] for name, row in _rows(tmp_path / "out").items()} == {
@@ -146,7 +146,7 @@ def test_align__says_where_there_are_several_faces(tree: Path, tmp_path: Path):
     }
 
 
-def test_align__leaves_a_page_to_look_at(tree: Path, tmp_path: Path):
+def test_align__writes_a_contact_sheet(tree: Path, tmp_path: Path):
     result = align(tree, tmp_path / "out", size=64, on_no_face="skip")
     page = result.contact_sheet.read_text(encoding="utf-8")
     assert result.contact_sheet.parent == tmp_path / "out"
@@ -155,7 +155,7 @@ def test_align__leaves_a_page_to_look_at(tree: Path, tmp_path: Path):
     assert "not a picture" in page
 
 
-def test_align__says_why_a_file_with_a_pictures_name_cannot_be_read(tree: Path, tmp_path: Path):
+def test_align__reports_why_a_file_with_a_pictures_name_cannot_be_read(tree: Path, tmp_path: Path):
     whole = (tree / "two.jpg").read_bytes()
     (tree / "bad").mkdir()
     (tree / "bad" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
@@ -253,7 +253,7 @@ def test_align__makes_a_copy_of_rafdb_in_its_owners_layout(rafdb: Path, tmp_path
     assert open_dataset("rafdb", rafdb).crop is None
 
 
-def test_align__in_place_that_was_interrupted_is_no_data_set(rafdb: Path):
+def test_align__interrupted_in_place_is_no_data_set(rafdb: Path):
     with pytest.raises(KeyboardInterrupt):
         align(rafdb, size=64, progress=_interrupt_at_once)
     with pytest.raises(DataError, match="was interrupted"):
@@ -272,7 +272,7 @@ def test_align__wants_a_target_for_anything_but_rafdb(tree: Path, rafdb: Path):
         align(rafdb)
 
 
-def test_align__refuses_other_settings_until_told_to_overwrite(tree: Path, tmp_path: Path):
+def test_align__refuses_other_settings_without_overwrite(tree: Path, tmp_path: Path):
     target = tmp_path / "out"
     align(tree, target, size=64, faces="all")
     assert (target / "two-face1.jpg").is_file()
@@ -334,7 +334,7 @@ def test_align__does_a_picture_again_that_was_replaced(astronaut: np.ndarray, tm
     assert align(source, target / "skip", size=64, on_no_face="skip").resumed == 3
 
 
-def test_align__takes_away_crops_whose_picture_is_gone(astronaut: np.ndarray, tmp_path: Path):
+def test_align__deletes_crops_whose_picture_was_deleted(astronaut: np.ndarray, tmp_path: Path):
     source, target = tmp_path / "in", tmp_path / "out"
     for name in ("gone.png", "stays.png", "unreadable.png"):
         write_image(source / name, astronaut[FACE])

@@ -43,7 +43,7 @@ def test_ablate__dry_run_lists_the_runs_and_makes_nothing(faces: Path, tmp_path:
 
 
 @pytest.mark.slow
-def test_ablate__of_some_rows_says_so_and_leaves_the_whole_study_alone(faces: Path, tmp_path: Path, capsys):
+def test_ablate__of_some_rows_is_marked_and_keeps_the_whole_study(faces: Path, tmp_path: Path, capsys):
     (tmp_path / "losses.md").write_text("the whole study")
     line = ["ablate", "losses", str(faces), "-o", str(tmp_path), "--seeds", "2", "--rows", "VIT + CBA", *SMALL]
     assert main([*line, "--json", "--quiet"]) == ExitCode.DONE

@@ -19,7 +19,7 @@ class Row:
     score: float
 
 
-def test_say__and_warn_go_to_stderr(capsys: pytest.CaptureFixture[str]):
+def test_say__and_warn_write_to_stderr(capsys: pytest.CaptureFixture[str]):
     console.say("12 faces")
     console.warn("a.jpg has none")
     assert capsys.readouterr() == ("", "12 faces\nwarning: a.jpg has none\n")
@@ -46,14 +46,14 @@ def test_json_line__is_one_line_of_plain_values(capsys: pytest.CaptureFixture[st
     assert json.loads(line) == {"row": {"path": "ä.png", "score": 0.5}, "box": [1, 2], "p": 0.25}
 
 
-def test_json_line__refuses_what_json_cannot_say():
+def test_json_line__refuses_what_json_cannot_express():
     with pytest.raises(ValueError, match="not JSON compliant"):
         console.json_line({"accuracy": float("nan")})
     with pytest.raises(TypeError, match="object has no JSON form"):
         console.json_line({"thing": object()})
 
 
-def test_progress__says_nothing_where_no_terminal_is(capsys: pytest.CaptureFixture[str]):
+def test_progress__is_silent_without_a_terminal(capsys: pytest.CaptureFixture[str]):
     with console.progress("align") as report:
         report(1, 2, "a.png")
         report(2, None, "b.png")

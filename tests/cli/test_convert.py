@@ -36,7 +36,7 @@ def test_convert__counts_matched_and_dropped(report, capsys):
     assert "classes: surprise, fear" in output.err
 
 
-def test_convert__json_maps_our_names_to_theirs(report, capsys):
+def test_convert__json_maps_names_to_the_original_ones(report, capsys):
     assert main(["convert", str(report.source), str(report.out), "--json"]) == ExitCode.DONE
     assert json.loads(capsys.readouterr().out)["renamed"] == {"vit.head.weight": "VIT.head.linear.weight"}
 

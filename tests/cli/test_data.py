@@ -84,7 +84,7 @@ def test_check__strict_treats_warnings_as_errors(owners_tree, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", ["rafdb", "affectnet7", "expw", "caer-s", "fer2013", "ferplus"])
-def test_check__without_the_data_says_where_to_apply_for_it(name, tmp_path, monkeypatch, capsys):
+def test_check__without_the_data_reports_where_to_apply_for_it(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["data", "check", name]) == ExitCode.DATA
     message = capsys.readouterr().err

@@ -51,7 +51,7 @@ def test_eval__shows_scores_on_stdout_and_warnings_on_stderr(folder, capsys):
     assert output.err == "warning: toy does not know the classes happiness (1): these images are in no score\n"
 
 
-def test_eval__flip_says_what_it_is(folder, capsys):
+def test_eval__flip_is_stated(folder, capsys):
     assert main(["eval", "toy", str(folder), "--quiet"]) == ExitCode.DONE
     assert "augmentation" not in capsys.readouterr().out
     assert main(["eval", "toy", str(folder), "--flip", "--quiet"]) == ExitCode.DONE
@@ -67,7 +67,7 @@ def test_eval__json_is_one_object(folder, capsys):
     assert output.err == ""
 
 
-def test_eval__shows_accuracy_at_the_coverages_asked_for(folder, capsys):
+def test_eval__shows_accuracy_at_the_requested_coverages(folder, capsys):
     assert main(["eval", "toy", str(folder), "--quiet", "--coverage", "0.3,0.6"]) == ExitCode.DONE
     output = capsys.readouterr().out
     assert "30 %" in output
@@ -106,7 +106,7 @@ def certificate(largest: float, changed: int) -> BatchCheck:
     return BatchCheck(3, 1e-3, (engine,), contrast, "untrained", None)
 
 
-def test_eval__shows_everything_that_was_asked_for(folder, monkeypatch, tmp_path, capsys, fits_schema):
+def test_eval__shows_everything_that_was_requested(folder, monkeypatch, tmp_path, capsys, fits_schema):
     monkeypatch.setattr(step, "batch_check", lambda *_, **__: certificate(2e-6, 0))
     monkeypatch.setattr(step, "open_detector", lambda config, device: Blind())
     (tmp_path / "hard.txt").write_text("c.png\n")

@@ -52,7 +52,7 @@ def test_commands__are_the_verbs_of_the_pipeline():
 
 
 @pytest.mark.parametrize("path", COMMANDS)
-def test_help__says_what_the_command_does_and_shows_an_example(path: str):
+def test_help__describes_the_command_and_shows_an_example(path: str):
     what, heading, example = inspect.cleandoc(COMMANDS[path].command.help).partition("\n\nExample:\n\n")
     assert what.split("\n\n")[0].endswith((".", ":"))
     assert heading
@@ -70,6 +70,6 @@ def test_help__of_every_argument_and_option_is_a_sentence(path: str, parameter: 
     assert text.endswith("."), f"{path} {parameter.name}: {text!r}"
 
 
-def test_reference_page__is_what_the_code_says():
+def test_reference_page__matches_the_code():
     page = (DOCS / "cli.md").read_text(encoding="utf-8")
     assert page == generate_cli["reference"](), "stale: run python docs/generate_cli.py"

@@ -92,7 +92,7 @@ def test_debug__adds_the_traceback(by: str, raising, capsys: pytest.CaptureFixtu
         (errno.ENOTDIR, "Not a directory", "fix: check the path"),
     ],
 )
-def test_fault_of_the_disk_or_a_path__is_told_without_a_traceback(
+def test_fault_of_the_disk_or_a_path__is_reported_without_a_traceback(
     fault: int, what: str, fix: str, raising, capsys: pytest.CaptureFixture[str]
 ):
     raising(OSError(fault, os.strerror(fault), "out/a.png"))
@@ -135,7 +135,7 @@ def test_help__imports_nothing_heavy():
 
 
 @pytest.mark.slow
-def test_help__answers_within_0_4_seconds():
+def test_help__is_printed_within_0_4_seconds():
     def elapsed_s() -> float:
         started = time.perf_counter()
         subprocess.run([sys.executable, "-m", "fercli", "--help"], capture_output=True, check=True)

@@ -148,7 +148,7 @@ def test_predict__refuses_a_nested_picture_that_would_replace_a_source(photos: P
     assert (photos / "a.jpg").read_bytes() == before
 
 
-def test_predict__says_if_only_results_are_left(photos: Path, capsys: pytest.CaptureFixture[str]):
+def test_predict__reports_if_only_results_are_left(photos: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["predict", "photos", "--out", "photos/out"]) == 0
     assert main(["predict", "photos/out/a.jpg", "--out", "photos/out", "--overwrite"]) == 3
     assert "results of an earlier run" in capsys.readouterr().err

@@ -26,7 +26,7 @@ def test_output_options__are_checked(options: dict[str, object], message: str):
         OutputOptions(**(NONE | options))  # type: ignore[arg-type]
 
 
-def test_output_options__replace_tables_only_if_asked(tmp_path: Path):
+def test_output_options__replace_tables_only_on_request(tmp_path: Path):
     table = tmp_path / "a.csv"
     table.touch()
     with pytest.raises(RefusedError):

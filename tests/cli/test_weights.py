@@ -49,7 +49,7 @@ def test_pull__reports_tensors_and_trust(registry, capsys):
     assert main(["weights", "verify", "good", "--registry", str(registry)]) == ExitCode.DONE
 
 
-def test_pull__all_goes_on_after_a_failure_and_ends_in_4(registry, capsys):
+def test_pull__all_continues_after_a_failure_and_ends_in_4(registry, capsys):
     assert main(["weights", "pull", "--all", "--registry", str(registry)]) == ExitCode.WEIGHTS
     output = capsys.readouterr()
     assert "HTTP 404" in output.err
@@ -58,7 +58,7 @@ def test_pull__all_goes_on_after_a_failure_and_ends_in_4(registry, capsys):
     assert "good: from" in output.out
 
 
-def test_pull__offline_can_be_told_by_the_environment(registry, monkeypatch, capsys):
+def test_pull__offline_can_be_set_by_the_environment(registry, monkeypatch, capsys):
     monkeypatch.setenv("FER_OFFLINE", "1")
     assert main(["weights", "pull", "good", "--registry", str(registry)]) == ExitCode.WEIGHTS
     assert "--offline was given" in capsys.readouterr().err

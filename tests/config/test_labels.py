@@ -42,7 +42,7 @@ def test_schema__names_the_seven_or_eight_basic_expressions(name: str):
 
 
 @pytest.mark.parametrize(("spelling", "word"), [("Happy", "happiness"), (" SAD ", "sadness"), ("sleepy", "sleepy")])
-def test_canonical__knows_common_spellings_and_keeps_the_rest(spelling: str, word: str):
+def test_canonical__maps_common_spellings_and_keeps_the_rest(spelling: str, word: str):
     assert canonical(spelling) == word
 
 

@@ -12,7 +12,7 @@ from fercli.errors import UsageError
 SETTINGS = AlignSettings("mtcnn 1", size=96)
 
 
-def test_alignment_differences__names_what_makes_crops_look_otherwise():
+def test_alignment_differences__lists_settings_that_change_crops():
     trained = json.loads(json.dumps(Alignment(SETTINGS).record))  # as a card carries it
     assert alignment_differences(trained, Alignment(SETTINGS).record) is None
     other = AlignSettings("mtcnn 1", size=64, margin=0.2, min_face_px=40, on_no_face="skip")

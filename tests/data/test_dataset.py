@@ -22,7 +22,7 @@ def build(**changes) -> Dataset:
     return Dataset(**(values | changes))
 
 
-def test_split__leaves_unlabelled_images_out_unless_asked():
+def test_split__excludes_unlabelled_images_by_default():
     dataset = build()
     assert [s.path.name for s in dataset.split("train")] == ["a.png"]
     assert [s.path.name for s in dataset.split("train", with_unlabelled=True)] == ["a.png", "b.png"]
@@ -56,7 +56,7 @@ def test_paper_order__is_table_4_then_alphabetical():
     assert paper_order({"zest", "anger", "sadness", "awe", "neutral"}) == ("neutral", "sadness", "anger", "awe", "zest")
 
 
-def test_sample__goes_to_the_processes_that_read_pictures():
+def test_sample__can_be_sent_to_worker_processes():
     sample = replace(SAMPLES[0], box_xyxy=(1, 2, 3, 4), landmarks=((0, 0),) * 5, offset=7, name="a")
     assert pickle.loads(pickle.dumps(sample)) == sample
 

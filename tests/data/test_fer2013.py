@@ -55,7 +55,7 @@ def test_ferplus__keeps_votes_without_a_winner_and_omits_images_of_no_face(owner
     assert (train[0].name, dataset.labels[train[0].label]) == ("fer0000000.png", "anger")
 
 
-def test_ferplus__without_votes_says_where_to_get_them(owners_tree):
+def test_ferplus__without_votes_reports_where_to_get_them(owners_tree):
     with pytest.raises(DataError, match=r"no fer2013new\.csv") as caught:
         open_dataset("ferplus", owners_tree("fer2013"))
     assert "github.com/microsoft/FERPlus" in caught.value.fix

@@ -40,7 +40,7 @@ def test_open_folder__spellings_of_one_class_are_one_class(tree):
 
 
 @pytest.mark.parametrize("paths", [("a.png",), ("happy/a.png",), ("train/a.png",)])
-def test_open_folder__without_splits_or_classes_says_the_layout(tree, paths):
+def test_open_folder__without_splits_or_classes_reports_the_layout(tree, paths):
     with pytest.raises(DataError) as caught:
         open_folder(tree(*paths))
     assert "train/CLASS/*.png" in (caught.value.fix or "")

@@ -12,7 +12,7 @@ from fercli.errors import DataError, UsageError
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_open_dataset__says_where_to_get_missing_data(tmp_path, monkeypatch, name):
+def test_open_dataset__reports_where_to_get_missing_data(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError) as caught:
         open_dataset(name)
@@ -21,7 +21,7 @@ def test_open_dataset__says_where_to_get_missing_data(tmp_path, monkeypatch, nam
     assert "--data DIR" in (caught.value.fix or "")
 
 
-def test_open_dataset__looks_in_data_by_default(tree, tmp_path, monkeypatch):
+def test_open_dataset__reads_from_data_by_default(tree, tmp_path, monkeypatch):
     tree("train/1/a.png", root="data/rafdb")
     monkeypatch.chdir(tmp_path)
     dataset = open_dataset("rafdb")

@@ -42,7 +42,7 @@ def test_require_readable__names_every_file_and_its_fault(faces: Path):
     assert "--skip-unreadable" in refused.value.fix
 
 
-def test_apply_changes__leaves_out_what_cannot_be_read_and_says_so(faces: Path):
+def test_apply_changes__excludes_and_reports_what_cannot_be_read(faces: Path):
     dataset = open_dataset(str(faces))
     changed = apply_changes(dataset, TrainingChanges(skip_unreadable=True))
     assert [len(changed.split(split)) for split in ("train", "val", "test")] == [6, 3, 4]

@@ -44,7 +44,7 @@ def test_evaluate__refuses_a_model_for_something_else(use, folder):
         evaluate("toy", str(folder))
 
 
-def test_evaluate__goes_through_the_images_in_batches(use, folder):
+def test_evaluate__classifies_the_images_in_batches(use, folder):
     fake = use("fear", "anger")
     seen: list[tuple[int, int | None]] = []
     evaluate(

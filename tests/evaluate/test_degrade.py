@@ -39,7 +39,7 @@ def test_occlusion__covers_the_stated_share():
         assert covered.mean() == pytest.approx(share, abs=0.012)  # whole pixels: 9 x 9 and 20 x 20
 
 
-def test_occlusion__lies_at_the_same_relative_place_at_every_severity():
+def test_occlusion__has_the_same_relative_position_at_every_severity():
     black = np.zeros((40, 40, 3), np.uint8)
     places = []
     for share in (0.05, 0.4):
@@ -86,7 +86,7 @@ def test_crop_jitter__moves_by_the_stated_share():
     assert np.hypot(*(centre - 49.5)) == pytest.approx(10, abs=0.3)
 
 
-def test_kinds_of__knows_all_and_refuses_others():
+def test_kinds_of__accepts_all_and_refuses_others():
     assert kinds_of(["jpeg", "occlusion", "jpeg"]) == ("occlusion", "jpeg")
     assert kinds_of(["all"]) == KINDS
     with pytest.raises(UsageError, match="rain"):

@@ -129,5 +129,5 @@ def test_wilson_interval__equals_newcombes_table(right, total, low, high):
     assert wilson_interval(right, total) == pytest.approx((low, high), abs=5e-5)
 
 
-def test_wilson_interval__of_nothing_says_nothing():
+def test_wilson_interval__without_images_is_zero_to_one():
     assert wilson_interval(0, 0) == (0.0, 1.0)

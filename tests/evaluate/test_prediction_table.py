@@ -38,7 +38,7 @@ HEAD = "source,truth,label,probability,p_fear\n"
         (HEAD + "a,fear,fear,1,1\na,fear,fear,1,1\n", "more than once"),
     ],
 )
-def test_read_predictions__says_what_is_wrong(text, message, tmp_path):
+def test_read_predictions__reports_what_is_wrong(text, message, tmp_path):
     (tmp_path / "predictions.csv").write_text(text)
     with pytest.raises(DataError, match=message):
         read_predictions(tmp_path / "predictions.csv")

@@ -50,7 +50,7 @@ def test_write_result__fits_the_schema_and_is_read_again(result_folder, tmp_path
         ({"epoch": "last", "color": 1}, "unknown field color; epoch: 'last' is not a valid int"),
     ],
 )
-def test_read_result__says_everything_that_does_not_fit(changes, message, result_folder, tmp_path):
+def test_read_result__reports_everything_that_does_not_fit(changes, message, result_folder, tmp_path):
     file = result_folder(tmp_path / "run", {"test": {}}) / "result.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
     with pytest.raises(DataError, match=message) as caught:

@@ -24,7 +24,7 @@ def test_evaluate__scores_degraded_crops_of_the_same_images(fast, use, folder, t
     assert [float(row["mean_accuracy"]) for row in rows] == pytest.approx([0.625, *[0.5] * 5])
 
 
-def test_evaluate__degrades_as_many_images_as_asked(use, folder):
+def test_evaluate__degrades_the_requested_number_of_images(use, folder):
     fake = use("fear", "anger")
     result = evaluate("toy", str(folder), EvaluateOptions(degrade=["blur"], degrade_images=4))
     assert result.curves[0].clean.images == 4

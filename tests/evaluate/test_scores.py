@@ -9,7 +9,7 @@ from fercli.evaluate.scores import Score, selection_code, selection_text
 
 
 @pytest.mark.parametrize("code", ["last", "val-best", "test-best"])
-def test_selection_code__is_what_the_card_says(code):
+def test_selection_code__is_that_of_the_card(code):
     assert selection_code({"selection": code, "selected_by": "anything"}) == code
 
 
@@ -28,12 +28,12 @@ def test_selection_code__of_earlier_cards_is_read_from_their_sentence(sentence, 
     assert selection_code({"selected_by": sentence}) == code
 
 
-def test_selection_code__is_unknown_where_a_card_says_nothing_or_what_nobody_knows():
+def test_selection_code__is_none_without_a_known_protocol_in_the_card():
     assert selection_code({}) is None
     assert selection_code({"selection": "by hand"}) is None
 
 
-def test_selection_text__of_the_last_epoch_says_that_nothing_was_selected():
+def test_selection_text__of_the_last_epoch_is_no_selection():
     assert selection_text("last", "nothing: the last epoch") == "last epoch (no selection)"
     assert selection_text("val-best", "overall accuracy") == "selected by overall accuracy"
     assert selection_text(None, None) is None

@@ -53,9 +53,7 @@ def test_classify__gives_the_probabilities_of_fer_predict(file, request, crop, t
 
 
 @pytest.mark.slow
-def test_classify__a_crop_of_another_size_goes_into_a_file_that_takes_crops(
-    shipped, shipped_crops, astronaut, tmp_path
-):
+def test_classify__a_file_that_takes_crops_accepts_another_size(shipped, shipped_crops, astronaut, tmp_path):
     crop = np.ascontiguousarray(astronaut[35:185, 150:300])  # 150 px, larger than the model's
     told = json.loads(_classify(shipped_crops, crop, tmp_path).stdout)
     classifier = load_classifier(shipped, device="cpu")
@@ -70,7 +68,7 @@ def test_classify__a_crop_of_another_size_goes_into_a_file_that_takes_crops(
 
 
 @pytest.mark.slow
-def test_classify__a_file_that_takes_points_says_which_files_the_example_is_for(shipped, crop, tmp_path):
+def test_classify__a_file_that_takes_points_is_refused_with_the_files_it_reads(shipped, crop, tmp_path):
     model = onnx.load(shipped)
     card = next(entry.value for entry in model.metadata_props if entry.key == "card")
     onnx.helper.set_model_props(model, {"card": card, "interface": "faces"})

@@ -67,7 +67,7 @@ def test_attention__that_collapsed_onto_the_image_is_stated_and_others_keep_thei
     assert f"more than 1 % in {percent((own < 0.99).mean())}" in result.remarks[1]
 
 
-def test_attention__with_mask_self_goes_to_other_images_only(draw, make_run, three_classes, tmp_path):
+def test_attention__with_mask_self_is_to_other_images_only(draw, make_run, three_classes, tmp_path):
     result = draw(BatchAttention(), [make_run("run", "cba.mask_self=true")], three_classes, tmp_path / "out", count=10)
     assert "other images get 1.0e+00" in result.remarks[1]
     arrays = np.load(tmp_path / "out" / "attention.npz")

@@ -92,7 +92,7 @@ def test_audit__finds_planted_labels_and_training_reads_the_corrections(plain: F
     }
 
 
-def test_audit__weights_without_a_batch_part_rank_by_loss_and_say_so(make_run, three_classes, tmp_path: Path):
+def test_audit__weights_without_a_batch_part_rank_by_loss_with_a_warning(make_run, three_classes, tmp_path: Path):
     run = make_run("run")
     out = tmp_path / "audit"
     result = audit(str(run / "last.safetensors"), str(three_classes.root), out, ON_TEST)

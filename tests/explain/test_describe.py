@@ -123,7 +123,7 @@ def test_describe__writes_what_it_counted(asked, tmp_path: Path):
         describe("btn-tiny", out=tmp_path / "out")
 
 
-def test_command__shows_as_deep_as_asked(asked, capsys):
+def test_command__lists_the_requested_levels(asked, capsys):
     assert main(["describe", "btn-tiny", "--depth", "1"]) == ExitCode.DONE
     output = capsys.readouterr().out
     assert "a.b" not in output

@@ -10,7 +10,7 @@ from fercli.errors import DataError
 from fercli.explain.images import labelled_images, load_crops, named_images, sampled_images
 
 
-def test_named_images__are_found_by_file_name_stem_and_path(three_classes):
+def test_named_images__are_selected_by_file_name_stem_and_path(three_classes):
     image = labelled_images(three_classes, "test")[5]
     path = image.sample.path
     names = [image.name, path.name, path.stem, str(path)]
@@ -32,6 +32,6 @@ def test_labelled_images__of_a_missing_split_names_one_that_is_there(three_class
     assert caught.value.fix == "--split test"
 
 
-def test_load_crops__are_stacked_at_the_asked_size(three_classes):
+def test_load_crops__are_stacked_at_the_requested_size(three_classes):
     crops = load_crops(labelled_images(three_classes, "test")[:3], 20)
     assert (crops.shape, crops.dtype.name) == ((3, 20, 20, 3), "uint8")

@@ -135,7 +135,7 @@ def test_export__a_file_with_preprocessing_inside_gives_the_same_probabilities(
 
 @pytest.mark.parametrize("interface", ["crops", "faces"])
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
-def test_export__lower_precision_and_preprocessing_go_together(
+def test_export__combines_lower_precision_and_preprocessing(
     translated, weights, tmp_path, astronaut, monkeypatch, interface, precision, run_check
 ):
     from PIL import Image

@@ -68,7 +68,7 @@ def test_add_preprocessing__a_face_does_not_depend_on_its_others_in_its_batch(ti
     np.testing.assert_array_equal(together[1], alone[0])
 
 
-def test_add_preprocessing__points_in_place_are_left_in_place(tiles, card, astronaut):
+def test_add_preprocessing__points_of_the_template_give_the_identity(tiles, card, astronaut):
     crop = astronaut[60:108, 200:248]
     points = card.crop.points_px(48)
     np.testing.assert_allclose(similarity_transform(points, points), [[1, 0, 0], [0, 1, 0]], atol=1e-12)

@@ -35,7 +35,7 @@ def test_flow__continues_from_frame_to_frame(astronaut: np.ndarray):
     np.testing.assert_allclose(faces[0].landmarks, np.add(FACE.landmarks, (20, 0)), atol=0.7)
 
 
-def test_flow__drops_a_face_that_is_gone(astronaut: np.ndarray):
+def test_flow__drops_a_face_that_disappears(astronaut: np.ndarray):
     noise = np.random.default_rng(0).integers(0, 256, astronaut.shape, dtype=np.uint8)
     assert FaceFlow(astronaut).follow(noise, [FACE]) == []
 

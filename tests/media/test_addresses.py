@@ -28,7 +28,7 @@ from fercli.media.sources import find_sources
         ("gopher://h/x.jpg", "gopher addresses are not supported"),
     ],
 )
-def test_feed__says_what_is_wrong_with_an_address_and_goes_on(address: str, fault: str):
+def test_feed__reports_what_is_wrong_with_an_address_and_continues(address: str, fault: str):
     items = list(feed(find_sources([address, "nope.jpg"])))
     assert len(items) == 2
     assert items[0].fault is not None

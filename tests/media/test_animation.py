@@ -44,7 +44,7 @@ def test_feed__keeps_a_still_picture_from_a_server_a_picture(file_server: Any, t
     assert item.source.kind == "image"
 
 
-def test_feed__says_where_an_animation_breaks_off(tmp_path: Path):
+def test_feed__reports_where_an_animation_breaks_off(tmp_path: Path):
     noise = np.random.default_rng(0)
     frames = [Image.fromarray(noise.integers(0, 255, (64, 64, 3), dtype=np.uint8)) for _ in range(4)]
     frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:], duration=100)

@@ -45,12 +45,12 @@ def test_camera__gives_rgb_with_the_time_of_the_clock():
 
 
 @pytest.mark.parametrize(("pictures", "words"), [(-1, "does not exist, or is in use"), (0, "delivers no frame")])
-def test_camera__says_what_is_wrong_with_it(pictures: int, words: str):
+def test_camera__reports_what_is_wrong(pictures: int, words: str):
     with pytest.raises(DataError, match=rf"camera 7: {words}"):
         list(CameraReader(7, capture=lambda _: FakeCapture(pictures)))
 
 
-def test_feed__ends_a_camera_when_it_is_told_to(monkeypatch: pytest.MonkeyPatch):
+def test_feed__stops_a_camera_on_request(monkeypatch: pytest.MonkeyPatch):
     capture, stop = FakeCapture(1000), Event()
     monkeypatch.setattr(camera, "CameraReader", lambda number, **_: CameraReader(number, capture=lambda _: capture))
     items = feed(find_sources(["0"]), stop=stop)

@@ -59,7 +59,7 @@ def test_read_rgb__reads_pixels_beside_broken_exif(make, exif: bytes, tmp_path: 
     np.testing.assert_allclose(read_rgb(path), rgb, atol=3)
 
 
-def test_feed__says_that_exif_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_feed__reports_that_exif_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "a.png").write_bytes(_png(np.full((40, 60, 3), 90, np.uint8), BROKEN_EXIF[0]))
 
     def refuse(_: Image.Image) -> Image.Exif:

@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_feed__says_what_was_deleted_in_between_and_goes_on(folder: Path):
+def test_feed__reports_what_was_deleted_in_between_and_continues(folder: Path):
     for name in ("c.png", "d.mp4"):
         shutil.copy(folder / ("a.png" if name == "c.png" else "b.mp4"), folder / name)
     found = find_sources([str(folder / name) for name in ("c.png", "d.mp4", "a.png")])
@@ -43,7 +43,7 @@ def test_feed__says_what_was_deleted_in_between_and_goes_on(folder: Path):
     assert faults == ["no such file or directory", "no such file or directory", None]
 
 
-def test_feed__goes_on_after_a_moving_gif_that_is_deleted_while_it_is_read(folder: Path):
+def test_feed__continues_after_an_animated_gif_that_is_deleted_while_it_is_read(folder: Path):
     frames = [Image.new("L", (64, 64), value) for value in (0, 90, 200)]
     frames[0].save(folder / "0.gif", save_all=True, append_images=frames[1:], duration=100)
     items = feed(find_sources([str(folder / "0.gif"), str(folder / "a.png")]))
@@ -58,7 +58,7 @@ def test_feed__goes_on_after_a_moving_gif_that_is_deleted_while_it_is_read(folde
     ]
 
 
-def test_feed__says_what_may_not_be_read_and_goes_on(folder: Path, monkeypatch: pytest.MonkeyPatch):
+def test_feed__reports_what_may_not_be_read_and_continues(folder: Path, monkeypatch: pytest.MonkeyPatch):
     usual_image, usual_video = Image.open, av.open
 
     def refused(usual: Any) -> Any:
@@ -81,13 +81,13 @@ def test_feed__says_what_may_not_be_read_and_goes_on(folder: Path, monkeypatch: 
     assert sum(item.rgb is not None for item in items) == 6
 
 
-def test_feed__says_that_a_picture_is_a_video(folder: Path):
+def test_feed__reports_that_a_picture_is_a_video(folder: Path):
     (folder / "b.mp4").rename(folder / "b.jpg")
     (item,) = feed(find_sources([str(folder / "b.jpg")]))
     assert item.fault == "a video, not a picture, despite its suffix .jpg"
 
 
-def test_feed__knows_how_much_is_still_to_come(folder: Path):
+def test_feed__counts_the_remaining_sources(folder: Path):
     shutil.copy(folder / "b.mp4", folder / "c.mp4")
     assert [item.left for item in feed(find_sources([str(folder)]))] == [None, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
 

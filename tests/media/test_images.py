@@ -20,7 +20,7 @@ HEIC = Path(__file__).with_name("astronaut.heic")
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
 
-def test_read_rgb__turns_a_picture_as_exif_says(tmp_path: Path):
+def test_read_rgb__applies_the_exif_orientation(tmp_path: Path):
     picture = Image.new("RGB", (40, 20), "white")
     picture.paste("red", (0, 0, 10, 10))  # red at the top left
     exif = Image.Exif()
@@ -73,7 +73,7 @@ def test_read_rgb__takes_the_first_frame_of_a_moving_picture(tmp_path: Path):
         ("cut.png", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "broken|not a picture|truncated"),
     ],
 )
-def test_read_rgb__says_what_is_wrong(name: str, content: bytes, said: str, tmp_path: Path):
+def test_read_rgb__reports_what_is_wrong(name: str, content: bytes, said: str, tmp_path: Path):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=said) as error:
         read_rgb(tmp_path / name)
@@ -161,7 +161,7 @@ def test_read_rgb__reads_avif(tmp_path: Path, astronaut: np.ndarray):
     assert np.abs(read_rgb(tmp_path / "a.avif").astype(float) - astronaut).mean() < 6
 
 
-def test_read_rgb__says_that_a_name_is_too_long(tmp_path: Path):
+def test_read_rgb__reports_that_a_name_is_too_long(tmp_path: Path):
     with pytest.raises(DataError, match="file name too long"):
         read_rgb(tmp_path / f"{'a' * 300}.jpg")
 
@@ -185,7 +185,7 @@ def test_list_images__does_not_pass_over_a_closed_folder(tmp_path: Path, monkeyp
     assert [error.filename for error in errors] == [str(tmp_path / "closed")]
 
 
-def test_list_images__does_not_go_round_in_circles(tmp_path: Path):
+def test_list_images__ignores_circular_links(tmp_path: Path):
     for name in ("a/b/one.png", "elsewhere/two.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
@@ -260,7 +260,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_read_rgb__sees_the_same_face_in_every_kind_of_file(name: str, astronaut: np.ndarray, tmp_path: Path):
+def test_read_rgb__reads_the_same_face_from_every_kind_of_file(name: str, astronaut: np.ndarray, tmp_path: Path):
     face = np.ascontiguousarray(astronaut[40:220:2, 150:300:2])
     KINDS[name](Image.fromarray(face), tmp_path / name)
     seen = read_rgb(tmp_path / name)

@@ -129,7 +129,7 @@ def test_latest_frames__an_error_comes_after_the_frames_before_it():
     assert sender.closed.is_set()
 
 
-def test_latest_frames__ends_when_told_to_though_nothing_comes_any_more():
+def test_latest_frames__stops_on_request_without_further_frames():
     sender, stop = Sender(), Event()
     frames = start(LatestFrames(sender, stop=stop), sender)
     left: list[Iterable[Frame]] = []
@@ -143,7 +143,7 @@ def test_latest_frames__ends_when_told_to_though_nothing_comes_any_more():
     assert sender.closed.wait(10)
 
 
-def test_latest_frames__closes_the_stream_when_nobody_listens_any_more():
+def test_latest_frames__closes_the_stream_when_its_reader_stops():
     sender = Sender()
     frames = start(LatestFrames(sender), sender)
     sender.send_unheard()

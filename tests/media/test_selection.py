@@ -102,7 +102,7 @@ def test_fps__takes_the_next_frame_where_one_is_lost():
     assert taken == [True, True, False, True]
 
 
-def test_reader__neither_decodes_nor_converts_what_is_not_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_reader__neither_decodes_nor_converts_what_is_not_selected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = _clip(tmp_path / "a.mp4", EVEN)
     converted: list[int] = []
     upright = video_module.display_rgb
@@ -117,7 +117,7 @@ def test_reader__neither_decodes_nor_converts_what_is_not_asked_for(tmp_path: Pa
     assert len(converted) == 2
 
 
-def test_reader__says_that_a_part_has_no_frame(tmp_path: Path):
+def test_reader__reports_that_a_part_has_no_frame(tmp_path: Path):
     path = _clip(tmp_path / "a.mp4", EVEN)
     with pytest.raises(DataError, match=r"a\.mp4: no frame to read \(every frame from 0:05\.000\): it ends at 0:03\.6"):
         _read(path, 5.0)
@@ -125,7 +125,7 @@ def test_reader__says_that_a_part_has_no_frame(tmp_path: Path):
         _read(path, 1.01, 1.02)
 
 
-def test_reader__reports_a_broken_end_only_where_it_was_asked_for(tmp_path: Path):
+def test_reader__reports_a_broken_end_only_if_it_is_selected(tmp_path: Path):
     path = _clip(tmp_path / "a.mkv", EVEN)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 4])
     with VideoReader(path, selection=FrameSelection(0.0, 1.0)) as video:

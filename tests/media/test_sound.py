@@ -119,7 +119,7 @@ def test_copy__has_the_last_piece_that_a_decoder_holds_back(tmp_path: Path):
     assert copied >= samples - 1024
 
 
-def test_copy__goes_on_where_the_layout_changes(tmp_path: Path):
+def test_copy__continues_where_the_layout_changes(tmp_path: Path):
     parts = [
         _clip(tmp_path / f"{layout}.ts", "ac3", layouts=(layout,)).read_bytes()
         for layout in ("stereo", "mono", "stereo")
@@ -167,7 +167,7 @@ def _copy_decodable(source: Path, target: Path) -> None:
                 writer.write(frame.rgb, frame.time_s)
 
 
-def test_copy__says_what_is_missing_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_copy__reports_what_is_missing_and_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def refuse(*_: object) -> None:
         raise ValueError("no such layout")
 
@@ -178,7 +178,7 @@ def test_copy__says_what_is_missing_and_goes_on(tmp_path: Path, monkeypatch: pyt
         assert len(list(copy.decode(video=0))) == 25
 
 
-def test_copy__has_the_track_with_most_channels_and_says_so(tmp_path: Path):
+def test_copy__has_the_track_with_most_channels_and_reports_it(tmp_path: Path):
     clip = _clip(tmp_path / "in.ts", "mp2", layouts=("mono", "stereo"))
     assert _copy(clip, tmp_path / "out.mp4") == "sound track 2 of 2 is read"
     with av.open(str(tmp_path / "out.mp4")) as copy:

@@ -64,7 +64,7 @@ def test_find_sources__keeps_what_leads_to_nothing(folder: Path):
     ]
 
 
-def test_find_sources__takes_a_file_whose_name_looks_like_a_pattern(folder: Path):
+def test_find_sources__takes_a_file_named_like_a_pattern(folder: Path):
     (folder / "a[1].jpg").touch()
     (source,) = find_sources([str(folder / "a[1].jpg")])
     assert source.fault is None
@@ -77,7 +77,7 @@ def test_find_sources__takes_a_moving_gif_as_a_video(tmp_path: Path):
     assert [source.kind for source in find_sources([str(tmp_path)])] == ["video", "image"]
 
 
-def test_find_sources__knows_addresses_and_cameras(folder: Path, monkeypatch: pytest.MonkeyPatch):
+def test_find_sources__recognises_addresses_and_cameras(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(folder)
     (folder / "1").touch()
     found = find_sources(["rtsp://me:secret@host:554/door?x=1", "http://host/a%20b.jpg", "https://host/", "0", "1"])
@@ -103,7 +103,7 @@ def test_find_sources__refuses_addresses_it_cannot_read():
     assert source.fault.startswith("ftp addresses are not supported, only http, https, rtsp")
 
 
-def test_find_sources__looks_into_files_whose_suffix_says_nothing(tmp_path: Path):
+def test_find_sources__inspects_files_with_an_unknown_suffix(tmp_path: Path):
     Image.new("L", (4, 4)).save(tmp_path / "a.xyz", format="png")
     with VideoWriter(tmp_path / "b.mp4") as writer:
         writer.write(np.zeros((48, 64, 3), np.uint8), 0.0)
@@ -152,7 +152,7 @@ def _refusing(usual: Any, name: str) -> Any:
     return asked
 
 
-def test_find_sources__tells_of_a_closed_folder_below(folder: Path, monkeypatch: pytest.MonkeyPatch):
+def test_find_sources__reports_an_unreadable_folder_below(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "scandir", _refusing(os.scandir, "in"))  # tests may run as root, who may look anywhere
     found = find_sources([str(folder)])
     assert [(source.path, source.fault) for source in found if source.fault] == [(folder / "in", "permission denied")]
@@ -160,7 +160,7 @@ def test_find_sources__tells_of_a_closed_folder_below(folder: Path, monkeypatch:
     assert [source.fault for source in find_sources([str(folder / "in")])] == ["permission denied"]
 
 
-def test_find_sources__tells_of_a_file_in_a_closed_folder(folder: Path, monkeypatch: pytest.MonkeyPatch):
+def test_find_sources__reports_a_file_in_an_unreadable_folder(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "stat", _refusing(os.stat, "in"))
     found = find_sources([str(folder / "in" / "c.webp"), str(folder / "a.jpg")])
     assert [source.fault for source in found] == ["permission denied", None]

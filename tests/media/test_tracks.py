@@ -56,7 +56,7 @@ def test_reader__takes_the_default_track_or_the_largest(name: str, default: int 
     assert len(frames) == 3
 
 
-def test_reader__says_nothing_of_a_single_track(tmp_path: Path):
+def test_reader__reports_no_choice_for_a_single_track(tmp_path: Path):
     with VideoReader(_tracks(tmp_path / "one.mkv", [(32, 32)])) as video:
         assert video.note is None
 

@@ -42,7 +42,7 @@ def test_video__keeps_times_of_a_variable_rate(tmp_path: Path):
         assert abs(int(frame.rgb[40, 40, 0]) - (30 * number + 20)) < 6
 
 
-def test_reader__turns_frames_as_the_display_matrix_says(tmp_path: Path):
+def test_reader__applies_the_display_matrix(tmp_path: Path):
     path = _clip(tmp_path / "a.mp4", TIMES[:3])
     content = bytearray(path.read_bytes())
     one = 0x10000
@@ -85,7 +85,7 @@ def test_reader__counts_frames_where_the_container_has_no_presentation_times(cod
     assert video.broken is None
 
 
-def test_reader__goes_on_where_a_second_recording_was_joined_on(tmp_path: Path):
+def test_reader__continues_where_a_second_recording_was_joined(tmp_path: Path):
     path = tmp_path / "a.ts"
     with path.open("wb") as joined:
         for _ in range(2):
@@ -122,7 +122,7 @@ def test_clock__of_a_camera_that_sends_jpegs_is_when_they_arrive():
     assert [of_a_file.shown_s(picture) for picture in pictures] == pytest.approx([0, 0.04, 0.08, 0.12])
 
 
-def test_reader__uses_what_decodes_of_a_cut_off_file_and_says_so(tmp_path: Path):
+def test_reader__reads_what_decodes_of_a_cut_off_file_and_reports_it(tmp_path: Path):
     path = tmp_path / "a.mp4"
     noise = np.random.default_rng(0)
     with VideoWriter(path) as writer:

@@ -166,7 +166,7 @@ def test_writer__makes_what_browsers_play(tmp_path: Path):
     assert level <= 31  # 3.1: any phone
 
 
-def test_writer__goes_on_where_the_size_changes(tmp_path: Path):
+def test_writer__continues_where_the_size_changes(tmp_path: Path):
     with VideoWriter(tmp_path / "a.mp4") as writer:
         for number, shape in enumerate([(48, 64, 3), (48, 64, 3), (90, 120, 3)]):
             writer.write(np.full(shape, 50 + 60 * number, np.uint8), number / 10)

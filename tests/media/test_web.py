@@ -62,7 +62,7 @@ def test_feed__reads_pictures_and_clips_from_a_server(server: str):
     assert items[1].source.relative == Path("clip.mp4")
 
 
-def test_feed__says_what_a_server_does_not_have_and_goes_on(server: str):
+def test_feed__reports_what_a_server_does_not_have_and_continues(server: str):
     found = find_sources([f"{server}/{name}" for name in ("no.jpg", "no.mp4", "text.jpg", "a.png")])
     faults = [item.fault for item in feed(found)]
     assert faults[0] == "the server returned 404 File not found"
@@ -82,6 +82,6 @@ def test_fetch__logs_in_and_keeps_the_password_to_itself(server: str):
     assert "wr0ng" not in error.value.message
 
 
-def test_fetch__says_that_nobody_answers():
+def test_fetch__reports_a_server_that_does_not_respond():
     with pytest.raises(DataError, match=r"http://127\.0\.0\.1:9/a\.jpg: the server did not respond \(.*refused"):
         fetch("http://127.0.0.1:9/a.jpg", name="http://127.0.0.1:9/a.jpg")

@@ -61,7 +61,7 @@ def test_btn_base__maps_have_the_papers_shapes():
     assert model.vit.pos_embed.shape == (1, 148, 768)
 
 
-def test_btn_compact__levels_lie_one_step_deeper_and_the_landmark_branch_sees_half_the_side():
+def test_btn_compact__levels_are_one_stage_deeper_and_landmark_input_has_half_the_side():
     config = MODELS["btn-compact"]
     with torch.device("meta"):
         model = BTN(config, 8).eval()
@@ -150,7 +150,7 @@ def test_landmark_branch__official_switch_lets_statistics_drift():
     assert not any(torch.equal(a, b) for a, b in zip(before, statistics(model), strict=True))
 
 
-def test_landmark_input__is_the_unit_range_image_in_the_order_asked_for():
+def test_landmark_input__is_the_unit_range_image_in_the_configured_order():
     seen = {}
     for order in ("unit_rgb", "unit_bgr", "imagenet"):
         model = tiny(landmark=LandmarkConfig(width=0.25, input=order)).eval()

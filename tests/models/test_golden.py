@@ -85,7 +85,7 @@ def test_golden__live_parameters_are_counted_as_published(run):
     assert count_parameters(run["model"]) == expected
 
 
-def test_golden__training_adds_what_the_paper_says():
+def test_golden__training_adds_the_papers_parameters():
     with torch.device("meta"):
         assert count_parameters(BTN(model_preset("btn-base"), 7)) == 45_035_528
 

@@ -90,7 +90,7 @@ def test_annotate__an_uncertain_face_has_a_dashed_box():
 
 
 @pytest.mark.parametrize("background", [0, 255])
-def test_annotate__boxes_are_seen_on_dark_and_on_light(background: int):
+def test_annotate__boxes_are_visible_on_dark_and_on_light(background: int):
     drawn = annotate(np.full((400, 600, 3), background, np.uint8), [_read((200, 150, 300, 300), "neutral", 0.6)])
     across = drawn[225, 190:212].astype(int).mean(axis=-1)
     assert np.ptp(across) > 120

@@ -43,7 +43,7 @@ def test_in_order__submits_no_more_than_the_limit(pool: ThreadPoolExecutor):
     assert len(taken) == 4 + 3
 
 
-def test_in_order__raises_in_place_of_the_item(pool: ThreadPoolExecutor):
+def test_in_order__raises_instead_of_the_item(pool: ThreadPoolExecutor):
     results = in_order(pool, lambda item: 1 // item, [1, 0, 1], ahead=3)
     assert next(results) == 1
     with pytest.raises(ZeroDivisionError):

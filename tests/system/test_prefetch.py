@@ -22,7 +22,7 @@ def test_prefetched__yields_the_same_items_from_another_thread():
     assert all(name.startswith("prefetch") for name in threads)
 
 
-def test_prefetched__raises_in_place_of_the_item():
+def test_prefetched__raises_instead_of_the_item():
     def items() -> Iterator[int]:
         yield 1
         raise KeyError("two")

@@ -34,7 +34,7 @@ def test_augment__a_certain_flip_mirrors():
 
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES))
-def test_augment__equal_seeds_draw_equally_and_stay_in_range(recipe: str):
+def test_augment__equal_seeds_give_equal_crops_in_range(recipe: str):
     config = RECIPES[recipe].augment
     first, second = (augment(crops(), config, sampled(5)) for _ in range(2))
     assert torch.equal(first, second)
@@ -89,7 +89,7 @@ def test_augment__of_a_part_of_a_batch_is_the_part_of_the_augmented_batch():
     torch.testing.assert_close(torch.cat(halves), whole, atol=1e-6, rtol=0)
 
 
-def test_erase__makes_one_rectangle_of_the_area_asked_for():
+def test_erase__makes_one_rectangle_of_the_configured_area():
     images = torch.ones(200, 3, 64, 64)
     holes = erase(images, AugmentConfig(erase=1.0, erase_scale=(0.02, 0.1)), sampled(1, 200))[:, 0] == 0
     shares = holes.float().mean(dim=(1, 2))
@@ -100,14 +100,14 @@ def test_erase__makes_one_rectangle_of_the_area_asked_for():
         assert int(rows * columns) == int(hole.sum())
 
 
-def test_erase__of_one_ratio_is_as_tall_as_asked_for():
+def test_erase__of_one_ratio_has_the_configured_height():
     config = AugmentConfig(erase=1.0, erase_scale=(0.08, 0.08), erase_ratio=(2.0, 2.0))
     holes = erase(torch.ones(20, 3, 100, 100), config, sampled(1, 20))[:, 0] == 0
     # twice as high as wide, of 800 px: 40 x 20
     assert {(int(hole.any(dim=1).sum()), int(hole.any(dim=0).sum())) for hole in holes} == {(40, 20)}
 
 
-def test_erase__hits_the_share_asked_for():
+def test_erase__changes_the_configured_share():
     erased = erase(torch.ones(2000, 1, 8, 8), AugmentConfig(erase=0.5), sampled(2, 2000))
     # 2,000 draws of probability 1/2: standard error 0.011
     assert (erased == 0).any(dim=3).any(dim=2).any(dim=1).float().mean() == pytest.approx(0.5, abs=0.05)

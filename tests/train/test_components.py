@@ -22,7 +22,7 @@ def build(faces: Dataset, config: RunConfig) -> Components:
     return build_components(training_data(faces, config), config, group=ProcessGroup(), device=torch.device("cpu"))
 
 
-def test_build_components__draws_the_same_weights_from_the_same_seed(
+def test_build_components__gives_the_same_weights_for_the_same_seed(
     faces: Dataset, recipe: TrainConfig, config_of: Callable[..., RunConfig]
 ):
     first, again, other = (build(faces, config_of(replace(recipe, seed=seed))).model.state_dict() for seed in (1, 1, 2))

@@ -77,7 +77,7 @@ class FullDiskWriter:
 
 
 @pytest.mark.parametrize("full_at", ["opening", "a step"])
-def test_train__a_disk_too_full_for_tensorboard_says_so(
+def test_train__a_disk_too_full_for_tensorboard_is_reported(
     config_of: ConfigOf, faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_at: str
 ):
     def open_writer(folder: RunFolder, *, finished_steps: int) -> EventWriter:

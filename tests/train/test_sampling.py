@@ -18,14 +18,14 @@ def test_epoch_order__shuffle_visits_every_image_once_and_differs_by_epoch():
     assert first.tolist() == epoch_order(LABELS, TrainConfig(), 0).tolist()
 
 
-def test_epoch_order__balanced_draws_every_class_equally():
+def test_epoch_order__balanced_samples_every_class_equally():
     # weights 1 / n_c, so each class gets a third of the draws; standard error sqrt(1/3 * 2/3 / 1000) = 0.015
     order = epoch_order(LABELS, TrainConfig(sampler="balanced"), 0)
     shares = torch.bincount(LABELS[order], minlength=3) / len(order)
     assert shares.tolist() == pytest.approx([1 / 3] * 3, abs=0.06)
 
 
-def test_epoch_order__half_balance_draws_by_the_root_of_the_counts():
+def test_epoch_order__half_balance_samples_by_the_root_of_the_counts():
     # n_c ** 0.5 = 30, 9.49, 3.16: shares 0.703, 0.222, 0.074
     order = epoch_order(LABELS, TrainConfig(sampler="balanced", balance=0.5), 0)
     shares = torch.bincount(LABELS[order], minlength=3) / len(order)

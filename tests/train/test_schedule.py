@@ -15,7 +15,7 @@ def test_lr_factor__exponential_steps_once_an_epoch():
     assert lr_factor(config, 199) == pytest.approx(0.018, abs=1e-3)
 
 
-def test_lr_factor__cosine_goes_from_one_through_half_to_zero():
+def test_lr_factor__cosine_falls_from_one_through_half_to_zero():
     config = TrainConfig(schedule="cosine", epochs=10)
     assert [lr_factor(config, epochs) for epochs in (0, 5, 10)] == pytest.approx([1, 0.5, 0])
 

@@ -21,7 +21,7 @@ def test_paired_difference__is_scipys_paired_t_test_over_the_common_seeds():
     assert difference.interval == pytest.approx((interval.low, interval.high))
 
 
-def test_paired_difference__resolvable_is_found_four_times_out_of_five():
+def test_paired_difference__resolvable_is_detected_four_times_out_of_five():
     # power of the two-sided paired t-test by the noncentral t distribution; the formula is its usual approximation
     difference = paired_difference(A, B)
     error = difference.resolvable / (stats.t.ppf(0.975, 4) + stats.t.ppf(0.8, 4))

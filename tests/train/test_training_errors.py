@@ -81,7 +81,7 @@ def test_train__a_step_too_large_for_its_weights_is_not_saved(
         RuntimeError("[enforce fail] PytorchStreamWriter failed writing file data/3: file write failed"),
     ],
 )
-def test_train__a_full_disk_says_so_and_leaves_the_last_checkpoint(
+def test_train__a_full_disk_is_reported_and_leaves_the_last_checkpoint(
     config_of: ConfigOf, faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ):
     writes = []
@@ -103,7 +103,7 @@ def test_train__a_full_disk_says_so_and_leaves_the_last_checkpoint(
     assert train(faces, tmp_path / "run", config=config_of(), options=replace(CPU, resume=True)).epochs == 2
 
 
-def test_train__too_little_memory_says_how_to_need_less(
+def test_train__too_little_memory_reports_how_to_need_less(
     config_of: ConfigOf, faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def step(*_: object, **__: object) -> None:
@@ -116,7 +116,7 @@ def test_train__too_little_memory_says_how_to_need_less(
     assert "last.safetensors" not in caught.value.fix
 
 
-def test_train__scores_as_many_images_at_once_as_it_trains_and_says_when_memory_ends_there(
+def test_train__scores_in_parts_of_a_step_and_reports_too_little_memory(
     config_of: ConfigOf, recipe: TrainConfig, faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     batch_sizes = []

@@ -58,7 +58,7 @@ def test_card__needs_a_positive_temperature(temperature: float):
         ("{}", "card format None, this program reads 1"),
     ],
 )
-def test_from_json__says_where_and_what_is_wrong(text: str, complaint: str):
+def test_from_json__reports_where_and_what_is_wrong(text: str, complaint: str):
     with pytest.raises(WeightsError, match=complaint) as caught:
         WeightsCard.from_json(text, where="weights/a.onnx")
     assert caught.value.message.startswith("weights/a.onnx: ")

@@ -61,7 +61,7 @@ def _crops(count):
     return np.random.default_rng(0).integers(0, 256, (count, 48, 48, 3), np.uint8)
 
 
-def test_open_onnx__preprocesses_and_calibrates_as_the_card_says(onnx_file):
+def test_open_onnx__preprocesses_and_calibrates_by_the_card(onnx_file):
     classifier = load_classifier(onnx_file, device="cpu")
     crops = _crops(2)
     means = to_input(crops, CARD.model.input).mean(axis=(2, 3))
@@ -173,7 +173,7 @@ def test_open_session__tensorrt_is_kept_from_tf32(gpu, onnx_file, device, found)
     assert os.environ.get("NVIDIA_TF32_OVERRIDE") == found
 
 
-def test_open_session__what_the_user_says_of_tf32_stands(gpu, onnx_file, monkeypatch):
+def test_open_session__keeps_the_users_setting_of_tf32(gpu, onnx_file, monkeypatch):
     monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
     open_session(onnx_file, "tensorrt")
     assert os.environ["NVIDIA_TF32_OVERRIDE"] == "1"

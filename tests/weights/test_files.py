@@ -94,7 +94,7 @@ def test_load_weights__a_file_cut_short_is_refused(tmp_path, card):
         load_weights(path)
 
 
-def test_load_weights__without_a_card_says_what_is_missing(tmp_path):
+def test_load_weights__without_a_card_reports_what_is_missing(tmp_path):
     from safetensors.torch import save_file
 
     save_file({"x": torch.zeros(1)}, tmp_path / "w.safetensors")
@@ -143,7 +143,7 @@ def test_find_weights__a_path_is_itself(tmp_path):
     assert find_weights(tmp_path / "w.onnx") == tmp_path / "w.onnx"
 
 
-def test_find_weights__names_are_looked_up_by_wanted_suffix(tmp_path, monkeypatch):
+def test_find_weights__finds_names_with_the_requested_suffix(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "weights_folders", lambda: (tmp_path / "absent", tmp_path))
     for name in ("fer-compact.safetensors", "fer-compact.onnx", "other.safetensors"):
         (tmp_path / name).touch()
@@ -165,7 +165,7 @@ def test_find_weights__an_unknown_name_lists_the_known_ones(tmp_path, monkeypatc
     assert "fer-compact" in (caught.value.fix or "")
 
 
-def test_find_weights__a_missing_path_and_a_folder_are_told_apart(tmp_path):
+def test_find_weights__distinguishes_a_missing_path_and_a_folder(tmp_path):
     with pytest.raises(WeightsError, match="there is no weights file"):
         find_weights(tmp_path / "runs" / "best.safetensors")
     with pytest.raises(WeightsError, match="is a folder"):

@@ -18,7 +18,7 @@ from fercli.weights.network import load_network, require_batch_part
 CROPS = np.random.default_rng(0).integers(0, 255, (5, 48, 48, 3), dtype=np.uint8)
 
 
-def test_load_network__a_run_has_its_batch_part_and_answers_as_its_weights(make_run):
+def test_load_network__a_run_has_its_batch_part_and_the_logits_of_its_weights(make_run):
     run = make_run("run")
     network = load_network(run, device="cpu")
     assert network.has_batch_part

@@ -25,7 +25,7 @@ def files(cache: Path) -> list[str]:
     return sorted(path.relative_to(cache).as_posix() for path in cache.rglob("*") if path.is_file())
 
 
-def test_pull__makes_a_file_that_is_found_by_name(file_server, registry, cache, landmark_file):
+def test_pull__makes_a_file_that_loads_by_name(file_server, registry, cache, landmark_file):
     url = file_server.serve("/net.pth.tar", landmark_file)
     registry_file = registry({"name": "landmarks", "locations": [url], "sha256": sha256(landmark_file)})
     result = pull("landmarks", registry=registry_file)
@@ -94,7 +94,7 @@ def test_pull__tries_the_next_location_where_one_fails(file_server, registry, la
     assert pull("landmarks", registry=registry({"name": "landmarks", "locations": locations})).location == locations[2]
 
 
-def test_pull__says_where_to_put_the_file_by_hand(file_server, registry, cache, landmark_file):
+def test_pull__reports_where_to_put_the_file_by_hand(file_server, registry, cache, landmark_file):
     url = file_server.serve("/net", statuses=[404] * 9)
     registry_file = registry({"name": "landmarks", "locations": [url]})
     with pytest.raises(WeightsError, match="HTTP 404") as caught:

@@ -25,7 +25,7 @@ def write(path, *entries):
     return path
 
 
-def test_read_registry__knows_the_public_places():
+def test_read_registry__has_the_public_locations():
     registry = read_registry()
     assert registry["ir50"].locations == ("gdrive:17QAIPlpZUwkQzOTNiu-gUFLTqAxS-qHt",)
     assert registry["poster-bundle"].sha256 == "94b1f8c23dfc5e626c1de0e76257f174463b8f2c371670036ce75f0923d4985d"

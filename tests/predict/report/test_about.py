@@ -27,7 +27,7 @@ def test_reliability__states_scores_and_classes_with_low_recall():
     assert text.endswith("Classes that it recognises seldom: fear (10 %), disgust (29 %).")
 
 
-def test_reliability__says_that_scores_are_missing():
+def test_reliability__reports_that_scores_are_missing():
     assert "the accuracy is unknown" in reliability(CARD)
     assert "states no probability below which" in reliability(CARD)
 

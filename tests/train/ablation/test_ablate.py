@@ -141,7 +141,7 @@ def test_ablate__published_numbers_are_of_the_same_data_however_it_was_named(tmp
     assert other in (tmp_path / "b" / "components.md").read_text()
 
 
-def test_ablate__one_seed_has_no_test_and_says_so(tmp_path: Path):
+def test_ablate__one_seed_has_no_test_and_a_note(tmp_path: Path):
     result = run(tmp_path, Trainer(), seeds=(0,))
     assert [row.difference.p for row in result.rows if row.difference] == [None] * 3
     assert "One seed has neither interval nor test" in (tmp_path / "components.md").read_text()

@@ -54,7 +54,7 @@ def test_losses__are_the_four_rows_of_table_8():
     assert weights == [(2, 0, 0), (2, 1, 0), (2, 0, 1), (2, 1, 1)]
 
 
-def test_lambda__goes_from_1_to_3_in_quarters_and_is_compared_with_2():
+def test_lambda__is_1_to_3_in_quarters_compared_with_2():
     table = build_study("lambda")
     assert [row.name for row in table.rows] == ["1", "1.25", "1.5", "1.75", "2", "2.25", "2.5", "2.75", "3"]
     assert table.baseline == "2"

@@ -71,14 +71,14 @@ def test_read_pickled_state__the_baselines_broken_best_file_is_recognised(tmp_pa
 
 
 @pytest.mark.parametrize("content", [{}, {"a": 1}, [torch.ones(1)], {"state_dict": {"a": "text"}}])
-def test_read_pickled_state__files_without_tensors_are_told(tmp_path, content):
+def test_read_pickled_state__reports_files_without_tensors(tmp_path, content):
     torch.save(content, tmp_path / "m.pth")
     with pytest.raises(WeightsError, match="contains no state dict"):
         read_pickled_state(tmp_path / "m.pth")
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 cut short", b"\x80\x02broken"])
-def test_read_pickled_state__broken_and_other_files_are_told(tmp_path, content):
+def test_read_pickled_state__reports_broken_and_other_files(tmp_path, content):
     (tmp_path / "m.pth").write_bytes(content)
     with pytest.raises(WeightsError):
         read_pickled_state(tmp_path / "m.pth")

@@ -109,16 +109,16 @@ def fits_schema() -> Callable[[Any], None]:
 
 
 @pytest.fixture
-def owners_tree(tmp_path: Path) -> Callable[..., Path]:
-    """Make a small data set in an owner's layout: `owners_tree("rafdb", each=2)` returns its folder.
+def official_tree(tmp_path: Path) -> Callable[..., Path]:
+    """Make a small data set in an owner's layout: `official_tree("rafdb", each=2)` returns its folder.
 
-    Layouts are the keys of TREES in `owners_trees.py`; `each` is images per class and split.
+    Layouts are the keys of TREES in `official_trees.py`; `each` is images per class and split.
     """
 
     def make(layout: str, **options: object) -> Path:
         root = tmp_path / layout
         root.mkdir()
-        return _beside("owners_trees").TREES[layout][1](root, **options)
+        return _beside("official_trees").TREES[layout][1](root, **options)
 
     return make
 

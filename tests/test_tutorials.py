@@ -64,8 +64,8 @@ def test_tutorial__runs_unchanged(page: str, folder: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.slow
-def test_tutorial_research__runs_on_a_small_data_set(owners_tree: Callable[..., Path]):
-    folder = owners_tree("ferplus", each=8)
+def test_tutorial_research__runs_on_a_small_data_set(official_tree: Callable[..., Path]):
+    folder = official_tree("ferplus", each=8)
     checked = "fer data check ferplus data/ferplus"
     for line in command_lines("tutorial-research.md"):
         done = follow(line, folder)

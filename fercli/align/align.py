@@ -116,7 +116,7 @@ def align(
 ) -> AlignResult:
     """Align every picture below `source` into `target`; an interrupted run with equal settings is resumed.
 
-    target: None aligns RAF-DB as its owner ships it in place, where training finds the crops.
+    target: None aligns RAF-DB in its official layout in place, where training finds the crops.
     overwrite: replace a run with other settings. chunk_pictures: at most so many pictures are searched together.
     Raises: DataError if there are no pictures, UsageError for invalid settings, RefusedError if `target` contains a run
     with other settings or other files.

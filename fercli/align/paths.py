@@ -1,4 +1,4 @@
-"""Where `fer align` reads pictures and writes crops, with the folders of RAF-DB's owner."""
+"""Where `fer align` reads pictures and writes crops, with the official folders of RAF-DB."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fercli.data.rafdb import ALIGNED, ALIGNED_BY_FER, LABEL_LIST, ORIGINAL, bas
 from fercli.errors import DataError, UsageError
 from fercli.results import Point
 
-_SUFFIX = "_aligned"  # of the owner's crops: train_00001.jpg is aligned as train_00001_aligned.jpg
+_SUFFIX = "_aligned"  # of the official crops: train_00001.jpg is aligned as train_00001_aligned.jpg
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class AlignPaths:
 def align_paths(source: Path, target: Path | None) -> AlignPaths:
     """Choose the folders to read and write.
 
-    RAF-DB as its owner ships it is aligned from Image/original: without a target into Image/aligned-by-fer, which is then
-    read as the data set, otherwise into a folder of the owner's layout. Any other folder needs a target.
+    RAF-DB in its official layout is aligned from Image/original: without a target into Image/aligned-by-fer, which is then
+    read as the data set, otherwise into a folder of the official layout. Any other folder needs a target.
     """
     basic = basic_folder(source)
     if basic is None:
@@ -51,8 +51,8 @@ def align_paths(source: Path, target: Path | None) -> AlignPaths:
     photos = basic / ORIGINAL
     if not photos.is_dir():
         raise DataError(
-            f"{basic} has no {ORIGINAL.as_posix()}: the owner's crops cannot be aligned again",
-            fix=f"unpack the owner's original.zip there; or train on the owner's crops: fer train rafdb --data {source}",
+            f"{basic} has no {ORIGINAL.as_posix()}: the official crops cannot be aligned again",
+            fix=f"unpack the official original.zip there; or train on the official crops: fer train rafdb --data {source}",
         )
     if target is None:
         return AlignPaths(photos, basic / ALIGNED_BY_FER, _SUFFIX, basic=basic)

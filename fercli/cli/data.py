@@ -32,7 +32,7 @@ def prepare(
         Literal["majority", "original"] | None,
         typer.Option(
             "--labels",
-            help="FERPlus' majority rule (default with --ferplus) or the owner's labels (default without).",
+            help="FERPlus' majority rule (default with --ferplus) or the official labels (default without).",
         ),
     ] = None,
     overwrite: options.Overwrite = False,

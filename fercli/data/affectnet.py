@@ -1,4 +1,4 @@
-"""AffectNet as its owner ships it: the manually annotated csv lists, the npy annotations, or numbered class folders."""
+"""AffectNet in its official layout: the manually annotated csv lists, the npy annotations, or numbered class folders."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CSV_LAYOUT = "training.csv, validation.csv and Manually_Annotated_Images/1/HASH
 _NPY_LAYOUT = "train_set/images/0.jpg with train_set/annotations/0_exp.npy, and val_set likewise"
 _LAYOUT = f"{_CSV_LAYOUT}; or {_NPY_LAYOUT}; or train/0..7/*.jpg and val/0..7/*.jpg"
 
-# The owner did not publish the test set: what papers call AffectNet's test set is its validation list.
+# The test set is not published: what papers call AffectNet's test set is its validation list.
 _CSV_LISTS: Mapping[str, Split] = {"training": "train", "validation": "test"}
 _NPY_FOLDERS: Mapping[str, Split] = {"train_set": "train", "val_set": "test"}
 _LIST_FOLDERS = ("", "Manually_Annotated_file_lists")
@@ -48,8 +48,8 @@ def read_affectnet(root: Path, labels: LabelSchema) -> Dataset:
     """Read AffectNet with its 7 or 8 classes.
 
     The official validation images are the `test` split, as everywhere in the literature; there is no other validation
-    split. csv layout: faces are aligned by the owner's 68 landmarks, or cropped by the owner's box where a row has none.
-    npy layout: its images are the owner's crops. Rows without one of the classes are left out.
+    split. csv layout: faces are aligned by the official 68 landmarks, or cropped by the official box where a row has none.
+    npy layout: its images are the official crops. Rows without one of the classes are left out.
     Raises: DataError names rows and files that cannot be parsed.
     """
     lists, folders = _csv_lists(root), _npy_folders(root)
@@ -132,7 +132,7 @@ def _parse_row(row: Mapping[str, str], split: Split, labels: LabelSchema) -> Sam
 
 
 def _landmarks(text: str) -> Landmarks | None:
-    """Five points of the owner's 68; None where the cell is empty, NULL or anything else than 136 numbers."""
+    """Five points of the official 68; None where the cell is empty, NULL or anything else than 136 numbers."""
     try:
         values = np.array(text.split(";"), np.float64)
     except ValueError:
@@ -141,7 +141,7 @@ def _landmarks(text: str) -> Landmarks | None:
 
 
 def _box(row: Mapping[str, str]) -> Box | None:
-    """The face's box; None where the owner wrote NULL or a negative width: then the whole picture is used."""
+    """The face's box; None where the list has NULL or a negative width: then the whole picture is used."""
     cells = [row[name].strip() for name in ("face_x", "face_y", "face_width", "face_height")]
     if not all(map(_is_number, cells)):
         return None
@@ -215,7 +215,7 @@ def _reader(name: str, train: Sequence[int]) -> Reader:
             access="apply at http://mohammadmahoor.com/affectnet/",
             counts={"train": class_counts(labels, *train), "test": class_counts(labels, *[500] * len(train))},
             note=(
-                "The owner's validation images are the test split, as in the literature; the true test set was never "
+                "The official validation images are the test split, as in the literature; the true test set was never "
                 "published. Papers count 3,999 or 4,000 of them (contempt: 499 or 500), and 291,568 images in all is an "
                 "inherited misprint for 291,651."
             ),

@@ -1,4 +1,4 @@
-"""CAER-S as its owner ships it: {train,test}/{Anger,...}/*.png, frames that show more than the face."""
+"""CAER-S in its official layout: {train,test}/{Anger,...}/*.png, frames that show more than the face."""
 
 from __future__ import annotations
 

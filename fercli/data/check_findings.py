@@ -61,7 +61,7 @@ def compare_counts(dataset: Dataset, published: Published | None) -> list[CheckF
 
 
 def report_missing(dataset: Dataset) -> list[CheckFinding]:
-    """Images that the owner's lists name and that do not exist."""
+    """Images that the official lists name and that do not exist."""
     missing = dataset.missing
     return [_error(f"{pluralize(len(missing), 'listed image')} missing: {_first(missing)}")] if missing else []
 

@@ -22,12 +22,12 @@ class Sample:
     label: index into the data set's labels; None for an image that has votes but no winning class.
     votes: raw annotator votes, one per label in the data set's order; votes for other classes (unknown, not a face)
         are left out, so they need not add up to the number of annotators. None where the data set has no votes.
-    first_label: the class the data set's owner gave before votes were taken (FER2013 under FERPlus); None without votes.
+    first_label: the original class before votes were taken (of FER2013, under FERPlus); None without votes.
     group: shared by images with identical pixels; None for an image without a copy, or if not searched for copies.
     box_xyxy: the face in a picture that shows more, in its pixels; None where the picture is the crop.
     landmarks: five points of the face in its picture, by which it is aligned while it is read; they outrank the box.
     offset: byte at which the image's line begins where `path` is a csv file of pixels.
-    name: of the face in the owner's lists, where `path` alone does not identify it.
+    name: of the face in the official lists, where `path` alone does not identify it.
     """
 
     path: Path
@@ -42,7 +42,7 @@ class Sample:
     name: str | None = None
 
     def called(self, root: Path) -> str:
-        """Unique name of the face in its data set: the owner's, or its path relative to `root`."""
+        """Unique name of the face in its data set: the official one, or its path relative to `root`."""
         if self.name is not None:
             return self.name
         return (self.path.relative_to(root) if self.path.is_relative_to(root) else self.path).as_posix()
@@ -53,12 +53,12 @@ class Dataset:
     """A data set in its own label order.
 
     labels: `labels[i]` is the name of class i. schema: name of the label schema, `folder` for a plain image folder.
-    crop: name of the template the images are aligned to, on disk or while they are read; None for the owner's crops.
+    crop: name of the template the images are aligned to, on disk or while they are read; None for the official crops.
     alignment: the settings of that `fer align` run with their fingerprint, None where nothing is recorded.
     fingerprint: changes with every name, label, split and crop, and in a prepared set with every pixel (`fer data check`
         hashes the pictures of other sets); None before `open_dataset` has computed it.
     without_file: labelled images per split that have no file, because `fer align --on-no-face skip` detected no face.
-    missing: images that the owner's lists name and that do not exist, with their line.
+    missing: images that the official lists name and that do not exist, with their line.
     """
 
     name: str

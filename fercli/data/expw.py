@@ -1,4 +1,4 @@
-"""ExpW as its owner ships it: label.lst with a box for every face, and the photos that contain the faces."""
+"""ExpW in its official layout: label.lst with a box for every face, and the photos that contain the faces."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FIELDS = 8  # image, face, top, left, right, bottom, confidence, expression
 
 
 def read_expw(root: Path, labels: LabelSchema) -> Dataset:
-    """Read every face of label.lst with its box; `split_of` assigns the photos to splits, as the owner defines none.
+    """Read every face of label.lst with its box; `split_of` assigns the photos to splits, as there are no official ones.
 
     Without label.lst the folder is read as train|val|test/CLASS/*.
     Raises: DataError names lines that cannot be parsed.
@@ -77,7 +77,7 @@ def _parse(text: str, labels: LabelSchema) -> tuple[str, str, int, Box]:
         raise ValueError(f"{len(fields)} fields, not {_FIELDS}")
     image, face, *numbers, _confidence, code = fields
     try:
-        top, left, right, bottom = map(float, numbers)  # in the owner's order
+        top, left, right, bottom = map(float, numbers)  # in the official order
     except ValueError:
         raise ValueError(f"the box {' '.join(numbers)!r} is not four numbers") from None
     if code not in labels.codes:
@@ -101,7 +101,7 @@ EXPW = Reader(
         total=class_counts(schema("expw"), 3671, 3995, 1088, 30_537, 10_559, 7060, 34_883),
         certain=False,
         note=(
-            "The owner defines no splits: 20 % of the photos are test and 10 % val, by the sha256 of their file names, all "
+            "There are no official splits: 20 % of the photos are test and 10 % val, by the sha256 of their file names, all "
             "faces of a photo together. Numbers in papers come from other splits."
         ),
     ),

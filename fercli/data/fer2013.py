@@ -1,4 +1,4 @@
-"""FER2013 and FERPlus as their owners ship them: the official csv, with FERPlus' votes beside it."""
+"""FER2013 and FERPlus in their official layouts: the official csv, with FERPlus' votes beside it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _VOTES = ("fer2013new.csv", "FERPlus/fer2013new.csv", "FERPlus-master/fer2013new
 
 
 def read_fer2013_folder(root: Path, labels: LabelSchema) -> Dataset:
-    """Read fer2013.csv with the owner's labels, or train|val|test/CLASS/*; DataError names rows that cannot be parsed."""
+    """Read fer2013.csv with the official labels, or train|val|test/CLASS/*; DataError names rows that cannot be parsed."""
     images = _images_csv(root)
     if images is None:
         return open_folder(root, labels=labels)

@@ -30,7 +30,7 @@ _Row = TypeVar("_Row")
 
 @dataclass(frozen=True)
 class FerRow:
-    """One image of fer2013.csv: `pixels` are 48 x 48 grey values, row by row; `label` is the owner's class.
+    """One image of fer2013.csv: `pixels` are 48 x 48 grey values, row by row; `label` is the official class.
 
     offset: byte of the file at which its line begins, for `read_pixels_at`.
     """

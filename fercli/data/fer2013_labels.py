@@ -30,7 +30,7 @@ class FerLabel:
 
 
 def label_rows(rows: Sequence[FerRow], votes: Sequence[VoteRow] | None, *, by_majority: bool) -> list[FerLabel]:
-    """Name and label every row. by_majority: FERPlus' winner, where there are votes; otherwise the owner's label."""
+    """Name and label every row. by_majority: FERPlus' winner, where there are votes; otherwise the official label."""
     labels: list[FerLabel] = []
     for index, row in enumerate(rows):
         vote = votes[index] if votes else None

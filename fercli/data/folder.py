@@ -24,7 +24,7 @@ _LEFT_OUT = {"affectnet7": {"7", "contempt"}}
 def open_folder(root: Path, *, labels: LabelSchema | None = None, name: str | None = None) -> Dataset:
     """Read a folder of split folders of class folders.
 
-    labels: the data set's schema; it fixes the order and lets folders be named by the owner's codes. Without it the
+    labels: the data set's schema; it fixes the order and lets folders be named by the official codes. Without it the
     order is the paper's (Table 4), then unknown names alphabetically, over the classes that have images.
     Raises: DataError where there is no split, no image, or a class folder of unknown name.
     """
@@ -57,9 +57,9 @@ def open_folder(root: Path, *, labels: LabelSchema | None = None, name: str | No
 
 
 def open_official_folder(root: Path, labels: LabelSchema) -> Dataset:
-    """Read the split folders of a data set whose owner defined no validation split.
+    """Read the split folders of a data set without an official validation split.
 
-    Where there is no `test`, a folder val or valid holds the owner's test images under another name, as in many public
+    Where there is no `test`, a folder val or valid holds the official test images under another name, as in many public
     copies: it becomes the `test` split, so that no model is selected on it. Beside a `test` it is a validation split.
     """
     dataset = open_folder(root, labels=labels)
@@ -100,5 +100,5 @@ def _class_name(folder: str, labels: LabelSchema | None, root: Path) -> str | No
         return None
     raise DataError(
         f"{root}: {folder!r} is no class of {labels.name}",
-        fix=f"classes: {', '.join(labels.names)}, or the owner's codes {labels.codes[0]}..{labels.codes[-1]}",
+        fix=f"classes: {', '.join(labels.names)}, or the official codes {labels.codes[0]}..{labels.codes[-1]}",
     )

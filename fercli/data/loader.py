@@ -22,7 +22,7 @@ from fercli.system.chunks import chunked
 def targets_of(samples: Sequence[Sample], classes: int, loss: LossConfig) -> Tensor:
     """Training targets: class indices int64 [B], or with `loss.soft_targets` distributions float32 [B, N].
 
-    soft_targets: votes divided by their sum, mixed with the owner's first label with the weight `loss.first_label`; a sample
+    soft_targets: votes divided by their sum, mixed with the original label with the weight `loss.first_label`; a sample
     without votes gets all its weight on its label. single_votes=false drops a class's only vote where others have more.
     Raises: DataError for a sample with neither label nor votes.
     """

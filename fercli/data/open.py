@@ -24,7 +24,7 @@ def open_dataset(
 ) -> Dataset:
     """Open a data set by name (from `data`, or ./data/NAME) or by the path of a folder.
 
-    Supported are prepared sets (dataset.csv and dataset.json), the owners' layouts of every data set in `readers`, and
+    Supported are prepared sets (dataset.csv and dataset.json), the official layouts of every data set in `readers`, and
     train|val|valid|test/CLASS/*. A data set without a validation split has an empty one.
     allow_missing: leave out images that are listed and do not exist, and name them in `Dataset.missing`.
     Raises: DataError where the folder or images are missing or the layout is unknown, UsageError where name and path

@@ -62,7 +62,7 @@ def prepare(
 
     NAME is FERPlus' own (fer0000000, as the published subset lists have it) or, without one, the csv row (row0000000).
     Training, PublicTest and PrivateTest become train, val and test. labels: `majority` (the default with `ferplus`)
-    takes FERPlus' winner and puts images without one in OUT/unlabelled; `original` keeps the owner's labels.
+    takes FERPlus' winner and puts images without one in OUT/unlabelled; `original` keeps the official labels.
     Raises: DataError for errors in the csv files, RefusedError where `out` exists, UsageError for `majority` without votes.
     """
     rule: Rule = labels or ("majority" if ferplus else "original")

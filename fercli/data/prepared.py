@@ -27,7 +27,7 @@ _PREPARE_AGAIN = "fer data prepare fer2013 FER2013.csv OUT --overwrite"
 class Record:
     """One source image: its path relative to the root (None if it was not written), split and label.
 
-    label: class name in use, None without one. row: 0-based row of the owner's table.
+    label: class name in use, None without one. row: 0-based row of the official table.
     excluded: reason the image has no label.
     """
 

@@ -1,4 +1,4 @@
-"""RAF-DB (basic) as its owner ships it: the list with its crops or photos, or the numbered folders of its public copy."""
+"""RAF-DB (basic): the official label list with aligned or original images, or the common copy DATASET/{train,test}/1..7."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fercli.data.list_errors import ListErrors
 from fercli.data.reader import Published, Reader, class_counts
 from fercli.results import Landmarks
 
-LABEL_LIST = Path("EmoLabel") / "list_patition_label.txt"  # the owner's spelling
+LABEL_LIST = Path("EmoLabel") / "list_patition_label.txt"  # the official spelling
 ALIGNED, ORIGINAL = Path("Image") / "aligned", Path("Image") / "original"
 ALIGNED_BY_FER = Path("Image") / "aligned-by-fer"  # written by `fer align` without an output folder
 _LAYOUT = (
@@ -23,11 +23,11 @@ _LAYOUT = (
 
 
 def read_rafdb(root: Path, labels: LabelSchema) -> Dataset:
-    """Read RAF-DB's owner's layout, its copy DATASET/{train,test}/{1..7}, or split folders of class folders.
+    """Read RAF-DB's official layout, its copy DATASET/{train,test}/{1..7}, or split folders of class folders.
 
-    Of the owner's layout, Image/aligned-by-fer is read if `fer align` made it, else Image/aligned (100 x 100 crops), and
-    Image/original if there are no crops or `root` is that folder: photos, whose faces are aligned by the owner's five
-    hand-set landmarks. RAF-DB has no validation split: the baseline's folder `valid` holds the test images.
+    Of the official layout, Image/aligned-by-fer is read if `fer align` made it, else Image/aligned (100 x 100 crops), and
+    Image/original if there are no crops or `root` is that folder: photos, whose faces are aligned by the official five
+    landmarks, set by hand. RAF-DB has no validation split: the baseline's folder `valid` holds the test images.
     Raises: DataError names lines that cannot be parsed.
     """
     folders = _list_and_images(root)
@@ -38,12 +38,12 @@ def read_rafdb(root: Path, labels: LabelSchema) -> Dataset:
 
 
 def basic_folder(root: Path) -> Path | None:
-    """The folder with the owner's list: this one or its `basic` folder; None if there is none."""
+    """The folder with the official list: this one or its `basic` folder; None if there is none."""
     return next((folder for folder in (root, root / "basic") if (folder / LABEL_LIST).is_file()), None)
 
 
 def official_landmarks(basic: Path, stem: str) -> Landmarks:
-    """The five points that the owner's annotators set: eyes, nose, mouth corners, one `x y` a line."""
+    """The five official landmarks, set by annotators: eyes, nose, mouth corners, one `x y` a line."""
     lines = (basic / "Annotation" / "manual" / f"{stem}_manu_attri.txt").read_text(encoding="utf-8").splitlines()
     left_eye, right_eye, nose, *corners = [(float(x), float(y)) for x, y in (line.split() for line in lines[:5])]
     left_corner, right_corner = corners
@@ -51,7 +51,7 @@ def official_landmarks(basic: Path, stem: str) -> Landmarks:
 
 
 def _list_and_images(root: Path) -> tuple[Path, Path] | None:
-    """The folder that holds the list and the folder of images to read; None if `root` is not the owner's layout."""
+    """The folder that holds the list and the folder of images to read; None if `root` is not the official layout."""
     folder = basic_folder(root)
     if folder is not None:
         known = (folder / name for name in (ALIGNED_BY_FER, ALIGNED, ORIGINAL))
@@ -130,6 +130,6 @@ RAFDB = Reader(
             "train": class_counts(schema("rafdb"), 1290, 281, 717, 4772, 1982, 705, 2524),
             "test": class_counts(schema("rafdb"), 329, 74, 160, 1185, 478, 162, 680),
         },
-        note="The lineage of POSTER++ trains on crops aligned by MTCNN; the owner's 100 x 100 crops give other numbers.",
+        note="The lineage of POSTER++ trains on crops aligned by MTCNN; the official 100 x 100 crops give other numbers.",
     ),
 )

@@ -15,7 +15,7 @@ class Published:
     """What is published about a data set.
 
     access: where to get it. counts: images per split and class, empty where no count is known; total: per class over
-    all splits, where the owner defines no splits. certain: whether the counts are confirmed by the owner's own lists.
+    all splits, where there are no official splits. certain: whether the counts are confirmed by the official lists.
     duplicates: images of a split that are known to be in train too. note: what to know before comparing numbers.
     """
 
@@ -35,7 +35,7 @@ def _never(_root: Path) -> bool:
 class Reader:
     """One data set that `fer` knows by name; `readers.py` lists them.
 
-    labels: its classes in the owner's order; `labels.name` is the data set's name.
+    labels: its classes in the official order; `labels.name` is the data set's name.
     read: read a folder (or file) in one of the data set's layouts; gets the folder and `labels`. Raises: DataError for
         lines it cannot parse. Images that are listed and do not exist go into `Dataset.missing`.
     layout: the expected layouts, for messages.
@@ -56,5 +56,5 @@ class Reader:
 
 
 def class_counts(labels: LabelSchema, *counts: int) -> dict[str, int]:
-    """Counts in the order of the owner's codes, by class name."""
+    """Counts in the order of the official codes, by class name."""
     return dict(zip(labels.names, counts, strict=True))

@@ -3,7 +3,7 @@
 Supported are the lists of RAN (Wang et al. 2020), one image a line: `1_fer0034656.png 8 0` and `0/fer0032226.jpg`
 (FERPlus), `test_0003_aligned 3 4` and `0/test_0004_aligned.jpg` (RAF-DB), `val/0/HASH/` and `0/HASH.jpg` (AffectNet);
 and any list of file names or paths. Folders, suffixes and what follows a space do not matter, nor does `_aligned` at the end
-of a name, which RAF-DB's owner gives the crop of a photo.
+of a name, which RAF-DB adds to the name of a crop.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Subset:
     """The images of a list. listed: number of distinct names in it. indices: of the samples that it names.
 
     repeated: names that are listed more than once; they count once. with_code: number of these samples with a class code
-    in the list; matching: number of those whose label is that class in the owner's order.
+    in the list; matching: number of those whose label is that class in the official order.
     """
 
     name: str
@@ -64,7 +64,7 @@ def read_subset(path: Path, dataset: Dataset, samples: Sequence[Sample]) -> Subs
     if coded and 2 * matching < len(coded):
         raise DataError(
             f"{path}: its classes match the labels of only {matching} of the {len(coded)} images with the same names",
-            fix="the file names must be the owner's; fer data prepare --ferplus writes them",
+            fix="the file names must be the official ones; fer data prepare --ferplus writes them",
         )
     repeated = tuple(name for name, count in Counter(name for name, _ in entries).items() if count > 1)
     return Subset(path.stem, len(codes), indices, repeated, len(coded), matching)

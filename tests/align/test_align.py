@@ -198,7 +198,7 @@ def test_align__takes_pictures_of_any_shape(shape: tuple[int, int], tmp_path: Pa
 
 @pytest.fixture
 def rafdb(tmp_path: Path, astronaut: np.ndarray) -> Path:
-    """RAF-DB as its owner ships it: photos, crops of 100 px, and the list of labels; one photo without a face."""
+    """RAF-DB in its official layout: photos, crops of 100 px, and the list of labels; one photo without a face."""
     basic = tmp_path / "RAF" / "basic"
     for name in ("train_00001", "test_0001"):
         write_image(basic / "Image" / "original" / f"{name}.jpg", astronaut[20:220, 120:330])
@@ -216,7 +216,7 @@ def test_align__aligns_rafdb_in_place_where_training_finds_it(rafdb: Path):
     assert open_dataset("rafdb", rafdb).alignment is None
     result = align(rafdb, size=64, on_no_face="skip")
     assert (result.with_face, result.without_face, result.is_dataset) == (2, 1, True)
-    assert read_rgb(rafdb / "basic" / "Image" / "aligned" / "train_00001_aligned.jpg").max() == 0  # the owner's stays
+    assert read_rgb(rafdb / "basic" / "Image" / "aligned" / "train_00001_aligned.jpg").max() == 0  # the official crop
     dataset = open_dataset("rafdb", rafdb)
     assert [read_rgb(sample.path).shape for sample in dataset.samples] == [(64, 64, 3)] * 2
     assert (dataset.crop, dataset.without_file) == ("arcface", {"train": 1})
@@ -244,7 +244,7 @@ def test_align__takes_the_face_that_rafdbs_annotators_marked(rafdb: Path, astron
     assert taken.detection.box_xyxy[0] > 210
 
 
-def test_align__makes_a_copy_of_rafdb_in_its_owners_layout(rafdb: Path, tmp_path: Path):
+def test_align__makes_a_copy_of_rafdb_in_its_official_layout(rafdb: Path, tmp_path: Path):
     align(rafdb / "basic", tmp_path / "copy", size=64, faces="all")
     dataset = open_dataset(str(tmp_path / "copy"))
     assert [dataset.labels[sample.label or 0] for sample in dataset.samples] == ["sadness", "fear", "neutral"]

@@ -25,7 +25,7 @@ def test_align_paths__of_a_folder_need_a_target(tmp_path: Path):
         align_paths(tmp_path, None)
 
 
-def test_align_paths__of_rafdb_are_the_owners_folders(rafdb: Path, tmp_path: Path):
+def test_align_paths__of_rafdb_are_the_official_folders(rafdb: Path, tmp_path: Path):
     in_place = align_paths(rafdb.parent, None)
     assert (in_place.source, in_place.target) == (rafdb / "Image" / "original", rafdb / "Image" / "aligned-by-fer")
     assert (in_place.stem_suffix, in_place.label_list) == ("_aligned", None)

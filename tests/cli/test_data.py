@@ -57,9 +57,9 @@ def test_prepare__user_errors_have_their_exit_codes(arguments, code, tmp_path, m
     assert "fix:" in capsys.readouterr().err
 
 
-def test_check__shows_counts_beside_published_ones_and_exits_with_3(owners_tree, tmp_path, monkeypatch, capsys):
+def test_check__shows_counts_beside_published_ones_and_exits_with_3(official_tree, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(["data", "check", "rafdb", str(owners_tree("rafdb")), "--faces", "0"]) == ExitCode.DATA
+    assert main(["data", "check", "rafdb", str(official_tree("rafdb")), "--faces", "0"]) == ExitCode.DATA
     shown = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["test", "counted", "2", "2", "2", "2", "2", "2", "2", "14"] in shown
     assert ["test", "published", "329", "74", "160", "1185", "478", "162", "680", "3068"] in shown
@@ -67,8 +67,8 @@ def test_check__shows_counts_beside_published_ones_and_exits_with_3(owners_tree,
     assert (tmp_path / "rafdb.manifest.csv").is_file()
 
 
-def test_check__of_a_correct_folder_exits_with_0(owners_tree, tmp_path, capsys):
-    line = ["data", "check", str(owners_tree("folder")), "--faces", "0", "--manifest", str(tmp_path / "m.csv")]
+def test_check__of_a_correct_folder_exits_with_0(official_tree, tmp_path, capsys):
+    line = ["data", "check", str(official_tree("folder")), "--faces", "0", "--manifest", str(tmp_path / "m.csv")]
     assert main(line) == ExitCode.DONE
     assert "0 errors, 0 warnings" in capsys.readouterr().out
     assert main([*line, "--json"]) == ExitCode.DONE
@@ -76,8 +76,8 @@ def test_check__of_a_correct_folder_exits_with_0(owners_tree, tmp_path, capsys):
     assert (result["errors"], result["counts"]["test"]["anger"]) == (0, 2)
 
 
-def test_check__strict_treats_warnings_as_errors(owners_tree, tmp_path, capsys):
-    line = ["data", "check", "expw", str(owners_tree("expw")), "--faces", "0", "--manifest", str(tmp_path / "m.csv")]
+def test_check__strict_treats_warnings_as_errors(official_tree, tmp_path, capsys):
+    line = ["data", "check", "expw", str(official_tree("expw")), "--faces", "0", "--manifest", str(tmp_path / "m.csv")]
     assert main(line) == ExitCode.DONE
     assert "warning: all: 168 images" in capsys.readouterr().out
     assert main([*line, "--strict"]) == ExitCode.DATA

@@ -64,8 +64,8 @@ def test_train__lists_its_settings_without_data(capsys):
     assert {"preset=btn-compact", "recipe=compact"} <= set(capsys.readouterr().out.splitlines())
 
 
-def test_train__of_rafdb_is_the_papers_model_by_the_papers_recipe(owners_tree, calls: list[dict[str, Any]], capsys):
-    root = owners_tree("rafdb", each=1)
+def test_train__of_rafdb_is_the_papers_model_by_the_papers_recipe(official_tree, calls: list[dict[str, Any]], capsys):
+    root = official_tree("rafdb", each=1)
     line = ["train", "rafdb", "--data", str(root), "--from-scratch"]
     assert main(line) == ExitCode.INTERRUPTED
     [call] = calls

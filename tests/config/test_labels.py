@@ -3,7 +3,7 @@ import pytest
 from fercli.config.labels import PAPER_ORDER, SCHEMAS, LabelSchema, canonical, schema
 from fercli.errors import UsageError
 
-# Orders as the owners' files and papers state them.
+# Orders as the official files and papers state them.
 PUBLISHED = {
     # RAF-DB's list_patition_label.txt counts from 1
     "rafdb": {1: "surprise", 2: "fear", 3: "disgust", 4: "happiness", 5: "sadness", 6: "anger", 7: "neutral"},
@@ -20,7 +20,7 @@ PUBLISHED = {
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_schema__has_the_owners_order_and_codes(name: str):
+def test_schema__has_the_official_order_and_codes(name: str):
     labels = schema(name)
     assert dict(zip(map(int, labels.codes), labels.names, strict=True)) == PUBLISHED[name]
 

@@ -30,8 +30,8 @@ def manifest(tmp_path: Path) -> Path:
     return tmp_path / "manifest.csv"
 
 
-def test_check__a_correct_folder_has_no_findings_and_a_manifest(owners_tree, manifest):
-    root = owners_tree("folder")
+def test_check__a_correct_folder_has_no_findings_and_a_manifest(official_tree, manifest):
+    root = official_tree("folder")
     result = check(str(root), manifest=manifest, faces=0)
     assert (result.findings, result.errors, result.pictures, result.unreadable) == ((), 0, 18, 0)
     assert result.counts["val"] == {"happiness": 2, "sadness": 2, "anger": 2}
@@ -48,23 +48,23 @@ def test_check__a_correct_folder_has_no_findings_and_a_manifest(owners_tree, man
     ("name", "layout"),
     [("rafdb", "rafdb"), ("affectnet8", "affectnet8-csv"), ("ferplus", "ferplus"), ("fer2013", "fer2013")],
 )
-def test_check__reports_differences_from_the_published_counts(owners_tree, manifest, name, layout):
-    result = check(name, owners_tree(layout), manifest=manifest, faces=0)
+def test_check__reports_differences_from_the_published_counts(official_tree, manifest, name, layout):
+    result = check(name, official_tree(layout), manifest=manifest, faces=0)
     assert result.errors == len(READERS[name].published.counts)
     first = SCHEMAS[name].names[0]
     published = READERS[name].published.counts["test"][first]
     assert f"{first} {result.counts['test'][first]} instead of {published}" in messages(result)
 
 
-def test_check__unconfirmed_counts_give_warnings_only(owners_tree, manifest):
-    result = check("expw", owners_tree("expw"), manifest=manifest, faces=0)
+def test_check__unconfirmed_counts_give_warnings_only(official_tree, manifest):
+    result = check("expw", official_tree("expw"), manifest=manifest, faces=0)
     assert result.errors == 0
     assert "all: 168 images, published are 91,793" in messages(result)
     assert result.pictures == 84  # two faces each
 
 
-def test_check__names_pictures_that_cannot_be_read(owners_tree, manifest):
-    root = owners_tree("folder")
+def test_check__names_pictures_that_cannot_be_read(official_tree, manifest):
+    root = official_tree("folder")
     (root / "test" / "anger" / "0.png").write_bytes((root / "test" / "anger" / "0.png").read_bytes()[:200])
     (root / "train" / "anger" / "1.png").write_text("no picture")
     result = check(str(root), manifest=manifest, faces=0)
@@ -83,8 +83,8 @@ def test_check__names_pictures_that_cannot_be_read(owners_tree, manifest):
         ("expw", "expw", "photo_*.jpg"),
     ],
 )
-def test_check__counts_existing_images_and_names_missing_ones(owners_tree, manifest, name, layout, pattern):
-    root = owners_tree(layout)
+def test_check__counts_existing_images_and_names_missing_ones(official_tree, manifest, name, layout, pattern):
+    root = official_tree(layout)
     whole = check(name, root, manifest=manifest, faces=0)
     gone = sorted(root.rglob(pattern))[0]
     gone.unlink()
@@ -97,8 +97,8 @@ def test_check__counts_existing_images_and_names_missing_ones(owners_tree, manif
         open_dataset(name, root)
 
 
-def test_check__finds_duplicates_across_splits_by_their_pixels(owners_tree, manifest):
-    root = owners_tree("folder")
+def test_check__finds_duplicates_across_splits_by_their_pixels(official_tree, manifest):
+    root = official_tree("folder")
     Image.open(root / "train" / "anger" / "0.png").save(root / "test" / "happiness" / "copy.bmp")  # other bytes
     shutil.copy(root / "train" / "sadness" / "0.png", root / "val" / "sadness" / "copy.png")
     result = check(str(root), manifest=manifest, faces=0)
@@ -112,15 +112,15 @@ def test_check__finds_duplicates_across_splits_by_their_pixels(owners_tree, mani
     assert "1 picture occurs more than once with different labels" in messages(result)
 
 
-def test_check__known_duplicates_are_no_finding(owners_tree, manifest):
+def test_check__known_duplicates_are_no_finding(official_tree, manifest):
     # the tree has one PrivateTest image that is in Training too; 288 of FER2013's are known to be
-    result = check("fer2013", owners_tree("fer2013"), manifest=manifest, faces=0)
+    result = check("fer2013", official_tree("fer2013"), manifest=manifest, faces=0)
     assert result.duplicates.in_train == {"val": 0, "test": 1}
     assert "in train (known" not in messages(result)
 
 
-def test_check__finds_faces_outside_their_picture(owners_tree, manifest):
-    root = owners_tree("expw")
+def test_check__finds_faces_outside_their_picture(official_tree, manifest):
+    root = official_tree("expw")
     table = root / "label" / "label.lst"
     table.write_text(table.read_text().replace("photo_0_0.jpg 0 10 5 35 40", "photo_0_0.jpg 0 90 5 40 135"))
     result = check("expw", root, manifest=manifest, faces=0)
@@ -128,8 +128,8 @@ def test_check__finds_faces_outside_their_picture(owners_tree, manifest):
     assert result.errors == 1
 
 
-def test_check__compares_with_an_earlier_manifest(owners_tree, manifest):
-    root = owners_tree("folder")
+def test_check__compares_with_an_earlier_manifest(official_tree, manifest):
+    root = official_tree("folder")
     check(str(root), manifest=manifest, faces=0)
     before = manifest.read_bytes()
     assert check(str(root), manifest=manifest, faces=0).findings == ()
@@ -145,10 +145,10 @@ def test_check__compares_with_an_earlier_manifest(owners_tree, manifest):
     assert manifest.read_bytes() != before
 
 
-def test_check__refuses_a_file_that_is_not_a_manifest(owners_tree, manifest):
+def test_check__refuses_a_file_that_is_not_a_manifest(official_tree, manifest):
     manifest.write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match="not the manifest of a data set"):
-        check(str(owners_tree("folder")), manifest=manifest, faces=0)
+        check(str(official_tree("folder")), manifest=manifest, faces=0)
 
 
 @pytest.mark.slow
@@ -174,7 +174,7 @@ def test_check__recognises_aligned_crops(astronaut, tmp_path, manifest):
 
 
 @pytest.mark.slow
-def test_check__pictures_without_faces_are_a_warning(owners_tree, manifest):
-    result = check(str(owners_tree("folder")), manifest=manifest, faces=4, device="cpu")
+def test_check__pictures_without_faces_are_a_warning(official_tree, manifest):
+    result = check(str(official_tree("folder")), manifest=manifest, faces=4, device="cpu")
     assert result.position is None
     assert "a face was detected in only 0 of 4 images" in messages(result)

@@ -42,10 +42,10 @@ def test_load_crop__refuses_files_that_are_not_pictures(tmp_path):
         load_crop(Sample(tmp_path / "a.png", "train", 0), 4)
 
 
-def test_load_crop__crops_a_square_around_a_box(owners_tree):
+def test_load_crop__crops_a_square_around_a_box(official_tree):
     pixels = np.zeros((60, 60, 3), np.uint8)
     pixels[10:30, 20:40] = 255  # the square around the box of 10 x 20 at (25, 10)
-    root = owners_tree("expw")
+    root = official_tree("expw")
     Image.fromarray(pixels).save(root / "image" / "origin" / "white.png")
     (root / "label" / "label.lst").write_text("white.png 0 10 25 35 30 99 0\n")
     crop = load_crop(open_dataset("expw", root).samples[0], 20)

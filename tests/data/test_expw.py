@@ -11,8 +11,8 @@ from fercli.data.open import open_dataset
 from fercli.errors import DataError
 
 
-def test_expw__reads_boxes_in_the_owners_order(owners_tree):
-    dataset = open_dataset("expw", owners_tree("expw"))
+def test_expw__reads_boxes_in_the_owners_order(official_tree):
+    dataset = open_dataset("expw", official_tree("expw"))
     first, second = dataset.samples[:2]
     # "photo 0 10 5 35 40": top 10, left 5, right 35, bottom 40
     assert (first.box_xyxy, first.name) == ((5, 10, 35, 40), "photo_0_0.jpg#0")
@@ -20,8 +20,8 @@ def test_expw__reads_boxes_in_the_owners_order(owners_tree):
     assert Counter(dataset.labels[sample.label] for sample in dataset.samples)["fear"] == 24
 
 
-def test_expw__all_faces_of_a_photo_are_in_one_split(owners_tree):
-    root = owners_tree("expw")
+def test_expw__all_faces_of_a_photo_are_in_one_split(official_tree):
+    root = official_tree("expw")
     dataset = open_dataset("expw", root)
     splits = {}
     for sample in dataset.samples:
@@ -38,8 +38,8 @@ def test_split_of__follows_the_sha256_of_the_name():
     assert abs(shares["val"] / 20_000 - 0.1) < 0.01
 
 
-def test_expw__names_invalid_lines(owners_tree):
-    root = owners_tree("expw")
+def test_expw__names_invalid_lines(official_tree):
+    root = official_tree("expw")
     table = root / "label" / "label.lst"
     bad = "photo_0_0.jpg 2 10 5 35 40 80.5 7", "photo_0_0.jpg 3 10 35 5 40 80 1", "gone.jpg 0 1 1 9 9 80 1", "x y"
     table.write_text(table.read_text() + "\n".join([*bad, "photo_0_0.jpg 0 10 5 35 40 80.5 0"]) + "\n")

@@ -58,7 +58,7 @@ def test_open_folder__refuses_numbers_without_the_data_sets_name(tree):
 
 
 @pytest.mark.parametrize(("name", "code", "meaning"), [("rafdb", "1", "surprise"), ("affectnet8", "1", "happiness")])
-def test_open_folder__reads_numbers_as_the_named_owner_writes_them(tree, name, code, meaning):
+def test_open_folder__reads_numbers_as_the_official_codes(tree, name, code, meaning):
     dataset = open_folder(tree(f"train/{code}/a.png"), labels=schema(name))
     assert dataset.labels == schema(name).names
     assert dataset.labels[dataset.samples[0].label] == meaning

@@ -28,9 +28,9 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_open_dataset__reads_every_owners_layout_in_place(owners_tree, layout):
+def test_open_dataset__reads_every_owners_layout_in_place(official_tree, layout):
     name, splits, train, test = LAYOUTS[layout]
-    dataset = open_dataset(name, owners_tree(layout))
+    dataset = open_dataset(name, official_tree(layout))
     assert (dataset.name, dataset.labels) == (name, SCHEMAS[name].names)
     assert {sample.split for sample in dataset.samples} == splits
     assert (len(dataset.split("train")), len(dataset.split("test"))) == (train, test)
@@ -42,8 +42,8 @@ def test_open_dataset__reads_every_owners_layout_in_place(owners_tree, layout):
         assert abs(load_crop(sample, 32).mean() - (20 * owners + 19.5)) < 4
 
 
-def test_open_dataset__keeps_a_validation_split_beside_the_test_split(owners_tree):
-    root = owners_tree("rafdb-valid")
+def test_open_dataset__keeps_a_validation_split_beside_the_test_split(official_tree):
+    root = official_tree("rafdb-valid")
     (root / "valid" / "7").rename(root / "test-of-7")
     (root / "test").mkdir()
     (root / "test-of-7").rename(root / "test" / "7")
@@ -56,8 +56,8 @@ def _owners_code(name: str, label: str) -> int:
     return SCHEMAS["fer2013" if name == "ferplus" else name].names.index(label)
 
 
-def test_open_dataset__has_a_fingerprint_that_changes_with_the_lists(owners_tree):
-    root = owners_tree("rafdb")
+def test_open_dataset__has_a_fingerprint_that_changes_with_the_lists(official_tree):
+    root = official_tree("rafdb")
     before = open_dataset("rafdb", root).fingerprint
     assert before == open_dataset(str(root)).fingerprint
     table = root / "basic" / "EmoLabel" / "list_patition_label.txt"
@@ -66,7 +66,7 @@ def test_open_dataset__has_a_fingerprint_that_changes_with_the_lists(owners_tree
 
 
 @pytest.mark.parametrize("layout", ["affectnet8-csv", "fer2013"])
-def test_open_dataset__needs_the_name_where_data_sets_share_a_layout(owners_tree, layout):
+def test_open_dataset__needs_the_name_where_data_sets_share_a_layout(official_tree, layout):
     with pytest.raises(DataError, match="several data sets share") as caught:
-        open_dataset(str(owners_tree(layout)))
+        open_dataset(str(official_tree(layout)))
     assert "give the name: " in caught.value.fix

@@ -1,4 +1,4 @@
-"""RAF-DB in its owner's layout and as the numbered copy."""
+"""RAF-DB in its official layout and as the numbered copy."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ def test_read_rafdb__reads_the_numbered_copy(tree, top):
     assert [(s.split, dataset.labels[s.label]) for s in dataset.samples] == [("train", "surprise"), ("test", "neutral")]
 
 
-def test_rafdb__photos_are_aligned_by_the_owners_points(owners_tree):
-    dataset = open_dataset("rafdb", owners_tree("rafdb", images="original"))
+def test_rafdb__photos_are_aligned_by_the_owners_points(official_tree):
+    dataset = open_dataset("rafdb", official_tree("rafdb", images="original"))
     assert dataset.crop == "arcface"
     assert dataset.samples[0].landmarks == ((35, 40), (65, 40), (50, 58), (38, 75), (62, 75))
     assert load_crop(dataset.samples[0], 48).shape == (48, 48, 3)
 
 
-def test_rafdb__a_folder_of_pictures_can_be_given(owners_tree, tmp_path):
-    root = owners_tree("rafdb")
+def test_rafdb__a_folder_of_pictures_can_be_given(official_tree, tmp_path):
+    root = official_tree("rafdb")
     images = root / "basic" / "Image"
     (images / "aligned").rename(images / "aligned_224")
     dataset = open_dataset("rafdb", images / "aligned_224")
@@ -68,8 +68,8 @@ def test_rafdb__a_folder_of_pictures_can_be_given(owners_tree, tmp_path):
     assert dataset.crop is None
 
 
-def test_rafdb__photos_without_their_points_are_refused(owners_tree):
-    root = owners_tree("rafdb", images="original")
+def test_rafdb__photos_without_their_points_are_refused(official_tree):
+    root = official_tree("rafdb", images="original")
     (root / "basic" / "Annotation" / "manual" / "train_00002_manu_attri.txt").write_text("1 2\n3 4\n")
     with pytest.raises(DataError, match="line 2: no five landmarks in Annotation/manual for train_00002"):
         open_dataset("rafdb", root)

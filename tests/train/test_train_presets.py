@@ -1,4 +1,4 @@
-"""Every data set in its owner's layout trains: the paper's recipes on the paper's network, the others on the small one."""
+"""Every data set in its official layout trains: the paper's recipes on the paper's network, the others on the small one."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def few(dataset: Dataset, *, train: int, test: int) -> Dataset:
     ("name", "layout"), [("rafdb", "rafdb"), ("affectnet7", "affectnet7-csv"), ("affectnet8", "affectnet8-npy")]
 )
 def test_train__of_btn_base_by_the_papers_recipe(
-    owners_tree: Callable[..., Path], name: str, layout: str, tmp_path: Path
+    official_tree: Callable[..., Path], name: str, layout: str, tmp_path: Path
 ):
-    root = owners_tree(layout)
+    root = official_tree(layout)
     recipe = replace(RECIPES[name], epochs=1, batch_size=2)  # two steps
     config = RunConfig(dataset=name, data=str(root), model=MODELS["btn-base"], train=recipe, init=())
     faces = few(open_dataset(name, root), train=4, test=1)
@@ -46,8 +46,8 @@ def test_train__of_btn_base_by_the_papers_recipe(
 
 
 @pytest.mark.slow
-def test_train__of_btn_base_by_the_compact_recipe(owners_tree: Callable[..., Path], tmp_path: Path):
-    root = owners_tree("folder")
+def test_train__of_btn_base_by_the_compact_recipe(official_tree: Callable[..., Path], tmp_path: Path):
+    root = official_tree("folder")
     recipe = replace(RECIPES["compact"], epochs=1, batch_size=2)
     config = RunConfig(dataset="folder", data=None, model=MODELS["btn-base"], train=recipe, init=())
     faces = open_dataset(str(root))
@@ -64,8 +64,8 @@ def test_train__of_btn_base_by_the_compact_recipe(owners_tree: Callable[..., Pat
     ("name", "layout"),
     [("fer2013", "fer2013"), ("ferplus", "ferplus"), ("expw", "expw"), ("caer-s", "caer-s"), ("folder", "folder")],
 )
-def test_train__of_the_other_data_sets(owners_tree: Callable[..., Path], name: str, layout: str, tmp_path: Path):
-    root = owners_tree(layout)
+def test_train__of_the_other_data_sets(official_tree: Callable[..., Path], name: str, layout: str, tmp_path: Path):
+    root = official_tree(layout)
     faces = open_dataset(str(root)) if name == "folder" else open_dataset(name, root)
     recipe = replace(RECIPES["compact"], epochs=1, batch_size=4, drop_last=False, validation=0.3)
     config = RunConfig(dataset=name, data=str(root), model=MODELS["btn-tiny"], train=recipe, init=())

@@ -199,7 +199,7 @@ def test_layouts__are_those_of_the_reference(shared, foreign):
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "classes", "layout"), [("rafdb", 7, "rafdb"), ("affectnet8", 8, "affectnet8-npy")])
 def test_pull__a_poster_checkpoint_predicts_evaluates_and_exports_like_a_trained_model(
-    file_server, registry, foreign, tmp_path, cache, owners_tree, name, classes, layout
+    file_server, registry, foreign, tmp_path, cache, official_tree, name, classes, layout
 ):
     from fercli.cli.main import main
     from fercli.models.btn import BTN
@@ -221,7 +221,7 @@ def test_pull__a_poster_checkpoint_predicts_evaluates_and_exports_like_a_trained
     torch_probabilities = load_classifier("poster", "torch", "cpu").classify(crops)
     photo = str(Path(__file__).parents[2] / "docs" / "images" / "astronaut.jpg")
     assert main(["predict", photo, "--weights", "poster", "--json", "--device", "cpu"]) == 0
-    assert main(["eval", "poster", name, "--data", str(owners_tree(layout, each=1)), "--device", "cpu"]) == 0
+    assert main(["eval", "poster", name, "--data", str(official_tree(layout, each=1)), "--device", "cpu"]) == 0
     exported = tmp_path / "poster.onnx"
     assert main(["export", "--onnx", "--weights", "poster", "--out", str(exported)]) == 0
     onnx_probabilities = load_classifier(exported, "onnx", "cpu").classify(crops)

@@ -1,4 +1,4 @@
-"""Small trees of pictures in the layouts that the owners of data sets ship, class by class; `conftest.py` offers them.
+"""Small trees of pictures in the official layouts of the data sets, class by class; `conftest.py` offers them.
 
 Every picture is noise whose brightness tells its class, so that a network can learn it and no two are equal.
 """
@@ -36,7 +36,7 @@ def landmarks_68() -> list[float]:
 
 
 def rafdb(root: Path, *, each: int = 2, images: str = "aligned") -> Path:
-    """The owner's list with Image/aligned, or Image/original with its hand-set landmarks."""
+    """The official list with Image/aligned, or Image/original with its hand-set landmarks."""
     lines = []
     for split, digits in (("train", 5), ("test", 4)):
         for number in range(7 * each):

@@ -12,5 +12,7 @@ __all__ = ["Predictor", "__version__"]
 
 def __getattr__(name: str) -> Any:
     if name == "Predictor":
-        return import_module("fercli.predictor").Predictor  # by name: those who ask for the version need none of it
+        return import_module(
+            "fercli.predictor"
+        ).Predictor  # imported by name, so that reading the version loads none of it
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -63,7 +63,9 @@ class FacesBench:
     different: tuple[str, ...]
 
 
-def bench_faces(folder: Path, *, min_face_px: int = 20, rounds: int = 3, progress: Progress = silent) -> FacesBench:
+def bench_faces(
+    folder: Path, *, min_face_px: int = DetectConfig.min_face_px, rounds: int = 3, progress: Progress = silent
+) -> FacesBench:
     """Detect the faces of every picture below a folder on the CPU with every detector in turn, each in a fresh process.
 
     Raises: DataError if there is no readable picture.

@@ -60,7 +60,7 @@ def align(
             help="keep: write the whole picture, so that a test set stays complete; skip: write nothing.",
         ),
     ] = "keep",
-    min_face: options.MinFace = 20,
+    min_face: options.MinFace = options.MIN_FACE,
     detector: options.Detector = options.DETECTOR,
     thresholds: options.Thresholds = options.THRESHOLDS,
     max_side: options.MaxSide = options.MAX_SIDE,

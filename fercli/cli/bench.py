@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from fercli.bench.train import TrainBench
     from fercli.bench.video import VideoBench
 
-Rounds = Annotated[int, typer.Option("--rounds", min=1, help="How often everything is measured, in turns.")]
+Rounds = Annotated[int, typer.Option("--rounds", min=1, help="Number of measurements of each variant, in turns.")]
 
 
 def faces(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with photos, at any depth.")],
     *,
-    min_face: options.MinFace = 20,
+    min_face: options.MinFace = options.MIN_FACE,
     rounds: Rounds = 3,
     json: options.Json = False,
     quiet: options.Quiet = False,

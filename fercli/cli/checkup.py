@@ -58,7 +58,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Gpu:
-    """One CUDA device as torch sees it."""
+    """One CUDA device as torch reports it."""
 
     name: str
     memory_gb: float

@@ -136,6 +136,7 @@ MaxSide = Annotated[
         rich_help_panel=DETECTION,
     ),
 ]
+MIN_FACE = DetectConfig.min_face_px  # in pictures
 MAX_SIDE = DetectConfig.max_side
 MIN_RELIABLE = MIN_RELIABLE_PX
 

@@ -52,7 +52,10 @@ class DetectConfig:
         ):
             faults.append(f"thresholds must be three numbers between 0 and 1, got {self.thresholds!r}")
         if faults:
-            raise UsageError("; ".join(faults), fix="--min-face 20 --max-side 1600 --thresholds 0.6,0.7,0.7")
+            default = DetectConfig
+            thresholds = ",".join(f"{threshold:g}" for threshold in default.thresholds)
+            fix = f"--min-face {default.min_face_px} --max-side {default.max_side} --thresholds {thresholds}"
+            raise UsageError("; ".join(faults), fix=fix)
 
     def with_min_face(self, min_face_px: int | None) -> DetectConfig:
         """Search pictures and videos for faces of this side; None keeps both minimums."""

@@ -36,7 +36,7 @@ def unreadable_samples(samples: Sequence[Sample]) -> list[tuple[Sample, str]]:
 
 
 def without_unreadable(dataset: Dataset) -> Dataset:
-    """Return the data set without the pictures that cannot be decoded; its fingerprint tells what was left out."""
+    """Return the data set without the pictures that cannot be decoded; its fingerprint depends on what was excluded."""
     unreadable = {id(sample) for sample, _ in unreadable_samples(dataset.samples)}
     if not unreadable:
         return dataset

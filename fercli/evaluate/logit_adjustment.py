@@ -22,7 +22,7 @@ _TAUS = tuple(step / 20 for step in range(-20, 31))  # -1, -0.95 .. 1.5
 
 
 def logit_adjustment(counts: ArrayLike, tau: float) -> NDArray[np.float64]:
-    """Return what is added to the logits [N] of classes with `counts` training images: -tau log(share), centred on 0."""
+    """Return the offsets [N] added to the logits of classes with `counts` training images: -tau log(share), centred on 0."""
     shares = np.maximum(np.asarray(counts, np.float64), 1.0)
     adjustment = -tau * np.log(shares / shares.sum())
     return adjustment - adjustment.mean()

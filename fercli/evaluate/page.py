@@ -20,7 +20,7 @@ from fercli.system.files import replacing
 
 REPORT_NAME = "report.html"
 _MAX_ERRORS = 32
-_SHOWN_COVERAGE = 0.8  # the tile takes the nearest that was asked for
+_SHOWN_COVERAGE = 0.8  # the tile shows the nearest requested one
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def degradation_curves(
 
 
 def sample_indices(total: int, images: int | None, *, seed: int) -> list[int]:
-    """Return all indices, or as many as asked sampled without replacement, in order."""
+    """Return all indices, or the requested number sampled without replacement, in order."""
     if images is None or images >= total:
         return list(range(total))
     return sorted(np.random.default_rng(seed).choice(total, images, replace=False).tolist())

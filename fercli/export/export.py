@@ -94,7 +94,7 @@ def export(
 def _write_compared(
     graph: Any, path: Path, comparison: _Comparison, progress: Progress
 ) -> tuple[Parity, Float16Storage | None, PreprocessingParity | None]:
-    """Write a graph to `path` as the options say, comparing it with torch before and after rounding.
+    """Write a graph to `path` by the options, comparing it with torch before and after rounding.
 
     Raises: RefusedError as soon as a comparison fails.
     """

@@ -28,7 +28,7 @@ _MAX_CONCURRENT = 4  # passes at once: one computes while another waits for its 
 
 @dataclass(frozen=True)
 class _Canvas:
-    """A picture as the cascade sees it: picture coordinates = (canvas coordinates - offset) / scale."""
+    """A picture as the cascade takes it: picture coordinates = (canvas coordinates - offset) / scale."""
 
     rgb: Rgb
     scale: float

@@ -197,7 +197,7 @@ def _faces(views: Sequence[Detections], min_face_px: float, min_score: float) ->
 
 
 def _is_part(detections: Detections) -> NDArray[np.bool_]:
-    """Whether each detection lies inside another, much larger one: an eye or a mouth that was taken for a face."""
+    """Whether each detection is inside another, much larger one: an eye or a mouth that was mistaken for a face."""
     start, end = detections.boxes[:, :2], detections.boxes[:, 2:]
     sides = (end - start).max(axis=1, initial=0)
     shared = np.minimum(end[:, None], end[None]) - np.maximum(start[:, None], start[None])  # [K, K, 2]

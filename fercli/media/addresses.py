@@ -36,7 +36,7 @@ def without_login(address: str) -> str:
 
 
 def address_fault(address: str) -> str | None:
-    """Say what is wrong with an address; None if it can be opened."""
+    """Return what is wrong with an address; None if it can be opened."""
     scheme = scheme_of(address)
     if scheme not in SCHEMES:
         return f"{scheme} addresses are not supported, only {', '.join(SCHEMES)}"

@@ -1,4 +1,4 @@
-"""Whether a video file is complete, by what its container says beside the duration of its last frame."""
+"""Whether a video file is complete, by what its container states besides the duration of its last frame."""
 
 from __future__ import annotations
 

@@ -45,11 +45,11 @@ class FrameSelection:
         return max(self.start_s - _ROUNDING_S, 0.0)
 
     def begins_after(self, time_s: float) -> bool:
-        """Whether a frame shown from `time_s` on lies before the part."""
+        """Whether a frame shown from `time_s` on is before the part."""
         return time_s + _ROUNDING_S < self.start_s
 
     def ends_before(self, time_s: float) -> bool:
-        """Whether a frame shown from `time_s` on lies behind the part."""
+        """Whether a frame shown from `time_s` on is after the part."""
         return self.end_s is not None and time_s + _ROUNDING_S >= self.end_s
 
     def interval(self, time_s: float) -> int:
@@ -77,7 +77,7 @@ class FrameChooser:
         self._interval = -1  # of the last frame that was read
 
     def takes(self, time_s: float, *, lost: bool = False) -> bool:
-        """Whether the frame shown from `time_s` on is read. lost: it cannot be decoded, so the next one takes its place."""
+        """Whether the frame shown from `time_s` on is read. lost: it cannot be decoded, so the next one replaces it."""
         if self._selection.begins_after(time_s) or self._selection.ends_before(time_s):
             return False
         if self._selection.fps is None:

@@ -64,7 +64,7 @@ class Sound:
         self._last_s = 0.0  # of the pictures so far
 
     def write_until(self, time_s: float | None) -> None:
-        """Write the sound before `time_s`, or all that is left for None. Errors end the sound; `fault` says so."""
+        """Write the sound before `time_s`, or all that is left for None. Errors end the sound and set `fault`."""
         self._last_s = self._last_s if time_s is None else time_s
         if self._samples is not None:
             self._samples.filled_until_s = self._last_s + _SILENT_END_S if time_s is None else None

@@ -27,7 +27,7 @@ def choose_sound(container: Any) -> Any | None:
 
 
 def describe_choice(chosen: Any, tracks: Sequence[Any], kind: str) -> str | None:
-    """Say which of several tracks was chosen; None if there was no choice. kind: "picture" or "sound"."""
+    """Describe which of several tracks was chosen; None if there was no choice. kind: "picture" or "sound"."""
     tracks = [track for track in tracks if not track.disposition & _THUMBNAILS]
     if len(tracks) < 2:
         return None

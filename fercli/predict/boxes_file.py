@@ -18,7 +18,7 @@ _MIN_PX = 1.0  # least extent of landmarks
 
 
 def read_boxes(path: Path) -> GivenFaces:
-    """Read faces by source and frame. A row with neither box nor landmarks says that there is no face.
+    """Read faces by source and frame. A row with neither box nor landmarks means that there is no face.
 
     Raises: DataError for a file that cannot be read, for missing columns, and for malformed rows, with the line.
     """

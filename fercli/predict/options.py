@@ -48,7 +48,7 @@ class PredictOptions:
             raise UsageError(
                 f"out of range: smoothing over {self.smooth_s} s, detection every {self.detect_every} frames, "
                 f"minimum reliable face size {self.min_reliable_px} px",
-                fix="--smooth 0.5 --detect-every 1 --min-reliable 20",
+                fix=f"--smooth 0.5 --detect-every 1 --min-reliable {MIN_RELIABLE_PX:g}",
             )
         if self.smooth_s and not self.track:
             raise UsageError("smoothing needs tracking, which is off", fix="remove --smooth or --no-track")

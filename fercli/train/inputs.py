@@ -43,5 +43,5 @@ def evaluation_input(crops: Tensor, model: BTN, config: TrainConfig) -> Tensor:
 
 
 def memory_format(config: TrainConfig) -> torch.memory_format:
-    """Channels last or contiguous, as the recipe says."""
+    """Channels last or contiguous, as in the recipe."""
     return torch.channels_last if config.channels_last else torch.contiguous_format

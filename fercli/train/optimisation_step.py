@@ -28,7 +28,7 @@ from fercli.train.sam import SAM
 
 
 class NotFiniteError(ArithmeticError):
-    """A loss, gradient or statistic became NaN or infinite; the message says which."""
+    """A loss, gradient or statistic became NaN or infinite; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class OptimisationStep:
             self.scaler is None
         ):  # with loss scaling a gradient may overflow: the scaler then skips the step and scales less
             must_be_finite["the gradient"] = gradient_norm
-        # one transfer from the device for all numbers; summed over the processes, so that all of them decide alike
+        # one transfer from the device for all numbers; summed over the processes, so that all of them decide the same
         sums = _mean(passes if self.config.sam.report == "both" else passes[:1])
         numbers = self.group.sum(torch.stack([*must_be_finite.values(), *sums.values()]).double()).tolist()
         for name, number in zip(must_be_finite, numbers, strict=False):
@@ -183,7 +183,7 @@ class OptimisationStep:
         return {"loss": loss_sum, **term_sums, "correct": correct}
 
     def _unscale_and_clip_gradients(self) -> Tensor:
-        """Undo loss scaling and clip the gradients as the recipe says; returns their norm before clipping."""
+        """Undo loss scaling and clip the gradients as in the recipe; returns their norm before clipping."""
         if self.scaler is not None:
             self.scaler.unscale_(self.optimizer)
         trainable = [p for p in self.model.parameters() if p.requires_grad]

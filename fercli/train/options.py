@@ -1,4 +1,4 @@
-"""How a training run is executed, as opposed to what it trains."""
+"""Options of the execution of a training run, apart from its configuration."""
 
 from __future__ import annotations
 

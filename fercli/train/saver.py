@@ -18,7 +18,7 @@ CHECKPOINT_FORMAT = 2  # 1, without a number: fercli up to 0.2
 
 
 class Saver:
-    """Writes the checkpoint, at most once every `interval_s` seconds when asked with `save_if_due`."""
+    """Writes the checkpoint, at most once every `interval_s` seconds through `save_if_due`."""
 
     def __init__(
         self, components: Components, state: TrainingState, folder: RunFolder, *, meter: StageMeter, interval_s: float

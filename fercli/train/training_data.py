@@ -49,7 +49,7 @@ class TrainingData:
 
 
 def training_data(dataset: Dataset, config: RunConfig) -> TrainingData:
-    """Split a data set as the recipe says; DataError without training images or for one without a usable target."""
+    """Split a data set as in the recipe; DataError without training images or for one without a usable target."""
     recipe, size = config.train, config.model.input.size
     train_samples, val_samples = train_and_validation(
         dataset,

@@ -161,7 +161,7 @@ def _verify_existing(entry: RegistryEntry, file: Path, first_use: Mapping[str, s
 def _convert(
     entry: RegistryEntry, file: Path, provenance: Mapping[str, str]
 ) -> tuple[list[ConvertReport], dict[str, str] | None]:
-    """Convert the file, or every file of an archive that the registry knows."""
+    """Convert the file, or every file of an archive that the registry lists."""
     details = CardDetails(entry.name, entry.licence, provenance, entry.scores)
     if entry.kind != ARCHIVE:
         return [_convert_file(file, entry.name, kind=entry.kind, labels=entry.labels, details=details)], None

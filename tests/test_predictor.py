@@ -156,6 +156,18 @@ def test_boxes__replace_the_detector(predictor: Predictor, tmp_path: Path):
     assert face.box_xyxy == (0, 0, 90, 80)
 
 
+def test_boxes__of_a_video_may_come_from_a_file(predictor: Predictor, tmp_path: Path):
+    with VideoWriter(tmp_path / "a.mp4") as writer:
+        for number in range(4):
+            writer.write(DARK, number / 10)
+    (tmp_path / "boxes.csv").write_text("source,frame,left,top,right,bottom\na.mp4,2,10,10,50,60\n")
+    results = list(predictor.video(tmp_path / "a.mp4", boxes=tmp_path / "boxes.csv", start_s=0.1))
+    assert [(result.frame, len(result.faces)) for result in results] == [(1, 0), (2, 1), (3, 0)]
+    (tmp_path / "boxes.csv").write_text("source,frame,left,top,right,bottom\nb.mp4,2,10,10,50,60\n")
+    with pytest.raises(DataError, match=r"line 2: b\.mp4 is not among the sources"):
+        predictor.video(tmp_path / "a.mp4", boxes=tmp_path / "boxes.csv")
+
+
 @pytest.mark.parametrize("boxes", [[[1, 2, 3]], [[5, 5, 5, 9]], [[1, 2, float("nan"), 9]], [[[3.0, 3.0]] * 5]])
 def test_boxes__of_another_shape_are_refused(boxes: list[list[float]], predictor: Predictor):
     with pytest.raises(UsageError, match=r"boxes: .*(neither boxes|no extent)"):

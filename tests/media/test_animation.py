@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from fercli.media.feed import feed
+from fercli.media.selection import FrameSelection
 from fercli.media.sources import find_sources
 
 COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
@@ -35,6 +37,17 @@ def test_feed__has_every_frame_of_an_animated_picture(name: str, over_http: bool
         assert item.rgb is not None
         np.testing.assert_allclose(item.rgb[8, 10], colour, atol=2)
     assert items[-1].duration_s == pytest.approx(0.2, abs=0.011)
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png"])
+def test_feed__has_the_selected_frames_of_an_animated_picture(name: str, tmp_path: Path):
+    (source,) = find_sources([str(_animated(tmp_path / name))])
+    for selection, frames in (((0.05,), [1, 2]), ((0.0, 0.4), [0, 1]), ((0.0, None, 4), [0, 2]), ((0.0, None, 2), [0])):
+        items = list(feed([replace(source, selection=FrameSelection(*selection))]))
+        assert [item.frame for item in items] == frames  # shown from 0, 0.1 and 0.4 s on
+    (item,) = feed([replace(source, selection=FrameSelection(5.0))])
+    assert item.fault is not None
+    assert item.fault.startswith("no frame to read (every frame from 0:05.000)")
 
 
 def test_feed__keeps_a_still_picture_from_a_server_a_picture(file_server: Any, tmp_path: Path):

@@ -11,6 +11,7 @@ from fercli.errors import DataError
 from fercli.media import camera
 from fercli.media.camera import CameraReader
 from fercli.media.feed import feed
+from fercli.media.selection import FrameSelection
 from fercli.media.sources import find_sources
 
 
@@ -42,6 +43,16 @@ def test_camera__gives_rgb_with_the_time_of_the_clock():
     assert frames[0].rgb[0, 0].tolist() == [0, 0, 255]
     assert reader.broken == "the camera stopped after 2.0 s; 3 frames read"
     assert capture.released
+
+
+def test_camera__gives_the_selected_frames_with_their_indices():
+    clock = iter(100 + number / 10 for number in range(100))
+    selection = FrameSelection(0.3, 1.0, 4)
+    with CameraReader(0, selection=selection, capture=lambda _: FakeCapture(50), clock=lambda: next(clock)) as reader:
+        frames = list(reader)
+    # intervals .3 to .55, .55 to .8, .8 to 1: the first frame of each, then the end
+    assert [(frame.index, round(frame.time_s, 1)) for frame in frames] == [(3, 0.3), (6, 0.6), (8, 0.8)]
+    assert reader.broken is None
 
 
 @pytest.mark.parametrize(("pictures", "words"), [(-1, "does not exist, or is in use"), (0, "delivers no frame")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fercli.config.detect import MIN_RELIABLE_PX, DetectConfig
-from fercli.errors import DataError, DeviceError, UsageError
+from fercli.errors import DataError, DeviceError, RefusedError, UsageError
 from fercli.faces.detector import open_detector
 from fercli.formatting import pluralize
 from fercli.media.feed import Item, feed
@@ -36,8 +37,6 @@ from fercli.predict.options import PredictOptions
 from fercli.predict.predict import ImageResult, predict_items
 from fercli.weights.card import WeightsCard
 from fercli.weights.classifier import load_classifier
-
-_left_behind: list[object] = []  # networks of a parent process: their threads are not there, so they cannot be closed
 
 
 class Predictor:
@@ -199,16 +198,19 @@ class Predictor:
     def _reload_after_fork(self) -> None:
         """Load the networks again in a child process: a fork copies no threads, and the old ones would wait for theirs.
 
-        Raises: DeviceError on a GPU, which a forked process cannot use.
+        Raises: DeviceError on a GPU and RefusedError with torch, which a forked process cannot use.
         """
         if os.getpid() == self._process:
             return
+        fix = 'create it in the child process, or multiprocessing.get_context("spawn")'
         if {self._classifier.device, self._detector.device} != {"cpu"}:
-            raise DeviceError(
-                f"this Predictor runs on {self._classifier.device}, which cannot be used in a forked process",
-                fix='create it in the child process, or multiprocessing.get_context("spawn")',
-            )
-        _left_behind.extend((self._classifier, self._detector))
+            device = self._classifier.device
+            raise DeviceError(f"this Predictor runs on {device}, which cannot be used in a forked process", fix=fix)
+        if self._classifier.engine == "torch":
+            raise RefusedError("this Predictor runs in torch, which would wait forever in a forked process", fix=fix)
+        for networks in (self._classifier, self._detector):
+            # never freed: that would wait for the threads of the parent, at the latest when the child ends
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(networks))
         self._load()
 
     def _predict(self, items: Iterable[Item], options: PredictOptions, *, live: bool = False) -> Iterator[ImageResult]:

@@ -18,7 +18,7 @@ import fercli
 from fercli.config.labels import schema
 from fercli.config.presets import MODELS
 from fercli.config.templates import template
-from fercli.errors import DataError, DeviceError, UsageError
+from fercli.errors import DataError, DeviceError, RefusedError, UsageError
 from fercli.media.images import Rgb, write_image
 from fercli.media.video_writer import VideoWriter
 from fercli.predictor import Predictor
@@ -385,6 +385,7 @@ def test_video__checks_its_options(options: dict[str, Any], predictor: Predictor
 
 FORK = """
 import os, sys
+os.environ["OMP_NUM_THREADS"] = "2"
 import numpy as np
 from skimage import data
 from fercli import Predictor
@@ -410,8 +411,13 @@ def test_predictor__works_in_a_forked_process():
     assert _run(FORK).strip() == "1"
 
 
-def test_predictor__refuses_a_fork_on_a_gpu(predictor: Predictor, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(predictor._classifier, "device", "cuda:0")
+@pytest.mark.parametrize(
+    ("name", "value", "kind"), [("device", "cuda:0", DeviceError), ("engine", "torch", RefusedError)]
+)
+def test_predictor__refuses_a_fork_that_would_hang(
+    name: str, value: str, kind: type[Exception], predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(predictor._classifier, name, value)
     predictor._process = -1
-    with pytest.raises(DeviceError, match="forked process"):
+    with pytest.raises(kind, match="forked process"):
         predictor.image(BRIGHT)

@@ -110,7 +110,7 @@ def fits_schema() -> Callable[[Any], None]:
 
 @pytest.fixture
 def official_tree(tmp_path: Path) -> Callable[..., Path]:
-    """Make a small data set in an owner's layout: `official_tree("rafdb", each=2)` returns its folder.
+    """Make a small data set in an official layout: `official_tree("rafdb", each=2)` returns its folder.
 
     Layouts are the keys of TREES in `official_trees.py`; `each` is images per class and split.
     """

@@ -128,7 +128,7 @@ def _votes(number: int, each: int) -> list[int]:
     """FERPlus's votes for an image of a split: the last has no winner, the one before shows no face, others all agree."""
     if number == 7 * each - 1:
         return [5, 5] + [0] * 8
-    column = 9 if number == 7 * each - 2 else (4, 5, 6, 1, 3, 2, 0)[number % 7]  # the owner's code to FERPlus's column
+    column = 9 if number == 7 * each - 2 else (4, 5, 6, 1, 3, 2, 0)[number % 7]  # FER2013's code to FERPlus's column
     return [10 if place == column else 0 for place in range(10)]
 
 

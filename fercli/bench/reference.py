@@ -36,7 +36,7 @@ class ReferenceBTN(nn.Module):
             for level in range(3)
         )
         embedded = (model.embed_low(low), model.embed_middle(middle), model.embed_high(high))
-        tokens = torch.cat([each.flatten(2).transpose(1, 2) for each in embedded], dim=1)  # [B, T, W]
+        tokens = torch.cat([feature.flatten(2).transpose(1, 2) for feature in embedded], dim=1)  # [B, T, W]
         cls = model.vit.cls_token.expand(len(images), -1, -1)
         tokens = torch.cat((cls, tokens), dim=1) + model.vit.pos_embed
         for block in model.vit.blocks:

@@ -42,9 +42,9 @@ from fercli.cli.weights import average_weights, import_weights, list_weights, pu
 from fercli.errors import ExitCode, FerError
 from fercli.system.devices import disable_telemetry, process_rank
 
-# Faults of the operating system that a user can fix: they end in two lines, not in a traceback.
-_PATH_FAULTS = {errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
-_DISK_FAULTS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
+# Errors of the operating system that a user can fix: they end in two lines, not in a traceback.
+_PATH_ERRORS = {errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+_DISK_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass
@@ -178,9 +178,9 @@ def main(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.REFUSED
     except OSError as error:
-        if error.errno not in _PATH_FAULTS | _DISK_FAULTS:
+        if error.errno not in _PATH_ERRORS | _DISK_ERRORS:
             raise
-        fix = "check the path" if error.errno in _PATH_FAULTS else "check its permissions and the free space there"
+        fix = "check the path" if error.errno in _PATH_ERRORS else "check its permissions and the free space there"
         _print_error(f"{error.filename or 'output'}: {error.strerror}", fix, debug=session.debug)
         return ExitCode.REFUSED
     except ImportError as error:

@@ -38,24 +38,24 @@ class DetectConfig:
 
     def __post_init__(self) -> None:
         low, high = MAX_SIDE_RANGE
-        faults = [
+        errors = [
             f"{name} must be at least 1 px, got {value!r}"
             for name, value in (("min_face_px", self.min_face_px), ("video_min_face_px", self.video_min_face_px))
             if not is_number(value) or not 1 <= value < math.inf
         ]
         if not is_number(self.max_side) or not low <= self.max_side <= high:
-            faults.append(f"max_side must be between {low} and {high} px, got {self.max_side!r}")
+            errors.append(f"max_side must be between {low} and {high} px, got {self.max_side!r}")
         if (
             not isinstance(self.thresholds, Sequence)
             or len(self.thresholds) != 3
             or not all(is_number(threshold) and 0 <= threshold <= 1 for threshold in self.thresholds)
         ):
-            faults.append(f"thresholds must be three numbers between 0 and 1, got {self.thresholds!r}")
-        if faults:
+            errors.append(f"thresholds must be three numbers between 0 and 1, got {self.thresholds!r}")
+        if errors:
             default = DetectConfig
             thresholds = ",".join(f"{threshold:g}" for threshold in default.thresholds)
             fix = f"--min-face {default.min_face_px} --max-side {default.max_side} --thresholds {thresholds}"
-            raise UsageError("; ".join(faults), fix=fix)
+            raise UsageError("; ".join(errors), fix=fix)
 
     def with_min_face(self, min_face_px: int | None) -> DetectConfig:
         """Search pictures and videos for faces of this side; None keeps both minimums."""

@@ -142,29 +142,29 @@ class BtnConfig:
     ablate: AblateConfig = field(default_factory=AblateConfig)
 
     def __post_init__(self) -> None:
-        faults = []
+        errors = []
         step = 4 * self.level_stride
         if self.backbone_size < 2 * step or self.backbone_size % step:
-            faults.append(
+            errors.append(
                 f"backbone_size must be a multiple of {step} and at least {2 * step}, got {self.backbone_size}"
             )
         if self.input.size < 1 or not all(self.input.std):
-            faults.append(
+            errors.append(
                 f"input.size must be at least 1 and input.std not 0, got {self.input.size} and {self.input.std}"
             )
         if min(self.image.stem, *self.image.widths, *self.image.depths, self.vit.width, self.vit.depth) < 1:
-            faults.append("image.stem, image.widths, image.depths, vit.width and vit.depth must be at least 1")
+            errors.append("image.stem, image.widths, image.depths, vit.width and vit.depth must be at least 1")
         for name, width, heads in (
             *(("cross.heads", w, h) for w, h in zip(self.image.widths, self.cross.heads, strict=True)),
             ("vit.heads", self.vit.width, self.vit.heads),
         ):
             if heads < 1 or width % heads:
-                faults.append(f"{name}: {heads} heads do not divide {width} channels")
+                errors.append(f"{name}: {heads} heads do not divide {width} channels")
         rates = (*self.cross.drop_path, *self.mla.drop_path)
         if not all(0 <= rate < 1 for rate in rates):
-            faults.append(f"drop_path must be in 0..1, got {rates}")
-        if faults:
-            raise ValueError("; ".join(faults))
+            errors.append(f"drop_path must be in 0..1, got {rates}")
+        if errors:
+            raise ValueError("; ".join(errors))
 
     @property
     def level_stride(self) -> int:

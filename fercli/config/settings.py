@@ -49,16 +49,16 @@ def override(config: T, settings: Sequence[str], *, groups: Sequence[str] = ()) 
     hints = fields_of(type(config))
     known = {name: hints[full] for name, full in full_names.items()} if groups else hints
     values = dataclasses.asdict(typing.cast(Any, config))
-    faults: list[str] = []
+    errors: list[str] = []
     for setting in settings:
         try:
             name, value = _parse(setting, known)
-        except ValueError as fault:
-            faults.append(str(fault))
+        except ValueError as error:
+            errors.append(str(error))
         else:
             _set(values, full_names.get(name, name), value)
-    if faults:
-        raise UsageError("; ".join(faults), fix=_FIX)
+    if errors:
+        raise UsageError("; ".join(errors), fix=_FIX)
     return from_dict(type(config), values, where="settings", error=UsageError, fix=_FIX)
 
 

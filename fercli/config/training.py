@@ -130,10 +130,10 @@ class TrainConfig:
             "augment.erase": (self.augment.erase, 0, 1),
             "augment.erase_ratio": (min(self.augment.erase_ratio), 0.01, None),
         }
-        faults = [
+        errors = [
             f"{name} must be at least {low}" + (f" and at most {high}" if high is not None else "") + f", got {value}"
             for name, (value, low, high) in limits.items()
             if value < low or (high is not None and value > high)
         ]
-        if faults:
-            raise ValueError("; ".join(faults))
+        if errors:
+            raise ValueError("; ".join(errors))

@@ -18,41 +18,41 @@ def from_dict(kind: type[T], values: Mapping[str, Any], *, where: str, error: ty
 
     where: the file, for the message. fix: how to repair it.
     """
-    faults: list[str] = []
-    result = _build(kind, values, "", faults)
-    if faults:
-        raise error(f"{where}: " + "; ".join(faults), fix=fix)
+    errors: list[str] = []
+    result = _build(kind, values, "", errors)
+    if errors:
+        raise error(f"{where}: " + "; ".join(errors), fix=fix)
     return typing.cast(T, result)
 
 
-def _build(kind: Any, values: Any, prefix: str, faults: list[str]) -> Any:
+def _build(kind: Any, values: Any, prefix: str, errors: list[str]) -> Any:
     if not isinstance(values, Mapping):
-        faults.append(f"{prefix.rstrip('.') or 'value'} must be an object (mapping), got {values!r}")
+        errors.append(f"{prefix.rstrip('.') or 'value'} must be an object (mapping), got {values!r}")
         return None
     hints = typing.get_type_hints(kind)
     items = {item.name: item for item in dataclasses.fields(kind)}
-    faults.extend(f"unknown field {prefix}{name}" for name in values if name not in items)
+    errors.extend(f"unknown field {prefix}{name}" for name in values if name not in items)
     built: dict[str, Any] = {}
-    before = len(faults)
+    before = len(errors)
     for name, item in items.items():
         hint = hints[name]
         if name not in values:
             if item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
-                faults.append(f"missing field {prefix}{name}")
+                errors.append(f"missing field {prefix}{name}")
             continue
         if dataclasses.is_dataclass(hint):
-            built[name] = _build(hint, values[name], f"{prefix}{name}.", faults)
+            built[name] = _build(hint, values[name], f"{prefix}{name}.", errors)
             continue
         try:
             built[name] = _checked(values[name], hint)
-        except ValueError as fault:
-            faults.append(f"{prefix}{name}: {fault}")
-    if len(faults) > before:
+        except ValueError as error:
+            errors.append(f"{prefix}{name}: {error}")
+    if len(errors) > before:
         return None
     try:
         return kind(**built)
-    except ValueError as fault:
-        faults.append(str(fault))
+    except ValueError as error:
+        errors.append(str(error))
         return None
 
 
@@ -76,10 +76,10 @@ def _checked(value: Any, hint: Any) -> Any:
             raise ValueError(f"{value!r} is not an object (mapping)")
         return dict(value)
     if dataclasses.is_dataclass(hint):
-        faults: list[str] = []
-        built = _build(hint, value, "", faults)
-        if faults:
-            raise ValueError("; ".join(faults))
+        errors: list[str] = []
+        built = _build(hint, value, "", errors)
+        if errors:
+            raise ValueError("; ".join(errors))
         return built
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)

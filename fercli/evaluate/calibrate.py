@@ -155,8 +155,10 @@ def _scores(
     predictions: Mapping[Split, DatasetPredictions], adjustment: NDArray[np.float32], temperature: float
 ) -> tuple[Score, ...]:
     return tuple(
-        score_logits(split, each.logits + adjustment, each.truth, labels=each.labels, temperature=temperature)
-        for split, each in predictions.items()
+        score_logits(
+            split, predicted.logits + adjustment, predicted.truth, labels=predicted.labels, temperature=temperature
+        )
+        for split, predicted in predictions.items()
     )
 
 

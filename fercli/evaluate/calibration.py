@@ -61,7 +61,7 @@ def calibration(probabilities: ArrayLike, truth: ArrayLike, *, temperature: floa
     return Calibration(
         temperature=temperature,
         ece=_mean_gap(reliability),
-        mce=max(each.gap for each in reliability),
+        mce=max(item.gap for item in reliability),
         nll=negative_log_likelihood(np.log(table.clip(np.finfo(np.float64).tiny)), true),
         brier=float(((table**2).sum(axis=1) - 2 * table[np.arange(true.size), true] + 1).mean()),
         bins=reliability,
@@ -78,7 +78,7 @@ def expected_calibration_error(probabilities: ArrayLike, truth: ArrayLike, *, bi
 
 
 def _mean_gap(bins: Sequence[Bin]) -> float:
-    return sum(each.n * each.gap for each in bins) / sum(each.n for each in bins)
+    return sum(item.n * item.gap for item in bins) / sum(item.n for item in bins)
 
 
 def reliability_bins(probabilities: NDArray[np.float64], truth: NDArray[np.int64], *, bins: int) -> tuple[Bin, ...]:

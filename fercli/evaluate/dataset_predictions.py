@@ -25,7 +25,7 @@ from fercli.system.chunks import chunked
 from fercli.weights.classifier import Classifier
 from fercli.weights.preprocess import flip_averaged_softmax, mirror, softmax
 
-_FAULTS_SHOWN = 5
+_ERRORS_SHOWN = 5
 
 CropChange = Callable[[int, Rgb], Rgb]  # index among the samples and the crop as it is on disk -> another crop
 
@@ -123,25 +123,25 @@ def predict_samples(
     size = classifier.card.model.input.size
     logits: list[NDArray[np.float32]] = []
     flipped: list[NDArray[np.float32]] = []
-    faults: list[str] = []
+    errors: list[str] = []
     for chunk in chunked(list(enumerate(samples)), batch_size):
         crops: list[Rgb] = []
         for index, sample in chunk:
             try:
                 crops.append(load_crop(sample, size, change=change and partial(change, index)))
-            except DataError as fault:
-                faults.append(fault.message)
-        if not faults:
+            except DataError as error:
+                errors.append(error.message)
+        if not errors:
             stack = np.stack(crops)
             logits.append(classifier.logits(stack))
             if flip:
                 flipped.append(classifier.logits(mirror(stack)))
         progress(chunk[-1][0] + 1, len(samples), "")
-    if faults:
-        more = f"; and {len(faults) - _FAULTS_SHOWN} more" if len(faults) > _FAULTS_SHOWN else ""
+    if errors:
+        more = f"; and {len(errors) - _ERRORS_SHOWN} more" if len(errors) > _ERRORS_SHOWN else ""
         raise DataError(
-            f"could not read {len(faults)} of {pluralize(len(samples), 'image')}: "
-            + "; ".join(faults[:_FAULTS_SHOWN])
+            f"could not read {len(errors)} of {pluralize(len(samples), 'image')}: "
+            + "; ".join(errors[:_ERRORS_SHOWN])
             + more,
             fix="replace or remove these files",
         )

@@ -55,6 +55,6 @@ def average_precision(order: ArrayLike, wrong: NDArray[np.bool_]) -> float:
 
 def suggest_labels(predictions: Sequence[NDArray[np.float32]], labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the class, other than the label, with the highest mean of the probabilities [B, N]: int64 [B]."""
-    mean = np.mean(np.stack([np.asarray(each, np.float64) for each in predictions]), axis=0)
+    mean = np.mean(np.stack([np.asarray(probabilities, np.float64) for probabilities in predictions]), axis=0)
     mean[np.arange(len(labels)), labels] = -1.0
     return np.asarray(mean.argmax(axis=1), np.int64)

@@ -46,7 +46,7 @@ def face_position(landmarks: ArrayLike, templates: Iterable[CropTemplate] = TEMP
     if points.ndim != 3 or points.shape[1:] != (5, 2) or not len(points):
         raise ValueError(f"landmarks must be [F, 5, 2] with at least one face, got {list(points.shape)}")
     median = np.median(points, axis=0)  # [5, 2]
-    distances = {one.name: float(_rms_distance(np.asarray(one.points), median)) for one in templates}
+    distances = {template.name: float(_rms_distance(np.asarray(template.points), median)) for template in templates}
     nearest = min(distances, key=lambda name: distances[name])
     return FacePosition(
         faces=len(points),

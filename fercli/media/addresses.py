@@ -35,7 +35,7 @@ def without_login(address: str) -> str:
     return _LOGIN.sub("", address)
 
 
-def address_fault(address: str) -> str | None:
+def address_error(address: str) -> str | None:
     """Return what is wrong with an address; None if it can be opened."""
     scheme = scheme_of(address)
     if scheme not in SCHEMES:

@@ -67,7 +67,7 @@ def _first_group(packets: Iterator[Any]) -> list[Any] | None:
         group.append(packet)
         if packet.pts > group[0].pts:
             break
-    plain = group and group[0].is_keyframe and all(one.pts >= group[0].pts or one.is_discard for one in group)
+    plain = group and group[0].is_keyframe and all(packet.pts >= group[0].pts or packet.is_discard for packet in group)
     return group if plain else None
 
 
@@ -113,7 +113,7 @@ def _scan(packets: Iterator[Any], start_s: float, seconds: Seconds, *, before: i
     pts = group[0].pts if group else None
     if pts is None:
         return None
-    leading = sum(_is_shown(one) for one in group if one.pts is not None and one.pts < pts)
+    leading = sum(_is_shown(packet) for packet in group if packet.pts is not None and packet.pts < pts)
     return Start(chain(group, packets), before + leading, pts)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from fercli.media.addresses import LIVE_SCHEMES, address_fault, is_address, path_of, scheme_of, without_login
+from fercli.media.addresses import LIVE_SCHEMES, address_error, is_address, path_of, scheme_of, without_login
 from fercli.media.images import IMAGE_SUFFIXES, files_below, is_animated, is_picture, reason_of
 from fercli.media.selection import EVERY_FRAME, FrameSelection
 from fercli.media.video import VIDEO_SUFFIXES
@@ -126,7 +126,7 @@ def _from_address(address: str) -> Source:
     if scheme == "file":
         path = Path(path_of(address))
         return _from_file(path, Path(path.name))
-    if (fault := address_fault(address)) is not None:
+    if (fault := address_error(address)) is not None:
         return Source(shown, "video", shown, fault=fault, address=address)
     last = Path(re.sub(r"[^\w.-]+", "_", path_of(address).rpartition("/")[2]) or _host(address) or "stream")
     is_image = scheme in ("http", "https") and last.suffix.lower() in IMAGE_SUFFIXES

@@ -165,8 +165,8 @@ class BTN(nn.Module):
         if extra is not None:
             maps.append(extra)
         if self.config.vit.embed_gelu:
-            maps = [F.gelu(each) for each in maps]
-        tokens = torch.cat([each.flatten(2) for each in maps], dim=2).transpose(1, 2)  # [B, 3 (s/4)^2, W]
+            maps = [F.gelu(feature) for feature in maps]
+        tokens = torch.cat([feature.flatten(2) for feature in maps], dim=2).transpose(1, 2)  # [B, 3 (s/4)^2, W]
         return self.vit(tokens), aux
 
 

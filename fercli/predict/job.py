@@ -136,7 +136,7 @@ class Job:
 
     def copies(self) -> dict[str, Path]:
         """Return the annotated copies of finished sources: key of the source -> copy."""
-        return {one.key: self.folder / one.copy for one in self.finished.values() if one.copy is not None}
+        return {done.key: self.folder / done.copy for done in self.finished.values() if done.copy is not None}
 
     def add(self, predictions: Sequence[Prediction]) -> None:
         """Append rows of the current source."""
@@ -212,7 +212,7 @@ def earlier_copies(folder: Path) -> set[Path]:
     try:
         with open_text(folder / _JOB, "r") as file:
             finished = [json.loads(line) for line in file if line.endswith("\n")][1:]
-        return {folder / one["copy"] for one in finished if one.get("copy")}
+        return {folder / done["copy"] for done in finished if done.get("copy")}
     except (OSError, ValueError, AttributeError, TypeError):
         return set()
 

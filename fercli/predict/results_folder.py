@@ -62,8 +62,8 @@ class ResultsFolder:
         if kind is None:
             try:
                 self._end_source()
-            except BaseException as fault:
-                self._open.__exit__(type(fault), fault, fault.__traceback__)
+            except BaseException as raised:
+                self._open.__exit__(type(raised), raised, raised.__traceback__)
                 raise
         self._open.__exit__(kind, *error)
 

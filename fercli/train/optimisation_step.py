@@ -232,4 +232,4 @@ class _MicroBatch:
 
 def _mean(passes: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     """The mean of every number over one pass or two."""
-    return {name: torch.stack([each[name] for each in passes]).mean(dim=0) for name in passes[0]}
+    return {name: torch.stack([terms[name] for terms in passes]).mean(dim=0) for name in passes[0]}

@@ -71,7 +71,7 @@ def build_result(
 ) -> TrainResult:
     """Collect a finished run's result."""
     recipe = components.recipe
-    main = next(each for each in selected if each.protocol == recipe.select)
+    main = next(item for item in selected if item.protocol == recipe.select)
     return TrainResult(
         folder=folder.path,
         seed=recipe.seed,

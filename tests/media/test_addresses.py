@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fercli.media.addresses import address_fault, encoded, without_login
+from fercli.media.addresses import address_error, encoded, without_login
 from fercli.media.feed import feed
 from fercli.media.images import write_image
 from fercli.media.sources import find_sources
@@ -39,7 +39,7 @@ def test_feed__reports_what_is_wrong_with_an_address_and_continues(address: str,
     "address", ["http://127.0.0.1:80/a b.jpg", "rtsp://me:p@ss@h/x", "udp://:1234", "http://[::1]:8080/x.jpg"]
 )
 def test_address__is_accepted(address: str):
-    assert address_fault(address) is None
+    assert address_error(address) is None
 
 
 @pytest.mark.parametrize(

@@ -196,14 +196,16 @@ def _changes(first: PredictionTable, second: PredictionTable, pairs: Sequence[tu
 
 
 def _warnings(a: Path, b: Path) -> list[str]:
-    one, other = _result(a), _result(b)
-    if one is None or other is None:
+    result_a, result_b = _result(a), _result(b)
+    if result_a is None or result_b is None:
         return []
     warnings = []
-    if one.fingerprint != other.fingerprint:
-        warnings.append(f"the two were measured on different data sets: {one.fingerprint} and {other.fingerprint}")
-    if one.main_score.split != other.main_score.split:
-        splits = f"{one.main_score.split} and {other.main_score.split}"
+    if result_a.fingerprint != result_b.fingerprint:
+        warnings.append(
+            f"the two were measured on different data sets: {result_a.fingerprint} and {result_b.fingerprint}"
+        )
+    if result_a.main_score.split != result_b.main_score.split:
+        splits = f"{result_a.main_score.split} and {result_b.main_score.split}"
         warnings.append(f"the two were measured on different splits: {splits}")
     return warnings
 

@@ -60,8 +60,8 @@ class HtmlReport:
             try:
                 self._end_video()
                 self._write()
-            except BaseException as fault:
-                self._open.__exit__(type(fault), fault, fault.__traceback__)
+            except BaseException as raised:
+                self._open.__exit__(type(raised), raised, raised.__traceback__)
                 raise
         self._open.__exit__(kind, *error)
 

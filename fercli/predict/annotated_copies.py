@@ -90,9 +90,8 @@ class AnnotatedCopies:
         """Path of the copy of a video; of an animated picture it has another suffix than the source was expected to have."""
         path = self.paths[source.key]
         if path.suffix != ".mp4":
-            path = free_name(path.with_suffix(".mp4"), set(self.paths.values()))
-            refuse_sources([path], [source])
-            refuse_existing(path, overwrite=self._overwrite)
+            existing = () if self._overwrite else path.parent.glob("*.mp4")
+            path = free_name(path.with_suffix(".mp4"), {*self.paths.values(), *existing})
             self.paths[source.key] = path
         return path
 

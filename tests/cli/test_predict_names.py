@@ -175,3 +175,13 @@ def test_predict__writes_a_video_of_an_animated_picture(photos: Path):
     assert Path("out/b.report.html").is_file()
     assert main(["predict", "photos", "--out", "out", "--resume"]) == 0
     assert _sources(Path("out/predictions.csv")) == ["photos/a.jpg", *["photos/b.png"] * 3]
+
+
+def test_predict__gives_every_animated_picture_its_own_copy(photos: Path):
+    frames = [Image.new("RGB", (80, 70), (value, 90, 90)) for value in (0, 90)]
+    for suffix in ("gif", "png", "webp"):
+        frames[0].save(photos / f"b.{suffix}", save_all=True, append_images=frames[1:], duration=200)
+    for again in ([], ["--overwrite"], ["--resume"]):
+        assert main(["predict", "photos", "--out", "out", *again]) == 0
+        names = {path.name for path in Path("out").iterdir() if path.name.startswith("b")}
+        assert names == {f"b{number}.{end}" for number in ("", "-2", "-3") for end in ("mp4", "report.html")}

@@ -14,7 +14,7 @@ from fercli.media.sources import Source
 from fercli.predict.annotated_copies import copy_paths, refuse_sources
 from fercli.predict.report.page import HtmlReport
 from fercli.results import Prediction, is_frame
-from fercli.system.files import fitting_name, refuse_existing
+from fercli.system.files import fitting_name, free_name, refuse_existing
 from fercli.weights.card import WeightsCard
 
 INDEX_NAME = "report.html"
@@ -91,7 +91,12 @@ class FolderReports:
     def _begin(self, source: Source) -> HtmlReport:
         """Open the page of a video with its first frame."""
         if source.key not in self.paths:  # a picture that turned out to be animated
-            self.paths[source.key] = fitting_name(self._copy_paths[source.key].with_suffix(_SUFFIX))
+            copy = self._copy_paths[source.key].with_suffix(".mp4")
+            existing = () if self._overwrite else copy.parent.glob(f"*{_SUFFIX}")
+            taken = {
+                path.with_name(path.name.removesuffix(_SUFFIX) + ".mp4") for path in (*self.paths.values(), *existing)
+            }
+            self.paths[source.key] = fitting_name(free_name(copy, taken).with_suffix(_SUFFIX))
         path = self.paths[source.key]
         self._video = source.key
         self._page = self._open_video.enter_context(

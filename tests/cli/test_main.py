@@ -3,7 +3,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -135,13 +134,15 @@ def test_help__imports_nothing_heavy():
 
 
 @pytest.mark.slow
-def test_help__is_printed_within_0_4_seconds():
-    def elapsed_s() -> float:
-        started = time.perf_counter()
+def test_help__takes_less_than_0_4_seconds_of_processor_time():
+    # processor time, as other tests may run at the same time
+    def processor_s() -> float:
+        before = os.times()
         subprocess.run([sys.executable, "-m", "fercli", "--help"], capture_output=True, check=True)
-        return time.perf_counter() - started
+        after = os.times()
+        return after.children_user + after.children_system - before.children_user - before.children_system
 
-    assert min(elapsed_s() for _ in range(5)) < 0.4
+    assert min(processor_s() for _ in range(5)) < 0.4
 
 
 def test_import_error__of_a_system_library_names_the_package_that_has_it(raising, capsys: pytest.CaptureFixture[str]):

@@ -1,4 +1,4 @@
-"""Sound of copies: whatever the sound is like, the picture goes on, and what is missing is said."""
+"""Sound of copies: whatever the sound is like, every frame is written, and what is missing is reported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import av
 import numpy as np
 import pytest
 
-from fercli.media.joined_times import JoinedTimes
 from fercli.media.video import VideoReader
 from fercli.media.video_writer import VideoWriter
 
@@ -201,12 +200,3 @@ def test_copy__is_not_filled_with_days_of_silence(tmp_path: Path):
     _copy_decodable(tmp_path / "late.mkv", tmp_path / "out.mp4")
     with av.open(str(tmp_path / "out.mp4")) as copy:
         assert copy.duration / av.time_base < 65
-
-
-def test_joined_times__keep_the_distance_of_tracks():
-    times = JoinedTimes(1.0)
-    assert [times.seconds(0, stamp, 0.5) for stamp in (1.0, 1.5)] == [0.0, 0.5]
-    assert times.seconds(1, 1.2, 0.3) == pytest.approx(0.2)
-    # the next recording begins again at 1.0; its sound comes first and later by 0.2 s than its picture
-    assert times.seconds(1, 0.2, 0.3) == pytest.approx(1.0)
-    assert times.seconds(0, 0.0, 0.5) == pytest.approx(0.8)

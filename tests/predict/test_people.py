@@ -1,11 +1,10 @@
-"""Time per expression and person, and peaks."""
+"""Time per expression and person."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from fercli.predict.peaks import Peaks
 from fercli.predict.people import People, SeenFace
 
 
@@ -61,11 +60,3 @@ def test_people__beyond_the_limit_only_the_sum_is_kept():
     assert [person.track for person in kept] == [0, 3]  # 2 came when 1 had just left, 3 long after 1 left
     assert people.folded.tracks == {1, 2}
     assert people.folded.seen_s + sum(person.seen_s for person in kept) == pytest.approx(60)
-
-
-def test_peaks__are_the_highest_that_are_apart():
-    peaks: Peaks[str] = Peaks(2, apart_s=1.0)
-    for score, time_s in ((0.5, 0.0), (0.9, 0.5), (0.8, 0.6), (0.6, 3.0), (0.7, 9.0)):
-        if peaks.wants(score, time_s):
-            peaks.put(score, time_s, f"at {time_s}")
-    assert [(peak.score, peak.item) for peak in peaks.best] == [(0.9, "at 0.5"), (0.7, "at 9.0")]

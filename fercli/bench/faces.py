@@ -87,7 +87,7 @@ def bench_faces(
     return FacesBench(
         images=len(readable),
         threads=cpu_threads(),
-        runs=tuple(_run(name, len(readable), of_name, peer_s) for name, of_name in measurements.items()),
+        runs=tuple(_run(name, len(readable), results, peer_s) for name, results in measurements.items()),
         worst_iou=min((iou for pairs in compared if pairs for iou, _ in pairs), default=1.0),
         worst_px=max((px for pairs in compared if pairs for _, px in pairs), default=0.0),
         different=tuple(
@@ -147,7 +147,7 @@ def _run(name: str, images: int, measurements: Sequence[Measurement], peer_s: fl
     seconds = [measurement.value["seconds"] for measurement in measurements]
     rates = [images / value for value in seconds]
     peaks = [measurement.peak_mb for measurement in measurements if measurement.peak_mb is not None]
-    faces = [len(of_picture) for of_picture in measurements[0].value["faces"]]
+    faces = [len(picture_faces) for picture_faces in measurements[0].value["faces"]]
     processor_s = median(measurement.value["processor_s"] for measurement in measurements)
     return DetectorRun(
         name=name,

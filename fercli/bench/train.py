@@ -105,8 +105,8 @@ def bench_train(
             measurements[name].append(run_isolated("fercli.bench.train", task))
         gradients = [torch.load(Path(folder) / f"{index}.pt") for index in range(len(variants))]
     steps = tuple(
-        _step(name, of_name, cosine(gradients[0], gradient))
-        for (name, of_name), gradient in zip(measurements.items(), gradients, strict=True)
+        _step(name, results, cosine(gradients[0], gradient))
+        for (name, results), gradient in zip(measurements.items(), gradients, strict=True)
     )
     return TrainBench(model, batch, str(resolve_device(device)), cpu_threads(), steps)
 

@@ -90,7 +90,7 @@ def bench_video(
         task = {"name": name, "video": str(video), "weights": weights, "min_face_px": min_face_px, **SETTINGS[name]}
         measurements[name].append(run_isolated("fercli.bench.video", task))
     every = measurements["every frame"][0].value["faces"]
-    runs = tuple(_run(name, of_name, every) for name, of_name in measurements.items())
+    runs = tuple(_run(name, results, every) for name, results in measurements.items())
     return VideoBench(video, cpu_threads(), weights, runs)
 
 

@@ -95,8 +95,8 @@ def score_pictures(
     truth = [labels.index(picture.truth) for picture in pictures]
     predicted = [none if picture.label is None else labels.index(picture.label) for picture in pictures]
     matrix = confusion(truth, predicted, none + 1)
-    of_detected = matrix[:none, :none]
-    images, detected = len(pictures), int(of_detected.sum())
+    scored = matrix[:none, :none]
+    images, detected = len(pictures), int(scored.sum())
     return EndToEnd(
         data=name,
         images=images,
@@ -106,7 +106,7 @@ def score_pictures(
         accuracy=overall_accuracy(matrix),
         accuracy_interval=wilson_interval(int(np.trace(matrix)), images),
         mean_accuracy=mean_class_accuracy(matrix),
-        detected_score=score_matrix(of_detected, split=pictures[0].sample.split, labels=labels) if detected else None,
+        detected_score=score_matrix(scored, split=pictures[0].sample.split, labels=labels) if detected else None,
         detector=detector,
     )
 

@@ -112,24 +112,25 @@ class BatchAttention:
         return remarks
 
     def _class(self, n: int, batch: _Batch) -> ClassAttention:
-        images, row, of_others = batch.images, batch.weights[n, 0], batch.weights_of_others[n, 0]  # [B] each
-        order = [index for index in np.argsort(-of_others, kind="stable").tolist() if index != 0][: self.top]
+        images, row, weights_of_others = batch.images, batch.weights[n, 0], batch.weights_of_others[n, 0]  # [B] each
+        order = [index for index in np.argsort(-weights_of_others, kind="stable").tolist() if index != 0][: self.top]
         same_label = np.array([image.label == images[0].label for image in images[1:]])
         return ClassAttention(
             name=batch.labels[n],
             own=float(row[0]),
             to_others=float(batch.attention_to_others[n, 0]),
-            effective=effective_number(of_others),
-            same_label=float(of_others[1:][same_label].sum()),
+            effective=effective_number(weights_of_others),
+            same_label=float(weights_of_others[1:][same_label].sum()),
             same_label_by_chance=float(same_label.mean()),
             images=tuple(
-                AttendedImage(images[j], float(of_others[j]), float(row[j]), float(batch.p_vit[j, n])) for j in order
+                AttendedImage(images[j], float(weights_of_others[j]), float(row[j]), float(batch.p_vit[j, n]))
+                for j in order
             ),
         )
 
 
 def _rows(n: int, batch: _Batch) -> list[dict[str, object]]:
-    row, of_others = batch.weights[n, 0], batch.weights_of_others[n, 0]  # [B] each
+    row, weights_of_others = batch.weights[n, 0], batch.weights_of_others[n, 0]  # [B] each
     return [
         {
             "class": batch.labels[n],
@@ -137,11 +138,11 @@ def _rows(n: int, batch: _Batch) -> list[dict[str, object]]:
             "image": batch.images[j].name,
             "label": batch.images[j].label,
             "attention": f"{row[j]:.8g}",
-            "attention_of_others": None if j == 0 else f"{of_others[j]:.8g}",
+            "attention_of_others": None if j == 0 else f"{weights_of_others[j]:.8g}",
             "p_vit_logit": f"{batch.p_vit[j, n]:.4f}",
             "is_itself": int(j == 0),
         }
-        for rank, j in enumerate(np.lexsort((-of_others, -row)).tolist(), start=1)
+        for rank, j in enumerate(np.lexsort((-weights_of_others, -row)).tolist(), start=1)
     ]
 
 

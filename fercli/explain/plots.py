@@ -44,12 +44,12 @@ def plot_bars(
     figure = empty_figure(columns * (_INCH + 3.4), rows * (_INCH + 0.75) + 0.5)
     grid = figure.add_gridspec(rows, 2 * columns, width_ratios=[1, 2.6] * columns)
     height = 0.8 / len(names)
-    for number, (crop, title, of_networks) in enumerate(zip(crops, titles, probabilities, strict=True)):
+    for number, (crop, title, network_probabilities) in enumerate(zip(crops, titles, probabilities, strict=True)):
         row, column = divmod(number, columns)
         _show(figure.add_subplot(grid[row, 2 * column]), crop, title)
         axes = figure.add_subplot(grid[row, 2 * column + 1], xlim=(0, 1))
-        for index, values in enumerate(of_networks):
-            offset = (index - (len(of_networks) - 1) / 2) * height
+        for index, values in enumerate(network_probabilities):
+            offset = (index - (len(network_probabilities) - 1) / 2) * height
             axes.barh(np.arange(len(labels)) + offset, values, height, color=_NETWORKS[index], label=names[index])
         axes.set_yticks(range(len(labels)), labels, fontsize=7)
         axes.tick_params(axis="x", labelsize=7)

@@ -49,8 +49,8 @@ class Probabilities:
                 "label": image.label,
                 "class": label,
                 **{
-                    f"p_{letter}": _cell(of_network[row].get(label))
-                    for letter, of_network in zip("ab", predictions, strict=False)
+                    f"p_{letter}": _cell(network_rows[row].get(label))
+                    for letter, network_rows in zip("ab", predictions, strict=False)
                 },
             }
             for row, image in enumerate(images)
@@ -62,7 +62,7 @@ class Probabilities:
             list(load_crops(images, networks[0].card.model.input.size)),
             [image.label for image in images],
             [
-                [[of_network[row].get(label, 0.0) for label in labels] for of_network in predictions]
+                [[network_rows[row].get(label, 0.0) for label in labels] for network_rows in predictions]
                 for row in range(len(images))
             ],
             labels=labels,

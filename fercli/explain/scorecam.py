@@ -87,10 +87,10 @@ class ScoreCam:
             def report(done: int, note: str, *, before: int = number * steps, name: str = name) -> None:
                 progress(before + done, len(networks) * steps, f"{name}, {note}")
 
-            maps, targets, of_network = self._of_network(network, images, name, report)
+            maps, targets, network_rows = self._of_network(network, images, name, report)
             letter = "ab"[number]
             arrays |= {f"maps_{letter}": maps, f"targets_{letter}": targets, f"network_{letter}": np.array(name)}
-            rows += of_network
+            rows += network_rows
         progress(len(networks) * steps, len(networks) * steps, "")
         np.savez_compressed(folder / "scorecam.npz", **arrays)
         rows.sort(key=lambda row: row.order)  # the rows of one image below each other

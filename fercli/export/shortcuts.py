@@ -68,9 +68,9 @@ def _convolution(average: Any, padding: Any, *, new_channels: int) -> tuple[list
         numpy_helper.from_array(np.array([old + new_channels, old, 2, 2]), f"{name}.shape"),
         numpy_helper.from_array(np.float32(0.25), f"{name}.quarter"),
     ]
-    of_out, of_in, shape, quarter = (tensor.name for tensor in tensors)
+    out_index, in_index, shape, quarter = (tensor.name for tensor in tensors)
     nodes = [
-        helper.make_node("Equal", [of_out, of_in], [f"{name}.same"]),
+        helper.make_node("Equal", [out_index, in_index], [f"{name}.same"]),
         helper.make_node("Cast", [f"{name}.same"], [f"{name}.one"], to=TensorProto.FLOAT),
         helper.make_node("Mul", [f"{name}.one", quarter], [f"{name}.part"]),
         helper.make_node("Expand", [f"{name}.part", shape], [name]),

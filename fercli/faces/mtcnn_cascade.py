@@ -111,10 +111,10 @@ class MtcnnCascade:
             for rows in ([range(level.outputs)] if self._pool is None else level.strips())
         ]
         windows: dict[tuple[int, float], list[Floats]] = {}
-        for strip, of_strip in zip(
+        for strip, strip_rows in zip(
             strips, self._map(lambda strip: self._propose_in_strip(sums, strip), strips), strict=True
         ):
-            for frame, rows in zip(strip.frames, of_strip, strict=True):
+            for frame, rows in zip(strip.frames, strip_rows, strict=True):
                 windows.setdefault((frame, strip.level.scale), []).append(rows)
         return self._map(
             lambda frame: _squares([np.concatenate(windows[frame, scale]) for scale in scales]), range(len(sums))
@@ -172,7 +172,7 @@ class MtcnnCascade:
         Returns the squares that overlap their frame, the index of the frame of each, and the network's outputs.
         """
         boxes = np.concatenate(squares)
-        frames = np.repeat(np.arange(len(squares)), [len(of_frame) for of_frame in squares])
+        frames = np.repeat(np.arange(len(squares)), [len(frame_squares) for frame_squares in squares])
         inside = pixels_inside(boxes, sums[0].width, sums[0].height)
         visible = (inside[:, 2] > inside[:, 0]) & (inside[:, 3] > inside[:, 1])
         boxes, frames, inside = boxes[visible], frames[visible], inside[visible]

@@ -165,8 +165,8 @@ def _row_results(
     accuracy = {row.name: {seed: scores[row.name, seed].accuracy for seed in seeds} for row in study.rows}
     mean_accuracy = {row.name: [scores[row.name, seed].mean_accuracy for seed in seeds] for row in study.rows}
     differences: dict[str, PairedDifference] = {
-        name: paired_difference(of_row, accuracy[study.baseline])
-        for name, of_row in accuracy.items()
+        name: paired_difference(row_accuracy, accuracy[study.baseline])
+        for name, row_accuracy in accuracy.items()
         if name != study.baseline
     }
     p_holm = dict(zip(differences, holm([difference.p for difference in differences.values()]), strict=True))

@@ -1,1 +1,5 @@
-"""Checkpoints of other projects: one file per format, all of them in `formats.py`."""
+"""Checkpoints of other projects: converted to the tensors of BTN.
+
+Start reading at `convert`. Each `format` has one file (`face_resnet`, `ir50`, `mobilefacenet`, `poster_v2`), and `formats` lists
+them. `pickled` reads torch checkpoints without running their code; `conversion` renames tensors.
+"""

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fercli.cli import console, options
-from fercli.errors import DataError, RefusedError, UsageError
+from fercli.cli import console, options, predict_inputs
+from fercli.errors import DataError, RefusedError
 from fercli.formatting import pluralize
 
 if TYPE_CHECKING:
     from fercli.cli.predict_summary import Summary
-    from fercli.media.selection import FrameSelection
     from fercli.media.sources import Source
-    from fercli.predict.given_faces import GivenFaces
     from fercli.weights.classifier import Classifier
 
 
@@ -195,21 +190,21 @@ def predict(
     detect = DetectConfig(
         detector=detector, thresholds=options.three_thresholds(thresholds), max_side=max_side
     ).with_min_face(min_face)
-    boxes_from = None if boxes is None else _describe_boxes(boxes)
+    boxes_from = None if boxes is None else predict_inputs.describe_boxes(boxes)
     settings = PredictOptions(
         detect, min_reliable, track, smooth, detect_every=detect_every, boxes=boxes_from, crops=crops
     )
     output = OutputOptions(json, tuple(save or ()), report, out, resume, overwrite)
-    selection = _selection(fps, start, end)
-    inputs = _selected(_sources(sources, out, quiet=quiet), selection)
+    selection = predict_inputs.frame_selection(fps, start, end)
+    inputs = predict_inputs.with_selection(predict_inputs.named_sources(sources, out, quiet=quiet), selection)
     if seconds is not None:
-        inputs = _endless(inputs)
+        inputs = predict_inputs.with_endless(inputs)
     summary = Summary()
     if all(source.fault for source in inputs):
         for source in inputs:
             summary.add_failed(source.name, source.fault or "")
         _finish(summary, strict=strict)
-    given = None if boxes is None else _given_faces(boxes, inputs)
+    given = None if boxes is None else predict_inputs.given_faces(boxes, inputs)
     classifier = load_classifier(weights, engine, device)
     face_detector = None
     if settings.detects:
@@ -250,27 +245,6 @@ def predict(
     _finish(summary, strict=strict)
 
 
-def _describe_boxes(path: Path) -> str:
-    from fercli.system.digest import file_sha256
-
-    if not path.is_file():
-        raise DataError(f"{path}: no such file", fix="check the path of --boxes")
-    return f"given in {path.name}, sha256 {file_sha256(path)[:16]}"
-
-
-def _given_faces(path: Path, sources: list[Source]) -> GivenFaces:
-    """Read the faces of --boxes, whose rows must be about these sources."""
-    from fercli.predict.boxes_file import read_boxes
-
-    if any(source.is_live for source in sources):
-        raise UsageError(
-            "--boxes needs files: frames of cameras and streams have no fixed numbers", fix="remove --boxes"
-        )
-    given = read_boxes(path)
-    given.check(sources)
-    return given
-
-
 def _warn_of_alignment(classifier: Classifier, detector: str) -> None:
     """Warn if the network was trained on faces that another detector aligned."""
     from fercli.data.align_record import alignment_differences
@@ -279,89 +253,6 @@ def _warn_of_alignment(classifier: Classifier, detector: str) -> None:
     differences = alignment_differences(classifier.card.data.get("alignment"), {"detector": detector_version(detector)})
     if differences:
         console.warn(f"faces are aligned differently from the training data of {classifier.card.name}: {differences}")
-
-
-def _sources(arguments: list[str], out: Path | None, *, quiet: bool) -> list[Source]:
-    """Return what the arguments name, `-` being a list on stdin, without the files of an earlier run in --out.
-
-    Reports how many files in folders are neither pictures nor videos, unless `quiet`.
-    """
-    from fercli.media.sources import find_sources
-
-    names = [name for given in arguments for name in (console.names_from_stdin() if given == "-" else (given,))]
-    if not names:
-        raise UsageError("stdin names no source", fix="find photos -name '*.jpg' | fer predict -")
-    skipped: set[Path] = set()
-    sources = find_sources(names, on_skipped=skipped.add)
-    if out is not None:
-        sources, skipped = _without_results(sources, skipped, names, out)
-        if not sources:
-            raise DataError(
-                f"all sources are results of an earlier run in {out}", fix="give pictures or videos to read"
-            )
-    if skipped and not quiet:
-        files = pluralize(len(skipped), "file")
-        console.say(f"skipped {files} whose names are not those of pictures or videos, e.g. {min(skipped)}")
-    return sources
-
-
-def _without_results(
-    sources: list[Source], skipped: set[Path], names: list[str], out: Path
-) -> tuple[list[Source], set[Path]]:
-    """Leave out what an earlier run wrote: all of --out if it is in a folder to be read, otherwise its annotated copies."""
-    from fercli.predict.job import earlier_copies
-
-    folder = Path(os.path.realpath(out))
-    searched = [Path(os.path.realpath(root)) for name in names if (root := _searched(name)) is not None]
-    inside = any(root in folder.parents for root in searched)
-    copies = {Path(os.path.realpath(path)) for path in earlier_copies(out)}
-
-    def is_result(path: Path) -> bool:
-        real = Path(os.path.realpath(path))
-        return folder in real.parents if inside else real in copies
-
-    left = [source for source in sources if source.address is not None or not is_result(source.path)]
-    return left, {path for path in skipped if not is_result(path)}
-
-
-def _searched(name: str) -> Path | None:
-    """The folder that is searched: the name itself, or the part of a pattern before its first sign; None for a file."""
-    path = Path(name)
-    if path.is_dir():
-        return path
-    before = re.split(r"[*?[]", name)[0]
-    return None if before == name or path.exists() else Path(before + "x").parent
-
-
-def _selection(fps: float | None, start: str | None, end: str | None) -> FrameSelection:
-    from fercli.media.selection import FrameSelection, parse_time
-
-    start_s = 0.0 if start is None else parse_time(start, option="--start")
-    return FrameSelection(start_s, None if end is None else parse_time(end, option="--end"), fps)
-
-
-def _selected(sources: list[Source], selection: FrameSelection) -> list[Source]:
-    """Read only the selected frames of videos, one of which must be among the sources."""
-    from fercli.media.animation import ANIMATED_SUFFIXES
-    from fercli.media.selection import EVERY_FRAME
-
-    may_move = any(
-        source.kind == "video" or source.fault or source.path.suffix.lower() in ANIMATED_SUFFIXES for source in sources
-    )
-    if selection != EVERY_FRAME and not may_move:
-        raise UsageError("--fps, --start and --end need a video among the sources", fix="remove them")
-    return [replace(source, selection=selection) for source in sources]
-
-
-def _endless(sources: list[Source]) -> list[Source]:
-    """Mark videos over http as endless, which cameras are, for --seconds."""
-    sources = [
-        replace(source, endless=True) if isinstance(source.address, str) and source.kind == "video" else source
-        for source in sources
-    ]
-    if not any(source.is_live for source in sources):
-        raise UsageError("--seconds needs a camera or stream among the sources", fix="remove --seconds")
-    return sources
 
 
 @contextmanager

@@ -49,7 +49,11 @@ def test_no_arguments__show_the_help_as_a_usage_mistake(capsys: pytest.CaptureFi
     [
         (["predcit", "a.jpg"], "error: No such command 'predcit'. Did you mean 'predict'?", "fix: fer --help"),
         (["data", "prepair"], "error: No such command 'prepair'. Did you mean 'prepare'?", "fix: fer data --help"),
-        (["predict", "--jsn", "a.jpg"], "error: No such option: --jsn (Possible options: --json)", "fix: fer predict"),
+        (
+            ["predict", "--overwrit", "a.jpg"],
+            "error: No such option: --overwrit (Possible options: --overwrite)",
+            "fix: fer predict",
+        ),
         (["predict", "--engine", "onyx", "a.jpg"], "error: Invalid value for '--engine'", "fix: fer predict --help"),
         (["align"], "error: Missing argument", "fix: fer align --help"),
     ],

@@ -26,7 +26,7 @@ from fercli.weights.card import WeightsCard
 from fercli.weights.files import TORCH_SUFFIX, find_weights, save_weights
 from fercli.weights.preprocess import to_input
 
-REFERENCE, TORCH = "baseline in torch", "torch"
+BASELINE, TORCH = "baseline in torch", "torch"
 SECONDS = 1.5  # how long a batch size is measured in each round
 _PEAK_SIDE, _PEAK_SIDE_GPU, _PEAK_TIMES = 1024, 8192, 6  # only large matrices keep all cores of a GPU busy
 
@@ -162,11 +162,11 @@ def _variants(
 
     def variant(form: str, precision: str, path: Path) -> _Variant:
         accuracy = None
-        if measured is not None and form != REFERENCE:
+        if measured is not None and form != BASELINE:
             accuracy = evaluate(path, measured, EvaluateOptions(device=_device_of(form, device))).score.accuracy
         return _Variant(model, form, precision, path, operations, accuracy)
 
-    variants = [variant(REFERENCE, "fp32", weights), variant(TORCH, "fp32", weights)]
+    variants = [variant(BASELINE, "fp32", weights), variant(TORCH, "fp32", weights)]
     for precision in precisions:
         out = folder / f"{Path(model).stem}-{precision}.onnx"
         export(weights, out, ExportOptions(faces=faces, precision=precision))
@@ -176,7 +176,7 @@ def _variants(
 
 def _device_of(form: str, device: str) -> str:
     """The device a format runs on: torch does not support TensorRT and runs on the same GPU with CUDA."""
-    return torch_name(device) if form in (REFERENCE, TORCH) else device
+    return torch_name(device) if form in (BASELINE, TORCH) else device
 
 
 def random_weights(preset: str, folder: Path) -> Path:
@@ -248,7 +248,7 @@ def peak_gflops(device: str = "cpu") -> float:
 
 def _runner(form: str, path: Path, device: str) -> tuple[Callable[[NDArray[np.float32]], object], str, WeightsCard]:
     """A function of normalised images [B, 3, S, S], the device it runs on and the card."""
-    if form not in (REFERENCE, TORCH):
+    if form not in (BASELINE, TORCH):
         from fercli.system.onnx_session import open_session, run_bound
         from fercli.weights.files import read_card
         from fercli.weights.onnx_interface import INPUT, OUTPUT
@@ -263,7 +263,7 @@ def _runner(form: str, path: Path, device: str) -> tuple[Callable[[NDArray[np.fl
     torch.set_num_threads(cpu_threads())
     target = resolve_device(device)
     model, card = load_btn(path)
-    network = (ReferenceBTN(model) if form == REFERENCE else model).eval().to(target)
+    network = (ReferenceBTN(model) if form == BASELINE else model).eval().to(target)
 
     def run(images: NDArray[np.float32]) -> object:
         with torch.inference_mode():
@@ -292,7 +292,7 @@ def _reference(
     variant: _Variant, batch: int, variants: Sequence[_Variant], results: Mapping[tuple[int, int], Sequence[_Round]]
 ) -> float:
     """Milliseconds per face of the reference implementation of a variant's model."""
-    index = next(i for i, other in enumerate(variants) if (other.model, other.format) == (variant.model, REFERENCE))
+    index = next(i for i, other in enumerate(variants) if (other.model, other.format) == (variant.model, BASELINE))
     return median(ms for ms, _, _ in results[index, batch])
 
 

@@ -90,7 +90,7 @@ class YuNetDetector:
     def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
         """Find the faces of RGB pictures uint8 [H, W, 3] of any size, largest first.
 
-        min_face_px: smallest face side to search for in these pictures; None is the setting's. On the CPU the canvases are
+        min_face_px: smallest face side to search for in these pictures; default: config.min_face_px. On the CPU, canvases are
         distributed over threads; on a GPU those of equal shape run together, in batches of fixed sizes.
         """
         smallest = min_face_px or self.config.min_face_px

@@ -147,11 +147,11 @@ def _live_frames(source: Source, video: Any, stop: Event | None) -> Iterator[Ite
         for frame in frames:
             yield Item(source, frame.rgb, frame.index, frame.time_s, frame.fault)
             read += 1
-    faults = [video.broken] if video.broken else []
+    errors = [video.broken] if video.broken else []
     if latest.skipped:
-        faults.append(f"{latest.skipped} of {pluralize(latest.skipped + read, 'frame')} skipped to keep up")
-    if faults:
-        yield Item(source, fault="; ".join(faults))
+        errors.append(f"{latest.skipped} of {pluralize(latest.skipped + read, 'frame')} skipped to keep up")
+    if errors:
+        yield Item(source, fault="; ".join(errors))
 
 
 def open_video(source: Source) -> Any:

@@ -234,7 +234,7 @@ class VideoReader:
             raise self._error(f"no frame to read ({self._selection})")
 
     def _from_start(self) -> Iterator[Any]:
-        """Yield frames from the first key frame on; earlier frames may be incomplete."""
+        """Yield frames from the key frame on where decoding starts; earlier frames may be incomplete."""
         for picture in self._pictures():
             if self._start is None or picture.pts is None or picture.pts >= self._start.pts:
                 yield picture

@@ -36,7 +36,7 @@ def test_count_operations__is_close_to_what_the_convolutions_of_the_trunk_need(t
     assert 1.0 < models.count_operations(tiny) / sum(counted) < 1.6
 
 
-@pytest.mark.parametrize("form", [models.REFERENCE, models.TORCH])
+@pytest.mark.parametrize("form", [models.BASELINE, models.TORCH])
 def test_measure__times_a_format(tiny, monkeypatch, form):
     monkeypatch.setattr(models, "SECONDS", 0.01)
     result = models.measure_model(form, str(tiny), "cpu", 2)

@@ -417,7 +417,7 @@ def test_predictor__works_in_a_forked_process():
 def test_predictor__refuses_a_fork_that_would_hang(
     name: str, value: str, kind: type[Exception], predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(predictor._classifier, name, value)
-    predictor._process = -1
+    monkeypatch.setattr(Surprised, name, value)
+    monkeypatch.setattr(os, "getpid", lambda: -1)
     with pytest.raises(kind, match="forked process"):
         predictor.image(BRIGHT)

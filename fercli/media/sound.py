@@ -50,7 +50,7 @@ class Sound:
         self._part = part
         self._end_s, self._damaged = 0.0, 0
         self._times = JoinedTimes(float(source.start_time or 0) / av.time_base)
-        self._samples: _Samples | None = None  # None where packets are copied
+        self._samples: SampleConverter | None = None  # None where packets are copied
         codec = stream.codec_context
         format_name = source.format.name
         if codec.codec.canonical_name in _COPIED and format_name.startswith(_COPIED_FROM):
@@ -58,7 +58,7 @@ class Sound:
             self._output = self._copies()
         else:
             self._out = _add_aac(target, codec)
-            self._samples = _Samples(self._out.codec_context)
+            self._samples = SampleConverter(self._out.codec_context)
             self._output = self._encoded(self._samples)
         self._next: Any = None
         self._last_s = 0.0  # of the pictures so far
@@ -122,7 +122,7 @@ class Sound:
             packet.stream = self._out
             yield packet
 
-    def _encoded(self, samples: _Samples) -> Iterator[Any]:
+    def _encoded(self, samples: SampleConverter) -> Iterator[Any]:
         time_s = 0.0
         for packet, start_s in self._packets():
             try:
@@ -138,7 +138,7 @@ class Sound:
         yield from self._out.encode(None)
 
 
-class _Samples:
+class SampleConverter:
     """Converts sound to the format of the encoder, without gaps and overlaps, even where rate and layout change."""
 
     def __init__(self, codec: Any) -> None:

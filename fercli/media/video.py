@@ -187,6 +187,11 @@ class VideoReader:
         else:
             self._packets = self._start.index
 
+    @property
+    def decoded_from(self) -> int:
+        """Index of the first decoded frame: that of the key frame before the selection, or 0."""
+        return self._start.index if self._start else 0
+
     def __enter__(self) -> VideoReader:
         return self
 
@@ -211,7 +216,7 @@ class VideoReader:
         chooser = FrameChooser(self._selection)
         read = decoded = chosen = 0
         end_s = 0.0
-        for index, picture in enumerate(self._from_start(), self._start.index if self._start else 0):
+        for index, picture in enumerate(self._from_start(), self.decoded_from):
             time_s = clock.shown_s(picture)
             if self._selection.ends_before(time_s):
                 self._end_s = min(time_s, self._selection.end_s or time_s)

@@ -111,8 +111,7 @@ def test_reader__neither_decodes_nor_converts_what_is_not_selected(tmp_path: Pat
     )
     with VideoReader(path, selection=FrameSelection(3.0, 3.4, 5)) as video:
         assert video.frames == 2
-        assert video._start is not None
-        assert video._start.index == 70  # the key frame before frame 75
+        assert video.decoded_from == 70  # the key frame before frame 75
         assert [frame.index for frame in video] == [75, 80]
     assert len(converted) == 2
 

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from fercli.media.sound import SampleConverter
 from fercli.media.video import VideoReader
 from fercli.media.video_writer import VideoWriter
 
@@ -170,7 +171,7 @@ def test_copy__reports_what_is_missing_and_continues(tmp_path: Path, monkeypatch
     def refuse(*_: object) -> None:
         raise ValueError("no such layout")
 
-    monkeypatch.setattr("fercli.media.sound._Samples.at", refuse)
+    monkeypatch.setattr(SampleConverter, "at", refuse)
     note = _copy(_clip(tmp_path / "in.avi", "ac3"), tmp_path / "out.mp4")
     assert note == "the copy has no sound after 0.0 s (no such layout)"
     with av.open(str(tmp_path / "out.mp4")) as copy:

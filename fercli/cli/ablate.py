@@ -24,8 +24,13 @@ STUDY = "Study"  # panel of the help
 
 
 def ablate(
-    study: Annotated[StudyName, typer.Argument(help="Table 5 (components), 6 (lambda), 7 (batch-size) or 8 (losses).")],
-    dataset: Annotated[str, typer.Argument(help="Data set name (rafdb, ferplus, ...) or the folder of one.")],
+    study: Annotated[
+        StudyName,
+        typer.Argument(metavar="STUDY", help="Table 5 (components), 6 (lambda), 7 (batch-size) or 8 (losses)."),
+    ],
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATA", help="Data set name (rafdb, ferplus, ...) or the folder of one.")
+    ],
     *,
     seeds: Annotated[str, options.SEEDS] = "5",
     rows: Annotated[
@@ -76,7 +81,7 @@ def ablate(
         typer.Option(
             "--out",
             "-o",
-            help="Folder of tables and runs (default: runs/ablate-DATASET-MODEL).",
+            help="Folder of tables and runs (default: runs/ablate-DATA-MODEL).",
             rich_help_panel=options.OUTPUT,
         ),
     ] = None,

@@ -11,8 +11,8 @@ from fercli.cli import options
 
 
 def distill(
-    teacher: Annotated[Path, typer.Argument(help="Checkpoint of a 68-point MobileFaceNet.")],
-    dataset: Annotated[str, typer.Argument(help="Data set name or folder; its labels are not used.")],
+    teacher: Annotated[Path, typer.Argument(metavar="TEACHER", help="Checkpoint of a 68-point MobileFaceNet.")],
+    dataset: Annotated[str, typer.Argument(metavar="DATA", help="Data set name or folder; its labels are not used.")],
     data: options.DataFolder = None,
     images: Annotated[
         int | None,

@@ -13,7 +13,10 @@ from fercli.cli import console, options
 def report(
     table: Annotated[
         Literal["table1", "table2", "table3", "table4", "ferplus", "fer2013"],
-        typer.Argument(help="The paper's tables (RAF-DB, AffectNet-7, AffectNet-8, by class), or FERPlus or FER2013."),
+        typer.Argument(
+            metavar="TABLE",
+            help="The paper's tables (RAF-DB, AffectNet-7, AffectNet-8, by class), or FERPlus or FER2013.",
+        ),
     ],
     *,
     run: Annotated[

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def train(
     dataset: Annotated[
-        str | None, typer.Argument(help="Data set name (rafdb, ferplus, ...) or a folder train|val|test/CLASS/*.")
+        str | None,
+        typer.Argument(metavar="DATA", help="Data set name (rafdb, ferplus, ...) or a folder train|val|test/CLASS/*."),
     ] = None,
     data: options.DataFolder = None,
     images: options.Images = None,
@@ -83,7 +84,7 @@ def train(
     workers: options.ReadingWorkers = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Run folder (default: runs/DATASET-MODEL).", rich_help_panel=options.OUTPUT),
+        typer.Option("--out", "-o", help="Run folder (default: runs/DATA-MODEL).", rich_help_panel=options.OUTPUT),
     ] = None,
     overwrite: options.Overwrite = False,
     tensorboard: Annotated[

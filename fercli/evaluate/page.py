@@ -210,7 +210,7 @@ def _errors(predictions: DatasetPredictions, root: Path) -> _Errors:
             truth=predictions.labels[predictions.truth[index]],
             lines=[
                 f"predicted {predictions.labels[predictions.predicted[index]]}",
-                f"confidence {100 * confidence[index]:.1f} %",
+                f"confidence {percent(float(confidence[index]), 1)}",
             ],
         )
         for index in shown.tolist()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fercli.errors import RefusedError
 from fercli.faces.crop import crop_face, letterbox
 from fercli.faces.geometry import invert, letterbox_transform, transform_points
+from fercli.formatting import percent
 from fercli.media.images import Rgb
 from fercli.system.chunks import chunked
 from fercli.system.onnx_session import open_session
@@ -94,7 +95,7 @@ def refuse_preprocessing(parity: PreprocessingParity) -> None:
         raise RefusedError(
             f"preprocessing in the graph changes probabilities by up to {parity.max_difference:.2g}, "
             f"{parity.mean_difference:.2g} on average (accepted: {ACCEPTED_MAX:g} and {ACCEPTED_MEAN:g}), the same class on "
-            f"{parity.clear_agreement:.1%} of the images; no file was written",
+            f"{percent(parity.clear_agreement, 1)} of the images; no file was written",
             fix="--input images",
         )
 

@@ -15,6 +15,7 @@ from fercli.data.dataset import Dataset, Sample
 from fercli.data.loader import Crops, in_batches
 from fercli.data.readable import require_readable
 from fercli.errors import DataError
+from fercli.formatting import percent
 from fercli.models.mobilefacenet import LandmarkNet
 from fercli.progress import Progress, silent
 from fercli.system.devices import resolve_device
@@ -146,7 +147,7 @@ def _train(student: LandmarkNet, crops: Crops, inputs: InputConfig, config: Dist
                     generator=seeded_generator(config.seed, epoch, step),
                 )
                 done += 1
-                progress(done, steps, f"epoch {epoch + 1}, error {100 * error:.1f} %")
+                progress(done, steps, f"epoch {epoch + 1}, error {percent(error, 1)}")
 
 
 @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""fer align's step on a small tree: what is found, kept, resumed and refused."""
+"""`fer align` on a small tree: detected faces, kept and resumed crops, refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Dataset promises, and what it refuses to be."""
+"""Checks of a Dataset by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of published and measured rows: what goes in, what is refused, what stands in markdown and csv."""
+"""Tables of published and measured rows: inputs, refusals, markdown and csv."""
 
 from __future__ import annotations
 

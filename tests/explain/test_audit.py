@@ -1,4 +1,4 @@
-"""An audit of a small data set with planted wrong labels: what is found, what is written, and that training reads it."""
+"""An audit of a small data set with planted wrong labels: ranking, files, and training on its csv."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures whose pixels are all there are read, whatever else is broken, and the fault is said."""
+"""Pictures whose pixels are complete are read in spite of other faults, which are reported."""
 
 from __future__ import annotations
 

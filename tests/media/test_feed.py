@@ -1,4 +1,4 @@
-"""Sources in, pictures and frames out: what goes wrong with one leaves the others alone, and how much is to come."""
+"""Reading sources in order: a fault in one does not affect the others; the number of remaining sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams are read as they come: what is passed over, what waits, and how it ends."""
+"""Live streams: skipped frames, waiting, and the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mean of the weights of several runs: what is averaged, what its card says, what is refused."""
+"""The mean of the weights of several runs: values, card, refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Downloads from a server that breaks off, lies and answers with pages: complete and right, or nothing."""
+"""Downloads from a server that interrupts, sends wrong data or web pages: complete and verified, or nothing."""
 
 from __future__ import annotations
 

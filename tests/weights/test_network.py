@@ -1,4 +1,4 @@
-"""Networks to look inside: what a run's checkpoint gives, what weights files lack, and what is said of it."""
+"""Networks for inspection: from a run's checkpoint, from weights files, and their messages."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def convert_poster_v2(source: Mapping[str, Tensor]) -> Conversion:
 
 
 def poster_v2_config() -> BtnConfig:
-    """btn-base as POSTER_V2 runs it: the landmark branch takes the normalised image, like its statistics (1.7, 23)."""
+    """btn-base as POSTER_V2 runs it: its landmark branch was trained on normalised images."""
     from fercli.config.presets import model_preset
 
     base = model_preset("btn-base")

@@ -1,4 +1,4 @@
-"""The table of a study: what its cells and notes say."""
+"""The table of a study: cells and notes."""
 
 from __future__ import annotations
 

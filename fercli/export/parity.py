@@ -150,7 +150,8 @@ def check_conversion(parity: Parity) -> None:
     if not (parity.max_difference <= PARITY_TOLERANCE and parity.top1_agreement == 1):
         raise RefusedError(
             f"{parity.runtime} and torch disagree: logits differ by up to {parity.max_difference:.2g} "
-            f"(accepted: {PARITY_TOLERANCE:g}), the same class on {percent(parity.top1_agreement, 1)} of the images; no file was written",
+            f"(accepted: {PARITY_TOLERANCE:g}), the same class on {percent(parity.top1_agreement, 1)} of the images; "
+            "no file was written",
             fix="report it with the versions printed by fer doctor",
         )
 
@@ -164,7 +165,7 @@ def check_rounding(parity: Parity, rounded: Rounded) -> None:
         accepted = f"{limit:g}" if math.isfinite(limit) else f"a mean of {share * parity.spread:.2g}"
         raise RefusedError(
             f"with {_NAMES[rounded]}, logits differ by up to {parity.max_difference:.2g}, on average {parity.mean_difference:.2g} "
-            f"(accepted: {accepted}), the same class on {percent(same, 1)} of the images (at least {percent(agreement)}); "
+            f"(accepted: {accepted}), the same class on {percent(same, 1)} of the images (at least {percent(agreement, 0)}); "
             "no file was written",
             fix="--store fp32" if rounded == "stored" else "--precision fp32",
         )

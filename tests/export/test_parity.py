@@ -50,7 +50,7 @@ def test_check_rounding__stored_weights_may_change_near_ties_only():
         _by_value({**expected, 2: [0.055, 0.0]}), _by_value({**expected, 2: [0.025, 0.03]}), _crops(1, 2, 3), **OPTIONS
     )
     assert clear.max_difference < 0.05
-    with pytest.raises(RefusedError, match=r"same class on 66\.7%"):
+    with pytest.raises(RefusedError, match=r"same class on 66\.7 %"):
         check_rounding(clear, "stored")
 
 

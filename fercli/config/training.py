@@ -57,6 +57,11 @@ class AugmentConfig:
     hue: float = 0.0  # rotation by up to this fraction of the colour circle either way; no effect on grey
     lowres: float = 0.0  # probability of resizing to 25..75 % and back
     blur: float = 0.0  # probability of a Gaussian blur, sigma 0.5..1.5 px
+    gamma: float = 0.0  # raised to a power sampled from exp(-gamma) .. exp(gamma)
+    light: float = 0.0  # gradient of brightness in a random direction, up to this share either way
+    sharpen: float = 0.0  # probability of unsharp masking, strength 0.5..1.5
+    noise: float = 0.0  # Gaussian noise, standard deviation sampled from 0 .. noise
+    jpeg: float = 0.0  # probability of JPEG compression, quality 20..83
     erase: float = 0.5  # probability of RandomErasing, after normalisation, with 0
     erase_scale: tuple[float, float] = (0.02, 0.1)
     erase_ratio: tuple[float, float] = (0.3, 3.3)  # height to width of the erased rectangle
@@ -128,6 +133,11 @@ class TrainConfig:
             "augment.hue": (self.augment.hue, 0, 0.5),
             "augment.scale": (self.augment.scale, 0, 0.9),
             "augment.erase": (self.augment.erase, 0, 1),
+            "augment.gamma": (self.augment.gamma, 0, 3),
+            "augment.light": (self.augment.light, 0, 1),
+            "augment.sharpen": (self.augment.sharpen, 0, 1),
+            "augment.noise": (self.augment.noise, 0, 1),
+            "augment.jpeg": (self.augment.jpeg, 0, 1),
             "augment.erase_ratio": (min(self.augment.erase_ratio), 0.01, None),
         }
         errors = [

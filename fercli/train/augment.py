@@ -10,13 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fercli.config.training import AugmentConfig
+from fercli.train.photometric import add_noise, compress_some, jitter_gamma, jitter_light, sharpen_some
 from fercli.train.random_numbers import BatchRandom
 
 # Letters: B images, S side.
 
 
 def augment(images: Tensor, config: AugmentConfig, random: BatchRandom) -> Tensor:
-    """Flip, warp, recolour, reduce and blur crops [B, 3, S, S] in 0..1; the result stays in 0..1."""
+    """Flip, warp, recolour, relight and degrade crops [B, 3, S, S] in 0..1; the result stays in 0..1."""
     if config.rotate or config.translate or config.scale:
         images = warp_affine(images, affine_matrices(config, random).to(images))
     elif config.flip:
@@ -28,10 +29,20 @@ def augment(images: Tensor, config: AugmentConfig, random: BatchRandom) -> Tenso
         images = _jitter_saturation(images, config.saturation, random)
     if config.hue:
         images = shift_hue(images, random.per_image_symmetric(config.hue))
+    if config.gamma:
+        images = jitter_gamma(images, config.gamma, random)
+    if config.light:
+        images = jitter_light(images, config.light, random)
     if config.lowres:
         images = _reduce_resolution(images, config.lowres, random)
     if config.blur:
         images = _blur(images, config.blur, random)
+    if config.sharpen:
+        images = sharpen_some(images, config.sharpen, random)
+    if config.noise:
+        images = add_noise(images, config.noise, random)
+    if config.jpeg:
+        images = compress_some(images, config.jpeg, random)
     return images
 
 

@@ -62,6 +62,8 @@ class AugmentConfig:
     sharpen: float = 0.0  # probability of unsharp masking, strength 0.5..1.5
     noise: float = 0.0  # Gaussian noise, standard deviation sampled from 0 .. noise
     jpeg: float = 0.0  # probability of JPEG compression, quality 20..83
+    mixup: float = 0.0  # probability of blending with another image, which gets up to half of pixels and target
+    cutmix: float = 0.0  # probability of a square of another image, side 30..70 %
     erase: float = 0.5  # probability of RandomErasing, after normalisation, with 0
     erase_scale: tuple[float, float] = (0.02, 0.1)
     erase_ratio: tuple[float, float] = (0.3, 3.3)  # height to width of the erased rectangle
@@ -133,6 +135,9 @@ class TrainConfig:
             "augment.hue": (self.augment.hue, 0, 0.5),
             "augment.scale": (self.augment.scale, 0, 0.9),
             "augment.erase": (self.augment.erase, 0, 1),
+            "augment.mixup": (self.augment.mixup, 0, 1),
+            "augment.cutmix": (self.augment.cutmix, 0, 1),
+            "augment.mixup + augment.cutmix": (self.augment.mixup + self.augment.cutmix, 0, 1),
             "augment.gamma": (self.augment.gamma, 0, 3),
             "augment.light": (self.augment.light, 0, 1),
             "augment.sharpen": (self.augment.sharpen, 0, 1),

@@ -13,6 +13,7 @@ from fercli.evaluate import metrics
 from fercli.train.batches import reading_ahead
 from fercli.train.components import Components
 from fercli.train.inputs import training_input
+from fercli.train.mixing import mix_images
 from fercli.train.optimisation_step import NotFiniteError, all_finite
 from fercli.train.optimizers import learning_rate, set_learning_rate
 from fercli.train.random_numbers import BatchRandom, seeded_generator
@@ -94,7 +95,9 @@ class TrainingLoop:
         set_learning_rate(components.step.optimizer, recipe.lr * lr_factor(recipe, epoch + sums.step / steps))
         random = BatchRandom(generator, len(crops), start=components.group.part_start(count), batch_size=count)
         images = training_input(crops.to(components.device, non_blocking=True), components.model, recipe, random)
-        result = components.step(images, targets.to(components.device, non_blocking=True), count=count)
+        targets = targets.to(components.device, non_blocking=True)
+        images, targets = mix_images(images, targets, components.model.num_classes, recipe.augment, random)
+        result = components.step(images, targets, count=count)
         if components.ema is not None:
             components.ema.update_parameters(components.model)
         sums.add(result.loss, result.terms, correct=result.correct, images=result.images)

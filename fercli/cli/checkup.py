@@ -16,6 +16,7 @@ from typing import Any
 
 from fercli import __version__
 from fercli.errors import FerError
+from fercli.evaluate.scores import selection_code, selection_text
 from fercli.system.devices import (
     CUDA_PROVIDER,
     cpu_threads,
@@ -79,7 +80,7 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class FoundWeights:
+class LocalWeights:
     """A weights file with a summary of its card, or why it cannot be read."""
 
     path: Path
@@ -107,7 +108,7 @@ class Checkup:
     machine: Machine
     providers: tuple[str, ...]
     codecs: Mapping[str, bool]
-    weights: tuple[FoundWeights, ...]
+    weights: tuple[LocalWeights, ...]
     trial: Trial | None
     faults: tuple[Fault, ...]
 
@@ -259,20 +260,18 @@ def _codecs(faults: list[Fault]) -> dict[str, bool]:
     return codecs
 
 
-def _describe_weights(path: Path, faults: list[Fault]) -> FoundWeights:
+def _describe_weights(path: Path, faults: list[Fault]) -> LocalWeights:
     try:
         card = read_card(path)
     except FerError as error:
         faults.append(Fault(error.message, error.fix or f"remove {path}", blocking=False))
         line = "unreadable"
     else:
-        scores = ", ".join(
-            f"{name} {value}" for name, value in card.scores.items() if not isinstance(value, dict | list)
-        )
-        line = f"{card.name} {card.version}: {len(card.labels)} classes ({card.schema})" + (
-            f"; {scores}" if scores else ""
-        )
-    return FoundWeights(path, round(path.stat().st_size / 1e6, 1), line)
+        epoch = card.scores.get("epoch")
+        selection = selection_text(selection_code(card.scores), card.scores.get("selected_by"))
+        facts = [f"{len(card.labels)} classes ({card.schema})", f"epoch {epoch}" if epoch else None, selection]
+        line = f"{card.name} {card.version}: {', '.join(fact for fact in facts if fact)}"
+    return LocalWeights(path, round(path.stat().st_size / 1e6, 1), line)
 
 
 def _trial(faults: list[Fault], machine: Machine) -> Trial | None:

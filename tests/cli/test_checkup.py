@@ -30,7 +30,7 @@ def default_model(tmp_path, monkeypatch):
         schema="pair",
         crop=template("arcface"),
         model=model_preset("btn-tiny"),
-        scores={"accuracy": 0.5},
+        scores={"epoch": 8, "selection": "last", "selected_by": "nothing: the last epoch"},
     )
     graph = helper.make_graph(
         [
@@ -57,7 +57,7 @@ def test_check_installation__a_complete_installation_is_ready(default_model):
     assert checkup.ready
     assert checkup.trial is not None
     assert (checkup.trial.model, checkup.trial.engine, checkup.trial.device) == ("zeros", "onnx", "cpu")
-    assert [found.card for found in checkup.weights] == ["zeros 4: 2 classes (pair); accuracy 0.5"]
+    assert [file.card for file in checkup.weights] == ["zeros 4: 2 classes (pair), epoch 8, last epoch (no selection)"]
     assert checkup.codecs["libx264"]
     assert None not in checkup.packages.values()
     assert checkup.machine.cores >= 1

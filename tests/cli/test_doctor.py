@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fercli.cli.checkup import Checkup, Fault, FoundWeights, Gpu, Machine, Trial
+from fercli.cli.checkup import Checkup, Fault, Gpu, LocalWeights, Machine, Trial
 from fercli.cli.main import main
 from fercli.errors import ExitCode
 
@@ -17,7 +17,7 @@ HEALTHY = Checkup(
     machine=Machine("Linux x86_64", 8, 4, 32.0, 1, "580.65", (Gpu("NVIDIA H100", 80.0, "9.0"),)),
     providers=("CUDAExecutionProvider", "CPUExecutionProvider"),
     codecs={"libx264": True, "aac": True},
-    weights=(FoundWeights(Path("weights/fer-compact.onnx"), 11.5, "fer-compact 1: 8 classes (ferplus)"),),
+    weights=(LocalWeights(Path("weights/fer-compact.onnx"), 11.5, "fer-compact 1: 8 classes (ferplus)"),),
     trial=Trial("fer-compact", "onnx", "cuda:0", 1.5),
     faults=(),
 )

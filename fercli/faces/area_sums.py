@@ -77,7 +77,7 @@ class _Columns:
     """
 
     def __init__(self, length: int, size: int) -> None:
-        self._length, self._size = length, size
+        self._size = size
         self._first, self._last = _along(length, size)
         selected = self._nearest(np.arange(length, dtype=np.int32)[None])[0]
         self._widths = np.repeat(self._last - self._first, 3)

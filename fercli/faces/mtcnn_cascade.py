@@ -58,8 +58,8 @@ class _Level:
 
     def strips(self) -> Iterator[range]:
         """The output rows in parts whose pixels and features fit in a core's cache."""
-        wanted = max(_LEAST_ROWS, _PIXELS // self.width // _STRIDE)
-        parts = max(1, round(self.outputs / wanted))
+        rows = max(_LEAST_ROWS, _PIXELS // self.width // _STRIDE)
+        parts = max(1, round(self.outputs / rows))
         edges = [self.outputs * part // parts for part in range(parts + 1)]
         return (range(start, end) for start, end in pairwise(edges))
 

@@ -137,9 +137,9 @@ def views_of(height: int, width: int, min_face_px: float, max_side: int) -> list
     longest = max(height, width)
     if longest < SMALL_PICTURE:
         return [_view(height, width, SMALL_PICTURE, faces_px=(0, np.inf), square=True)]
-    wanted = min(longest * _FACE_PX / min_face_px, 2 * longest, max_side)
+    fine_side = min(longest * _FACE_PX / min_face_px, 2 * longest, max_side)
     sides = _longer_sides(max_side)
-    fine = next((side for side in sides if side >= wanted), sides[-1])
+    fine = next((side for side in sides if side >= fine_side), sides[-1])
     if fine == _COARSE:
         return [_view(height, width, _COARSE, faces_px=(0, np.inf))]
     return [

@@ -14,3 +14,6 @@ exclude_patterns = ["_build"]
 
 html_theme = "furo"
 html_title = f"fer {release}"
+html_static_path = ["_static"]
+html_css_files = ["code.css"]
+smartquotes = False  # --option stays as it is typed

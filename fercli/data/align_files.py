@@ -15,7 +15,7 @@ from fercli.data.align_record import AffineTransform, Alignment, AlignRow, Align
 from fercli.errors import DataError
 from fercli.faces.crop import landmarks_of
 from fercli.results import Box, Face, Point
-from fercli.system.csv_file import csv_writer
+from fercli.system.csv_file import csv_writer, write_rows
 from fercli.system.files import replacing
 
 ALIGN_CSV, ALIGN_JSON, ALIGN_JOURNAL = "align.csv", "align.json", ".align.journal.csv"
@@ -66,11 +66,8 @@ def write_settings(root: Path, settings: AlignSettings, *, counts: Mapping[str, 
 
 def write_align_csv(root: Path, rows: Iterable[AlignRow]) -> None:
     """Write align.csv, sorted, and delete the journal."""
-    replaced = replacing(root / ALIGN_CSV)
-    with replaced as temporary, temporary.open("w", newline="", encoding=_TEXT[0], errors=_TEXT[1]) as file:
-        writer = csv_writer(file)
-        writer.writerow(_COLUMNS)
-        writer.writerows(_cells(row) for row in sorted(rows, key=lambda row: (row.source, row.face or 0)))
+    in_order = sorted(rows, key=lambda row: (row.source, row.face or 0))
+    write_rows(root / ALIGN_CSV, _COLUMNS, (_cells(row) for row in in_order))
     (root / ALIGN_JOURNAL).unlink(missing_ok=True)
 
 

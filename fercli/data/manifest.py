@@ -10,8 +10,7 @@ from pathlib import Path
 from fercli.data.dataset import Dataset
 from fercli.data.inspection import PictureInfo
 from fercli.errors import DataError
-from fercli.system.csv_file import csv_writer
-from fercli.system.files import replacing
+from fercli.system.csv_file import write_rows
 
 _COLUMNS = ("name", "split", "label", "sha256", "pixels_sha256", "width", "height")
 
@@ -41,13 +40,7 @@ def manifest_rows(dataset: Dataset, pictures: Sequence[PictureInfo]) -> list[tup
 
 def write_manifest(path: Path, rows: Sequence[Sequence[str]]) -> None:
     """Write the manifest in one step, under a temporary name first."""
-    with (
-        replacing(path) as temporary,
-        temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
-    ):
-        writer = csv_writer(file)
-        writer.writerow(_COLUMNS)
-        writer.writerows(rows)
+    write_rows(path, _COLUMNS, rows)
 
 
 def compare_manifest(path: Path, rows: Sequence[Sequence[str]]) -> ManifestChanges:

@@ -11,7 +11,7 @@ import av
 import numpy as np
 
 from fercli.formatting import pluralize
-from fercli.media.addresses import encoded
+from fercli.media.containers import open_address, open_file
 from fercli.media.joined_times import JoinedTimes
 from fercli.media.selection import EVERY_FRAME, FrameSelection
 from fercli.media.tracks import (
@@ -23,7 +23,6 @@ from fercli.media.tracks import (
     describe_choice,
     packets,
 )
-from fercli.media.video import OPEN_OPTIONS
 
 _COPIED = ("aac", "mp3", "opus")  # allowed in MP4 and played by browsers; anything else is re-encoded as AAC
 _COPIED_FROM = ("mov", "matroska")  # formats that state the parameters of a track once: they cannot change in between
@@ -202,11 +201,11 @@ def open_sound(path: Path | str, target: Any, part: FrameSelection = EVERY_FRAME
 def _open(path: Path | str) -> Any | None:
     """Open a file with its sound, which some formats only show when it begins."""
     try:
-        source = av.open(str(path) if isinstance(path, Path) else encoded(path), **OPEN_OPTIONS)
+        source = open_file(path) if isinstance(path, Path) else open_address(path)
         begun = all(_is_readable(track) for track in source.streams.audio) and source.streams.audio
         if not begun and source.format.name in _LATE_FORMATS and isinstance(path, Path):
             source.close()
-            source = av.open(str(path), options=_LATE_OPTIONS, **OPEN_OPTIONS)
+            source = open_file(path, **_LATE_OPTIONS)
     except (av.FFmpegError, OSError, ValueError):
         return None
     return source

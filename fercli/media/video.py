@@ -14,8 +14,8 @@ import av
 from fercli.errors import DataError
 from fercli.formatting import clock as as_clock
 from fercli.formatting import pluralize
-from fercli.media.addresses import encoded
 from fercli.media.complete import is_complete
+from fercli.media.containers import is_list, open_address, open_file
 from fercli.media.display import display_rgb
 from fercli.media.images import Rgb, reason_of
 from fercli.media.seek import Start, find_start
@@ -44,12 +44,7 @@ VIDEO_SUFFIXES = (
 )
 
 _MISSING_S = 0.5  # a video that ends this much earlier than its header states was cut off
-_TIMEOUTS_S = (20.0, 20.0)  # for addresses: to open, and between two packets
-# Titles in a file may be in any encoding. PyAV up to 18 raises for those that are not UTF-8 by default;
-# PyAV 19 always replaces them and has no such option.
-OPEN_OPTIONS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 _UNTIMED = ("mpjpeg", "mjpeg")  # formats without timestamps; FFmpeg guesses a frame rate
-_STREAM_OPTIONS = {"rtsp_transport": "tcp"}  # a lost UDP packet would damage the picture
 _FIX = "check that a video player opens the file; if not, get it again"
 _FIX_ADDRESS = "check the address in a video player"
 
@@ -251,9 +246,10 @@ class VideoReader:
                     raise self._error("a folder, not a video")
                 if location.is_file() and location.stat().st_size == 0:
                     raise self._error("the file is empty")
-                return av.open(str(location), **OPEN_OPTIONS)
-            options = _STREAM_OPTIONS if "rtsp" in location[:5].lower() else {}
-            return av.open(encoded(location), timeout=_TIMEOUTS_S, options=options, **OPEN_OPTIONS)
+                if location.is_file() and is_list(location):
+                    raise DataError(f"{self.name}: a list of other files, not a video", fix="give the files it names")
+                return open_file(location)
+            return open_address(location)
         except FileNotFoundError as error:
             raise DataError(f"{self.name}: no such file or directory", fix="check the path") from error
         except PermissionError as error:

@@ -26,9 +26,9 @@ from fercli.errors import UsageError
 from fercli.faces.detector import DETECTORS, DetectorEntry, detector_version, open_detector
 from fercli.models.backbones import IMAGE_BACKBONES
 from fercli.models.btn import BTN
-from fercli.predict.tables.formats import TABLE_FORMATS, open_table
-from fercli.predict.tables.table import TableFormat
 from fercli.results import Face, Prediction
+from fercli.rows.formats import TABLE_FORMATS, open_table
+from fercli.rows.table import TableFormat
 from fercli.weights.foreign.conversion import Conversion, rename
 from fercli.weights.foreign.convert import convert
 from fercli.weights.foreign.format import ForeignFormat

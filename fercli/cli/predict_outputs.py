@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from fercli.predict.predict import ImageResult
     from fercli.predict.report.page import HtmlReport
     from fercli.predict.results_folder import ResultsFolder
-    from fercli.predict.tables.table import TableWriter
     from fercli.results import Prediction
+    from fercli.rows.table import TableWriter
     from fercli.weights.card import WeightsCard
 
 
@@ -37,7 +37,7 @@ class OutputOptions:
     overwrite: bool
 
     def __post_init__(self) -> None:
-        from fercli.predict.tables.formats import check_table_path
+        from fercli.rows.formats import check_table_path
 
         if self.resume and self.folder is None:
             raise UsageError("--resume needs the folder of the interrupted run", fix="--out DIR --resume")
@@ -129,12 +129,12 @@ class Outputs:
             )
 
     def _open_table(self, path: Path) -> AbstractContextManager[TableWriter]:
-        from fercli.predict.tables.formats import open_table
+        from fercli.rows.formats import open_table
 
         return open_table(path, self._card.labels, settings=self._shown, overwrite=self._options.replace_tables)
 
     def _write(self, predictions: Iterable[Prediction]) -> None:
-        from fercli.predict.rows import prediction_record
+        from fercli.rows.records import prediction_record
 
         for prediction in predictions:
             if self._options.json:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fercli.errors import DataError
 from fercli.predict.given_faces import Frames, GivenFaces, Row
-from fercli.predict.rows import BOX_COLUMNS, LANDMARK_COLUMNS
+from fercli.rows.records import BOX_COLUMNS, LANDMARK_COLUMNS
 
 SCORE_COLUMN = "detection_score"
 _SHORT_NAMES = {name.removeprefix("box_"): name for name in BOX_COLUMNS}  # left, top, right, bottom

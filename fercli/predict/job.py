@@ -22,10 +22,10 @@ from fercli import __version__
 from fercli.errors import DataError, RefusedError
 from fercli.formatting import pluralize
 from fercli.media.sources import Source
-from fercli.predict.rows import columns, prediction_from_row
-from fercli.predict.tables.csv_table import CsvTable
-from fercli.predict.tables.table import open_text
 from fercli.results import Prediction
+from fercli.rows.csv_table import CsvTable
+from fercli.rows.records import columns, prediction_from_row
+from fercli.rows.table import open_text
 from fercli.system.digest import file_state
 from fercli.system.files import replacing
 

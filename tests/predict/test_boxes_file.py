@@ -12,9 +12,9 @@ from fercli.config.labels import schema
 from fercli.errors import DataError
 from fercli.media.sources import Source, find_sources
 from fercli.predict.boxes_file import read_boxes
-from fercli.predict.rows import LANDMARK_COLUMNS
-from fercli.predict.tables.formats import open_table
 from fercli.results import Face, Prediction
+from fercli.rows.formats import open_table
+from fercli.rows.records import LANDMARK_COLUMNS
 
 HEAD = "source,frame,box_left,box_top,box_right,box_bottom\n"
 POINTS = ((20.0, 25.0), (40.0, 25.0), (30.0, 35.0), (22.0, 48.0), (38.0, 48.0))

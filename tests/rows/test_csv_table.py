@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from fercli.predict.rows import columns, prediction_from_row, prediction_record
+from fercli.rows.records import columns, prediction_from_row, prediction_record
 
 
 def test_csv__has_a_column_per_class_and_reads_back(labels, classified, without_face, write, tmp_path: Path):

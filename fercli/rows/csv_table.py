@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from fercli.predict.rows import columns, prediction_row
-from fercli.predict.tables.table import TableFormat, open_text
 from fercli.results import Prediction
+from fercli.rows.records import columns, prediction_row
+from fercli.rows.table import TableFormat, open_text
 from fercli.system.csv_file import csv_writer
 
 

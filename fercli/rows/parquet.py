@@ -10,9 +10,9 @@ from typing import Any
 
 from fercli import __version__
 from fercli.errors import RefusedError
-from fercli.predict.rows import CellValue, columns, prediction_row
-from fercli.predict.tables.table import TableFormat
 from fercli.results import Prediction
+from fercli.rows.records import CellValue, columns, prediction_row
+from fercli.rows.table import TableFormat
 
 GROUP_ROWS = 4096  # rows of a row group, which are kept in memory
 

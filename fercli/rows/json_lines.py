@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from fercli.predict.rows import prediction_record
-from fercli.predict.tables.table import TableFormat, open_text
 from fercli.results import Prediction
+from fercli.rows.records import prediction_record
+from fercli.rows.table import TableFormat, open_text
 
 
 class JsonLinesTable:

@@ -12,9 +12,9 @@ import pyarrow.parquet
 import pytest
 
 from fercli.errors import RefusedError, UsageError
-from fercli.predict.tables.formats import TABLE_FORMATS, open_table
-from fercli.predict.tables.table import TableFormat
 from fercli.results import Prediction
+from fercli.rows.formats import TABLE_FORMATS, open_table
+from fercli.rows.table import TableFormat
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fercli.errors import UsageError
-from fercli.predict.tables.csv_table import CSV
-from fercli.predict.tables.json_lines import JSON_LINES
-from fercli.predict.tables.parquet import PARQUET
-from fercli.predict.tables.table import TableFormat, TableWriter
+from fercli.rows.csv_table import CSV
+from fercli.rows.json_lines import JSON_LINES
+from fercli.rows.parquet import PARQUET
+from fercli.rows.table import TableFormat, TableWriter
 from fercli.system.files import refuse_existing, replacing
 
 TABLE_FORMATS: dict[str, TableFormat] = {".csv": CSV, ".parquet": PARQUET, ".jsonl": JSON_LINES}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet
 
-from fercli.predict.tables.parquet import open_parquet
+from fercli.rows.parquet import open_parquet
 
 
 def test_parquet__has_types_settings_and_groups_of_rows(labels, classified, without_face, tmp_path: Path):

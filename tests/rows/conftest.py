@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fercli.predict.tables.formats import open_table
 from fercli.results import Face, Prediction
+from fercli.rows.formats import open_table
 
 LABELS = ("neutral", "happiness")
 

@@ -1,0 +1,1 @@
+"""Behaviour coding: what people show in videos, computed from tables of predictions."""

@@ -12,10 +12,11 @@ from fercli.cli import console, options
 
 def report(
     table: Annotated[
-        Literal["table1", "table2", "table3", "table4", "ferplus", "fer2013"],
+        Literal["table1", "table2", "table3", "table4", "table5", "table6", "table7", "table8", "ferplus", "fer2013"],
         typer.Argument(
             metavar="TABLE",
-            help="The paper's tables (RAF-DB, AffectNet-7, AffectNet-8, by class), or FERPlus or FER2013.",
+            help="table1 to table3 (RAF-DB, AffectNet-7, AffectNet-8), table4 (by class), table5 to table8 (components, "
+            "lambda, batch size, losses), ferplus or fer2013.",
         ),
     ],
     *,
@@ -24,7 +25,8 @@ def report(
         typer.Option(
             "--run",
             metavar="[NAME=]DIR",
-            help="A folder of fer eval --out or fer train; folders with one NAME are runs of one method. Repeatable.",
+            help="A folder of fer train, fer eval --out or, for table5 to table8, fer ablate; folders with one NAME are runs "
+            "of one method (table5 to table8: of one setting). Repeatable.",
         ),
     ] = None,
     out: Annotated[Path | None, options.new_folder("the table as markdown and as csv")] = None,
@@ -32,20 +34,24 @@ def report(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Print a table of the paper in markdown: published rows with their source, and measured rows.
+    """Print a table of the paper in markdown: published scores with their source, and measured ones beside them.
 
-    Several runs of one name are shown as their mean and standard deviation.
+    Several runs of one name, or the seeds of one folder, are shown as their mean and standard deviation.
 
-    Example:
+    Examples:
 
-      fer report ferplus --run runs/eval
+      fer report table1 --run runs/rafdb-btn-base
+
+      fer report table5 --run runs/ablate-rafdb-btn-base
     """
-    from fercli.evaluate import paper_tables as step
+    from fercli.evaluate import report as step
 
     result = step.report(table, run or (), out=out, overwrite=overwrite)
+    for warning in result.warnings:
+        console.warn(warning)
     if json:
         console.json_line(result)
     else:
-        console.show(step.as_markdown(result).rstrip())
+        console.show(result.as_markdown().rstrip())
     if out is not None and not quiet:
         console.say(f"written: {out}")

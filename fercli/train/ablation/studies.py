@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from fercli.errors import UsageError
+from fercli.evaluate.published_scores import published_settings
 
 StudyName = Literal["components", "lambda", "batch-size", "losses"]
 MlaOnly = Literal["vit_replace", "vit_concat", "aux_head"]
@@ -16,7 +17,6 @@ LrRule = Literal["fixed", "sqrt", "linear"]
 PAPER = "Batch Transformer: Look for Attention in Batch (Her, Jeong, Song, Han, 2024)"
 LAMBDAS = tuple(1 + step / 4 for step in range(9))  # Table 6: 1 to 3
 TABLE_7_BATCH_SIZES = (16, 32, 64, 128, 144, 256)  # Table 7
-_MAIN_RESULT = "The paper's number for {} is its main result, which has this setting."
 _NO_BATCH_LOSSES = ("loss.bt=0", "loss.cba=0")
 
 
@@ -24,7 +24,7 @@ _NO_BATCH_LOSSES = ("loss.bt=0", "loss.cba=0")
 class Setting:
     """One row of a study: the settings it trains with, as `--set` takes them, over model and recipe.
 
-    published: the paper's accuracy in percent by data set; empty if we do not have the paper's number.
+    published: the paper's accuracy in percent by data set; empty for a setting that is not in the paper.
     x: position on the plot's axis, for studies over a number. note: what a reader must know about the row.
     """
 
@@ -124,6 +124,7 @@ def _components(mla_only: MlaOnly) -> Study:
         "vit_concat": "the ViT reads F_MLA beside S1, S2 and S3",
         "aux_head": "F_MLA has a classifier and a loss of its own",
     }[mla_only]
+    published = published_settings("table5")
     return Study(
         name="components",
         title="Components (BTN, Table 5)",
@@ -132,31 +133,34 @@ def _components(mla_only: MlaOnly) -> Study:
             Setting(
                 "baseline",
                 _NO_BATCH_LOSSES,
-                {"rafdb": 92.21},
+                published["baseline"],
                 note="The baseline is POSTER++ trained with this recipe; the paper's number is its own, from another recipe.",
             ),
             Setting(
                 "MLA",
                 (f"ablate.mla_only={mla_only}", *_NO_BATCH_LOSSES),
-                {"rafdb": 90.97},
+                published["MLA"],
                 note=f"The paper does not define its row MLA: here {definition} (ablate.mla_only={mla_only}).",
             ),
-            Setting("BT", ("bt.source=s3",), note="BT alone takes its embedding from S3 (bt.source=s3)."),
-            Setting("MLA + BT", (), {"rafdb": 92.54}),
+            Setting(
+                "BT", ("bt.source=s3",), published["BT"], note="BT alone takes its embedding from S3 (bt.source=s3)."
+            ),
+            Setting("MLA + BT", (), published["MLA + BT"]),
         ),
     )
 
 
 def _losses() -> Study:
+    published = published_settings("table8")
     return Study(
         name="losses",
         title="Losses (BTN, Table 8)",
         baseline="VIT",
         rows=(
-            Setting("VIT", _NO_BATCH_LOSSES, {"rafdb": 92.14}),
-            Setting("VIT + BT", ("loss.cba=0",)),
-            Setting("VIT + CBA", ("loss.bt=0",)),
-            Setting("VIT + BT + CBA", (), {"rafdb": 92.54}),
+            Setting("VIT", _NO_BATCH_LOSSES, published["VIT"]),
+            Setting("VIT + BT", ("loss.cba=0",), published["VIT + BT"]),
+            Setting("VIT + CBA", ("loss.bt=0",), published["VIT + CBA"]),
+            Setting("VIT + BT + CBA", (), published["VIT + BT + CBA"]),
         ),
     )
 
@@ -164,13 +168,11 @@ def _losses() -> Study:
 def _lambda(values: Sequence[float]) -> Study:
     if 2 not in values:
         raise UsageError("the values of lambda must include 2, the baseline", fix="--values 1:3:0.25")
-    rows = tuple(_lambda_row(value) for value in values)
+    published = published_settings("table6")
+    rows = tuple(
+        Setting(f"{value:g}", (f"loss.vit={value}",), published.get(f"{value:g}", {}), x=value) for value in values
+    )
     return Study("lambda", "Weight lambda of L_VIT (BTN, Table 6)", "2", rows, axis="lambda")
-
-
-def _lambda_row(value: float) -> Setting:
-    published, note = ({"rafdb": 92.54}, _MAIN_RESULT.format("lambda 2")) if value == 2 else ({}, "")
-    return Setting(f"{value:g}", (f"loss.vit={value}",), published, x=value, note=note)
 
 
 def _batch_size(values: Sequence[float], rule: LrRule, *, batch_size: int, lr: float) -> Study:
@@ -182,14 +184,13 @@ def _batch_size(values: Sequence[float], rule: LrRule, *, batch_size: int, lr: f
             f"the batch sizes must include {batch_size}, the recipe's, as the baseline",
             fix=f"--values 16,{batch_size}, or --set batch_size={sizes[0]}",
         )
-    published = {64: {"rafdb": 92.54}, 144: {"affectnet7": 67.60, "affectnet8": 64.29}}
-    notes = {64: _MAIN_RESULT.format("64 (RAF-DB)"), 144: _MAIN_RESULT.format("144 (AffectNet)")}
+    published = published_settings("table7")
     exponent = {"fixed": 0.0, "sqrt": 0.5, "linear": 1.0}[rule]
     rows = []
     for size in sizes:
         rate = () if rule == "fixed" else (f"lr={lr * (size / batch_size) ** exponent!r}",)
         settings = (f"batch_size={size}", *rate)
-        rows.append(Setting(str(size), settings, published.get(size, {}), x=size, note=notes.get(size, "")))
+        rows.append(Setting(str(size), settings, published.get(str(size), {}), x=size))
     lr_note = {
         "fixed": "The learning rate is the same for all sizes, as in the paper.",
         "sqrt": "The learning rate grows with the square root of the batch size.",

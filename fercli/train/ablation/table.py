@@ -91,7 +91,7 @@ def _cells(row: RowResult) -> tuple[str, ...]:
 
 
 def _reading_notes(rows: Sequence[RowResult], paper: str) -> list[str]:
-    notes = [f"Published: {paper}, one run each; `-` where we do not have the paper's number."]
+    notes = [f"Published: {paper}, one run each; `-` for a setting that is not in the paper."]
     if not any(row.same_data for row in rows):
         notes.append("None of the published numbers is from this data set: compare the differences, not the levels.")
     resolvable = [row.difference.resolvable for row in rows if row.difference and row.difference.resolvable is not None]

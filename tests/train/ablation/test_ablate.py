@@ -122,7 +122,12 @@ def test_ablate__files_hold_the_published_numbers_beside_the_measured_ones(tmp_p
     assert "does not define its row MLA" in text
     with (tmp_path / "components.csv").open() as file:
         table = list(csv.DictReader(file))
-    assert [row["published"] for row in table] == ["92.21 (RAF-DB)", "90.97 (RAF-DB)", "91.98 (RAF-DB)", "92.54 (RAF-DB)"]
+    assert [row["published"] for row in table] == [
+        "92.21 (RAF-DB)",
+        "90.97 (RAF-DB)",
+        "91.98 (RAF-DB)",
+        "92.54 (RAF-DB)",
+    ]
     assert [row["accuracy"] for row in table] == ["80.10", "78.10", "81.60", "82.10"]
     with (tmp_path / "components-runs.csv").open() as file:
         runs = list(csv.DictReader(file))

@@ -38,11 +38,9 @@ def report(
 
     Several runs of one name, or the seeds of one folder, are shown as their mean and standard deviation.
 
-    Examples:
+    Example:
 
       fer report table1 --run runs/rafdb-btn-base
-
-      fer report table5 --run runs/ablate-rafdb-btn-base
     """
     from fercli.evaluate import report as step
 

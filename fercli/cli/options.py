@@ -213,6 +213,15 @@ Json = Annotated[
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.", rich_help_panel=OUTPUT)]
 
+Bom = Annotated[
+    bool,
+    typer.Option(
+        "--bom",
+        help="Begin csv files with a byte order mark, so that spreadsheets read names with accents.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
 Strict = Annotated[
     bool,
     typer.Option("--strict", help="End with exit code 1 if any input could not be read.", rich_help_panel=OUTPUT),

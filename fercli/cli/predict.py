@@ -164,6 +164,7 @@ def predict(
             rich_help_panel=options.VIDEO,
         ),
     ] = None,
+    bom: options.Bom = False,
     overwrite: options.Overwrite = False,
     strict: options.Strict = False,
     json: options.Json = False,
@@ -194,7 +195,7 @@ def predict(
     settings = PredictOptions(
         detect, min_reliable, track, smooth, detect_every=detect_every, boxes=boxes_from, crops=crops
     )
-    output = OutputOptions(json, tuple(save or ()), report, out, resume, overwrite)
+    output = OutputOptions(json, tuple(save or ()), report, out, resume, overwrite, bom)
     selection = predict_inputs.frame_selection(fps, start, end)
     inputs = predict_inputs.with_selection(predict_inputs.named_sources(sources, out, quiet=quiet), selection)
     if seconds is not None:

@@ -35,10 +35,13 @@ class OutputOptions:
     folder: Path | None
     resume: bool
     overwrite: bool
+    bom: bool = False
 
     def __post_init__(self) -> None:
         from fercli.rows.formats import check_table_path
 
+        if self.bom and self.folder is None and not any(path.suffix == ".csv" for path in self.tables):
+            raise UsageError("--bom is for csv files, and none is written", fix="--save FILE.csv, or --out DIR")
         if self.resume and self.folder is None:
             raise UsageError("--resume needs the folder of the interrupted run", fix="--out DIR --resume")
         if self.resume and self.report is not None:
@@ -76,8 +79,11 @@ class Outputs:
         *,
         runs_on: str,
     ) -> None:
+        from fercli.predict.record import record_run
+
         self._options, self._card, self._summary = options, card, summary
         self._shown = {**settings, "engine": runs_on}
+        self._run = record_run(card, self._shown)
         self._folder: ResultsFolder | None = None
         self._report: HtmlReport | None = None
         self._tables: list[TableWriter] = []
@@ -94,6 +100,7 @@ class Outputs:
                 shown_settings=self._shown,
                 resume=options.resume,
                 overwrite=options.overwrite,
+                bom=options.bom,
                 on_note=lambda source, note: summary.add_note(source.name, note),
             )
             self.todo = self._folder.todo
@@ -131,7 +138,9 @@ class Outputs:
     def _open_table(self, path: Path) -> AbstractContextManager[TableWriter]:
         from fercli.rows.formats import open_table
 
-        return open_table(path, self._card.labels, settings=self._shown, overwrite=self._options.replace_tables)
+        return open_table(
+            path, self._card.labels, run=self._run, overwrite=self._options.replace_tables, bom=self._options.bom
+        )
 
     def _write(self, predictions: Iterable[Prediction]) -> None:
         from fercli.rows.records import prediction_record

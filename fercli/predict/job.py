@@ -26,6 +26,7 @@ from fercli.results import Prediction
 from fercli.rows.csv_table import CsvTable
 from fercli.rows.records import columns, prediction_from_row
 from fercli.rows.table import open_text
+from fercli.system.csv_file import BOM
 from fercli.system.digest import file_state
 from fercli.system.files import replacing
 
@@ -54,7 +55,7 @@ class Job:
 
     sources: the sources of this run; files that changed since an earlier run are read again.
     settings: what shapes the predictions; a job can only be resumed with the same settings.
-    resume: continue an earlier job. overwrite: start again.
+    resume: continue an earlier job. overwrite: start again. bom: begin predictions.csv with a byte order mark.
     Raises: RefusedError if the folder holds an earlier job and neither is set, if its settings differ, or if another run
     is writing into the folder.
     """
@@ -68,7 +69,9 @@ class Job:
         *,
         resume: bool = False,
         overwrite: bool = False,
+        bom: bool = False,
     ) -> None:
+        self._bom = BOM if bom else ""
         self.folder, self._sources, self._labels = folder, tuple(sources), tuple(labels)
         self._settings = {name: str(value) for name, value in settings.items()} | {"program": f"fer {__version__}"}
         self.finished: dict[str, Finished] = {}
@@ -185,7 +188,8 @@ class Job:
         changed = {_key(source) for source in self._sources if not self.is_finished(source)}
         kept = {}
         with self._rows.open("wb") as file:
-            file.write((",".join(column.name for column in columns(self._labels)) + "\n").encode())
+            head = ",".join(column.name for column in columns(self._labels))
+            file.write((self._bom + head + "\n").encode())
             if self._earlier is not None:
                 with self._earlier.open("rb") as earlier:
                     for done in self.finished.values():

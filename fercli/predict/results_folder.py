@@ -11,16 +11,19 @@ from fercli.errors import DataError
 from fercli.media.images import Rgb, read_rgb
 from fercli.media.sources import Source
 from fercli.predict.annotated_copies import AnnotatedCopies, ignore_note
-from fercli.predict.job import Job
+from fercli.predict.job import CSV_NAME, Job
+from fercli.predict.record import record_run
 from fercli.predict.report.folder import FolderReports
 from fercli.results import Prediction, is_frame, lost_frames
+from fercli.rows.run_record import write_settings
 from fercli.weights.card import WeightsCard
 
 
 class ResultsFolder:
     """Writes the outputs of every source; one is complete before the next one begins.
 
-    settings: what shapes the predictions. shown_settings: what the reports show (default: `settings`).
+    settings: what shapes the predictions. shown_settings: what the reports and predictions.csv.settings.json show (default:
+    `settings`). bom: begin CSV files with a byte order mark.
     on_note: called with a source and a sentence about its copy, such as missing sound.
     todo: sources that remain to be read. finished: sources that an earlier run read.
     Raises: RefusedError from the constructor if the folder holds files that may be neither replaced nor continued.
@@ -36,9 +39,11 @@ class ResultsFolder:
         shown_settings: Mapping[str, object] | None = None,
         resume: bool = False,
         overwrite: bool = False,
+        bom: bool = False,
         on_note: Callable[[Source, str], None] = ignore_note,
     ) -> None:
-        self._job = Job(folder, sources, card.labels, settings, resume=resume, overwrite=overwrite)
+        self._job = Job(folder, sources, card.labels, settings, resume=resume, overwrite=overwrite, bom=bom)
+        self._table, self._run = folder / CSV_NAME, record_run(card, shown_settings or settings)
         self.finished = [source for source in sources if self._job.is_finished(source)]
         self.todo = [source for source in sources if not self._job.is_finished(source)]
         taken, replace = self._job.copies(), resume or overwrite
@@ -66,6 +71,8 @@ class ResultsFolder:
                 self._open.__exit__(type(raised), raised, raised.__traceback__)
                 raise
         self._open.__exit__(kind, *error)
+        if kind is None:
+            write_settings(self._table, self._run)
 
     def earlier(self) -> Iterator[tuple[Source, Iterator[Prediction], str | None]]:
         """Yield every finished source with its rows and what could not be decoded of it."""

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TextIO
 
 from fercli.results import Prediction
-from fercli.rows.records import columns, prediction_row
+from fercli.rows.records import CellValue, columns, prediction_row
 from fercli.rows.table import TableFormat, open_text
-from fercli.system.csv_file import csv_writer
+from fercli.system.csv_file import BOM, csv_writer
 
 
 class CsvTable:
-    """Writes a header, then a row per prediction; values that do not apply are empty cells."""
+    """Writes a header, then a row per prediction; values that do not apply are empty cells, booleans TRUE and FALSE."""
 
     def __init__(self, file: TextIO, labels: Sequence[str], *, header: bool = True) -> None:
         self._writer = csv_writer(file)
@@ -23,7 +23,14 @@ class CsvTable:
             self._writer.writerow([column.name for column in columns(labels)])
 
     def add(self, predictions: Sequence[Prediction]) -> None:
-        self._writer.writerows(prediction_row(prediction, self._labels) for prediction in predictions)
+        self._writer.writerows(
+            [_cell(value) for value in prediction_row(prediction, self._labels)] for prediction in predictions
+        )
+
+
+def _cell(value: CellValue) -> CellValue:
+    """Return a boolean as R, pandas and spreadsheets read it."""
+    return str(value).upper() if isinstance(value, bool) else value
 
 
 @contextmanager
@@ -32,4 +39,12 @@ def _open(path: Path, labels: Sequence[str], settings: Mapping[str, object]) -> 
         yield CsvTable(file, labels)
 
 
+@contextmanager
+def _open_with_bom(path: Path, labels: Sequence[str], settings: Mapping[str, object]) -> Iterator[CsvTable]:  # noqa: ARG001
+    with open_text(path, "w") as file:
+        file.write(BOM)
+        yield CsvTable(file, labels)
+
+
 CSV = TableFormat(_open)
+CSV_WITH_BOM = TableFormat(_open_with_bom)

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fercli import __version__
 from fercli.errors import RefusedError
 from fercli.results import Prediction
 from fercli.rows.records import CellValue, columns, prediction_row
@@ -47,8 +46,7 @@ def open_parquet(
     from pyarrow.parquet import ParquetWriter
 
     types = {"text": arrow.string(), "int": arrow.int64(), "float": arrow.float64(), "bool": arrow.bool_()}
-    run = {"program": f"fer {__version__}", **settings}
-    metadata = {"fer": json.dumps(run, ensure_ascii=True, default=str)}
+    metadata = {"fer": json.dumps(settings, ensure_ascii=True, default=str)} if settings else {}
     schema = arrow.schema([(column.name, types[column.type]) for column in columns(labels)], metadata=metadata)
     with ParquetWriter(path, schema, compression="zstd") as writer:
         table = ParquetTable(writer, schema, labels, group_rows=group_rows)
@@ -67,4 +65,4 @@ def _pyarrow() -> Any:
     return pyarrow
 
 
-PARQUET = TableFormat(open_parquet, check=_pyarrow)
+PARQUET = TableFormat(open_parquet, check=_pyarrow, holds_settings=True)

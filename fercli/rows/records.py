@@ -15,7 +15,8 @@ BOX_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom")
 LANDMARK_COLUMNS = tuple(
     f"{name}_{axis}" for name in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right") for axis in ("x", "y")
 )
-_PROBABILITY = "p_"  # before the name of a class
+PROBABILITY_PREFIX = "p_"  # of columns, before the name of a class
+_PLAIN_FIELDS = ("source", "status", "frame", "time_s", "face", "label", "detail", "track", "smoothing_s")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def columns(labels: Sequence[str]) -> tuple[Column, ...]:
         Column("status", "text"),
         Column("label", "text"),
         Column("probability", "float"),
-        *(Column(_PROBABILITY + label, "float") for label in labels),
+        *(Column(PROBABILITY_PREFIX + label, "float") for label in labels),
         *(Column(name, "float") for name in BOX_COLUMNS),
         Column("detection_score", "float"),
         *(Column(name, "float") for name in LANDMARK_COLUMNS),
@@ -68,7 +69,7 @@ def prediction_record(prediction: Prediction) -> dict[str, Any]:
         "landmarks": [[round(value, 2) for value in point] for point in detection.landmarks]
         if detection and detection.landmarks
         else None,
-        "detected": prediction.detected if detection else None,
+        "detected": prediction.detected and detection is not None,
         "smoothing_s": prediction.smoothing_s,
         "detail": None if prediction.detail is None else utf8_text(prediction.detail),
     }
@@ -99,7 +100,15 @@ def prediction_from_row(row: Mapping[str, str], labels: Sequence[str]) -> Predic
 
     Raises: KeyError, ValueError if a column is missing or a cell has another type.
     """
-    cells = {column.name: _value(row[column.name], column.type) for column in columns(labels)}
+    return prediction_from_cells({column.name: row[column.name] for column in columns(labels)}, labels)
+
+
+def prediction_from_cells(row: Mapping[str, CellValue], labels: Sequence[str]) -> Prediction:
+    """Return the prediction of a row, column name -> text or value; columns of tables of earlier versions may be missing.
+
+    Raises: ValueError if a cell has another type or the cells contradict each other.
+    """
+    cells = {column.name: _value(row.get(column.name), column.type) for column in columns(labels)}
     detection = None
     if cells["box_left"] is not None:
         points = [cells[name] for name in LANDMARK_COLUMNS]
@@ -108,19 +117,39 @@ def prediction_from_row(row: Mapping[str, str], labels: Sequence[str]) -> Predic
             cast("float | None", cells["detection_score"]),
             None if points[0] is None else cast("Landmarks", tuple(zip(points[::2], points[1::2], strict=True))),
         )
-    fields: dict[str, Any] = {
-        name: cells[name]
-        for name in ("source", "status", "frame", "time_s", "face", "label", "detail", "track", "smoothing_s")
-    }
-    probabilities = {label: cast("float", cells[_PROBABILITY + label]) for label in labels} if cells["label"] else None
-    return Prediction(
-        **fields, detection=detection, probabilities=probabilities, detected=cells["detected"] is not False
-    )
+    fields: dict[str, Any] = {name: cells[name] for name in _PLAIN_FIELDS}
+    probabilities = None
+    if cells["label"]:
+        probabilities = {label: cast("float", cells[PROBABILITY_PREFIX + label]) for label in labels}
+    detected = detection is None or cells["detected"] is not False
+    return Prediction(**fields, detection=detection, probabilities=probabilities, detected=detected)
 
 
-def _value(text: str, type_: ColumnType) -> CellValue:
-    if text == "":
+def prediction_from_record(record: Mapping[str, Any]) -> Prediction:
+    """Return the prediction of a JSON record, as `prediction_record` writes it.
+
+    Raises: KeyError, TypeError, ValueError if the record has another form.
+    """
+    detection = None
+    if record["box_xyxy"] is not None:
+        points = record.get("landmarks")
+        detection = Face(
+            cast("Box", tuple(float(value) for value in record["box_xyxy"])),
+            record.get("detection_score"),
+            None if points is None else cast("Landmarks", tuple((float(x), float(y)) for x, y in points)),
+        )
+    fields: dict[str, Any] = {name: record.get(name) for name in _PLAIN_FIELDS}
+    detected = detection is None or record.get("detected") is not False
+    return Prediction(**fields, detection=detection, probabilities=record["probabilities"], detected=detected)
+
+
+def _value(cell: CellValue, type_: ColumnType) -> CellValue:
+    if cell is None or cell == "":
         return None
+    if not isinstance(cell, str):
+        return cell
     if type_ == "bool":
-        return text == "True"
-    return {"text": str, "int": int, "float": float}[type_](text)
+        if cell.upper() not in ("TRUE", "FALSE"):
+            raise ValueError(f"{cell!r} is neither TRUE nor FALSE")
+        return cell.upper() == "TRUE"
+    return {"text": str, "int": int, "float": float}[type_](cell)

@@ -27,11 +27,13 @@ class TableFormat:
     """How to write one format.
 
     open: (path, labels, settings of the run) -> a context that yields the writer and completes the file at its end.
-    check: raises RefusedError if a package that the format needs is not installed.
+    check: raises RefusedError if a package that the format needs is not installed. holds_settings: the file itself holds the
+    settings of the run, else they are written beside it.
     """
 
     open: Callable[[Path, Sequence[str], Mapping[str, object]], AbstractContextManager[TableWriter]]
     check: Callable[[], None] = _nothing_to_check
+    holds_settings: bool = False
 
 
 def open_text(path: Path, mode: str) -> TextIO:

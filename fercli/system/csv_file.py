@@ -9,6 +9,8 @@ from typing import Any, TextIO
 
 from fercli.system.files import replacing
 
+BOM = "\ufeff"  # tells spreadsheets that a file is UTF-8
+
 
 class LineFeeds:
     """Ends rows with a line feed only, although the csv writer ends them with both signs so that it quotes both in cells."""
@@ -25,12 +27,13 @@ def csv_writer(file: TextIO) -> Any:
     return csv.writer(LineFeeds(file))
 
 
-def write_rows(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def write_rows(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]], *, bom: bool = False) -> None:
     """Write rows of cells under their column names."""
     with (
         replacing(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
+        file.write(BOM if bom else "")
         writer = csv_writer(file)
         writer.writerow(head)
         writer.writerows(rows)

@@ -125,7 +125,15 @@ def test_predict__writes_copies_and_refuses_to_replace_them(folder: Path, tmp_pa
     arguments = ["predict", str(folder), "--out", str(tmp_path / "out")]
     assert main(arguments) == 0
     made = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert made == [".job.jsonl", "a.png", "c.mp4", "c.report.html", "predictions.csv", "report.html"]
+    assert made == [
+        ".job.jsonl",
+        "a.png",
+        "c.mp4",
+        "c.report.html",
+        "predictions.csv",
+        "predictions.csv.settings.json",
+        "report.html",
+    ]
     assert main(arguments) == 1
     assert main([*arguments, "--overwrite"]) == 0
 
@@ -262,7 +270,7 @@ def test_predict__continues_after_it_was_killed(
     assert sum(detected) == 80
     assert (out / "a.mp4").stat().st_mtime_ns == before
     names = [".job.jsonl", *(f"{name}{end}" for name in "abc" for end in (".mp4", ".report.html")), "predictions.csv"]
-    assert sorted(path.name for path in out.iterdir()) == [*names, "report.html"]
+    assert sorted(path.name for path in out.iterdir()) == [*names, "predictions.csv.settings.json", "report.html"]
     with (out / "predictions.csv").open(newline="") as file:
         rows = [(Path(row["source"]).name, int(row["frame"])) for row in csv.DictReader(file)]
     assert rows == [(f"{name}.mp4", number) for name in "abc" for number in range(40)]
@@ -365,6 +373,7 @@ def test_predict__stops_a_camera_with_all_outputs_complete(tmp_path: Path, monke
         "camera-0.mp4",
         "camera-0.report.html",
         "predictions.csv",
+        "predictions.csv.settings.json",
     ]
     with (out / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -65,7 +65,7 @@ def test_boxes_file__may_be_a_table_of_predictions(tmp_path: Path):
     names = schema("rafdb").names
     even = dict.fromkeys(names, 1 / 7)
     face = Face((10.0, 10.5, 50.0, 60.25), 0.93, POINTS)
-    with open_table(tmp_path / "a.csv", names, settings={}) as table:
+    with open_table(tmp_path / "a.csv", names) as table:
         table.add([Prediction("a.png", "ok", face=0, detection=face, label=names[0], probabilities=even)])
         table.add([Prediction("b.png", "no_face", detail="no face detected")])
         table.add([Prediction("clip.mp4", "decode_error", frame=3, time_s=0.1, detail="the frame cannot be decoded")])

@@ -46,6 +46,7 @@ def test_results_folder__resumes_with_what_is_not_finished(tmp_path: Path, sourc
         "a.png",
         "b.png",
         "predictions.csv",
+        "predictions.csv.settings.json",
         "report.html",
     ]
     with pytest.raises(RefusedError, match="finished job"):

@@ -9,8 +9,10 @@ import pytest
 
 from fercli.results import Face, Prediction
 from fercli.rows.formats import open_table
+from fercli.rows.run_record import RunRecord
 
 LABELS = ("neutral", "happiness")
+RUN = RunRecord("fer 1", labels=LABELS, uncertain_below=0.6, settings={"minimum face size": "20 px"})
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def without_face() -> Prediction:
 @pytest.fixture
 def write() -> Callable[..., Path]:
     def to(path: Path, *predictions: Prediction) -> Path:
-        with open_table(path, LABELS, settings={"minimum face size": "20 px"}) as table:
+        with open_table(path, LABELS, run=RUN) as table:
             table.add(predictions)
         return path
 

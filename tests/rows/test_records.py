@@ -24,6 +24,7 @@ def test_prediction_row__has_a_cell_per_column(labels, without_face: Prediction)
         "frame": 4,
         "time_s": 0.16,
         "status": "no_face",
+        "detected": False,
         "detail": "no face detected",
     }
 

@@ -1,0 +1,133 @@
+"""Read tables of predictions back, with the settings of the run: CSV, Parquet and JSON lines, also of earlier versions."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fercli.errors import DataError, RefusedError
+from fercli.results import Prediction
+from fercli.rows.records import PROBABILITY_PREFIX, prediction_from_cells, prediction_from_record
+from fercli.rows.run_record import RunRecord, read_settings, record_from
+
+TABLE_NAME = "predictions.csv"  # in a folder of fer predict --out
+_FIX = "give a table of fer predict --save, or a folder of fer predict --out"
+_Numbered = Iterator[tuple[int, Any]]
+
+
+@dataclass(frozen=True)
+class SavedRows:
+    """A table of predictions on disk.
+
+    labels: the classes. run: what produced the table. predictions: a new iterator over the rows, in order, at every call;
+    it raises DataError for a malformed row.
+    """
+
+    path: Path
+    labels: tuple[str, ...]
+    run: RunRecord
+    predictions: Callable[[], Iterator[Prediction]]
+
+
+def read_rows(path: Path) -> SavedRows:
+    """Open a table by its suffix; of a folder of `fer predict --out` its predictions.csv.
+
+    Raises: DataError if it cannot be read or is no such table, RefusedError if pyarrow is missing for Parquet.
+    """
+    if path.is_dir():
+        path = path / TABLE_NAME
+    if not path.is_file():
+        raise DataError(f"{path}: no such file", fix=_FIX)
+    readers = {".csv": _read_csv, ".parquet": _read_parquet, ".jsonl": _read_json_lines}
+    if path.suffix not in readers:
+        raise DataError(f"{path}: not a .csv, .parquet or .jsonl file", fix=_FIX)
+    rows = readers[path.suffix](path)
+    return replace(rows, run=replace(rows.run, labels=rows.run.labels or rows.labels))
+
+
+def _read_csv(path: Path) -> SavedRows:
+    def lines() -> _Numbered:
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            reader = csv.DictReader(file, strict=True)
+            for row in reader:
+                yield reader.line_num, row
+
+    try:
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            header = next(csv.reader(file), [])
+    except csv.Error as error:
+        raise DataError(f"{path}: {error}", fix=_FIX) from error
+    labels = _labels(header, path)
+    return SavedRows(
+        path,
+        labels,
+        read_settings(path),
+        lambda: _parsed(path, lines(), lambda row: prediction_from_cells(row, labels)),
+    )
+
+
+def _read_parquet(path: Path) -> SavedRows:
+    try:
+        from pyarrow import ArrowInvalid
+        from pyarrow.parquet import ParquetFile
+    except ModuleNotFoundError as error:
+        raise RefusedError(
+            "reading Parquet files needs pyarrow, which is not installed", fix="pip install pyarrow"
+        ) from error
+
+    def rows() -> _Numbered:
+        number = 0
+        with ParquetFile(path) as file:
+            for batch in file.iter_batches():
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, row
+
+    try:
+        with ParquetFile(path) as file:
+            names, metadata = file.schema_arrow.names, file.schema_arrow.metadata or {}
+    except ArrowInvalid as error:
+        raise DataError(f"{path}: not a Parquet file", fix=_FIX) from error
+    labels = _labels(names, path)
+    run = record_from(json.loads(metadata[b"fer"]), where=str(path)) if b"fer" in metadata else RunRecord()
+    return SavedRows(path, labels, run, lambda: _parsed(path, rows(), lambda row: prediction_from_cells(row, labels)))
+
+
+def _read_json_lines(path: Path) -> SavedRows:
+    def lines() -> _Numbered:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
+            yield from enumerate(file, start=1)
+
+    def prediction(line: str) -> Prediction:
+        return prediction_from_record(json.loads(line))
+
+    labels: tuple[str, ...] = ()
+    for row in _parsed(path, lines(), prediction):
+        if row.probabilities:
+            labels = tuple(row.probabilities)
+            break
+    run = read_settings(path)
+    return SavedRows(path, labels or run.labels, run, lambda: _parsed(path, lines(), prediction))
+
+
+def _labels(header: list[str], path: Path) -> tuple[str, ...]:
+    labels = tuple(name.removeprefix(PROBABILITY_PREFIX) for name in header if name.startswith(PROBABILITY_PREFIX))
+    missing = [name for name in ("source", "status", "label") if name not in header]
+    if missing or len(labels) < 2:
+        lacks = missing[0] if missing else "p_CLASS for the classes"
+        raise DataError(f"{path}: not a table of predictions, it has no column {lacks}", fix=_FIX)
+    return labels
+
+
+def _parsed(path: Path, rows: _Numbered, parse: Callable[[Any], Prediction]) -> Iterator[Prediction]:
+    line = 0
+    try:
+        for number, row in rows:
+            line = number
+            yield parse(row)
+    except (csv.Error, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}, line {line}: {error}", fix=_FIX) from error

@@ -1,0 +1,90 @@
+"""Tables read back with their settings, also those of earlier versions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from fercli.errors import DataError
+from fercli.rows.formats import open_table
+from fercli.rows.read import read_rows
+from fercli.rows.records import prediction_record
+from fercli.rows.run_record import RunRecord, settings_path
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_read_rows__returns_what_was_written(classified, without_face, write, suffix: str, tmp_path: Path):
+    rows = read_rows(write(tmp_path / f"a{suffix}", classified, without_face))
+    assert rows.labels == ("neutral", "happiness")
+    read, written = (
+        [prediction_record(prediction) for prediction in predictions]
+        for predictions in (rows.predictions(), (classified, without_face))
+    )
+    assert read == written
+    assert (rows.run.program, rows.run.uncertain_below) == ("fer 1", 0.6)
+    assert rows.run.settings == {"minimum face size": "20 px"}
+
+
+def test_read_rows__takes_the_csv_of_a_folder_with_a_byte_order_mark(labels, classified, tmp_path: Path):
+    with open_table(tmp_path / "predictions.csv", labels, bom=True) as table:
+        table.add([classified])
+    assert (tmp_path / "predictions.csv").read_bytes().startswith(b"\xef\xbb\xbfsource,")
+    rows = read_rows(tmp_path)
+    assert [row.source for row in rows.predictions()] == ["a.mp4"]
+    assert rows.run == RunRecord(labels=("neutral", "happiness"))
+
+
+def test_read_rows__takes_csv_of_earlier_versions(tmp_path: Path):
+    path = tmp_path / "old.csv"
+    path.write_text(
+        "source,frame,time_s,face,status,label,probability,p_neutral,p_happiness,box_left,box_top,box_right,box_bottom,"
+        "detected\n"
+        "a.mp4,0,0.0,0,ok,happiness,0.75,0.25,0.75,1,2,3,4,True\n"
+        "a.mp4,1,0.04,,no_face,,,,,,,,,\n"
+    )
+    face, missing = read_rows(path).predictions()
+    assert (face.track, face.detected, face.box_xyxy) == (None, True, (1, 2, 3, 4))
+    assert dict(face.probabilities or {}) == {"neutral": 0.25, "happiness": 0.75}
+    assert (missing.status, missing.probabilities) == ("no_face", None)
+
+
+def test_read_rows__takes_flat_settings_of_earlier_parquet_files(tmp_path: Path):
+    path = tmp_path / "old.parquet"
+    table = pyarrow.table({"source": ["a"], "status": ["no_face"], "label": [None], "p_a": [None], "p_b": [None]})
+    pyarrow.parquet.write_table(
+        table.replace_schema_metadata({"fer": '{"program": "fer 0.2.0", "tracking": "on"}'}), path
+    )
+    rows = read_rows(path)
+    assert (rows.run.program, dict(rows.run.settings), rows.labels) == ("fer 0.2.0", {"tracking": "on"}, ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "name,value\n", "no column source"),
+        ("a.csv", "source,status,label\n", "no column p_CLASS"),
+        ("a.csv", "source,status,label,p_a,p_b\nx,ok,a,much,0\n", r"a\.csv, line 2: could not convert"),
+        ("a.jsonl", "[]\n", r"a\.jsonl, line 1"),
+        ("a.parquet", "no", "not a Parquet file"),
+        ("a.txt", "", "not a .csv"),
+    ],
+)
+def test_read_rows__refuses_other_files(name: str, text: str, message: str, tmp_path: Path):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=message):
+        list(read_rows(tmp_path / name).predictions())
+    with pytest.raises(DataError, match="no such file"):
+        read_rows(tmp_path / "missing.csv")
+
+
+def test_read_rows__refuses_settings_of_another_format(classified, write, tmp_path: Path):
+    path = write(tmp_path / "a.csv", classified)
+    settings_path(path).write_text('{"format": 9}')
+    with pytest.raises(DataError, match="unknown format 9"):
+        read_rows(path)
+    settings_path(path).write_text("[]")
+    with pytest.raises(DataError, match="not the settings"):
+        read_rows(path)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from fercli.errors import DataError
 from fercli.formatting import pluralize
-from fercli.media.images import open_picture, picture_errors, upright_rgb
+from fercli.media.images import picture_errors, upright_rgb
+from fercli.media.picture_files import open_picture
 from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
 from fercli.media.video import Frame
 

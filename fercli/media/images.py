@@ -5,21 +5,19 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import struct
 import warnings
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from fercli.errors import DataError, UsageError
-from fercli.media.pixel_values import read_deep_rgb, to_eight_bits
+from fercli.media.picture_files import BROKEN, head_of, open_picture
+from fercli.media.pixel_values import read_deep_rgb
+from fercli.media.rgb_pixels import ORIENTATIONS, to_rgb, turned
+from fercli.media.rgb_pixels import Rgb as Rgb  # noqa: PLC0414 - for the modules that read pictures
 from fercli.system.files import replacing
-
-Rgb = NDArray[np.uint8]  # [H, W, 3]
 
 _PLAIN_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif")
 IMAGE_SUFFIXES = (*_PLAIN_SUFFIXES, ".heic", ".heif", ".avif")
@@ -37,24 +35,11 @@ _OPTIONS: dict[str, dict[str, int | bool | str]] = {
 }
 WRITABLE_SUFFIXES = tuple(_FORMATS)
 _PICTURE_BRANDS = (b"heic", b"heix", b"mif1", b"avif")  # brands of the MP4 container that contain a picture
-_LIMIT = round(2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6)  # million pixels; Pillow refuses more
 _FIX = "check that another program opens the file; if not, get it again"
 _LIKELY_16_BITS = 64  # upper 8 bits of a colour; if all are lower, at most 14 of 16 bits are used
+_DEEP_PIXELS = 32_000_000  # that are read with all their bits; needs 20 bytes a pixel
+_SAMPLED_PIXELS = 1 << 23  # of larger pictures only some rows are looked at
 _FILLING = 4096  # bytes; more than those of any 16 x 16 pixels
-_TRANSPOSE = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}  # of an EXIF orientation
-# raised by Pillow's decoders for broken files, in addition to OSError
-_BROKEN = (
-    *(SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError),
-    *(EOFError, RuntimeError, MemoryError, struct.error, zlib.error),
-)
 
 
 def read_rgb(path: Path, content: bytes | None = None, *, notes: list[str] | None = None) -> Rgb:
@@ -77,15 +62,27 @@ def read_rgb(path: Path, content: bytes | None = None, *, notes: list[str] | Non
                 raise
             return deep
         with picture:
+            if full := picture.info.get("full_size"):
+                notes.append("read at {} x {} of its {} x {} pixels".format(*picture.size, *full))
             is_deep = _is_deep_colour(picture)
             if picture.format == "TIFF" and (pages := int(getattr(picture, "n_frames", 1))) > 1:
                 notes.append(f"the first of {pages} pages is read")
             loaded = _loaded(picture, file, notes)
             if is_deep and _is_dark(loaded):
-                deep = read_deep_rgb(file)
-                if deep is not None and deep.shape[1::-1] == loaded.size:
-                    return _turned(Image.fromarray(deep), _orientation(loaded, notes))
+                return _deep_rgb(file, loaded, notes)
             return upright_rgb(loaded, notes=notes)
+
+
+def _deep_rgb(file: Path | io.BytesIO, loaded: Image.Image, notes: list[str]) -> Rgb:
+    """Read all bits of a picture that Pillow loaded with 8 bits."""
+    size, orientation = loaded.size, _orientation(loaded, notes)
+    shallow = to_rgb(loaded)
+    if size[0] * size[1] > _DEEP_PIXELS:
+        notes.append("only the upper 8 bits of its colours are read, since it is large and dark")
+        return turned(shallow, orientation)
+    loaded.close()  # its memory is needed
+    deep = read_deep_rgb(file)
+    return turned(shallow if deep is None or deep.shape[1::-1] != size else deep, orientation)
 
 
 @contextlib.contextmanager
@@ -94,19 +91,21 @@ def picture_errors(path: Path) -> Iterator[None]:
     try:
         with _ignore_picture_warnings():
             yield
-    except Image.DecompressionBombError as error:
-        raise DataError(f"{path}: larger than {_LIMIT} million pixels, the limit", fix="shrink the picture") from error
+    except DataError as error:
+        if error.message.startswith(f"{path}: "):
+            raise
+        raise DataError(f"{path}: {error.message}", fix=error.fix) from error
     except UnidentifiedImageError as error:
         raise DataError(f"{path}: {_describe_unknown(path)}", fix=_FIX) from error
     except OSError as error:
         raise DataError(f"{path}: {_read_error(error)}", fix=_FIX) from error
-    except _BROKEN as error:
+    except BROKEN as error:
         raise DataError(f"{path}: the picture is broken", fix=_FIX) from error
 
 
 def upright_rgb(picture: Image.Image, *, notes: list[str] | None = None) -> Rgb:
     """Return the pixels of a loaded picture, upright, RGB uint8 [H, W, 3]."""
-    return _turned(picture, _orientation(picture, [] if notes is None else notes))
+    return turned(to_rgb(picture), _orientation(picture, [] if notes is None else notes))
 
 
 def _orientation(picture: Image.Image, notes: list[str]) -> int:
@@ -116,12 +115,7 @@ def _orientation(picture: Image.Image, notes: list[str]) -> int:
     except Exception:  # noqa: BLE001 - whatever Pillow's parser raises, the pixels do not depend on it
         notes.append("the EXIF data are broken: shown as stored, perhaps not upright")
         return 1
-    return value if isinstance(value, int) and value in _TRANSPOSE else 1
-
-
-def _turned(picture: Image.Image, orientation: int) -> Rgb:
-    transpose = _TRANSPOSE.get(orientation)
-    return _to_rgb(picture if transpose is None else picture.transpose(transpose))
+    return value if isinstance(value, int) and value in ORIENTATIONS else 1
 
 
 def _loaded(picture: Image.Image, file: Path | io.BytesIO, notes: list[str]) -> Image.Image:
@@ -154,19 +148,13 @@ def _is_deep_colour(picture: Image.Image) -> bool:
 
 def _is_dark(picture: Image.Image) -> bool:
     """Whether a picture is so dark as if it used a part of its bits only; transparency does not count."""
-    pixels = np.asarray(picture)
+    pixels = np.asarray(picture)[:: 1 + picture.width * picture.height // _SAMPLED_PIXELS]
     return float(np.percentile(pixels[..., :-1] if picture.mode in ("RGBA", "LA") else pixels, 99.9)) < _LIKELY_16_BITS
 
 
 def _colour_tiff(file: Path | io.BytesIO) -> Rgb | None:
     """Read a TIFF whose kind of colours Pillow does not know, such as floats; None for any other file."""
-    head = file.getvalue()[:4] if isinstance(file, io.BytesIO) else _head(file)
-    return read_deep_rgb(file) if head in (b"II*\0", b"MM\0*") else None
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as opened:
-        return opened.read(4)
+    return read_deep_rgb(file) if head_of(file, 4) in (b"II*\0", b"MM\0*") else None
 
 
 def write_image(path: Path, rgb: Rgb) -> None:
@@ -257,9 +245,9 @@ def _count_frames(path: Path) -> int:
     try:
         with _ignore_picture_warnings(), open_picture(path) as picture:
             return int(getattr(picture, "n_frames", 1))
-    except Image.DecompressionBombError:
+    except DataError:
         return 1
-    except (OSError, *_BROKEN):
+    except (OSError, *BROKEN):
         return 0
 
 
@@ -270,65 +258,6 @@ def _ignore_picture_warnings() -> Iterator[None]:
         for kind in (UserWarning, RuntimeWarning):
             warnings.simplefilter("ignore", kind)
         yield
-
-
-def open_picture(file: Path | io.BytesIO) -> Image.Image:
-    """Open a picture in any of Pillow's formats or HEIC, whatever the file's suffix."""
-    try:
-        return Image.open(file)
-    except UnidentifiedImageError:
-        if not _starts_like_mp4(file):
-            raise
-        from pi_heif import register_heif_opener
-
-        register_heif_opener()
-    try:
-        return Image.open(file)
-    except UnidentifiedImageError:
-        picture = _heic_pixels(file)  # Pillow's plugin refuses broken EXIF data
-        if picture is None:
-            raise
-        return picture
-
-
-def _heic_pixels(file: Path | io.BytesIO) -> Image.Image | None:
-    """Read a HEIC picture whose EXIF data are broken; None for other files. Its orientation is not in the EXIF data."""
-    from pi_heif import HeifFile
-
-    try:
-        heif = HeifFile(file, convert_hdr_to_8bit=True)
-        image = heif[heif.primary_index]
-        picture = Image.frombytes(image.mode, image.size, image.data, "raw", image.mode, image.stride)
-    except (OSError, *_BROKEN):
-        return None
-    picture.info["exif"] = image.info.get("exif")
-    return picture
-
-
-def _starts_like_mp4(file: Path | io.BytesIO) -> bool:
-    """Whether a file starts with the `ftyp` box of MP4, QuickTime, HEIC and AVIF."""
-    if isinstance(file, io.BytesIO):
-        return file.getvalue()[4:8] == b"ftyp"
-    with file.open("rb") as opened:
-        return opened.read(8)[4:] == b"ftyp"
-
-
-def _to_rgb(picture: Image.Image) -> Rgb:
-    if picture.mode.startswith(("I", "F")):
-        grey = np.asarray(picture)
-        if grey.dtype == np.int32 and grey.min(initial=0) < 0 and _is_unsigned_tiff(picture):
-            grey = grey.view(np.uint32)
-        return np.repeat(to_eight_bits(grey)[..., None], 3, axis=2)
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return np.array(picture.convert("RGB"))
-
-
-def _is_unsigned_tiff(picture: Image.Image) -> bool:
-    """Whether a picture has 32 bits without a sign, which Pillow reads as signed."""
-    tags = getattr(picture, "tag_v2", {})
-    return tags.get(258) == (32,) and tags.get(339, (1,)) == (1,)  # BitsPerSample, SampleFormat of TIFF 6.0
 
 
 def _describe_unknown(path: Path) -> str:

@@ -13,6 +13,8 @@ _FLOAT_WHITE = (1.0, *(float(white) for white in _INTEGER_WHITE))
 _SHARE = 99.9  # percentile of integers that decides: a few bright pixels are sensor faults
 _FLOAT_SHARE = 95  # of the positive floats: highlights may be brighter than white
 _FLOAT_MARGIN = 2.0
+_SAMPLE = 1 << 24  # values; of larger pictures only some rows decide
+_STRIP = 1 << 22  # values that are converted together
 
 
 def to_eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
@@ -23,8 +25,8 @@ def to_eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     """
     if values.dtype == np.uint8:
         return values.astype(np.uint8)
-    numbers = values.astype(np.float64)
-    finite = numbers[np.isfinite(numbers)]
+    sample = values[:: max(1, values.size // _SAMPLE)].astype(np.float64)
+    finite = sample[np.isfinite(sample)]
     if np.issubdtype(values.dtype, np.floating):
         positive = finite[finite > 0]
         level = float(np.percentile(positive, _FLOAT_SHARE)) / _FLOAT_MARGIN if positive.size else 0.0
@@ -33,8 +35,12 @@ def to_eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
         level = float(np.percentile(finite, _SHARE)) if finite.size else 0.0
         whites = _INTEGER_WHITE
     white = next((white for white in whites if white >= level), whites[-1])
-    numbers = np.nan_to_num(numbers, nan=0.0, posinf=white, neginf=0.0)
-    return (numbers * (255 / white)).round().clip(0, 255).astype(np.uint8)
+    bytes_ = np.empty(values.shape, np.uint8)
+    rows = max(1, _STRIP // max(1, values.size // max(1, len(values))))
+    for top in range(0, len(values), rows):
+        numbers = np.nan_to_num(values[top : top + rows].astype(np.float64), nan=0.0, posinf=white, neginf=0.0)
+        bytes_[top : top + rows] = (numbers * (255 / white)).round().clip(0, 255)
+    return bytes_
 
 
 def read_deep_rgb(file: Path | io.BytesIO) -> NDArray[np.uint8] | None:
@@ -57,7 +63,14 @@ def read_deep_rgb(file: Path | io.BytesIO) -> NDArray[np.uint8] | None:
         return None
     rgb = to_eight_bits(stored[..., 2::-1])
     if stored.shape[2] == 4:
-        opaque = 1.0 if np.issubdtype(stored.dtype, np.floating) else float(np.iinfo(stored.dtype).max)
-        alpha = np.nan_to_num(stored[..., 3:].astype(np.float64) / opaque).clip(0, 1)
-        rgb = (rgb * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
+        _blend_on_white(rgb, stored[..., 3:])
     return np.ascontiguousarray(rgb)
+
+
+def _blend_on_white(rgb: NDArray[np.uint8], alpha: NDArray[np.generic]) -> None:
+    """Blend RGB uint8 [H, W, 3] on white, in place, by its opacity [H, W, 1] of any type."""
+    opaque = 1.0 if np.issubdtype(alpha.dtype, np.floating) else float(np.iinfo(alpha.dtype).max)  # type: ignore[type-var]
+    rows = max(1, _STRIP // (3 * rgb.shape[1]))
+    for top in range(0, len(rgb), rows):
+        share = np.nan_to_num(alpha[top : top + rows].astype(np.float64) / opaque).clip(0, 1)
+        rgb[top : top + rows] = (rgb[top : top + rows] * share + 255 * (1 - share)).round()

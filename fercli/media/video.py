@@ -16,8 +16,9 @@ from fercli.formatting import clock as as_clock
 from fercli.formatting import pluralize
 from fercli.media.complete import is_complete
 from fercli.media.containers import is_list, open_address, open_file
-from fercli.media.display import display_rgb
+from fercli.media.display import display_rgb, square_size
 from fercli.media.images import Rgb, reason_of
+from fercli.media.picture_files import check_size
 from fercli.media.seek import Start, find_start
 from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
 from fercli.media.tracks import DecodeError, DemuxError, choose_video, decode_packet, describe_choice, packets
@@ -158,6 +159,11 @@ class VideoReader:
         if stream is None or stream.codec_context is None:
             self._container.close()
             raise self._error("has no video track" if stream is None else "no decoder for its video track")
+        try:
+            check_size(stream.codec_context.width, stream.codec_context.height)
+        except DataError as error:
+            self._container.close()
+            raise DataError(f"{self.name}: {error.message}", fix=error.fix) from error
         self._stream = stream
         self.note = describe_choice(self._stream, self._container.streams.video, "picture")
         # frame threads delay output by one frame per thread
@@ -293,7 +299,10 @@ class VideoReader:
         """Pixels of a decoded frame, or the reason why there are none."""
         aspect = self._stream.sample_aspect_ratio or self._stream.codec_context.sample_aspect_ratio
         try:
+            check_size(*square_size(picture.width, picture.height, aspect))
             return display_rgb(picture, aspect), None
+        except DataError as error:
+            return None, error.message
         except (av.FFmpegError, ValueError, MemoryError) as error:  # an unusual pixel format
             return None, f"the frame cannot be converted to RGB ({reason_of(error)})"
 

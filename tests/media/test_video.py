@@ -225,3 +225,10 @@ def test_reader__reads_real_clips_of_variable_rate(shared: Path):
     assert times[-1] == pytest.approx(6.3604, abs=1e-3)
     assert np.ptp(np.diff(times)) > 0.005
     assert video.broken is None
+
+
+def test_reader__refuses_frames_over_the_limit_of_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = _clip(tmp_path / "a.mp4", TIMES)
+    monkeypatch.setenv("FER_MAX_MEGAPIXELS", "0.003")
+    with pytest.raises(DataError, match="64 x 48 pixels, more than the limit"):
+        VideoReader(path)

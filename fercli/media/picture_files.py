@@ -1,0 +1,160 @@
+"""Open picture files: known formats only, and none that needs more memory than stated."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+
+from PIL import Image, JpegImagePlugin, UnidentifiedImageError
+
+from fercli.errors import DataError, UsageError
+
+# Formats of photos. Others of Pillow start programs (EPS), read other files, or are no pictures of faces.
+FORMATS = (
+    *("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "DIB", "PPM", "GIF", "AVIF"),
+    *("JPEG2000", "TGA", "QOI", "PCX", "SGI", "HEIF"),
+)
+LIMIT_VARIABLE = "FER_MAX_MEGAPIXELS"
+_DEFAULT_LIMIT = 64  # million pixels; 7 bytes a pixel are needed at most
+_JPEG_SCALES = (2, 4, 8)  # a JPEG can be decoded at a fraction of its size
+# raised by Pillow's decoders for broken files, in addition to OSError
+BROKEN = (
+    *(SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError),
+    *(EOFError, RuntimeError, MemoryError, struct.error, zlib.error),
+)
+
+
+def open_picture(file: Path | io.BytesIO) -> Image.Image:
+    """Open a picture in one of FORMATS, whatever the file's suffix; its pixels are not decoded yet.
+
+    A JPEG over the limit is opened at a half, a quarter or an eighth of its size.
+    Raises: DataError for a picture over the limit, OSError or one of BROKEN for a file that is not a picture.
+    """
+    picture = _opened(file)
+    try:
+        _shrink_jpeg(picture, file)
+        check_size(*picture.size)
+    except BaseException:
+        picture.close()
+        raise
+    return picture
+
+
+def check_size(width: int, height: int) -> None:
+    """Raise DataError, without the name of the file, if a picture has more pixels than the limit."""
+    limit = pixel_limit()
+    if width * height > limit:
+        raise DataError(
+            f"{width} x {height} pixels, more than the limit of {limit / 1e6:g} million",
+            fix=f"shrink it, or set {LIMIT_VARIABLE}",
+        )
+
+
+def pixel_limit() -> int:
+    """Return the largest number of pixels of a picture or frame: FER_MAX_MEGAPIXELS million, 64 million by default.
+
+    Raises: UsageError if the variable is not a number above 0.
+    """
+    text = os.environ.get(LIMIT_VARIABLE, str(_DEFAULT_LIMIT))
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = 0.0
+    if not 0 < limit < 1e6:
+        raise UsageError(f"{LIMIT_VARIABLE} is {text!r}: must be a number above 0", fix=f"{LIMIT_VARIABLE}=128")
+    return round(limit * 1e6)
+
+
+def starts_like_mp4(file: Path | io.BytesIO) -> bool:
+    """Whether a file starts with the `ftyp` box of MP4, QuickTime, HEIC and AVIF."""
+    return head_of(file, 8)[4:] == b"ftyp"
+
+
+def head_of(file: Path | io.BytesIO, size: int) -> bytes:
+    """Return the first bytes of a file."""
+    if isinstance(file, io.BytesIO):
+        return file.getvalue()[:size]
+    with file.open("rb") as opened:
+        return opened.read(size)
+
+
+def _opened(file: Path | io.BytesIO) -> Image.Image:
+    try:
+        return _pillow(file)
+    except UnidentifiedImageError:
+        if not starts_like_mp4(file):
+            raise
+        from pi_heif import register_heif_opener
+
+        register_heif_opener()
+    try:
+        return _pillow(file)
+    except UnidentifiedImageError:
+        picture = _heic_pixels(file)  # Pillow's plugin refuses broken EXIF data
+        if picture is None:
+            raise
+        return picture
+
+
+def _pillow(file: Path | io.BytesIO) -> Image.Image:
+    """Open with Pillow, whose own limit does not know that a JPEG is decoded at a reduced size."""
+    own = Image.MAX_IMAGE_PIXELS
+    if own is not None and pixel_limit() > own:
+        Image.MAX_IMAGE_PIXELS = pixel_limit()
+    Image.init()
+    try:
+        return Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
+    except Image.DecompressionBombError as error:
+        if head_of(file, 3) == b"\xff\xd8\xff":
+            return JpegImagePlugin.JpegImageFile(file)
+        raise DataError(
+            f"more pixels than the limit of {pixel_limit() / 1e6:g} million", fix=f"shrink it, or set {LIMIT_VARIABLE}"
+        ) from error
+
+
+def _shrink_jpeg(picture: Image.Image, file: Path | io.BytesIO) -> None:
+    """Let a JPEG over the limit be decoded at a reduced size, if that needs no memory for the whole picture.
+
+    Its full size is in `picture.info["full_size"]`.
+    """
+    if not isinstance(picture, JpegImagePlugin.JpegImageFile) or not _is_sequential(file):
+        return
+    width, height = picture.size
+    if width * height <= pixel_limit():
+        return
+    fits = (scale for scale in _JPEG_SCALES if (width // scale + 1) * (height // scale + 1) <= pixel_limit())
+    scale = next(fits, _JPEG_SCALES[-1])
+    picture.draft(None, (width // scale, height // scale))
+    picture.info["full_size"] = (width, height)
+
+
+def _is_sequential(file: Path | io.BytesIO) -> bool:
+    """Whether a JPEG is decoded row by row: baseline, all colours in one scan."""
+    content = head_of(file, 1 << 20)
+    place, colours = 2, 0
+    while place + 10 < len(content) and content[place] == 0xFF:
+        marker, size = content[place + 1], int.from_bytes(content[place + 2 : place + 4], "big")
+        if marker in (0xC0, 0xC1):
+            colours = content[place + 9]
+        if marker == 0xDA:
+            return colours > 0 and content[place + 4] == colours
+        place += 2 + size if marker != 0xFF else 1
+    return False
+
+
+def _heic_pixels(file: Path | io.BytesIO) -> Image.Image | None:
+    """Read a HEIC picture whose EXIF data are broken; None for other files. Its orientation is not in the EXIF data."""
+    from pi_heif import HeifFile
+
+    try:
+        heif = HeifFile(file, convert_hdr_to_8bit=True)
+        image = heif[heif.primary_index]
+        check_size(*image.size)
+        picture = Image.frombytes(image.mode, image.size, image.data, "raw", image.mode, image.stride)
+    except (OSError, *BROKEN):
+        return None
+    picture.info["exif"] = image.info.get("exif")
+    return picture

@@ -21,8 +21,10 @@ from fercli.system.digest import file_sha256
 from fercli.weights.locations import DownloadError, open_location
 
 _CHUNK = 1 << 20
-_ATTEMPTS = 4  # consecutive ones without progress
-_WAITS_S = (0.5, 2.0, 8.0)
+_ATTEMPTS = 3  # consecutive ones without progress
+_WAITS_S = (0.5, 2.0)
+_MAX_BYTES = 4_000_000_000
+_SLOW_BYTES, _SLOW_S = 30_000, 30.0  # fewer bytes in so much time end a download
 _MB = 1_000_000
 
 
@@ -94,7 +96,9 @@ def _fetch(location: str, partial: Path, note: Path, progress: Progress) -> None
         resumed = response.status == 206
         done = start if resumed else 0
         length = response.headers.get("Content-Length")
-        total = done + int(length) if length and length.isdigit() else None
+        total = done + int(length) if length and length.isascii() and length.isdigit() else None
+        if total is not None and total > _MAX_BYTES:
+            raise _too_large()
         if total is not None and shutil.disk_usage(partial.parent).free < total - done:
             raise RefusedError(
                 f"{partial.parent} has less than {total / _MB:.0f} MB of free space",
@@ -111,17 +115,30 @@ def _fetch(location: str, partial: Path, note: Path, progress: Progress) -> None
 
 
 def _copy(response: Any, file: Any, done: int, total: int | None, progress: Progress) -> int:
+    begun, since_s = done, time.monotonic()
     try:
-        while chunk := response.read(_CHUNK):
+        while chunk := response.read1(_CHUNK):
             file.write(chunk)
             done += len(chunk)
             progress(done // _MB, None if total is None else max(1, total // _MB), "MB")
+            if done > _MAX_BYTES:
+                raise _too_large()
+            if time.monotonic() - since_s > _SLOW_S:
+                if done - begun < _SLOW_BYTES:
+                    raise DownloadError(
+                        f"the server sends less than {_SLOW_BYTES // 1000} kB in {_SLOW_S:.0f} s", permanent=True
+                    )
+                begun, since_s = done, time.monotonic()
     except http.client.IncompleteRead as error:
         file.write(error.partial)
         return done + len(error.partial)
     except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
         raise DownloadError(f"the connection broke: {error or type(error).__name__}", permanent=False) from error
     return done
+
+
+def _too_large() -> DownloadError:
+    return DownloadError(f"the file is larger than {_MAX_BYTES // _MB} MB, the limit", permanent=True)
 
 
 def _resumable(location: str, partial: Path, note: Path) -> tuple[int, str | None]:

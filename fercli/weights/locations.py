@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import socket
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,16 +17,27 @@ from fercli import __version__
 
 GDRIVE = "https://drive.google.com/uc"
 HUGGING_FACE = "https://huggingface.co"
-TIMEOUT_S = 30.0
+TIMEOUT_S = 10.0  # to connect, and for every answer
+_OFFLINE = (socket.gaierror, ConnectionRefusedError)  # no name server, or a firewall
 _PAGE_BYTES = 1_000_000  # read of a web page
 
 
 class DownloadError(Exception):
-    """Why a download failed. permanent: trying again will not help."""
+    """Why a download failed. permanent: trying again will not help. offline: no server can be reached."""
 
-    def __init__(self, reason: str, *, permanent: bool) -> None:
+    def __init__(self, reason: str, *, permanent: bool, offline: bool = False) -> None:
         super().__init__(reason)
-        self.permanent = permanent
+        self.permanent, self.offline = permanent, offline
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follow redirects to http and https only, and never from https to http."""
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:  # noqa: PLR0917 - as in urllib
+        old, new = (urllib.parse.urlsplit(url).scheme.lower() for url in (req.full_url, newurl))
+        if new not in ("https", old):
+            raise DownloadError(f"the server redirects from {old} to {new}, which is not followed", permanent=True)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def url_of(location: str) -> str:
@@ -45,7 +57,7 @@ def open_location(location: str, headers: Mapping[str, str]) -> Any:
     Google Drive requires a confirmation for large files, which it does not scan for viruses: its form is submitted. A web
     page instead of a file is an error.
     """
-    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+    opener = _opener()
     url = url_of(location)
     response = _request(opener, url, headers)
     if location.startswith("gdrive:") and _is_page(response):
@@ -57,6 +69,23 @@ def open_location(location: str, headers: Mapping[str, str]) -> Any:
     if response.status != 416 and _is_page(response):
         raise DownloadError(f"a web page instead of a file: {_title(_text(response))}", permanent=True)
     return response
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """An opener for http and https alone; urllib's own also opens ftp, file and data addresses."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        urllib.request.HTTPCookieProcessor(CookieJar()),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        urllib.request.UnknownHandler(),
+        _Redirects(),
+    ):
+        opener.add_handler(handler)
+    return opener
 
 
 def _request(opener: urllib.request.OpenerDirector, url: str, headers: Mapping[str, str]) -> Any:
@@ -71,7 +100,8 @@ def _request(opener: urllib.request.OpenerDirector, url: str, headers: Mapping[s
         error.close()
         raise DownloadError(reason, permanent=permanent) from error
     except urllib.error.URLError as error:
-        raise DownloadError(str(error.reason), permanent=False) from error
+        offline = isinstance(error.reason, _OFFLINE)
+        raise DownloadError(str(error.reason), permanent=offline, offline=offline) from error
     except (OSError, http.client.HTTPException) as error:
         raise DownloadError(str(error) or type(error).__name__, permanent=False) from error
 

@@ -139,6 +139,8 @@ def _fetch(
                 failures.append(error.message)
             except DownloadError as error:
                 failures.append(f"{url_of(location)}: {error}")
+                if error.offline:
+                    break  # the other locations are as far away
     reason = "; ".join(failures) or "--offline was given, and it was not downloaded before"
     raise WeightsError(
         f"could not download {entry.name}: {reason}",

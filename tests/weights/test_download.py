@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
+import socket
+import threading
+import time
+import urllib.request
 from collections import namedtuple
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from fercli.errors import RefusedError, WeightsError
+from fercli.weights import download as download_module
 from fercli.weights import locations
 from fercli.weights.download import download
 from fercli.weights.locations import DownloadError
@@ -110,11 +117,11 @@ def test_download__does_not_try_again_after_a_permanent_failure(file_server, tar
     assert len(file_server.asked) == 1
 
 
-def test_download__gives_up_after_four_consecutive_failures(file_server, target):
+def test_download__gives_up_after_three_consecutive_failures(file_server, target):
     url = file_server.serve("/net.pth", CONTENT, statuses=[500] * 9)
     with pytest.raises(DownloadError, match="HTTP 500"):
         fetch(url, target)
-    assert len(file_server.asked) == 4
+    assert len(file_server.asked) == 3
 
 
 def test_download__a_web_page_is_an_error(file_server, target):
@@ -185,3 +192,81 @@ def test_download__google_drives_form_may_not_lead_to_a_local_file(file_server, 
     file_server.serve("/uc", page='<form id="download-form" action="file:///etc/passwd"></form>')
     with pytest.raises(DownloadError, match="returned no file"):
         fetch("gdrive:ID7", target)
+
+
+@pytest.mark.parametrize("scheme", ["ftp", "file", "data", "gopher"])
+def test_download__does_not_follow_a_redirect_to_another_protocol(file_server, target, scheme):
+    url = file_server.serve("/net.pth", location=f"{scheme}://127.0.0.1/etc/passwd")
+    with pytest.raises(DownloadError, match=r"redirects from http to ftp|is not allowed"):
+        fetch(url, target)
+    assert len(file_server.asked) == 1
+
+
+def test_redirect__from_https_to_http_is_not_followed():
+    request = urllib.request.Request("https://example.org/net.pth")
+    with pytest.raises(DownloadError, match="redirects from https to http"):
+        locations._Redirects().redirect_request(request, None, 302, "", {}, "http://example.org/net.pth")
+    assert locations._Redirects().redirect_request(request, None, 302, "", {}, "https://example.org/b") is not None
+
+
+@pytest.mark.parametrize("location", ["ftp://127.0.0.1/net.pth", "file:///etc/passwd", "data:,abc"])
+def test_open_location__opens_no_other_protocol(location):
+    with pytest.raises(DownloadError, match="unknown url type"):
+        locations.open_location(location, {})
+
+
+@contextlib.contextmanager
+def _raw_server(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server that does as `answer` says with every connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(10)
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listening.accept()
+                    with connection:
+                        connection.recv(4096)
+                        answer(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/net.pth"
+
+
+def test_download__from_a_server_that_trickles__ends(target, monkeypatch):
+    monkeypatch.setattr(download_module, "_SLOW_S", 0.2)
+
+    def trickle(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        for _ in range(200):
+            connection.sendall(b"x")
+            time.sleep(0.02)
+
+    begun = time.monotonic()
+    with _raw_server(trickle) as url, pytest.raises(DownloadError, match="less than 30 kB in"):
+        fetch(url, target)
+    assert time.monotonic() - begun < 3
+
+
+def test_download__from_a_silent_server__ends(target, monkeypatch):
+    monkeypatch.setattr(locations, "TIMEOUT_S", 0.1)
+    begun = time.monotonic()
+    with _raw_server(lambda _: time.sleep(1)) as url, pytest.raises(DownloadError, match="timed out"):
+        fetch(url, target)
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_download__of_a_file_over_the_limit__ends(file_server, target, monkeypatch, stated):
+    monkeypatch.setattr(download_module, "_MAX_BYTES", 500_000)
+
+    def endless(connection: socket.socket) -> None:
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\n\r\n" if not stated else b"HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n"
+        )
+        for _ in range(9):
+            connection.sendall(bytes(100_000))
+
+    with _raw_server(endless) as url, pytest.raises(DownloadError, match="larger than 0 MB, the limit"):
+        fetch(url, target)
+    assert not target.exists()

@@ -43,6 +43,7 @@ class Predictor:
     """Predicts the expression of every face. Creating it loads the networks, so use one for many pictures.
 
     weights: a .onnx or .safetensors file or the name of shipped weights (default: fer-compact, which runs without torch).
+    convention: label convention of a model that has several: perceived, posed or mixed (default: its own).
     engine: auto, onnx or torch. device: auto, cpu, cuda or cuda:N.
     min_face_px: smallest face to detect (default: 20 in pictures, 40 in videos). min_reliable_px: the prediction of a
     smaller face has status `too_small`. detector: yunet or mtcnn. thresholds: minimum scores of MTCNN's three stages;
@@ -54,6 +55,7 @@ class Predictor:
         self,
         weights: str | Path | None = None,
         *,
+        convention: str | None = None,
         engine: str = "auto",
         device: str = "auto",
         min_face_px: int | None = None,
@@ -64,7 +66,7 @@ class Predictor:
     ) -> None:
         detect = DetectConfig(detector=detector, thresholds=thresholds, max_side=max_side).with_min_face(min_face_px)
         self._options = PredictOptions(detect, min_reliable_px)
-        self._networks = weights, engine, device
+        self._networks = weights, engine, device, convention
         self._load()
 
     @property
@@ -190,9 +192,9 @@ class Predictor:
         return self._classifier.classify(crops)
 
     def _load(self) -> None:
-        weights, engine, device = self._networks
+        weights, engine, device, convention = self._networks
         self._process = os.getpid()
-        self._classifier = load_classifier(weights, engine, device)
+        self._classifier = load_classifier(weights, engine, device, convention=convention)
         self._detector = open_detector(self._options.detect, device)
 
     def _reload_after_fork(self) -> None:

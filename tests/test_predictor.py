@@ -53,7 +53,7 @@ class Surprised:
 @pytest.fixture
 def predictor(monkeypatch: pytest.MonkeyPatch) -> Predictor:
     monkeypatch.setattr("fercli.predictor.open_detector", lambda *_, **__: BrightDetector())
-    monkeypatch.setattr("fercli.predictor.load_classifier", lambda *_: Surprised())
+    monkeypatch.setattr("fercli.predictor.load_classifier", lambda *_, **__: Surprised())
     return fercli.Predictor()
 
 
@@ -370,7 +370,7 @@ def test_crops__refuses_a_list(predictor: Predictor):
 )
 def test_predictor__checks_its_options(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("fercli.predictor.open_detector", lambda *_, **__: BrightDetector())
-    monkeypatch.setattr("fercli.predictor.load_classifier", lambda *_: Surprised())
+    monkeypatch.setattr("fercli.predictor.load_classifier", lambda *_, **__: Surprised())
     with pytest.raises(UsageError):
         Predictor(**options)
 

@@ -39,6 +39,7 @@ def calibrate(
             "--tau", help="Use this logit adjustment instead: 0 is none, 1 treats all classes as equally common."
         ),
     ] = None,
+    convention: options.Convention = None,
     version: Annotated[
         str | None,
         typer.Option(
@@ -86,6 +87,7 @@ def calibrate(
         objective=objective,
         tau=tau,
         card={"name": name, "version": version, "licence": licence, "notes": tuple(note) if note else None},
+        convention=convention,
         batch_size=batch_size,
         device=device,
     )

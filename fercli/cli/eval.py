@@ -93,6 +93,7 @@ def evaluate(
             rich_help_panel=options.MODEL,
         ),
     ] = False,
+    convention: options.Convention = None,
     out: Annotated[Path | None, options.new_folder("report.html, result.json, tables and plots")] = None,
     seed: Annotated[int, options.seed_of("the bootstrap, the degradations and the sampling of images")] = 0,
     batch_size: options.BatchSize = 64,
@@ -128,6 +129,7 @@ def evaluate(
         batch_size=batch_size,
         engine=engine,
         device=device,
+        convention=convention,
     )
     if coverage is not None:
         choices = replace(choices, coverages=parse_coverages(coverage))
@@ -146,7 +148,8 @@ def evaluate(
 
 def _show(result: EvaluationResult) -> None:
     model = result.model
-    title = f"{model.name} {model.version} on {result.data} {result.split} ({model.engine}, {model.device})"
+    convention = f", {model.convention}" if model.convention else ""
+    title = f"{model.name} {model.version}{convention} on {result.data} {result.split} ({model.engine}, {model.device})"
     figures = [_score_row("all images", result.score)]
     copies = result.copies
     if copies and copies.score_without:

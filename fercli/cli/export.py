@@ -35,6 +35,15 @@ def export(
         ),
     ] = False,
     weights: options.Weights = None,
+    convention: Annotated[
+        str | None,
+        typer.Option(
+            "--convention",
+            metavar="perceived|posed|mixed",
+            help="Export only this label convention of the model (default: one output for each).",
+            rich_help_panel=options.MODEL,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -96,7 +105,9 @@ def export(
     if pt2 and (interface, precision) != ("images", "fp32"):
         raise UsageError("--input and --precision are for ONNX files", fix="fer export --onnx")
     path = find_weights(weights, (TORCH_SUFFIX,))
-    chosen = ExportOptions(faces=faces, interface=interface, precision=precision, store=store, overwrite=overwrite)
+    chosen = ExportOptions(
+        faces=faces, interface=interface, precision=precision, store=store, convention=convention, overwrite=overwrite
+    )
     with progress("export", quiet=quiet) as report_progress:
         if pt2:
             report = export_program(path, out or Path(path.stem + ".pt2"), chosen, progress=report_progress)
@@ -121,6 +132,7 @@ def _rows(report: ExportReport) -> list[tuple[str, str]]:
         ("compared", f"with torch in batches of {batches} on {parity.distinct} {_IMAGES[parity.images]}"),
         ("input", _INPUTS[report.interface]),
         ("weights", _weights(report)),
+        *((("label conventions", ", ".join(report.conventions)),) if report.conventions else ()),
         ("largest difference", f"{parity.max_difference:.2g} in a logit (mean {parity.mean_difference:.2g})"),
         ("before rounding", f"{parity.translation:.2g}"),
         ("same class", percent(parity.top1_agreement, 1)),

@@ -75,6 +75,17 @@ Weights = Annotated[
     ),
 ]
 
+Convention = Annotated[
+    str | None,
+    typer.Option(
+        "--convention",
+        metavar="perceived|posed|mixed",
+        help="Label convention of a model that has several: what others perceive, what the person meant to show, or a "
+        "mixture (default: that of the weights).",
+        rich_help_panel=MODEL,
+    ),
+]
+
 BatchSize = Annotated[
     int,
     typer.Option("--batch-size", min=1, help="Faces that go through the network together.", rich_help_panel=MACHINE),

@@ -31,6 +31,7 @@ def predict(
     ],
     *,
     weights: options.Weights = None,
+    convention: options.Convention = None,
     engine: options.Engine = "auto",
     device: options.Device = "auto",
     min_face: options.VideoMinFace = None,
@@ -206,14 +207,19 @@ def predict(
             summary.add_failed(source.name, source.fault or "")
         _finish(summary, strict=strict)
     given = None if boxes is None else predict_inputs.given_faces(boxes, inputs)
-    classifier = load_classifier(weights, engine, device)
+    classifier = load_classifier(weights, engine, device, convention=convention)
     face_detector = None
     if settings.detects:
         _warn_of_alignment(classifier, detector)
         face_detector = open_detector(detect, device)
     recorded: dict[str, object] = {}
     if output.paths:
-        recorded = {**_weights_file(classifier, weights), **settings.as_settings(), "frames of videos": selection}
+        recorded = {
+            **_weights_file(classifier, weights),
+            **_convention(classifier),
+            **settings.as_settings(),
+            "frames of videos": selection,
+        }
     runs_on = f"{classifier.engine} on {classifier.device}"
     if face_detector is not None and face_detector.device != classifier.device:
         runs_on += f", detector on {face_detector.device}"
@@ -276,6 +282,14 @@ def _weights_file(classifier: Classifier, weights: str | None) -> dict[str, str]
     crop = classifier.card.crop
     measured = f", measured with {crop.detector}" if crop.detector else ""
     return {"weights file": f"{file.name}, sha256 {file_sha256(file)[:16]}", "crop template": f"{crop.name}{measured}"}
+
+
+def _convention(classifier: Classifier) -> dict[str, str]:
+    """The label convention as a setting; none for a model without conventions."""
+    from fercli.weights.conventions import describe_convention
+
+    convention = classifier.card.convention
+    return {} if convention is None else {"label convention": describe_convention(convention)}
 
 
 def _finish(summary: Summary, *, strict: bool) -> None:

@@ -125,7 +125,10 @@ class AblateConfig:
 
 @dataclass(frozen=True)
 class BtnConfig:
-    """One Batch Transformer Network. Sizes that follow from others (map sides, token count) are properties, not fields."""
+    """One Batch Transformer Network. Sizes that follow from others (map sides, token count) are properties, not fields.
+
+    conventions: label conventions with a linear head of their own beside the default one, see docs/conventions.md.
+    """
 
     preset: str = "btn-base"
     input: InputConfig = field(default_factory=InputConfig)
@@ -140,6 +143,7 @@ class BtnConfig:
     cba: CbaConfig = field(default_factory=CbaConfig)
     bt: BtConfig = field(default_factory=BtConfig)
     ablate: AblateConfig = field(default_factory=AblateConfig)
+    conventions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         errors = []
@@ -163,6 +167,8 @@ class BtnConfig:
         rates = (*self.cross.drop_path, *self.mla.drop_path)
         if not all(0 <= rate < 1 for rate in rates):
             errors.append(f"drop_path must be in 0..1, got {rates}")
+        if len(set(self.conventions)) < len(self.conventions) or not all(map(str.isidentifier, self.conventions)):
+            errors.append(f"conventions must be distinct names of letters and digits, got {self.conventions}")
         if errors:
             raise ValueError("; ".join(errors))
 

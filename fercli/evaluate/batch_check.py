@@ -40,6 +40,7 @@ def batch_check(
     indices: Sequence[int],
     *,
     device: str,
+    convention: str | None = None,
     seed: int,
     progress: Progress,
 ) -> BatchCheck:
@@ -49,7 +50,7 @@ def batch_check(
     """
     files = weights_files(weights)
     openers = {ONNX_SUFFIX: open_onnx, TORCH_SUFFIX: open_torch}
-    classifiers = [openers[suffix](path, device=device) for suffix, path in files.items()]
+    classifiers = [openers[suffix](path, device=device, convention=convention) for suffix, path in files.items()]
     card = classifiers[0].card
     samples = [predictions.samples[index] for index in indices]
     crops = np.stack([load_crop(sample, card.model.input.size) for sample in samples])

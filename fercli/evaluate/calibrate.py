@@ -22,12 +22,11 @@ from fercli.progress import Progress, silent
 from fercli.system.files import refuse_existing
 from fercli.weights.card import WeightsCard
 from fercli.weights.classifier import Classifier, open_torch
+from fercli.weights.conventions import head_key
 from fercli.weights.files import TORCH_SUFFIX, find_weights, load_weights, save_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-HEAD_BIAS = "vit.head.bias"
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,14 @@ class CalibrateOptions:
     split: the images to fit to. objective: what the logit adjustment should maximise there: `overall` accuracy, `mean`
     class accuracy, `both` (their average), or `none` for the temperature alone. tau: a fixed adjustment instead, -1..1.5.
     card: name, version, licence or notes of the new card; what is missing or None is copied from the old one.
+    convention: the label convention whose head and temperature are changed (default: that of the weights).
     """
 
     split: Split = "val"
     objective: Literal["none", "overall", "both", "mean"] = "none"
     tau: float | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
+    convention: str | None = None
     batch_size: int = 64
     device: str = "auto"
 
@@ -90,7 +91,8 @@ def calibrate(
     dataset = open_dataset(data, folder)
     path = find_weights(weights, (TORCH_SUFFIX,))
     state, card = load_weights(path)
-    classifier = open_torch(path, device=options.device)
+    classifier = open_torch(path, device=options.device, convention=options.convention)
+    current = classifier.card
     fitted_samples = labelled_samples(dataset, options.split)
     counts = _counts(dataset, card, options)
     predictions = {
@@ -108,7 +110,7 @@ def calibrate(
     tau = _tau(fitted, counts, options)
     adjustment = logit_adjustment([counts.get(label, 0) for label in fitted.labels], tau).astype(np.float32)
     temperature = fit_temperature(fitted.logits + adjustment, fitted.truth)
-    before = _scores(predictions, np.zeros_like(adjustment), card.temperature)
+    before = _scores(predictions, np.zeros_like(adjustment), current.temperature)
     after = _scores(predictions, adjustment, temperature)
     _add_to_head(state, classifier, dict(zip(fitted.labels, adjustment.tolist(), strict=True)))
     calibrated = {
@@ -118,15 +120,17 @@ def calibrate(
         "objective": options.objective,
         "tau": tau,
         "images": len(fitted.truth),
+        **({"convention": current.convention} if current.convention else {}),
     }
     changed = replace(
-        card,
+        current,
         temperature=temperature,
-        scores={**card.scores, **{score.split: score.for_card() for score in after}},
-        provenance={**card.provenance, "calibrated": calibrated},
+        prior=_adjusted_prior(current, counts, tau),
+        scores={**current.scores, **{score.split: score.for_card() for score in after}},
+        provenance={**current.provenance, "calibrated": calibrated},
         **{name: value for name, value in options.card.items() if value is not None},
     )
-    save_weights(out, state, changed)
+    save_weights(out, state, changed.for_convention(card.convention))
     return CalibrateResult(out, tau, temperature, before, after)
 
 
@@ -140,6 +144,17 @@ def _counts(dataset: Dataset, card: WeightsCard, options: CalibrateOptions) -> d
             fix="--objective none, without --tau",
         )
     return counts
+
+
+def _adjusted_prior(card: WeightsCard, counts: Mapping[str, int], tau: float) -> dict[str, float]:
+    """The class shares that the adjusted probabilities assume: the earlier ones times shares of the counts to the power -tau.
+
+    As before if they are unknown, or a class has no images.
+    """
+    if not card.prior or not tau or not all(counts.get(label) for label in card.labels):
+        return card.prior
+    shares = {label: share * counts[label] ** -tau for label, share in card.prior.items()}
+    return {label: share / sum(shares.values()) for label, share in shares.items()}
 
 
 def _tau(fitted: DatasetPredictions, counts: Mapping[str, int], options: CalibrateOptions) -> float:
@@ -165,4 +180,5 @@ def _scores(
 def _add_to_head(state: dict[str, Tensor], classifier: Classifier, adjustment: Mapping[str, float]) -> None:
     import torch
 
-    state[HEAD_BIAS] = state[HEAD_BIAS] + torch.tensor([adjustment[label] for label in classifier.card.labels])
+    key = f"{head_key(classifier.card.head)}.bias"
+    state[key] = state[key] + torch.tensor([adjustment[label] for label in classifier.card.labels])

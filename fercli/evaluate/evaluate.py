@@ -53,7 +53,8 @@ class EvaluateOptions:
     end_to_end: a data set of raw pictures, by name or folder. batch_check: refuse predictions that depend on the batch.
     find_copies: search the train split for copies of the scored images where the data set marks none.
     coverages: most confident shares of the images whose accuracy is computed.
-    seed: of the bootstrap, the degradations and the sampling of images.
+    seed: of the bootstrap, the degradations and the sampling of images. convention: the label convention of a model that has
+    several (default: its own).
     """
 
     split: Split = "test"
@@ -70,6 +71,7 @@ class EvaluateOptions:
     batch_size: int = 64
     engine: str = "auto"
     device: str = "auto"
+    convention: str | None = None
 
 
 def evaluate(
@@ -100,7 +102,7 @@ def evaluate(
     samples = labelled_samples(dataset, options.split)
     raw_data = open_dataset(options.end_to_end) if options.end_to_end else None
     raw_samples = labelled_samples(raw_data, options.split) if raw_data else ()
-    classifier = load_classifier(weights, options.engine, options.device)
+    classifier = load_classifier(weights, options.engine, options.device, convention=options.convention)
     known = known_samples(classifier, dataset, samples)
     subsets = [read_subset(path, dataset, known) for path in options.subsets]
     seed, batch_size = options.seed, options.batch_size
@@ -129,7 +131,15 @@ def evaluate(
         result = replace(result, end_to_end=end_to_end)
     if options.batch_check:
         indices = sample_indices(len(known), CHECKED_IMAGES, seed=seed)
-        check = batch_check(weights, predictions, indices, device=options.device, seed=seed, progress=progress)
+        check = batch_check(
+            weights,
+            predictions,
+            indices,
+            device=options.device,
+            convention=options.convention,
+            seed=seed,
+            progress=progress,
+        )
         _refuse_dependence(check)
         result = replace(result, batch_check=check)
     if out is not None:
@@ -182,6 +192,7 @@ def _result(
             preset=card.model.preset,
             engine=classifier.engine,
             device=classifier.device,
+            convention=card.convention,
         ),
         selection=selection_code(card.scores),
         selected_by=card.scores.get("selected_by"),

@@ -54,6 +54,8 @@ def write_page(
     """Write report.html from the result and the plots that are in the folder already."""
     model = result.model
     subtitle = f"{result.split} split, {result.score.images:,} images, {model.engine} on {model.device}"
+    if model.convention:
+        subtitle += f", label convention {model.convention}"
     if result.augmentation:
         subtitle += f"; test-time augmentation: {result.augmentation}"
     with replacing(folder / REPORT_NAME) as temporary:

@@ -23,7 +23,11 @@ _FIX = "a folder that fer train or fer eval --out wrote; those of earlier versio
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """The weights that were scored. sha256, parameters, macs: of the weights file and its network, None if not computed."""
+    """The weights that were scored.
+
+    sha256, parameters, macs: of the weights file and its network, None if not computed. convention: the label convention of
+    the predictions, None for a model without conventions.
+    """
 
     name: str
     version: str
@@ -33,6 +37,7 @@ class ModelFacts:
     sha256: str | None = None
     parameters: int | None = None
     macs: int | None = None
+    convention: str | None = None
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from fercli.export.parity import (
     compare_onnx,
     onnx_logits,
     torch_logits,
+    worst,
 )
 from fercli.export.precision import to_fp16, to_int8
 from fercli.export.preprocessing import add_preprocessing
@@ -38,15 +39,14 @@ from fercli.progress import Progress, silent
 from fercli.system.chunks import chunked
 from fercli.system.files import refuse_existing, replacing
 from fercli.weights.card import WeightsCard
-from fercli.weights.classifier import LogitsFunction
 from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX
 from fercli.weights.onnx_interface import OPSET, Interface
 from fercli.weights.preprocess import to_input
 
 if TYPE_CHECKING:
-    from torch import nn
+    from fercli.models.btn import BTN
 
-Translate = Callable[["nn.Module", WeightsCard], Any]  # a model in evaluation mode to an onnx.ModelProto
+Translate = Callable[["BTN", WeightsCard], Any]  # a model in evaluation mode to an onnx.ModelProto
 
 _STEPS = 5
 
@@ -64,13 +64,14 @@ def export(
     Raises: UsageError, WeightsError; DataError for too few faces; RefusedError for a file whose logits differ, which is
     then not written.
     """
-    from fercli.weights.network import load_btn
+    from fercli.weights.network import load_btn, with_convention
 
     options = options or ExportOptions()
     _refuse_names(weights, out)
     refuse_existing(out, overwrite=options.overwrite)
     progress(0, _STEPS, "loading")
     model, card = load_btn(weights)
+    model, card = with_convention(model, card, options.convention)
     comparison = _Comparison.of(model, card, options)
     progress(1, _STEPS, "translating")
     graph = translate(model, card)
@@ -88,6 +89,7 @@ def export(
         parity=parity,
         float16_storage=storage,
         preprocessing=preprocessing,
+        conventions=card.convention_names,
     )
 
 
@@ -142,26 +144,32 @@ def _refuse_names(weights: Path, out: Path) -> None:
 class _Comparison:
     """The crops of a comparison [B, S, S, 3], and the model to compare with. images: `faces` or `generated`."""
 
-    expected: LogitsFunction
+    model: BTN
     card: WeightsCard
     options: ExportOptions
     crops: NDArray[np.uint8]
     images: str
 
     @classmethod
-    def of(cls, model: nn.Module, card: WeightsCard, options: ExportOptions) -> _Comparison:
+    def of(cls, model: BTN, card: WeightsCard, options: ExportOptions) -> _Comparison:
         crops, images = comparison_crops(options.faces, card.model.input.size, count=max(options.batches))
-        return cls(torch_logits(model, card), card, options, crops, images)
+        return cls(model, card, options, crops, images)
 
     def run(self, path: Path, interface: Interface) -> Parity:
-        return compare_onnx(
-            self.expected,
-            path,
-            self.crops,
-            card=self.card,
-            interface=interface,
-            images=self.images,
-            batches=self.options.batches,
+        cards = [self.card.for_convention(name) for name in self.card.convention_names] or [self.card]
+        return worst(
+            [
+                compare_onnx(
+                    torch_logits(self.model, card),
+                    path,
+                    self.crops,
+                    card=card,
+                    interface=interface,
+                    images=self.images,
+                    batches=self.options.batches,
+                )
+                for card in cards
+            ]
         )
 
 

@@ -13,30 +13,33 @@ import numpy as np
 
 from fercli.errors import RefusedError
 from fercli.weights.card import WeightsCard
-from fercli.weights.onnx_interface import INPUT, OPSET, OUTPUT
+from fercli.weights.onnx_interface import INPUT, OPSET, OUTPUT, output_of
 
 if TYPE_CHECKING:
-    from torch import nn
+    from fercli.models.btn import BTN
 
 
-def translate(model: nn.Module, card: WeightsCard) -> Any:
+def translate(model: BTN, card: WeightsCard) -> Any:
     """Translate a model in evaluation mode to an onnx.ModelProto in float32, with any batch size.
 
+    It has the output `logits`, and `logits_NAME` for every further label convention.
     Batch norm after a convolution is folded into it. Raises: RefusedError if the graph contains training-only parameters.
     """
     import torch
 
-    side = card.model.input.size
+    from fercli.models.every_convention import EveryConvention
+
+    side, heads = card.model.input.size, (None, *card.model.conventions)
     images = torch.zeros(2, 3, side, side)  # two, since a batch size of 1 is exported as a constant
     batch = torch.export.Dim("batch", min=1)
     with _quiet_exporter():
         program = torch.onnx.export(
-            model,
+            EveryConvention(model) if card.model.conventions else model,
             (images,),
             dynamo=True,
             opset_version=OPSET,
             input_names=[INPUT],
-            output_names=[OUTPUT],
+            output_names=[output_of(OUTPUT, head) for head in heads],
             dynamic_shapes=({0: batch},),
             custom_translation_table={torch.ops.aten.scaled_dot_product_attention.default: _attention()},
             verbose=False,
@@ -44,7 +47,7 @@ def translate(model: nn.Module, card: WeightsCard) -> Any:
     if program is None:
         raise RuntimeError("torch.onnx.export gave no program")
     graph = program.model_proto
-    inside = {tensor.name for tensor in graph.graph.initializer}
+    inside = {tensor.name.removeprefix("model.") for tensor in graph.graph.initializer}
     stray = sorted(inside & _training_only(card))
     if stray:
         raise RefusedError(

@@ -13,7 +13,8 @@ from fercli.export.parity import Parity
 from fercli.export.precision import Precision
 from fercli.export.preprocessing_parity import PreprocessingParity
 from fercli.weights.card import WeightsCard
-from fercli.weights.onnx_interface import CROPS, INPUT, OUTPUT, POINTS, PROBABILITIES, Interface
+from fercli.weights.conventions import MEANINGS
+from fercli.weights.onnx_interface import CROPS, INPUT, OUTPUT, POINTS, PROBABILITIES, Interface, output_of
 
 _SIMILARITY = (
     "With p the five points in the picture and q the template's times the crop's side, both (x, y) in pixels, their means "
@@ -46,7 +47,9 @@ def write_metadata(
         f"{card.name} {card.version}: facial expression of one face.\n"
         + _inputs(card, interface)
         + f"{OUTPUT}: float32 [batch, {len(card.labels)}], in the order {', '.join(card.labels)}. "
-        f"Probabilities are softmax({OUTPUT} / {card.temperature:g}).\n" + _metadata_keys(card, interface)
+        f"Probabilities are softmax({OUTPUT} / {card.temperature:g}).\n"
+        + _conventions(card, interface)
+        + _metadata_keys(card, interface)
     )
     stored = {"as": _STORED[precision]}
     if float16_storage is not None:
@@ -59,6 +62,21 @@ def write_metadata(
     properties = {name: json.dumps(fact, sort_keys=True) for name, fact in facts.items()}
     stated = {"card": card.to_json(), "interface": interface, "precision": precision}
     onnx.helper.set_model_props(graph, {**stated, **properties})
+
+
+def _conventions(card: WeightsCard, interface: Interface) -> str:
+    """Describe the outputs of the label conventions; empty for a model without them."""
+    if card.convention is None:
+        return ""
+    meaning = MEANINGS.get(card.convention)
+    text = f"{OUTPUT} follow the label convention {card.convention}{f': {meaning}' if meaning else ''}.\n"
+    for other in card.conventions:
+        name, meaning = output_of(OUTPUT, other.name), MEANINGS.get(other.name)
+        text += f"{name}: the same for the convention {other.name}{f', {meaning}' if meaning else ''}"
+        text += f"; softmax({name} / {other.temperature:g})"
+        text += "" if interface == "images" else f" is {output_of(PROBABILITIES, other.name)}"
+        text += ".\n"
+    return text
 
 
 def _metadata_keys(card: WeightsCard, interface: Interface) -> str:

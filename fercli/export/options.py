@@ -23,7 +23,8 @@ class ExportOptions:
     faces: folder of face crops to compare on; None: smooth generated images. interface: input of the file; `images` are
     normalised float32 [batch, 3, S, S], `crops` and `faces` uint8 images of any size, see `add_preprocessing`.
     precision: of the computation; int8 is calibrated on `faces`. store: of float32 weights in the file; fp16 rounds them
-    once and halves the file. batches: batch sizes that the comparison runs at.
+    once and halves the file. batches: batch sizes that the comparison runs at. convention: the only label convention of the
+    file; None exports all that the model has.
     """
 
     faces: Path | None = None
@@ -31,6 +32,7 @@ class ExportOptions:
     precision: Precision = "fp32"
     store: Store = "fp16"
     batches: tuple[int, ...] = BATCHES
+    convention: str | None = None
     overwrite: bool = False
 
     def __post_init__(self) -> None:
@@ -43,7 +45,7 @@ class ExportReport:
     """A written file and the results of its comparison.
 
     opset: of an ONNX file, None for a torch program. float16_storage: the weights stored as float16, None if there are none.
-    preprocessing: None if the file takes `images`.
+    preprocessing: None if the file takes `images`. conventions: label conventions of its outputs, the default first.
     """
 
     out: Path
@@ -56,3 +58,4 @@ class ExportReport:
     parity: Parity
     float16_storage: Float16Storage | None
     preprocessing: PreprocessingParity | None
+    conventions: tuple[str, ...] = ()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,11 +17,11 @@ from fercli.system.devices import onnx_runtime
 from fercli.system.onnx_session import open_session
 from fercli.weights.card import WeightsCard
 from fercli.weights.classifier import LogitsFunction, onnx_inputs
-from fercli.weights.onnx_interface import OUTPUT, Interface
+from fercli.weights.onnx_interface import OUTPUT, Interface, output_of
 from fercli.weights.preprocess import to_input
 
 if TYPE_CHECKING:
-    from torch import nn
+    from fercli.models.btn import BTN
 
 BATCHES = (1, 2, 7, 32)  # batch sizes of the comparison; 32 is the largest of `fer predict`
 PARITY_TOLERANCE = 1e-3  # largest difference of a logit between ONNX Runtime and torch with the same weights
@@ -45,6 +46,7 @@ class Parity:
     top1_agreement: share of images with the same top class at every batch size. clear_agreement: the same, but images whose
     top two logits in torch differ by at most max_difference (near-ties) count as agreeing.
     translation: largest difference before values were rounded; the rest of max_difference is rounding.
+    Of a model with several label conventions, each is the worst of all.
     """
 
     images: str
@@ -106,6 +108,19 @@ def compare_logits(
     )
 
 
+def worst(parities: Sequence[Parity]) -> Parity:
+    """Return the worst of every measure of comparisons on the same images, one for each label convention."""
+    return replace(
+        parities[0],
+        max_difference=max(parity.max_difference for parity in parities),
+        mean_difference=max(parity.mean_difference for parity in parities),
+        spread=min(parity.spread for parity in parities),
+        top1_agreement=min(parity.top1_agreement for parity in parities),
+        clear_agreement=min(parity.clear_agreement for parity in parities),
+        translation=max(parity.translation for parity in parities),
+    )
+
+
 def compare_onnx(
     expected: LogitsFunction,
     path: Path,
@@ -116,7 +131,7 @@ def compare_onnx(
     images: str,
     batches: tuple[int, ...] = BATCHES,
 ) -> Parity:
-    """Compare torch with an ONNX file, run by ONNX Runtime on the CPU."""
+    """Compare torch with an ONNX file, run by ONNX Runtime on the CPU; both with the label convention of the card."""
     runtime = f"onnxruntime {onnx_runtime().__version__}"
     return compare_logits(
         expected, onnx_logits(path, card, interface), crops, images=images, runtime=runtime, batches=batches
@@ -124,22 +139,23 @@ def compare_onnx(
 
 
 def onnx_logits(path: Path, card: WeightsCard, interface: Interface) -> LogitsFunction:
-    """Return an ONNX file as a function from aligned crops to logits, on the CPU."""
+    """Return an ONNX file as a function from aligned crops to the logits of the card's convention, on the CPU."""
     session, _ = open_session(path, "cpu")
+    output = output_of(OUTPUT, card.head)
 
     def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.asarray(session.run([OUTPUT], onnx_inputs(crops, card, interface))[0])
+        return np.asarray(session.run([output], onnx_inputs(crops, card, interface))[0])
 
     return run
 
 
-def torch_logits(model: nn.Module, card: WeightsCard) -> LogitsFunction:
-    """Return a model in evaluation mode, or a torch program, as a function from aligned crops to logits."""
+def torch_logits(model: BTN, card: WeightsCard) -> LogitsFunction:
+    """Return a model in evaluation mode as a function from aligned crops to the logits of the card's convention."""
     import torch
 
     def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            return model(torch.from_numpy(to_input(crops, card.model.input))).numpy()
+            return model(torch.from_numpy(to_input(crops, card.model.input)), card.head).numpy()
 
     return run
 

@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 
 from fercli.weights.card import WeightsCard
-from fercli.weights.onnx_interface import CROPS, INPUT, IR_VERSION, OPSET, OUTPUT, POINTS, PROBABILITIES, Interface
+from fercli.weights.onnx_interface import (
+    CROPS,
+    INPUT,
+    IR_VERSION,
+    OPSET,
+    OUTPUT,
+    POINTS,
+    PROBABILITIES,
+    Interface,
+    output_of,
+)
 from fercli.weights.preprocess import LUMA
 
 MAX_SAMPLES = 8  # per side of a pixel of the crop: images up to 8 times the crop's side do not alias
@@ -139,7 +149,8 @@ def add_preprocessing(graph: Any, card: WeightsCard, interface: Interface) -> An
 
     interface: `crops` takes uint8 crops [B, H, W, 3] RGB of any size and scales each to fit, centred; `faces` also takes
     float32 points [B, 5, 2], x and y in pixels of the eyes, nose and mouth corners, and aligns each face to the card's
-    template. Both give float32 probabilities [B, N] and logits [B, N]. A pixel of a crop is the mean of k x k samples.
+    template. Both give float32 probabilities [B, N] and logits [B, N], of every label convention. A pixel of a crop is the
+    mean of k x k samples.
     """
     import onnx
 
@@ -153,19 +164,30 @@ def add_preprocessing(graph: Any, card: WeightsCard, interface: Interface) -> An
         + (_GREY if card.model.input.colour == "grey" else "  unit = Identity (coloured)\n")
         + f"  centred = Sub (unit, mean)\n  {INPUT} = Div (centred, deviation)\n"
     )
-    after = _nodes(f"  cooled = Div ({OUTPUT}, temperature)\n  {PROBABILITIES} = Softmax <axis=-1> (cooled)\n")
+    heads = (None, *card.model.conventions)
+    after = _nodes("".join(_probabilities(head) for head in heads))
     nodes = [*before, *graph.graph.node, *after]
     used = {name for node in nodes for name in node.input}
     inputs = [onnx.helper.make_tensor_value_info(CROPS, onnx.TensorProto.UINT8, ["batch", "height", "width", 3])]
     if interface == "faces":
         inputs.append(onnx.helper.make_tensor_value_info(POINTS, onnx.TensorProto.FLOAT, ["batch", 5, 2]))
     outputs = [
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", len(card.labels)])
+        onnx.helper.make_tensor_value_info(output_of(name, head), onnx.TensorProto.FLOAT, ["batch", len(card.labels)])
+        for head in heads
         for name in (PROBABILITIES, OUTPUT)
     ]
     weights = [*graph.graph.initializer, *(tensor for tensor in tensors if tensor.name in used)]
     combined = onnx.helper.make_graph(nodes, card.name, inputs, outputs, weights)
     return onnx.helper.make_model(combined, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+
+
+def _probabilities(head: str | None) -> str:
+    """Operators from the logits of a head to its calibrated probabilities."""
+    cooled, temperature = output_of("cooled", head), output_of("temperature", head)
+    return (
+        f"  {cooled} = Div ({output_of(OUTPUT, head)}, {temperature})\n"
+        f"  {output_of(PROBABILITIES, head)} = Softmax <axis=-1> ({cooled})\n"
+    )
 
 
 def _constants(card: WeightsCard, interface: Interface) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -186,6 +208,7 @@ def _constants(card: WeightsCard, interface: Interface) -> tuple[dict[str, Any],
         "mean": np.reshape(card.model.input.mean, (1, 3, 1, 1)),
         "deviation": np.reshape(card.model.input.std, (1, 3, 1, 1)),
         "temperature": [card.temperature],
+        **{f"temperature_{other.name}": [other.temperature] for other in card.conventions},
         **{
             "zero": [0],
             "half": [0.5],

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fercli.system.onnx_session import open_session
 from fercli.weights.card import WeightsCard
 from fercli.weights.classifier import onnx_inputs
-from fercli.weights.onnx_interface import CROPS, OUTPUT, POINTS, Interface
+from fercli.weights.onnx_interface import CROPS, OUTPUT, POINTS, Interface, output_of
 from fercli.weights.preprocess import softmax
 
 _DECIMALS = 4
@@ -25,7 +25,7 @@ _FORMULA = (
 
 
 def self_check(path: Path, card: WeightsCard, *, interface: Interface, tolerance: float) -> dict[str, Any]:
-    """Return the formula of the test image and the file's logits and probabilities for it.
+    """Return the formula of the test image and the file's logits and probabilities for it, of every label convention.
 
     tolerance: accepted difference of a logit in another runtime. Files that take `images` get the test image normalised;
     the others get one that is neither square nor of the model's size, `faces` with five points of a rotated face.
@@ -42,9 +42,14 @@ def self_check(path: Path, card: WeightsCard, *, interface: Interface, tolerance
         inputs[POINTS] = points.astype(np.float32)[None]
         check["points"] = points.tolist()
     session, _ = open_session(path, "cpu")
-    logits = np.asarray(session.run([OUTPUT], inputs)[0], np.float32)
-    check["logits"] = _rounded(logits)
-    check["probabilities"] = _rounded(softmax(logits, card.temperature))
+
+    def expected(card: WeightsCard) -> dict[str, list[float]]:
+        logits = np.asarray(session.run([output_of(OUTPUT, card.head)], inputs)[0], np.float32)
+        return {"logits": _rounded(logits), "probabilities": _rounded(softmax(logits, card.temperature))}
+
+    check |= expected(card)
+    if card.conventions:
+        check["conventions"] = {other.name: expected(card.for_convention(other.name)) for other in card.conventions}
     return check
 
 

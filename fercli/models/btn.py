@@ -46,6 +46,8 @@ class BTN(nn.Module):
     al. 2015): it gives a pretrained branch a useful gradient while the layers before P_VIT are still random.
 
     forward: normalised images [B, 3, S, S] with S = config.input.size -> P_VIT [B, N]; row b depends on image b alone.
+    convention: a name in config.conventions, whose head is used instead of the default one.
+    forward_conventions: the same images -> P_VIT of the default head and of every other one.
     forward_batch: the same images -> BatchOutput, for training.
     """
 
@@ -69,7 +71,11 @@ class BTN(nn.Module):
         self.embed_middle = nn.Conv2d(middle, width, 3, 2, 1)
         self.embed_high = nn.Conv2d(high, width, 1)
         self.vit = VisionTransformer(
-            config.vit, levels=config.token_maps, tokens_each=config.level_sides[2] ** 2, num_classes=num_classes
+            config.vit,
+            levels=config.token_maps,
+            tokens_each=config.level_sides[2] ** 2,
+            num_classes=num_classes,
+            conventions=config.conventions,
         )
         self.ablation = mla_only(config, num_classes, training_parts=training_parts)
         self.batch = BatchTransformer(config, num_classes) if training_parts else None
@@ -77,8 +83,16 @@ class BTN(nn.Module):
         self.register_buffer("unit_scale", torch.tensor(config.input.std).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("unit_shift", torch.tensor(config.input.mean).view(1, 3, 1, 1), persistent=False)
 
-    def forward(self, images: Tensor) -> Tensor:
-        return self._classify(self.levels(images))[0]
+    def forward(self, images: Tensor, convention: str | None = None) -> Tensor:
+        tokens, _ = self._tokens(self.levels(images))
+        if convention is None:
+            return self.vit(tokens)
+        return self.vit.convention_heads[convention](self.vit.gated(tokens))
+
+    def forward_conventions(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return P_VIT [B, N] of the default head, then of the heads in the order of config.conventions."""
+        gated = self.vit.gated(self._tokens(self.levels(images))[0])
+        return self.vit.head(gated), *(self.vit.convention_heads[name](gated) for name in self.config.conventions)
 
     def forward_batch(
         self, images: Tensor, taps: Taps | None = None, gather: Gather | None = None, start: int = 0
@@ -158,6 +172,11 @@ class BTN(nn.Module):
 
     def _classify(self, levels: Levels) -> tuple[Tensor, Tensor | None]:
         """S1, S2, S3 to P_VIT [B, N]; and the auxiliary logits of an ablation that has them."""
+        tokens, aux = self._tokens(levels)
+        return self.vit(tokens), aux
+
+    def _tokens(self, levels: Levels) -> tuple[Tensor, Tensor | None]:
+        """S1, S2, S3 to the tokens of the ViT [B, 3 (s/4)^2, W]; and the auxiliary logits of an ablation that has them."""
         extra = aux = None
         if self.ablation is not None:
             levels, extra, aux = self.ablation(levels)
@@ -166,8 +185,7 @@ class BTN(nn.Module):
             maps.append(extra)
         if self.config.vit.embed_gelu:
             maps = [F.gelu(feature) for feature in maps]
-        tokens = torch.cat([feature.flatten(2) for feature in maps], dim=2).transpose(1, 2)  # [B, 3 (s/4)^2, W]
-        return self.vit(tokens), aux
+        return torch.cat([feature.flatten(2) for feature in maps], dim=2).transpose(1, 2), aux
 
 
 def training_network(config: BtnConfig, num_classes: int, loss: LossConfig) -> BTN:

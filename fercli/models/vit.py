@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -57,10 +59,13 @@ class SqueezeExcitation(nn.Module):
 class VisionTransformer(nn.Module):
     """Class token, learned positions, blocks, layer norm, gate, linear head.
 
-    forward: tokens [B, T, W], ordered by level -> logits [B, N].
+    conventions: names of further linear heads, one for each label convention beside the default.
+    forward: tokens [B, T, W], ordered by level -> logits [B, N] of the default head.
     """
 
-    def __init__(self, config: VitConfig, *, levels: int, tokens_each: int, num_classes: int) -> None:
+    def __init__(
+        self, config: VitConfig, *, levels: int, tokens_each: int, num_classes: int, conventions: Sequence[str] = ()
+    ) -> None:
         super().__init__()
         width, tokens = config.width, levels * tokens_each
         self.tokens_each = tokens_each
@@ -72,6 +77,7 @@ class VisionTransformer(nn.Module):
         self.norm = nn.LayerNorm(width, eps=1e-6)
         self.gate = SqueezeExcitation(width)
         self.head = nn.Linear(width, num_classes)
+        self.convention_heads = nn.ModuleDict({name: nn.Linear(width, num_classes) for name in conventions})
         self.level_embed = nn.Parameter(torch.empty(levels, width)) if config.level_embedding else None
         self.token_norm = nn.LayerNorm(width, eps=1e-6) if config.token_norm else None
         nn.init.trunc_normal_(self.cls_token, std=0.02)
@@ -93,5 +99,9 @@ class VisionTransformer(nn.Module):
         x = self.blocks(torch.cat((cls, tokens), dim=1) + self.pos_embed)  # [B, 1 + T, W]
         return self.norm(x)[:, 0]
 
+    def gated(self, tokens: Tensor) -> Tensor:
+        """Return the input of every head [B, W]."""
+        return self.gate(self.features(tokens))
+
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.head(self.gate(self.features(tokens)))
+        return self.head(self.gated(tokens))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from fercli.config.model import BtnConfig
 from fercli.config.templates import TEMPLATES, CropTemplate
 from fercli.config.validate import from_dict
-from fercli.errors import WeightsError
+from fercli.errors import UsageError, WeightsError
+from fercli.weights.conventions import Convention, prior_error
 
 CARD_FORMAT = 1
 _FIX = "export or convert the weights again"
@@ -22,6 +23,9 @@ class WeightsCard:
 
     labels: class names, index by index. schema: the label schema's name. crop: the template that faces are aligned to.
     temperature: probabilities are softmax(logits / temperature). abstain_below: a lower top probability is `uncertain`.
+    prior: class shares that the probabilities assume; empty if they are unknown. convention: the label convention of
+    temperature, abstain_below, prior, mixture and scores, None for a model without conventions. conventions: the others,
+    each with a head and facts of its own. mixture: the heads of training that the default head was folded from.
     data, scores, provenance, licence: facts for people; no command depends on them.
     """
 
@@ -38,6 +42,10 @@ class WeightsCard:
     provenance: dict[str, Any] = field(default_factory=dict)
     licence: str = ""
     notes: tuple[str, ...] = ()
+    prior: dict[str, float] = field(default_factory=dict)
+    convention: str | None = None
+    mixture: dict[str, float] = field(default_factory=dict)
+    conventions: tuple[Convention, ...] = ()
     format: int = CARD_FORMAT
 
     def __post_init__(self) -> None:
@@ -47,6 +55,60 @@ class WeightsCard:
             )
         if not self.temperature > 0:
             raise WeightsError(f"card {self.name}: temperature must be positive, got {self.temperature}", fix=_FIX)
+        for prior in (self.prior, *(convention.prior for convention in self.conventions)):
+            if error := prior_error(prior, self.labels):
+                raise WeightsError(f"card {self.name}: {error}", fix=_FIX)
+        self._check_conventions()
+
+    def _check_conventions(self) -> None:
+        """Raise WeightsError unless every head of the network has one entry, and every entry a head."""
+        names = (self.convention, *(convention.name for convention in self.conventions))
+        # of the card that for_convention returns, one of the names is that of the file's default head
+        heads = [name for name in names if name not in self.model.conventions]
+        if len(set(names)) < len(names) or len(heads) != 1 or len(names) != len(self.model.conventions) + 1:
+            raise WeightsError(
+                f"card {self.name}: conventions {', '.join(map(str, names))} do not match the heads of the network: "
+                f"a default one and {', '.join(self.model.conventions) or 'no other'}",
+                fix=_FIX,
+            )
+
+    @property
+    def convention_names(self) -> tuple[str, ...]:
+        """Names of the label conventions that the model has, the current one first; empty for a model without conventions."""
+        return () if self.convention is None else (self.convention, *(other.name for other in self.conventions))
+
+    @property
+    def head(self) -> str | None:
+        """The convention head of the network that the card is for; None for the default head."""
+        return self.convention if self.convention in self.model.conventions else None
+
+    def for_convention(self, name: str | None) -> WeightsCard:
+        """Return the card with temperature, abstain_below, prior, mixture and scores of a convention; None: as it is.
+
+        Raises: UsageError if the model does not have the convention.
+        """
+        if name is None or name == self.convention:
+            return self
+        chosen = next((other for other in self.conventions if other.name == name), None)
+        if chosen is None or self.convention is None:
+            known = ", ".join(self.convention_names)
+            raise UsageError(
+                f"{self.name} {self.version} has no label convention {name!r}: it has {known or 'no conventions'}",
+                fix=f"--convention {' | '.join(self.convention_names)}" if known else "omit --convention",
+            )
+        current = Convention(
+            self.convention, self.temperature, self.abstain_below, self.prior, self.mixture, self.scores
+        )
+        return replace(
+            self,
+            convention=name,
+            temperature=chosen.temperature,
+            abstain_below=chosen.abstain_below,
+            prior=chosen.prior,
+            mixture=chosen.mixture,
+            scores=chosen.scores,
+            conventions=tuple(current if other is chosen else other for other in self.conventions),
+        )
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2, sort_keys=True)

@@ -16,7 +16,7 @@ from fercli.system.devices import check_name, resolve_device
 from fercli.system.onnx_session import open_session, padded_batch, run_bound, runs, session_metadata
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, card_from, find_weights
-from fercli.weights.onnx_interface import CROPS, INPUT, OUTPUT, POINTS, Interface, interface_of
+from fercli.weights.onnx_interface import CROPS, INPUT, OUTPUT, POINTS, Interface, interface_of, output_of
 from fercli.weights.preprocess import check_crops, softmax, to_input
 
 Engine = Literal["auto", "onnx", "torch"]
@@ -71,8 +71,8 @@ class LoadedClassifier:
         return softmax(self.logits(crops), self.card.temperature)
 
 
-def open_onnx(path: Path, *, device: str = "auto") -> LoadedClassifier:
-    """Open an exported file in ONNX Runtime; torch is never imported.
+def open_onnx(path: Path, *, device: str = "auto", convention: str | None = None) -> LoadedClassifier:
+    """Open an exported file in ONNX Runtime; torch is never imported. convention: as for `load_classifier`.
 
     A GPU runs batches of GPU_BATCH_SIZES only, and each once before there is work: this loads its kernels, and no later
     batch waits for a new plan or engine. If that fails, DeviceError is raised, or `auto` falls back to the CPU.
@@ -80,10 +80,11 @@ def open_onnx(path: Path, *, device: str = "auto") -> LoadedClassifier:
     session, running = open_session(path, device)
 
     metadata = session_metadata(session)
-    card, interface = card_from(metadata, where=str(path)), interface_of(metadata)
+    card = card_from(metadata, where=str(path)).for_convention(convention)
+    interface, output = interface_of(metadata), output_of(OUTPUT, card.head)
 
     def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.asarray(run_bound(session, onnx_inputs(crops, card, interface), OUTPUT), np.float32)
+        return np.asarray(run_bound(session, onnx_inputs(crops, card, interface), output), np.float32)
 
     if running == "cpu":
         return LoadedClassifier(card, "onnx", running, run)
@@ -93,7 +94,7 @@ def open_onnx(path: Path, *, device: str = "auto") -> LoadedClassifier:
 
     blank = np.zeros((CHUNK, card.model.input.size, card.model.input.size, 3), np.uint8)
     if not runs(device, lambda: [run(blank[:count]) for count in GPU_BATCH_SIZES], first="faces"):
-        return open_onnx(path, device="cpu")
+        return open_onnx(path, device="cpu", convention=convention)
     return LoadedClassifier(card, "onnx", running, run_padded)
 
 
@@ -109,13 +110,17 @@ def onnx_inputs(crops: NDArray[np.uint8], card: WeightsCard, interface: Interfac
     return inputs
 
 
-def open_torch(path: Path, *, device: str = "auto") -> LoadedClassifier:
-    """Open a safetensors file in torch: the inference part of BTN, strictly loaded, in evaluation mode."""
+def open_torch(path: Path, *, device: str = "auto", convention: str | None = None) -> LoadedClassifier:
+    """Open a safetensors file in torch: the inference part of BTN, strictly loaded, in evaluation mode.
+
+    convention: as for `load_classifier`.
+    """
     import torch
 
     from fercli.weights.network import load_btn
 
     model, card = load_btn(path)
+    card = card.for_convention(convention)
     target = resolve_device(device)
     layout = torch.channels_last if target.type == "cuda" else torch.contiguous_format
     model.to(target).to(memory_format=layout)
@@ -123,14 +128,22 @@ def open_torch(path: Path, *, device: str = "auto") -> LoadedClassifier:
     def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode():
             batch = torch.from_numpy(to_input(crops, card.model.input)).to(target, memory_format=layout)
-            return model(batch).float().cpu().numpy()
+            return model(batch, card.head).float().cpu().numpy()
 
     return LoadedClassifier(card, "torch", str(target), run)
 
 
-def load_classifier(name_or_path: str | Path | None = None, engine: str = "auto", device: str = "auto") -> Classifier:
+def load_classifier(
+    name_or_path: str | Path | None = None,
+    engine: str = "auto",
+    device: str = "auto",
+    *,
+    convention: str | None = None,
+) -> Classifier:
     """Load a model by name or path (None: the default model); engine auto prefers the ONNX file.
 
+    convention: the label convention of the predictions, for a model that has several; None is its default. The classifier's
+    card has the temperature, abstain_below, prior and scores of this convention.
     Raises: UsageError for an unknown engine or device or a file the engine cannot run, WeightsError, DeviceError.
     """
     if engine not in get_args(Engine):
@@ -139,7 +152,7 @@ def load_classifier(name_or_path: str | Path | None = None, engine: str = "auto"
     suffixes = {"auto": (ONNX_SUFFIX, TORCH_SUFFIX), "onnx": (ONNX_SUFFIX,), "torch": (TORCH_SUFFIX,)}[engine]
     path = find_weights(name_or_path, suffixes)
     if path.suffix == ONNX_SUFFIX and engine != "torch":
-        return open_onnx(path, device=device)
+        return open_onnx(path, device=device, convention=convention)
     if engine == "onnx":
         raise UsageError(
             f"engine onnx runs {ONNX_SUFFIX} files, not {path}",
@@ -154,4 +167,4 @@ def load_classifier(name_or_path: str | Path | None = None, engine: str = "auto"
             f"{path} is probably a checkpoint of another project",
             fix=f"fer convert {path} {path.with_suffix(TORCH_SUFFIX)}",
         )
-    return open_torch(path, device=device)
+    return open_torch(path, device=device, convention=convention)

@@ -6,7 +6,7 @@ Weights files contain only what inference needs; MLA, embedding and CBA are in a
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from fercli.models.btn import BTN
 from fercli.system.devices import resolve_device
 from fercli.weights.card import WeightsCard
 from fercli.weights.checkpoint import load_checkpoint
+from fercli.weights.conventions import CONVENTION_HEADS, DEFAULT_HEAD, head_key
 from fercli.weights.files import TORCH_SUFFIX, check_keys, find_weights, load_weights, read_card
 from fercli.weights.preprocess import to_input
 from fercli.weights.run_folder import RunFolder
@@ -70,6 +71,23 @@ def load_btn(path: Path) -> tuple[BTN, WeightsCard]:
     check_keys(state, model.state_dict(), where=str(path))
     model.load_state_dict(state)
     return model.eval(), card
+
+
+def with_convention(model: BTN, card: WeightsCard, convention: str | None) -> tuple[BTN, WeightsCard]:
+    """Return a model with one convention's head as its only one, and its card; None: both as they are.
+
+    Raises: UsageError if the model does not have the convention.
+    """
+    if convention is None:
+        return model, card
+    chosen = card.for_convention(convention)
+    state = model.state_dict()
+    for part in ("weight", "bias"):
+        state[f"{DEFAULT_HEAD}.{part}"] = state[f"{head_key(chosen.head)}.{part}"]
+    config = replace(chosen.model, conventions=())
+    kept = BTN(config, len(card.labels), training_parts=False)
+    kept.load_state_dict({key: value for key, value in state.items() if not key.startswith(f"{CONVENTION_HEADS}.")})
+    return kept.eval(), replace(chosen, model=config, conventions=())
 
 
 def load_network(name_or_path: str | Path | None, *, device: str = "auto") -> Network:

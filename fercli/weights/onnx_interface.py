@@ -21,6 +21,11 @@ OPSET, IR_VERSION = 20, 10
 Interface = Literal["images", "crops", "faces"]
 
 
+def output_of(name: str, convention: str | None) -> str:
+    """Return the output of a convention head: `logits_posed`; None: of the default head, `logits`."""
+    return name if convention is None else f"{name}_{convention}"
+
+
 def interface_of(metadata: Mapping[str, str]) -> Interface:
     """The interface of a file with this metadata; files of version 0.1 without the entry take images."""
     name = metadata.get("interface", "images")

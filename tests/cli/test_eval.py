@@ -34,7 +34,7 @@ class Fake:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three test images: fear, fear, anger; and one of joy, which the fake does not know."""
-    monkeypatch.setattr(step, "load_classifier", lambda weights, engine, device: Fake())
+    monkeypatch.setattr(step, "load_classifier", lambda *_, **__: Fake())
     for name in ("fear/a", "fear/b", "anger/c", "joy/d"):
         path = tmp_path / f"data/test/{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)

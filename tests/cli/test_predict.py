@@ -55,7 +55,7 @@ class Surprised:
 @pytest.fixture(autouse=True)
 def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fercli.faces.detector.open_detector", lambda *_, **__: OneFace())
-    monkeypatch.setattr("fercli.weights.classifier.load_classifier", lambda *_: Surprised())
+    monkeypatch.setattr("fercli.weights.classifier.load_classifier", lambda *_, **__: Surprised())
 
 
 @pytest.fixture
@@ -406,3 +406,26 @@ def test_predict__warns_of_weights_trained_with_another_detector(
     monkeypatch.setattr(Surprised, "card", replace(card, data={"alignment": {"detector": detector_version()}}))
     assert main(["predict", str(folder / "a.png")]) == 0
     assert "aligned" not in capsys.readouterr().err
+
+
+def test_predict__states_the_label_convention_in_its_outputs(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked = []
+    posed = Surprised()
+    posed.card = replace(Surprised.card, convention="posed")
+
+    def load(*_: object, convention: str | None = None, **__: object) -> Surprised:
+        asked.append(convention)
+        return posed
+
+    monkeypatch.setattr("fercli.weights.classifier.load_classifier", load)
+    monkeypatch.setattr("fercli.cli.predict._weights_file", lambda *_: {})
+    table, report = tmp_path / "t.parquet", tmp_path / "r.html"
+    picture = str(folder / "a.png")
+    assert main(["predict", picture, "--convention", "posed", "--save", str(table), "--report", str(report)]) == 0
+    assert asked == ["posed"]
+    settings = json.loads(pyarrow.parquet.read_metadata(table).metadata[b"fer"])
+    meaning = "posed: the expression that the person was asked to show or meant to show"
+    assert settings["label convention"] == meaning
+    assert meaning in report.read_text(encoding="utf-8")

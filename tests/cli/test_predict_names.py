@@ -48,7 +48,7 @@ class Surprised:
 @pytest.fixture(autouse=True)
 def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fercli.faces.detector.open_detector", lambda *_, **__: OneFace())
-    monkeypatch.setattr("fercli.weights.classifier.load_classifier", lambda *_: Surprised())
+    monkeypatch.setattr("fercli.weights.classifier.load_classifier", lambda *_, **__: Surprised())
 
 
 @pytest.fixture

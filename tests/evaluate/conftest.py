@@ -47,7 +47,7 @@ def use(monkeypatch: pytest.MonkeyPatch):
 
     def put(*labels: str) -> Fake:
         fake = Fake(*labels)
-        monkeypatch.setattr(module, "load_classifier", lambda weights, engine, device: fake)
+        monkeypatch.setattr(module, "load_classifier", lambda *_, **__: fake)
         return fake
 
     return put

@@ -10,14 +10,16 @@ import torch
 from fercli.config.presets import MODELS
 from fercli.config.templates import template
 from fercli.errors import DataError, RefusedError, UsageError
-from fercli.evaluate.calibrate import HEAD_BIAS, CalibrateOptions, calibrate
+from fercli.evaluate.calibrate import CalibrateOptions, calibrate
 from fercli.media.images import write_image
 from fercli.models.btn import BTN
 from fercli.weights.card import WeightsCard
 from fercli.weights.classifier import open_torch
+from fercli.weights.conventions import Convention
 from fercli.weights.files import load_weights, save_weights
 
 LABELS = ("happiness", "neutral")  # not the paper's order
+HEAD_BIAS = "vit.head.bias"
 
 
 @pytest.fixture
@@ -115,3 +117,23 @@ def test_calibrate__refuses_the_test_split_an_existing_file_and_uncounted_classe
         file.unlink()
     with pytest.raises(DataError, match="no happiness images"):
         calibrate(weights, str(faces), tmp_path / "out.safetensors", CalibrateOptions(objective="mean", device="cpu"))
+
+
+def test_calibrate__of_a_convention_changes_its_head_and_facts_alone(weights, faces, tmp_path):
+    state, card = load_weights(weights)
+    config = dataclasses.replace(card.model, conventions=("posed",))
+    state |= {f"vit.convention_heads.posed.{part}": state[f"vit.head.{part}"].clone() for part in ("weight", "bias")}
+    posed = Convention("posed", temperature=9.0, prior={"happiness": 0.5, "neutral": 0.5})
+    both = dataclasses.replace(card, model=config, convention="mixed", conventions=(posed,))
+    save_weights(tmp_path / "both.safetensors", state, both)
+    options = CalibrateOptions(tau=1.0, convention="posed", device="cpu")
+    result = calibrate(tmp_path / "both.safetensors", str(faces), tmp_path / "out.safetensors", options)
+    after, changed = load_weights(result.out)
+    assert torch.equal(after[HEAD_BIAS], state[HEAD_BIAS])
+    assert not torch.equal(after["vit.convention_heads.posed.bias"], state["vit.convention_heads.posed.bias"])
+    assert (changed.convention, changed.temperature, changed.scores) == ("mixed", 7.0, {})
+    (posed,) = changed.conventions
+    assert posed.temperature == result.temperature
+    assert set(posed.scores) == {"val", "test"}
+    assert posed.prior == pytest.approx({"happiness": 0.9, "neutral": 0.1})  # 1/1 and 1/9 of one and nine images
+    assert changed.provenance["calibrated"]["convention"] == "posed"

@@ -102,9 +102,11 @@ def ablate(
     from fercli.train.ablation.studies import build_study, select_rows
     from fercli.train.options import TrainOptions
 
+    opened = open_dataset(dataset, data)
     config = run_setup.run_config(
         dataset,
         data=data,
+        schema=opened.schema,
         model=model,
         recipe=recipe,
         init=init,
@@ -124,10 +126,15 @@ def ablate(
     if rows is not None:
         table = select_rows(table, rows.split(","))
     seed_list = options.parse_seeds(seeds)
-    run_setup.require_landmark_weights(config, from_scratch=from_scratch)
-    loaded = apply_changes(open_dataset(dataset, data), config.changes)
+    silent = quiet or dry_run
+    config = run_setup.starting_weights(config, from_scratch=from_scratch, settings=settings, quiet=silent)
+    loaded = apply_changes(opened, config.changes)
+    if not silent:
+        reason = run_setup.reason_of_recipe(opened.schema, recipe, None)
+        console.say(f"{config.model.preset}, recipe {config.train.recipe} ({reason})")
+        run_setup.warn_about_classes(loaded)
     config = replace(config, fingerprint=loaded.fingerprint)
-    folder = out if out is not None else Path("runs") / f"ablate-{Path(dataset).resolve().name}-{config.model.preset}"
+    folder = out if out is not None else Path("runs") / f"ablate-{run_setup.base_name(loaded)}-{config.model.preset}"
     runs = ablation.plan(table, folder, config=config, seeds=seed_list)
     if dry_run:
         _show_plan(runs)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fercli.cli import options, run_setup
+from fercli.cli import console, options, run_setup
 from fercli.cli.train_display import live_report, show_result, show_seeds, show_settings
 from fercli.config.defaults import SAVE_EVERY_S
 
 if TYPE_CHECKING:
+    from fercli.data.dataset import Dataset
     from fercli.train.options import TrainOptions
     from fercli.train.result import TrainResult
     from fercli.weights.run_folder import RunConfig
@@ -47,11 +48,14 @@ def train(
     ] = None,
     model: run_setup.Model = None,
     recipe: run_setup.Recipe = None,
+    config_file: run_setup.Config = None,
     settings: options.Settings = None,
     list_settings: Annotated[
         bool,
         typer.Option(
-            "--list-settings", help="Print every setting with its value and exit.", rich_help_panel=options.MODEL
+            "--list-settings",
+            help="Print every setting with its value, range, meaning and origin, and exit.",
+            rich_help_panel=options.MODEL,
         ),
     ] = False,
     init: run_setup.InitFrom = None,
@@ -116,17 +120,25 @@ def train(
       fer train rafdb --data ~/rafdb/basic --init-from ir50.safetensors --init-from mobilefacenet.safetensors
     """
     from fercli.config.labels import SCHEMAS
-    from fercli.data.training_changes import parse_changes
+    from fercli.data.open import open_dataset
+    from fercli.data.training_changes import apply_changes, parse_changes
     from fercli.errors import UsageError
     from fercli.train.options import TrainOptions
+    from fercli.train.saved_config import read_saved_config
 
+    saved = None if config_file is None else read_saved_config(config_file)
+    if saved is not None:
+        data = data or (None if saved.data is None or dataset is not None else Path(saved.data))
+        dataset = dataset or saved.dataset
     if dataset is None and not list_settings:
         raise UsageError(
             "train needs a data set", fix=f"fer train NAME, or fer train FOLDER; names: {', '.join(SCHEMAS)}"
         )
+    opened = None if list_settings and (dataset is None or dataset in SCHEMAS) else open_dataset(dataset or "", data)
     config = run_setup.run_config(
         dataset or "",
         data=data,
+        schema=None if opened is None else opened.schema,
         model=model,
         recipe=recipe,
         init=init,
@@ -135,10 +147,20 @@ def train(
             images=images, noise=noise, noise_seed=noise_seed, relabel=relabel, skip_unreadable=skip_unreadable
         ),
         settings=settings,
+        saved=saved,
     )
-    if list_settings:
-        show_settings(config.model, config.train)
+    if opened is None or list_settings:
+        show_settings(config.model, config.train, json=json)
         return
+    silent = quiet or is_silent_process()
+    config = run_setup.starting_weights(config, from_scratch=from_scratch, settings=settings, quiet=silent)
+    loaded = apply_changes(opened, config.changes)
+    if not silent:
+        reason = run_setup.reason_of_recipe(opened.schema, recipe, saved)
+        console.say(f"{config.model.preset}, recipe {config.train.recipe} ({reason})")
+        run_setup.warn_about_classes(loaded)
+        if saved is not None:
+            run_setup.warn_about_saved(saved, config, loaded.fingerprint)
     train_options = TrainOptions(
         device=device,
         workers=workers,
@@ -151,51 +173,50 @@ def train(
         notes=tuple(note or ()),
     )
     seed_list = None if seeds is None else options.parse_seeds(seeds)
-    _train(config, train_options, out, seeds=seed_list, from_scratch=from_scratch, json=json, quiet=quiet)
+    folder = out if out is not None else Path("runs") / f"{run_setup.base_name(loaded)}-{config.model.preset}"
+    _train(loaded, config, train_options, folder, seeds=seed_list, json=json, quiet=silent)
 
 
 def _train(
+    dataset: Dataset,
     config: RunConfig,
     train_options: TrainOptions,
-    out: Path | None,
+    folder: Path,
     *,
     seeds: tuple[int, ...] | None,
-    from_scratch: bool,
     json: bool,
     quiet: bool,
 ) -> None:
     """Run training, with one seed or several, and show the result."""
-    from fercli.cli import console
-    from fercli.data.open import open_dataset
-    from fercli.data.training_changes import apply_changes
     from fercli.evaluate.result_file import read_result
     from fercli.formatting import pluralize
     from fercli.system.devices import process_rank
     from fercli.train.seeds import SeedsResult, train_seeds
     from fercli.train.train import train as run_training
 
-    process = process_rank()
-    silent_process = process is not None and process[0] > 0  # under torchrun only the first process writes messages
-    quiet = quiet or silent_process
-    dataset = apply_changes(
-        open_dataset(config.dataset, None if config.data is None else Path(config.data)), config.changes
-    )
-    run_setup.require_landmark_weights(config, from_scratch=from_scratch)
-    folder = out if out is not None else Path("runs") / f"{Path(config.dataset).resolve().name}-{config.model.preset}"
     if not quiet:
         images = pluralize(sum(dataset.counts("train").values()), "training image")
         console.say(f"{dataset.name}: {images}, classes {', '.join(dataset.labels)}")
+        process = process_rank()
         device = train_options.device if process is None else f"{process[1]} processes"
-        console.say(f"{config.model.preset}, recipe {config.train.recipe}, on {device}; run folder {folder}")
+        console.say(f"on {device}; run folder {folder}")
     result: TrainResult | SeedsResult
     with live_report(quiet=quiet) as report:
         if seeds is None:
             result = run_training(dataset, folder, config=config, options=train_options, report=report)
         else:
             result = train_seeds(dataset, folder, seeds=seeds, config=config, options=train_options, report=report)
-    if silent_process:
+    if is_silent_process():
         return
     if isinstance(result, SeedsResult):
         console.json_line(result.as_dict()) if json else show_seeds(result)
     else:
         console.json_line(read_result(result.folder).as_dict()) if json else show_result(result)
+
+
+def is_silent_process() -> bool:
+    """Whether torchrun started this process as another than the first, which alone writes messages."""
+    from fercli.system.devices import process_rank
+
+    process = process_rank()
+    return process is not None and process[0] > 0

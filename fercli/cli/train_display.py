@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from fercli.formatting import duration, in_percent, mean_sd_percent, percent
@@ -59,13 +60,17 @@ def epoch_line(event: EpochReport) -> str:
     return ", ".join(parts) + (", best so far" if event.best else "")
 
 
-def show_settings(model: BtnConfig, recipe: TrainConfig) -> None:
-    """Print every setting with its value."""
+def show_settings(model: BtnConfig, recipe: TrainConfig, *, json: bool = False) -> None:
+    """Print every setting with its value, its range, what it means and where it comes from."""
     from fercli.cli import console
-    from fercli.config.settings import leaves_of
+    from fercli.config.settings import list_settings, value_text
 
-    for group in (model, recipe):
-        console.show("\n".join(f"{name}={value}" for name, value in leaves_of(group).items()))
+    for info, value in list_settings(model, recipe):
+        if json:
+            console.json_line({**asdict(info), "value": value})
+        else:
+            about = ", ".join(part for part in (info.summary, info.range) if part)
+            console.show(f"{info.name}={value_text(value)}\n    {about} [{info.source}]")
 
 
 def show_result(result: TrainResult) -> None:

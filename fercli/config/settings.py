@@ -8,6 +8,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from fercli.config.setting_info import SettingInfo, nearest_settings, setting_info
 from fercli.config.validate import from_dict
 from fercli.errors import UsageError
 
@@ -40,6 +41,22 @@ def leaves_of(config: object, prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
+def list_settings(*configs: object) -> list[tuple[SettingInfo, Any]]:
+    """Every setting of the configurations with its description and value."""
+    return [
+        (setting_info(name, hint), leaves_of(config)[name])
+        for config in configs
+        for name, hint in fields_of(type(config)).items()
+    ]
+
+
+def value_text(value: Any) -> str:
+    """Format a value as `--set` reads it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(value_text(item) for item in value) if isinstance(value, tuple | list) else str(value)
+
+
 def override(config: T, settings: Sequence[str], *, groups: Sequence[str] = ()) -> T:
     """Return `config` with every `dotted.name=value` applied; UsageError lists all unknown names and invalid values.
 
@@ -69,8 +86,8 @@ def _parse(setting: str, known: Mapping[str, Any]) -> tuple[str, Any]:
     if not equals:
         raise ValueError(f"{setting!r} is not of the form name=value")
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-        raise ValueError(f"no setting {name!r}" + (f" (did you mean {near[0]}?)" if near else ""))
+        near = nearest_settings(name, known)
+        raise ValueError(f"no setting {name!r}" + (f" (did you mean {' or '.join(near)}?)" if near else ""))
     try:
         return name, _from_text(text.strip(), known[name])
     except ValueError as error:

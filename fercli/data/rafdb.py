@@ -62,6 +62,13 @@ def _list_and_images(root: Path) -> tuple[Path, Path] | None:
     return None
 
 
+def _is_common_copy(root: Path) -> bool:
+    """Whether this is DATASET/train/1..7, whose names and codes only copies of RAF-DB have."""
+    train = root / "DATASET" / "train"
+    folders = {folder.name for folder in train.iterdir() if folder.is_dir()} if train.is_dir() else set()
+    return folders == set(schema("rafdb").codes)
+
+
 def _read_list(basic: Path, images: Path, labels: LabelSchema) -> Dataset:
     alignment = finished_alignment(images)
     without_face = {Path(row.source).stem for row in alignment.rows if row.output is None} if alignment else set()
@@ -123,7 +130,7 @@ RAFDB = Reader(
     labels=schema("rafdb"),
     read=read_rafdb,
     layout=_LAYOUT,
-    matches=lambda root: _list_and_images(root) is not None,
+    matches=lambda root: _list_and_images(root) is not None or _is_common_copy(root),
     published=Published(
         access="apply at http://www.whdeld.cn/RAF/model1.html",
         counts={

@@ -26,11 +26,6 @@ def load_starting_weights(model: BTN, files: Sequence[str]) -> list[dict[str, An
     return [_load(model, find_weights(file, (".safetensors",))) for file in files]
 
 
-def has_landmarks(files: Sequence[str]) -> bool:
-    """Whether any of the files has weights of the landmark branch."""
-    return any(part_of(find_weights(file, (".safetensors",))) in (None, "landmark_backbone") for file in files)
-
-
 def _load(model: BTN, path: Path) -> dict[str, Any]:
     return _load_whole(model, path) if part_of(path) is None else _load_part(model, path)
 

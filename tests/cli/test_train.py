@@ -60,6 +60,19 @@ def test_train__lists_its_settings_without_data(capsys):
     shown = capsys.readouterr().out.splitlines()
     # the paper's recipe (BTN 4.2), but for what was set
     assert {"preset=btn-base", "recipe=rafdb", "batch_size=64", "sam.rho=0.05", "lr=5e-05"} <= set(shown)
+    after = shown[shown.index("sam.rho=0.05") + 1]
+    assert "sharpness" in after
+    assert "from 0" in after
+    assert "[Foret et al. 2021]" in after
+    assert main(["train", "--list-settings", "--json"]) == ExitCode.DONE
+    listed = {item["name"]: item for item in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert listed["loss.vit"] == {
+        "name": "loss.vit",
+        "range": "from 0",
+        "summary": "lambda, the weight of L_VIT",
+        "source": "BTN, Eq. 9",
+        "value": 2.0,
+    }
     assert main(["train", "--list-settings"]) == ExitCode.DONE
     assert {"preset=btn-compact", "recipe=compact"} <= set(capsys.readouterr().out.splitlines())
 
@@ -74,6 +87,38 @@ def test_train__of_rafdb_is_the_papers_model_by_the_papers_recipe(official_tree,
     assert (call["out"], call["options"].resume) == (Path("runs/rafdb-btn-base"), False)
     assert main([*line, "--resume", "--model", "btn-tiny"]) == ExitCode.INTERRUPTED
     assert (calls[1]["config"].model.preset, calls[1]["options"].resume) == ("btn-tiny", True)
+
+
+@pytest.mark.parametrize(
+    ("layout", "name"),
+    [("rafdb", "rafdb"), ("rafdb-kaggle", "rafdb"), ("ferplus-folders", "ferplus")],
+)
+def test_train__of_a_path_is_the_same_run_as_by_name(
+    layout: str, name: str, official_tree, calls: list[dict[str, Any]], capsys
+):
+    root = str(official_tree(layout, each=1))
+    assert main(["train", name, "--data", root, "--from-scratch"]) == ExitCode.INTERRUPTED
+    assert main(["train", root, "--from-scratch"]) == ExitCode.INTERRUPTED
+    by_name, by_path = calls
+    assert (by_path["config"].model, by_path["config"].train) == (by_name["config"].model, by_name["config"].train)
+    assert by_path["out"] == by_name["out"]
+    assert by_path["config"].train.recipe == ("rafdb" if name == "rafdb" else "compact")
+    expected = "(the data set is recognised as rafdb)" if name == "rafdb" else f"{name} is not in the paper"
+    assert capsys.readouterr().err.count(expected) == 2
+
+
+def test_train__repeats_a_saved_run(faces: Path, tmp_path: Path, calls: list[dict[str, Any]], capsys):
+    (tmp_path / "run.yaml").write_text(
+        f"dataset: {faces}\nmodel: {{preset: btn-tiny}}\ntrain: {{lr: 3e-4}}\nchanges: {{images: 6}}\nfingerprint: other\n"
+    )
+    assert (
+        main(["train", "--config", str(tmp_path / "run.yaml"), "--from-scratch", "--set", "epochs=3"])
+        == ExitCode.INTERRUPTED
+    )
+    config = calls[0]["config"]
+    assert (config.model.preset, config.train.lr, config.train.epochs) == ("btn-tiny", 3e-4, 3)
+    assert (config.changes.images, len(calls[0]["dataset"].split("train"))) == (6, 6)
+    assert "the data set differs from that of" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from fercli.config.settings import override
 from fercli.config.templates import template
 from fercli.errors import WeightsError
 from fercli.models.btn import BTN
-from fercli.train.starting_weights import has_landmarks, load_starting_weights
+from fercli.train.starting_weights import load_starting_weights
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import PartCard, save_part, save_weights
 
@@ -23,7 +23,6 @@ def test_start_from__fills_a_branch_and_refuses_one_that_does_not_fit(tmp_path: 
     part = {k: v for k, v in donor.state_dict().items() if k.startswith("landmark_backbone.")}
     path = tmp_path / "landmarks.safetensors"
     save_part(path, part, PartCard("landmark_backbone", {"from": "a test"}))
-    assert has_landmarks([str(path)])
     [loaded] = load_starting_weights(model, [str(path)])
     assert (loaded["part"], loaded["file"], loaded["provenance"]) == (
         "landmark_backbone", "landmarks.safetensors", {"from": "a test"}

@@ -53,6 +53,7 @@ cba.mask_self | | no image attends to itself | fercli
 cba.gather | | with several processes: attend to the images of all of them | BTN, open
 bt.source | | input of the batch transformer; s3 is the row BT | BTN, Table 5
 ablate.mla_only | | network of the row MLA, which the paper does not define | BTN, Table 5, open
+conventions | names, separated by commas | further label conventions, each with a head of its own | fercli
 recipe | | name of the recipe, for people | fercli
 epochs | from 1 | passes over the training images | POSTER_V2's code
 batch_size | from 1 | images of a step, over all processes and micro-batches | BTN 4.2

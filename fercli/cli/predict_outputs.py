@@ -116,6 +116,8 @@ class Outputs:
                     opened.enter_context(part)
             self._tables = [opened.enter_context(self._open_table(path)) for path in self._options.tables]
             if self._folder is not None:
+                for source in self._folder.removed:
+                    self._summary.add_note(source.name, "not an input of this run, its earlier rows are kept")
                 for source, predictions, fault in self._folder.earlier():
                     self._summary.add_earlier(source.name, fault)
                     self._write(predictions)

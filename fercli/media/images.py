@@ -168,7 +168,7 @@ def write_image(path: Path, rgb: Rgb) -> None:
             f"cannot write a picture as {path.suffix or 'a file without suffix'}",
             fix=f"use one of {' '.join(WRITABLE_SUFFIXES)}",
         )
-    with replacing(path) as temporary:
+    with replacing(path, durable=False) as temporary:
         Image.fromarray(rgb).save(temporary, format=kind, **_OPTIONS.get(kind, {}))
 
 

@@ -12,23 +12,25 @@ import json
 import os
 import re
 import secrets
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from fercli import __version__
 from fercli.errors import DataError, RefusedError
 from fercli.formatting import pluralize
 from fercli.media.sources import Source
+from fercli.media.video import VIDEO_SUFFIXES
 from fercli.results import Prediction
 from fercli.rows.csv_table import CsvTable
 from fercli.rows.records import columns, prediction_from_row
 from fercli.rows.table import open_text
 from fercli.system.csv_file import BOM
 from fercli.system.digest import file_state
-from fercli.system.files import replacing
+from fercli.system.files import replacing, sync
+from fercli.system.locks import hold_lock
 
 CSV_NAME = "predictions.csv"
 _JOB, _LOCK = ".job.jsonl", ".job.lock"
@@ -77,7 +79,9 @@ class Job:
         self.finished: dict[str, Finished] = {}
         self._rows = folder / f".predictions.{secrets.token_hex(4)}.part.csv"
         self._start = 0  # first byte of the rows of the current source
+        self._written: dict[str, tuple[int, int]] = {}  # first and last byte of the rows of every source
         before, rows = self._read_earlier_job()
+        self._read_at = _state(folder)
         interrupted = rows.name != CSV_NAME
         if interrupted and not self.finished:
             before = None  # there is nothing to continue
@@ -99,24 +103,25 @@ class Job:
             )
 
     def __enter__(self) -> Job:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(self.folder / _LOCK)
-        try:
+        with ExitStack() as opened:
+            opened.enter_context(hold_lock(self.folder / _LOCK, output=self.folder))
+            if _state(self.folder) != self._read_at:
+                raise RefusedError(f"another run has written {self.folder} meanwhile", fix="repeat the command")
             self._begin()
-        except BaseException:
-            self._lock.close()
-            raise
+            self._lock = opened.pop_all()
         return self
 
     def __exit__(self, kind: Any, *_: object) -> None:
-        self._file.close()
-        if kind is None:
-            self._rows.replace(self.folder / CSV_NAME)
-        elif not self.finished:
-            for path in (self._rows, self.folder / _JOB):
-                path.unlink(missing_ok=True)
-        (self.folder / _LOCK).unlink(missing_ok=True)
-        self._lock.close()
+        with self._lock:
+            self._file.close()
+            if kind is None:
+                self._sort_rows()
+                sync(self._rows)
+                self._rows.replace(self.folder / CSV_NAME)
+                sync(self.folder)
+            elif not self.finished:
+                for path in (self._rows, self.folder / _JOB):
+                    path.unlink(missing_ok=True)
 
     def is_finished(self, source: Source) -> bool:
         """Return whether an earlier run finished this file, unchanged since."""
@@ -147,19 +152,55 @@ class Job:
 
     def end(self, source: Source, *, copy: Path | None = None, fault: str | None = None) -> None:
         """Mark the current source as finished: its rows, its copy and its report are written."""
-        self._file.flush()
-        start, self._start = self._start, os.fstat(self._file.fileno()).st_size
+        start = self._end_rows(source)
         if source.address is None:
             relative = copy.relative_to(self.folder).as_posix() if copy else None
             done = Finished(_key(source), *file_state(source.path), (start, self._start), relative, fault)
             self.finished[done.key] = done
             with open_text(self.folder / _JOB, "a") as job:
                 job.write(json.dumps(asdict(done)) + "\n")
+                job.flush()
+                os.fsync(job.fileno())
 
-    def skip(self) -> None:
+    def skip(self, source: Source) -> None:
         """End the current source, which could not be read: a later run tries it again."""
+        self._end_rows(source)
+
+    def _end_rows(self, source: Source) -> int:
+        """Write the rows of the current source to the disk; returns their first byte."""
         self._file.flush()
-        self._start = os.fstat(self._file.fileno()).st_size
+        os.fsync(self._file.fileno())
+        start, self._start = self._start, os.fstat(self._file.fileno()).st_size
+        self._written[_key(source)] = (start, self._start)
+        return start
+
+    def _sort_rows(self) -> None:
+        """Put the rows of all sources into the order of the inputs, as if nothing had been interrupted."""
+        order = [key for key in dict.fromkeys(map(_key, self._sources)) if key in self._written]
+        order += [key for key in self._written if key not in order]
+        if order == sorted(self._written, key=lambda key: self._written[key]):
+            return
+        ranges = {}
+        with self._rows.open("rb") as rows, replacing(self._rows) as temporary, temporary.open("wb") as file:
+            file.write(rows.readline())
+            for key in order:
+                start, end = self._written[key]
+                rows.seek(start)
+                begun = file.tell()
+                file.write(rows.read(end - start))
+                ranges[key] = (begun, file.tell())
+        self.finished = {key: replace(self.finished[key], rows=ranges[key]) for key in order if key in self.finished}
+        self._write_job()
+
+    @property
+    def removed(self) -> list[Source]:
+        """Sources of earlier runs, whose rows are kept, that this run was not given."""
+        given = set(map(_key, self._sources))
+        return [
+            Source(Path(key), "video" if Path(key).suffix.lower() in VIDEO_SUFFIXES else "image", Path(Path(key).name))
+            for key in self.finished
+            if key not in given
+        ]
 
     def _read_earlier_job(self) -> tuple[dict[str, str] | None, Path]:
         """Return settings (None: no job) and rows file of the job in the folder; fills `finished`."""
@@ -200,15 +241,24 @@ class Job:
                         file.write(earlier.read(done.rows[1] - done.rows[0]))
                         kept[done.key] = Finished(**{**asdict(done), "rows": (start, file.tell())})
         self.finished = kept
-        with replacing(self.folder / _JOB) as temporary, open_text(temporary, "w") as job:
-            job.write(json.dumps({"rows": self._rows.name, "settings": self._settings}) + "\n")
-            job.writelines(json.dumps(asdict(done)) + "\n" for done in kept.values())
+        self._written = {key: done.rows for key, done in kept.items()}
+        self._write_job()
         for path in self.folder.rglob(".*"):
             if _LEFT_OVER.fullmatch(path.name) and path != self._rows and path.is_file():
                 path.unlink()
         self._file = open_text(self._rows, "a")
         self._start = self._rows.stat().st_size
         self._table = CsvTable(self._file, self._labels, header=False)
+
+    def _write_job(self) -> None:
+        with replacing(self.folder / _JOB) as temporary, open_text(temporary, "w") as job:
+            job.write(json.dumps({"rows": self._rows.name, "settings": self._settings}) + "\n")
+            job.writelines(json.dumps(asdict(done)) + "\n" for done in self.finished.values())
+
+
+def _state(folder: Path) -> tuple[tuple[int, int] | None, ...]:
+    """Size and time of the job's files: whether they changed."""
+    return tuple(file_state(path) if path.is_file() else None for path in (folder / _JOB, folder / CSV_NAME))
 
 
 def earlier_copies(folder: Path) -> set[Path]:
@@ -233,19 +283,3 @@ def _lines(file: Any, count: int) -> Iterator[str]:
             return
         count -= len(line)
         yield line.decode("utf-8", "surrogateescape")
-
-
-def _locked(path: Path) -> TextIO:
-    """Lock a file for this run; the system releases the lock when the process ends."""
-    file = path.open("w")
-    if sys.platform != "win32":
-        import fcntl
-
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.close()
-            raise RefusedError(
-                f"another run is writing into {path.parent}", fix="wait until it ends, or choose another folder"
-            ) from error
-    return file

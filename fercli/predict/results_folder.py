@@ -25,7 +25,8 @@ class ResultsFolder:
     settings: what shapes the predictions. shown_settings: what the reports and predictions.csv.settings.json show (default:
     `settings`). bom: begin CSV files with a byte order mark.
     on_note: called with a source and a sentence about its copy, such as missing sound.
-    todo: sources that remain to be read. finished: sources that an earlier run read.
+    todo: sources that remain to be read. finished: sources that an earlier run read; removed: those of them that this
+    run was not given.
     Raises: RefusedError from the constructor if the folder holds files that may be neither replaced nor continued.
     """
 
@@ -44,7 +45,8 @@ class ResultsFolder:
     ) -> None:
         self._job = Job(folder, sources, card.labels, settings, resume=resume, overwrite=overwrite, bom=bom)
         self._table, self._run = folder / CSV_NAME, record_run(card, shown_settings or settings)
-        self.finished = [source for source in sources if self._job.is_finished(source)]
+        self.removed = self._job.removed if resume else []
+        self.finished = [source for source in sources if self._job.is_finished(source)] + self.removed
         self.todo = [source for source in sources if not self._job.is_finished(source)]
         taken, replace = self._job.copies(), resume or overwrite
         self._copies = AnnotatedCopies(folder, sources, taken=taken, overwrite=replace, on_note=on_note)
@@ -59,7 +61,8 @@ class ResultsFolder:
             for part in (self._job, self._pages, self._copies):
                 opened.enter_context(part)
             for source in self.finished:
-                self._show_finished(source)
+                if source not in self.removed:
+                    self._show_finished(source)
             self._open = opened.pop_all()
         return self
 
@@ -106,7 +109,7 @@ class ResultsFolder:
         if self._source is None:
             return
         if not self._was_read:
-            self._job.skip()
+            self._job.skip(self._source)
             return
         self._copies.end_video()
         self._pages.end_video()

@@ -12,7 +12,7 @@ from fercli.rows.json_lines import JSON_LINES
 from fercli.rows.parquet import PARQUET
 from fercli.rows.run_record import RunRecord, write_settings
 from fercli.rows.table import TableFormat, TableWriter
-from fercli.system.files import refuse_existing, replacing
+from fercli.system.files import refuse_existing, replacing, writing_alone
 
 TABLE_FORMATS: dict[str, TableFormat] = {".csv": CSV, ".parquet": PARQUET, ".jsonl": JSON_LINES}
 
@@ -29,10 +29,12 @@ def open_table(
     """
     check_table_path(path, overwrite=overwrite)
     table_format = CSV_WITH_BOM if bom and path.suffix == ".csv" else TABLE_FORMATS[path.suffix]
-    with replacing(path) as temporary, table_format.open(temporary, labels, run.as_dict() if run else {}) as table:
-        yield table
-    if run is not None and not table_format.holds_settings:
-        write_settings(path, run)
+    with writing_alone(path):
+        refuse_existing(path, overwrite=overwrite)  # another run may have written it meanwhile
+        with replacing(path) as temporary, table_format.open(temporary, labels, run.as_dict() if run else {}) as table:
+            yield table
+        if run is not None and not table_format.holds_settings:
+            write_settings(path, run)
 
 
 def check_table_path(path: Path, *, overwrite: bool) -> None:

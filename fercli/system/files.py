@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from fercli.errors import DataError, RefusedError
+from fercli.system.locks import hold_lock
 
 _NAME_BYTES = 255  # of a file name on Linux, macOS and Windows file systems
 
@@ -47,9 +50,10 @@ def _cut(stem: str, rest: str) -> str:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; it is renamed to `path` on success and removed on failure.
 
+    durable: write it to the disk before it is renamed, so that `path` is complete after a power failure too.
     Creates missing folders. Raises: DataError if the folder cannot be created.
     """
     ending = f".{secrets.token_hex(4)}.part{path.suffix}"
@@ -62,9 +66,50 @@ def replacing(path: Path) -> Iterator[Path]:
         ) from error
     try:
         yield temporary
+        if durable:
+            sync(temporary)
         temporary.replace(path)
+        if durable:
+            sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk; where the system cannot do that, do nothing."""
+    flags = os.O_RDONLY if os.name == "posix" else os.O_RDWR
+    with contextlib.suppress(PermissionError, IsADirectoryError):
+        number = os.open(path, flags)
+        try:
+            os.fsync(number)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):  # such as a folder on a network drive
+                raise
+        finally:
+            os.close(number)
+
+
+@contextlib.contextmanager
+def writing_alone(path: Path) -> Iterator[None]:
+    """Be the only process that writes `path` in the `with` block, and remove what killed ones left of it.
+
+    Raises: RefusedError if another process writes it.
+    """
+    path = path.absolute()
+    with hold_lock(path.with_name(_cut(f".{path.name}", ".lock") + ".lock"), output=path):
+        for left_over in path.parent.glob(".*.part*"):
+            if _is_left_over(left_over.name, path):
+                shutil.rmtree(left_over) if left_over.is_dir() else left_over.unlink(missing_ok=True)
+        yield
+
+
+def _is_left_over(name: str, path: Path) -> bool:
+    """Whether a file or folder name is that of an incomplete `path`."""
+    file, folder = (
+        rf"{re.escape(_cut(f'.{start}', 'x' * (14 + len(end))))}\.[0-9a-f]{{8}}\.part{re.escape(end)}"
+        for start, end in ((path.stem, path.suffix), (path.name, ""))
+    )
+    return re.fullmatch(f"{file}|{folder}", name, re.DOTALL) is not None
 
 
 def refuse_existing_folder(path: Path, *, overwrite: bool, mark: str) -> None:
@@ -81,9 +126,15 @@ def refuse_existing_folder(path: Path, *, overwrite: bool, mark: str) -> None:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield an empty temporary folder beside `path`; it replaces `path` on success and is removed on failure.
 
-    Creates missing parents. Raises: DataError if the folder cannot be created.
+    Creates missing parents. Raises: DataError if the folder cannot be created, RefusedError if another process writes it.
     """
     path = path.resolve()
+    with writing_alone(path), _replacing_folder(path) as temporary:
+        yield temporary
+
+
+@contextlib.contextmanager
+def _replacing_folder(path: Path) -> Iterator[Path]:
     code = secrets.token_hex(4)
     temporary, old = (path.with_name(_cut(f".{path.name}", end) + end) for end in (f".{code}.part", f".{code}.old"))
     try:
@@ -92,6 +143,9 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         raise DataError(f"cannot create the folder {path} ({error.strerror})", fix="another output folder") from error
     try:
         yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                sync(file)
         if path.exists():
             path.rename(old)
         temporary.rename(path)

@@ -73,14 +73,14 @@ def test_job__that_is_finished_reads_new_and_changed_files(tmp_path: Path, sourc
         for source in (sources[0], sources[2]):
             again.add([Prediction(source.name, "no_face", detail="second")])
             again.end(source)
-    assert _notes(out) == [*[("b.jpg", "first")] * 2, ("a.jpg", "second"), ("c.jpg", "second")]
+    assert _notes(out) == [("a.jpg", "second"), *[("b.jpg", "first")] * 2, ("c.jpg", "second")]
 
 
 def test_job__tries_again_what_could_not_be_read(tmp_path: Path, sources: list[Source]):
     out = tmp_path / "out"
     with _job(out, sources) as job:
         job.add([Prediction(sources[0].name, "unreadable", detail="broken")])
-        job.skip()
+        job.skip(sources[0])
         job.add([Prediction(sources[1].name, "no_face", detail="first")])
         job.end(sources[1], fault="breaks off")
     assert _notes(out) == [("a.jpg", "broken"), ("b.jpg", "first")]
@@ -127,3 +127,31 @@ def test_job__removes_incomplete_files_of_a_killed_run(tmp_path: Path, sources: 
     (out / "sub" / ".hidden").touch()
     _do(_job(out, sources), sources)
     assert [path.name for path in (out / "sub").iterdir()] == [".hidden"]
+
+
+def test_job__keeps_the_rows_of_a_removed_input_and_names_it(tmp_path: Path, sources: list[Source]):
+    out = tmp_path / "out"
+    _do(_job(out, sources), sources)
+    again = _job(out, sources[1:], resume=True)
+    assert [source.name for source in again.removed] == [str(sources[0].path)]
+    with again:
+        assert [row.detail for row in again.rows_of(again.removed[0])] == ["first", "first"]
+    assert [name for name, _ in _notes(out)] == ["b.jpg"] * 2 + ["c.jpg"] * 2 + ["a.jpg"] * 2
+
+
+def test_job__that_another_run_finished_meanwhile__is_refused(tmp_path: Path, sources: list[Source]):
+    out = tmp_path / "out"
+    late = _job(out, sources)
+    _do(_job(out, sources), sources)
+    with pytest.raises(RefusedError, match="meanwhile"):
+        late.__enter__()
+    assert len(_notes(out)) == 6
+
+
+def test_job__interrupted_and_resumed__has_the_bytes_of_an_unbroken_one(tmp_path: Path, sources: list[Source]):
+    _do(_job(tmp_path / "whole", sources), sources)
+    with pytest.raises(KeyboardInterrupt):
+        _do(_job(tmp_path / "out", sources), [sources[2], sources[0]], die_at="a.jpg")
+    _do(_job(tmp_path / "out", sources, resume=True), sources[:2])
+    assert (tmp_path / "out" / "predictions.csv").read_bytes() == (tmp_path / "whole" / "predictions.csv").read_bytes()
+    assert _job(tmp_path / "out", sources, resume=True).is_finished(sources[2])

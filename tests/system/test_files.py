@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from fercli.errors import DataError, RefusedError
-from fercli.system.files import refuse_existing_folder, replacing_folder
+from fercli.system.files import refuse_existing_folder, replacing, replacing_folder, writing_alone
 
 
 def test_replacing_folder__appears_when_complete(tmp_path):
@@ -37,7 +40,7 @@ def test_replacing_folder__replaces_the_whole_old_one(tmp_path):
 
 def test_replacing_folder__names_a_folder_it_cannot_create(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="cannot create the folder"), replacing_folder(tmp_path / "file" / "out"):
+    with pytest.raises(DataError, match="cannot write in"), replacing_folder(tmp_path / "file" / "out"):
         pass
 
 
@@ -53,3 +56,42 @@ def test_refuse_existing_folder__replaces_only_marked_or_empty_ones(tmp_path):
     refuse_existing_folder(tmp_path, overwrite=True, mark="m")
     with pytest.raises(RefusedError, match="contains no m"):
         refuse_existing_folder(tmp_path / "m", overwrite=True, mark="m")
+
+
+def test_replacing__is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    events = []
+    real_sync, real_replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda number: (events.append("sync"), real_sync(number)))
+    monkeypatch.setattr(Path, "replace", lambda self, to: (events.append("rename"), real_replace(self, to))[1])
+    with replacing(tmp_path / "a.txt") as temporary:
+        temporary.write_text("x", encoding="utf-8")
+    assert events == ["sync", "rename", "sync"]
+    events.clear()
+    with replacing(tmp_path / "a.txt", durable=False) as temporary:
+        temporary.write_text("y", encoding="utf-8")
+    assert events == ["rename"]
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows", "a.b.parquet", f"{'n' * 250}.csv", "w[e]i*rd.csv"])
+def test_writing_alone__removes_what_killed_runs_left_and_nothing_else(tmp_path, name):
+    path = tmp_path / name
+    with replacing(path) as temporary:
+        temporary.touch()
+        left = temporary
+    left.touch()
+    other = [tmp_path / ".other.0123abcd.part.csv", tmp_path / ".rows.0123abcd.part.txt", tmp_path / ".hidden"]
+    for file in other:
+        file.touch()
+    with writing_alone(path):
+        assert not left.exists()
+        with pytest.raises(RefusedError, match="another run is writing"), writing_alone(path):
+            pass
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted([path.name, *(file.name for file in other)])
+
+
+def test_replacing_folder__removes_what_killed_runs_left(tmp_path):
+    left = tmp_path / ".out.0123abcd.part"
+    (left / "deep").mkdir(parents=True)
+    with replacing_folder(tmp_path / "out"), pytest.raises(RefusedError), replacing_folder(tmp_path / "out"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -11,6 +11,7 @@ Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 Landmarks = tuple[Point, Point, Point, Point, Point]
 Status = Literal["ok", "uncertain", "too_small", "no_face", "decode_error", "unreadable"]
+MIN_FACE_SCORE = 0.9  # of the detector; what scores lower is seldom a face: docs/predict.md
 CLASSIFIED: tuple[Status, ...] = ("ok", "uncertain", "too_small")  # a face was classified, reliably or not
 
 

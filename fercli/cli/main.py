@@ -32,10 +32,12 @@ from fercli.cli.describe import describe
 from fercli.cli.distill import distill
 from fercli.cli.doctor import doctor
 from fercli.cli.eval import evaluate
+from fercli.cli.events import events
 from fercli.cli.export import export
 from fercli.cli.help_pages import GroupedCommand, GroupedGroup
 from fercli.cli.predict import predict
 from fercli.cli.report import report
+from fercli.cli.summary import summary
 from fercli.cli.train import train
 from fercli.cli.visualize import app as visualize
 from fercli.cli.weights import average_weights, import_weights, list_weights, pull, verify
@@ -139,6 +141,8 @@ _add(bench, "start", bench_start, "Measure fer predict from a cold start.")
 
 # by stage, in the order of `fer --help`
 _add(app, "predict", predict, "Predict the expression of every face in pictures and videos.", "Predict")
+_add(app, "summary", summary, "Print the time per expression of every person of videos.", "Behaviour coding")
+_add(app, "events", events, "Find episodes of expressions; write them for ELAN, Praat and BORIS.", "Behaviour coding")
 _add(app, "export", export, "Export a model to ONNX and compare it with torch.", "Predict")
 _add(app, "align", align, "Detect faces and align them to a crop template.", "Data")
 app.add_typer(data, name="data", short_help="Check and prepare data sets.", rich_help_panel="Data")

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.results import CLASSIFIED, Prediction
+from fercli.results import CLASSIFIED, MIN_FACE_SCORE, Prediction
 
 ONLY_FRAME_S = 0.04  # duration of the only frame of a video
-_MIN_SCORE = 0.9  # of the detector; a detection below it is seldom a face: docs/predict.md
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ class _Builder:
         face.probabilities.append([prediction.probabilities[name] for name in self._classes])
         face.labels.append(self._index[prediction.label or ""])
         face.uncertain.append(prediction.is_doubtful)
-        face.unreliable.append(prediction.status == "too_small" or (score is not None and score < _MIN_SCORE))
+        face.unreliable.append(prediction.status == "too_small" or (score is not None and score < MIN_FACE_SCORE))
         face.boxes.append(prediction.detection.box_xyxy)
 
     def recording(self) -> Recording:

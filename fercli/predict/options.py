@@ -10,8 +10,6 @@ from fercli.config.detect import MIN_RELIABLE_PX, DetectConfig, is_number
 from fercli.errors import UsageError
 from fercli.faces.detector import detector_version
 
-MIN_FACE_SCORE = 0.9  # of the detector; what scores lower is seldom a face: docs/predict.md
-
 
 @dataclass(frozen=True)
 class PredictOptions:

@@ -20,10 +20,10 @@ from fercli.media.feed import Item, feed, in_chunks
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
 from fercli.predict.given_faces import FaceTable, with_given_faces
-from fercli.predict.options import MIN_FACE_SCORE, PredictOptions
+from fercli.predict.options import PredictOptions
 from fercli.predict.smoothing import Smoother
 from fercli.progress import Progress, silent
-from fercli.results import Face, Prediction, Status
+from fercli.results import MIN_FACE_SCORE, Face, Prediction, Status
 from fercli.system.prefetch import prefetched
 from fercli.system.stopwatch import Stopwatch
 from fercli.weights.card import WeightsCard

@@ -1,4 +1,4 @@
-"""The folder of `fer predict --out`: annotated copies, HTML reports and predictions.csv; an interrupted run can continue."""
+"""The folder of `fer predict --out`: copies, reports and tables of all sources; an interrupted run can continue."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from fercli.coding.code import write_coding
 from fercli.errors import DataError
 from fercli.media.images import Rgb, read_rgb
 from fercli.media.sources import Source
@@ -44,6 +45,7 @@ class ResultsFolder:
         on_note: Callable[[Source, str], None] = ignore_note,
     ) -> None:
         self._job = Job(folder, sources, card.labels, settings, resume=resume, overwrite=overwrite, bom=bom)
+        self._has_videos, self._bom = any(source.kind == "video" for source in sources), bom
         self._table, self._run = folder / CSV_NAME, record_run(card, shown_settings or settings)
         self.removed = self._job.removed if resume else []
         self.finished = [source for source in sources if self._job.is_finished(source)] + self.removed
@@ -76,6 +78,8 @@ class ResultsFolder:
         self._open.__exit__(kind, *error)
         if kind is None:
             write_settings(self._table, self._run)
+            if self._has_videos:
+                write_coding(self._table.parent, bom=self._bom)
 
     def earlier(self) -> Iterator[tuple[Source, Iterator[Prediction], str | None]]:
         """Yield every finished source with its rows and what could not be decoded of it."""

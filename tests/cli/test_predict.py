@@ -32,6 +32,8 @@ from fercli.weights.card import WeightsCard
 NAMES = schema("rafdb").names
 FACE = Face((10.0, 10.0, 50.0, 60.0), 0.9, ((20.0, 25.0), (40.0, 25.0), (30.0, 35.0), (22.0, 48.0), (38.0, 48.0)))
 
+TABLES = [f"{name}.csv{end}" for name in ("events", "predictions", "summary") for end in ("", ".settings.json")]
+
 
 class OneFace:
     """A fake detector: one face in every frame."""
@@ -130,9 +132,9 @@ def test_predict__writes_copies_and_refuses_to_replace_them(folder: Path, tmp_pa
         "a.png",
         "c.mp4",
         "c.report.html",
-        "predictions.csv",
-        "predictions.csv.settings.json",
+        *TABLES[:4],
         "report.html",
+        *TABLES[4:],
     ]
     assert main(arguments) == 1
     assert main([*arguments, "--overwrite"]) == 0
@@ -269,8 +271,13 @@ def test_predict__continues_after_it_was_killed(
     assert main([*arguments, "--resume"]) == 0
     assert sum(detected) == 80
     assert (out / "a.mp4").stat().st_mtime_ns == before
-    names = [".job.jsonl", *(f"{name}{end}" for name in "abc" for end in (".mp4", ".report.html")), "predictions.csv"]
-    assert sorted(path.name for path in out.iterdir()) == [*names, "predictions.csv.settings.json", "report.html"]
+    names = [
+        ".job.jsonl",
+        *(f"{name}{end}" for name in "abc" for end in (".mp4", ".report.html")),
+        *TABLES,
+        "report.html",
+    ]
+    assert sorted(path.name for path in out.iterdir()) == sorted(names)
     with (out / "predictions.csv").open(newline="") as file:
         rows = [(Path(row["source"]).name, int(row["frame"])) for row in csv.DictReader(file)]
     assert rows == [(f"{name}.mp4", number) for name in "abc" for number in range(40)]
@@ -372,8 +379,7 @@ def test_predict__stops_a_camera_with_all_outputs_complete(tmp_path: Path, monke
         ".job.jsonl",
         "camera-0.mp4",
         "camera-0.report.html",
-        "predictions.csv",
-        "predictions.csv.settings.json",
+        *TABLES,
     ]
     with (out / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

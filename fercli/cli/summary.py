@@ -1,0 +1,92 @@
+"""`fer summary`: time per expression of every person of videos, from tables of predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from fercli.cli import coding_options, console, options
+from fercli.formatting import percent, percents
+
+if TYPE_CHECKING:
+    from fercli.coding.code import CodedTables
+    from fercli.coding.summary import Summary
+
+
+def summary(
+    rows: coding_options.Rows,
+    *,
+    out: Annotated[Path | None, coding_options.csv_file("one row per video and person")] = None,
+    min_view: coding_options.MinView = 0.5,
+    smooth: coding_options.Smooth = 0.4,
+    enter: coding_options.Enter = 0.6,
+    leave: coding_options.Leave = 0.5,
+    min_duration: coding_options.MinDuration = 0.3,
+    merge_gap: coding_options.MergeGap = 0.3,
+    bom: options.Bom = False,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Print the time that every person of a video showed each expression, and write it as a table.
+
+    Shares are shares of the time in view, uncertain time included; they add up to 100 %. fer predict --out writes the same
+    table as summary.csv.
+
+    Example:
+
+      fer summary results --out summary.csv
+    """
+    from fercli.coding.code import code_tables
+    from fercli.coding.episodes import EpisodeOptions
+    from fercli.coding.tables import summary_columns, summary_row, write_summary
+    from fercli.system.files import refuse_existing
+
+    settings = EpisodeOptions(smooth, enter, leave, min_duration, merge_gap)
+    if out is not None:
+        refuse_existing(out, overwrite=overwrite)
+    coded = code_tables(rows, settings, min_view_s=min_view)
+    if out is not None:
+        write_summary(out, coded.summaries, coded.classes, coded.run, settings, bom=bom)
+    if json:
+        names = summary_columns(coded.classes)
+        for item in coded.summaries:
+            console.json_line(dict(zip(names, summary_row(item), strict=True)))
+    else:
+        show(coded)
+    if out is not None and not quiet:
+        console.say(f"written to {out}")
+
+
+def show(coded: CodedTables) -> None:
+    """Print a table of the people of every video."""
+    names = [*coded.classes, "uncertain"]
+    shown = [name for name, seconds in zip(names, _seconds(coded), strict=True) if seconds > 0]
+    head = ["video", "person", "in view (s)", *(f"{name} (%)" for name in shown), "no face (s)", "mean p", "episodes"]
+    rows = [row for video in coded.videos for row in _rows(video.summaries, [names.index(name) for name in shown])]
+    console.show(console.table(None, head, rows))
+
+
+def _rows(found: tuple[Summary, ...], shown: list[int]) -> list[list[object]]:
+    rows: list[list[object]] = []
+    for summary in found:
+        shares = percents(summary.shares.tolist()) if summary.in_view_s > 0 else [""] * (len(summary.classes) + 1)
+        rows.append(
+            [
+                Path(summary.source).name,
+                "all" if summary.level == "video" else summary.person or "untracked",
+                f"{summary.in_view_s:.1f}",
+                *(shares[index].removesuffix(" %") for index in shown),
+                None if summary.without_face_s is None else f"{summary.without_face_s:.1f}",
+                None if summary.mean_probability is None else percent(summary.mean_probability),
+                int(summary.episodes.sum()),
+            ]
+        )
+    return rows
+
+
+def _seconds(coded: CodedTables) -> list[float]:
+    """Seconds of every class, and uncertain ones, of all videos."""
+    videos = [summary for summary in coded.summaries if summary.level == "video"]
+    by_class = [sum(float(summary.seconds[index]) for summary in videos) for index in range(len(coded.classes))]
+    return [*by_class, sum(summary.uncertain_s for summary in videos)]

@@ -1,0 +1,121 @@
+"""Summaries and episodes of all videos of tables of predictions, and both as files of a folder of results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fercli.coding.episodes import Episode, EpisodeOptions, episodes
+from fercli.coding.recordings import Recording, recordings
+from fercli.coding.summary import Summary, summaries
+from fercli.coding.tables import EVENTS_NAME, SUMMARY_NAME, write_events, write_summary
+from fercli.config.labels import canonical
+from fercli.errors import DataError, UsageError
+from fercli.rows.read import SavedRows, read_rows
+from fercli.rows.run_record import RunRecord
+
+MIN_VIEW_S = 0.5  # a person in view for a shorter time has no row of their own
+
+
+@dataclass(frozen=True)
+class CodedVideo:
+    """What is known of one video. seconds: from the begin of its first to the end of its last frame that was read."""
+
+    source: str
+    begin_s: float
+    end_s: float
+    frames_per_second: float
+    summaries: tuple[Summary, ...]
+    episodes: tuple[Episode, ...]
+
+    @property
+    def people(self) -> list[str | None]:
+        """The people who have episodes, in order."""
+        return list(dict.fromkeys(episode.person for episode in self.episodes))
+
+
+@dataclass(frozen=True)
+class CodedTables:
+    """The videos of tables, with what produced the first table."""
+
+    classes: tuple[str, ...]
+    run: RunRecord
+    videos: tuple[CodedVideo, ...]
+
+    @property
+    def summaries(self) -> list[Summary]:
+        return [summary for video in self.videos for summary in video.summaries]
+
+    def only(self, expressions: Sequence[str]) -> CodedTables:
+        """Return the same with the episodes of some expressions only. Raises: UsageError for an unknown one."""
+        wanted = [canonical(name) for name in expressions]
+        for name in wanted:
+            if name not in self.classes:
+                raise UsageError(f"{name} is not among the classes", fix=", ".join(self.classes))
+        videos = [
+            replace(video, episodes=tuple(episode for episode in video.episodes if episode.expression in wanted))
+            for video in self.videos
+        ]
+        return replace(self, videos=tuple(videos))
+
+    @property
+    def episodes(self) -> list[Episode]:
+        return [episode for video in self.videos for episode in video.episodes]
+
+
+def code_tables(
+    paths: Sequence[Path], options: EpisodeOptions | None = None, *, min_view_s: float = MIN_VIEW_S
+) -> CodedTables:
+    """Read tables of predictions and return their videos with summaries and episodes. Memory is that of the longest video.
+
+    min_view_s: people in view for a shorter time have no summary of their own; that of the video includes them.
+    Raises: DataError for tables that cannot be read, have different classes, or no video.
+    """
+    tables = [read_rows(path) for path in paths]
+    classes = tables[0].labels
+    for table in tables[1:]:
+        if table.labels != classes:
+            raise DataError(
+                f"{table.path} has other classes than {tables[0].path}: {', '.join(table.labels)}",
+                fix="give tables of one model",
+            )
+    videos = tuple(video for table in tables for video in _videos(table, options, min_view_s))
+    if not videos:
+        names = ", ".join(str(path) for path in paths)
+        raise DataError(f"{names}: no rows of videos", fix="give tables that fer predict wrote for videos")
+    return CodedTables(classes, tables[0].run, videos)
+
+
+def write_coding(folder: Path, *, bom: bool = False) -> None:
+    """Write summary.csv and events.csv from the predictions.csv of a folder of results, if it has rows of videos."""
+    options = EpisodeOptions()
+    table = read_rows(folder)
+    videos = tuple(_videos(table, options, MIN_VIEW_S))
+    if not videos:
+        return
+    coded = CodedTables(table.labels, table.run, videos)
+    write_summary(folder / SUMMARY_NAME, coded.summaries, coded.classes, coded.run, options, bom=bom)
+    write_events(folder / EVENTS_NAME, coded.episodes, coded.run, options, bom=bom)
+
+
+def code_video(
+    recording: Recording, options: EpisodeOptions | None = None, *, min_view_s: float = MIN_VIEW_S
+) -> CodedVideo:
+    """Return the summaries and episodes of one video."""
+    found = summaries(recording, options)
+    shown = [summary for summary in found if summary.level == "video" or summary.in_view_s >= min_view_s]
+    duration_s = float(recording.end_s[-1] - recording.begin_s[0])
+    return CodedVideo(
+        recording.source,
+        float(recording.begin_s[0]),
+        float(recording.end_s[-1]),
+        len(recording.numbers) / duration_s if duration_s > 0 else 0.0,
+        tuple(shown),
+        tuple(episodes(recording, options)),
+    )
+
+
+def _videos(table: SavedRows, options: EpisodeOptions | None, min_view_s: float) -> Iterator[CodedVideo]:
+    for recording in recordings(table.predictions(), table.labels):
+        yield code_video(recording, options, min_view_s=min_view_s)

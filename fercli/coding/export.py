@@ -1,0 +1,174 @@
+"""Write the episodes of videos for the tools of behaviour coding: csv, ELAN, Praat, BORIS."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from fercli import __version__
+from fercli.coding.annotations import Annotation, VideoAnnotations, tier_name
+from fercli.coding.code import CodedTables, CodedVideo
+from fercli.coding.episodes import EpisodeOptions
+from fercli.coding.formats.boris import Media, write_boris
+from fercli.coding.formats.elan import write_elan
+from fercli.coding.formats.praat import write_praat
+from fercli.coding.tables import with_episode_settings, write_events
+from fercli.errors import UsageError
+from fercli.rows.run_record import write_settings
+from fercli.system.files import free_name, refuse_existing
+
+
+@dataclass(frozen=True)
+class Written:
+    """The files that were written, and what the user should know about them."""
+
+    paths: list[Path] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """How to write one format. suffix: of its files; folder: it has one file per video; example: a name for --out."""
+
+    suffix: str
+    folder: bool
+    example: str
+    write: Callable[[_Job], None]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One export. media: folder of the videos, None for where they were when they were read."""
+
+    coded: CodedTables
+    out: Path
+    options: EpisodeOptions
+    media: Path | None
+    bom: bool
+    overwrite: bool
+    written: Written
+
+    @property
+    def author(self) -> str:
+        return self.coded.run.weights or f"fer {__version__}"
+
+    def free_path(self, video: CodedVideo, suffix: str) -> Path:
+        """Return the path of a video's file in the folder, and count it as written."""
+        path = free_name(self.out / f"{_stem(video.source)}{suffix}", self.written.paths)
+        self.written.paths.append(path)
+        return path
+
+    def linked(self, video: CodedVideo, folder: Path) -> str:
+        """Return the path of the media relative to a folder, or its bare name with a warning if it is not there."""
+        name = PurePosixPath(video.source.replace("\\", "/")).name
+        candidates = [Path(video.source)] if self.media is None else [self.media / video.source, self.media / name]
+        for path in candidates:
+            if path.is_file():
+                return Path(os.path.relpath(path, folder)).as_posix()
+        self.written.warnings.append(
+            f"{video.source} was not found and is linked as {name}: name its folder with --media"
+        )
+        return name
+
+
+def export_events(
+    coded: CodedTables,
+    to: str,
+    out: Path,
+    options: EpisodeOptions,
+    *,
+    media: Path | None = None,
+    bom: bool = False,
+    overwrite: bool = False,
+) -> Written:
+    """Write the episodes in one format of EXPORTS, and the settings beside them.
+
+    out: the file, or the folder for formats with one file per video. media: folder of the videos.
+    Raises: RefusedError if a file exists, UsageError if `out` has another suffix than the format.
+    """
+    form = EXPORTS[to]
+    if form.folder and out.is_file():
+        raise UsageError(f"{out} is a file, but --to {to} writes one file per video", fix=f"--out {form.example}")
+    if not form.folder and out.suffix != form.suffix:
+        raise UsageError(f"{out}: --to {to} writes a {form.suffix} file", fix=f"--out {form.example}")
+    if not form.folder:
+        refuse_existing(out, overwrite=overwrite)
+    job = _Job(coded, out, options, media, bom, overwrite, Written())
+    form.write(job)
+    return job.written
+
+
+def _write_csv(job: _Job) -> None:
+    write_events(job.out, job.coded.episodes, job.coded.run, job.options, bom=job.bom)
+    job.written.paths.append(job.out)
+
+
+def _write_elan(job: _Job) -> None:
+    for video, path in _free_paths(job, ".eaf"):
+        annotations = annotations_of(video, job.linked(video, path.parent))
+        write_elan(path, annotations, vocabulary=job.coded.classes, author=job.author)
+    _write_settings(job)
+
+
+def _write_praat(job: _Job) -> None:
+    for video, path in _free_paths(job, ".TextGrid"):
+        write_praat(path, annotations_of(video, video.source), end_s=video.end_s)
+    _write_settings(job)
+
+
+def _write_boris(job: _Job) -> None:
+    videos = []
+    for video in job.coded.videos:
+        media = Media(job.linked(video, job.out.parent), video.end_s, video.frames_per_second)
+        videos.append((media, annotations_of(video, media.path)))
+    settings = "; ".join(f"{name}: {value}" for name, value in job.options.as_settings().items())
+    write_boris(job.out, videos, behaviours=job.coded.classes, description=f"{job.author}. {settings}")
+    job.written.paths.append(job.out)
+    write_settings(job.out, with_episode_settings(job.coded.run, job.options))
+
+
+def annotations_of(video: CodedVideo, media: str) -> VideoAnnotations:
+    """Return the episodes of a video as annotations, one tier per person."""
+    tiers = {
+        tier_name(person): tuple(
+            Annotation(
+                episode.expression,
+                episode.onset_s,
+                episode.offset_s,
+                f"peak {episode.peak:.2f} at {episode.apex_s:.2f} s, mean {episode.mean:.2f}",
+            )
+            for episode in video.episodes
+            if episode.person == person
+        )
+        for person in video.people
+    }
+    return VideoAnnotations(media, tiers, video.end_s)
+
+
+def _free_paths(job: _Job, suffix: str) -> list[tuple[CodedVideo, Path]]:
+    """Return a path for every video, none of which may exist."""
+    paths = [(video, job.free_path(video, suffix)) for video in job.coded.videos]
+    for _, path in paths:
+        refuse_existing(path, overwrite=job.overwrite)
+    return paths
+
+
+def _write_settings(job: _Job) -> None:
+    write_settings(job.out / "events", with_episode_settings(job.coded.run, job.options))
+
+
+def _stem(source: str) -> str:
+    """Return a file name for a source: of a path or an address its last part without the suffix."""
+    stem = PurePosixPath(source.replace("\\", "/")).stem
+    return re.sub(r'[<>:"|?*\x00-\x1f]', "_", stem) or "video"
+
+
+EXPORTS: dict[str, ExportFormat] = {
+    "csv": ExportFormat(".csv", folder=False, example="events.csv", write=_write_csv),
+    "elan": ExportFormat(".eaf", folder=True, example="elan", write=_write_elan),
+    "praat": ExportFormat(".TextGrid", folder=True, example="praat", write=_write_praat),
+    "boris": ExportFormat(".boris", folder=False, example="interviews.boris", write=_write_boris),
+}

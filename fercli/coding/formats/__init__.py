@@ -1,0 +1,1 @@
+"""File formats of behaviour coding: one file per format, which writes or reads `annotations`."""

@@ -1,0 +1,156 @@
+"""BORIS projects (JSON, project format 7.0): people are subjects, expressions behaviours, every video an observation.
+
+Layout: https://boris.readthedocs.io, and the project files of BORIS 8. A state event is two rows: its begin and its end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from fercli.coding.annotations import Annotation, VideoAnnotations
+from fercli.errors import DataError
+from fercli.system.files import replacing
+
+_PLAYERS = [str(number) for number in range(1, 9)]
+_STATE = "State event"
+
+
+@dataclass(frozen=True)
+class Media:
+    """What BORIS wants to know of a video: its path relative to the project, length and frame rate."""
+
+    path: str
+    length_s: float
+    fps: float
+
+
+def write_boris(
+    path: Path, videos: Sequence[tuple[Media, VideoAnnotations]], *, behaviours: Sequence[str], description: str
+) -> None:
+    """Write a project with one observation per video, in which every person excludes the other expressions."""
+    now = datetime.now().isoformat(timespec="seconds")
+    subjects = list(dict.fromkeys(person for _, video in videos for person in video.tiers))
+    keys = _keys(behaviours)
+    project = {
+        "time_format": "hh:mm:ss",
+        "project_date": now,
+        "project_name": path.stem,
+        "project_description": description,
+        "project_format_version": "7.0",
+        "subjects_conf": {
+            str(index): {"key": "", "name": name, "description": ""} for index, name in enumerate(subjects)
+        },
+        "behaviors_conf": {
+            str(index): {
+                "type": _STATE,
+                "key": keys[name],
+                "code": name,
+                "description": "",
+                "color": "",
+                "category": "",
+                "modifiers": "",
+                "excluded": ",".join(other for other in behaviours if other != name),
+                "coding map": "",
+            }
+            for index, name in enumerate(behaviours)
+        },
+        "observations": _observations(videos, now),
+        "behavioral_categories": [],
+        "independent_variables": {},
+        "coding_map": {},
+        "behaviors_coding_map": [],
+        "converters": {},
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(project, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _observations(videos: Sequence[tuple[Media, VideoAnnotations]], now: str) -> dict[str, Any]:
+    observations: dict[str, Any] = {}
+    for media, video in videos:
+        name = stem = PurePosixPath(media.path).stem.strip()
+        number = 2
+        while name in observations:
+            name, number = f"{stem} {number}", number + 1
+        observations[name] = {
+            "file": {player: [media.path] if player == "1" else [] for player in _PLAYERS},
+            "type": "MEDIA",
+            "date": now,
+            "description": "",
+            "time offset": 0,
+            "events": _events(video.tiers),
+            "observation time interval": [0, 0],
+            "independent_variables": {},
+            "visualize_spectrogram": False,
+            "visualize_waveform": False,
+            "media_creation_date_as_offset": False,
+            "media_scan_sampling_duration": 0,
+            "image_display_duration": 1,
+            "close_behaviors_between_videos": False,
+            "media_info": {
+                "length": {media.path: round(media.length_s, 3)},
+                "fps": {media.path: round(media.fps, 3)},
+                "hasVideo": {media.path: True},
+                "hasAudio": {media.path: False},
+                "offset": {"1": 0.0},
+            },
+        }
+    return observations
+
+
+def _events(tiers: Mapping[str, Sequence[Annotation]]) -> list[list[object]]:
+    """Return two rows per annotation: time, subject, behaviour, modifier, comment, frame; ends before begins."""
+    rows: list[tuple[tuple[float, int], list[object]]] = []
+    for person, items in tiers.items():
+        for item in items:
+            begin_s, end_s = round(item.onset_s, 3), round(item.offset_s, 3)
+            end_s = max(end_s, round(begin_s + 0.001, 3))
+            rows.append(((begin_s, 1), [begin_s, person, item.label, "", item.comment, "NA"]))
+            rows.append(((end_s, 0), [end_s, person, item.label, "", "", "NA"]))
+    return [row for _, row in sorted(rows, key=lambda pair: pair[0])]
+
+
+def _keys(behaviours: Sequence[str]) -> dict[str, str]:
+    """Return a key of the keyboard for every behaviour: the first free one of its letters."""
+    keys: dict[str, str] = {}
+    for name in behaviours:
+        free = [letter for letter in name.lower() + "123456789" if letter.isalnum() and letter not in keys.values()]
+        keys[name] = free[0] if free else ""
+    return keys
+
+
+def read_boris(path: Path) -> list[VideoAnnotations]:
+    """Read the state events of all observations of media files. Raises: DataError for another file."""
+    try:
+        project = json.loads(path.read_text(encoding="utf-8-sig"))
+        states = {item["code"] for item in project["behaviors_conf"].values() if item["type"].startswith("State")}
+        return [_observation(name, item, states) for name, item in project["observations"].items()]
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise DataError(f"{path}: not a BORIS project ({error})", fix="save the project in BORIS 8") from error
+
+
+def _observation(name: str, observation: Mapping[str, Any], states: set[str]) -> VideoAnnotations:
+    open_since: dict[tuple[str, str], tuple[float, str]] = {}
+    tiers: dict[str, list[Annotation]] = {}
+    for row in observation["events"]:
+        time_s, subject, behaviour = float(row[0]), str(row[1]), str(row[2])
+        if behaviour not in states:
+            continue
+        begin = open_since.pop((subject, behaviour), None)
+        if begin is None:
+            open_since[subject, behaviour] = (time_s, str(row[4]))
+        else:
+            tiers.setdefault(subject, []).append(Annotation(behaviour, begin[0], time_s, begin[1]))
+    media = [file for player in _PLAYERS for file in observation.get("file", {}).get(player, ())]
+    lengths = observation.get("media_info", {}).get("length", {})
+    end_s = float(lengths[media[0]]) if media and media[0] in lengths else None
+    return VideoAnnotations(
+        media[0] if media else name,
+        {person: tuple(sorted(items, key=lambda item: item.onset_s)) for person, items in tiers.items()},
+        end_s,
+    )

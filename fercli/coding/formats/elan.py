@@ -1,0 +1,114 @@
+"""ELAN annotation files (.eaf, format 3.0): one tier per person, with the expressions as a controlled vocabulary.
+
+Layout: https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+
+from fercli.coding.annotations import SPAN_TIER, Annotation, VideoAnnotations
+from fercli.errors import DataError
+from fercli.system.files import replacing
+
+_SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
+_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
+_TYPE, _PLAIN_TYPE, _VOCABULARY = "expression", "span", "expressions"
+_MIME_TYPES = {".mp4": "video/mp4", ".mov": "video/quicktime", ".mpg": "video/mpeg", ".mkv": "video/x-matroska"}
+
+
+def write_elan(path: Path, video: VideoAnnotations, *, vocabulary: Sequence[str], author: str) -> None:
+    """Write one video; `video.video` is the path of the media relative to the folder of the file.
+
+    Annotations are sorted, and times rounded to milliseconds, which ELAN counts in; none is shorter than 1 ms.
+    """
+    ET.register_namespace("xsi", _INSTANCE)
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    root = ET.Element("ANNOTATION_DOCUMENT", AUTHOR=author, DATE=now, FORMAT="3.0", VERSION="3.0")
+    root.set(f"{{{_INSTANCE}}}noNamespaceSchemaLocation", _SCHEMA)
+    header = ET.SubElement(root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
+    suffix = PurePosixPath(video.video).suffix.lower()
+    relative = video.video if video.video.startswith((".", "/")) else f"./{video.video}"
+    ET.SubElement(
+        header,
+        "MEDIA_DESCRIPTOR",
+        MEDIA_URL=relative,
+        RELATIVE_MEDIA_URL=relative,
+        MIME_TYPE=_MIME_TYPES.get(suffix, "unknown"),
+    )
+    times = ET.SubElement(root, "TIME_ORDER")
+    tiers = dict(video.tiers)
+    if video.spans is not None:
+        tiers[SPAN_TIER] = tuple(Annotation("code this", *span) for span in video.spans)
+    count = 0
+    slots: list[tuple[int, str]] = []
+    for name, of_tier in tiers.items():
+        kind = _PLAIN_TYPE if name == SPAN_TIER else _TYPE
+        tier = ET.SubElement(root, "TIER", LINGUISTIC_TYPE_REF=kind, PARTICIPANT=name, TIER_ID=name, ANNOTATOR=author)
+        for annotation in sorted(of_tier, key=lambda item: item.onset_s):
+            count += 1
+            onset_ms = round(annotation.onset_s * 1000)
+            offset_ms = max(round(annotation.offset_s * 1000), onset_ms + 1)
+            begin, end = f"ts{2 * count - 1}", f"ts{2 * count}"
+            slots += [(onset_ms, begin), (offset_ms, end)]
+            holder = ET.SubElement(tier, "ANNOTATION")
+            item = ET.SubElement(
+                holder, "ALIGNABLE_ANNOTATION", ANNOTATION_ID=f"a{count}", TIME_SLOT_REF1=begin, TIME_SLOT_REF2=end
+            )
+            ET.SubElement(item, "ANNOTATION_VALUE").text = annotation.label
+    for time_ms, slot in sorted(slots):
+        ET.SubElement(times, "TIME_SLOT", TIME_SLOT_ID=slot, TIME_VALUE=str(time_ms))
+    ET.SubElement(header, "PROPERTY", NAME="lastUsedAnnotationId").text = str(count)
+    _add_types(root, vocabulary)
+    ET.indent(root)
+    with replacing(path) as temporary:
+        ET.ElementTree(root).write(temporary, encoding="UTF-8", xml_declaration=True)
+
+
+def _add_types(root: ET.Element, vocabulary: Sequence[str]) -> None:
+    common = {"TIME_ALIGNABLE": "true", "GRAPHIC_REFERENCES": "false"}
+    ET.SubElement(root, "LINGUISTIC_TYPE", common, LINGUISTIC_TYPE_ID=_TYPE, CONTROLLED_VOCABULARY_REF=_VOCABULARY)
+    ET.SubElement(root, "LINGUISTIC_TYPE", common, LINGUISTIC_TYPE_ID=_PLAIN_TYPE)
+    language = "http://cdb.iso.org/lg/CDB-00130975-001"
+    ET.SubElement(root, "LANGUAGE", LANG_DEF=language, LANG_ID="und", LANG_LABEL="undetermined (und)")
+    entries = ET.SubElement(root, "CONTROLLED_VOCABULARY", CV_ID=_VOCABULARY)
+    ET.SubElement(entries, "DESCRIPTION", LANG_REF="und")
+    for number, name in enumerate(vocabulary):
+        entry = ET.SubElement(entries, "CV_ENTRY_ML", CVE_ID=f"cveid{number}")
+        ET.SubElement(entry, "CVE_VALUE", LANG_REF="und", DESCRIPTION="").text = name
+
+
+def read_elan(path: Path) -> list[VideoAnnotations]:
+    """Read the aligned annotations of all tiers; tiers of one participant are one person.
+
+    Raises: DataError if the file is no ELAN file.
+    """
+    try:
+        root = ET.parse(path).getroot()
+    except ET.ParseError as error:
+        raise DataError(f"{path}: not an ELAN file ({error})", fix="open it in ELAN and save it again") from error
+    slots = {slot.get("TIME_SLOT_ID"): float(slot.get("TIME_VALUE", "nan")) / 1000 for slot in root.iter("TIME_SLOT")}
+    tiers: dict[str, list[Annotation]] = {}
+    for tier in root.iter("TIER"):
+        person = (tier.get("PARTICIPANT") or tier.get("TIER_ID") or "").strip()
+        if tier.get("TIER_ID") == SPAN_TIER:
+            person = SPAN_TIER
+        of_person = tiers.setdefault(person, [])
+        for item in tier.iter("ALIGNABLE_ANNOTATION"):
+            begin, end = (slots.get(item.get(name), float("nan")) for name in ("TIME_SLOT_REF1", "TIME_SLOT_REF2"))
+            label = (item.findtext("ANNOTATION_VALUE") or "").strip()
+            if label and end > begin:  # False for times that are not set
+                of_person.append(Annotation(label, begin, end))
+    media = root.find(".//MEDIA_DESCRIPTOR")
+    name = "" if media is None else media.get("RELATIVE_MEDIA_URL") or media.get("MEDIA_URL") or ""
+    spans = tiers.pop(SPAN_TIER, None)
+    return [
+        VideoAnnotations(
+            name or path.stem,
+            {person: tuple(sorted(items, key=lambda item: item.onset_s)) for person, items in tiers.items()},
+            spans=None if spans is None else tuple((item.onset_s, item.offset_s) for item in spans),
+        )
+    ]

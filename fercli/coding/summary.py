@@ -1,0 +1,106 @@
+"""Time per expression of every person of a video, and of the video as a whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.coding.episodes import Episode, EpisodeOptions, episodes
+from fercli.coding.recordings import Recording, Track
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A person of a video, or with the level `video` all its people together.
+
+    first_s, last_s: begin of the first and end of the last frame with the person (of the video: of the frames that were read).
+    frames: frames with the person (of the video: frames that were read). frames_without_face, without_face_s: decoded frames
+    with nobody in view; not_decoded_s: frames that could not be decoded; of a person these three are None.
+    in_view_s: time with the person in view; of the video the sum over its people, so two people in view for 1 s are 2 s.
+    seconds: [N] time in which each class was predicted with status `ok`. uncertain_s: the rest of in_view_s.
+    mean_probability: mean over time of the predicted class's probability where the status is `ok`; None if there is no such time.
+    mean_probabilities: [N] mean over the time in view, without faces that are too small or perhaps no faces; None without any.
+    episodes: [N] number of episodes.
+    """
+
+    source: str
+    level: Literal["person", "video"]
+    person: str | None
+    classes: tuple[str, ...]
+    first_s: float
+    last_s: float
+    frames: int
+    frames_without_face: int | None
+    without_face_s: float | None
+    not_decoded_s: float | None
+    in_view_s: float
+    seconds: NDArray[np.float64]
+    uncertain_s: float
+    mean_probability: float | None
+    mean_probabilities: NDArray[np.float64] | None
+    episodes: NDArray[np.int64]
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Shares of in_view_s of each class and, last, of uncertain time: [N + 1], sum 1; zeros if nobody was in view."""
+        return np.append(self.seconds, self.uncertain_s) / (self.in_view_s or 1.0)
+
+
+def summaries(recording: Recording, options: EpisodeOptions | None = None) -> list[Summary]:
+    """Return one summary per person, in the order of the tracks, and one of the video."""
+    found = episodes(recording, options)
+    people = [
+        _summary(recording, (track,), [episode for episode in found if episode.person == track.person])
+        for track in recording.tracks
+    ]
+    return [*people, _summary(recording, recording.tracks, found, level="video")]
+
+
+def _summary(
+    recording: Recording,
+    tracks: Sequence[Track],
+    found: Sequence[Episode],
+    *,
+    level: Literal["person", "video"] = "person",
+) -> Summary:
+    classes = len(recording.classes)
+    seconds, sums = np.zeros(classes), np.zeros(classes)
+    uncertain_s = in_view_s = probability_s = reliable_s = 0.0
+    for track in tracks:
+        shown_s = recording.seconds[track.frames]
+        certain, reliable = ~track.uncertain, ~track.unreliable
+        seconds += np.bincount(track.labels[certain], shown_s[certain], minlength=classes)
+        uncertain_s += float(shown_s[track.uncertain].sum())
+        in_view_s += float(shown_s.sum())
+        highest = track.probabilities[np.arange(len(track.labels)), track.labels]
+        probability_s += float((highest * shown_s)[certain].sum())
+        sums += (track.probabilities * shown_s[:, None])[reliable].sum(axis=0)
+        reliable_s += float(shown_s[reliable].sum())
+    counts = Counter(episode.expression for episode in found)
+    frames = tracks[0].frames if level == "person" else np.arange(len(recording.numbers))
+    alone = recording.decoded & ~recording.has_face
+    is_video = level == "video"
+    certain_s = float(seconds.sum())
+    return Summary(
+        source=recording.source,
+        level=level,
+        person=None if is_video else tracks[0].person,
+        classes=recording.classes,
+        first_s=float(recording.begin_s[frames[0]]),
+        last_s=float(recording.end_s[frames[-1]]),
+        frames=len(frames),
+        frames_without_face=int(alone.sum()) if is_video else None,
+        without_face_s=float(recording.seconds[alone].sum()) if is_video else None,
+        not_decoded_s=float(recording.seconds[~recording.decoded].sum()) if is_video else None,
+        in_view_s=in_view_s,
+        seconds=seconds,
+        uncertain_s=uncertain_s,
+        mean_probability=probability_s / certain_s if certain_s > 0 else None,
+        mean_probabilities=sums / reliable_s if reliable_s > 0 else None,
+        episodes=np.array([counts[name] for name in recording.classes]),
+    )

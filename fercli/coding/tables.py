@@ -1,0 +1,97 @@
+"""summary.csv and events.csv: their columns, written with the settings beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from fercli.coding.episodes import Episode, EpisodeOptions
+from fercli.coding.summary import Summary
+from fercli.rows.run_record import RunRecord, write_settings
+from fercli.system.csv_file import write_rows
+
+SUMMARY_NAME, EVENTS_NAME = "summary.csv", "events.csv"
+EVENT_COLUMNS = (
+    "source",
+    "person",
+    "expression",
+    "onset_s",
+    "apex_s",
+    "offset_s",
+    "duration_s",
+    "peak_probability",
+    "mean_probability",
+)
+_SHARE_STEPS = 1_000_000  # shares are written with six decimals
+
+
+def summary_columns(classes: Sequence[str]) -> list[str]:
+    """Return the columns of summary.csv for a model with these classes."""
+    return [
+        *("source", "level", "person", "first_s", "last_s", "frames", "frames_without_face", "without_face_s"),
+        *("not_decoded_s", "in_view_s", "uncertain_s", "share_uncertain", "mean_probability", "episodes"),
+        *(f"{kind}_{name}" for kind in ("seconds", "share", "mean_p", "episodes") for name in classes),
+    ]
+
+
+def summary_row(summary: Summary) -> list[object]:
+    """Return a summary as the cells of `summary_columns`: seconds and probabilities with six decimals; shares add up to 1."""
+    shares = whole_shares(summary.shares.tolist())
+    means: Sequence[float | None] = [None] * len(summary.classes)
+    if summary.mean_probabilities is not None:
+        means = summary.mean_probabilities.tolist()
+    return [
+        *(summary.source, summary.level, summary.person, _number(summary.first_s), _number(summary.last_s)),
+        *(summary.frames, summary.frames_without_face, _number(summary.without_face_s)),
+        *(_number(summary.not_decoded_s), _number(summary.in_view_s), _number(summary.uncertain_s), shares[-1]),
+        *(_number(summary.mean_probability), int(summary.episodes.sum())),
+        *(_number(value) for value in summary.seconds.tolist()),
+        *shares[:-1],
+        *(_number(value) for value in means),
+        *summary.episodes.tolist(),
+    ]
+
+
+def event_row(episode: Episode) -> list[object]:
+    """Return an episode as the cells of EVENT_COLUMNS."""
+    numbers = (episode.onset_s, episode.apex_s, episode.offset_s, episode.duration_s, episode.peak, episode.mean)
+    return [episode.source, episode.person, episode.expression, *(_number(value) for value in numbers)]
+
+
+def write_summary(
+    path: Path, found: Iterable[Summary], classes: Sequence[str], run: RunRecord, options: EpisodeOptions, *, bom: bool
+) -> None:
+    """Write summary.csv and its settings."""
+    write_rows(path, summary_columns(classes), (summary_row(summary) for summary in found), bom=bom)
+    write_settings(path, with_episode_settings(run, options))
+
+
+def write_events(
+    path: Path, found: Iterable[Episode], run: RunRecord, options: EpisodeOptions, *, bom: bool = False
+) -> None:
+    """Write events.csv and its settings."""
+    write_rows(path, EVENT_COLUMNS, (event_row(episode) for episode in found), bom=bom)
+    write_settings(path, with_episode_settings(run, options))
+
+
+def with_episode_settings(run: RunRecord, options: EpisodeOptions) -> RunRecord:
+    """Return the record of a run with the settings of episodes added."""
+    return replace(run, settings={**run.settings, **options.as_settings()})
+
+
+def whole_shares(shares: Sequence[float]) -> list[float]:
+    """Round shares to six decimals that add up to 1 exactly (largest remainder); zeros stay zeros."""
+    if not sum(shares) > 0:
+        return [0.0 for _ in shares]
+    exact = np.array(shares) / sum(shares) * _SHARE_STEPS
+    steps = np.floor(exact).astype(int)
+    missing = _SHARE_STEPS - int(steps.sum())
+    steps[np.argsort(steps - exact, kind="stable")[:missing]] += 1
+    return [float(step) / _SHARE_STEPS for step in steps]
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)

@@ -1,0 +1,78 @@
+"""`fer summary` and `fer events` on tables of predictions."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from fercli.cli.main import main
+from fercli.results import Face, Prediction
+from fercli.rows.formats import open_table
+from fercli.rows.run_record import RunRecord
+
+CLASSES = ("neutral", "happiness")
+
+
+def _row(frame: int, happiness: float, track: int = 1, status: str = "ok") -> Prediction:
+    values = {"neutral": 1 - happiness, "happiness": happiness}
+    label = max(values, key=lambda name: values[name])
+    face = Face((0, 0, 50, 50), 0.99, None)
+    return Prediction("in/a.mp4", status, frame, frame / 10, 0, face, label, values, track=track)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Two people: 1 s of neutral and 1 s of happiness, and half a second that is uncertain; one in view for 0.2 s."""
+    rows = [_row(frame, 0.1 if frame < 10 else 0.9) for frame in range(20)]
+    rows += [_row(frame, 0.55, status="uncertain") for frame in range(20, 25)]
+    rows += [_row(frame, 0.9, track=2) for frame in range(25, 27)]
+    with open_table(tmp_path / "rows.csv", CLASSES, run=RunRecord("fer 1", labels=CLASSES)) as file:
+        file.add(rows)
+    return tmp_path / "rows.csv"
+
+
+def test_summary__prints_and_writes_time_per_expression(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    out = tmp_path / "summary.csv"
+    assert main(["summary", str(table), "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "uncertain (%)" in printed
+    assert ["a.mp4", "1", "2.5", "40", "40", "20", "90", "%", "2"] in [line.split() for line in printed.splitlines()]
+    with out.open(newline="") as file:
+        person, video = csv.DictReader(file)  # the second person is in view too briefly
+    assert (person["share_happiness"], person["share_uncertain"], person["episodes"]) == ("0.4", "0.2", "2")
+    assert (video["in_view_s"], video["seconds_happiness"]) == ("2.7", "1.2")
+    assert main(["summary", str(table), "--out", str(out)]) == 1
+    assert main(["summary", str(table), "--min-view", "0", "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["person"] for line in lines] == ["1", "2", None]
+
+
+def test_events__prints_writes_and_refuses(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    plain = ["--smooth", "0", "--merge-gap", "0", "--min-duration", "0"]
+    assert main(["events", str(table), *plain, "--expressions", "happy"]) == 0
+    assert "0:01.00" in capsys.readouterr().out
+    assert main(["events", str(table), *plain, "--out", str(tmp_path / "events.csv"), "--bom"]) == 0
+    with (tmp_path / "events.csv").open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["person"], row["expression"], row["onset_s"], row["duration_s"]) for row in rows] == [
+        ("1", "neutral", "0.0", "1.0"),
+        ("1", "happiness", "1.0", "1.5"),
+        ("2", "happiness", "2.5", "0.2"),
+    ]
+    assert main(["events", str(table), "--to", "elan"]) == 2
+    assert "fix: --to elan --out elan" in capsys.readouterr().err
+    assert main(["events", str(table), "--to", "anvil", "--out", "x"]) == 2
+    assert main(["events", str(tmp_path / "none.csv")]) == 3
+    assert main(["events", str(table), "--enter", "0.3", "--leave", "0.5"]) == 2
+
+
+def test_events__need_rows_of_videos(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with open_table(tmp_path / "rows.csv", CLASSES) as file:
+        file.add([Prediction("a.jpg", "no_face", detail="no face detected")])
+    assert main(["events", str(tmp_path / "rows.csv")]) == 3
+    assert "no rows of videos" in capsys.readouterr().err

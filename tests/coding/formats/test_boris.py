@@ -1,0 +1,90 @@
+"""BORIS projects: their layout, checked by BORIS itself where it is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fercli.coding.annotations import Annotation, VideoAnnotations
+from fercli.coding.formats.boris import Media, read_boris, write_boris
+from fercli.errors import DataError
+
+CLASSES = ("neutral", "happiness", "sadness", "surprise")
+BORIS_PYTHON = os.environ.get("FER_BORIS_PYTHON")  # BORIS needs Qt, half a gigabyte: an environment of its own
+CHECK = """
+import json, sys, types, unittest.mock
+sys.modules["boris.mpv2"] = sys.modules["boris.mpv"] = unittest.mock.MagicMock()  # the player, which needs libmpv
+from boris import config, project_functions
+_, changed, project, message = project_functions.open_project_json(sys.argv[1])
+integrity = project_functions.check_project_integrity(project, project[config.TIME_FORMAT], sys.argv[1])
+events = {name: [[float(e[0]), *e[1:3]] for e in o[config.EVENTS]] for name, o in project[config.OBSERVATIONS].items()}
+print(json.dumps([changed, message, integrity, events]))
+"""
+
+
+@pytest.fixture
+def project(video: VideoAnnotations, tmp_path: Path) -> Path:
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "a b.mp4").write_bytes(b"x")
+    media = Media("clips/a b.mp4", 5.0, 25.0)
+    write_boris(tmp_path / "a.boris", [(media, video), (media, video)], behaviours=CLASSES, description="test")
+    return tmp_path / "a.boris"
+
+
+def test_write_boris__has_two_rows_per_episode(project: Path, name: str):
+    content = json.loads(project.read_text(encoding="utf-8"))
+    assert content["project_format_version"] == "7.0"
+    assert [subject["name"] for subject in content["subjects_conf"].values()] == ["Person 1", name]
+    behaviours = list(content["behaviors_conf"].values())
+    assert [(item["code"], item["key"]) for item in behaviours] == [
+        ("neutral", "n"),
+        ("happiness", "h"),
+        ("sadness", "s"),
+        ("surprise", "u"),
+    ]
+    assert behaviours[1]["excluded"] == "neutral,sadness,surprise"
+    assert list(content["observations"]) == ["a b", "a b 2"]
+    observation = content["observations"]["a b"]
+    assert observation["file"]["1"] == ["clips/a b.mp4"]
+    assert observation["media_info"]["length"] == {"clips/a b.mp4": 5.0}
+    assert [row[:3] for row in observation["events"]][:5] == [
+        [0.0, "Person 1", "neutral"],
+        [0.04, name, "sadness"],
+        [1.5, "Person 1", "neutral"],
+        [1.5, "Person 1", "happiness"],
+        [2.0, "Person 1", "happiness"],
+    ]
+
+
+def test_read_boris__returns_what_was_written(project: Path, name: str):
+    read, again = read_boris(project)
+    assert (read.video, read.end_s, again.tiers) == ("clips/a b.mp4", 5.0, read.tiers)
+    assert read.tiers[name] == (Annotation("sadness", 0.04, 4.0),)
+    assert [item.label for item in read.tiers["Person 1"]] == ["neutral", "happiness", "neutral"]
+
+
+@pytest.mark.skipif(
+    not (BORIS_PYTHON or importlib.util.find_spec("boris")),
+    reason="BORIS is not installed, and FER_BORIS_PYTHON names no Python that has it",
+)
+def test_write_boris__is_opened_by_boris_without_a_complaint(project: Path):
+    code = [BORIS_PYTHON or sys.executable, "-c", CHECK, str(project)]
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    output = subprocess.run(code, capture_output=True, text=True, check=True, env=environment).stdout
+    changed, message, integrity, events = json.loads(output.splitlines()[-1])
+    assert (changed, message, integrity) == (False, "", "")
+    written = json.loads(project.read_text(encoding="utf-8"))["observations"]
+    assert events == {name: [row[:3] for row in item["events"]] for name, item in written.items()}
+
+
+@pytest.mark.parametrize("text", ["no", "{}", "[]", '{"behaviors_conf": {}, "observations": {"a": {"events": [[1]]}}}'])
+def test_read_boris__refuses_other_files(text: str, tmp_path: Path):
+    (tmp_path / "a.boris").write_text(text)
+    with pytest.raises(DataError, match="not a BORIS project"):
+        read_boris(tmp_path / "a.boris")

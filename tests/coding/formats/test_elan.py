@@ -1,0 +1,61 @@
+"""ELAN files: read back by pympi, and files as ELAN users make them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pympi.Elan import Eaf
+
+from fercli.coding.annotations import Annotation, VideoAnnotations
+from fercli.coding.formats.elan import read_elan, write_elan
+from fercli.errors import DataError
+
+CLASSES = ("neutral", "happiness", "sadness")
+
+
+def test_write_elan__is_read_by_pympi(video: VideoAnnotations, name: str, tmp_path: Path):
+    path = tmp_path / "a.eaf"
+    write_elan(path, video, vocabulary=CLASSES, author="fer-compact, version 5")
+    eaf = Eaf(path)
+    assert set(eaf.get_tier_names()) == {"Person 1", name}
+    assert sorted(eaf.get_annotation_data_for_tier("Person 1")) == [
+        (0, 1500, "neutral"),
+        (1500, 2000, "happiness"),
+        (2500, 3250, "neutral"),
+    ]
+    assert eaf.get_annotation_data_for_tier(name) == [(40, 4000, "sadness")]
+    assert eaf.get_linked_files()[0]["RELATIVE_MEDIA_URL"] == "../clips/a b.mp4"
+    assert eaf.get_linked_files()[0]["MIME_TYPE"] == "video/mp4"
+    assert [value[0][0][0] for value in eaf.get_cv_entries("expressions").values()] == list(CLASSES)
+    assert eaf.get_parameters_for_tier("Person 1")["ANNOTATOR"] == "fer-compact, version 5"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_read_elan__returns_what_was_written(video: VideoAnnotations, tmp_path: Path):
+    write_elan(tmp_path / "a.eaf", replace(video, spans=((1.0, 2.0),)), vocabulary=CLASSES, author="me")
+    (read,) = read_elan(tmp_path / "a.eaf")
+    assert (read.video, read.spans) == ("../clips/a b.mp4", ((1.0, 2.0),))
+    assert read.tiers["Person 1"][1] == Annotation("happiness", 1.5, 2.0)
+    assert set(read.tiers) == set(video.tiers)
+
+
+def test_read_elan__takes_files_that_pympi_wrote(tmp_path: Path):
+    eaf = Eaf(author="coder")
+    eaf.remove_tier("default")
+    eaf.add_linked_file("/videos/talk.mp4", relpath="talk.mp4", mimetype="video/mp4")
+    eaf.add_tier("face", part="Anna")
+    eaf.add_tier("mouth", part="Anna")
+    eaf.add_annotation("face", 500, 900, "Happy")
+    eaf.add_annotation("mouth", 100, 200, "sad")
+    eaf.to_file(tmp_path / "talk.eaf")
+    (read,) = read_elan(tmp_path / "talk.eaf")
+    assert read.video == "talk.mp4"
+    assert dict(read.tiers) == {"Anna": (Annotation("sad", 0.1, 0.2), Annotation("Happy", 0.5, 0.9))}
+
+
+def test_read_elan__refuses_other_files(tmp_path: Path):
+    (tmp_path / "a.eaf").write_text("no xml")
+    with pytest.raises(DataError, match="not an ELAN file"):
+        read_elan(tmp_path / "a.eaf")

@@ -1,0 +1,66 @@
+"""Episodes written for other tools: one file per video, media linked, nothing replaced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fercli.coding.code import code_tables
+from fercli.coding.episodes import EpisodeOptions
+from fercli.coding.export import export_events
+from fercli.coding.formats.boris import read_boris
+from fercli.coding.formats.elan import read_elan
+from fercli.coding.formats.praat import read_praat
+from fercli.errors import RefusedError, UsageError
+
+OPTIONS = EpisodeOptions(smooth_s=0, min_duration_s=0, merge_gap_s=0)
+HAPPY = ("happiness", 0.3, 0.6)
+
+
+@pytest.fixture
+def table(table_of, rows_of) -> Path:
+    one = rows_of("nnnhhh", source="in/talk.mp4")
+    return table_of(*one, *rows_of("hhs", source="other/talk.mov"))
+
+
+def test_export_events__writes_a_file_per_video(table: Path, tmp_path: Path):
+    coded = code_tables([table], OPTIONS)
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "talk.mp4").touch()
+    elan = export_events(coded, "elan", tmp_path / "elan", OPTIONS, media=tmp_path / "videos")
+    assert [path.name for path in elan.paths] == ["talk.eaf", "talk-2.eaf"]
+    assert elan.warnings == ["other/talk.mov was not found and is linked as talk.mov: name its folder with --media"]
+    (read,) = read_elan(tmp_path / "elan" / "talk.eaf")
+    assert read.video == "../videos/talk.mp4"
+    assert [(item.label, item.onset_s, item.offset_s) for item in read.tiers["Person 1"]] == [
+        ("neutral", 0, 0.3),
+        HAPPY,
+    ]
+    praat = export_events(coded, "praat", tmp_path / "praat", OPTIONS)
+    (grid,) = read_praat(praat.paths[0])
+    assert (grid.end_s, grid.tiers["Person 1"]) == (0.6, read.tiers["Person 1"])
+    boris = export_events(coded, "boris", tmp_path / "all.boris", OPTIONS, media=tmp_path / "videos")
+    first, second = read_boris(boris.paths[0])
+    assert (first.video, second.video) == ("videos/talk.mp4", "talk.mov")
+    assert [item.label for item in second.tiers["Person 1"]] == ["happiness", "sadness"]
+
+
+def test_export_events__replaces_nothing_and_checks_names(table: Path, tmp_path: Path):
+    coded = code_tables([table], OPTIONS)
+    with pytest.raises(UsageError, match=r"writes a \.boris file"):
+        export_events(coded, "boris", tmp_path / "all.json", OPTIONS)
+    with pytest.raises(UsageError, match="one file per video"):
+        export_events(coded, "elan", table, OPTIONS)
+    (tmp_path / "talk-2.eaf").write_text("mine")
+    with pytest.raises(RefusedError, match=r"talk-2\.eaf already exists"):
+        export_events(coded, "elan", tmp_path, OPTIONS)
+    assert not (tmp_path / "talk.eaf").exists()
+    export_events(coded, "elan", tmp_path, OPTIONS, overwrite=True)
+
+
+def test_coded_tables__keep_some_expressions(table: Path):
+    coded = code_tables([table], OPTIONS)
+    assert [item.expression for item in coded.only(["Happy"]).episodes] == ["happiness", "happiness"]
+    with pytest.raises(UsageError, match="joyless is not among the classes"):
+        coded.only(["joyless"])

@@ -17,6 +17,7 @@ from fercli.data.readable import require_readable
 from fercli.evaluate.result_file import write_result
 from fercli.progress import TrainEvent, TrainNote, no_report
 from fercli.system.environment import environment
+from fercli.system.locks import hold_lock
 from fercli.train.components import Components, build_components
 from fercli.train.determinism import deterministic
 from fercli.train.loop import TrainingLoop, is_finished
@@ -37,6 +38,8 @@ from fercli.train.training_data import training_data
 from fercli.train.training_errors import explain_failed_step, explain_full_disk
 from fercli.weights.run_folder import RunConfig, RunFolder, record_environment, resume_run, start_run
 
+_LOCK = ".run.lock"
+
 
 def train(
     dataset: Dataset,
@@ -52,12 +55,16 @@ def train(
     Weights are kept by up to three selection protocols (`selection`); the recipe's `select` names the one that is the result.
     With `resume` an interrupted run continues with the same bits as if it had not stopped. Processes started by torchrun share
     the work; joined: this process's group and device if it has joined already, else it joins here.
-    Raises: DataError without training images or for pictures that cannot be decoded, RefusedError for an existing run, a
-    loss that is not finite, a full disk or too little memory.
+    Raises: DataError without training images or for pictures that cannot be decoded, RefusedError for an existing run or one
+    that another process trains, a loss that is not finite, a full disk or too little memory.
     """
     options = options or TrainOptions()
     membership = contextlib.nullcontext(joined) if joined is not None else join_process_group(options.device)
-    with membership as (group, device), deterministic(config.train.deterministic, device):
+    with (
+        membership as (group, device),
+        deterministic(config.train.deterministic, device),
+        contextlib.ExitStack() as held,
+    ):
         if options.tensorboard:
             check_tensorboard()
         folder = RunFolder(out)
@@ -80,6 +87,7 @@ def train(
             ]
             group.run_on_first(lambda: require_readable(pictures, dataset.root))
         report = report if group.is_first else no_report
+        group.run_on_first(lambda: held.enter_context(hold_lock(out / _LOCK, output=out)))
         saved = group.run_on_first(lambda: _open_folder(folder, config, facts, device, options=options, report=report))
         state = TrainingState(schedules=[config.train.epochs]) if saved is None else restore(components, saved)
         return _run(components, state, folder, selection, options=options, report=report)

@@ -22,6 +22,7 @@ from fercli.evaluate.prediction_table import read_predictions
 from fercli.evaluate.result_file import predictions_path
 from fercli.progress import TrainEvent, TrainNote
 from fercli.system.digest import file_sha256
+from fercli.system.locks import hold_lock
 from fercli.train.options import TrainOptions
 from fercli.train.train import train
 from fercli.weights.checkpoint import load_checkpoint
@@ -74,6 +75,15 @@ def test_train__resumed_in_mid_run_ends_with_the_same_bits(
     assert resumed.scores == whole.scores
     last = [load_checkpoint(tmp_path / name / "checkpoint.pt")["model"] for name in ("whole", "cut")]
     assert all(torch.equal(last[0][name], last[1][name]) for name in last[0])
+
+
+def test_train__refuses_a_folder_that_another_process_trains_in(config_of: ConfigOf, faces: Dataset, tmp_path: Path):
+    out = tmp_path / "run"
+    with hold_lock(out / ".run.lock", output=out):
+        for resume in (False, True):
+            with pytest.raises(RefusedError, match="another run is writing"):
+                train(faces, out, config=config_of(), options=replace(CPU, resume=resume))
+        assert [path.name for path in out.iterdir()] == [".run.lock"]
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from fercli.system.packages import OPTIONAL
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-REQUIREMENTS = [
-    Requirement(line)
-    for lines in (PROJECT["build-system"]["requires"], PROJECT["project"]["dependencies"], *EXTRAS.values())
-    for line in lines
+ALL_LINES = (PROJECT["build-system"]["requires"], PROJECT["project"]["dependencies"], *EXTRAS.values())
+REQUIREMENTS = [  # without the extras that name others
+    Requirement(line) for lines in ALL_LINES for line in lines if not line.startswith("fercli[")
 ]
 PYTHONS = re.findall(r"Python :: (3\.\d+)$", "\n".join(PROJECT["project"]["classifiers"]), re.M)
 LINUX = {"sys_platform": "linux", "platform_machine": "x86_64"}  # where the constraints were made
@@ -59,6 +61,42 @@ def test_constraints__pin_every_requirement_within_its_bounds(python: str):
     needed = [item for item in REQUIREMENTS if item.marker is None or item.marker.evaluate(LINUX)]
     missed = [str(item) for item in needed if item.name not in pinned or pinned[item.name] not in item.specifier]
     assert missed == []
+
+
+def extras_of(names: Iterable[str]) -> set[str]:
+    """These extras and those that they name in turn."""
+    own = {
+        extra
+        for name in names
+        for line in EXTRAS[name]
+        if (item := Requirement(line)).name == "fercli"
+        for extra in item.extras
+    }
+    return {*names} | (extras_of(own) if own else set())
+
+
+def packages_of(*extras: str) -> set[str]:
+    lines = [*PROJECT["project"]["dependencies"], *(line for extra in extras_of(extras) for line in EXTRAS[extra])]
+    return {Requirement(line).name for line in lines} - {"fercli"}
+
+
+def test_light_install__has_none_of_the_large_packages():
+    assert (
+        packages_of() & {"torch", "torchvision", "onnx", "onnxscript", "matplotlib", "facenet-pytorch", "pyarrow"}
+        == set()
+    )
+
+
+@pytest.mark.parametrize("module", OPTIONAL)
+def test_optional_package__is_in_the_extra_that_its_message_names(module: str):
+    package = OPTIONAL[module]
+    assert package.distribution in packages_of(package.extra)
+    assert package.distribution not in packages_of()
+
+
+def test_extra_all__has_every_package_for_users():
+    users = {*EXTRAS} - {"all", "test", "docs"}
+    assert packages_of("all") == packages_of(*users)
 
 
 def test_classifiers__name_the_pythons_of_the_constraints():

@@ -24,26 +24,27 @@ from fercli.system.devices import (
     disable_telemetry,
     onnx_runtime,
 )
+from fercli.system.packages import OPTIONAL, install_command, pip_install
 from fercli.weights.files import read_card, shipped_weights
 
-# (distributions that provide it, module, purpose, whether `fer predict` needs it)
-_PACKAGES: Sequence[tuple[tuple[str, ...], str, str, bool]] = (
-    (("numpy",), "numpy", "arrays", True),
-    (("torch",), "torch", "training, evaluation", False),
-    (("torchvision",), "torchvision", "training", False),
-    (("facenet-pytorch",), "facenet_pytorch", "comparison in benchmarks", False),
-    (("onnxruntime-gpu", "onnxruntime"), "onnxruntime", "running exported models", True),
+# (distributions that provide it, module, purpose); those that OPTIONAL lists are not needed by `fer predict`
+_PACKAGES: Sequence[tuple[tuple[str, ...], str, str]] = (
+    (("numpy",), "numpy", "arrays"),
+    (("torch",), "torch", "training"),
+    (("torchvision",), "torchvision", "training"),
+    (("matplotlib",), "matplotlib", "plots"),
+    (("facenet-pytorch",), "facenet_pytorch", "comparison in benchmarks"),
+    (("onnxruntime-gpu", "onnxruntime"), "onnxruntime", "running exported models"),
     (
         ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"),
         "cv2",
         "resizing and cropping pictures",
-        True,
     ),
-    (("av",), "av", "reading and writing videos", True),
-    (("pillow",), "PIL", "reading and writing pictures", True),
-    (("safetensors",), "safetensors", "weights files", True),
-    (("onnx",), "onnx", "exporting", False),
-    (("onnxscript",), "onnxscript", "exporting", False),
+    (("av",), "av", "reading and writing videos"),
+    (("pillow",), "PIL", "reading and writing pictures"),
+    (("safetensors",), "safetensors", "weights files"),
+    (("onnx",), "onnx", "exporting"),
+    (("onnxscript",), "onnxscript", "exporting"),
 )
 _VIDEO_CODECS = {"libx264": "H.264 videos that browsers play", "aac": "the sound of annotated videos"}
 
@@ -143,7 +144,8 @@ def _packages(faults: list[Fault]) -> dict[str, str | None]:
     """Version of every package by module name, None if it is missing or does not load."""
     disable_telemetry()
     versions: dict[str, str | None] = {}
-    for distributions, module, purpose, needed in _PACKAGES:
+    missing: list[str] = []
+    for distributions, module, purpose in _PACKAGES:
         installed = {name: version for name in distributions if (version := _version(name))}
         versions[module] = None
         if len(installed) > 1:
@@ -151,10 +153,27 @@ def _packages(faults: list[Fault]) -> dict[str, str | None]:
         try:
             importlib.import_module(module)
         except (ImportError, OSError) as error:
-            faults.append(_not_loading(error, distributions[0], purpose, installed=bool(installed), blocking=needed))
+            if not installed and module in OPTIONAL:
+                missing.append(module)
+            else:
+                faults.append(_not_loading(error, distributions[0], module, purpose, installed=bool(installed)))
         else:
             versions[module] = ", ".join(f"{name} {version}" for name, version in installed.items()) or "unknown"
+    faults += _missing_extras(missing)
     return versions
+
+
+def _missing_extras(modules: Sequence[str]) -> list[Fault]:
+    """One fault for every extra, with all its packages that are not installed."""
+    purposes = {module: purpose for _, module, purpose in _PACKAGES}
+    faults = []
+    for extra in dict.fromkeys(OPTIONAL[module].extra for module in modules):
+        missing = [module for module in modules if OPTIONAL[module].extra == extra]
+        names = ", ".join(OPTIONAL[module].distribution for module in missing)
+        verb = "is" if len(missing) == 1 else "are"
+        why = ", ".join(dict.fromkeys(purposes[module] for module in missing))
+        faults.append(Fault(f"{names} {verb} not installed ({why})", install_command(extra), blocking=False))
+    return faults
 
 
 def _version(distribution: str) -> str | None:
@@ -173,9 +192,10 @@ def _conflict(installed: Mapping[str, str], module: str) -> Fault:
     )
 
 
-def _not_loading(error: Exception, name: str, purpose: str, *, installed: bool, blocking: bool) -> Fault:
+def _not_loading(error: Exception, name: str, module: str, purpose: str, *, installed: bool) -> Fault:
+    blocking = module not in OPTIONAL
     if not installed:
-        return Fault(f"{name} is not installed ({purpose})", f"pip install {name}", blocking)
+        return Fault(f"{name} is not installed ({purpose})", f"{pip_install()} {name}", blocking)
     library = re.search(r"(lib[\w.+-]+\.so[\w.]*)", str(error))
     if library and library[1].startswith(("libGL", "libgthread", "libglib")):
         return Fault(
@@ -184,7 +204,9 @@ def _not_loading(error: Exception, name: str, purpose: str, *, installed: bool, 
             blocking,
         )
     reason = str(error).strip().splitlines() or [type(error).__name__]
-    return Fault(f"{name} does not load ({purpose}): {reason[0]}", f"pip install --force-reinstall {name}", blocking)
+    return Fault(
+        f"{name} does not load ({purpose}): {reason[0]}", f"{pip_install()} --force-reinstall {name}", blocking
+    )
 
 
 def _machine(faults: list[Fault], *, torch_works: bool) -> Machine:
@@ -299,7 +321,7 @@ def _trial(faults: list[Fault], machine: Machine) -> Trial | None:
         faults.append(
             Fault(
                 "there is a GPU, but ONNX Runtime cannot load the CUDA and cuDNN libraries",
-                "pip install 'onnxruntime-gpu[cuda,cudnn]'",
+                install_command("gpu"),
                 blocking=False,
             )
         )

@@ -10,6 +10,7 @@ import typer
 
 from fercli.cli import console, options
 from fercli.formatting import in_percent, interval_percent, pluralize
+from fercli.system.packages import install_command, is_installed
 
 if TYPE_CHECKING:
     from fercli.evaluate.results import BatchCheck, DegradationCurve, EndToEnd, EvaluationResult
@@ -133,6 +134,8 @@ def evaluate(
     )
     if coverage is not None:
         choices = replace(choices, coverages=parse_coverages(coverage))
+    if out is not None and not quiet and not is_installed("matplotlib"):
+        console.warn(f"{out} will have no plots, as matplotlib is not installed: {install_command('train')}")
     with console.progress("eval", quiet=quiet) as progress:
         result = step.evaluate(weights, data, choices, folder=folder, out=out, overwrite=overwrite, progress=progress)
     if not quiet:

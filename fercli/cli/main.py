@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import io
 import os
 import sys
@@ -43,6 +44,7 @@ from fercli.cli.visualize import app as visualize
 from fercli.cli.weights import average_weights, import_weights, list_weights, pull, verify
 from fercli.errors import ExitCode, FerError
 from fercli.system.devices import disable_telemetry, process_rank
+from fercli.system.packages import OPTIONAL, TORCH, missing_packages, require
 
 # Errors of the operating system that a user can fix: they end in two lines, not in a traceback.
 _PATH_ERRORS = {errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
@@ -62,9 +64,9 @@ def _typer(**options: Any) -> typer.Typer:
 
 
 app = _typer(name="fer")
-data = _typer()
-weights = _typer()
-bench = _typer()
+data = _typer(name="data")
+weights = _typer(name="weights")
+bench = _typer(name="bench")
 
 
 def _print_version(requested: bool) -> None:
@@ -122,44 +124,87 @@ def _weights() -> None:
     """
 
 
-def _add(to: typer.Typer, name: str, command: Callable[..., Any], description: str, stage: str | None = None) -> None:
-    to.command(name, cls=GroupedCommand, short_help=description, rich_help_panel=stage)(command)
+def _add(
+    to: typer.Typer,
+    name: str,
+    command: Callable[..., Any],
+    description: str,
+    stage: str | None = None,
+    *,
+    needs: Sequence[str] = (),
+) -> None:
+    """Register a command. needs: optional modules without which it does nothing at all."""
+    work = f"fer {to.info.name} {name}" if to is not app else f"fer {name}"
+
+    @functools.wraps(command)
+    def checked(*arguments: Any, **values: Any) -> Any:
+        require(work, needs)
+        return command(*arguments, **values)
+
+    to.command(name, cls=GroupedCommand, short_help=description, rich_help_panel=stage)(checked if needs else command)
 
 
 _add(data, "prepare", prepare, "Convert FER2013's csv file into image folders.")
 _add(data, "check", check, "Compare a data set with its published counts.")
 _add(weights, "list", list_weights, "List the public weights that can be downloaded.")
-_add(weights, "pull", pull, "Download public weights, verify and convert them.")
+_add(weights, "pull", pull, "Download public weights, verify and convert them.", needs=TORCH)
 _add(weights, "verify", verify, "Check that downloaded weights have not changed.")
-_add(weights, "import", import_weights, "Convert a checkpoint of another project and register it by name.")
-_add(weights, "average", average_weights, "Average the weights of several runs.")
-_add(bench, "models", bench_models, "Compare models in torch and as exported files.")
-_add(bench, "faces", bench_faces, "Compare face detection with facenet-pytorch.")
+_add(weights, "import", import_weights, "Convert a checkpoint of another project and register it by name.", needs=TORCH)
+_add(weights, "average", average_weights, "Average the weights of several runs.", needs=TORCH)
+_add(
+    bench,
+    "models",
+    bench_models,
+    "Compare models in torch and as exported files.",
+    needs=(*TORCH, "onnx", "onnxscript"),
+)
+_add(bench, "faces", bench_faces, "Compare face detection with facenet-pytorch.", needs=("torch", "facenet_pytorch"))
 _add(bench, "video", bench_video, "Measure video prediction.")
-_add(bench, "train", bench_train, "Measure a training step.")
+_add(bench, "train", bench_train, "Measure a training step.", needs=TORCH)
 _add(bench, "start", bench_start, "Measure fer predict from a cold start.")
 
 # by stage, in the order of `fer --help`
 _add(app, "predict", predict, "Predict the expression of every face in pictures and videos.", "Predict")
 _add(app, "summary", summary, "Print the time per expression of every person of videos.", "Behaviour coding")
 _add(app, "events", events, "Find episodes of expressions; write them for ELAN, Praat and BORIS.", "Behaviour coding")
-_add(app, "export", export, "Export a model to ONNX and compare it with torch.", "Predict")
+_add(
+    app,
+    "export",
+    export,
+    "Export a model to ONNX and compare it with torch.",
+    "Predict",
+    needs=(*TORCH, "onnx", "onnxscript"),
+)
 _add(app, "align", align, "Detect faces and align them to a crop template.", "Data")
 app.add_typer(data, name="data", short_help="Check and prepare data sets.", rich_help_panel="Data")
-_add(app, "train", train, "Train a Batch Transformer Network on a data set.", "Training")
-_add(app, "distill", distill, "Train a landmark branch from a landmark network.", "Training")
-_add(app, "ablate", ablate, "Train the rows of the paper's ablations with several seeds.", "Training")
+_add(app, "train", train, "Train a Batch Transformer Network on a data set.", "Training", needs=(*TORCH, "matplotlib"))
+_add(app, "distill", distill, "Train a landmark branch from a landmark network.", "Training", needs=TORCH)
+_add(
+    app,
+    "ablate",
+    ablate,
+    "Train the rows of the paper's ablations with several seeds.",
+    "Training",
+    needs=(*TORCH, "matplotlib"),
+)
 _add(app, "eval", evaluate, "Evaluate weights on a data set.", "Evaluation")
-_add(app, "calibrate", calibrate, "Fit the temperature and the logit adjustment of weights.", "Evaluation")
+_add(app, "calibrate", calibrate, "Fit the temperature and the logit adjustment of weights.", "Evaluation", needs=TORCH)
 _add(app, "compare", compare, "Test whether one of two evaluations is better.", "Evaluation")
 _add(app, "report", report, "Print a table of the paper with measured rows.", "Evaluation")
 _VISUALIZE = "Plot probabilities, Score-CAM maps, t-SNE and batch attention."
 app.add_typer(visualize, name="visualize", short_help=_VISUALIZE, rich_help_panel="Explanation")
-_add(app, "audit", audit, "Rank training images by how doubtful their label is.", "Explanation")
-_add(app, "describe", describe, "Show shapes, parameters and multiply-adds of a network.", "Explanation")
+_add(
+    app,
+    "audit",
+    audit,
+    "Rank training images by how doubtful their label is.",
+    "Explanation",
+    needs=(*TORCH, "matplotlib"),
+)
+_add(app, "describe", describe, "Show shapes, parameters and multiply-adds of a network.", "Explanation", needs=TORCH)
 _WEIGHTS = "List, download, verify and import public weights."
 app.add_typer(weights, name="weights", short_help=_WEIGHTS, rich_help_panel="Weights")
-_add(app, "convert", convert, "Convert weights of other projects.", "Weights")
+_add(app, "convert", convert, "Convert weights of other projects.", "Weights", needs=TORCH)
 _add(app, "doctor", doctor, "Show what is installed and how to fix what is missing.", "System")
 app.add_typer(bench, name="bench", short_help="Measure speed, memory and accuracy.", rich_help_panel="System")
 
@@ -188,6 +233,11 @@ def main(arguments: Sequence[str]) -> int:
         _print_error(f"{error.filename or 'output'}: {error.strerror}", fix, debug=session.debug)
         return ExitCode.REFUSED
     except ImportError as error:
+        module = (error.name or "").partition(".")[0]
+        if isinstance(error, ModuleNotFoundError) and module in OPTIONAL:
+            missing = missing_packages("this command", [module])
+            _print_error(missing.message, missing.fix, debug=session.debug)
+            return missing.exit_code
         if ".so" not in str(error):
             raise
         fix = "apt-get install -y libgl1 libglib2.0-0 (what OpenCV needs); fer doctor checks the rest"

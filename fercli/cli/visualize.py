@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 
 from fercli.cli import console, options
+from fercli.system.packages import TORCH, require
 
 if TYPE_CHECKING:
     from fercli.explain.visualize import Figure, VisualizeResult
@@ -59,13 +60,13 @@ class _Common:
 
 
 def _figure(
-    short_help: str, *, count: str, weights: typer.models.OptionInfo | None = None
+    short_help: str, *, count: str, weights: typer.models.OptionInfo | None = None, needs: Sequence[str] = ()
 ) -> Callable[[Callable[..., Figure]], Callable[..., None]]:
     """Register a function that makes a figure as a command with its own options and the common ones.
 
     A parameter with the name of a common option gets its value.
 
-    count: help of --count. weights: replaces the common --weights.
+    count: help of --count. weights: replaces the common --weights. needs: optional modules beside torch and matplotlib.
     """
     hints = get_type_hints(_Common, include_extras=True)
     hints["count"] = Annotated[int | None, typer.Option("--count", min=1, help=count)]
@@ -87,6 +88,7 @@ def _figure(
 
         @functools.wraps(make)
         def command(**values: Any) -> None:
+            require(f"fer visualize {make.__name__}", (*TORCH, "matplotlib", *needs))
             figure = make(**{name: values[name] for name in parameters})
             _run(figure, _Common(**{name: value for name, value in values.items() if name not in own}))
 
@@ -127,6 +129,7 @@ def probabilities() -> Figure:
 @_figure(
     "Score-CAM maps of layers over faces (Figures 5 to 7).",
     count="Number of images, balanced over the classes (default: 4).",
+    needs=["pytorch_grad_cam"],
 )
 def scorecam(
     *,
@@ -156,7 +159,11 @@ def scorecam(
     return ScoreCam(head=head, target=target, **({"layers": tuple(layer)} if layer else {}))
 
 
-@_figure("t-SNE of the features of one or two networks (Figure 8).", count="Number of images (default: 1000).")
+@_figure(
+    "t-SNE of the features of one or two networks (Figure 8).",
+    count="Number of images (default: 1000).",
+    needs=["sklearn"],
+)
 def tsne(
     *,
     feature: Annotated[

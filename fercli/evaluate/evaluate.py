@@ -18,7 +18,7 @@ from fercli.data.subsets import Subset, read_subset
 from fercli.data.train_copies import find_train_copies
 from fercli.errors import RefusedError, UsageError
 from fercli.evaluate.batch_check import IMAGES as CHECKED_IMAGES
-from fercli.evaluate.batch_check import batch_check
+from fercli.evaluate.batch_check import batch_check, weights_files
 from fercli.evaluate.calibration import calibration, risk_coverage
 from fercli.evaluate.dataset_predictions import (
     DatasetPredictions,
@@ -40,6 +40,7 @@ from fercli.formatting import pluralize
 from fercli.progress import Progress, silent
 from fercli.system.digest import file_sha256
 from fercli.system.files import refuse_existing_folder, replacing_folder
+from fercli.system.packages import TORCH, is_installed, require
 from fercli.weights.classifier import Classifier, load_classifier
 from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
 
@@ -95,6 +96,8 @@ def evaluate(
     """
     if out is not None:
         refuse_existing_folder(out, overwrite=overwrite, mark=RESULT_NAME)
+    if options.batch_check and TORCH_SUFFIX in weights_files(weights):
+        require("--batch-check", TORCH)
     if options.flip and options.end_to_end:
         raise UsageError("end-to-end scores are without mirror images, as fer predict is", fix="leave out --flip")
     kinds = kinds_of(options.degrade)
@@ -227,10 +230,12 @@ def _result(
 
 
 def add_network_size(model: ModelFacts, classifier: Classifier, weights: str | Path | None) -> ModelFacts:
-    """Add the hash of the weights file and the size of its network."""
+    """Add the hash of the weights file and, where torch is installed to count it, the size of its network."""
+    path = find_weights(weights, (ONNX_SUFFIX if classifier.engine == "onnx" else TORCH_SUFFIX,))
+    if not is_installed("torch"):
+        return replace(model, sha256=file_sha256(path))
     from fercli.models.counting import count_network
 
-    path = find_weights(weights, (ONNX_SUFFIX if classifier.engine == "onnx" else TORCH_SUFFIX,))
     total = count_network(classifier.card.model, len(classifier.card.labels), training=None).total
     return replace(model, sha256=file_sha256(path), parameters=total.parameters, macs=total.macs)
 

@@ -12,7 +12,7 @@ from fercli.evaluate.calibration import risk_coverage
 from fercli.evaluate.dataset_predictions import DatasetPredictions
 from fercli.evaluate.end_to_end import PicturePrediction
 from fercli.evaluate.page import write_page
-from fercli.evaluate.plots import plot_confusion, plot_reliability, plot_risk_coverage, plot_severities
+from fercli.evaluate.plots import plot_confusion, plot_reliability, plot_risk_coverage, plot_severities, plots_available
 from fercli.evaluate.prediction_table import PREDICTIONS_NAME, PredictionTable, write_predictions
 from fercli.evaluate.result_file import RESULT_NAME, write_result
 from fercli.evaluate.results import DegradationCurve, EvaluationResult, to_result_file
@@ -39,16 +39,17 @@ class Details:
 
 
 def write_evaluation(folder: Path, result: EvaluationResult, details: Details) -> None:
-    """Write everything into an empty folder."""
+    """Write everything into an empty folder; plots only where matplotlib is installed."""
     predictions = details.predictions
     write_result(folder / RESULT_NAME, to_result_file(result))
     write_json(folder / "environment.json", environment())
     write_predictions(folder / PREDICTIONS_NAME, _table(predictions, details.root))
     _write_classes(folder, result)
-    title = f"{result.model.name} on {result.data} {result.split}: {percent(result.score.accuracy, 2)}"
-    plot_confusion(folder / "confusion.png", np.array(result.score.confusion), result.labels, title=title)
-    panels = [("before temperature", result.before), ("after temperature", result.after)]
-    plot_reliability(folder / "reliability.png", panels)
+    if plots_available():
+        title = f"{result.model.name} on {result.data} {result.split}: {percent(result.score.accuracy, 2)}"
+        plot_confusion(folder / "confusion.png", np.array(result.score.confusion), result.labels, title=title)
+        panels = [("before temperature", result.before), ("after temperature", result.after)]
+        plot_reliability(folder / "reliability.png", panels)
     _write_risk(folder, predictions)
     if result.curves:
         _write_curves(folder, result.curves, details)
@@ -88,7 +89,8 @@ def _write_classes(folder: Path, result: EvaluationResult) -> None:
 
 def _write_risk(folder: Path, predictions: DatasetPredictions) -> None:
     curve = risk_coverage(predictions.probabilities, predictions.truth)
-    plot_risk_coverage(folder / "risk_coverage.png", curve)
+    if plots_available():
+        plot_risk_coverage(folder / "risk_coverage.png", curve)
     rows = [[f"{c:.6f}", f"{r:.6f}"] for c, r in zip(curve.coverage, curve.risk, strict=True)]
     write_rows(folder / "risk_coverage.csv", ["coverage", "risk"], rows)
 
@@ -110,13 +112,11 @@ def _write_curves(folder: Path, curves: Sequence[DegradationCurve], details: Det
             ]
             for severity, score in curve.rows
         ]
-        plot_severities(
-            folder / f"degrade-{curve.kind}.png",
-            curve,
-            examples=[
+        if plots_available():
+            faces = [
                 example(sample, details.root, curve.kind, side=_EXAMPLE_SIDE, seed=details.seed) for sample in shown
-            ],
-        )
+            ]
+            plot_severities(folder / f"degrade-{curve.kind}.png", curve, examples=faces)
     head = ["kind", "severity", "unit", "images", "accuracy", "low", "high", "mean_accuracy"]
     write_rows(folder / "degrade.csv", head, rows)
 

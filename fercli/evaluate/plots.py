@@ -13,6 +13,7 @@ from fercli.evaluate.calibration import Calibration, RiskCoverage
 from fercli.evaluate.results import DegradationCurve
 from fercli.formatting import in_percent, percent, pluralize
 from fercli.media.images import Rgb
+from fercli.system.packages import is_installed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -128,6 +129,11 @@ def plot_severities(path: Path, curve: DegradationCurve, *, examples: Sequence[S
             picture.imshow(crop, interpolation="nearest")
             picture.set_axis_off()
     figure.savefig(path)
+
+
+def plots_available() -> bool:
+    """Whether matplotlib is installed; results are then drawn, and otherwise written as tables alone."""
+    return is_installed("matplotlib")
 
 
 def empty_figure(width: float, height: float) -> Figure:

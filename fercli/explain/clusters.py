@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fercli.errors import RefusedError
+from fercli.system.packages import require
 
 # Letters: B images, D dimensions.
 
@@ -29,10 +30,9 @@ def separation(features: ArrayLike, classes: ArrayLike) -> Separation:
     table, names = np.asarray(features, np.float64), np.asarray(classes, np.int64)
     if not 2 <= len(np.unique(names)) < len(names):
         return Separation(math.nan, math.nan)
-    try:
-        from sklearn.metrics import silhouette_score
-    except ImportError as error:
-        raise _without_sklearn() from error
+    require("class separation", ["sklearn"])
+    from sklearn.metrics import silhouette_score
+
     return Separation(float(silhouette_score(table, names)), intra_inter_ratio(table, names))
 
 
@@ -56,14 +56,9 @@ def tsne(features: NDArray[np.float32], *, seed: int, perplexity: float) -> NDAr
             f"perplexity {perplexity:g} needs more than {len(features)} images",
             fix="--count higher, or --perplexity lower",
         )
-    try:
-        from sklearn.manifold import TSNE
-    except ImportError as error:
-        raise _without_sklearn() from error
+    require("t-SNE", ["sklearn"])
+    from sklearn.manifold import TSNE
+
     start = "pca" if min(features.shape) >= 2 else "random"
     layout = TSNE(n_components=2, perplexity=perplexity, init=start, learning_rate="auto", random_state=seed)
     return np.asarray(layout.fit_transform(features), np.float32)
-
-
-def _without_sklearn() -> RefusedError:
-    return RefusedError("scikit-learn is not installed", fix="pip install 'fercli[visualize]'")

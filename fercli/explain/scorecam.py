@@ -17,11 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fercli.errors import RefusedError, UsageError, WeightsError
+from fercli.errors import UsageError, WeightsError
 from fercli.explain.images import LabelledImage, load_crops
 from fercli.explain.plots import HeatRow, plot_heat
 from fercli.models.btn import BTN
 from fercli.progress import Progress
+from fercli.system.packages import require
 from fercli.weights.network import Network, require_batch_part
 
 LAYERS = ("F1", "F2", "F3", "S1", "S2", "S3", "mla", "embed", "vit.norm")
@@ -206,11 +207,10 @@ def as_maps(output: Tensor, side: int) -> Tensor:
 
 
 def _library() -> SimpleNamespace:
-    try:
-        from pytorch_grad_cam import ScoreCAM, score_cam
-        from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
-    except ImportError as error:
-        raise RefusedError("pytorch-grad-cam is not installed", fix="pip install 'fercli[visualize]'") from error
+    require("Score-CAM", ["pytorch_grad_cam"])
+    from pytorch_grad_cam import ScoreCAM, score_cam
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
     return SimpleNamespace(ScoreCAM=ScoreCAM, Target=ClassifierOutputTarget, module=score_cam)
 
 

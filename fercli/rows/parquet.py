@@ -12,6 +12,7 @@ from fercli.errors import RefusedError
 from fercli.results import Prediction
 from fercli.rows.records import CellValue, columns, prediction_row
 from fercli.rows.table import TableFormat
+from fercli.system.packages import install_command
 
 GROUP_ROWS = 4096  # rows of a row group, which are kept in memory
 
@@ -60,7 +61,7 @@ def _pyarrow() -> Any:
     except ModuleNotFoundError as error:
         raise RefusedError(
             "writing Parquet files needs pyarrow, which is not installed",
-            fix="pip install pyarrow, or save as .csv or .jsonl",
+            fix=f"{install_command('parquet')}, or save as .csv or .jsonl",
         ) from error
     return pyarrow
 

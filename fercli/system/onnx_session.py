@@ -23,6 +23,7 @@ from fercli.system.devices import (
     onnx_runtime,
     providers,
 )
+from fercli.system.packages import install_command
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -131,7 +132,7 @@ def _refusal(device: str, preferred: str, running: str, log: str) -> DeviceError
         )
     return DeviceError(
         f"device {device} was requested, but ONNX Runtime chose {running}: CUDA or cuDNN libraries do not load{detail}",
-        fix=f"pip install 'onnxruntime-gpu[cuda,cudnn]' for CUDA {onnxruntime.cuda_version}, or --device cpu",
+        fix=f"{install_command('gpu')} for CUDA {onnxruntime.cuda_version}, or --device cpu",
     )
 
 

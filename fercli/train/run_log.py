@@ -11,6 +11,7 @@ from fercli.errors import UsageError
 from fercli.evaluate.plots import plot_curves
 from fercli.progress import EpochReport, StepProgress
 from fercli.system.files import replacing
+from fercli.system.packages import install_command
 from fercli.weights.run_folder import RunFolder, write_metrics
 
 
@@ -62,7 +63,7 @@ def check_tensorboard() -> None:
     if importlib.util.find_spec("tensorboard") is None:
         raise UsageError(
             "--tensorboard needs the tensorboard package, which is not installed",
-            fix="pip install 'fercli[tensorboard]', or pip install tensorboard",
+            fix=install_command("tensorboard"),
         )
 
 

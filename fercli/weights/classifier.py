@@ -14,6 +14,7 @@ from fercli.errors import UsageError, WeightsError
 from fercli.system.chunks import chunked
 from fercli.system.devices import check_name, resolve_device
 from fercli.system.onnx_session import open_session, padded_batch, run_bound, runs, session_metadata
+from fercli.system.packages import TORCH, require
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, card_from, find_weights
 from fercli.weights.onnx_interface import CROPS, INPUT, OUTPUT, POINTS, Interface, interface_of, output_of
@@ -113,8 +114,9 @@ def onnx_inputs(crops: NDArray[np.uint8], card: WeightsCard, interface: Interfac
 def open_torch(path: Path, *, device: str = "auto", convention: str | None = None) -> LoadedClassifier:
     """Open a safetensors file in torch: the inference part of BTN, strictly loaded, in evaluation mode.
 
-    convention: as for `load_classifier`.
+    convention: as for `load_classifier`. Raises: RefusedError without torch.
     """
+    require(str(path), TORCH)
     import torch
 
     from fercli.weights.network import load_btn

@@ -81,6 +81,13 @@ def save_weights(path: Path, state: Mapping[str, Tensor], card: WeightsCard) -> 
     _save(path, state, {"card": card.to_json()})
 
 
+def check_tensors(path: Path) -> None:
+    """Read every tensor of a safetensors file without torch. Raises: WeightsError if the file is broken."""
+    with _open(path, "np") as file:
+        for key in file.keys():  # noqa: SIM118 (not a mapping)
+            file.get_tensor(key)
+
+
 def load_weights(path: Path) -> tuple[dict[str, Tensor], WeightsCard]:
     """Read a state dict (on the CPU) and its card. Raises: WeightsError."""
     card = read_card(path)

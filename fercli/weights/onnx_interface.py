@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
 from fercli.errors import WeightsError
 from fercli.system.onnx_session import check_file
+from fercli.weights.protobuf import fields
 
 INPUT, OUTPUT = "images", "logits"  # float32 [B, 3, S, S], float32 [B, N]
 CROPS, POINTS, PROBABILITIES = (
@@ -16,6 +18,7 @@ CROPS, POINTS, PROBABILITIES = (
     "probabilities",
 )  # uint8 [B, H, W, 3], float32 [B, 5, 2], float32 [B, N]
 OPSET, IR_VERSION = 20, 10
+_METADATA_PROPS, _KEY, _VALUE = 14, 1, 2  # field numbers of ModelProto and of StringStringEntryProto
 
 # The inputs: normalised `images`; or `crops` of any size; or `crops` with five `points` of the face in each.
 Interface = Literal["images", "crops", "faces"]
@@ -35,13 +38,14 @@ def interface_of(metadata: Mapping[str, str]) -> Interface:
 
 
 def onnx_metadata(path: Path) -> dict[str, str]:
-    """Read the metadata_props of an ONNX file without opening a session. Raises: WeightsError for a missing or broken file."""
-    import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    """Read the metadata_props of an ONNX file, without the onnx package and without reading its tensors.
 
+    Raises: WeightsError for a missing or broken file.
+    """
     check_file(path)
     try:
-        model = onnx.load(path, load_external_data=False)
-    except DecodeError as error:
+        with path.open("rb") as file:
+            entries = [dict(fields(BytesIO(entry), (_KEY, _VALUE))) for _, entry in fields(file, (_METADATA_PROPS,))]
+        return {entry[_KEY].decode(): entry.get(_VALUE, b"").decode() for entry in entries}
+    except (ValueError, KeyError) as error:
         raise WeightsError(f"{path} is not an ONNX file, or is truncated", fix="fer export --onnx") from error
-    return {entry.key: entry.value for entry in model.metadata_props}

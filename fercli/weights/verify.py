@@ -10,7 +10,7 @@ from typing import Literal
 from fercli.errors import FerError
 from fercli.system.cache import downloads_folder, pulled_folder
 from fercli.system.digest import file_sha256
-from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, load_part, load_weights, part_of, read_card, shipped_weights
+from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, check_tensors, part_of, read_card, shipped_weights
 from fercli.weights.receipts import read_receipt
 from fercli.weights.registry import RegistryEntry, find_entry, read_registry
 
@@ -79,10 +79,9 @@ def _verify_by_reading(path: Path) -> VerifyResult:
     try:
         if path.suffix == ONNX_SUFFIX:
             contents = read_card(path).name
-        elif part_of(path) is not None:
-            contents = load_part(path)[1].part
         else:
-            contents = load_weights(path)[1].name
+            contents = part_of(path) or read_card(path).name
+            check_tensors(path)
     except FerError as error:
         return VerifyResult(path.stem, path, "broken", error.message)
     return VerifyResult(path.stem, path, "ok", f"{contents}, sha256 {file_sha256(path)}")

@@ -1,6 +1,6 @@
 """Write constraints.txt from the environments of several Pythons: python .ci/write_constraints.py ENVIRONMENT/bin/python ...
 
-Each environment has `pip install '.[test,docs,parquet,tensorboard,visualize]' hatchling` of its own, without constraints.
+Each environment has `pip install '.[all,test,docs,release]' hatchling` of its own, without constraints.
 """
 
 import json

@@ -222,6 +222,8 @@ def test_pull__a_poster_checkpoint_predicts_evaluates_and_exports_like_a_trained
     photo = str(Path(__file__).parents[2] / "docs" / "images" / "astronaut.jpg")
     assert main(["predict", photo, "--weights", "poster", "--json", "--device", "cpu"]) == 0
     assert main(["eval", "poster", name, "--data", str(official_tree(layout, each=1)), "--device", "cpu"]) == 0
+    if classes == 8:  # an export takes a minute, and the number of classes changes one layer of it
+        return
     exported = tmp_path / "poster.onnx"
     assert main(["export", "--onnx", "--weights", "poster", "--out", str(exported)]) == 0
     onnx_probabilities = load_classifier(exported, "onnx", "cpu").classify(crops)

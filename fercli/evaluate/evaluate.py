@@ -96,7 +96,7 @@ def evaluate(
     """
     if out is not None:
         refuse_existing_folder(out, overwrite=overwrite, mark=RESULT_NAME)
-    if options.batch_check and TORCH_SUFFIX in weights_files(weights):
+    if options.batch_check and not is_installed("torch") and TORCH_SUFFIX in weights_files(weights):
         require("--batch-check", TORCH)
     if options.flip and options.end_to_end:
         raise UsageError("end-to-end scores are without mirror images, as fer predict is", fix="leave out --flip")

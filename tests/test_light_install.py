@@ -41,9 +41,12 @@ class Finder:
 sys.meta_path.insert(0, Finder())
 """
 
-# What has to work, with something that its output has. FACES is a folder of faces, VIDEO a clip, EVAL a folder of fer eval.
+# What has to work, with something that its output has. FACES is a folder of faces, VIDEO a clip,
+# ROWS a folder of fer predict, EVAL one of fer eval.
 WORKS = {
     "fer predict": (["predict", PHOTO, "--out", "OUT", "--save", "OUT.csv", "--json"], '"label": "happiness"'),
+    "fer summary": (["summary", "ROWS"], "happiness"),
+    "fer events": (["events", "ROWS"], "happiness"),
     "fer align": (["align", str(ROOT / "docs" / "images"), "OUT", "--json"], '"with_face"'),
     "fer data prepare": (["data", "prepare", "fer2013", "CSV", "OUT", "--json"], "{"),
     "fer data check": (["data", "check", "FACES", "--json"], "{"),
@@ -142,13 +145,16 @@ def names(
     with av.open(str(folder / "clip.mp4"), "w") as video:
         stream: Any = video.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
-        for _ in range(5):
+        for _ in range(12):
             frame = av.VideoFrame.from_ndarray(np.asarray(Image.open(PHOTO).convert("RGB").resize((320, 240))))
             video.mux(stream.encode(frame))
         video.mux(stream.encode())
     done = fer("eval", "fer-compact", str(folder / "faces"), "--out", str(folder / "eval"), "--quiet")
     assert done.returncode == 0, done.stderr
+    done = fer("predict", str(folder / "clip.mp4"), "--out", str(folder / "rows"), "--quiet")
+    assert done.returncode == 0, done.stderr
     return {
+        "ROWS": str(folder / "rows"),
         "FACES": str(folder / "faces"),
         "CSV": str(folder / "fer2013.csv"),
         "VIDEO": str(folder / "clip.mp4"),

@@ -11,6 +11,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 # dlib's face-recognition network subtracts these from RGB in 0..255 (then divides by 255 here).
 FACE_RESNET_MEAN = (122.782 / 255, 117.001 / 255, 104.298 / 255)
+DEFAULT_HEAD_NAME = "default"  # of vit.head, in expert.heads
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,18 @@ class AblateConfig:
 
 
 @dataclass(frozen=True)
+class ExpertConfig:
+    """A frozen expression network whose log probabilities are added to the logits of some heads.
+
+    heads: which ones: names of conventions, or `default`; empty: there is no expert. crop: the part of the input that it
+    sees: left, top, right and bottom as fractions of the side.
+    """
+
+    heads: tuple[str, ...] = ()
+    crop: tuple[float, float, float, float] = (0.04, 0.08, 0.96, 1.0)
+
+
+@dataclass(frozen=True)
 class BtnConfig:
     """One Batch Transformer Network. Sizes that follow from others (map sides, token count) are properties, not fields.
 
@@ -144,6 +157,7 @@ class BtnConfig:
     bt: BtConfig = field(default_factory=BtConfig)
     ablate: AblateConfig = field(default_factory=AblateConfig)
     conventions: tuple[str, ...] = ()
+    expert: ExpertConfig = field(default_factory=ExpertConfig)
 
     def __post_init__(self) -> None:
         errors = []
@@ -169,6 +183,9 @@ class BtnConfig:
             errors.append(f"drop_path must be in 0..1, got {rates}")
         if len(set(self.conventions)) < len(self.conventions) or not all(map(str.isidentifier, self.conventions)):
             errors.append(f"conventions must be distinct names of letters and digits, got {self.conventions}")
+        unknown = set(self.expert.heads) - {DEFAULT_HEAD_NAME, *self.conventions}
+        if unknown:
+            errors.append(f"expert.heads names {', '.join(sorted(unknown))}, which is no head of the network")
         if errors:
             raise ValueError("; ".join(errors))
 

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import UsageError
+from fercli.export.byte_storage import store_as_bytes
 from fercli.export.float16_storage import Float16Storage, store_as_float16
 from fercli.export.graph import refuse_unused, translate
 from fercli.export.metadata import write_metadata
+from fercli.export.optional_expert import make_expert_optional
 from fercli.export.options import ExportOptions, ExportReport
 from fercli.export.parity import (
     PARITY_TOLERANCE,
@@ -112,6 +114,10 @@ def _write_compared(
     if options.interface != "images":
         graph = add_preprocessing(graph, card, options.interface)
     refuse_unused(graph)
+    del graph.graph.value_info[
+        :
+    ]  # shapes of intermediate values, which runtimes infer: a third of a percent of the file
+    make_expert_optional(graph, card)
     onnx.save(graph, path)
     parity = replace(comparison.run(path, options.interface), translation=exact.max_difference)
     _check_rounding(parity, options, storage)
@@ -187,7 +193,10 @@ def _rounded(graph: Any, path: Path, comparison: _Comparison) -> tuple[Any, Floa
             to_int8(path, Path(folder) / path.name, list(chunked(inputs, largest)))
             return onnx.load(Path(folder) / path.name), None
     shortcuts_as_convolutions(graph)
-    return graph, store_as_float16(graph) if options.store == "fp16" else None
+    if options.store == "fp32":
+        return graph, None
+    store_as_bytes(graph)
+    return graph, store_as_float16(graph)
 
 
 def _check_rounding(parity: Parity, options: ExportOptions, storage: Float16Storage | None) -> None:

@@ -47,7 +47,8 @@ def translate(model: BTN, card: WeightsCard) -> Any:
     if program is None:
         raise RuntimeError("torch.onnx.export gave no program")
     graph = program.model_proto
-    inside = {tensor.name.removeprefix("model.") for tensor in graph.graph.initializer}
+    _remove_prefix(graph, "model.")
+    inside = {tensor.name for tensor in graph.graph.initializer}
     stray = sorted(inside & _training_only(card))
     if stray:
         raise RefusedError(
@@ -97,6 +98,19 @@ def _training_only(card: WeightsCard) -> set[str]:
     with torch.device("meta"):
         network = BTN(card.model, len(card.labels))
     return set(network.state_dict()) - set(network.inference_state())
+
+
+def _remove_prefix(graph: Any, prefix: str) -> None:
+    """Give the tensors of a wrapped model the names that they have in its state dict."""
+    new_names = {
+        tensor.name: tensor.name.removeprefix(prefix)
+        for tensor in graph.graph.initializer
+        if tensor.name.startswith(prefix)
+    }
+    for tensor in graph.graph.initializer:
+        tensor.name = new_names.get(tensor.name, tensor.name)
+    for node in graph.graph.node:
+        node.input[:] = [new_names.get(name, name) for name in node.input]
 
 
 def _compute_positions(graph: Any) -> None:

@@ -14,7 +14,7 @@ from fercli.export.precision import Precision
 from fercli.export.preprocessing_parity import PreprocessingParity
 from fercli.weights.card import WeightsCard
 from fercli.weights.conventions import MEANINGS
-from fercli.weights.onnx_interface import CROPS, INPUT, OUTPUT, POINTS, PROBABILITIES, Interface, output_of
+from fercli.weights.onnx_interface import CROPS, EXPERT, INPUT, OUTPUT, POINTS, PROBABILITIES, Interface, output_of
 
 _SIMILARITY = (
     "With p the five points in the picture and q the template's times the crop's side, both (x, y) in pixels, their means "
@@ -76,6 +76,11 @@ def _conventions(card: WeightsCard, interface: Interface) -> str:
         text += f"; softmax({name} / {other.temperature:g})"
         text += "" if interface == "images" else f" is {output_of(PROBABILITIES, other.name)}"
         text += ".\n"
+    if card.skips_expert and any(not card.for_convention(other.name).skips_expert for other in card.conventions):
+        text += (
+            f"{EXPERT}: bool, optional, true unless given: false skips the frozen expert, which not all outputs use; those "
+            "that do are then NaN.\n"
+        )
     return text
 
 

@@ -23,8 +23,8 @@ class ExportOptions:
     faces: folder of face crops to compare on; None: smooth generated images. interface: input of the file; `images` are
     normalised float32 [batch, 3, S, S], `crops` and `faces` uint8 images of any size, see `add_preprocessing`.
     precision: of the computation; int8 is calibrated on `faces`. store: of float32 weights in the file; fp16 rounds them
-    once and halves the file. batches: batch sizes that the comparison runs at. convention: the only label convention of the
-    file; None exports all that the model has.
+    once and halves the file; tensors of few different values are stored exactly, in bytes. batches: batch sizes that the
+    comparison runs at. convention: the only label convention of the file; None exports all that the model has.
     """
 
     faces: Path | None = None

@@ -16,7 +16,7 @@ from fercli.formatting import percent
 from fercli.system.devices import onnx_runtime
 from fercli.system.onnx_session import open_session
 from fercli.weights.card import WeightsCard
-from fercli.weights.classifier import LogitsFunction, onnx_inputs
+from fercli.weights.classifier import LogitsFunction, expert_switch, onnx_inputs
 from fercli.weights.onnx_interface import OUTPUT, Interface, output_of
 from fercli.weights.preprocess import to_input
 
@@ -141,10 +141,10 @@ def compare_onnx(
 def onnx_logits(path: Path, card: WeightsCard, interface: Interface) -> LogitsFunction:
     """Return an ONNX file as a function from aligned crops to the logits of the card's convention, on the CPU."""
     session, _ = open_session(path, "cpu")
-    output = output_of(OUTPUT, card.head)
+    output, switches = output_of(OUTPUT, card.head), expert_switch(session, card)
 
     def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.asarray(session.run([output], onnx_inputs(crops, card, interface))[0])
+        return np.asarray(session.run([output], onnx_inputs(crops, card, interface) | switches)[0])
 
     return run
 

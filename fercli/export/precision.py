@@ -20,6 +20,8 @@ Precision = Literal["fp32", "fp16", "int8"]
 _FLOAT32_LAYERS = (
     "vit.gate.",
     "vit.head.",
+    "vit.convention_heads.",
+    "expert.",
 )  # the last layers: little computation, and their rounding reaches the logits
 
 
@@ -96,7 +98,9 @@ def float32_nodes(graph: Any) -> list[str]:
     before_conv, names = {INPUT}, []
     for node in graph.graph.node:
         first = node.op_type == "Conv" and before_conv & set(node.input)
-        last = node.op_type in ("Gemm", "MatMul") and any(name.startswith(_FLOAT32_LAYERS) for name in node.input)
+        last = node.op_type in ("Gemm", "MatMul", "Conv") and any(
+            name.startswith(_FLOAT32_LAYERS) for name in node.input
+        )
         if first or last:
             names.append(node.name)
         elif before_conv & set(node.input):

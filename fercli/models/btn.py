@@ -18,6 +18,7 @@ from fercli.config.training import LossConfig
 from fercli.models.backbones import image_backbone
 from fercli.models.batch_transformer import BatchTransformer, Gather
 from fercli.models.cross_attention import CrossAttentionBlock, Levels
+from fercli.models.expert import Expert
 from fercli.models.mla_only import mla_only
 from fercli.models.mobilefacenet import MobileFaceNet, Taps
 from fercli.models.vit import VisionTransformer
@@ -77,6 +78,9 @@ class BTN(nn.Module):
             num_classes=num_classes,
             conventions=config.conventions,
         )
+        self.expert = (
+            Expert(config.expert, size=config.input.size, num_classes=num_classes) if config.expert.heads else None
+        )
         self.ablation = mla_only(config, num_classes, training_parts=training_parts)
         self.batch = BatchTransformer(config, num_classes) if training_parts else None
         self.image_head = nn.Linear(high, num_classes) if image_head else None
@@ -85,14 +89,22 @@ class BTN(nn.Module):
 
     def forward(self, images: Tensor, convention: str | None = None) -> Tensor:
         tokens, _ = self._tokens(self.levels(images))
-        if convention is None:
-            return self.vit(tokens)
-        return self.vit.convention_heads[convention](self.vit.gated(tokens))
+        head = self.vit.head if convention is None else self.vit.convention_heads[convention]
+        logits = head(self.vit.gated(tokens))
+        if self.expert is not None and self.expert.is_used_by(convention):
+            logits = logits + self.expert(self._unit_rgb(images), convention)
+        return logits
 
     def forward_conventions(self, images: Tensor) -> tuple[Tensor, ...]:
         """Return P_VIT [B, N] of the default head, then of the heads in the order of config.conventions."""
         gated = self.vit.gated(self._tokens(self.levels(images))[0])
-        return self.vit.head(gated), *(self.vit.convention_heads[name](gated) for name in self.config.conventions)
+        heads: dict[str | None, nn.Module] = {None: self.vit.head, **dict(self.vit.convention_heads.items())}
+        logits = {name: heads[name](gated) for name in (None, *self.config.conventions)}
+        if self.expert is not None:
+            log_probabilities = self.expert.log_probabilities(self._unit_rgb(images))
+            for name in filter(self.expert.is_used_by, logits):
+                logits[name] = logits[name] + self.expert.added(log_probabilities, name)
+        return tuple(logits.values())
 
     def forward_batch(
         self, images: Tensor, taps: Taps | None = None, gather: Gather | None = None, start: int = 0
@@ -131,7 +143,7 @@ class BTN(nn.Module):
         if self.config.landmark_size != self.config.backbone_size:
             x = F.avg_pool2d(x, self.config.backbone_size // self.config.landmark_size)
         if self.config.landmark.input != "imagenet":
-            x = x * self.unit_scale + self.unit_shift
+            x = self._unit_rgb(x)
         if self.config.landmark.input == "unit_bgr":
             x = x.flip(1)
         return self.landmark_backbone(x)
@@ -146,6 +158,10 @@ class BTN(nn.Module):
         if self.config.resize_mode == "bilinear":
             return F.interpolate(images, size=(target, target), mode="bilinear", antialias=True)
         return F.interpolate(images, size=(target, target), mode=self.config.resize_mode)
+
+    def _unit_rgb(self, images: Tensor) -> Tensor:
+        """Normalised images as RGB in 0..1."""
+        return images * self.unit_scale + self.unit_shift
 
     def train(self, mode: bool = True) -> BTN:
         """Switch to training mode; the frozen landmark branch's batch norm keeps its running statistics."""

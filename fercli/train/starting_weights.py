@@ -19,8 +19,8 @@ def load_starting_weights(model: BTN, files: Sequence[str]) -> list[dict[str, An
     """Load every file into the model, later files over earlier ones; returns what each file provided, for the card.
 
     A part file fills its branch exactly. A whole weights file fills every part of the same shape: with another number of
-    classes its heads are left out, as are the heads of label conventions that the model lacks, and at another input size its
-    position tables are resized; the result lists both.
+    classes its heads are left out, as are an expert and heads of label conventions that the model lacks, and at another input
+    size its position tables are resized; the result lists both.
     Raises: WeightsError for a file that does not fit.
     """
     return [_load(model, find_weights(file, (".safetensors",))) for file in files]
@@ -46,7 +46,7 @@ def _load_whole(model: BTN, path: Path) -> dict[str, Any]:
     state, resized = resize_positions(state, expected)
     fitting = {k: v for k, v in state.items() if k in expected and expected[k].shape == v.shape}
     left_out = sorted(set(state) - set(fitting))
-    if any(not key.startswith(("vit.head.", f"{CONVENTION_HEADS}.")) for key in left_out):
+    if any(not key.startswith(("vit.head.", f"{CONVENTION_HEADS}.", "expert.")) for key in left_out):
         raise WeightsError(
             f"{path} ({card.model.preset}) does not fit {model.config.preset}: {len(left_out)} entries differ "
             f"({', '.join(left_out[:4])})",

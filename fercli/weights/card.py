@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from fercli.config.model import BtnConfig
+from fercli.config.model import DEFAULT_HEAD_NAME, BtnConfig
 from fercli.config.templates import TEMPLATES, CropTemplate
 from fercli.config.validate import from_dict
 from fercli.errors import UsageError, WeightsError
@@ -81,6 +81,12 @@ class WeightsCard:
     def head(self) -> str | None:
         """The convention head of the network that the card is for; None for the default head."""
         return self.convention if self.convention in self.model.conventions else None
+
+    @property
+    def skips_expert(self) -> bool:
+        """Whether the network has a frozen expert that the head of this card does not use."""
+        heads = self.model.expert.heads
+        return bool(heads) and (self.head or DEFAULT_HEAD_NAME) not in heads
 
     def for_convention(self, name: str | None) -> WeightsCard:
         """Return the card with temperature, abstain_below, prior, mixture and scores of a convention; None: as it is.

@@ -14,14 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fercli.config.model import BtnConfig
+from fercli.config.model import DEFAULT_HEAD_NAME, BtnConfig
 from fercli.config.validate import from_dict
 from fercli.errors import DataError, WeightsError
 from fercli.models.btn import BTN
 from fercli.system.devices import resolve_device
 from fercli.weights.card import WeightsCard
 from fercli.weights.checkpoint import load_checkpoint
-from fercli.weights.conventions import CONVENTION_HEADS, DEFAULT_HEAD, head_key
+from fercli.weights.conventions import DEFAULT_HEAD, head_key
 from fercli.weights.files import TORCH_SUFFIX, check_keys, find_weights, load_weights, read_card
 from fercli.weights.preprocess import to_input
 from fercli.weights.run_folder import RunFolder
@@ -84,9 +84,16 @@ def with_convention(model: BTN, card: WeightsCard, convention: str | None) -> tu
     state = model.state_dict()
     for part in ("weight", "bias"):
         state[f"{DEFAULT_HEAD}.{part}"] = state[f"{head_key(chosen.head)}.{part}"]
-    config = replace(chosen.model, conventions=())
+    uses_expert = bool(chosen.model.expert.heads) and not chosen.skips_expert
+    if uses_expert:
+        for part in ("weight", "bias"):
+            state[f"expert.maps.{DEFAULT_HEAD_NAME}.{part}"] = state[
+                f"expert.maps.{chosen.head or DEFAULT_HEAD_NAME}.{part}"
+            ]
+    expert = replace(chosen.model.expert, heads=(DEFAULT_HEAD_NAME,) if uses_expert else ())
+    config = replace(chosen.model, conventions=(), expert=expert)
     kept = BTN(config, len(card.labels), training_parts=False)
-    kept.load_state_dict({key: value for key, value in state.items() if not key.startswith(f"{CONVENTION_HEADS}.")})
+    kept.load_state_dict({key: state[key] for key in kept.state_dict()})
     return kept.eval(), replace(chosen, model=config, conventions=())
 
 

@@ -17,6 +17,7 @@ CROPS, POINTS, PROBABILITIES = (
     "points",
     "probabilities",
 )  # uint8 [B, H, W, 3], float32 [B, 5, 2], float32 [B, N]
+EXPERT = "expert"  # bool, optional: false skips the frozen expert of a model that has one
 OPSET, IR_VERSION = 20, 10
 _METADATA_PROPS, _KEY, _VALUE = 14, 1, 2  # field numbers of ModelProto and of StringStringEntryProto
 

@@ -54,7 +54,7 @@ cba.gather | | with several processes: attend to the images of all of them | BTN
 bt.source | | input of the batch transformer; s3 is the row BT | BTN, Table 5
 ablate.mla_only | | network of the row MLA, which the paper does not define | BTN, Table 5, open
 conventions | names, separated by commas | further label conventions, each with a head of its own | fercli
-expert.heads | names, separated by commas | heads to which a frozen expert adds its log probabilities; "default" is vit.head | fercli
+expert.heads | names, separated by commas | heads that add the log probabilities of a frozen expert; default: vit.head | fercli
 expert.crop | 0 to 1 | part of the input that the expert sees: left, top, right, bottom | fercli
 recipe | | name of the recipe, for people | fercli
 epochs | from 1 | passes over the training images | POSTER_V2's code

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fercli.errors import RefusedError
 from fercli.formatting import percent
 from fercli.system.devices import onnx_runtime
-from fercli.system.onnx_session import open_session
+from fercli.system.onnx_session import open_session, optional_inputs
 from fercli.weights.card import WeightsCard
 from fercli.weights.classifier import LogitsFunction, expert_switch, onnx_inputs
 from fercli.weights.onnx_interface import OUTPUT, Interface, output_of
@@ -141,7 +141,7 @@ def compare_onnx(
 def onnx_logits(path: Path, card: WeightsCard, interface: Interface) -> LogitsFunction:
     """Return an ONNX file as a function from aligned crops to the logits of the card's convention, on the CPU."""
     session, _ = open_session(path, "cpu")
-    output, switches = output_of(OUTPUT, card.head), expert_switch(session, card)
+    output, switches = output_of(OUTPUT, card.head), expert_switch(optional_inputs(session), card)
 
     def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(session.run([output], onnx_inputs(crops, card, interface) | switches)[0])

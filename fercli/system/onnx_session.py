@@ -169,6 +169,11 @@ def session_metadata(session: onnxruntime.InferenceSession) -> Mapping[str, str]
     return metadata
 
 
+def optional_inputs(session: onnxruntime.InferenceSession) -> list[str]:
+    """Return the names of the inputs that have a default value."""
+    return [value.name for value in session.get_overridable_initializers()]
+
+
 def check_file(path: Path) -> None:
     """Raise WeightsError if there is no such file."""
     if not path.is_file():

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +13,12 @@ from numpy.typing import NDArray
 from fercli.errors import UsageError, WeightsError
 from fercli.system.chunks import chunked
 from fercli.system.devices import check_name, resolve_device
-from fercli.system.onnx_session import open_session, padded_batch, run_bound, runs, session_metadata
+from fercli.system.onnx_session import open_session, optional_inputs, padded_batch, run_bound, runs, session_metadata
 from fercli.system.packages import TORCH, require
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, card_from, find_weights
 from fercli.weights.onnx_interface import CROPS, EXPERT, INPUT, OUTPUT, POINTS, Interface, interface_of, output_of
 from fercli.weights.preprocess import check_crops, softmax, to_input
-
-if TYPE_CHECKING:
-    import onnxruntime
 
 Engine = Literal["auto", "onnx", "torch"]
 LogitsFunction = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # aligned crops [B, S, S, 3] to logits [B, N]
@@ -86,7 +83,7 @@ def open_onnx(path: Path, *, device: str = "auto", convention: str | None = None
     metadata = session_metadata(session)
     card = card_from(metadata, where=str(path)).for_convention(convention)
     interface, output = interface_of(metadata), output_of(OUTPUT, card.head)
-    switches = expert_switch(session, card)
+    switches = expert_switch(optional_inputs(session), card)
 
     def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         inputs = onnx_inputs(crops, card, interface) | switches
@@ -104,10 +101,12 @@ def open_onnx(path: Path, *, device: str = "auto", convention: str | None = None
     return LoadedClassifier(card, "onnx", running, run_padded)
 
 
-def expert_switch(session: onnxruntime.InferenceSession, card: WeightsCard) -> dict[str, NDArray[Any]]:
-    """The input that skips the frozen expert, if the file has it and the convention of the card does not use the expert."""
-    has_switch = any(value.name == EXPERT for value in session.get_overridable_initializers())
-    return {EXPERT: np.array(False)} if has_switch and card.skips_expert else {}
+def expert_switch(optional: Sequence[str], card: WeightsCard) -> dict[str, NDArray[Any]]:
+    """The input that skips the frozen expert, if the file has it and the convention of the card does not use the expert.
+
+    optional: names of the file's optional inputs.
+    """
+    return {EXPERT: np.array(False)} if EXPERT in optional and card.skips_expert else {}
 
 
 def onnx_inputs(crops: NDArray[np.uint8], card: WeightsCard, interface: Interface) -> dict[str, NDArray[Any]]:

@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 
 from fercli import __version__
 from fercli.cli.ablate import ablate
+from fercli.cli.agree import app as agree
 from fercli.cli.align import align
 from fercli.cli.audit import audit
 from fercli.cli.bench import faces as bench_faces
@@ -167,6 +168,8 @@ _add(bench, "start", bench_start, "Measure fer predict from a cold start.")
 _add(app, "predict", predict, "Predict the expression of every face in pictures and videos.", "Predict")
 _add(app, "summary", summary, "Print the time per expression of every person of videos.", "Behaviour coding")
 _add(app, "events", events, "Find episodes of expressions; write them for ELAN, Praat and BORIS.", "Behaviour coding")
+_AGREE = "Compare hand codings with the predictions, or several coders."
+app.add_typer(agree, name="agree", short_help=_AGREE, rich_help_panel="Behaviour coding")
 _add(
     app,
     "export",

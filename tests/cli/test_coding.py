@@ -76,3 +76,38 @@ def test_events__need_rows_of_videos(tmp_path: Path, capsys: pytest.CaptureFixtu
         file.add([Prediction("a.jpg", "no_face", detail="no face detected")])
     assert main(["events", str(tmp_path / "rows.csv")]) == 3
     assert "no rows of videos" in capsys.readouterr().err
+
+
+def test_agree__of_a_hand_coding(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    coded = tmp_path / "anna.csv"
+    coded.write_text("video,person,label,onset,offset\na,1,neutral,0,1\na,1,smile,1,2\n")
+    out = tmp_path / "out"
+    command = ["agree", str(coded), str(table), "--map", "smile=happiness"]
+    assert main([*command, "--out", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert ["agreement", "100", "%"] in [line.split() for line in shown.splitlines()]
+    assert (out / "agreement.json").is_file()
+    assert main([*command, "--out", str(out)]) == 1
+    assert main([*command, "--out", str(out), "--overwrite", "--json", "--quiet"]) == 0
+    captured = capsys.readouterr()
+    record = json.loads(captured.out)
+    assert record["pairs"][0]["kappa"]["value"] == 1.0
+    assert record["pairs"][0]["compared_s"] == 2.0
+
+
+def test_agree__needs_two_codings_and_valid_options(table: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["agree", str(table)]) == 2
+    assert main(["agree"]) == 2
+    assert main(["agree", str(table), str(table), "--map", "smile"]) == 2
+    assert main(["agree", str(table), "missing.eaf"]) == 3
+    assert "no such file" in capsys.readouterr().err
+    assert main(["agree", str(table), str(table), "--tolerance", "0.2"]) == 0
+
+
+def test_agree_sample__writes_files_to_code(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = tmp_path / "to-code"
+    assert main(["agree", "sample", str(table), "--minutes", "0.1", "--segment", "1", "--out", str(out)]) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["a.eaf", "sample.csv"]
+    assert "uncertain" in capsys.readouterr().out
+    assert main(["agree", "sample", str(table), "--to", "anvil", "--out", str(out)]) == 2
+    assert main(["agree", str(out), str(table), "--sample", str(out / "sample.csv")]) == 0

@@ -11,6 +11,8 @@ COMMANDS = dict(generate_cli["commands"]())
 
 VERBS = [
     "predict",
+    "summary",
+    "events",
     "export",
     "align",
     "train",
@@ -27,6 +29,8 @@ VERBS = [
     "data",
     "data prepare",
     "data check",
+    "agree",
+    "agree sample",
     "visualize",
     "visualize probabilities",
     "visualize scorecam",

@@ -1,0 +1,255 @@
+"""`fer agree`: agreement of hand codings with the predictions, and of several coders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fercli.cli import coding_options, console, options
+from fercli.cli.help_pages import GroupedGroup
+from fercli.errors import UsageError
+from fercli.formatting import percent, pluralize
+
+if TYPE_CHECKING:
+    from fercli.coding.agree import Agreement, PairAgreement
+    from fercli.coding.agreement import Score
+
+
+class AgreeGroup(GroupedGroup):
+    """A command with arguments of its own, and subcommands: a first argument that is none is a file."""
+
+    def make_context(self, info_name: Any, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        self.allow_interspersed_args = not self._names_command(args)
+        return super().make_context(info_name, args, parent, **extra)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not self._names_command(args):
+            return super().parse_args(ctx, args)
+        own = self.params
+        self.params = []
+        try:
+            return super().parse_args(ctx, args)
+        finally:
+            self.params = own
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters; the usage of a subcommand does not show those of the group."""
+        parameters = super().get_params(ctx)
+        return (
+            parameters if ctx.command is self else [item for item in parameters if item.param_type_name != "argument"]
+        )
+
+    def _names_command(self, args: list[str]) -> bool:
+        return bool(args) and args[0] in self.commands
+
+
+app = typer.Typer(cls=AgreeGroup, rich_markup_mode=None, invoke_without_command=True)
+
+
+@app.callback()
+def agree(
+    context: typer.Context,
+    codings: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="CODINGS",
+            help="Codings of the same videos, each a file or a folder: ELAN, Praat, BORIS, csv, FaceReader, OpenFace or Datavyu, "
+            "or a table of fer predict. Of two, the first is the reference.",
+        ),
+    ] = None,
+    *,
+    step: Annotated[
+        float, typer.Option("--step", metavar="SECONDS", min=0.001, help="Unit of time of the comparison.")
+    ] = 0.04,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            "--tolerance", metavar="SECONDS", min=0, help="Events match if their onsets are at most so far apart."
+        ),
+    ] = 0.5,
+    names: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="LABEL=EXPRESSION", help="What a coder's label stands for; repeatable."),
+    ] = None,
+    gaps: Annotated[
+        str | None,
+        typer.Option(
+            "--gaps",
+            metavar="EXPRESSION",
+            help="What time without an annotation means in codings by people, such as neutral (default: not coded).",
+        ),
+    ] = None,
+    sample: Annotated[
+        Path | None,
+        typer.Option("--sample", metavar="FILE", help="sample.csv of fer agree sample: only its parts were coded."),
+    ] = None,
+    out: Annotated[Path | None, options.new_folder("agreement.json, classes.csv, confusion.csv and a figure")] = None,
+    smooth: coding_options.Smooth = 0.4,
+    enter: coding_options.Enter = 0.6,
+    leave: coding_options.Leave = 0.5,
+    min_duration: coding_options.MinDuration = 0.3,
+    merge_gap: coding_options.MergeGap = 0.3,
+    seed: Annotated[int, options.seed_of("the bootstrap")] = 0,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Compare codings of the same videos: percent agreement, Cohen's kappa, Krippendorff's alpha, matched events.
+
+    Videos are the same if their names are, without folder and suffix. Intervals are bootstrap intervals over people.
+
+    Example:
+
+      fer agree coder1.eaf results
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if codings is None or len(codings) < 2:
+        raise UsageError("two codings or more are compared", fix="fer agree coder1.eaf results")
+    from fercli.coding.agree import agree as step_agree
+    from fercli.coding.agree_files import agreement_record, write_agreement
+    from fercli.coding.coders import read_coder
+    from fercli.coding.episodes import EpisodeOptions
+    from fercli.coding.pairing import PairingOptions
+    from fercli.coding.sample import read_sample
+    from fercli.system.files import refuse_existing_folder
+    from fercli.system.packages import install_command, is_installed
+
+    if out is not None:
+        refuse_existing_folder(out, overwrite=overwrite, mark="agreement.json")
+    episode = EpisodeOptions(smooth, enter, leave, min_duration, merge_gap)
+    pairing = PairingOptions(step, _mapping(names or []), gaps, {} if sample is None else read_sample(sample))
+    result = step_agree([read_coder(path, episode) for path in codings], pairing, tolerance_s=tolerance, seed=seed)
+    for warning in result.warnings if not quiet else ():
+        console.warn(warning)
+    if out is not None:
+        write_agreement(out, result)
+    if json:
+        console.json_line(agreement_record(result))
+    else:
+        _show(result)
+    if out is not None and not quiet:
+        if not is_installed("matplotlib"):
+            console.warn(f"{out} has no figure, as matplotlib is not installed: {install_command('train')}")
+        console.say(f"written to {out}")
+
+
+@app.command("sample")
+def draw(
+    rows: Annotated[Path, typer.Argument(metavar="READ", help="A table of fer predict, or a folder of its --out.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for sample.csv and the files to code.")
+    ],
+    *,
+    minutes: Annotated[float, typer.Option("--minutes", min=0.1, help="How much to code.")] = 20.0,
+    segment: Annotated[
+        float, typer.Option("--segment", metavar="SECONDS", min=1, help="Length of the parts that are drawn.")
+    ] = 10.0,
+    to: Annotated[
+        str, typer.Option("--to", metavar="elan|praat|boris|csv", help="Format of the empty files.")
+    ] = "elan",
+    media: Annotated[
+        Path | None, typer.Option("--media", metavar="DIR", help="Folder of the videos, to link them.")
+    ] = None,
+    seed: Annotated[int, options.seed_of("the sample")] = 0,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Draw parts of videos to code by hand, rare expressions as often as frequent ones, with empty files to code in.
+
+    The files name the parts and the people, and do not show what was predicted; sample.csv does.
+
+    Example:
+
+      fer agree sample results --minutes 20 --to elan --out to-code
+    """
+    from fercli.coding.sample import draw_sample
+    from fercli.coding.sample_files import FORMATS, write_empty
+    from fercli.rows.read import read_rows
+
+    if to not in FORMATS:
+        raise UsageError(f"--to {to}: unknown format", fix=f"--to {', '.join(FORMATS)}")
+    table = read_rows(rows)
+    sample = draw_sample(table, minutes=minutes, segment_s=segment, seed=seed)
+    paths = write_empty(out, sample, to, classes=table.labels, media=media, overwrite=overwrite)
+    counts: dict[str, int] = {}
+    for item in sample.segments:
+        counts[item.stratum] = counts.get(item.stratum, 0) + 1
+    cells = [[name, count] for name, count in sorted(counts.items(), key=lambda pair: -pair[1])]
+    console.show(console.table(None, ["rarest expression shown", "parts"], cells))
+    if not quiet:
+        files = pluralize(len(paths), "file")
+        console.say(f"{sample.seconds / 60:.1f} minutes in {pluralize(len(sample.segments), 'part')}: {files} in {out}")
+
+
+def _mapping(texts: list[str]) -> dict[str, str]:
+    from fercli.config.labels import canonical
+
+    pairs = {}
+    for text in texts:
+        label, separator, expression = text.partition("=")
+        if not separator or not label or not expression:
+            raise UsageError(f"--map {text}: not LABEL=EXPRESSION", fix="--map smile=happiness")
+        pairs[label] = pairs[canonical(label)] = canonical(expression)
+    return pairs
+
+
+def _show(result: Agreement) -> None:
+    people, videos = pluralize(result.people, "person", "people"), pluralize(result.videos, "video")
+    console.show(f"{people} in {videos}, compared every {result.step_s:g} s; 95 % intervals")
+    for pair in result.pairs:
+        _show_pair(pair, result)
+    if result.alpha_of_all is not None:
+        console.show(
+            f"Krippendorff's alpha of all {len({p.coded for p in result.pairs}) + 1} codings: {result.alpha_of_all:.3f}"
+        )
+    if result.alpha_of_people is not None:
+        console.show(f"Krippendorff's alpha of the codings by people: {result.alpha_of_people:.3f}")
+
+
+def _show_pair(pair: PairAgreement, result: Agreement) -> None:
+    from fercli.coding.agree_files import confusion_names
+
+    rows, columns = confusion_names(pair)
+    seconds = pair.confusion * result.step_s
+    kept = [index for index in range(len(columns)) if seconds[:, index].sum() > 0]
+    cells = [
+        [name, *(f"{seconds[row, index]:.1f}" for index in kept)]
+        for row, name in enumerate(rows)
+        if seconds[row].sum() > 0
+    ]
+    title = f"{pair.coded} (rows) and {pair.read} (columns), seconds"
+    console.show(console.table(title, ["", *(columns[index] for index in kept)], cells))
+    console.show(f"Both have an expression for {pair.compared * result.step_s:.1f} s; intervals from {pair.blocks}.")
+    scores = [
+        ["agreement", _percent(pair.agreement), _interval(pair.agreement, as_percent=True)],
+        ["Cohen's kappa", _number(pair.kappa.value), _interval(pair.kappa)],
+        ["Krippendorff's alpha", _number(pair.alpha.value), _interval(pair.alpha)],
+    ]
+    console.show(console.table(None, ["", "value", "interval"], scores))
+    head = ["expression", "precision", "recall", "events coded", "events read", "matched", "F1", "onset apart (s)"]
+    overall = pair.events[-1]
+    named = [(item.name, _percent(item.precision), _percent(item.recall)) for item in pair.classes]
+    table = [
+        [name, share, found, event.coded, event.read, event.matched, _number(event.f1), _number(event.onset_error_s)]
+        for (name, share, found), event in zip([*named, (overall.name, None, None)], pair.events, strict=True)
+        if event.coded or event.read or share or found
+    ]
+    title = f"By expression: time of {pair.read}, and events whose onsets are at most {result.tolerance_s:g} s apart"
+    console.show(console.table(title, head, table))
+
+
+def _percent(score: Score) -> str | None:
+    return None if score.value is None else percent(score.value)
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else f"{value:.2f}"
+
+
+def _interval(score: Score, *, as_percent: bool = False) -> str | None:
+    if score.interval is None:
+        return None
+    return " to ".join(percent(end) if as_percent else f"{end:.2f}" for end in score.interval)

@@ -1,0 +1,150 @@
+"""A stratified sample of parts of videos to code by hand, and the empty files to code it in."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.coding.annotations import Span, VideoAnnotations, tier_name
+from fercli.coding.code import MIN_VIEW_S
+from fercli.coding.coders import UNCERTAIN, video_name
+from fercli.coding.recordings import Recording, recordings
+from fercli.errors import DataError
+from fercli.rows.read import SavedRows
+from fercli.system.csv_file import write_rows
+
+SAMPLE_NAME = "sample.csv"
+SEGMENT_S = 10.0
+_SHOWN_S = 0.5  # an expression counts for a segment that shows it for this long
+_COLUMNS = ("source", "begin_s", "end_s", "stratum")
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a video. stratum: the rarest expression that it shows for at least half a second, by the predictions."""
+
+    source: str
+    begin_s: float
+    end_s: float
+    stratum: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The segments to code, by video and time, and the people in view in them by video."""
+
+    segments: tuple[Segment, ...]
+    people: Mapping[str, tuple[str, ...]]
+    ends_s: Mapping[str, float]
+
+    @property
+    def seconds(self) -> float:
+        return sum(segment.end_s - segment.begin_s for segment in self.segments)
+
+    def annotations(self) -> list[VideoAnnotations]:
+        """Return an empty coding of every video of the sample: a tier per person, and the spans to code."""
+        return [
+            VideoAnnotations(
+                source,
+                {tier_name(person or None): () for person in self.people[source]},
+                self.ends_s[source],
+                tuple((item.begin_s, item.end_s) for item in self.segments if item.source == source),
+            )
+            for source in dict.fromkeys(segment.source for segment in self.segments)
+        ]
+
+
+def draw_sample(rows: SavedRows, *, minutes: float, segment_s: float = SEGMENT_S, seed: int = 0) -> Sample:
+    """Draw segments until they last so many minutes: in turn one from every stratum, at random within it.
+
+    Segments without anybody in view are not drawn. Raises: DataError if the table has no video with a face.
+    """
+    segments: list[Segment] = []
+    people: dict[str, dict[str, set[int]]] = {}
+    ends_s: dict[str, float] = {}
+    videos = list(recordings(rows.predictions(), rows.labels))
+    totals = sum((_seconds(video, video.begin_s >= 0) for video in videos), np.zeros(len(rows.labels) + 1))
+    for video in videos:
+        segments += _segments(video, totals, segment_s)
+        ends_s[video.source] = float(video.end_s[-1])
+        people[video.source] = {
+            track.person or "": set(np.floor(video.begin_s[track.frames] / segment_s).astype(int).tolist())
+            for track in video.tracks
+            if video.seconds[track.frames].sum() >= MIN_VIEW_S
+        }
+    if not segments:
+        raise DataError(f"{rows.path}: no video with a face", fix="give a table that fer predict wrote for videos")
+    drawn = _drawn(segments, minutes * 60, np.random.default_rng(seed))
+    ordered = tuple(sorted(drawn, key=lambda item: (item.source, item.begin_s)))
+    shown = {
+        source: tuple(
+            person
+            for person, parts in tracks.items()
+            if any(item.source == source and round(item.begin_s / segment_s) in parts for item in ordered)
+        )
+        for source, tracks in people.items()
+    }
+    return Sample(ordered, shown, ends_s)
+
+
+def _drawn(segments: Sequence[Segment], seconds: float, random: np.random.Generator) -> Iterator[Segment]:
+    strata: dict[str, list[Segment]] = {}
+    for index in random.permutation(len(segments)):
+        strata.setdefault(segments[index].stratum, []).append(segments[index])
+    while seconds > 0 and strata:
+        for name in sorted(strata, key=lambda name: len(strata[name])):
+            segment = strata[name].pop()
+            yield segment
+            seconds -= segment.end_s - segment.begin_s
+            if seconds <= 0:
+                return
+        strata = {name: left for name, left in strata.items() if left}
+
+
+def _segments(video: Recording, totals: NDArray[np.float64], segment_s: float) -> Iterator[Segment]:
+    names = (*video.classes, UNCERTAIN)
+    number = np.floor(video.begin_s / segment_s).astype(int)
+    for at in np.unique(number):
+        inside = number == at
+        seconds = _seconds(video, inside)
+        shown = np.flatnonzero(seconds >= min(_SHOWN_S, seconds.max()))
+        if seconds.sum() > 0:
+            stratum = names[min(shown, key=lambda index: totals[index])]
+            end_s = min(float(at + 1) * segment_s, float(video.end_s[-1]))
+            yield Segment(video.source, float(at * segment_s), end_s, stratum)
+
+
+def _seconds(video: Recording, inside: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the seconds [N + 1] of every class, and uncertain ones, in some frames [T]."""
+    count = len(video.classes)
+    total = np.zeros(count + 1)
+    for track in video.tracks:
+        part = inside[track.frames]
+        labels = np.where(track.uncertain, count, track.labels)[part]
+        total += np.bincount(labels, video.seconds[track.frames][part], minlength=count + 1)
+    return total
+
+
+def write_sample(path: Path, sample: Sample) -> None:
+    """Write sample.csv."""
+    rows = ([item.source, round(item.begin_s, 6), round(item.end_s, 6), item.stratum] for item in sample.segments)
+    write_rows(path, _COLUMNS, rows)
+
+
+def read_sample(path: Path) -> dict[str, tuple[Span, ...]]:
+    """Return the spans of a sample.csv by the name of the video. Raises: DataError for another file."""
+    spans: dict[str, list[Span]] = {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            for row in csv.DictReader(file):
+                spans.setdefault(video_name(row["source"]), []).append((float(row["begin_s"]), float(row["end_s"])))
+    except (OSError, KeyError, ValueError, csv.Error) as error:
+        raise DataError(
+            f"{path}: not a sample.csv ({error})", fix="give the file that fer agree sample wrote"
+        ) from error
+    return {name: tuple(items) for name, items in spans.items()}

@@ -1,0 +1,61 @@
+"""Write the empty files of a sample, in the format in which it is to be coded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from fercli.coding.annotations import VideoAnnotations
+from fercli.coding.coders import video_name
+from fercli.coding.formats.boris import Media, write_boris
+from fercli.coding.formats.elan import write_elan
+from fercli.coding.formats.praat import write_praat
+from fercli.coding.sample import SAMPLE_NAME, Sample, write_sample
+from fercli.coding.tables import EVENT_COLUMNS
+from fercli.system.csv_file import write_rows
+from fercli.system.files import free_name, refuse_existing
+
+FORMATS = ("elan", "praat", "boris", "csv")
+_ASK = "Code the parts that sample.csv lists"
+_FPS = 25.0  # BORIS shows frame numbers by it until the media is opened
+
+
+def write_empty(
+    folder: Path, sample: Sample, to: str, *, classes: Sequence[str], media: Path | None, overwrite: bool
+) -> list[Path]:
+    """Write sample.csv and the empty files into a folder; returns all paths. Raises: RefusedError if one exists."""
+    videos = sample.annotations()
+    paths = [folder / SAMPLE_NAME]
+    if to in ("elan", "praat"):
+        suffix = {"elan": ".eaf", "praat": ".TextGrid"}[to]
+        for video in videos:
+            paths.append(free_name(folder / f"{video_name(video.video)}{suffix}", paths))
+    else:
+        paths.append(folder / {"boris": "to-code.boris", "csv": "to-code.csv"}[to])
+    for path in paths:
+        refuse_existing(path, overwrite=overwrite)
+    linked = [replace(video, video=_link(video.video, folder, media)) for video in videos]
+    write_sample(paths[0], sample)
+    if to == "elan":
+        for path, item in zip(paths[1:], linked, strict=True):
+            write_elan(path, item, vocabulary=classes, author="")
+    elif to == "praat":
+        for path, item in zip(paths[1:], linked, strict=True):
+            write_praat(path, item, end_s=item.end_s or 0.0)
+    elif to == "boris":
+        entries = [(Media(item.video, item.end_s or 0.0, _FPS), item) for item in linked]
+        write_boris(paths[1], entries, behaviours=classes, description=_ASK)
+    else:
+        write_rows(paths[1], EVENT_COLUMNS[:4] + EVENT_COLUMNS[5:6], _empty_rows(videos))
+    return paths
+
+
+def _empty_rows(videos: Sequence[VideoAnnotations]) -> list[list[object]]:
+    return [[video.video, person, None, None, None] for video in videos for person in video.tiers]
+
+
+def _link(source: str, folder: Path, media: Path | None) -> str:
+    path = Path(source) if media is None else media / Path(source).name
+    return Path(os.path.relpath(path, folder)).as_posix() if path.is_file() else Path(source).name

@@ -1,0 +1,79 @@
+"""A stratified sample of parts to code, and the empty files to code it in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from praatio import textgrid
+from pympi.Elan import Eaf
+
+from fercli.coding.coders import read_coder
+from fercli.coding.episodes import EpisodeOptions
+from fercli.coding.sample import Sample, draw_sample, read_sample
+from fercli.coding.sample_files import write_empty
+from fercli.errors import DataError, RefusedError
+from fercli.rows.read import SavedRows, read_rows
+
+
+@pytest.fixture
+def rows(table_of, rows_of) -> SavedRows:
+    """120 s at two frames a second: 20 s with happiness, 10 s with sadness for a second, 10 s without anybody."""
+    text = ["n" * 20] * 9 + ["nnnnhhhh" + "n" * 12, "h" * 20, "n" * 18 + "ss"] + ["." * 20]
+    return read_rows(table_of(*rows_of("".join(text), fps=2, source="in/a.mp4")))
+
+
+@pytest.fixture
+def sample(rows: SavedRows) -> Sample:
+    return draw_sample(rows, minutes=1, seed=1)
+
+
+def test_sample__draws_every_stratum_and_nothing_without_a_face(sample: Sample):
+    assert sample.seconds == 60
+    assert Counter(item.stratum for item in sample.segments) == {"neutral": 3, "happiness": 2, "sadness": 1}
+    assert [item.begin_s for item in sample.segments] == sorted(item.begin_s for item in sample.segments)
+    assert all(item.begin_s < 120 and item.end_s - item.begin_s == 10 for item in sample.segments)
+    assert sample.people == {"in/a.mp4": ("1",)}
+
+
+def test_sample__is_the_same_for_a_seed_and_all_if_there_is_less(rows: SavedRows, sample: Sample):
+    assert draw_sample(rows, minutes=1, seed=1) == sample
+    assert draw_sample(rows, minutes=1, seed=2) != sample
+    assert draw_sample(rows, minutes=60).seconds == 120
+
+
+def test_sample__needs_a_face(table_of, rows_of):
+    with pytest.raises(DataError, match="no video with a face"):
+        draw_sample(read_rows(table_of(*rows_of("...."))), minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("to", "name"), [("elan", "a.eaf"), ("praat", "a.TextGrid"), ("csv", "to-code.csv"), ("boris", "to-code.boris")]
+)
+def test_write_empty__has_the_people_and_the_parts(sample: Sample, classes, to: str, name: str, tmp_path: Path):
+    paths = write_empty(tmp_path / to, sample, to, classes=classes, media=None, overwrite=False)
+    assert [path.name for path in paths] == ["sample.csv", name]
+    spans = tuple((item.begin_s, item.end_s) for item in sample.segments)
+    assert read_sample(paths[0]) == {"a": spans}
+    with pytest.raises(RefusedError, match=r"sample\.csv already exists"):
+        write_empty(tmp_path / to, sample, to, classes=classes, media=None, overwrite=False)
+    coder = read_coder(paths[1], EpisodeOptions())
+    if to in ("elan", "praat"):
+        assert coder.videos["a"].frames.spans == spans
+        assert coder.videos["a"].frames.tiers == {"Person 1": ()}
+
+
+def test_write_empty__is_read_by_pympi_and_praatio(sample: Sample, classes, tmp_path: Path):
+    eaf = Eaf(write_empty(tmp_path / "e", sample, "elan", classes=classes, media=None, overwrite=False)[1])
+    assert set(eaf.get_tier_names()) == {"Person 1", "to code"}
+    assert len(eaf.get_annotation_data_for_tier("to code")) == len(sample.segments)
+    path = write_empty(tmp_path / "p", sample, "praat", classes=classes, media=None, overwrite=False)[1]
+    grid = textgrid.openTextgrid(str(path), includeEmptyIntervals=False)
+    assert [entry.label for entry in grid.getTier("to code").entries] == ["code this"] * len(sample.segments)
+
+
+def test_read_sample__refuses_other_files(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("source,begin\nx,1\n")
+    with pytest.raises(DataError, match=r"not a sample\.csv"):
+        read_sample(tmp_path / "a.csv")

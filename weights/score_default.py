@@ -10,8 +10,9 @@
 --people   a folder neutral/ID.jpg, smiling/ID.jpg and people.csv (face_id, face_gender, face_eth), the form of the Face Research
            Lab London Set: how many neutral people are called neutral and how many smiles happiness, by gender and ethnicity.
 
-WEIGHTS is anything that `fer eval` takes, or face-api.js's expression network as an ONNX file (input `rgb` [B, 3, 112, 112] in
-0..255). That network gets the detected box, widened to a square. Classes named by --skip (default: contempt) are not scored.
+WEIGHTS is anything that `fer eval` takes, with @CONVENTION for a label convention other than the default (fer-compact@posed), or
+face-api.js's expression network as an ONNX file (input `rgb` [B, 3, 112, 112] in 0..255). That network gets the detected box,
+widened to a square. Classes named by --skip (default: contempt) are not scored.
 """
 
 from __future__ import annotations
@@ -119,13 +120,14 @@ class Row:
 
 
 def open_network(weights: str) -> Network:
-    """Open weights by name or path; an ONNX file with the input `rgb` is face-api.js's network."""
-    path = Path(weights)
+    """Open weights by name or path, NAME@CONVENTION; an ONNX file with the input `rgb` is face-api.js's network."""
+    name, _, convention = weights.partition("@")
+    path = Path(name)
     if path.suffix == ".onnx" and path.is_file():
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         if [each.name for each in session.get_inputs()] == [FACE_API_INPUT]:
             return FaceApiNetwork(session)
-    return FerNetwork(load_classifier(weights))
+    return FerNetwork(load_classifier(name, convention=convention or None))
 
 
 def resized(rgb: Rgb, side: int) -> Rgb:

@@ -112,3 +112,11 @@ def test_ferplus_split_rows__own_labels_have_no_contempt_and_include_images_with
     assert majority.values == (1.0, 1.0)
     # without contempt: neutral, happiness, neutral against neutral, happiness, happiness
     assert own.values == (pytest.approx(2 / 3), pytest.approx(0.75))
+
+
+def test_open_network__a_convention_follows_the_name(script: ModuleType, monkeypatch: pytest.MonkeyPatch):
+    asked: list[tuple[str, str | None]] = []
+    monkeypatch.setattr(script, "load_classifier", lambda name, convention=None: asked.append((name, convention)))
+    script.open_network("fer-compact@posed")
+    script.open_network("fer-compact")
+    assert asked == [("fer-compact", "posed"), ("fer-compact", None)]

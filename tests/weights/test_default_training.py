@@ -6,6 +6,7 @@ import importlib
 import math
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -122,6 +123,19 @@ def test_aligned_map__landmarks_on_the_template_give_the_whole_picture(scripts: 
     assert aligned_map(shifted, 48).flatten().tolist() == pytest.approx([1, 0, 0.1, 0, 1, 0], abs=1e-6)
     tiny = Face((0, 0, 9, 9), 0.99, tuple((x / 5, y / 5) for x, y in points.tolist()))
     assert torch.equal(aligned_map(tiny, 48), scripts["prepare"].WHOLE)
+
+
+@pytest.mark.usefixtures("small_network")
+def test_answers__a_teacher_of_another_side_sees_the_mirrored_aligned_face(
+    scripts: dict[str, ModuleType], images: Any, tmp_path: Path
+):
+    torch.manual_seed(0)
+    heads, answers = scripts["heads"], scripts["answers"]
+    torch.save(heads.ThreeHeads(64).state_dict(), tmp_path / "t.pt")
+    teacher = answers.open_teacher(f"t={tmp_path / 't.pt'}@64")
+    assert teacher.model.side == 64
+    mirrored = answers.answers_of(teacher, replace(images, imgs=images.imgs.flip(2)), aligned=True)
+    assert mirrored.numpy() == pytest.approx(answers.answers_of(teacher, images, aligned=False).numpy(), abs=0.01)
 
 
 @pytest.mark.usefixtures("small_network")

@@ -1,9 +1,10 @@
 """Predict every picture once with trained teachers and keep the probabilities, so that a training step costs the student alone.
 
-    python weights/default/answers.py images.pt --out answers v5=fer-compact.safetensors s1=s1.pt
+    python weights/default/answers.py images.pt --out answers v5=fer-compact.safetensors s1=s1.pt t1=t1.pt@128 --aligned t1
 
-Each NAME=FILE gives answers/NAME.pt, float16 [M, H, N]: a state of three heads its three predictions of the whole picture, a
-file with one head (H = 1) its one.
+Each NAME=FILE gives answers/NAME.pt, float16 [M, H, N]: a state of three heads gives its three predictions, a weights file with
+one head (H = 1) its one, at the temperature of its card. @SIDE is the input of a state that was not trained at 96 px. A teacher
+sees the whole picture; those that --aligned names see the mirrored aligned face instead.
 
 Letters: M pictures, H heads, N classes.
 """
@@ -11,45 +12,68 @@ Letters: M pictures, H heads, N classes.
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from heads import Images, ThreeHeads, sample
+from heads import SIDE, Images, ThreeHeads, sample
 from torch import Tensor
 
+from fercli.weights.files import TORCH_SUFFIX, read_card
+
 BATCH = 64
+MIRROR = torch.tensor([[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A trained network with its file. temperature: 1 for a state."""
+
+    name: str
+    model: ThreeHeads
+    heads: int
+    temperature: float
+
+
+def open_teacher(text: str) -> Teacher:
+    """Open NAME=FILE or NAME=FILE@SIDE."""
+    name, _, place = text.partition("=")
+    file, _, side = place.partition("@")
+    path = Path(file)
+    model = ThreeHeads(int(side or SIDE)).to(memory_format=torch.channels_last)
+    model.start_from(path)
+    one_head = path.suffix == TORCH_SUFFIX
+    return Teacher(name, model.eval(), 1 if one_head else 3, read_card(path).temperature if one_head else 1.0)
 
 
 @torch.no_grad()
-def answers_of(model: ThreeHeads, images: Images) -> Tensor:
-    """Probabilities [M, 3, N] of the whole pictures."""
-    model.eval()
+def answers_of(teacher: Teacher, images: Images, *, aligned: bool) -> Tensor:
+    """Probabilities [M, H, N] of the whole pictures, or of the mirrored aligned faces."""
     parts = []
     for rows in torch.arange(len(images.imgs)).split(BATCH):
-        crops = sample(images.imgs[rows], images.whole[rows])
+        base = images.aligned[rows] if aligned else images.whole[rows]
+        jitter = MIRROR.expand(len(rows), 2, 3) if aligned else None
+        crops = sample(images.imgs[rows], base, jitter, teacher.model.side)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = model(model.normalise(crops))
-        parts.append(logits.float().softmax(dim=2))
+            logits = teacher.model(teacher.model.normalise(crops))[:, : teacher.heads]
+        parts.append((logits.float() / teacher.temperature).softmax(dim=2))
     return torch.cat(parts)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("images", type=Path)
-    parser.add_argument("teachers", nargs="+", metavar="NAME=FILE")
+    parser.add_argument("teachers", nargs="+", metavar="NAME=FILE[@SIDE]")
+    parser.add_argument("--aligned", nargs="*", default=(), metavar="NAME")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     images = Images.load(options.images)
-    for teacher in options.teachers:
-        name, file = teacher.split("=", 1)
-        model = ThreeHeads().to(memory_format=torch.channels_last)
-        model.start_from(Path(file))
-        answers = answers_of(model, images)
-        heads = 1 if Path(file).suffix == ".safetensors" else answers.shape[1]
-        part = options.out / f"{name}.part"
-        torch.save(answers[:, :heads].half(), part)
-        part.replace(options.out / f"{name}.pt")
+    for text in options.teachers:
+        teacher = open_teacher(text)
+        part = options.out / f"{teacher.name}.part"
+        torch.save(answers_of(teacher, images, aligned=teacher.name in options.aligned).half(), part)
+        part.replace(options.out / f"{teacher.name}.pt")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ Letters: M pictures, B of them in a batch, N classes, s side of a stored picture
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -69,13 +69,17 @@ class Images:
 
 
 class ThreeHeads(nn.Module):
-    """`btn-compact` with 3 N outputs. forward: normalised crops [B, 3, S, S] -> logits [B, 3, N]."""
+    """`btn-compact` with 3 N outputs, for crops of any side. forward: normalised crops [B, 3, S, S] -> logits [B, 3, N]."""
 
     mean: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, side: int = SIDE) -> None:
         super().__init__()
-        self.net = BTN(MODELS["btn-compact"], len(HEADS) * len(CLASSES), training_parts=False, image_head=True)
+        self.side = side
+        config = MODELS["btn-compact"]
+        if side != SIDE:
+            config = replace(config, backbone_size=side, input=replace(config.input, size=side))
+        self.net = BTN(config, len(HEADS) * len(CLASSES), training_parts=False, image_head=True)
         self.register_buffer("mean", torch.tensor(FACE_RESNET_MEAN).view(1, 3, 1, 1), persistent=False)
 
     def normalise(self, crops: Tensor) -> Tensor:

@@ -139,7 +139,12 @@ def _refusal(device: str, preferred: str, running: str, log: str) -> DeviceError
 def run_bound(
     session: onnxruntime.InferenceSession, inputs: Mapping[str, NDArray[Any]], output: str
 ) -> NDArray[np.float32]:
-    """Run a session with bound inputs and output, so that only the copies to and from the device are made."""
+    """Run a session with bound inputs and output, so that only the copies to and from the device are made.
+
+    Optional inputs cannot be bound (ONNX Runtime 1.31): with one, the session runs without binding.
+    """
+    if not inputs.keys() <= {value.name for value in session.get_inputs()}:
+        return np.asarray(session.run([output], dict(inputs))[0], np.float32)
     binding = session.io_binding()
     for name, array in inputs.items():
         binding.bind_cpu_input(name, array)

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 
 from fercli.config.model import ExpertConfig
 from fercli.export.optional_expert import make_expert_optional
+from fercli.system.onnx_session import open_session, run_bound
 from fercli.weights.conventions import Convention
 
 X = np.array([[1.0, -2.0, 3.0]], np.float32)
@@ -63,3 +64,12 @@ def test_make_expert_optional__leaves_a_file_in_which_every_head_uses_it(card):
         make_expert_optional(model, _card(card, *heads))
         assert [node.op_type for node in model.graph.node] == ["Neg", "Abs", "Add"]
         assert [value.name for value in model.graph.input] == ["images"]
+
+
+def test_run_bound__takes_the_switch_which_onnx_runtime_cannot_bind(card, tmp_path):
+    model = _graph()
+    make_expert_optional(model, _card(card, "posed"))
+    onnx.save(model, tmp_path / "toy.onnx")
+    session, _ = open_session(tmp_path / "toy.onnx", "cpu")
+    assert np.isnan(run_bound(session, {"images": X, "expert": np.array(False)}, "logits_posed")).all()
+    np.testing.assert_array_equal(run_bound(session, {"images": X}, "logits_posed"), -X + np.abs(X))

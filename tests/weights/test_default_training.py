@@ -21,7 +21,7 @@ from fercli.config.templates import template
 from fercli.results import Face
 
 FOLDER = Path(__file__).parents[2] / "weights" / "default"
-NAMES = ("heads", "prepare", "answers", "train")
+NAMES = ("heads", "prepare", "answers", "train", "build")
 PEOPLE = 24
 
 
@@ -112,6 +112,34 @@ def test_read_answers__teachers_are_weighted_for_each_head(scripts: dict[str, Mo
     assert answers.mean[0, 0, :2].tolist() == [0.25, 0.75]
     assert answers.mean[0, 1, :2].tolist() == [0, 1]
     assert answers.taught.tolist() == [1, 1, 0]
+
+
+def test_folded__is_the_normalised_product_of_the_heads(scripts: dict[str, ModuleType]):
+    generator = torch.Generator().manual_seed(2)
+    weight, bias = torch.randn(24, 5, generator=generator), torch.randn(24, generator=generator)
+    token = torch.randn(5, generator=generator)
+    build = scripts["build"]
+    parts = build.mixture("votes=1,owner=0.5,expert=0.3")
+    mixed_weight, mixed_bias = build.folded({"net.vit.head.weight": weight, "net.vit.head.bias": bias}, parts)
+    log = (weight @ token + bias).view(3, 8).log_softmax(dim=1)
+    expected = ((log[0] + 0.5 * log[1]) / 1.5).softmax(dim=0)  # the expert has no share in the head
+    assert (mixed_weight @ token + mixed_bias).softmax(dim=0).tolist() == pytest.approx(expected.tolist(), rel=1e-4)
+
+
+def test_expert_map__each_class_gets_its_own_and_contempt_the_mean(scripts: dict[str, ModuleType]):
+    # order of the expert: neutral, happiness, sadness, anger, fear, disgust, surprise
+    added = scripts["build"].expert_map(0.5) @ torch.tensor([0.0, 2, 4, 6, 8, 10, 12])
+    # neutral, happiness, surprise, sadness, anger, disgust, fear, contempt
+    assert added.tolist() == pytest.approx([0, 1, 6, 2, 3, 5, 4, 3])
+
+
+def test_prior_of__votes_keep_their_shares_and_the_owner_has_none(scripts: dict[str, ModuleType]):
+    shares = torch.tensor([0.64, 0.04, *[0.32 / 6] * 6])
+    prior_of = scripts["build"].prior_of
+    assert prior_of({"votes": 1.0}, shares)["neutral"] == pytest.approx(0.64)
+    assert prior_of({"owner": 1.0, "expert": 0.3}, shares)["neutral"] == pytest.approx(1 / 8)
+    half = prior_of({"votes": 1.0, "owner": 1.0}, shares)  # square roots: 0.8 to 0.2
+    assert half["neutral"] / half["happiness"] == pytest.approx(4)
 
 
 def test_aligned_map__landmarks_on_the_template_give_the_whole_picture(scripts: dict[str, ModuleType]):

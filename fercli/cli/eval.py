@@ -95,6 +95,7 @@ def evaluate(
         ),
     ] = False,
     convention: options.Convention = None,
+    prior: options.Prior = None,
     out: Annotated[Path | None, options.new_folder("report.html, result.json, tables and plots")] = None,
     seed: Annotated[int, options.seed_of("the bootstrap, the degradations and the sampling of images")] = 0,
     batch_size: options.BatchSize = 64,
@@ -131,6 +132,7 @@ def evaluate(
         engine=engine,
         device=device,
         convention=convention,
+        prior=prior,
     )
     if coverage is not None:
         choices = replace(choices, coverages=parse_coverages(coverage))
@@ -152,6 +154,8 @@ def evaluate(
 def _show(result: EvaluationResult) -> None:
     model = result.model
     convention = f", {model.convention}" if model.convention else ""
+    if model.prior:
+        convention += f", class shares {model.prior.partition(':')[0]}"
     title = f"{model.name} {model.version}{convention} on {result.data} {result.split} ({model.engine}, {model.device})"
     figures = [_score_row("all images", result.score)]
     copies = result.copies

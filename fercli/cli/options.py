@@ -86,6 +86,17 @@ Convention = Annotated[
     ),
 ]
 
+Prior = Annotated[
+    str | None,
+    typer.Option(
+        "--prior",
+        metavar="NAME|FILE",
+        help="Class shares that the probabilities assume: ferplus, uniform, or a CSV file with the columns class and share "
+        "(default: those of the weights).",
+        rich_help_panel=MODEL,
+    ),
+]
+
 BatchSize = Annotated[
     int,
     typer.Option("--batch-size", min=1, help="Faces that go through the network together.", rich_help_panel=MACHINE),

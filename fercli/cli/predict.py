@@ -32,6 +32,7 @@ def predict(
     *,
     weights: options.Weights = None,
     convention: options.Convention = None,
+    prior: options.Prior = None,
     engine: options.Engine = "auto",
     device: options.Device = "auto",
     min_face: options.VideoMinFace = None,
@@ -188,6 +189,7 @@ def predict(
     from fercli.predict.options import PredictOptions
     from fercli.system.stopwatch import Stopwatch
     from fercli.weights.classifier import load_classifier
+    from fercli.weights.priors import class_shares, with_prior
 
     detect = DetectConfig(
         detector=detector, thresholds=options.three_thresholds(thresholds), max_side=max_side
@@ -208,6 +210,8 @@ def predict(
         _finish(summary, strict=strict)
     given = None if boxes is None else predict_inputs.given_faces(boxes, inputs)
     classifier = load_classifier(weights, engine, device, convention=convention)
+    if prior is not None:
+        classifier = with_prior(classifier, class_shares(prior, classifier.card.labels))
     face_detector = None
     if settings.detects:
         _warn_of_alignment(classifier, detector)
@@ -216,7 +220,7 @@ def predict(
     if output.paths:
         recorded = {
             **_weights_file(classifier, weights),
-            **_convention(classifier),
+            **_assumptions(classifier, prior),
             **settings.as_settings(),
             "frames of videos": selection,
         }
@@ -284,12 +288,16 @@ def _weights_file(classifier: Classifier, weights: str | None) -> dict[str, str]
     return {"weights file": f"{file.name}, sha256 {file_sha256(file)[:16]}", "crop template": f"{crop.name}{measured}"}
 
 
-def _convention(classifier: Classifier) -> dict[str, str]:
-    """The label convention as a setting; none for a model without conventions."""
+def _assumptions(classifier: Classifier, prior: str | None) -> dict[str, str]:
+    """The label convention of a model that has several, and the class shares of --prior, as settings."""
     from fercli.weights.conventions import describe_convention
+    from fercli.weights.priors import describe_prior
 
-    convention = classifier.card.convention
-    return {} if convention is None else {"label convention": describe_convention(convention)}
+    card = classifier.card
+    return {
+        **({} if card.convention is None else {"label convention": describe_convention(card.convention)}),
+        **({} if prior is None else {"class shares": describe_prior(prior, card.prior)}),
+    }
 
 
 def _finish(summary: Summary, *, strict: bool) -> None:

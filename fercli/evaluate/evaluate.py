@@ -43,6 +43,7 @@ from fercli.system.files import refuse_existing_folder, replacing_folder
 from fercli.system.packages import TORCH, is_installed, require
 from fercli.weights.classifier import Classifier, load_classifier
 from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
+from fercli.weights.priors import class_shares, describe_prior, with_prior
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class EvaluateOptions:
     find_copies: search the train split for copies of the scored images where the data set marks none.
     coverages: most confident shares of the images whose accuracy is computed.
     seed: of the bootstrap, the degradations and the sampling of images. convention: the label convention of a model that has
-    several (default: its own).
+    several (default: its own). prior: class shares to assume, see `class_shares` (default: those of the weights).
     """
 
     split: Split = "test"
@@ -73,6 +74,7 @@ class EvaluateOptions:
     engine: str = "auto"
     device: str = "auto"
     convention: str | None = None
+    prior: str | None = None
 
 
 def evaluate(
@@ -106,6 +108,8 @@ def evaluate(
     raw_data = open_dataset(options.end_to_end) if options.end_to_end else None
     raw_samples = labelled_samples(raw_data, options.split) if raw_data else ()
     classifier = load_classifier(weights, options.engine, options.device, convention=options.convention)
+    if options.prior is not None:
+        classifier = with_prior(classifier, class_shares(options.prior, classifier.card.labels))
     known = known_samples(classifier, dataset, samples)
     subsets = [read_subset(path, dataset, known) for path in options.subsets]
     seed, batch_size = options.seed, options.batch_size
@@ -196,6 +200,7 @@ def _result(
             engine=classifier.engine,
             device=classifier.device,
             convention=card.convention,
+            prior=None if options.prior is None else describe_prior(options.prior, card.prior),
         ),
         selection=selection_code(card.scores),
         selected_by=card.scores.get("selected_by"),

@@ -56,6 +56,8 @@ def write_page(
     subtitle = f"{result.split} split, {result.score.images:,} images, {model.engine} on {model.device}"
     if model.convention:
         subtitle += f", label convention {model.convention}"
+    if model.prior:
+        subtitle += f", class shares {model.prior}"
     if result.augmentation:
         subtitle += f"; test-time augmentation: {result.augmentation}"
     with replacing(folder / REPORT_NAME) as temporary:

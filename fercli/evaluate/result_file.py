@@ -26,7 +26,7 @@ class ModelFacts:
     """The weights that were scored.
 
     sha256, parameters, macs: of the weights file and its network, None if not computed. convention: the label convention of
-    the predictions, None for a model without conventions.
+    the predictions, None for a model without conventions. prior: class shares of `--prior`, None without.
     """
 
     name: str
@@ -38,6 +38,7 @@ class ModelFacts:
     parameters: int | None = None
     macs: int | None = None
     convention: str | None = None
+    prior: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 
 import fercli
 from fercli.config.templates import template
+from fercli.config.training import TrainConfig
 from fercli.data.dataset import Split
 from fercli.evaluate import metrics
 from fercli.evaluate.prediction_table import PredictionTable, write_predictions
@@ -40,6 +41,19 @@ class Selected:
     selected_by: str
     temperature: float
     scores: tuple[Score, ...]
+
+
+def assumed_shares(counts: Sequence[int], labels: Sequence[str], recipe: TrainConfig) -> dict[str, float]:
+    """Return the class shares that a network trained on `counts` images assumes; empty if a class has no images.
+
+    Class weights n^-w, a balanced sampler (n^-balance) and logit adjustment by tau each take a power of the share away.
+    """
+    if not all(counts):
+        return {}
+    power = 1 - recipe.loss.class_weight - recipe.loss.logit_adjustment
+    power -= recipe.balance if recipe.sampler == "balanced" else 0
+    shares = [float(count) ** power for count in counts]
+    return {label: share / sum(shares) for label, share in zip(labels, shares, strict=True)}
 
 
 class SelectedWeights:
@@ -114,6 +128,7 @@ class SelectedWeights:
             schema=dataset.schema,
             crop=template(dataset.template),
             model=config.model,
+            prior=assumed_shares(self.components.data.class_counts().tolist(), dataset.labels, config.train),
             temperature=temperature,
             abstain_below=ABSTAIN_BELOW,
             data={

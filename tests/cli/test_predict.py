@@ -431,7 +431,27 @@ def test_predict__states_the_label_convention_in_its_outputs(
     picture = str(folder / "a.png")
     assert main(["predict", picture, "--convention", "posed", "--save", str(table), "--report", str(report)]) == 0
     assert asked == ["posed"]
-    settings = json.loads(pyarrow.parquet.read_metadata(table).metadata[b"fer"])
+    settings = json.loads(pyarrow.parquet.read_metadata(table).metadata[b"fer"])["settings"]
     meaning = "posed: the expression that the person was asked to show or meant to show"
-    assert settings["settings"]["label convention"] == meaning
+    assert settings["label convention"] == meaning
     assert meaning in report.read_text(encoding="utf-8")
+
+
+def test_predict__states_the_class_shares_of_prior(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    picture, table = str(folder / "a.png"), tmp_path / "t.parquet"
+    assert main(["predict", picture, "--prior", "uniform"]) == 2
+    assert "does not state the class shares that its probabilities assume" in capsys.readouterr().err
+    monkeypatch.setattr(Surprised, "card", replace(Surprised.card, prior=dict.fromkeys(NAMES, 1 / 7)))
+    monkeypatch.setattr("fercli.cli.predict._weights_file", lambda *_: {})
+    monkeypatch.setattr(Surprised, "logits", lambda self, crops: np.zeros((len(crops), 7), np.float32), raising=False)
+    shares = tmp_path / "mine.csv"
+    rows = [f"{name},{2 if name == 'fear' else 1}" for name in NAMES]
+    shares.write_text("class,share\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    assert main(["predict", picture, "--prior", str(shares), "--save", str(table), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["label"], record["probability"]) == ("fear", 0.25)  # 2 of 8
+    settings = json.loads(pyarrow.parquet.read_metadata(table).metadata[b"fer"])["settings"]
+    assert settings["class shares"].startswith(f"{shares}: ")
+    assert "fear 25.0 %" in settings["class shares"]

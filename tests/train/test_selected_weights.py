@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fercli.config.presets import RECIPES
+from fercli.config.settings import override
 from fercli.config.training import TrainConfig
 from fercli.data.dataset import Dataset
 from fercli.progress import TrainEvent
 from fercli.train.options import TrainOptions
+from fercli.train.selected_weights import assumed_shares
 from fercli.train.train import train
 from fercli.weights.files import load_weights
 from fercli.weights.run_folder import RunConfig
@@ -46,3 +49,20 @@ def test_train__reports_three_selection_protocols_under_their_own_names(
         hits = np.mean([row["truth"] == row["label"] for row in rows])
         [score] = [score for score in by_protocol[protocol].scores if score.split == "test"]
         assert (len(rows), hits) == (4, pytest.approx(score.accuracy))
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ([], [0.8, 0.2]),
+        (["loss.class_weight=0.5"], [2 / 3, 1 / 3]),  # the roots of 4 to 1
+        (["loss.logit_adjustment=1.0"], [0.5, 0.5]),
+        (["sampler=balanced", "balance=0.5"], [2 / 3, 1 / 3]),
+    ],
+)
+def test_assumed_shares__are_those_of_the_images_less_what_training_balances(settings, expected):
+    plain = ["loss.class_weight=0", "loss.logit_adjustment=0", "sampler=shuffle"]
+    recipe = override(next(iter(RECIPES.values())), [*plain, *settings])
+    shares = assumed_shares([80, 20], ("neutral", "anger"), recipe)
+    assert list(shares.values()) == pytest.approx(expected)
+    assert assumed_shares([80, 0], ("neutral", "anger"), recipe) == {}

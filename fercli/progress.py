@@ -35,7 +35,7 @@ class EpochReport:
     """An epoch was trained and evaluated. Accuracies and shares are 0..1; None means not measured.
 
     data_wait: share of the epoch's training time spent waiting for images. memory_gib: peak memory of training, on the GPU
-    if there is one, else of the process.
+    if there is one, else of the process. attention_...: diagnostics of class batch attention, see docs/train.md.
     """
 
     epoch: int
@@ -55,6 +55,14 @@ class EpochReport:
     data_wait: float
     memory_gib: float
     best: bool
+    loss_attention: float | None = None
+    attention_own: float | None = None
+    attention_images: float | None = None
+    attention_spread: float | None = None
+    attention_same_label: float | None = None
+    attention_same_label_chance: float | None = None
+    attention_wrong_label: float | None = None
+    attention_wrong_label_chance: float | None = None
 
 
 @dataclass(frozen=True)

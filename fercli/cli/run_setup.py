@@ -99,12 +99,12 @@ def run_config(
 
 def presets_for(schema: str, model: str | None, recipe: str | None) -> tuple[BtnConfig, TrainConfig]:
     """The paper's model and recipe for the paper's data sets, the compact ones for everything else."""
-    from fercli.config.presets import RECIPES, model_preset
+    from fercli.config.presets import RECIPES, model_preset, with_recipe
     from fercli.config.presets import recipe as recipe_preset
 
     recipe_name = recipe or (schema if schema in RECIPES else "compact")
-    model_name = model or ("btn-compact" if recipe_name == "compact" else "btn-base")
-    return model_preset(model_name), recipe_preset(recipe_name)
+    model_name = model or ("btn-compact" if recipe_name in ("compact", "btn-plus") else "btn-base")
+    return with_recipe(model_preset(model_name), recipe_name), recipe_preset(recipe_name)
 
 
 def reason_of_recipe(schema: str, recipe: str | None, saved: SavedConfig | None) -> str:

@@ -102,7 +102,9 @@ class EmbedConfig:
 class CbaConfig:
     """Class batch attention (CBA), training only (BTN, Eq. 3-5)."""
 
-    scale: Literal["sqrt_classes", "sqrt_dim", "none"] = "sqrt_classes"
+    similarity: Literal["dot", "cosine"] = "dot"  # cosine: of embeddings minus their mean over the batch
+    scale: Literal["sqrt_classes", "sqrt_dim", "none"] = "sqrt_classes"  # dot
+    logit_scale: float = 10.0  # cosine: start of the learned factor, which stays in 1..100
     value: Literal["logits", "probs"] = "logits"
     detach_value: bool = False
     pe: Literal["sinusoidal", "learned", "none"] = "sinusoidal"
@@ -115,6 +117,13 @@ class BtConfig:
     """Input of the batch transformer: F_MLA, or S3 for the paper's "BT only" row."""
 
     source: Literal["mla", "s3"] = "mla"
+
+
+@dataclass(frozen=True)
+class BatchConfig:
+    """How MLA and the batch transformer, which are used in training only, are attached to the network."""
+
+    detach: bool = False  # S1, S2 and S3 get no gradient from MLA and the batch transformer
 
 
 @dataclass(frozen=True)
@@ -155,6 +164,7 @@ class BtnConfig:
     embed: EmbedConfig = field(default_factory=EmbedConfig)
     cba: CbaConfig = field(default_factory=CbaConfig)
     bt: BtConfig = field(default_factory=BtConfig)
+    batch: BatchConfig = field(default_factory=BatchConfig)
     ablate: AblateConfig = field(default_factory=AblateConfig)
     conventions: tuple[str, ...] = ()
     expert: ExpertConfig = field(default_factory=ExpertConfig)
@@ -186,6 +196,8 @@ class BtnConfig:
         unknown = set(self.expert.heads) - {DEFAULT_HEAD_NAME, *self.conventions}
         if unknown:
             errors.append(f"expert.heads names {', '.join(sorted(unknown))}, which is no head of the network")
+        if not 1 <= self.cba.logit_scale <= 100:
+            errors.append(f"cba.logit_scale must be in 1..100, got {self.cba.logit_scale}")
         if errors:
             raise ValueError("; ".join(errors))
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fercli.config.model import (
     FACE_RESNET_MEAN,
     BtnConfig,
+    CbaConfig,
     CrossConfig,
     ImageBackboneConfig,
     InputConfig,
@@ -59,6 +62,27 @@ _COMPACT_AUGMENT = AugmentConfig(
     erase_scale=(0.02, 0.12),
 )
 
+_COMPACT = TrainConfig(
+    recipe="compact",
+    epochs=20,
+    batch_size=64,
+    optimizer="adamw",
+    lr=1e-3,
+    backbone_lr=0.15,  # with more, the face pretraining is lost faster than expressions are learned
+    weight_decay=0.05,
+    schedule="cosine",
+    warmup_epochs=0.5,
+    drop_last=True,
+    grad_clip=5.0,
+    ema=0.999,
+    validation=0.1,
+    select="val",
+    test_best=False,
+    loss=LossConfig(soft_targets=True, image=1.0),
+    sam=SamConfig(rho=0.0),
+    augment=_COMPACT_AUGMENT,
+)
+
 RECIPES: dict[str, TrainConfig] = {
     recipe.recipe: recipe
     for recipe in (
@@ -67,28 +91,19 @@ RECIPES: dict[str, TrainConfig] = {
             recipe="affectnet7", batch_size=144, lr=0.8e-6, sampler="balanced", augment=AugmentConfig(erase=1.0)
         ),
         TrainConfig(recipe="affectnet8", batch_size=144, lr=1e-6, sampler="balanced", augment=AugmentConfig(erase=1.0)),
-        TrainConfig(
-            recipe="compact",
-            epochs=20,
-            batch_size=64,
-            optimizer="adamw",
-            lr=1e-3,
-            backbone_lr=0.15,  # with more, the face pretraining is lost faster than expressions are learned
-            weight_decay=0.05,
-            schedule="cosine",
-            warmup_epochs=0.5,
-            drop_last=True,
-            grad_clip=5.0,
-            ema=0.999,
-            validation=0.1,
-            select="val",
-            test_best=False,
-            loss=LossConfig(soft_targets=True, image=1.0),
-            sam=SamConfig(rho=0.0),
-            augment=_COMPACT_AUGMENT,
-        ),
+        _COMPACT,
+        # for noisy labels: compact, with attention that is bounded, supervised and corrects the labels (docs/model.md)
+        replace(_COMPACT, recipe="btn-plus", loss=replace(_COMPACT.loss, attention=1.0, refine=0.9)),
     )
 }
+
+# what a recipe changes in the model that it trains
+_RECIPE_CBA = {"btn-plus": CbaConfig(similarity="cosine", mask_self=True)}
+
+
+def with_recipe(model: BtnConfig, recipe: str) -> BtnConfig:
+    """Return a model as a recipe trains it: btn-plus changes class batch attention, the others nothing."""
+    return replace(model, cba=_RECIPE_CBA[recipe]) if recipe in _RECIPE_CBA else model
 
 
 def default_recipe(model: str) -> TrainConfig:

@@ -45,6 +45,8 @@ mla.residual | | side from which the residual connection of MLA starts | BTN 3.1
 mla.layer_scale | above 0 | initial scale of each branch of MLA | POSTER++
 mla.drop_path | 2 numbers, 0 to below 1 | stochastic depth of the two blocks of MLA | POSTER++
 embed.kernel | | kernel of the convolution of F_MLA to one map per class | BTN, Eq. 8, open
+cba.similarity | | dot products, or cosines of embeddings minus their mean over the batch | fercli
+cba.logit_scale | 1 to 100 | cosine: start of the learned factor before the softmax | Radford et al. 2021
 cba.scale | | factor before the softmax over the batch | BTN, Eq. 4, open
 cba.value | | what class batch attention mixes: logits or probabilities | BTN, Eq. 3-5
 cba.detach_value | | stops the gradient of L_CBA before P_VIT | BTN, open
@@ -52,6 +54,7 @@ cba.pe | | positional encoding that marks the class of a channel | BTN 3.2
 cba.mask_self | | no image attends to itself | fercli
 cba.gather | | with several processes: attend to the images of all of them | BTN, open
 bt.source | | input of the batch transformer; s3 is the row BT | BTN, Table 5
+batch.detach | | S1 to S3 get no gradient from MLA and the batch transformer | fercli
 ablate.mla_only | | network of the row MLA, which the paper does not define | BTN, Table 5, open
 conventions | names, separated by commas | further label conventions, each with a head of its own | fercli
 expert.heads | names, separated by commas | heads that add the log probabilities of a frozen expert; default: vit.head | fercli
@@ -91,6 +94,10 @@ loss.cba | from 0 | weight of L_CBA | BTN, Eq. 9
 loss.aux | from 0 | weight of the loss of ablate.mla_only=aux_head | BTN, Table 5, open
 loss.image | from 0 | weight of a linear classifier on the image branch, in training only | Lee et al. 2015
 loss.distill | from 0 | weight of KL(P_BT, P_VIT): the classifier learns from the batch transformer | fercli
+loss.attention | from 0 | weight of -log(attention to other images with the same label) | fercli
+loss.refine | 0 to 1 | share of P_CBA's distribution, without gradient, in the target of L_VIT | fercli
+loss.refine_after | from 0 | epochs before loss.refine begins | fercli
+loss.refine_from | | prediction that corrects the target: cba, or vit (the image's own) as a control | fercli
 loss.label_smoothing | 0 to 1 | share of the target that is spread over all classes | Szegedy et al. 2016
 loss.soft_targets | | vote distributions as targets, if the data set has votes | Barsoum et al. 2016
 loss.single_votes | | with soft targets: keep classes with one vote | Barsoum et al. 2016

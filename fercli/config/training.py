@@ -16,6 +16,10 @@ class LossConfig:
     aux: float = 1.0  # of the head of ablate.mla_only = aux_head
     image: float = 0.0  # of a linear classifier on the image branch, in training only (deep supervision)
     distill: float = 0.0  # weight of KL(P_BT without gradient, P_VIT): the classifier learns from the batch transformer
+    attention: float = 0.0  # weight of -log(attention to other images of the batch with the same label)
+    refine: float = 0.0  # share of P_CBA's distribution, without gradient, in the target of L_VIT
+    refine_after: float = 1.0  # epochs before `refine` begins
+    refine_from: Literal["cba", "vit"] = "cba"  # vit: of P_VIT, the image's own prediction, as a control
     label_smoothing: float = 0.0
     soft_targets: bool = False  # vote distributions instead of one label, if the data set has votes
     single_votes: bool = True  # with soft targets: keep classes with one vote, which FERPlus' own rule drops
@@ -27,8 +31,10 @@ class LossConfig:
 
     @property
     def uses_batch_transformer(self) -> bool:
-        """Whether the batch transformer is trained: a loss of P_BT or P_CBA has a weight."""
-        return bool(self.bt or self.cba or self.distill)
+        """Whether the batch transformer is needed: a loss of P_BT, P_CBA or the attention has a weight, or P_CBA is a target."""
+        return bool(
+            self.bt or self.cba or self.distill or self.attention or (self.refine and self.refine_from == "cba")
+        )
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,9 @@ class TrainConfig:
             "loss.image": (self.loss.image, 0, None),
             "loss.distill": (self.loss.distill, 0, None),
             "loss.class_weight": (self.loss.class_weight, 0, None),
+            "loss.attention": (self.loss.attention, 0, None),
+            "loss.refine": (self.loss.refine, 0, 1),
+            "loss.refine_after": (self.loss.refine_after, 0, None),
             "loss.label_smoothing": (self.loss.label_smoothing, 0, 1),
             "loss.first_label": (self.loss.first_label, 0, 1),
             "loss.teacher": (self.loss.teacher, 0, 1),

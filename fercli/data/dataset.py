@@ -28,6 +28,7 @@ class Sample:
     landmarks: five points of the face in its picture, by which it is aligned while it is read; they outrank the box.
     offset: byte at which the image's line begins where `path` is a csv file of pixels.
     name: of the face in the official lists, where `path` alone does not identify it.
+    mislabelled: whether its label is known to be wrong, because label noise was added for a study.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class Sample:
     landmarks: Landmarks | None = None
     offset: int | None = None
     name: str | None = None
+    mislabelled: bool = False
 
     def called(self, root: Path) -> str:
         """Unique name of the face in its data set: the official one, or its path relative to `root`."""

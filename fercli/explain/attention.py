@@ -14,13 +14,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.data.open import open_dataset
 from fercli.errors import UsageError
 from fercli.explain.attention_page import AttendedImage, ClassAttention, attention_page
-from fercli.explain.batch_attention import attention_weights, effective_number
+from fercli.explain.batch_attention import Similarity, attention_weights, effective_number
 from fercli.explain.images import LabelledImage, load_crops
+from fercli.explain.truth import true_classes
 from fercli.formatting import percent, pluralize
 from fercli.progress import Progress
 from fercli.system.csv_file import write_csv
+from fercli.train.attention_terms import collapse_warning
 from fercli.weights.network import Network, require_batch_part
 from fercli.weights.preprocess import softmax
 
@@ -51,9 +54,13 @@ class _Batch:
 
 @dataclass(frozen=True)
 class BatchAttention:
-    """top: other images shown per class. The first image of the figure is explained, the others are its batch."""
+    """top: other images shown per class. The first image of the figure is explained, the others are its batch.
+
+    truth: a data set with the same images and better labels, to measure the attention to images with a wrong label.
+    """
 
     top: int = 12
+    truth: str | None = None
 
     name = "attention"
     networks = (1, 1)
@@ -81,8 +88,9 @@ class BatchAttention:
         inputs = network.images(load_crops(images, network.card.model.input.size))
         p_vit, embedding = network.batch_embedding(inputs)
         labels, masked = network.card.labels, network.card.model.cba.mask_self
-        weights_of_others = attention_weights(embedding, scale=_scale(network), exclude_self=True)
-        weights = weights_of_others if masked else attention_weights(embedding, scale=_scale(network))
+        similarity = Similarity.of(network)
+        weights_of_others = attention_weights(embedding, similarity, exclude_self=True)
+        weights = weights_of_others if masked else attention_weights(embedding, similarity)
         batch = _Batch(images, labels, weights, weights_of_others, p_vit)
         values = _values(network, p_vit)
         p_cba = np.einsum("nij,jn->in", weights, values)
@@ -98,6 +106,8 @@ class BatchAttention:
         )
         write_csv(folder / "attention.csv", [row for n in range(len(labels)) for row in _rows(n, batch)])
         remarks = _remarks(batch, p_cba, values)
+        if self.truth is not None:
+            remarks = (*remarks[:3], _remark_on_wrong_labels(batch, self.truth), *remarks[3:])
         page = attention_page(
             images[0],
             [self._class(n, batch) for n in range(len(labels))],
@@ -155,27 +165,36 @@ def _remarks(batch: _Batch, p_cba: NDArray[np.float64], values: NDArray[np.float
     same_label = (labels[:, None] == labels) & ~np.eye(len(labels), dtype=bool)  # [B, B]
     to_same_label = float((batch.weights_of_others * same_label).sum(axis=2).mean())
     by_chance = float(same_label.sum() / len(labels) / (len(labels) - 1))
+    effective = float(np.mean([effective_number(row) for row in batch.weights.reshape(-1, len(labels))]))
     remarks = [
         "Attention depends on the batch: other images (--seed) give other weights. P_VIT does not depend on it.",
         f"Median over the batch's images and classes: other images get {np.median(to_others):.1e} of the attention, and P_CBA "
         f"differs from P_VIT by {difference:.1e}. Other images get more than {percent(_NEGLIGIBLE)} in "
         f"{percent(float((to_others > _NEGLIGIBLE).mean()))} of the cases. "
+        f"The effective number of images that one attends to is {effective:.1f} on average. "
         f"P_CBA predicts another class than P_VIT for {changed} of {pluralize(len(batch.images), 'image')}.",
         f"Of the attention to other images, {percent(to_same_label)} goes to those with the same label, on average over images "
         f"and classes; {percent(by_chance)} is expected by chance.",
     ]
-    if np.median(to_others) < _NEGLIGIBLE:
-        remarks.append(
-            "Most of the attention has collapsed onto the image itself: there P_CBA equals P_VIT, and the batch adds nothing. "
-            "fer train --set cba.mask_self=true makes images attend to the others only."
-        )
+    warning = collapse_warning(1 - float(to_others.mean()), effective / len(labels))
+    if warning is not None:
+        remarks.append(f"{warning[0].upper()}{warning[1:]}.")
     return tuple(remarks)
 
 
-def _scale(network: Network) -> float:
-    if network.model.batch is None:
-        raise ValueError("this BTN has no batch part")
-    return network.model.batch.cba.scale
+def _remark_on_wrong_labels(batch: _Batch, truth: str) -> str:
+    """Describe how much of the attention to other images goes to those whose label is wrong by a better data set."""
+    split = batch.images[0].sample.split
+    better = true_classes([image.name for image in batch.images], open_dataset(truth), split, data="the figure")
+    wrong = np.array(
+        [name is not None and name != image.label for name, image in zip(better, batch.images, strict=True)]
+    )
+    to_wrong = float((batch.weights_of_others * wrong).sum(axis=2).mean())
+    by_chance = float(wrong.mean())  # each image is another one for all but itself
+    return (
+        f"{pluralize(int(wrong.sum()), 'image')} of the batch {'has' if wrong.sum() == 1 else 'have'} another label in {truth}. "
+        f"They get {percent(to_wrong)} of the attention to other images; {percent(by_chance)} is expected by chance."
+    )
 
 
 def _values(network: Network, p_vit: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from fercli.config.model import BtnConfig
-from fercli.config.presets import MODELS, default_recipe
+from fercli.config.presets import MODELS, default_recipe, with_recipe
 from fercli.config.presets import recipe as recipe_preset
 from fercli.config.settings import override
 from fercli.config.training import LossConfig, TrainConfig
@@ -130,7 +130,8 @@ class _Config:
 def _network(name: str, recipe: str | None, settings: Sequence[str]) -> tuple[BtnConfig, LossConfig, int | None]:
     """Return configuration, losses, and the number of classes if weights fix it."""
     if name in MODELS:
-        config = _Config(MODELS[name], recipe_preset(recipe) if recipe else default_recipe(name))
+        model = with_recipe(MODELS[name], recipe) if recipe else MODELS[name]
+        config = _Config(model, recipe_preset(recipe) if recipe else default_recipe(name))
         config = override(config, settings, groups=("model", "train"))
         return config.model, config.train.loss, None
     if settings or recipe:

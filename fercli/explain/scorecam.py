@@ -165,7 +165,7 @@ class CbaScore(nn.Module):
             raise ValueError("this BTN has no batch part")
         cba = self.model.batch.cba
         rows = [
-            cba.mix(torch.cat([embedding, self.embedding]), torch.cat([p_vit, self.p_vit]))[:1]
+            cba.mix(torch.cat([embedding, self.embedding]), torch.cat([p_vit, self.p_vit])).p_cba[:1]
             for p_vit, embedding in zip(*(part.split(1) for part in self.model.batch_embedding(images)), strict=True)
         ]
         return torch.cat(rows)

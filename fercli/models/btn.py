@@ -30,7 +30,7 @@ class BatchOutput(NamedTuple):
     """Logits [B, N] of a training step: of the ViT, of class batch attention and of the batch transformer.
 
     p_cba, p_bt: None without the batch transformer. aux: only with ablate.mla_only = aux_head. image: of the image branch
-    alone, only with an image head.
+    alone, only with an image head. scores: of class batch attention before the softmax, [N, B, A], A images in all processes.
     """
 
     p_vit: Tensor
@@ -38,6 +38,7 @@ class BatchOutput(NamedTuple):
     p_bt: Tensor | None
     aux: Tensor | None
     image: Tensor | None = None
+    scores: Tensor | None = None
 
 
 class BTN(nn.Module):
@@ -116,10 +117,18 @@ class BTN(nn.Module):
         x = self.backbone_input(images)
         maps = self.image_backbone(x)
         levels = self._cross_attend(maps, taps if taps is not None else self.landmark_taps(x))
+        output = self.classify_batch(levels, gather, start)
+        if self.image_head is None:
+            return output
+        return output._replace(image=self.image_head(maps[2].mean(dim=(2, 3))))
+
+    def classify_batch(self, levels: Levels, gather: Gather | None = None, start: int = 0) -> BatchOutput:
+        """Return what `forward_batch` does, but for the image head, of images whose S1, S2 and S3 are known."""
         p_vit, aux = self._classify(levels)
-        p_cba, p_bt = self.batch(levels, p_vit, gather, start) if self.batch is not None else (None, None)
-        image = self.image_head(maps[2].mean(dim=(2, 3))) if self.image_head is not None else None
-        return BatchOutput(p_vit, p_cba, p_bt, aux, image)
+        if self.batch is None:
+            return BatchOutput(p_vit, None, None, aux)
+        mix = self.batch(levels, p_vit, gather, start)
+        return BatchOutput(p_vit, mix.p_cba, mix.p_bt, aux, scores=mix.scores)
 
     def batch_embedding(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return P_VIT [B, N] and the queries of class batch attention, [B, N, D] float32; row b depends on image b alone.

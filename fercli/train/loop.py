@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import torch
@@ -66,7 +67,7 @@ class TrainingLoop:
         with reading_ahead(
             components.data.train, own_batches, device=components.device, workers=self.workers
         ) as batches_read:
-            for batch in steps_left:
+            for batch, own in zip(steps_left, own_batches, strict=True):
                 wait_started = time.monotonic()
                 with self.meter.stage("wait"):
                     crops, targets = next(batches_read)
@@ -76,7 +77,7 @@ class TrainingLoop:
                     self.meter.stage("step"),
                     explain_failed_step(action, folder=self.folder, recipe=components.recipe),
                 ):
-                    self._train_step(crops, targets, count=len(batch), steps=len(batches))
+                    self._train_step(crops, targets, own, count=len(batch), steps=len(batches))
                 seconds = time.monotonic() - started
                 sums.seconds = seconds_before + seconds
                 self.reporter.step(
@@ -86,18 +87,21 @@ class TrainingLoop:
                 )
                 self.saver.save_if_due()
 
-    def _train_step(self, crops: Tensor, targets: Tensor, *, count: int, steps: int) -> None:
+    def _train_step(self, crops: Tensor, targets: Tensor, indices: Sequence[int], *, count: int, steps: int) -> None:
         """One step on this process's part of a batch of `count` images, in an epoch of `steps` steps."""
         components, epoch, sums, recipe = self.components, self.state.epoch, self.state.sums, self.components.recipe
         generator = seeded_generator(recipe.seed, epoch, sums.step)
         # drop path uses the global generator, which must differ between processes because their images do
         torch.manual_seed(generator.initial_seed() + components.group.rank)
-        set_learning_rate(components.step.optimizer, recipe.lr * lr_factor(recipe, epoch + sums.step / steps))
+        epochs_done = epoch + sums.step / steps
+        set_learning_rate(components.step.optimizer, recipe.lr * lr_factor(recipe, epochs_done))
         random = BatchRandom(generator, len(crops), start=components.group.part_start(count), batch_size=count)
         images = training_input(crops.to(components.device, non_blocking=True), components.model, recipe, random)
         targets = targets.to(components.device, non_blocking=True)
         images, targets = mix_images(images, targets, components.model.num_classes, recipe.augment, random)
-        result = components.step(images, targets, count=count)
+        wrong = components.data.wrong
+        own_wrong = None if wrong is None else wrong[list(indices)].to(components.device)
+        result = components.step(images, targets, count=count, epochs_done=epochs_done, wrong=own_wrong)
         if components.ema is not None:
             components.ema.update_parameters(components.model)
         sums.add(result.loss, result.terms, correct=result.correct, images=result.images)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from fercli.config.training import LossConfig
 from fercli.models.btn import BatchOutput
+from fercli.train.attention_terms import BatchLabels, attention_diagnostics, attention_loss, batch_labels
 
 # Letters: B images, N classes.
 
@@ -20,13 +21,17 @@ def btn_loss(
     class_weights: Tensor | None = None,
     log_prior: Tensor | None = None,
     count: int | None = None,
+    batch: BatchLabels | None = None,
+    refine: float = 0.0,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """L = vit L_VIT + bt L_BT + cba L_CBA (+ aux, image, distill), each a cross-entropy averaged over the batch, in float32.
+    """L = vit L_VIT + bt L_BT + cba L_CBA (+ aux, image, distill, attention), averaged over the batch, in float32.
 
-    The default weights of LossConfig are vit 2, bt 1, cba 1.
+    The default weights of LossConfig are vit 2, bt 1, cba 1; vit, bt, cba, aux and image are cross-entropies.
     Args: targets are class indices [B] (int64) or distributions [B, N] (float); class_weights [N] or None; log_prior [N] is
-    multiplied by logit_adjustment and added to the logits; count divides the sum if these B images are a part of a batch.
-    Returns the loss and its unweighted terms, detached, by name.
+    multiplied by logit_adjustment and added to the logits; count divides the sum if these B images are a part of a batch;
+    batch: the labels of the images that are attended to, by default those of `targets`; refine: share of the network's own
+    prediction in the target of L_VIT.
+    Returns the loss and its unweighted terms and diagnostics of the attention, detached, by name.
     """
     shift = None if log_prior is None else config.logit_adjustment * log_prior
     divisor = len(targets) if count is None else count
@@ -41,10 +46,13 @@ def btn_loss(
     terms: dict[str, Tensor] = {}
     for name, (logits, weight) in heads.items():
         if logits is not None and weight:
+            truth = targets
+            if name == "vit" and refine:
+                truth = refined_targets(targets, output, config, shift=shift, share=refine)
             # summed and divided by B: PyTorch's own mean divides by the weights for indices, but by B for distributions
             adjusted = logits.float() if shift is None else logits.float() + shift
             summed = F.cross_entropy(
-                adjusted, targets, weight=class_weights, label_smoothing=config.label_smoothing, reduction="sum"
+                adjusted, truth, weight=class_weights, label_smoothing=config.label_smoothing, reduction="sum"
             )
             term = summed / divisor
             total = total + weight * term
@@ -53,7 +61,30 @@ def btn_loss(
         term = _divergence(output.p_bt.detach(), output.p_vit) / divisor
         total = total + config.distill * term
         terms["distill"] = term.detach()
+    if output.scores is not None:
+        batch = batch_labels(targets) if batch is None else batch
+        if config.attention:
+            term = attention_loss(output.scores, batch, count=divisor)
+            total = total + config.attention * term
+            terms["attention"] = term.detach()
+        terms |= attention_diagnostics(output.scores, batch, count=divisor)
     return total, terms
+
+
+def refined_targets(
+    targets: Tensor, output: BatchOutput, config: LossConfig, *, shift: Tensor | None, share: float
+) -> Tensor:
+    """(1 - share) label + share softmax(P_CBA), [B, N] without gradient: what the other images predict corrects the label.
+
+    With loss.refine_from = vit the image's own prediction. shift: [N], added to its logits as to those of the losses.
+    Raises: ValueError without P_CBA.
+    """
+    teacher = output.p_vit if config.refine_from == "vit" else output.p_cba
+    if teacher is None:
+        raise ValueError("loss.refine needs the batch transformer")
+    logits = teacher.detach().float() if shift is None else teacher.detach().float() + shift
+    labels = targets if targets.ndim == 2 else F.one_hot(targets, logits.shape[1])
+    return labels * (1 - share) + logits.softmax(dim=1) * share
 
 
 def _divergence(teacher: Tensor, student: Tensor) -> Tensor:

@@ -18,11 +18,13 @@ from torch.nn.parallel import DistributedDataParallel
 from fercli.config.training import LossConfig, TrainConfig
 from fercli.models.btn import BTN
 from fercli.models.mobilefacenet import Taps
+from fercli.train.attention_terms import batch_labels
 from fercli.train.batch_norm import frozen_statistics, synchronise_batch_norm
 from fercli.train.losses import btn_loss
 from fercli.train.optimizers import make_optimizer
 from fercli.train.process_group import ProcessGroup, split_evenly
 from fercli.train.sam import SAM
+from fercli.train.schedule import refined_share
 
 # Letters: B images of this process, N classes, S side.
 
@@ -48,7 +50,8 @@ class NetworkWithLoss(nn.Module):
     """The network with its loss as one module, so that DistributedDataParallel and the compiler see the whole pass.
 
     forward: images [B, 3, S, S] with targets, of a batch that has `sizes` images in each process -> these images' part of the
-    batch's mean loss (the parts of all processes add up to it), its terms, and P_VIT [B, N].
+    batch's mean loss (the parts of all processes add up to it), its terms, and P_VIT [B, N]. refine: see `btn_loss`; wrong:
+    which labels are known to be wrong, [B].
     """
 
     def __init__(
@@ -65,13 +68,23 @@ class NetworkWithLoss(nn.Module):
         self.class_weights, self.log_prior = class_weights, log_prior
 
     def forward(
-        self, images: Tensor, targets: Tensor, taps: Taps | None, sizes: Sequence[int], count: int
+        self,
+        images: Tensor,
+        targets: Tensor,
+        taps: Taps | None,
+        sizes: Sequence[int],
+        count: int,
+        *,
+        refine: float = 0.0,
+        wrong: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         def gather(rows: Tensor) -> Tensor:
             return self.gather_rows(rows, sizes)
 
         start = sum(sizes[: self.group.rank])
-        output = self.model.forward_batch(images, taps, gather if self.group.size > 1 else None, start)
+        several = self.group.size > 1
+        output = self.model.forward_batch(images, taps, gather if several else None, start)
+        across = several and self.model.config.cba.gather and output.scores is not None
         with torch.autocast(images.device.type, enabled=False):
             loss, terms = btn_loss(
                 output,
@@ -80,6 +93,8 @@ class NetworkWithLoss(nn.Module):
                 class_weights=self.class_weights,
                 log_prior=self.log_prior,
                 count=count,
+                batch=batch_labels(targets, wrong, gather=gather if across else None, start=start),
+                refine=refine,
             )
         return loss, terms, output.p_vit
 
@@ -116,21 +131,31 @@ class OptimisationStep:
             # without find_unused_parameters DDP reorders its sums after the first step, so a resumed run would differ in bits
             self.network = DistributedDataParallel(network, find_unused_parameters=True)
 
-    def __call__(self, images: Tensor, targets: Tensor, *, count: int | None = None) -> StepResult:
+    def __call__(
+        self,
+        images: Tensor,
+        targets: Tensor,
+        *,
+        count: int | None = None,
+        epochs_done: float = math.inf,
+        wrong: Tensor | None = None,
+    ) -> StepResult:
         """Update the weights once, or raise NotFiniteError in all processes if a loss, gradient or statistic is not finite.
 
         Args: images [B, 3, S, S] normalised, targets [B] indices or [B, N] distributions, this process's part of a batch of
-        `count` images in all processes (default: B times the number of processes).
+        `count` images in all processes (default: B times the number of processes). epochs_done: for what begins during
+        training (loss.refine_after). wrong: which labels are known to be wrong, [B]; for diagnostics only.
         """
         count = len(images) * self.group.size if count is None else count
         self.model.train()
-        micro_batches = self._micro_batches(images, targets, count)
-        passes = [self._accumulate_gradients(micro_batches, count)]
+        micro_batches = self._micro_batches(images, targets, wrong, count)
+        refine = refined_share(self.config, epochs_done)
+        passes = [self._accumulate_gradients(micro_batches, count, refine)]
         must_be_finite = {"the loss": passes[0]["loss"]}
         if self.sam is not None:
             self.sam.perturb(grad_scale=self.scaler.get_scale() if self.scaler is not None else 1.0)
             with frozen_statistics(self.model, frozen=self.config.sam.freeze_bn_second):
-                passes.append(self._accumulate_gradients(micro_batches, count))
+                passes.append(self._accumulate_gradients(micro_batches, count, refine))
             must_be_finite["the loss of SAM's second pass"] = passes[1]["loss"]
             self.sam.restore()
         gradient_norm = self._unscale_and_clip_gradients()
@@ -149,22 +174,25 @@ class OptimisationStep:
         terms = dict(zip(sums, numbers[len(must_be_finite) :], strict=True))
         return StepResult(loss=terms.pop("loss"), correct=terms.pop("correct"), terms=terms, images=count)
 
-    def _micro_batches(self, images: Tensor, targets: Tensor, count: int) -> list[_MicroBatch]:
+    def _micro_batches(self, images: Tensor, targets: Tensor, wrong: Tensor | None, count: int) -> list[_MicroBatch]:
         """The batch in as many parts as the recipe accumulates, the same number in each process."""
         parts = max(1, min(self.config.accumulate, count // self.group.size))
         own_sizes = split_evenly(len(images), parts)
         sizes_by_rank = [split_evenly(size, parts) for size in self.group.part_sizes(count)]
         frozen = self.model.config.landmark.bn == "frozen"
         micro_batches = []
-        split = zip(images.split(own_sizes), targets.split(own_sizes), strict=True)
-        for index, (part_images, part_targets) in enumerate(split):
+        wrong_parts = [None] * parts if wrong is None else wrong.split(own_sizes)
+        split = zip(images.split(own_sizes), targets.split(own_sizes), wrong_parts, strict=True)
+        for index, (part_images, part_targets, part_wrong) in enumerate(split):
             with self._autocast():
                 taps = self.model.landmark_taps(part_images) if frozen else None
             sizes = tuple(part_sizes[index] for part_sizes in sizes_by_rank)
-            micro_batches.append(_MicroBatch(part_images, part_targets, taps, sizes))
+            micro_batches.append(_MicroBatch(part_images, part_targets, part_wrong, taps, sizes))
         return micro_batches
 
-    def _accumulate_gradients(self, micro_batches: Sequence[_MicroBatch], count: int) -> dict[str, Tensor]:
+    def _accumulate_gradients(
+        self, micro_batches: Sequence[_MicroBatch], count: int, refine: float
+    ) -> dict[str, Tensor]:
         """Leave the whole batch's gradient in the weights; returns this process's part of loss, its terms and correct."""
         self.optimizer.zero_grad(set_to_none=True)
         loss_sum = torch.zeros((), device=self.device)
@@ -173,7 +201,9 @@ class OptimisationStep:
         for batch in micro_batches:
             with contextlib.nullcontext() if batch is micro_batches[-1] else self._no_sync():
                 with self._autocast():
-                    loss, terms, p_vit = self.network(batch.images, batch.targets, batch.taps, batch.sizes, count)
+                    loss, terms, p_vit = self.network(
+                        batch.images, batch.targets, batch.taps, batch.sizes, count, refine=refine, wrong=batch.wrong
+                    )
                 scaled = loss * self.group.size  # DDP takes the mean over the processes, the batch's loss is their sum
                 (self.scaler.scale(scaled) if self.scaler is not None else scaled).backward()
             truth = batch.targets if batch.targets.ndim == 1 else batch.targets.argmax(dim=1)
@@ -226,6 +256,7 @@ class _MicroBatch:
 
     images: Tensor
     targets: Tensor
+    wrong: Tensor | None
     taps: Taps | None
     sizes: tuple[int, ...]
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 from fercli.config.training import TrainConfig
 from fercli.data.dataset import Split
-from fercli.progress import EpochReport, StepProgress, TrainEvent
+from fercli.progress import EpochReport, StepProgress, TrainEvent, TrainNote
+from fercli.train.attention_terms import collapse_warning
 from fercli.train.run_log import RunLog
 from fercli.train.state import TrainingState
 from fercli.train.training_errors import explain_full_disk
@@ -25,6 +26,7 @@ class Reporter:
         report: Callable[[TrainEvent], None],
     ) -> None:
         self.state, self.recipe, self.log, self.writes, self.report = state, recipe, log, writes, report
+        self._warned = False  # about the attention of the epoch before
 
     def step(self, steps: int, *, images_per_s: float, lr: float) -> None:
         """Report a step of an epoch of `steps` steps."""
@@ -49,6 +51,10 @@ class Reporter:
             with explain_full_disk(self.log.folder.path):
                 self.log.epoch(event, self.state.rows)
         self.report(event)
+        warning = collapse_warning(event.attention_own, event.attention_spread)
+        if warning is not None and not self._warned:
+            self.report(TrainNote(f"epoch {event.epoch}: {warning}"))
+        self._warned = warning is not None
 
     def close(self) -> None:
         """Complete the log files."""
@@ -86,4 +92,12 @@ def epoch_report(
         data_wait=sums.data_wait_s / max(sums.seconds, 1e-9),
         memory_gib=state.peak_bytes["step"] / 2**30,
         best=best,
+        loss_attention=sums.mean_term("attention"),
+        attention_own=sums.mean_term("attention_own"),
+        attention_images=sums.mean_term("attention_images"),
+        attention_spread=sums.mean_term("attention_spread"),
+        attention_same_label=sums.mean_term("attention_same_label"),
+        attention_same_label_chance=sums.mean_term("attention_same_label_chance"),
+        attention_wrong_label=sums.mean_term("attention_wrong_label"),
+        attention_wrong_label_chance=sums.mean_term("attention_wrong_label_chance"),
     )

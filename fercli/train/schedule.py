@@ -1,4 +1,4 @@
-"""Learning rate schedules without state, as functions of the epochs done."""
+"""Schedules without state, as functions of the epochs done: of the learning rate, and of refined targets."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ def lr_factor(config: TrainConfig, epochs_done: float) -> float:
     if config.schedule == "cosine":
         return cosine_factor((epochs_done - config.warmup_epochs) / max(1e-9, config.epochs - config.warmup_epochs))
     return 1.0
+
+
+def refined_share(config: TrainConfig, epochs_done: float) -> float:
+    """Share of the network's own prediction in the target of L_VIT: 0 before `loss.refine_after` epochs."""
+    return config.loss.refine if epochs_done >= config.loss.refine_after else 0.0
 
 
 def cosine_factor(share: float) -> float:

@@ -19,11 +19,15 @@ from fercli.weights.run_folder import RunConfig
 
 @dataclass(frozen=True)
 class TrainingData:
-    """labels: class indices [M] of the training images, -1 without a label. evaluation: the splits val and test."""
+    """labels: class indices [M] of the training images, -1 without a label. evaluation: the splits val and test.
+
+    wrong: whether a training image's label is known to be wrong, bool [M]; None where nothing is known.
+    """
 
     dataset: Dataset
     train: Crops
     labels: Tensor
+    wrong: Tensor | None
     evaluation_samples: Mapping[Split, Sequence[Sample]]
     evaluation: Mapping[Split, Crops]
 
@@ -62,6 +66,7 @@ def training_data(dataset: Dataset, config: RunConfig) -> TrainingData:
         dataset=dataset,
         train=Crops(train_samples, targets_of(train_samples, len(dataset.labels), recipe.loss), size),
         labels=labels_of(train_samples),
+        wrong=torch.tensor([sample.mislabelled for sample in train_samples]) if config.changes.noise else None,
         evaluation_samples=evaluation,
         evaluation={split: Crops(samples, labels_of(samples), size) for split, samples in evaluation.items()},
     )

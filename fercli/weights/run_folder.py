@@ -192,9 +192,9 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def write_metrics(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the rows of all epochs as csv, columns in the order of the first row."""
+    """Write the rows of all epochs as csv; a column that rows of an earlier version lack is empty there."""
     with replacing(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
         writer.writeheader()
         writer.writerows(rows)
 

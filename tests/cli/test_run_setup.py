@@ -23,6 +23,7 @@ from fercli.train.saved_config import read_saved_config
         ("folder", None, None, ("btn-compact", "compact")),
         ("folder", None, "rafdb", ("btn-base", "rafdb")),
         ("rafdb", "btn-tiny", None, ("btn-tiny", "rafdb")),
+        ("ferplus", None, "btn-plus", ("btn-compact", "btn-plus")),
     ],
 )
 def test_presets_for__are_the_papers_for_its_data_sets(
@@ -115,3 +116,15 @@ def test_config_file__mistakes_name_the_file_and_the_nearest_name(tmp_path: Path
             saved=read_saved_config(tmp_path / "c.json"),
         )  # fmt: skip
     assert "c.json" in caught.value.message
+
+
+def test_run_config__btn_plus_changes_the_attention_and_settings_change_it_again():
+    arguments = {"data": None, "model": None, "init": None, "changes": TrainingChanges()}
+    plus = run_config("faces", recipe="btn-plus", settings=None, **arguments)
+    assert (plus.model.cba.similarity, plus.model.cba.mask_self) == ("cosine", True)
+    assert (plus.train.loss.attention, plus.train.loss.refine_from) == (1.0, "cba")
+    assert plus.train.loss.refine > 0
+    plain = run_config("faces", recipe="compact", settings=None, **arguments)
+    assert (plain.model.cba.similarity, plain.train.loss.attention, plain.train.loss.refine) == ("dot", 0, 0)
+    changed = run_config("faces", recipe="btn-plus", settings=["cba.similarity=dot", "loss.refine=0.2"], **arguments)
+    assert (changed.model.cba.similarity, changed.train.loss.refine) == ("dot", 0.2)

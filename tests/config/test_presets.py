@@ -56,8 +56,9 @@ def test_recipe__is_the_papers(name: str):
     off = RECIPES[name].augment
     assert (off.rotate, off.translate, off.scale, off.brightness, off.contrast) == (0,) * 5
     assert (off.saturation, off.hue, off.lowres, off.blur) == (0,) * 4
-    assert not MODELS["btn-base"].cba.mask_self
-    assert (RECIPES[name].loss.logit_adjustment, RECIPES[name].loss.distill) == (0, 0)
+    cba, loss = MODELS["btn-base"].cba, RECIPES[name].loss
+    assert (cba.mask_self, cba.similarity, MODELS["btn-base"].batch.detach) == (False, "dot", False)
+    assert (loss.logit_adjustment, loss.distill, loss.attention, loss.refine) == (0, 0, 0, 0)
 
 
 def test_recipe__ends_at_two_percent_of_its_learning_rate():

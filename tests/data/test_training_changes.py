@@ -45,6 +45,13 @@ def test_mislabelled__changes_exactly_the_share_and_never_to_the_same_class():
     assert [sample.path for sample in after] == [sample.path for sample in before]
 
 
+def test_mislabelled__marks_the_images_it_changed():
+    before = samples(40, 40, 20)
+    after = mislabelled(before, 3, share=0.2, seed=0)
+    changed = [old.label != new.label for old, new in zip(before, after, strict=True)]
+    assert [sample.mislabelled for sample in after] == changed
+
+
 def test_mislabelled__depends_on_the_seed():
     before = samples(50, 50, 0)
     assert mislabelled(before, 3, share=0.4, seed=1) == mislabelled(before, 3, share=0.4, seed=1)

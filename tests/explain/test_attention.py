@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -90,3 +93,20 @@ def test_attention__of_a_weights_file_is_refused_with_the_reason(draw, make_run,
         draw(BatchAttention(), [make_run("a")], three_classes, tmp_path / "out", images=["sadness1", "sadness2"])
     with pytest.raises(UsageError, match="shows one network"):
         draw(BatchAttention(), [make_run("a"), make_run("b")], three_classes, tmp_path / "out")
+
+
+def test_attention__to_wrong_labels_is_stated_beside_chance(draw, make_run, three_classes, tmp_path):
+    better = tmp_path / "better"
+    shutil.copytree(three_classes.root, better)
+    moved = sorted((better / "test" / "sadness").iterdir())[:2]
+    for path in moved:
+        path.rename(better / "test" / "happiness" / path.name)
+    figure = BatchAttention(truth=str(better))
+    result = draw(figure, [make_run("run")], three_classes, tmp_path / "out", count=24)
+    [remark] = [remark for remark in result.remarks if "another label" in remark]
+    assert remark.startswith("2 images of the batch have another label in")
+    arrays = np.load(tmp_path / "out" / "attention.npz")
+    wrong = np.isin([Path(name).name for name in arrays["images"].tolist()], [path.name for path in moved])
+    share = arrays["attention_of_others"][:, :, wrong].sum(axis=2).mean()
+    assert f"{percent(float(share))} of the attention to other images" in remark
+    assert f"{percent(float(wrong.mean()))} is expected" in remark

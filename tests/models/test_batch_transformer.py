@@ -11,6 +11,7 @@ from fercli.config.model import CbaConfig
 from fercli.models.batch_transformer import (
     ClassBatchAttention,
     batch_attention,
+    centred_directions,
     class_batch_attention,
     sinusoidal_encoding,
 )
@@ -78,14 +79,14 @@ def test_class_batch_attention_module__mask_self_leaves_finite_scores_and_gradie
     cba = ClassBatchAttention(CbaConfig(mask_self=True), channels=8, positions=9, num_classes=N, kernel=1)
     features = torch.randn(count, 8, 3, 3, generator=torch.Generator().manual_seed(2), requires_grad=True)
     scores = torch.randn(count, N, generator=torch.Generator().manual_seed(3), requires_grad=True)
-    mixed = cba(features, scores)
+    mixed = cba(features, scores).p_cba
     mixed.square().sum().backward()
     assert all(bool(tensor.isfinite().all()) for tensor in (mixed, features.grad, scores.grad))
     if count > 1:  # without its own score an image's mix does not follow it
         other = scores.detach().clone()
         other[0] += 5.0
-        torch.testing.assert_close(cba(features, other)[0], mixed[0])
-        assert not torch.allclose(cba(features, other)[1], mixed[1])
+        torch.testing.assert_close(cba(features, other).p_cba[0], mixed[0])
+        assert not torch.allclose(cba(features, other).p_cba[1], mixed[1])
 
 
 def test_batch_attention__positional_encoding_is_a_bias_per_key(embedding: torch.Tensor):
@@ -102,3 +103,67 @@ def test_sinusoidal_encoding__of_an_odd_width_by_hand():
     encoding = sinusoidal_encoding(2, 3)
     expected = torch.tensor([[0.0, 1.0, 0.0], [math.sin(1), math.cos(1), math.sin(10000 ** (-2 / 3))]])
     torch.testing.assert_close(encoding, expected)
+
+
+def test_centred_directions__attention_equals_a_loop_over_cosines(embedding: torch.Tensor):
+    queries, keys = centred_directions(embedding, embedding)
+    weights = batch_attention(queries, scale=7.0, keys=keys, self_offset=0)
+    for n in range(N):
+        centre = [sum(float(embedding[j, n, d]) for j in range(B)) / B for d in range(D)]
+        centred = [[float(embedding[j, n, d]) - centre[d] for d in range(D)] for j in range(B)]
+        for i in range(B):
+            exps = []
+            for j in range(B):
+                product = sum(a * b for a, b in zip(centred[i], centred[j], strict=True))
+                cosine = product / math.sqrt(sum(a * a for a in centred[i]) * sum(b * b for b in centred[j]))
+                exps.append(0.0 if i == j else math.exp(7 * cosine))
+            assert weights[n, i].tolist() == pytest.approx([e / sum(exps) for e in exps], abs=1e-5)
+
+
+def test_centred_directions__do_not_depend_on_what_all_images_share(embedding: torch.Tensor):
+    shared = torch.randn(N, D, generator=torch.Generator().manual_seed(5))  # such as the positional encoding
+    found, _ = centred_directions(3 * (embedding + shared), 3 * (embedding + shared))
+    torch.testing.assert_close(found, centred_directions(embedding, embedding)[0], atol=1e-5, rtol=1e-5)
+
+
+def test_centred_directions__have_the_gradient_of_their_numbers():
+    draw = torch.Generator().manual_seed(6)
+    embedding = torch.randn(B, N, D, dtype=torch.float64, generator=draw, requires_grad=True)
+    values = torch.randn(B, N, dtype=torch.float64, generator=draw, requires_grad=True)
+    scale = torch.tensor(5.0, dtype=torch.float64, requires_grad=True)
+
+    def mix(e: torch.Tensor, v: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
+        queries, keys = centred_directions(e, e)
+        return class_batch_attention(queries, v, scale=s, keys=keys, self_offset=0)
+
+    assert torch.autograd.gradcheck(mix, (embedding, values, scale))
+
+
+def cosine_attention(**settings: float) -> ClassBatchAttention:
+    torch.manual_seed(0)
+    config = CbaConfig(similarity="cosine", mask_self=True, **settings)
+    return ClassBatchAttention(config, channels=8, positions=9, num_classes=N, kernel=1)
+
+
+def test_class_batch_attention_module__cosine_stays_bounded_however_large_the_maps_are():
+    features = torch.randn(6, 8, 3, 3, generator=torch.Generator().manual_seed(2))
+    scores = torch.randn(6, N, generator=torch.Generator().manual_seed(3))
+    cba = cosine_attention(logit_scale=5.0)
+    found = cba(1000 * features, scores).scores
+    others = found[:, ~torch.eye(6, dtype=torch.bool)]
+    assert float(others.abs().max()) <= 5.0 + 1e-4
+    assert float(cba(0 * features, scores).p_cba.isfinite().all())
+
+
+def test_class_batch_attention_module__learns_a_scale_that_stays_in_its_range():
+    features = torch.randn(6, 8, 3, 3, generator=torch.Generator().manual_seed(2))
+    scores = torch.randn(6, N, generator=torch.Generator().manual_seed(3))
+    cba = cosine_attention(logit_scale=10.0).train()
+    cba(features, scores).p_cba.square().sum().backward()
+    assert cba.log_scale is not None
+    assert float(cba.log_scale.grad.abs()) > 0
+    with torch.no_grad():
+        cba.log_scale.fill_(9.0)
+    assert float(cba.scale) == pytest.approx(100.0)
+    cba(features, scores)
+    assert float(cba.log_scale.detach()) == pytest.approx(math.log(100))  # where it has a gradient again

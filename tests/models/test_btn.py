@@ -9,6 +9,7 @@ import torch
 
 from fercli.config.model import (
     AblateConfig,
+    BatchConfig,
     BtConfig,
     CbaConfig,
     EmbedConfig,
@@ -129,6 +130,19 @@ def test_l_cba__reaches_the_classifier_unless_detached():
         (output.p_cba**2).sum().backward()
         grad = model.vit.head.weight.grad
         assert (grad is not None and bool(grad.any())) is reaches
+
+
+@pytest.mark.parametrize("detach", [False, True])
+def test_batch_detach__keeps_the_gradient_of_the_embedding_from_the_trunk(detach: bool):
+    # with detached values all of L_CBA's gradient to the trunk comes through S1 to S3
+    model = tiny(batch=BatchConfig(detach=detach), cba=CbaConfig(detach_value=True))
+    output = model.forward_batch(images(4))
+    assert output.p_cba is not None
+    assert model.batch is not None
+    (output.p_cba**2).sum().backward()
+    trunk = [p.grad for p in model.image_backbone.parameters()]
+    assert any(grad is not None and bool(grad.any()) for grad in trunk) is not detach
+    assert bool(model.batch.cba.embed.weight.grad.any())
 
 
 def statistics(model: BTN) -> list[torch.Tensor]:

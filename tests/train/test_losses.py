@@ -9,7 +9,7 @@ import torch
 
 from fercli.config.training import LossConfig
 from fercli.models.btn import BatchOutput
-from fercli.train.losses import btn_loss, class_weights
+from fercli.train.losses import btn_loss, class_weights, refined_targets
 
 # two classes: cross-entropy of logits (0, 0) is log 2; of (log 3, 0) with truth 0 it is -log(3/4)
 EVEN = torch.tensor([[0.0, 0.0]])
@@ -63,3 +63,48 @@ def test_class_weights__average_to_one_over_the_images():
     assert weights is not None
     torch.testing.assert_close(weights, torch.tensor([5 / 3, 5 / 6]))
     assert class_weights(torch.tensor([1, 4]), 0) is None
+
+
+def test_refined_targets__mix_label_and_p_cba_by_hand():
+    # label (1, 0), P_CBA (3/4, 1/4): with a share of 0.4 (0.6 + 0.3, 0.1); from P_VIT (1/2, 1/2): (0.8, 0.2)
+    output = BatchOutput(p_vit=EVEN, p_cba=SURE, p_bt=SURE, aux=None)
+    found = refined_targets(TRUTH, output, LossConfig(), shift=None, share=0.4)
+    torch.testing.assert_close(found, torch.tensor([[0.9, 0.1]]))
+    itself = refined_targets(TRUTH, output, LossConfig(refine_from="vit"), shift=None, share=0.4)
+    torch.testing.assert_close(itself, torch.tensor([[0.8, 0.2]]))
+    soft = refined_targets(torch.tensor([[0.5, 0.5]]), output, LossConfig(), shift=None, share=0.4)
+    torch.testing.assert_close(soft, torch.tensor([[0.6, 0.4]]))
+
+
+def test_refined_targets__use_the_logits_that_the_losses_use():
+    # with the prior (1/4, 3/4) the adjusted P_CBA is even
+    shift = torch.tensor([1 / 4, 3 / 4]).log()
+    output = BatchOutput(p_vit=EVEN, p_cba=SURE, p_bt=SURE, aux=None)
+    found = refined_targets(TRUTH, output, LossConfig(), shift=shift, share=1.0)
+    torch.testing.assert_close(found, torch.tensor([[0.5, 0.5]]))
+
+
+def test_btn_loss__refine_changes_the_target_of_l_vit_only_and_has_no_gradient_through_it():
+    p_vit, p_cba = EVEN.clone().requires_grad_(), SURE.clone().requires_grad_()
+    output = BatchOutput(p_vit, p_cba, SURE, None)
+    config = LossConfig(vit=1, bt=0, cba=0, refine=0.4)
+    loss, _ = btn_loss(output, TRUTH, config, refine=0.4)
+    assert float(loss.detach()) == pytest.approx(math.log(2))
+    loss.backward()
+    assert p_cba.grad is None
+    torch.testing.assert_close(p_vit.grad, torch.tensor([[0.5 - 0.9, 0.5 - 0.1]]))
+    _, unrefined = btn_loss(BatchOutput(EVEN, SURE, SURE, None), TRUTH, LossConfig(), refine=0.0)
+    _, refined = btn_loss(BatchOutput(EVEN, SURE, SURE, None), TRUTH, LossConfig(), refine=0.4)
+    assert (refined["cba"], refined["bt"]) == (unrefined["cba"], unrefined["bt"])
+
+
+def test_btn_loss__supervised_attention_is_added_with_its_weight():
+    # two images of one label, each with the weight 1/4 on the other one: -log(1/4)
+    scores = torch.tensor([[[math.log(3.0), 0.0], [0.0, math.log(3.0)]]])
+    logits = torch.zeros(2, 1)
+    output = BatchOutput(logits, logits, logits, None, None, scores)
+    config = LossConfig(vit=0, bt=0, cba=0, attention=0.5)
+    loss, terms = btn_loss(output, torch.tensor([0, 0]), config)
+    assert float(loss) == pytest.approx(0.5 * math.log(4))
+    assert float(terms["attention"]) == pytest.approx(math.log(4))
+    assert float(terms["attention_own"]) == pytest.approx(0.75)

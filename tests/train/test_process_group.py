@@ -30,6 +30,8 @@ CASES = {
     "uneven": (replace(RECIPE, sam=SamConfig(rho=0.0)), 7),
     "parts": (replace(RECIPE, accumulate=2, sam=SamConfig(rho=0.0)), 8),
     "masked": (replace(RECIPE, sam=SamConfig(rho=0.0)), 7),  # no image attends to itself
+    # bounded and supervised attention that corrects the labels, over the whole batch; labels 0, 1, 2 in turn
+    "plus": (replace(RECIPE, sam=SamConfig(rho=0.0), loss=LossConfig(attention=1.0, refine=0.5)), 7),
     "broken": (replace(RECIPE, lr=1e-3, sync_bn=False, loss=LossConfig(bt=0, cba=0)), 8),  # the last image is NaN
     "local": (replace(RECIPE, sam=SamConfig(rho=0.0)), 8),  # CBA within each process, as DataParallel has it
 }
@@ -56,7 +58,9 @@ def one_step(case: str, group: ProcessGroup) -> dict[str, Any]:
     config = MODELS["btn-tiny"]
     if case == "broken":
         images[-1] = torch.nan
-    cba = replace(config.cba, gather=case != "local", mask_self=case == "masked")
+    cba = replace(config.cba, gather=case != "local", mask_self=case in ("masked", "plus"))
+    if case == "plus":
+        cba = replace(cba, similarity="cosine")
     model = BTN(replace(config, cba=cba), 3)
     with torch.no_grad():
         model.vit.head.weight.mul_(100)  # logits that differ between images, as after training
@@ -68,7 +72,7 @@ def one_step(case: str, group: ProcessGroup) -> dict[str, Any]:
             step(images[mine], targets[mine], count=count)
         same = all(torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True))
         return {"error": str(caught.value), "weights": same}
-    result = step(images[mine], targets[mine], count=count)
+    result = step(images[mine], targets[mine], count=count, wrong=mine % 4 == 0)
     gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     buffers = {name: b for name, b in model.named_buffers() if "running" in name}
     return {
@@ -96,7 +100,7 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int, int]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 4])
-@pytest.mark.parametrize("case", ["sam", "uneven", "masked"])
+@pytest.mark.parametrize("case", ["sam", "uneven", "masked", "plus"])
 def test_step__of_several_processes_is_that_of_one_with_the_whole_batch(steps: Any, case: str, size: int):
     whole = steps[case, 1, 0]
     for rank in range(size):

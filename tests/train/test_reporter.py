@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from fercli.config.training import TrainConfig
-from fercli.progress import StepProgress, TrainEvent
+from fercli.progress import StepProgress, TrainEvent, TrainNote
 from fercli.train.reporter import Reporter, epoch_report
 from fercli.train.run_log import RunLog
 from fercli.train.state import EpochSums, TrainingState
@@ -39,3 +40,16 @@ def test_epoch_report__has_means_over_images_and_none_for_what_was_not_measured(
     assert (report.epoch, report.loss_vit, report.loss_bt, report.loss_cba) == (3, 0.5, 1.0, None)
     assert (report.val_accuracy, report.test_accuracy, report.test_mean_accuracy) == (None, 0.5, 0.25)
     assert (report.images_per_s, report.data_wait, report.memory_gib) == (2.5, 0.25, 2.0)
+
+
+def test_epoch__warns_once_while_attention_stays_collapsed(tmp_path: Path):
+    events: list[TrainEvent] = []
+    state = state_after_a_step()
+    reporter = Reporter(state, TrainConfig(), log=RunLog(RunFolder(tmp_path)), writes=True, report=events.append)
+    report = epoch_report(state, {}, lr=0.1, val_loss=None, best=True)
+    state.rows.append(asdict(report))
+    for own in (0.5, 0.95, 0.97, 0.3, 0.92):
+        reporter.epoch(replace(report, attention_own=own, attention_spread=0.2))
+    notes = [event.what for event in events if isinstance(event, TrainNote)]
+    assert ["0.95" in notes[0], "0.92" in notes[1], len(notes)] == [True, True, 2]
+    assert notes[0].startswith("epoch 3: class batch attention has collapsed onto the image itself")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fercli.config.training import TrainConfig
-from fercli.train.schedule import lr_factor
+from fercli.config.training import LossConfig, TrainConfig
+from fercli.train.schedule import lr_factor, refined_share
 
 
 def test_lr_factor__exponential_steps_once_an_epoch():
@@ -25,3 +25,8 @@ def test_lr_factor__warmup_rises_to_the_full_rate():
     assert lr_factor(config, 0) < 0.01
     assert lr_factor(config, 1) == pytest.approx(0.5, abs=0.01)
     assert lr_factor(config, 2) == pytest.approx(1)
+
+
+def test_refined_share__begins_after_its_warmup():
+    config = TrainConfig(loss=LossConfig(refine=0.5, refine_after=1.5))
+    assert [refined_share(config, epochs) for epochs in (0, 1.49, 1.5, 10)] == [0, 0, 0.5, 0.5]

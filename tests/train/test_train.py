@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 import torch
 
-from fercli.config.presets import MODELS
+from fercli.config.presets import MODELS, with_recipe
 from fercli.config.settings import override
 from fercli.config.training import LossConfig, SamConfig, TrainConfig
 from fercli.data.dataset import Dataset
 from fercli.data.open import open_dataset
+from fercli.data.training_changes import TrainingChanges, apply_changes
 from fercli.errors import DataError, RefusedError, UsageError, WeightsError
 from fercli.evaluate.prediction_table import read_predictions
 from fercli.evaluate.result_file import predictions_path
@@ -84,6 +85,33 @@ def test_train__refuses_a_folder_that_another_process_trains_in(config_of: Confi
             with pytest.raises(RefusedError, match="another run is writing"):
                 train(faces, out, config=config_of(), options=replace(CPU, resume=resume))
         assert [path.name for path in out.iterdir()] == [".run.lock"]
+
+
+@pytest.mark.slow
+def test_train__with_corrected_labels_resumes_exactly_and_logs_the_attention(
+    config_of: ConfigOf, stop_after: StopAfter, faces: Dataset, tmp_path: Path, recipe: TrainConfig
+):
+    loss = LossConfig(attention=1.0, refine=0.5, refine_after=0.5)  # begins inside the first epoch
+    config = config_of(replace(recipe, loss=loss))
+    config = replace(config, model=with_recipe(config.model, "btn-plus"), changes=TrainingChanges(noise=0.25))
+    noisy = apply_changes(faces, config.changes)
+    whole = train(noisy, tmp_path / "whole", config=config, options=CPU)
+    with pytest.raises(KeyboardInterrupt):
+        train(noisy, tmp_path / "cut", config=config, options=replace(CPU, save_every_s=0), report=stop_after(1))
+    train(noisy, tmp_path / "cut", config=config, options=replace(CPU, resume=True))
+    last = [load_checkpoint(tmp_path / name / "checkpoint.pt")["model"] for name in ("whole", "cut")]
+    assert "batch.cba.log_scale" in last[0]
+    assert all(torch.equal(last[0][name], last[1][name]) for name in last[0])
+    card = load_weights(whole.weights)[1]
+    assert (card.model.cba.similarity, card.provenance["recipe"]["loss"]["refine"]) == ("cosine", 0.5)
+    with (tmp_path / "whole" / "metrics.csv").open() as file:
+        row = list(csv.DictReader(file))[-1]
+    assert float(row["attention_own"]) == 0.0
+    assert 1 < float(row["attention_images"]) <= 5
+    assert 0 <= float(row["attention_same_label"]) <= 1
+    # 2 of 8 images are wrong: of the five others of a batch of six, 0 to 2
+    assert 0 <= float(row["attention_wrong_label_chance"]) <= 2 / 5
+    assert float(row["loss_attention"]) > 0
 
 
 @pytest.mark.slow

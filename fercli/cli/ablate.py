@@ -26,7 +26,10 @@ STUDY = "Study"  # panel of the help
 def ablate(
     study: Annotated[
         StudyName,
-        typer.Argument(metavar="STUDY", help="Table 5 (components), 6 (lambda), 7 (batch-size) or 8 (losses)."),
+        typer.Argument(
+            metavar="STUDY",
+            help="Table 5 (components), 6 (lambda), 7 (batch-size) or 8 (losses); attention: variants of class batch attention.",
+        ),
     ],
     dataset: Annotated[
         str, typer.Argument(metavar="DATA", help="Data set name (rafdb, ferplus, ...) or the folder of one.")
@@ -88,7 +91,7 @@ def ablate(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train every row of one of the paper's ablation studies with several seeds; write a table with intervals and tests.
+    """Train every row of an ablation study with several seeds; write a table with intervals and tests.
 
     Finished runs are not trained again: the same command continues an interrupted study, and more seeds extend it.
 

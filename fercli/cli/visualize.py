@@ -191,7 +191,16 @@ def tsne(
     weights=_RUN_FOLDER,
 )
 def attention(
-    *, top: Annotated[int, typer.Option("--top", min=1, help="Other images to show for each class.")] = 12
+    *,
+    top: Annotated[int, typer.Option("--top", min=1, help="Other images to show for each class.")] = 12,
+    truth: Annotated[
+        str | None,
+        typer.Option(
+            "--truth",
+            metavar="DATA",
+            help="Data set with the same images and better labels: how much attention goes to wrong labels.",
+        ),
+    ] = None,
 ) -> Figure:
     """Show which other images of a batch an image attends to, by class, with faces and labels.
 
@@ -201,7 +210,7 @@ def attention(
     """
     from fercli.explain.attention import BatchAttention
 
-    return BatchAttention(top=top)
+    return BatchAttention(top=top, truth=truth)
 
 
 def _run(figure: Figure, common: _Common) -> None:

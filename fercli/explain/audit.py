@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.open import open_dataset
 from fercli.errors import DataError, UsageError
 from fercli.explain.audit_files import RankedImage, write_audit_csv, write_sheets
-from fercli.explain.batch_attention import predict_from_others
+from fercli.explain.batch_attention import Similarity, predict_from_others
 from fercli.explain.label_noise import (
     average_precision,
     cross_entropy,
@@ -25,6 +25,7 @@ from fercli.explain.label_noise import (
     precision_at,
     suggest_labels,
 )
+from fercli.explain.truth import true_classes
 from fercli.formatting import pluralize
 from fercli.progress import Progress, silent
 from fercli.system.chunks import chunked
@@ -125,7 +126,10 @@ def audit(
     names = network.card.labels
     samples = _known_samples(dataset, options.split, names)
     labels = np.array([names.index(dataset.labels[sample.label or 0]) for sample in samples])
-    better = None if truth is None else _truth(dataset, samples, open_dataset(truth), options.split)
+    image_names = [sample.called(dataset.root) for sample in samples]
+    better = None
+    if truth is not None:
+        better = true_classes(image_names, open_dataset(truth), options.split, data=dataset.name)
     signals = _signals(network, dataset, samples, labels, options, progress=progress, with_votes=better is None)
     ranked_by = tuple(name for name in options.by if name in signals.values)
     if not ranked_by:
@@ -137,7 +141,7 @@ def audit(
     ranked = [
         RankedImage(
             rank=rank,
-            name=samples[index].called(dataset.root),
+            name=image_names[index],
             sample=samples[index],
             label=names[labels[index]],
             suggested=names[suggested[index]],
@@ -177,22 +181,6 @@ def _known_samples(dataset: Dataset, split: Split, labels: Sequence[str]) -> tup
             fix="the data set that the network was trained on",
         )
     return known
-
-
-def _truth(dataset: Dataset, samples: Sequence[Sample], better: Dataset, split: Split) -> list[str | None]:
-    """Find the class of each image in the better data set by its file name; None if it has no label there."""
-    known = {
-        PurePosixPath(sample.called(better.root)).name: better.labels[sample.label]
-        for sample in better.split(split)
-        if sample.label is not None
-    }
-    truth = [known.get(PurePosixPath(sample.called(dataset.root)).name) for sample in samples]
-    if not any(truth):
-        raise DataError(
-            f"{better.name} has none of the {split} images of {dataset.name} by file name",
-            fix="two data sets made from the same files",
-        )
-    return truth
 
 
 def _signals(
@@ -253,16 +241,14 @@ def _predictions_of_others(
     options: AuditOptions,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Average over random batches the probabilities and label shares [B, N] from the other images of the batch."""
-    if network.model.batch is None:
-        raise ValueError("this BTN has no batch part")
-    scale = network.model.batch.cba.scale
+    similarity = Similarity.of(network)
     probabilities, label_shares = np.zeros_like(p_vit), np.zeros_like(p_vit)
     random = np.random.default_rng(options.seed)
     for _ in range(options.rounds):
         # parts of equal size, so that no image is left in a batch of its own
         parts = max(1, round(len(labels) / options.batch_size))
         for batch in np.array_split(random.permutation(len(labels)), parts):
-            others = predict_from_others(embedding[batch], p_vit[batch], labels[batch], scale=scale)
+            others = predict_from_others(embedding[batch], p_vit[batch], labels[batch], similarity)
             probabilities[batch] += others.probabilities / options.rounds
             label_shares[batch] += others.label_shares / options.rounds
     return probabilities, label_shares

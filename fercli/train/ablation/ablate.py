@@ -139,8 +139,10 @@ def _result(
     schema: str,
 ) -> AblationResult:
     some = next(iter(scores.values()))
+    positions = config.model.level_sides[2] ** 2
     protocol = (
-        f"{data}; {config.model.preset}, recipe {config.train.recipe}, {pluralize(config.train.epochs, 'epoch')}, "
+        f"{data}; {config.model.preset} with D = {positions} positions in a map that attention compares, "
+        f"recipe {config.train.recipe}, {pluralize(config.train.epochs, 'epoch')}, "
         f"weights selected by {config.train.select}; {pluralize(len(seeds), 'seed')} ({', '.join(map(str, seeds))}); "
         f"scored on {pluralize(some.images, f'{some.split} image')}."
     )

@@ -1,4 +1,7 @@
-"""The paper's ablation studies (BTN, Tables 5 to 8): the settings of each row and the accuracy that the paper reports."""
+"""The ablation studies: the settings of each row, and the accuracy that the paper reports (BTN, Tables 5 to 8).
+
+One more study, `attention`, is about what makes class batch attention useful with noisy labels.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
+from fercli.config.presets import RECIPES
 from fercli.errors import UsageError
 from fercli.evaluate.published_scores import published_settings
 
-StudyName = Literal["components", "lambda", "batch-size", "losses"]
+StudyName = Literal["components", "lambda", "batch-size", "losses", "attention"]
 MlaOnly = Literal["vit_replace", "vit_concat", "aux_head"]
 LrRule = Literal["fixed", "sqrt", "linear"]
 
 PAPER = "Batch Transformer: Look for Attention in Batch (Her, Jeong, Song, Han, 2024)"
 LAMBDAS = tuple(1 + step / 4 for step in range(9))  # Table 6: 1 to 3
 TABLE_7_BATCH_SIZES = (16, 32, 64, 128, 144, 256)  # Table 7
+REFINE = RECIPES["btn-plus"].loss.refine
 _NO_BATCH_LOSSES = ("loss.bt=0", "loss.cba=0")
 
 
@@ -37,7 +42,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Study:
-    """One table of the paper: its rows, the baseline row, and the name of its plot's axis.
+    """One table: its rows, the baseline row, and the name of its plot's axis.
 
     notes: about all rows. omitted: names of rows of the table that are not trained.
     """
@@ -88,6 +93,8 @@ def build_study(
         return _components(mla_only)
     if name == "losses":
         return _losses()
+    if name == "attention":
+        return _attention()
     if name == "lambda":
         return _lambda(values or LAMBDAS)
     return _batch_size(values or TABLE_7_BATCH_SIZES, lr_rule, batch_size=batch_size, lr=lr)
@@ -162,6 +169,63 @@ def _losses() -> Study:
             Setting("VIT + CBA", ("loss.bt=0",), published["VIT + CBA"]),
             Setting("VIT + BT + CBA", (), published["VIT + BT + CBA"]),
         ),
+    )
+
+
+def _attention() -> Study:
+    """Every row states all settings that rows differ in, so that the recipe (compact or btn-plus) does not matter."""
+    rows = (
+        Setting("baseline", _attention_settings(batch_losses=False), note="baseline: no batch transformer."),
+        Setting("paper", _attention_settings()),
+        Setting("masked", _attention_settings(mask_self=True), note="masked: no image attends to itself."),
+        Setting(
+            "cosine",
+            _attention_settings(mask_self=True, cosine=True),
+            note="cosine: masked, and bounded by cosine similarity of centred embeddings with a learned scale.",
+        ),
+        Setting(
+            "+ attention",
+            _attention_settings(mask_self=True, cosine=True, attention=1.0),
+            note="+ attention: cosine, and attention is supervised with the labels.",
+        ),
+        Setting(
+            "+ refine",
+            _attention_settings(mask_self=True, cosine=True, attention=1.0, refine=REFINE),
+            note="+ refine: the row above, and P_CBA corrects the target of L_VIT. This is --recipe btn-plus.",
+        ),
+        Setting(
+            "own teacher",
+            _attention_settings(mask_self=True, cosine=True, attention=1.0, refine=REFINE, refine_from="vit"),
+            note="own teacher: a control for + refine, where the image's own P_VIT corrects the target.",
+        ),
+        Setting(
+            "detached",
+            _attention_settings(detach=True),
+            note="detached: paper, without gradient from MLA and the batch transformer to S1, S2 and S3.",
+        ),
+    )
+    return Study("attention", "Class batch attention with noisy labels", "baseline", rows)
+
+
+def _attention_settings(
+    *,
+    batch_losses: bool = True,
+    mask_self: bool = False,
+    cosine: bool = False,
+    attention: float = 0.0,
+    refine: float = 0.0,
+    refine_from: Literal["cba", "vit"] = "cba",
+    detach: bool = False,
+) -> tuple[str, ...]:
+    return (
+        f"loss.bt={int(batch_losses)}",
+        f"loss.cba={int(batch_losses)}",
+        f"cba.mask_self={str(mask_self).lower()}",
+        f"cba.similarity={'cosine' if cosine else 'dot'}",
+        f"loss.attention={attention:g}",
+        f"loss.refine={refine:g}",
+        f"loss.refine_from={refine_from}",
+        f"batch.detach={str(detach).lower()}",
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from fercli.config.presets import MODELS, RECIPES
+from fercli.config.presets import MODELS, RECIPES, with_recipe
 from fercli.config.settings import override
 from fercli.errors import UsageError
 from fercli.train.ablation.studies import build_study, select_rows
@@ -92,3 +94,22 @@ def test_study__published_numbers_are_those_of_the_paper():
 def test_study__values_that_do_not_fit_are_refused(values: str, options: dict):
     with pytest.raises(UsageError):
         build_study(values, **options)
+
+
+def test_attention__rows_state_everything_they_differ_in_whatever_the_recipe():
+    plus = RunConfig("ferplus", None, with_recipe(MODELS["btn-compact"], "btn-plus"), RECIPES["btn-plus"], ())
+    plain = RunConfig("ferplus", None, MODELS["btn-compact"], RECIPES["compact"], ())
+    found = {}
+    for row in build_study("attention").rows:
+        configs = [override(config, list(row.settings), groups=("model", "train")) for config in (plain, plus)]
+        assert configs[0].model == configs[1].model
+        assert replace(configs[0].train, recipe="btn-plus") == configs[1].train
+        found[row.name] = configs[0]
+    assert not found["baseline"].train.loss.uses_batch_transformer
+    assert (found["paper"].model, found["paper"].train) == (plain.model, plain.train)
+    assert (found["+ refine"].model.cba, found["+ refine"].train.loss) == (plus.model.cba, plus.train.loss)
+    assert found["detached"].model.batch.detach
+    own = found["own teacher"].train.loss
+    assert replace(own, refine_from="cba") == found["+ refine"].train.loss
+    with pytest.raises(UsageError, match="has no values"):
+        build_study("attention", values=[1.0])

@@ -1,0 +1,331 @@
+"""The study `attention` of `fer ablate` on frozen features, at a size that one CPU core can afford.
+
+    python docs/attention_study.py features data/ferplus features.pt
+    python docs/attention_study.py run features.pt runs/attention-study --seeds 5
+    python docs/attention_study.py tables runs/attention-study
+
+`features` computes S1, S2 and S3 of `fer-compact` once, of the validation images (PublicTest) with their mirror images, and of
+the test images (PrivateTest). `run` trains what follows them, from random weights: tokens, a small ViT and the batch part, which
+reads S3 (bt.source=s3; with --mla F_MLA). Trunk and test images are the same in all runs; a seed draws the training images,
+the wrong labels, the initial weights and the order of the images. Conditions: the share of wrong labels, `0`, `20` and `30`
+percent (symmetric), or `owner`, the labels of FER2013's owner. Scores are against FERPlus's majority labels. An interrupted study
+is continued by the same command. `tables` writes results.md, rows.csv and the plots.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fercli.config.presets import MODELS, RECIPES
+from fercli.config.settings import override
+from fercli.config.training import LossConfig
+from fercli.data.crops import load_crop
+from fercli.data.open import open_dataset
+from fercli.evaluate.metrics import confusion, mean_class_accuracy, overall_accuracy
+from fercli.explain.batch_attention import Similarity, predict_from_others
+from fercli.explain.label_noise import average_precision, cross_entropy, most_doubtful, precision_at
+from fercli.formatting import interval_percent, mean_sd_percent, p_value, signed_percent
+from fercli.models.btn import BTN, training_network
+from fercli.models.cross_attention import Levels
+from fercli.system.files import replacing
+from fercli.train.ablation.plot import plot_study
+from fercli.train.ablation.studies import Setting, build_study
+from fercli.train.attention_terms import batch_labels
+from fercli.train.losses import btn_loss
+from fercli.train.optimizers import make_optimizer, set_learning_rate
+from fercli.train.random_numbers import seeded_generator
+from fercli.train.schedule import lr_factor, refined_share
+from fercli.train.seed_statistics import holm, paired_difference, seed_score
+from fercli.weights.network import load_network
+from fercli.weights.preprocess import softmax
+from fercli.weights.run_folder import RunConfig
+
+IMAGES, EPOCHS, BATCH, CHUNK = 1280, 10, 64, 256
+CONDITIONS = ("30", "owner", "0", "20")
+TRUNK = ("image_backbone.", "landmark_", "tap_convs.", "cross.")
+# small enough for one core: a ViT of one block and 64 channels
+SMALL = ("vit.width=64", "vit.depth=1", "vit.heads=2", "mla.ffn=false")
+# frozen levels have no gradient, so `detached` equals `paper` here
+ROWS = tuple(row for row in build_study("attention").rows if row.name != "detached")
+
+
+def compute_features(data: str, out: Path) -> None:
+    """Write S1, S2, S3 (float16) of validation, mirrored validation and test images, with both labels."""
+    network, dataset = load_network("fer-compact", device="cpu"), open_dataset(data)
+    found: dict[str, Any] = {}
+    for split in ("val", "test"):
+        samples = dataset.split(split)
+        found[f"{split}-label"] = torch.tensor([sample.label for sample in samples])
+        found[f"{split}-first"] = torch.tensor([sample.first_label for sample in samples])
+        for name in (split, "val-flip") if split == "val" else (split,):
+            parts = []
+            for start in range(0, len(samples), CHUNK):
+                crops = np.stack([load_crop(s, network.card.model.input.size) for s in samples[start : start + CHUNK]])
+                images = network.images(crops[:, :, ::-1].copy() if name == "val-flip" else crops)
+                with torch.inference_mode():
+                    parts.append([level.half().contiguous() for level in network.model.levels(images)])
+            found[name] = [torch.cat(levels) for levels in zip(*parts, strict=True)]
+    with replacing(out) as temporary:
+        torch.save(found, temporary)
+
+
+def noisy_labels(features: dict[str, Any], condition: str, seed: int) -> Tensor:
+    """The training labels of a condition: symmetric noise of that many percent, or the owner's labels."""
+    labels: Tensor = features["val-label"]
+    if condition == "owner":
+        first: Tensor = features["val-first"]
+        return first
+    draw, labels = seeded_generator(seed, 1), labels.clone()
+    chosen = torch.randperm(len(labels), generator=draw)[: round(int(condition) / 100 * len(labels))]
+    labels[chosen] = (labels[chosen] + torch.randint(1, 8, (len(chosen),), generator=draw)) % 8
+    return labels
+
+
+def train_row(
+    features: dict[str, Any], row: Setting, condition: str, seed: int, *, mla: bool
+) -> tuple[BTN, Tensor, dict[str, float]]:
+    """Train one row; returns the network, its training images, and the means of the last epoch's terms and diagnostics."""
+    recipe = replace(RECIPES["compact"], loss=LossConfig(), epochs=EPOCHS, batch_size=BATCH)
+    start = RunConfig("ferplus", None, MODELS["btn-compact"], recipe, ())
+    settings = [*SMALL, f"bt.source={'mla' if mla else 's3'}", *row.settings]
+    config = override(start, settings, groups=("model", "train"))
+    truth, labels = features["val-label"], noisy_labels(features, condition, seed)
+    images = torch.randperm(len(labels), generator=seeded_generator(seed, 2))[:IMAGES]
+    torch.manual_seed(seed)
+    model = training_network(config.model, 8, config.train.loss).train()
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(parameter.requires_grad and not name.startswith(TRUNK))
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = make_optimizer(model, config.train)
+    steps = IMAGES // BATCH
+    means: dict[str, float] = {}
+    for epoch in range(EPOCHS):
+        draw = seeded_generator(seed, 3, epoch)
+        order, mirrored = images[torch.randperm(IMAGES, generator=draw)], torch.rand(IMAGES, generator=draw) < 0.5
+        means = {}
+        for step in range(steps):
+            part = slice(step * BATCH, (step + 1) * BATCH)
+            batch = order[part]
+            rows = batch + mirrored[part] * len(truth)  # mirror images follow the images
+            levels = Levels(*(level[rows] for level in features["train"]))
+            done = epoch + step / steps
+            set_learning_rate(optimizer, config.train.lr * lr_factor(config.train, done))
+            torch.manual_seed(seeded_generator(seed, 4, epoch, step).initial_seed())  # for drop path
+            loss, terms = btn_loss(
+                model.classify_batch(levels),
+                labels[batch],
+                config.train.loss,
+                batch=batch_labels(labels[batch], labels[batch] != truth[batch]),
+                refine=refined_share(config.train, done),
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(trained, config.train.grad_clip)
+            optimizer.step()
+            means = {name: means.get(name, 0.0) + float(value) / steps for name, value in terms.items()}
+    return model.eval(), images, means
+
+
+@torch.inference_mode()
+def predict(model: BTN, levels: Sequence[Tensor]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """P_VIT [B, N] and, with the batch part, the embeddings [B, N, D]."""
+    logits, embeddings = [], []
+    for parts in zip(*(level.split(CHUNK) for level in levels), strict=True):
+        part = Levels(*(level.float() for level in parts))
+        logits.append(model.classify_batch(part).p_vit)
+        if model.batch is not None:
+            embeddings.append(model.batch.embedding(part))
+    return torch.cat(logits).numpy(), torch.cat(embeddings).numpy() if embeddings else None
+
+
+def audit(model: BTN, levels: Sequence[Tensor], labels: Tensor, wrong: Tensor, *, depth: int) -> dict[str, float]:
+    """Rank labels by loss, by the prediction of the other images of a batch, and by the mean of both, as `fer audit` does."""
+    p_vit, embedding = predict(model, levels)
+    classes, is_wrong = labels.numpy(), wrong.numpy()
+    signals = {"loss": cross_entropy(softmax(p_vit), classes)}
+    if embedding is not None and model.batch is not None:
+        cba = model.batch.cba
+        similarity = Similarity(float(torch.as_tensor(cba.scale).detach()), cba.config.similarity == "cosine")
+        others, random, rounds = np.zeros_like(p_vit), np.random.default_rng(0), 2
+        for _ in range(rounds):
+            for batch in np.array_split(random.permutation(len(classes)), max(1, round(len(classes) / CHUNK))):
+                found = predict_from_others(embedding[batch], p_vit[batch], classes[batch], similarity)
+                others[batch] += found.probabilities / rounds
+        signals["batch"] = cross_entropy(others, classes)
+        signals["both"] = (signals["loss"] + signals["batch"]) / 2
+    result = {}
+    for name, signal in signals.items():
+        order = most_doubtful(signal)
+        result[f"{name}_average_precision"] = average_precision(order, is_wrong)
+        result[f"{name}_precision_at_{depth}"] = precision_at(order, is_wrong, depth)
+    return result
+
+
+def run_one(features: dict[str, Any], row: Setting, condition: str, seed: int, *, mla: bool) -> dict[str, Any]:
+    """Train, score and audit one row, condition and seed."""
+    model, images, means = train_row(features, row, condition, seed, mla=mla)
+    truth = features["test-label"]
+    p_vit, _ = predict(model, features["test"])
+    matrix = confusion(truth.numpy(), p_vit.argmax(axis=1), 8)
+    result: dict[str, Any] = {"row": row.name, "condition": condition, "seed": seed, "mla": mla}
+    result |= {"accuracy": overall_accuracy(matrix), "mean_accuracy": mean_class_accuracy(matrix), "training": means}
+    if condition == "0":  # labels of other images that it was not trained on: the owner's of the test images
+        first = features["test-first"]
+        result["audit"] = audit(model, features["test"], first, first != truth, depth=1000)
+    else:  # the labels that it was trained on
+        labels = noisy_labels(features, condition, seed)[images]
+        wrong = labels != features["val-label"][images]
+        levels = [level[images] for level in features["val"]]
+        result["audit"] = audit(model, levels, labels, wrong, depth=300)
+    return result
+
+
+def run_study(path: Path, out: Path, *, seeds: int, conditions: Sequence[str], rows: Sequence[str], mla: bool) -> None:
+    """Train what is missing, seed by seed, so that an interrupted study has whole pairs."""
+    torch.set_num_threads(1)
+    features, log = torch.load(path), out / "runs.jsonl"
+    both = zip(features["val"], features["val-flip"], strict=True)
+    features["train"] = [torch.cat(levels).float() for levels in both]
+    out.mkdir(parents=True, exist_ok=True)
+    done = {(r["row"], r["condition"], r["seed"], r["mla"]) for r in read_runs(out)}
+    for seed in range(seeds):
+        for condition in conditions:
+            for row in ROWS:
+                if (not rows or row.name in rows) and (row.name, condition, seed, mla) not in done:
+                    result = run_one(features, row, condition, seed, mla=mla)
+                    with log.open("a", encoding="utf-8") as file:
+                        file.write(json.dumps(result) + "\n")
+                    sys.stdout.write(f"{condition} seed {seed} {row.name}: {100 * result['accuracy']:.2f} %\n")
+
+
+def read_runs(out: Path) -> list[dict[str, Any]]:
+    """All finished runs of a study."""
+    log = out / "runs.jsonl"
+    return [json.loads(line) for line in log.read_text("utf-8").splitlines()] if log.is_file() else []
+
+
+def write_tables(out: Path) -> None:
+    """Write results.md, rows.csv and a plot for each condition and embedding (S3 or F_MLA) with at least two seeds."""
+    runs, lines, table = read_runs(out), [], []
+    for condition, mla in sorted({(run["condition"], run["mla"]) for run in runs}):
+        group = [run for run in runs if (run["condition"], run["mla"]) == (condition, mla)]
+        rows = [row for row in ROWS if any(run["row"] == row.name for run in group)]
+        by_row = {row.name: {run["seed"]: run for run in group if run["row"] == row.name} for row in rows}
+        seeds = sorted(set.intersection(*(set(found) for found in by_row.values())))
+        if len(seeds) < 2 or "baseline" not in by_row:
+            continue
+        name = f"{condition}{'-mla' if mla else ''}"
+        lines += [f"**{name}**, seeds {', '.join(map(str, seeds))}", "", *_HEADER]
+        accuracy = {row.name: {seed: by_row[row.name][seed]["accuracy"] for seed in seeds} for row in rows}
+        differences = {
+            row.name: paired_difference(accuracy[row.name], accuracy["baseline"])
+            for row in rows
+            if row.name != "baseline"
+        }
+        corrected = dict(zip(differences, holm([difference.p for difference in differences.values()]), strict=True))
+        for row in rows:
+            cells = _cells(row.name, [by_row[row.name][seed] for seed in seeds])
+            if (found := differences.get(row.name)) is not None:
+                interval = interval_percent(found.interval, signed=True)
+                cells += [f"{signed_percent(found.mean)} ({interval})", _p(found.p), _p(corrected[row.name])]
+                cells.append("-" if found.resolvable is None else f"{100 * found.resolvable:.2f}")
+            lines.append(f"| {' | '.join([*cells, *['-'] * (len(_COLUMNS) - len(cells))])} |")
+            table += [{"group": name, "row": row.name, "seed": seed, **_flat(by_row[row.name][seed])} for seed in seeds]
+        lines.append("")
+        study = replace(build_study("attention"), rows=tuple(rows))
+        scores = [[100 * score for score in accuracy[row.name].values()] for row in rows]
+        with replacing(out / f"{name}.png") as temporary:
+            plot_study(temporary, study, scores, ylabel="accuracy on test (%)", title=f"labels: {name}")
+    (out / "results.md").write_text("\n".join(lines), encoding="utf-8")
+    columns = list(dict.fromkeys(column for row in table for column in row))
+    with (out / "rows.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(table)
+
+
+_COLUMNS = (
+    "row",
+    "accuracy, mean ± sd",
+    "mean class",
+    "own weight",
+    "images",
+    "same label (chance)",
+    "wrong label (chance)",
+    "difference (95 %)",
+    "p",
+    "p (Holm)",
+    "resolvable",
+)
+_HEADER = (f"| {' | '.join(_COLUMNS)} |", "|" + "---|" * len(_COLUMNS))
+
+
+def _cells(name: str, runs: Sequence[dict[str, Any]]) -> list[str]:
+    score, mean_score = (seed_score([run[key] for run in runs]) for key in ("accuracy", "mean_accuracy"))
+
+    def attention(key: str, digits: int = 2) -> str:
+        values = [run["training"].get(f"attention_{key}") for run in runs]
+        return "-" if None in values else f"{np.mean(values):.{digits}f}"
+
+    cells = [name, mean_sd_percent(score.mean, score.sd), mean_sd_percent(mean_score.mean, mean_score.sd)]
+    cells += [attention("own"), attention("images", 1)]
+    for key in ("same_label", "wrong_label"):
+        share = attention(key)
+        cells.append(share if share == "-" else f"{share} ({attention(f'{key}_chance')})")
+    return cells
+
+
+def _p(value: float | None) -> str:
+    return "-" if value is None else p_value(value)
+
+
+def _flat(run: dict[str, Any]) -> dict[str, float]:
+    return {"accuracy": run["accuracy"], "mean_accuracy": run["mean_accuracy"], **run["training"], **run["audit"]}
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    features = commands.add_parser("features")
+    features.add_argument("data")
+    features.add_argument("out", type=Path)
+    run = commands.add_parser("run")
+    run.add_argument("features", type=Path)
+    run.add_argument("out", type=Path)
+    run.add_argument("--seeds", type=int, default=5)
+    run.add_argument("--conditions", nargs="+", default=CONDITIONS, choices=CONDITIONS)
+    run.add_argument("--rows", nargs="+", default=())
+    run.add_argument("--mla", action="store_true")
+    tables = commands.add_parser("tables")
+    tables.add_argument("out", type=Path)
+    options = parser.parse_args()
+    if options.command == "features":
+        compute_features(options.data, options.out)
+    elif options.command == "tables":
+        write_tables(options.out)
+    else:
+        run_study(
+            options.features,
+            options.out,
+            seeds=options.seeds,
+            conditions=options.conditions,
+            rows=options.rows,
+            mla=options.mla,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,8 @@ the test images (PrivateTest). `run` trains what follows them, from random weigh
 reads S3 (bt.source=s3; with --mla F_MLA). Trunk and test images are the same in all runs; a seed draws the training images,
 the wrong labels, the initial weights and the order of the images. Conditions: the share of wrong labels, `0`, `20` and `30`
 percent (symmetric), or `owner`, the labels of FER2013's owner. Scores are against FERPlus's majority labels. An interrupted study
-is continued by the same command. `tables` writes results.md, rows.csv and the plots.
+is continued by the same command. With --controls it trains `paper` and `cosine` with corrected targets, `+ attention` with a
+tenth of the weight of L_VIT, and the baseline with smoothed labels. `tables` writes results.md, rows.csv and the plots.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from fercli.models.btn import BTN, training_network
 from fercli.models.cross_attention import Levels
 from fercli.system.files import replacing
 from fercli.train.ablation.plot import plot_study
-from fercli.train.ablation.studies import Setting, build_study
+from fercli.train.ablation.studies import REFINE, Setting, build_study
 from fercli.train.attention_terms import batch_labels
 from fercli.train.losses import btn_loss
 from fercli.train.optimizers import make_optimizer, set_learning_rate
@@ -59,6 +60,14 @@ TRUNK = ("image_backbone.", "landmark_", "tap_convs.", "cross.")
 SMALL = ("vit.width=64", "vit.depth=1", "vit.heads=2", "mla.ffn=false")
 # frozen levels have no gradient, so `detached` equals `paper` here
 ROWS = tuple(row for row in build_study("attention").rows if row.name != "detached")
+_SETTINGS = {row.name: row.settings for row in ROWS}
+_REFINE = f"loss.refine={REFINE:g}"
+CONTROLS = (
+    Setting("paper, refine", (*_SETTINGS["paper"], _REFINE)),
+    Setting("cosine, refine", (*_SETTINGS["cosine"], _REFINE)),
+    Setting("little L_VIT", (*_SETTINGS["+ attention"], f"loss.vit={2 * (1 - REFINE):g}")),
+    Setting("smoothed", (*_SETTINGS["baseline"], "loss.label_smoothing=0.3")),
+)
 
 
 def compute_features(data: str, out: Path) -> None:
@@ -192,7 +201,9 @@ def run_one(features: dict[str, Any], row: Setting, condition: str, seed: int, *
     return result
 
 
-def run_study(path: Path, out: Path, *, seeds: int, conditions: Sequence[str], rows: Sequence[str], mla: bool) -> None:
+def run_study(
+    path: Path, out: Path, *, seeds: int, conditions: Sequence[str], rows: Sequence[Setting], mla: bool
+) -> None:
     """Train what is missing, seed by seed, so that an interrupted study has whole pairs."""
     torch.set_num_threads(1)
     features, log = torch.load(path), out / "runs.jsonl"
@@ -202,8 +213,8 @@ def run_study(path: Path, out: Path, *, seeds: int, conditions: Sequence[str], r
     done = {(r["row"], r["condition"], r["seed"], r["mla"]) for r in read_runs(out)}
     for seed in range(seeds):
         for condition in conditions:
-            for row in ROWS:
-                if (not rows or row.name in rows) and (row.name, condition, seed, mla) not in done:
+            for row in rows:
+                if (row.name, condition, seed, mla) not in done:
                     result = run_one(features, row, condition, seed, mla=mla)
                     with log.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(result) + "\n")
@@ -219,14 +230,17 @@ def read_runs(out: Path) -> list[dict[str, Any]]:
 def write_tables(out: Path) -> None:
     """Write results.md, rows.csv and a plot for each condition and embedding (S3 or F_MLA) with at least two seeds."""
     runs, lines, table = read_runs(out), [], []
-    for condition, mla in sorted({(run["condition"], run["mla"]) for run in runs}):
+    groups = sorted({(run["condition"], run["mla"]) for run in runs})
+    for condition, mla, choice in [(*group, rows) for group in groups for rows in (ROWS, (ROWS[0], *CONTROLS))]:
         group = [run for run in runs if (run["condition"], run["mla"]) == (condition, mla)]
-        rows = [row for row in ROWS if any(run["row"] == row.name for run in group)]
+        rows = [row for row in choice if any(run["row"] == row.name for run in group)]
+        if len(rows) < 2:
+            continue
         by_row = {row.name: {run["seed"]: run for run in group if run["row"] == row.name} for row in rows}
         seeds = sorted(set.intersection(*(set(found) for found in by_row.values())))
         if len(seeds) < 2 or "baseline" not in by_row:
             continue
-        name = f"{condition}{'-mla' if mla else ''}"
+        name = f"{condition}{'-mla' if mla else ''}{'' if choice is ROWS else '-controls'}"
         lines += [f"**{name}**, seeds {', '.join(map(str, seeds))}", "", *_HEADER]
         accuracy = {row.name: {seed: by_row[row.name][seed]["accuracy"] for seed in seeds} for row in rows}
         differences = {
@@ -307,7 +321,8 @@ def main() -> None:
     run.add_argument("out", type=Path)
     run.add_argument("--seeds", type=int, default=5)
     run.add_argument("--conditions", nargs="+", default=CONDITIONS, choices=CONDITIONS)
-    run.add_argument("--rows", nargs="+", default=())
+    run.add_argument("--rows", nargs="+", default=[row.name for row in ROWS])
+    run.add_argument("--controls", action="store_true")
     run.add_argument("--mla", action="store_true")
     tables = commands.add_parser("tables")
     tables.add_argument("out", type=Path)
@@ -322,7 +337,7 @@ def main() -> None:
             options.out,
             seeds=options.seeds,
             conditions=options.conditions,
-            rows=options.rows,
+            rows=CONTROLS if options.controls else [row for row in ROWS if row.name in options.rows],
             mla=options.mla,
         )
 

@@ -44,10 +44,10 @@ mla.ffn | | feed-forward part in the attention blocks of MLA | BTN, parameter co
 mla.residual | | side from which the residual connection of MLA starts | BTN 3.1, open
 mla.layer_scale | above 0 | initial scale of each branch of MLA | POSTER++
 mla.drop_path | 2 numbers, 0 to below 1 | stochastic depth of the two blocks of MLA | POSTER++
-embed.kernel | | kernel of the convolution of F_MLA to one map per class | BTN, Eq. 8, open
+embed.kernel | | kernel of the convolution that gives E, one map per class | BTN, Eq. 8, open
 cba.similarity | | dot products, or cosines of embeddings minus their mean over the batch | fercli
 cba.logit_scale | 1 to 100 | cosine: start of the learned factor before the softmax | Radford et al. 2021
-cba.scale | | factor before the softmax over the batch | BTN, Eq. 4, open
+cba.scale | | dot: factor s in o_n, before the softmax over the batch | BTN, Eq. 4, open
 cba.value | | what class batch attention mixes: logits or probabilities | BTN, Eq. 3-5
 cba.detach_value | | stops the gradient of L_CBA before P_VIT | BTN, open
 cba.pe | | positional encoding that marks the class of a channel | BTN 3.2

@@ -15,17 +15,17 @@ def similarity_transform(source: ArrayLike, target: ArrayLike) -> Transform:
     """Least-squares rotation, scale and shift that takes `source` points to `target`; never a reflection.
 
     Args: both [K, 2], K >= 2. Returns float64 [2, 3].
-    Raises: ValueError if the source points all coincide. Source: Umeyama 1991, Eq. 40-43.
+    Raises: ValueError if the source points all coincide. Source: Umeyama 1991, Eq. 40-43. In two dimensions, with points
+    as complex numbers, its solution is the regression coefficient: no singular values are needed.
     """
     sources, targets = np.asarray(source, np.float64), np.asarray(target, np.float64)
     source_mean, target_mean = sources.mean(axis=0), targets.mean(axis=0)
-    variance = np.square(sources - source_mean).sum(axis=1).mean()
+    (x, y), (u, v) = (sources - source_mean).T, (targets - target_mean).T  # [K] each
+    variance = x @ x + y @ y
     if not variance > 0:
         raise ValueError("all source points coincide; cannot estimate the scale")
-    covariance = (targets - target_mean).T @ (sources - source_mean) / len(sources)  # [2, 2]
-    left, singular_values, right = np.linalg.svd(covariance)
-    signs = np.array([1.0, np.sign(np.linalg.det(left) * np.linalg.det(right))])
-    linear = left @ np.diag(signs) @ right * (singular_values @ signs / variance)
+    a, b = (x @ u + y @ v) / variance, (x @ v - y @ u) / variance  # scale * cos, scale * sin
+    linear = np.array([[a, -b], [b, a]])
     return np.column_stack([linear, target_mean - linear @ source_mean])
 
 

@@ -6,7 +6,7 @@ Wu, Peng and Yu 2023, "YuNet: A tiny millisecond-level face detector". Its three
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from functools import lru_cache
 from typing import Any, Protocol
@@ -49,29 +49,27 @@ class YuNetNetwork:
         self.batched = self.device != "cpu"
 
     def detect(
-        self,
-        canvases: Sequence[Callable[[], Rgb]],
-        shape: tuple[int, int],
-        min_score: float,
-        *,
-        executor: Executor | None = None,
+        self, canvases: Sequence[Rgb], min_score: float, *, executor: Executor | None = None
     ) -> list[Detections]:
-        """Detect faces in canvases of one shape (height, width), sides multiples of 32; duplicates are not suppressed.
+        """Detect faces in RGB canvases uint8 [H, W, 3] of one shape; duplicates are not suppressed.
 
-        canvases: functions that draw RGB uint8 [H, W, 3], at most `BATCH_SIZES[-1]`. min_score: smallest raw score, 0..1.
-        executor: draws and decodes in parallel. Detections are in pixels of the canvas.
+        canvases: sides multiples of 32, at most `BATCH_SIZES[-1]`. min_score: smallest raw score, 0..1. executor: decodes
+        in parallel. Detections are in pixels of the canvas.
         """
         run_each = map if executor is None else executor.map
+        height, width = canvases[0].shape[:2]
         size = padded_size(len(canvases), BATCH_SIZES) if self.batched else len(canvases)
-        images = np.zeros((size, 3, *shape), np.float32)
+        images = np.empty((size, 3, height, width), np.float32)
+        images[len(canvases) :] = 0
 
-        def draw(index: int) -> None:
-            images[index] = cv2.dnn.blobFromImage(canvases[index]())[0]
+        def fill(index: int) -> None:
+            for plane, channel in zip(images[index], cv2.split(canvases[index]), strict=True):  # ten times as fast as
+                plane[:] = channel  # OpenCV's blobFromImage
 
         def decode_one(index: int) -> Detections:
-            return decode(scores[index], regression[index], *shape, min_score)
+            return decode(scores[index], regression[index], height, width, min_score)
 
-        list(run_each(draw, range(len(canvases))))
+        list(run_each(fill, range(len(canvases))))
         scores, regression = self._session.run(None, {_INPUT: images})  # [B, N], [B, 14, N]
         return list(run_each(decode_one, range(len(canvases))))
 

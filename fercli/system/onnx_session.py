@@ -48,6 +48,8 @@ def open_session(
     options.log_severity_level = _ERRORS_ONLY
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.intra_op_num_threads = threads or cpu_threads()
+    # threads that wait for work would otherwise spin, and take the cores from decoding and from other programs
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if preferred == [CPU_PROVIDER]:
         return _on_cpu(path, options), "cpu"
     fp16 = session_metadata(_on_cpu(path, options)).get("precision") == "fp16"

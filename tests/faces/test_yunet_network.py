@@ -58,7 +58,7 @@ def test_detect__pads_batches_to_fixed_sizes_on_a_gpu(canvases: int, batch: int)
     session = RecordingSession()
     network = YuNetNetwork("cuda:0", session=session)
     with ThreadPoolExecutor(2) as pool:
-        results = network.detect([lambda: np.zeros((64, 96, 3), np.uint8)] * canvases, (64, 96), 0.5, executor=pool)
+        results = network.detect([np.zeros((64, 96, 3), np.uint8)] * canvases, 0.5, executor=pool)
     assert len(results) == canvases
     assert session.shapes == [(batch, 3, 64, 96)]
 
@@ -85,7 +85,7 @@ def test_detect__equals_opencv_on_the_published_network(shared: Path, astronaut:
     both = np.ascontiguousarray(np.concatenate([astronaut[:320, :320], astronaut[60:380, 120:440]], axis=1))
     detector = cv2.FaceDetectorYN.create(str(published), "", (640, 320), 0.6, 0.3, 5000)
     _, rows = detector.detect(np.ascontiguousarray(both[..., ::-1]))
-    found = YuNetNetwork("cpu").detect([lambda: both], (320, 640), 0.6)[0]
+    found = YuNetNetwork("cpu").detect([both], 0.6)[0]
     found = found.select(suppress(found.boxes, found.scores, 0.3))
     assert len(rows) == len(found.boxes) == 2
     rows = rows[np.argsort(-rows[:, -1])]

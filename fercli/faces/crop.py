@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
 import cv2
@@ -75,7 +76,8 @@ def warp(rgb: Rgb, matrix: Transform, size: int) -> Rgb:
 
     Shrinks by area first, so that a large face is not aliased in a small crop.
     """
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    (a, b, _), (c, d, _) = matrix.tolist()
+    scale = math.sqrt(abs(a * d - b * c))
     if scale < 1:
         rgb, matrix = _shrink(rgb, matrix, size, scale)
     shift = matrix[:, :2] @ _HALF + matrix[:, 2] - _HALF  # OpenCV counts from the centre of the first pixel

@@ -32,19 +32,6 @@ class _Track:
     seen_s: float
     velocity: Floats  # [2] px/s
 
-    def cost(self, centre: Floats, side: float, appearance: Floats, time_s: float) -> float:
-        """Cost of assigning a face to this track: about 0 for the same person, _IMPOSSIBLE beyond reach."""
-        gap_s = max(time_s - self.seen_s, 0.0)
-        expected = self.centre + self.velocity * min(gap_s, _EXTRAPOLATE_S)
-        distance = float(np.linalg.norm(centre - expected)) / ((side + self.side) / 2)
-        reach = min(_REACH + _REACH_PER_S * gap_s, _MAX_REACH)
-        growth = abs(np.log(side / self.side))
-        similarity = float(appearance @ self.appearance)
-        too_far = distance > reach or growth > _GROWTH + _GROWTH_PER_S * gap_s
-        if too_far or (gap_s > _OUT_OF_SIGHT_S and similarity < _MIN_SIMILARITY):
-            return _IMPOSSIBLE
-        return distance / reach + _DISSIMILARITY_COST * (1 - similarity) + _GROWTH_COST * float(growth)
-
     def update(self, centre: Floats, side: float, appearance: Floats, time_s: float) -> None:
         gap_s = time_s - self.seen_s
         if gap_s > 0:
@@ -95,7 +82,7 @@ class Tracker:
         matches: list[_Track | None] = [None] * len(faces)
         if not faces or not self._tracks:
             return matches
-        costs = np.array([[track.cost(*face, time_s) for track in self._tracks] for face in faces])
+        costs = self._costs(faces, time_s)
         if costs.size == 1:
             rows, columns = np.zeros(1, int), np.zeros(1, int)
         else:
@@ -106,3 +93,23 @@ class Tracker:
             if costs[row, column] < _IMPOSSIBLE:
                 matches[row] = self._tracks[column]
         return matches
+
+    def _costs(self, faces: Sequence[tuple[Floats, float, Floats]], time_s: float) -> Floats:
+        """Cost [K, T] of assigning each face to each track: about 0 for the same person, _IMPOSSIBLE beyond reach."""
+        centres, sides, appearance = (np.array(values) for values in zip(*faces, strict=True))  # [K, 2], [K], [K, D]
+        gap_s = np.array([max(time_s - track.seen_s, 0.0) for track in self._tracks])  # [T]
+        track_sides = np.array([track.side for track in self._tracks])
+        expected = np.array(
+            [
+                track.centre + track.velocity * min(gap, _EXTRAPOLATE_S)
+                for track, gap in zip(self._tracks, gap_s, strict=True)
+            ]
+        )
+        distance = np.linalg.norm(centres[:, None] - expected, axis=2) * 2 / (sides[:, None] + track_sides)  # [K, T]
+        reach = np.minimum(_REACH + _REACH_PER_S * gap_s, _MAX_REACH)
+        growth = np.abs(np.log(sides[:, None] / track_sides))
+        similarity = appearance @ np.array([track.appearance for track in self._tracks]).T
+        impossible = (distance > reach) | (growth > _GROWTH + _GROWTH_PER_S * gap_s)
+        impossible |= (gap_s > _OUT_OF_SIGHT_S) & (similarity < _MIN_SIMILARITY)
+        costs = distance / reach + _DISSIMILARITY_COST * (1 - similarity) + _GROWTH_COST * growth
+        return np.where(impossible, _IMPOSSIBLE, costs)

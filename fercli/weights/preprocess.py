@@ -17,14 +17,15 @@ def to_input(crops: NDArray[np.uint8], config: InputConfig) -> NDArray[np.float3
     Raises: ValueError for any other type or shape.
     """
     check_crops(crops, config)
-    planes = crops.transpose(0, 3, 1, 2).astype(np.float32)  # [B, 3, S, S]
-    planes /= 255
+    mean, std = (np.asarray(values, np.float64).reshape(1, 3, 1, 1) for values in (config.mean, config.std))
+    scale, shift = (1 / (255 * std)).astype(np.float32), (-mean / std).astype(np.float32)
+    planes = np.empty((len(crops), 3, config.size, config.size), np.float32)
     if config.colour == "grey":
-        weights = np.asarray(LUMA, np.float32).reshape(1, 3, 1, 1)
-        planes = np.repeat((planes * weights).sum(axis=1, keepdims=True), 3, axis=1)
-    planes -= np.asarray(config.mean, np.float32).reshape(1, 3, 1, 1)
-    planes /= np.asarray(config.std, np.float32).reshape(1, 3, 1, 1)
-    return np.ascontiguousarray(planes)
+        np.multiply((crops @ np.asarray(LUMA, np.float32))[:, None], scale, out=planes)
+    else:
+        np.multiply(crops.transpose(0, 3, 1, 2), scale, out=planes)
+    planes += shift
+    return planes
 
 
 def check_crops(crops: NDArray[np.uint8], config: InputConfig) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from fercli.faces.yunet_views import SMALL_PICTURE, render, views_of
 
+
 def test_views__have_few_fixed_shapes_whatever_the_size_of_the_picture():
     sizes = [(height, width) for height in range(1, 2500, 83) for width in range(1, 2500, 61)]
     views = [view for size in sizes for view in views_of(*size, 20, 1600)]
@@ -53,8 +54,6 @@ def test_views__enlarge_a_small_picture_with_a_border():
     (canvas,) = render(np.full((48, 40, 3), 99, np.uint8), [view])
     assert canvas[64:256, 80:240].min() == 99
     assert canvas.sum() == 99 * 3 * 160 * 192
-
-
 
 
 def test_render__draws_the_coarse_view_like_one_of_the_picture_itself(astronaut: np.ndarray):

@@ -14,7 +14,10 @@ from fercli.media.sources import Source
 from fercli.media.video_writer import VideoWriter
 from fercli.predict.draw import annotate
 from fercli.results import Prediction
+from fercli.system.background import BackgroundCalls
 from fercli.system.files import free_name, refuse_existing, replacing
+
+_FRAMES_AHEAD = 4  # frames of a video that wait to be drawn and encoded
 
 
 def ignore_note(*_: object) -> None:
@@ -24,6 +27,7 @@ def ignore_note(*_: object) -> None:
 class AnnotatedCopies:
     """Writes a copy of every picture and video below a folder; a copy gets its name when it is complete.
 
+    The frames of a video are drawn and encoded on another thread.
     paths: the copy of each source, by its key; videos become .mp4. taken: copies of an earlier run. on_note: called with a
     source and a sentence about its copy, such as missing sound.
     Raises: UsageError from the constructor if a copy would replace a source, RefusedError if one of the files exists and
@@ -46,13 +50,22 @@ class AnnotatedCopies:
             refuse_existing(path, overwrite=overwrite)
         self._video: Source | None = None
         self._writer: VideoWriter | None = None
+        self._calls = BackgroundCalls(ahead=_FRAMES_AHEAD)
         self._open = ExitStack()
 
     def __enter__(self) -> AnnotatedCopies:
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._open.__exit__(*error)
+    def __exit__(self, kind: Any, *error: Any) -> None:
+        try:
+            if kind is None:
+                self._calls.finish()
+        except BaseException as raised:
+            self._calls.close()
+            self._open.__exit__(type(raised), raised, raised.__traceback__)
+            raise
+        self._calls.close()
+        self._open.__exit__(kind, *error)
 
     def add(
         self,
@@ -67,20 +80,21 @@ class AnnotatedCopies:
 
         The copy of a part of a video starts with the part. duration_s: how long a frame is shown; needed for the last one.
         """
-        drawn = annotate(rgb, predictions)
         if source != self._video:
             self.end_video()
         if source.kind == "image":
-            write_image(self.paths[source.key], drawn)
+            write_image(self.paths[source.key], annotate(rgb, predictions))
             return
         if source != self._video or self._writer is None:
             self._video = source
             temporary = self._open.enter_context(replacing(self._video_path(source)))
             self._writer = self._open.enter_context(VideoWriter(temporary, sound=_sound(source), part=source.selection))
-        self._writer.write(drawn, max((time_s or 0.0) - source.selection.start_s, 0.0), duration_s=duration_s)
+        writer, shown_s = self._writer, max((time_s or 0.0) - source.selection.start_s, 0.0)
+        self._calls.add(lambda: writer.write(annotate(rgb, predictions), shown_s, duration_s=duration_s))
 
     def end_video(self) -> None:
         """Complete the copy of the current video."""
+        self._calls.finish()
         self._open.close()
         if self._video is not None and self._writer is not None and self._writer.note is not None:
             self._on_note(self._video, self._writer.note)

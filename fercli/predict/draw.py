@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -131,16 +132,16 @@ def _draw_label(
 ) -> Rect:
     """Write number and expression above a bar of the probability; returns the rectangle that it covers."""
     px = face.font_px
-    font, space, bar = _font(px), 2 * round(px * 0.3), max(2, px // 5)
-    chip = round(pen.textlength(face.number, font=font)) + space if face.number else 0
-    sizes = [(chip + pen.textlength(text, font=font) + space, px * 1.35 + bar) for text in face.texts]
+    space, bar = 2 * round(px * 0.3), max(2, px // 5)
+    chip = round(_text_width(face.number, px)) + space if face.number else 0
+    sizes = [(chip + _text_width(text, px) + space, px * 1.35 + bar) for text in face.texts]
     chosen, rect = label_position(face.box, sizes, picture_wh=picture_wh, labels=labels, faces=faces)
     left, top, right, bottom = rect
     pen.rectangle(rect, fill=_BLACK)
     if face.number:
         pen.rectangle((left, top, left + chip, bottom), fill=face.edge)
-        pen.text((left + space / 2, top + round(px * 0.05)), face.number, font=font, fill=ink_on(face.edge))
-    pen.text((left + chip + space / 2, top + round(px * 0.05)), face.texts[chosen], font=font, fill=_WHITE)
+        _text(pen, (left + space / 2, top + round(px * 0.05)), face.number, px, ink_on(face.edge))
+    _text(pen, (left + chip + space / 2, top + round(px * 0.05)), face.texts[chosen], px, _WHITE)
     begin = left + chip
     pen.rectangle((begin, bottom - bar, begin + (right - begin) * face.probability, bottom), fill=face.bar)
     return rect
@@ -166,8 +167,8 @@ def _draw_panel(
     for number, (name, value) in enumerate(best):
         top = rect[1] + number * row_px
         text = percent(value)
-        pen.text((left, top), name, font=_font(px), fill=_WHITE)
-        pen.text((round(right - pen.textlength(text, font=_font(px))), top), text, font=_font(px), fill=_WHITE)
+        _text(pen, (left, top), name, px, _WHITE)
+        _text(pen, (right - _text_width(text, px), top), text, px, _WHITE)
         line = top + px * 1.3
         bar = (left, line, left + (right - left) * value, line + max(1, px // 6))
         pen.rectangle(bar, fill=expression_colour(name, list(probabilities)))
@@ -179,6 +180,26 @@ def _write(pen: ImageDraw.ImageDraw, corner: tuple[float, float], text: str, fon
     border = (bottom - top) * 0.4
     pen.rectangle((left, top, right + 2 * border, bottom + 2 * border), fill=_BLACK)
     pen.text((corner[0] + border, corner[1] + border), text, font=font, fill=_WHITE)
+
+
+def _text(pen: ImageDraw.ImageDraw, corner: tuple[float, float], text: str, px: int, fill: Colour) -> None:
+    """Draw text whose top left corner is at `corner`, rounded to pixels."""
+    mask = _text_mask(text, px)
+    pen.bitmap((round(corner[0]), round(corner[1])), mask, fill=fill)
+
+
+@lru_cache(maxsize=1024)
+def _text_mask(text: str, px: int) -> Image.Image:
+    """Coverage 0..255 of each pixel; rendering takes longer than the rest of the drawing, and frames repeat their texts."""
+    _, _, right, bottom = _font(px).getbbox(text)
+    mask = Image.new("L", (max(1, math.ceil(right)), max(1, math.ceil(bottom))))
+    ImageDraw.Draw(mask).text((0, 0), text, font=_font(px), fill=255)
+    return mask
+
+
+@lru_cache(maxsize=1024)
+def _text_width(text: str, px: int) -> float:
+    return _font(px).getlength(text)
 
 
 @lru_cache(maxsize=64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -11,22 +11,21 @@ from typing import Any
 
 import numpy as np
 
+from fercli.bench import facenet
 from fercli.bench.isolated import Measurement, run_isolated, write_measurement
 from fercli.config.detect import MAX_SIDE_RANGE, DetectConfig
 from fercli.errors import DataError
 from fercli.faces.crop import landmarks_of
-from fercli.faces.detector import DETECTORS, open_detector
-from fercli.media.images import Rgb, list_images, read_rgb
+from fercli.faces.detector import DETECTORS, FaceDetector, open_detector
+from fercli.media.images import list_images, read_rgb
 from fercli.progress import Progress, silent
 from fercli.system.chunks import chunked
 from fercli.system.devices import cpu_threads
 
-PEER = "facenet-pytorch"
+PEER = facenet.NAME
 _SAME_AS_PEER = "mtcnn"  # the detector that must return the peer's faces
 _SAME_IOU, _SAME_PX = 0.99, 0.5
 _CHUNK = 16  # pictures per call, as in `fer align`
-
-_Detect = Callable[[Sequence[Rgb]], list[list[list[float]]]]
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class DetectorRun:
 
 @dataclass(frozen=True)
 class FacesBench:
-    """All detectors on the same pictures; reading files is not timed.
+    """All detectors on the same pictures; reading files is not timed. device: the one in use.
 
     worst_iou, worst_px: lowest overlap of a box and largest difference of a landmark coordinate between the `mtcnn`
     detector and facenet-pytorch, over pictures where both find the same number of faces. different: pictures where they do
@@ -57,6 +56,7 @@ class FacesBench:
 
     images: int
     threads: int
+    device: str
     runs: tuple[DetectorRun, ...]
     worst_iou: float
     worst_px: float
@@ -64,9 +64,14 @@ class FacesBench:
 
 
 def bench_faces(
-    folder: Path, *, min_face_px: int = DetectConfig.min_face_px, rounds: int = 3, progress: Progress = silent
+    folder: Path,
+    *,
+    min_face_px: int = DetectConfig.min_face_px,
+    device: str = "cpu",
+    rounds: int = 3,
+    progress: Progress = silent,
 ) -> FacesBench:
-    """Detect the faces of every picture below a folder on the CPU with every detector in turn, each in a fresh process.
+    """Detect the faces of every picture below a folder with every detector in turn, each in a fresh process.
 
     Raises: DataError if there is no readable picture.
     """
@@ -79,7 +84,8 @@ def bench_faces(
     for turn in range(total):
         name = names[turn % len(names)]
         progress(turn, total, name)
-        task = {"name": name, "pictures": [str(path) for path in readable], "min_face_px": min_face_px}
+        pictures = [str(path) for path in readable]
+        task = {"name": name, "pictures": pictures, "min_face_px": min_face_px, "device": device}
         measurements[name].append(run_isolated("fercli.bench.faces", task))
     peer_s = median(run.value["seconds"] for run in measurements[PEER])
     faces, peer_faces = (measurements[name][0].value["faces"] for name in (_SAME_AS_PEER, PEER))
@@ -87,6 +93,7 @@ def bench_faces(
     return FacesBench(
         images=len(readable),
         threads=cpu_threads(),
+        device=measurements[PEER][0].value["device"],
         runs=tuple(_run(name, len(readable), results, peer_s) for name, results in measurements.items()),
         worst_iou=min((iou for pairs in compared if pairs for iou, _ in pairs), default=1.0),
         worst_px=max((px for pairs in compared if pairs for _, px in pairs), default=0.0),
@@ -98,49 +105,29 @@ def bench_faces(
     )
 
 
-def measure_detector(name: str, pictures: Sequence[str], min_face_px: int) -> dict[str, Any]:
+def measure_detector(name: str, pictures: Sequence[str], min_face_px: int, device: str = "cpu") -> dict[str, Any]:
     """Run one detector: rows of box and landmarks of every picture, and the seconds and CPU seconds without reading."""
-    detect = _peer(min_face_px) if name == PEER else _detector(name, min_face_px)
-    detect([read_rgb(Path(pictures[0]))])
+    detector = _detector(name, min_face_px, device)
+    detector.detect([read_rgb(Path(pictures[0]))])
     seconds, processor_s, faces = 0.0, 0.0, []
     for part in chunked(pictures, _CHUNK):
         chunk = [read_rgb(Path(picture)) for picture in part]
         started, processor_started = perf_counter(), process_time()
-        detected = detect(chunk)
+        detected = detector.detect(chunk)
         seconds += perf_counter() - started
         processor_s += process_time() - processor_started
-        faces += detected
-    return {"seconds": seconds, "processor_s": processor_s, "faces": faces}
+        faces += [
+            [[*face.box_xyxy, *np.ravel(landmarks_of(face)).tolist()] for face in of_picture] for of_picture in detected
+        ]
+    return {"seconds": seconds, "processor_s": processor_s, "faces": faces, "device": detector.device}
 
 
-def _detector(name: str, min_face_px: int) -> _Detect:
+def _detector(name: str, min_face_px: int, device: str) -> FaceDetector:
+    if name == PEER:
+        return facenet.FacenetDetector(min_face_px, device)
     # MTCNN searches the whole picture, as its peer does
     max_side = MAX_SIDE_RANGE[1] if name == _SAME_AS_PEER else DetectConfig.max_side
-    detector = open_detector(DetectConfig(detector=name, min_face_px=min_face_px, max_side=max_side), "cpu")
-
-    def detect(pictures: Sequence[Rgb]) -> list[list[list[float]]]:
-        return [
-            [[*face.box_xyxy, *np.ravel(landmarks_of(face)).tolist()] for face in faces]
-            for faces in detector.detect(pictures)
-        ]
-
-    return detect
-
-
-def _peer(min_face_px: int) -> _Detect:
-    import torch
-    from facenet_pytorch import MTCNN
-
-    torch.set_num_threads(cpu_threads())
-    mtcnn = MTCNN(keep_all=True, min_face_size=min_face_px, device="cpu")
-
-    def detect_one(rgb: Rgb) -> list[list[float]]:
-        boxes, _, points = mtcnn.detect(rgb, landmarks=True)
-        if boxes is None:
-            return []
-        return [[*map(float, box), *map(float, np.ravel(five))] for box, five in zip(boxes, points, strict=True)]
-
-    return lambda pictures: [detect_one(rgb) for rgb in pictures]  # a batch must have pictures of one size
+    return open_detector(DetectConfig(detector=name, min_face_px=min_face_px, max_side=max_side), device)
 
 
 def _run(name: str, images: int, measurements: Sequence[Measurement], peer_s: float) -> DetectorRun:

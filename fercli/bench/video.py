@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from fercli.bench import facenet
 from fercli.bench.isolated import Measurement, run_isolated, write_measurement
 from fercli.config.detect import DetectConfig
 from fercli.errors import DataError
-from fercli.faces.detector import open_detector
+from fercli.faces.detector import FaceDetector, open_detector
 from fercli.media.sources import find_sources
 from fercli.predict.annotated_copies import AnnotatedCopies
 from fercli.predict.options import PredictOptions
@@ -31,6 +32,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "every frame, five times in a row": {"times": 5},
     "every frame, annotated copy": {"write": True},
     "every frame, mtcnn": {"detector": "mtcnn"},
+    "every frame, facenet-pytorch": {"detector": facenet.NAME},
     "detect every 2nd frame": {"detect_every": 2},
     "detect every 5th frame": {"detect_every": 5},
     "detect every 10th frame": {"detect_every": 10},
@@ -62,10 +64,11 @@ class VideoRun:
 
 @dataclass(frozen=True)
 class VideoBench:
-    """A video with every setting."""
+    """A video with every setting. device: of the detector and the classifier."""
 
     video: Path
     threads: int
+    device: str
     weights: str | None
     runs: tuple[VideoRun, ...]
 
@@ -75,6 +78,7 @@ def bench_video(
     *,
     weights: str | None = None,
     min_face_px: int | None = None,
+    device: str = "cpu",
     rounds: int = 3,
     progress: Progress = silent,
 ) -> VideoBench:
@@ -87,11 +91,12 @@ def bench_video(
     for turn in range(total):
         name = list(SETTINGS)[turn % len(SETTINGS)]
         progress(turn, total, name)
-        task = {"name": name, "video": str(video), "weights": weights, "min_face_px": min_face_px, **SETTINGS[name]}
+        task = {"name": name, "video": str(video), "weights": weights, "min_face_px": min_face_px, "device": device}
+        task |= SETTINGS[name]
         measurements[name].append(run_isolated("fercli.bench.video", task))
     every = measurements["every frame"][0].value["faces"]
     runs = tuple(_run(name, results, every) for name, results in measurements.items())
-    return VideoBench(video, cpu_threads(), weights, runs)
+    return VideoBench(video, cpu_threads(), measurements["every frame"][0].value["device"], weights, runs)
 
 
 def measure_video(
@@ -100,6 +105,7 @@ def measure_video(
     video: str,
     weights: str | None,
     min_face_px: int | None,
+    device: str = "cpu",
     times: int = 1,
     detector: str = DetectConfig.detector,
     detect_every: int = 1,
@@ -107,8 +113,16 @@ def measure_video(
 ) -> dict[str, Any]:
     """Process a video `times` in a row; if once, return the landmarks and label of each face per frame."""
     sources = find_sources([video])
-    options = PredictOptions(DetectConfig(detector=detector).with_min_face(min_face_px), detect_every=detect_every)
-    classifier, face_detector = load_classifier(weights, "auto", "cpu"), open_detector(options.detect, "cpu")
+    known = {} if detector == facenet.NAME else {"detector": detector}
+    options = PredictOptions(DetectConfig(**known).with_min_face(min_face_px), detect_every=detect_every)
+    classifier = load_classifier(weights, "auto", device)
+    face_detector: FaceDetector
+    if detector == facenet.NAME:
+        face_detector = facenet.FacenetDetector(
+            options.detect.video_min_face_px, classifier.device.replace("tensorrt", "cuda")
+        )
+    else:
+        face_detector = open_detector(options.detect, device)
     watch, used, frames = Stopwatch(), process_time(), 0
     faces: list[list[Any]] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -130,6 +144,7 @@ def measure_video(
         "processor_s": processor_s,
         "stages_s": watch.seconds,
         "faces": faces,
+        "device": classifier.device,
     }
 
 

@@ -23,13 +23,15 @@ def faces(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with photos, at any depth.")],
     *,
     min_face: options.MinFace = options.MIN_FACE,
+    device: options.Device = "cpu",
     rounds: Rounds = 3,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Compare the face detectors with facenet-pytorch on photos: faces, speed and memory.
 
-    All run on the CPU with the same number of threads (FER_THREADS), each time in a fresh process. Reading is not timed.
+    All run on the same device, on the CPU with the same number of threads (FER_THREADS), each time in a fresh process.
+    Reading is not timed.
 
     Example:
 
@@ -38,7 +40,7 @@ def faces(
     from fercli.bench.faces import bench_faces
 
     with console.progress("bench", quiet=quiet) as progress:
-        result = bench_faces(folder, min_face_px=min_face, rounds=rounds, progress=progress)
+        result = bench_faces(folder, min_face_px=min_face, device=device, rounds=rounds, progress=progress)
     if json:
         console.json_line(result)
     else:
@@ -50,13 +52,15 @@ def video(
     *,
     weights: options.Weights = None,
     min_face: options.VideoMinFace = None,
+    device: options.Device = "cpu",
     rounds: Rounds = 3,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Measure a video frame by frame, five times in a row, with an annotated copy, and detecting every 2nd to 10th frame.
 
-    Everything runs on the CPU, each time in a fresh process. Detecting in fewer frames is compared with every frame.
+    Every setting runs in a fresh process; two use MTCNN, from this package and from facenet-pytorch. Detecting in fewer
+    frames is compared with every frame.
 
     Example:
 
@@ -65,7 +69,9 @@ def video(
     from fercli.bench.video import bench_video
 
     with console.progress("bench", quiet=quiet) as progress:
-        result = bench_video(file, weights=weights, min_face_px=min_face, rounds=rounds, progress=progress)
+        result = bench_video(
+            file, weights=weights, min_face_px=min_face, device=device, rounds=rounds, progress=progress
+        )
     if json:
         console.json_line(result)
     else:
@@ -272,7 +278,7 @@ def _show_faces(result: FacesBench) -> None:
         for run in result.runs
     ]
     columns = ["detector", "faces", "no face", "images/s (median)", "min", "max", "speed-up", "CPU time", "peak memory"]
-    title = f"{pluralize(result.images, 'picture')}, {pluralize(result.threads, 'thread')}"
+    title = f"{pluralize(result.images, 'picture')}, {result.device}, {pluralize(result.threads, 'thread')}"
     console.show(console.table(title, columns, rows))
     console.show(
         f"mtcnn and facenet-pytorch: lowest overlap of a box {result.worst_iou:.4f}, "
@@ -308,7 +314,9 @@ def _show_video(result: VideoBench) -> None:
         "landmark error",
         "same label",
     ]
-    console.show(console.table(f"{result.video}, {pluralize(result.threads, 'thread')}", columns, rows))
+    console.show(
+        console.table(f"{result.video}, {result.device}, {pluralize(result.threads, 'thread')}", columns, rows)
+    )
     for run in result.runs:
         stages = ", ".join(f"{name} {1000 * seconds / run.frames:.1f}" for name, seconds in run.stages_s.items())
         console.show(f"{run.name}: milliseconds per frame: {stages}")

@@ -17,10 +17,12 @@ from fercli.media.latest_frames import LatestFrames
 from fercli.media.sources import Source
 from fercli.media.video import VideoReader
 from fercli.results import Face
+from fercli.system.devices import cpu_threads
 from fercli.system.stopwatch import Stopwatch
 
 _CHUNK_FRAMES = 16
 _CHUNK_PIXELS = 24_000_000  # limits the memory of a chunk
+_ENOUGH_PIXELS = 8_000_000  # if there is a picture for every thread
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ def in_chunks(items: Iterable[Item], watch: Stopwatch) -> Iterator[list[Item]]:
             break
         chunk.append(item)
         pixels += item.rgb.shape[0] * item.rgb.shape[1] if item.rgb is not None else 0
-        if len(chunk) == _CHUNK_FRAMES or pixels >= _CHUNK_PIXELS or item.source.is_live:
+        limit = _ENOUGH_PIXELS if len(chunk) >= cpu_threads() else _CHUNK_PIXELS
+        if len(chunk) == _CHUNK_FRAMES or pixels >= limit or item.source.is_live:
             yield chunk
             chunk, pixels = [], 0
     if chunk:

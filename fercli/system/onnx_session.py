@@ -23,6 +23,7 @@ from fercli.system.devices import (
     onnx_runtime,
     providers,
 )
+from fercli.system.memory import release_unused_memory
 from fercli.system.packages import install_command
 
 if TYPE_CHECKING:
@@ -79,13 +80,15 @@ def open_session(
 def _on_cpu(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
     """Open a session on the CPU; WeightsError for a file that ONNX Runtime cannot run."""
     try:
-        return onnx_runtime().InferenceSession(path, options, providers=[CPU_PROVIDER])
+        session = onnx_runtime().InferenceSession(path, options, providers=[CPU_PROVIDER])
     except Exception as error:
         if not _is_runtime_error(error):
             raise
         raise WeightsError(
             f"{path} is not an ONNX file that ONNX Runtime can run ({_first_line(str(error))})", fix="fer export --onnx"
         ) from error
+    release_unused_memory()  # loading takes several times the size of the file
+    return session
 
 
 def _is_provider_error(error: Exception) -> bool:

@@ -22,8 +22,8 @@ from fercli.weights.preprocess import check_crops, softmax, to_input
 
 Engine = Literal["auto", "onnx", "torch"]
 LogitsFunction = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # aligned crops [B, S, S, 3] to logits [B, N]
-CHUNK = 32  # faces per batch: larger ones are not faster and need more memory
-GPU_BATCH_SIZES = (1, 8, CHUNK)  # a GPU builds a plan for every input shape, so batches are padded to one of these
+CHUNK = 16  # faces per batch on the CPU: larger ones are not faster and need more memory
+GPU_BATCH_SIZES = (1, 8, 32)  # a GPU builds a plan for every input shape, so batches are padded to one of these
 
 
 class Classifier(Protocol):
@@ -95,10 +95,10 @@ def open_onnx(path: Path, *, device: str = "auto", convention: str | None = None
     def run_padded(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         return run(padded_batch(crops, GPU_BATCH_SIZES))[: len(crops)]
 
-    blank = np.zeros((CHUNK, card.model.input.size, card.model.input.size, 3), np.uint8)
+    blank = np.zeros((GPU_BATCH_SIZES[-1], card.model.input.size, card.model.input.size, 3), np.uint8)
     if not runs(device, lambda: [run(blank[:count]) for count in GPU_BATCH_SIZES], first="faces"):
         return open_onnx(path, device="cpu", convention=convention)
-    return LoadedClassifier(card, "onnx", running, run_padded)
+    return LoadedClassifier(card, "onnx", running, run_padded, batch_size=GPU_BATCH_SIZES[-1])
 
 
 def expert_switch(optional: Sequence[str], card: WeightsCard) -> dict[str, NDArray[Any]]:
@@ -142,7 +142,7 @@ def open_torch(path: Path, *, device: str = "auto", convention: str | None = Non
             batch = torch.from_numpy(to_input(crops, card.model.input)).to(target, memory_format=layout)
             return model(batch, card.head).float().cpu().numpy()
 
-    return LoadedClassifier(card, "torch", str(target), run)
+    return LoadedClassifier(card, "torch", str(target), run, CHUNK if target.type == "cpu" else GPU_BATCH_SIZES[-1])
 
 
 def load_classifier(

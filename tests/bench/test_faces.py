@@ -28,8 +28,8 @@ def photos(tmp_path: Path) -> Path:
 
 def _measured(monkeypatch: pytest.MonkeyPatch, ours: list[Any], theirs: list[Any]) -> None:
     """Set what the processes return: 0.5 s and 100 MB for our detectors, 2 s and 300 MB for the peer."""
-    peer = Measurement({"seconds": 2.0, "processor_s": 3.0, "faces": theirs}, 300.0)
-    own = Measurement({"seconds": 0.5, "processor_s": 0.75, "faces": ours}, 100.0)
+    peer = Measurement({"seconds": 2.0, "processor_s": 3.0, "faces": theirs, "device": "cpu"}, 300.0)
+    own = Measurement({"seconds": 0.5, "processor_s": 0.75, "faces": ours, "device": "cpu"}, 100.0)
     monkeypatch.setattr("fercli.bench.faces.run_isolated", lambda _, task: peer if task["name"] == faces.PEER else own)
 
 

@@ -35,7 +35,15 @@ def test_bench_video__compares_with_detecting_in_every_frame(monkeypatch: pytest
     def measured(_: str, task: Mapping[str, Any]) -> Measurement:
         faces = fewer if "detect_every" in task else every
         return Measurement(
-            {"frames": 2, "seconds": 0.5, "processor_s": 0.8, "stages_s": {"detect": 0.25}, "faces": faces}, 200.0
+            {
+                "frames": 2,
+                "seconds": 0.5,
+                "processor_s": 0.8,
+                "stages_s": {"detect": 0.25},
+                "faces": faces,
+                "device": "cpu",
+            },
+            200.0,
         )
 
     monkeypatch.setattr("fercli.bench.video.run_isolated", measured)

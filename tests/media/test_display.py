@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from fractions import Fraction
 from pathlib import Path
 
@@ -25,6 +26,18 @@ def _marked() -> np.ndarray:
     rgb = np.full((48, 64, 3), 90, np.uint8)
     rgb[:16, :16] = RED
     return rgb
+
+
+def test_reader__keeps_no_decoded_frame_in_memory(tmp_path: Path):
+    path = _with_matrix(_clip(tmp_path / "a.mp4", count=40), 0, 1, -1, 0)
+    gc.collect()
+    gc.disable()
+    try:
+        with VideoReader(path) as video:
+            assert {frame.rgb.shape for frame in video if frame.rgb is not None} == {(64, 48, 3)}
+        assert sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects()) <= 2
+    finally:
+        gc.enable()
 
 
 def _clip(path: Path, codec: str = "libx264", *, aspect: Fraction | None = None, count: int = 3) -> Path:

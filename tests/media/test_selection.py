@@ -107,7 +107,7 @@ def test_reader__neither_decodes_nor_converts_what_is_not_selected(tmp_path: Pat
     converted: list[int] = []
     upright = video_module.display_rgb
     monkeypatch.setattr(
-        video_module, "display_rgb", lambda picture, aspect: converted.append(picture.pts) or upright(picture, aspect)
+        video_module, "display_rgb", lambda picture, *how: converted.append(picture.pts) or upright(picture, *how)
     )
     with VideoReader(path, selection=FrameSelection(3.0, 3.4, 5)) as video:
         assert video.frames == 2

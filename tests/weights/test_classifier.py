@@ -209,7 +209,7 @@ def test_open_onnx__a_gpu_that_fails_at_the_first_faces_is_refused_or_replaced_b
 
 @pytest.mark.parametrize(
     ("device", "sizes", "later"),
-    [("tensorrt:0", [1, 8, 32], [32, 32, 8]), ("cuda:0", [1, 8, 32], [32, 32, 8]), ("cpu", [], [32, 32, 6])],
+    [("tensorrt:0", [1, 8, 32], [32, 32, 8]), ("cuda:0", [1, 8, 32], [32, 32, 8]), ("cpu", [], [16, 16, 16, 16, 6])],
 )
 def test_open_onnx__a_gpu_runs_batches_of_the_sizes_that_it_ran_first(onnx_file, monkeypatch, device, sizes, later):
     # CUDA builds a plan for every new shape, TensorRT an engine for one outside the range it has seen, which takes minutes

@@ -23,7 +23,7 @@ from fercli.predict.annotated_copies import AnnotatedCopies
 from fercli.predict.options import PredictOptions
 from fercli.predict.predict import predict
 from fercli.progress import Progress, silent
-from fercli.system.devices import cpu_threads
+from fercli.system.devices import cpu_threads, torch_name
 from fercli.system.stopwatch import Stopwatch
 from fercli.weights.classifier import load_classifier
 
@@ -113,16 +113,11 @@ def measure_video(
 ) -> dict[str, Any]:
     """Process a video `times` in a row; if once, return the landmarks and label of each face per frame."""
     sources = find_sources([video])
-    known = {} if detector == facenet.NAME else {"detector": detector}
-    options = PredictOptions(DetectConfig(**known).with_min_face(min_face_px), detect_every=detect_every)
+    peer = detector == facenet.NAME
+    config = DetectConfig(detector=DetectConfig.detector if peer else detector).with_min_face(min_face_px)
+    options = PredictOptions(config, detect_every=detect_every)
     classifier = load_classifier(weights, "auto", device)
-    face_detector: FaceDetector
-    if detector == facenet.NAME:
-        face_detector = facenet.FacenetDetector(
-            options.detect.video_min_face_px, classifier.device.replace("tensorrt", "cuda")
-        )
-    else:
-        face_detector = open_detector(options.detect, device)
+    face_detector = _peer(config, classifier.device) if peer else open_detector(config, device)
     watch, used, frames = Stopwatch(), process_time(), 0
     faces: list[list[Any]] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -146,6 +141,10 @@ def measure_video(
         "faces": faces,
         "device": classifier.device,
     }
+
+
+def _peer(config: DetectConfig, device: str) -> FaceDetector:
+    return facenet.FacenetDetector(config.video_min_face_px, torch_name(device))
 
 
 def _run(name: str, measurements: Sequence[Measurement], every: Sequence[Any]) -> VideoRun:

@@ -48,7 +48,7 @@ class YuNetDetector:
         """
         smallest = min_face_px or self.config.min_face_px
         search = self._in_batches if self._network.batched else self._one_by_one
-        views = [views_of(*frame.shape[:2], smallest, self.config.max_side) for frame in frames]
+        views = [views_of(frame.shape[0], frame.shape[1], smallest, self.config.max_side) for frame in frames]
         return [
             _faces(of_frame, smallest, self._min_score(frame))
             for frame, of_frame in zip(frames, search(frames, views), strict=True)

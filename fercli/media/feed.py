@@ -17,7 +17,6 @@ from fercli.media.latest_frames import LatestFrames
 from fercli.media.sources import Source
 from fercli.media.video import VideoReader
 from fercli.results import Face
-from fercli.system.devices import cpu_threads
 from fercli.system.stopwatch import Stopwatch
 
 _CHUNK_FRAMES = 16
@@ -68,8 +67,11 @@ def feed(sources: Sequence[Source], *, stop: Event | None = None) -> Iterator[It
             yield Item(source, fault=error.message.removeprefix(f"{source.name}: "), left=remaining.after(index))
 
 
-def in_chunks(items: Iterable[Item], watch: Stopwatch) -> Iterator[list[Item]]:
-    """Group items into chunks that fit in memory; frames of live sources come one by one. watch: gets the stage decode."""
+def in_chunks(items: Iterable[Item], watch: Stopwatch, *, threads: int) -> Iterator[list[Item]]:
+    """Group items into chunks that fit in memory; frames of live sources come one by one.
+
+    watch: gets the stage decode. threads: number of pictures that are searched in parallel.
+    """
     chunk: list[Item] = []
     pixels = 0
     iterator = iter(items)
@@ -80,7 +82,7 @@ def in_chunks(items: Iterable[Item], watch: Stopwatch) -> Iterator[list[Item]]:
             break
         chunk.append(item)
         pixels += item.rgb.shape[0] * item.rgb.shape[1] if item.rgb is not None else 0
-        limit = _ENOUGH_PIXELS if len(chunk) >= cpu_threads() else _CHUNK_PIXELS
+        limit = _ENOUGH_PIXELS if len(chunk) >= threads else _CHUNK_PIXELS
         if len(chunk) == _CHUNK_FRAMES or pixels >= limit or item.source.is_live:
             yield chunk
             chunk, pixels = [], 0

@@ -24,6 +24,7 @@ from fercli.predict.options import PredictOptions
 from fercli.predict.smoothing import Smoother
 from fercli.progress import Progress, silent
 from fercli.results import MIN_FACE_SCORE, Face, Prediction, Status
+from fercli.system.devices import cpu_threads
 from fercli.system.prefetch import prefetched
 from fercli.system.stopwatch import Stopwatch
 from fercli.weights.card import WeightsCard
@@ -105,7 +106,7 @@ def predict_items(
     watch = watch or Stopwatch()
     pipeline = _Pipeline(classifier, detector, options or PredictOptions(), watch)
     done = 0
-    chunks = in_chunks(items, watch)
+    chunks = in_chunks(items, watch, threads=cpu_threads())
     for chunk in chunks if live else prefetched(chunks):
         yield from pipeline.run(chunk)
         done += len(chunk)

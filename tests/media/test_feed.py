@@ -92,16 +92,13 @@ def test_feed__counts_the_remaining_sources(folder: Path):
     assert [item.left for item in feed(find_sources([str(folder)]))] == [None, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
 
 
-def test_chunks__are_few_pixels_and_single_frames_of_what_is_live(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("FER_THREADS", "2")
+def test_chunks__are_few_pixels_and_single_frames_of_what_is_live():
     still, live = Source(Path("a"), "image", Path("a")), Source(Path("c"), "video", Path("c"), address=0)
     small, large = np.zeros((10, 10, 3), np.uint8), np.zeros((3000, 5000, 3), np.uint8)
     items = [Item(still, small)] * 20 + [Item(still, large)] * 3 + [Item(live, small, frame=0)] * 2
-    assert [len(chunk) for chunk in in_chunks(items, Stopwatch())] == [16, 5, 2, 1, 1]
-    monkeypatch.setenv("FER_THREADS", "1")
-    assert [len(chunk) for chunk in in_chunks(items, Stopwatch())] == [16, 5, 1, 1, 1, 1]
-    monkeypatch.setenv("FER_THREADS", "8")
-    assert [len(chunk) for chunk in in_chunks(items, Stopwatch())] == [16, 6, 2, 1]
+    assert [len(chunk) for chunk in in_chunks(items, Stopwatch(), threads=2)] == [16, 5, 2, 1, 1]
+    assert [len(chunk) for chunk in in_chunks(items, Stopwatch(), threads=1)] == [16, 5, 1, 1, 1, 1]
+    assert [len(chunk) for chunk in in_chunks(items, Stopwatch(), threads=8)] == [16, 6, 2, 1]
 
 
 def test_feed__reads_a_stream_as_it_is_sent(tmp_path: Path):

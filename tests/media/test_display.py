@@ -35,7 +35,7 @@ def test_reader__keeps_no_decoded_frame_in_memory(tmp_path: Path):
     try:
         with VideoReader(path) as video:
             assert {frame.rgb.shape for frame in video if frame.rgb is not None} == {(64, 48, 3)}
-        assert sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects()) <= 2
+        assert sum(type(thing) is av.VideoFrame for thing in gc.get_objects()) <= 2
     finally:
         gc.enable()
 

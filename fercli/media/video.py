@@ -46,7 +46,6 @@ VIDEO_SUFFIXES = (
 
 _MISSING_S = 0.5  # a video that ends this much earlier than its header states was cut off
 _UNTIMED = ("mpjpeg", "mjpeg")  # formats without timestamps; FFmpeg guesses a frame rate
-_SMALL_PIXELS = 1_000_000  # up to 1280x720 one thread decodes hundreds of frames per second
 _FIX = "check that a video player opens the file; if not, get it again"
 _FIX_ADDRESS = "check the address in a video player"
 
@@ -168,7 +167,8 @@ class VideoReader:
             raise DataError(f"{self.name}: {error.message}", fix=error.fix) from error
         self._stream = stream
         self.note = describe_choice(self._stream, self._container.streams.video, "picture")
-        self._stream.thread_type = _thread_type(stream.codec_context, live=self._live)
+        # frame threads delay output by one frame per thread
+        self._stream.thread_type = "SLICE" if self._live else "AUTO"
 
     def _seek(self, location: Path | str) -> None:
         """Seek to the start of the selection; decode from the beginning if frame indices would otherwise be unknown."""
@@ -323,13 +323,6 @@ class VideoReader:
 
     def _error(self, what: str) -> DataError:
         return DataError(f"{self.name}: {what}", fix=self._fix)
-
-
-def _thread_type(codec: Any, *, live: bool) -> str:
-    """FFmpeg's kind of threads: frame threads delay frames, and cost two thirds more CPU time for small pictures."""
-    if live:
-        return "SLICE"
-    return "AUTO" if codec.width * codec.height > _SMALL_PIXELS else "NONE"
 
 
 def _duration_s(picture: Any) -> float:

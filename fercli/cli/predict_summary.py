@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fercli.cli import console
+from fercli.coding.coders import UNCERTAIN
+from fercli.coding.recordings import ONLY_FRAME_S
 from fercli.formatting import percent, percents, pluralize
 from fercli.results import lost_frames
 
@@ -22,15 +23,33 @@ _COLUMNS = ("picture", "face", "expression", "probability", "second best", "box 
 
 @dataclass
 class _Video:
-    """Running counts of one video."""
+    """Running counts of one video. seconds: time per expression in view, and `uncertain`; a frame lasts until the next one."""
 
     frames: int = 0
     without_face: int = 0
     faces: int = 0
-    unreliable: Counter[str] = field(default_factory=Counter)
     lost: int = 0
     end_s: float = 0.0
-    labels: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=dict)
+    _shown: list[str] = field(default_factory=list)
+    _begin_s: float | None = None
+    _interval_s: float = ONLY_FRAME_S
+
+    def next_frame(self, time_s: float, shown: list[str]) -> None:
+        """Begin a frame that shows these expressions."""
+        if self._begin_s is not None:
+            self._interval_s = max(time_s - self._begin_s, 0.0)
+            self._count()
+        self._begin_s, self._shown = time_s, shown
+
+    def finish(self) -> None:
+        """End the last frame, which lasts as long as the one before it."""
+        self._count()
+        self._shown = []
+
+    def _count(self) -> None:
+        for name in self._shown:
+            self.seconds[name] = self.seconds.get(name, 0.0) + self._interval_s
 
 
 class Summary:
@@ -94,7 +113,9 @@ class Summary:
             return
         self._read.add(path)
         if result.rgb is None:
-            self._videos.setdefault(path, _Video()).lost += 1
+            video = self._videos.setdefault(path, _Video())
+            video.lost += 1
+            video.next_frame(result.time_s or 0.0, [])
             return
         self.faces += len(result.faces)
         if result.source.kind == "video":
@@ -110,8 +131,9 @@ class Summary:
         video.faces += len(result.faces)
         video.without_face += not result.faces
         video.end_s = result.time_s or 0.0
-        video.unreliable.update(face.status.replace("_", " ") for face in result.faces if face.is_doubtful)
-        video.labels.update(face.label for face in result.faces if face.label and not face.is_doubtful)
+        # without tracking, the largest face of a frame counts, as in summary.csv
+        faces = [face for face in result.faces if face.track is not None or face.face == 0]
+        video.next_frame(video.end_s, [UNCERTAIN if face.is_doubtful else face.label or "" for face in faces])
 
     def show(self) -> None:
         """Write the tables to stdout."""
@@ -163,12 +185,15 @@ def _show_video(path: str, video: _Video) -> None:
     )
     if video.lost:
         title += f", {video.lost:,} could not be decoded"
-    counts = [*video.labels.most_common(), *video.unreliable.most_common()]
-    shares = percents([count for _, count in counts])
+    video.finish()
+    # longest first, uncertain time last
+    times = sorted(video.seconds.items(), key=lambda item: (item[0] == UNCERTAIN, -item[1]))
+    total_s = sum(seconds for _, seconds in times)
+    shares = percents([seconds for _, seconds in times])
     rows = [
-        [label, count, share, "█" * round(_BAR_LENGTH * count / video.faces)]
-        for (label, count), share in zip(counts, shares, strict=True)
+        [name, f"{seconds:.1f}", share, "█" * round(_BAR_LENGTH * seconds / max(total_s, 1e-9))]
+        for (name, seconds), share in zip(times, shares, strict=True)
     ]
     console.show(title)
     if rows:
-        console.show(console.table(None, ["expression", "faces", "share", ""], rows))
+        console.show(console.table(None, ["expression", "seconds", "share of the time in view", ""], rows))

@@ -69,3 +69,20 @@ def test_show__a_near_certain_face_is_above_99_percent(capsys: pytest.CaptureFix
     summary.add(ImageResult(PICTURE, RGB, None, (_face(0.9999),)))
     summary.show()
     assert "> 99 %" in capsys.readouterr().out
+
+
+def test_show__counts_time_in_view_not_frames(capsys: pytest.CaptureFixture[str]):
+    summary = Summary()
+    # fear is held for 0.8 s; anger, an uncertain face and the last frame for 0.1 s each
+    for frame, (time_s, value, status) in enumerate(
+        [(0.0, 0.8, "ok"), (0.8, 0.3, "ok"), (0.9, 0.9, "uncertain"), (1.0, 0.9, "too_small")]
+    ):
+        label = "fear" if value > 0.5 else "anger"
+        probabilities = {"fear": value, "anger": 1 - value}
+        face = Prediction("x", status, frame, time_s, 0, FACE, label, probabilities, detail="text")  # type: ignore[arg-type]
+        summary.add(ImageResult(CLIP, RGB, time_s, (face,), frame))
+    summary.show()
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["fear", "0.8", "73", "%"] in [row[:4] for row in rows]
+    assert ["anger", "0.1", "9", "%"] in [row[:4] for row in rows]
+    assert ["uncertain", "0.2", "18", "%"] in [row[:4] for row in rows]

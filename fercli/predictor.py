@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -193,6 +193,14 @@ class Predictor:
             )
         self._reload_after_fork()
         return self._classifier.classify(crops)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the settings only: the networks are loaded again where the Predictor is unpickled."""
+        return {"_options": self._options, "_networks": self._networks, "_prior": self._prior}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._load()
 
     def _load(self) -> None:
         weights, engine, device, convention = self._networks

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
@@ -65,6 +66,37 @@ class Prediction:
     detected: bool = True
     smoothing_s: float | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the prediction as plain values, as a row of `fer predict --json`; rows/prediction.schema.json describes it.
+
+        Bytes of file names that are not UTF-8 are spelled out, such as caf\\xe9.jpg, so that every program can read the text.
+        """
+        detection, probabilities = self.detection, self.probabilities
+        landmarks = detection.landmarks if detection else None
+        return {
+            "source": utf8_text(self.source),
+            "frame": self.frame,
+            "time_s": None if self.time_s is None else round(self.time_s, 6),
+            "face": self.face,
+            "track": self.track,
+            "status": self.status,
+            "label": self.label,
+            "probability": None if self.probability is None else round(self.probability, 6),
+            "probabilities": {name: round(value, 6) for name, value in probabilities.items()}
+            if probabilities
+            else None,
+            "box_xyxy": [round(value, 2) for value in detection.box_xyxy] if detection else None,
+            "detection_score": round(detection.score, 4) if detection and detection.score is not None else None,
+            "landmarks": [[round(value, 2) for value in point] for point in landmarks] if landmarks else None,
+            "detected": self.detected and detection is not None,
+            "smoothing_s": self.smoothing_s,
+            "detail": None if self.detail is None else utf8_text(self.detail),
+        }
+
+    def to_json(self) -> str:
+        """Return the prediction as one line of JSON, as `fer predict --json` prints it."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+
     @property
     def box_xyxy(self) -> Box | None:
         """Left, top, right, bottom of the face in pixels; None without a face."""
@@ -90,6 +122,11 @@ class Prediction:
                 raise ValueError(f"{self.label} is not the most probable class")
         elif self.label is not None or self.probabilities is not None:
             raise ValueError(f"status {self.status} has no label")
+
+
+def utf8_text(text: str) -> str:
+    """Return a name with the bytes that are not UTF-8 spelled out, as in rows."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def is_frame(predictions: Sequence[Prediction]) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -421,3 +424,41 @@ def test_predictor__refuses_a_fork_that_would_hang(
     monkeypatch.setattr(os, "getpid", lambda: -1)
     with pytest.raises(kind, match="forked process"):
         predictor.image(BRIGHT)
+
+
+def test_image_result__gives_plain_values_json_and_a_frame(predictor: Predictor):
+    pytest.importorskip("pandas")
+    result = predictor.image(np.full((80, 90, 3), 99, np.uint8))
+    record = json.loads(result.to_json())
+    assert record == result.to_dict()
+    assert [row["label"] for row in record["predictions"]] == ["surprise"]
+    assert "rgb" not in record
+    frame = result.to_frame(library="pandas")
+    assert (len(frame), frame["label"][0], frame["probability"][0]) == (1, "surprise", pytest.approx(0.4))
+
+
+def test_image_result__is_picklable(predictor: Predictor):
+    result = predictor.image(np.full((80, 90, 3), 99, np.uint8))
+    copy = pickle.loads(pickle.dumps(result))
+    assert copy.to_dict() == result.to_dict()
+    np.testing.assert_array_equal(copy.rgb, result.rgb)
+
+
+def test_predictor__is_pickled_by_its_settings_and_loads_its_networks_again(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+):
+    stored = pickle.dumps(predictor)
+    assert len(stored) < 2000
+    loaded = []
+    monkeypatch.setattr("fercli.predictor.load_classifier", lambda *_, **__: loaded.append(1) or Surprised())
+    copy = pickle.loads(stored)
+    assert loaded == [1]
+    assert copy.image(np.full((80, 90, 3), 99, np.uint8)).faces[0].label == "surprise"
+
+
+def test_predictor__serves_several_threads(predictor: Predictor):
+    pictures = [np.full((80, 90 + number, 3), 99, np.uint8) for number in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(predictor.image, pictures))
+    assert [result.rgb.shape[1] for result in results] == [90 + number for number in range(8)]
+    assert [len(result.faces) for result in results] == [1] * 8

@@ -17,8 +17,7 @@ from fercli.media.animation import is_animation
 from fercli.media.feed import Item
 from fercli.media.selection import EVERY_FRAME
 from fercli.media.sources import Source
-from fercli.results import Box, Face, Landmarks
-from fercli.rows.records import utf8_text
+from fercli.results import Box, Face, Landmarks, utf8_text
 
 # line in the file, detection score, four sides of the box, ten coordinates of the landmarks; None where unknown
 Row = tuple[float | None, ...]

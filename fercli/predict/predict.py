@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from threading import Event
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +25,8 @@ from fercli.predict.given_faces import FaceTable, with_given_faces
 from fercli.predict.options import PredictOptions
 from fercli.predict.smoothing import Smoother
 from fercli.progress import Progress, silent
-from fercli.results import MIN_FACE_SCORE, Face, Prediction, Status
+from fercli.results import MIN_FACE_SCORE, Face, Prediction, Status, utf8_text
+from fercli.rows.frames import Library, to_frame
 from fercli.system.devices import cpu_threads
 from fercli.system.prefetch import prefetched
 from fercli.system.stopwatch import Stopwatch
@@ -52,6 +55,25 @@ class ImageResult:
     def faces(self) -> tuple[Prediction, ...]:
         """The predictions that belong to a face; empty if no face was detected."""
         return tuple(prediction for prediction in self.predictions if prediction.detection is not None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values without the pixels: of the picture or frame, and `predictions` as rows of --json."""
+        return {
+            "source": utf8_text(self.source.name),
+            "frame": self.frame,
+            "time_s": self.time_s,
+            "duration_s": self.duration_s,
+            "note": None if self.note is None else utf8_text(self.note),
+            "predictions": [prediction.to_dict() for prediction in self.predictions],
+        }
+
+    def to_json(self) -> str:
+        """Return `to_dict` as one line of JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+
+    def to_frame(self, *, library: Library = "auto") -> Any:
+        """Return the predictions as a DataFrame of pandas or polars, see `fercli.rows.frames.to_frame` for several results."""
+        return to_frame(self.predictions, library=library)
 
     @property
     def fault(self) -> str | None:

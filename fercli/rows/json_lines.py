@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from fercli.results import Prediction
-from fercli.rows.records import prediction_record
 from fercli.rows.table import TableFormat, open_text
 
 
@@ -21,7 +19,7 @@ class JsonLinesTable:
 
     def add(self, predictions: Sequence[Prediction]) -> None:
         for prediction in predictions:
-            self._file.write(json.dumps(prediction_record(prediction), ensure_ascii=False, allow_nan=False) + "\n")
+            self._file.write(prediction.to_json() + "\n")
 
 
 @contextmanager

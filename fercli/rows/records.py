@@ -49,35 +49,8 @@ def columns(labels: Sequence[str]) -> tuple[Column, ...]:
 
 
 def prediction_record(prediction: Prediction) -> dict[str, Any]:
-    """Return a prediction as plain values: what `--json` prints, one object per face, or per frame without a face.
-
-    Bytes of file names that are not UTF-8 are spelled out, such as caf\\xe9.jpg, so that every program can read the text.
-    """
-    detection, probabilities = prediction.detection, prediction.probabilities
-    return {
-        "source": utf8_text(prediction.source),
-        "frame": prediction.frame,
-        "time_s": None if prediction.time_s is None else round(prediction.time_s, 6),
-        "face": prediction.face,
-        "track": prediction.track,
-        "status": prediction.status,
-        "label": prediction.label,
-        "probability": None if prediction.probability is None else round(prediction.probability, 6),
-        "probabilities": {name: round(value, 6) for name, value in probabilities.items()} if probabilities else None,
-        "box_xyxy": [round(value, 2) for value in detection.box_xyxy] if detection else None,
-        "detection_score": round(detection.score, 4) if detection and detection.score is not None else None,
-        "landmarks": [[round(value, 2) for value in point] for point in detection.landmarks]
-        if detection and detection.landmarks
-        else None,
-        "detected": prediction.detected and detection is not None,
-        "smoothing_s": prediction.smoothing_s,
-        "detail": None if prediction.detail is None else utf8_text(prediction.detail),
-    }
-
-
-def utf8_text(text: str) -> str:
-    """Return a name with the bytes that are not UTF-8 spelled out, as in rows."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """Return a prediction as plain values: what `--json` prints, one object per face, or per frame without a face."""
+    return prediction.to_dict()
 
 
 def prediction_row(prediction: Prediction, labels: Sequence[str]) -> list[CellValue]:

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from fercli.results import Prediction
-from fercli.rows.records import columns, prediction_from_row, prediction_record, prediction_row, utf8_text
+from fercli.results import Prediction, utf8_text
+from fercli.rows.records import columns, prediction_from_row, prediction_record, prediction_row
 
 
 def test_prediction_record__rounds_and_names_every_value(classified: Prediction):

@@ -104,7 +104,9 @@ def ablate(
     from fercli.train.ablation import ablate as ablation
     from fercli.train.ablation.studies import build_study, select_rows
     from fercli.train.options import TrainOptions
+    from fercli.weights.run_folder import folder_name
 
+    run_setup.check_names(model, recipe, settings)
     opened = open_dataset(dataset, data)
     config = run_setup.run_config(
         dataset,
@@ -137,7 +139,7 @@ def ablate(
         console.say(f"{config.model.preset}, recipe {config.train.recipe} ({reason})")
         run_setup.warn_about_classes(loaded)
     config = replace(config, fingerprint=loaded.fingerprint)
-    folder = out if out is not None else Path("runs") / f"ablate-{run_setup.base_name(loaded)}-{config.model.preset}"
+    folder = out if out is not None else Path("runs") / f"ablate-{folder_name(loaded.name)}-{config.model.preset}"
     runs = ablation.plan(table, folder, config=config, seeds=seed_list)
     if dry_run:
         _show_plan(runs)

@@ -44,7 +44,7 @@ from fercli.cli.train import train
 from fercli.cli.visualize import app as visualize
 from fercli.cli.weights import average_weights, import_weights, list_weights, pull, verify
 from fercli.errors import ExitCode, FerError
-from fercli.system.devices import disable_telemetry, process_rank
+from fercli.system.devices import disable_telemetry, limit_threads, process_rank
 from fercli.system.packages import OPTIONAL, TORCH, missing_packages, require
 
 # Errors of the operating system that a user can fix: they end in two lines, not in a traceback.
@@ -214,6 +214,7 @@ app.add_typer(bench, name="bench", short_help="Measure speed, memory and accurac
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; user errors go to stderr as `error: ...` and `fix: ...`."""
+    limit_threads()
     session = GlobalOptions()
     command = typer.main.get_command(app)
     try:

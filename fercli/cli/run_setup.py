@@ -58,6 +58,21 @@ Config = Annotated[
 ]
 
 
+def check_names(model: str | None, recipe: str | None, settings: Sequence[str] | None) -> None:
+    """Raise UsageError for an unknown preset, recipe or setting, before the data set is opened."""
+    from fercli.config.model import BtnConfig
+    from fercli.config.presets import model_preset
+    from fercli.config.presets import recipe as recipe_preset
+    from fercli.config.settings import check_settings
+    from fercli.config.training import TrainConfig
+
+    if model is not None:
+        model_preset(model)
+    if recipe is not None:
+        recipe_preset(recipe)
+    check_settings((BtnConfig, TrainConfig), settings or ())
+
+
 def run_config(
     dataset: str,
     *,
@@ -169,10 +184,3 @@ def warn_about_classes(dataset: Dataset) -> None:
         listed = " and ".join(pluralize(images, f"{split} image") for split, images in others if images)
         if not count and listed:
             console.warn(f"class {name} has no training image, but {listed}: all of them will be scored as wrong")
-
-
-def base_name(dataset: Dataset) -> str:
-    """Name of the data set for folders, without the changes of its training images."""
-    import re
-
-    return re.sub(r"[^\w.+-]+", "-", dataset.name.partition(", ")[0]).strip("-") or "data"

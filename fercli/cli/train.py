@@ -125,6 +125,7 @@ def train(
     from fercli.errors import UsageError
     from fercli.train.options import TrainOptions
     from fercli.train.saved_config import read_saved_config
+    from fercli.weights.run_folder import folder_name
 
     saved = None if config_file is None else read_saved_config(config_file)
     if saved is not None:
@@ -134,6 +135,7 @@ def train(
         raise UsageError(
             "train needs a data set", fix=f"fer train NAME, or fer train FOLDER; names: {', '.join(SCHEMAS)}"
         )
+    run_setup.check_names(model, recipe, settings)
     opened = None if list_settings and (dataset is None or dataset in SCHEMAS) else open_dataset(dataset or "", data)
     config = run_setup.run_config(
         dataset or "",
@@ -173,7 +175,7 @@ def train(
         notes=tuple(note or ()),
     )
     seed_list = None if seeds is None else options.parse_seeds(seeds)
-    folder = out if out is not None else Path("runs") / f"{run_setup.base_name(loaded)}-{config.model.preset}"
+    folder = out if out is not None else Path("runs") / f"{folder_name(loaded.name)}-{config.model.preset}"
     _train(loaded, config, train_options, folder, seeds=seed_list, json=json, quiet=silent)
 
 

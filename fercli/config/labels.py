@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from dataclasses import dataclass
 
 from fercli.errors import UsageError
@@ -31,6 +33,18 @@ def canonical(name: str) -> str:
     """Return the standard name of an expression: `canonical("Happy") == "happiness"`; unknown names are lower-cased."""
     lowered = name.strip().lower()
     return _ALIASES.get(lowered, lowered)
+
+
+def misspelled(name: str) -> str | None:
+    """Return the known name that an unknown one is probably meant to be: "sadd" is "sad"; None if there is none near."""
+    known = {*PAPER_ORDER, *_ALIASES}
+    letters = re.sub(r"[^a-z]", "", name.lower())
+    if name.strip().lower() in known or len(letters) < 3:
+        return None
+    if letters in known:  # with digits or signs: "1_fear"
+        return letters
+    near = difflib.get_close_matches(letters, sorted(known), n=1, cutoff=0.8)
+    return near[0] if near else None
 
 
 @dataclass(frozen=True)

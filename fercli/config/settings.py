@@ -79,6 +79,19 @@ def override(config: T, settings: Sequence[str], *, groups: Sequence[str] = ()) 
     return from_dict(type(config), values, where="settings", error=UsageError, fix=_FIX)
 
 
+def check_settings(configs: Sequence[type], settings: Sequence[str]) -> None:
+    """Raise UsageError listing every unknown name and every value of another type, before the rest of a run is known."""
+    known = {name: hint for kind in configs for name, hint in fields_of(kind).items()}
+    errors = []
+    for setting in settings:
+        try:
+            _parse(setting, known)
+        except ValueError as error:
+            errors.append(str(error))
+    if errors:
+        raise UsageError("; ".join(errors), fix=_FIX)
+
+
 def _parse(setting: str, known: Mapping[str, Any]) -> tuple[str, Any]:
     """Split and parse one `name=value`; ValueError describes what is wrong with it."""
     name, equals, text = setting.partition("=")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from fercli.config.labels import SCHEMAS, LabelSchema, canonical
+from fercli.config.labels import SCHEMAS, LabelSchema, canonical, misspelled
 from fercli.data.align_files import finished_alignment
 from fercli.data.dataset import SPLITS, Dataset, Sample, Split, paper_order
 from fercli.errors import DataError
@@ -17,6 +18,7 @@ _SPLIT_FOLDERS: dict[Split, tuple[str, ...]] = {
     "test": ("test",),
 }
 FOLDER_LAYOUT = "train/CLASS/*.png, val/CLASS/*.png, test/CLASS/*.png with CLASS such as happiness"
+CLASS_LIST = "classes.txt"  # in the data set's folder: names of class folders that are meant as they are, one per line
 # AffectNet's seven classes are its eight without contempt.
 _LEFT_OUT = {"affectnet7": {"7", "contempt"}}
 
@@ -26,7 +28,8 @@ def open_folder(root: Path, *, labels: LabelSchema | None = None, name: str | No
 
     labels: the data set's schema; it fixes the order and lets folders be named by the official codes. Without it the
     order is the paper's (Table 4), then unknown names alphabetically, over the classes that have images.
-    Raises: DataError where there is no split, no image, or a class folder of unknown name.
+    Raises: DataError where there is no split, no image, or a class folder of unknown name; without a schema, where a name
+    is probably a misspelled one and CLASS_LIST does not list it.
     """
     splits, alignment = _split_folders(root), finished_alignment(root)
     images_of = {
@@ -36,6 +39,8 @@ def open_folder(root: Path, *, labels: LabelSchema | None = None, name: str | No
         if folder.is_dir() and not folder.name.startswith(".")
     }
     classes = {folder: _class_name(folder, labels, root) for (_, folder), images in images_of.items() if images}
+    if labels is None:
+        _refuse_misspelled(classes, root)
     if not classes:
         raise DataError(f"{root} has no images in class folders", fix=f"expected layout: {FOLDER_LAYOUT}")
     names = labels.names if labels else paper_order({name for name in classes.values() if name})
@@ -98,7 +103,22 @@ def _class_name(folder: str, labels: LabelSchema | None, root: Path) -> str | No
         return labels.names[labels.codes.index(folder)]
     if name in _LEFT_OUT.get(labels.name, ()):
         return None
+    meant = misspelled(folder)
+    near = f" (did you mean {canonical(meant)}?)" if meant and canonical(meant) in labels.names else ""
     raise DataError(
-        f"{root}: {folder!r} is no class of {labels.name}",
+        f"{root}: {folder!r} is no class of {labels.name}{near}",
         fix=f"classes: {', '.join(labels.names)}, or the official codes {labels.codes[0]}..{labels.codes[-1]}",
     )
+
+
+def _refuse_misspelled(folders: Iterable[str], root: Path) -> None:
+    """Raise DataError naming every class folder whose name is probably a misspelling."""
+    listed = root / CLASS_LIST
+    meant_so = {line.strip() for line in listed.read_text("utf-8").splitlines()} if listed.is_file() else set()
+    unsure = {folder: meant for folder in folders if folder not in meant_so and (meant := misspelled(folder))}
+    if unsure:
+        questions = ", ".join(f"{folder!r} (did you mean {meant}?)" for folder, meant in unsure.items())
+        raise DataError(
+            f"{root}: {'class folder' if len(unsure) == 1 else 'class folders'} of unknown name: {questions}",
+            fix=f"rename the folder, or list the names that are meant as they are in {listed}, one per line",
+        )

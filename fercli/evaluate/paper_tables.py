@@ -11,7 +11,7 @@ from typing import Literal
 from fercli.config.labels import PAPER_ORDER
 from fercli.errors import DataError
 from fercli.evaluate.published_scores import PublishedRow, published_rows
-from fercli.evaluate.report_runs import count_text, grouped_results
+from fercli.evaluate.report_runs import count_text, dataset_of, grouped_results
 from fercli.evaluate.result_file import ResultFile
 from fercli.evaluate.scores import selection_text
 from fercli.evaluate.table_text import Percentage, markdown, percentage, rounded
@@ -117,7 +117,7 @@ def method_table(table: str, runs: Sequence[str] = ()) -> PaperTable:
     rows, warnings = [_reported(row) for row in reported], []
     for name, results in grouped_results(runs).items():
         for result in results:
-            if table != "table4" and result.dataset not in datasets:
+            if table != "table4" and dataset_of(result) not in datasets:
                 raise DataError(
                     f"{name} was measured on {result.dataset}, {table} is about {', '.join(sorted(datasets))}",
                     fix="table4 takes every data set; ferplus and fer2013 are tables of their own",
@@ -160,14 +160,16 @@ def _measured(name: str, results: Sequence[ResultFile]) -> tuple[TableRow, str |
     """The row of a method, and a warning if its images are not the published ones."""
     scores = [result.main_score for result in results]
     first = results[0]
-    images, other_images = count_text(first.dataset, scores[0])
+    images, other_images = count_text(dataset_of(first), scores[0])
     notes = {text for result in results if (text := selection_text(result.selection, result.selected_by))}
+    if first.dataset != dataset_of(first):
+        notes.add(f"trained on {first.dataset}")
     if first.test_time_augmentation:
         notes.add(f"test-time augmentation: {first.test_time_augmentation}")
     command = " ".join(first.command.split()[:2])
     row = TableRow(
         method=name,
-        dataset=first.dataset,
+        dataset=dataset_of(first),
         venue="",
         year=None,
         kind="measured",
@@ -178,5 +180,7 @@ def _measured(name: str, results: Sequence[ResultFile]) -> tuple[TableRow, str |
         source=f"{command}, {scores[0].split} split, {images}",
         note="; ".join([*([other_images] if other_images else []), *sorted(notes)]),
     )
-    warning = f"{name} was scored on {images} of {first.dataset}'s {scores[0].split} split" if other_images else None
+    warning = (
+        f"{name} was scored on {images} of {dataset_of(first)}'s {scores[0].split} split" if other_images else None
+    )
     return row, warning and f"{warning}: not comparable with the published rows"

@@ -54,6 +54,11 @@ def method_name(result: ResultFile) -> str:
     return name if result.seed is None else name.removesuffix(f"-seed{result.seed}")
 
 
+def dataset_of(result: ResultFile) -> str:
+    """Name of the data set that was scored: without the changes of its training images, which follow after a comma."""
+    return result.dataset.partition(", ")[0]
+
+
 def count_text(dataset: str, score: Score) -> tuple[str, str]:
     """Format the scored images, with the published number where it differs; and a note for that case, else empty."""
     images, published = pluralize(score.images, "image"), published_images(dataset, score.split)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from fercli.errors import DataError
 from fercli.evaluate.published_scores import STUDY_TABLES, published_settings
-from fercli.evaluate.report_runs import count_text, grouped_results, published_images, split_name
+from fercli.evaluate.report_runs import count_text, dataset_of, grouped_results, published_images, split_name
 from fercli.evaluate.table_text import Percentage, markdown, percentage, rounded
 from fercli.formatting import pluralize
 
@@ -129,7 +129,12 @@ def _read_study(file: Path, published_on: Sequence[str]) -> StudyScores:
             )
             for row in record["rows"]
         }
-        dataset, split, images, seeds = record["data"], record["split"], record["images"], len(record["seeds"])
+        dataset, split, images, seeds = (
+            record["data"].partition(", ")[0],
+            record["split"],
+            record["images"],
+            len(record["seeds"]),
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{file} is not a study of fer ablate ({error!r})", fix="fer ablate writes it again") from error
     return StudyScores(
@@ -147,7 +152,7 @@ def _from_results(runs: Sequence[str], *, published_on: Sequence[str]) -> list[S
     by_dataset: dict[str, dict[str, Percentage | None]] = {}
     about: dict[str, tuple[int, str, str]] = {}
     for setting, results in grouped_results(runs).items():
-        score, dataset = results[0].main_score, results[0].dataset
+        score, dataset = results[0].main_score, dataset_of(results[0])
         by_dataset.setdefault(dataset, {})[setting] = percentage([result.main_score.accuracy for result in results])
         command = " ".join(results[0].command.split()[:2])
         source = f"{command}, {score.split} split, {count_text(dataset, score)[0]}"

@@ -68,6 +68,7 @@ def resolve_device(name: str) -> torch.device:
     import torch
 
     check_name(name)
+    limit_threads()
     if name.startswith("tensorrt"):
         raise UsageError(f"torch does not run on {name}", fix="--engine onnx with an exported file, or --device cuda")
     usable = torch.cuda.is_available()
@@ -80,6 +81,22 @@ def resolve_device(name: str) -> torch.device:
             f"device {name} was requested, but this torch ({torch.__version__}, {built}) cannot use it", fix=_FIX
         )
     return torch.device("cuda", index)
+
+
+def limit_threads() -> None:
+    """Let every library that computes use FER_THREADS threads, if that is set: those loaded, and those loaded later.
+
+    Libraries that count by OpenMP (torch, NumPy's BLAS) read their variable once; torch and OpenCV are also told.
+    """
+    if not _is_count(os.environ.get("FER_THREADS", "")):
+        return
+    threads = cpu_threads()
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = str(threads)
+    if "torch" in sys.modules and sys.modules["torch"].get_num_threads() != threads:
+        sys.modules["torch"].set_num_threads(threads)
+    if "cv2" in sys.modules:
+        sys.modules["cv2"].setNumThreads(threads)
 
 
 def disable_telemetry() -> None:
@@ -148,8 +165,12 @@ def cpu_threads() -> int:
     """Return the number of threads for computing: FER_THREADS, else OMP_NUM_THREADS, else the cores of this process."""
     for variable in ("FER_THREADS", "OMP_NUM_THREADS"):
         text = os.environ.get(variable, "")
-        if text.isdigit() and int(text) > 0:
+        if _is_count(text):
             return int(text)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _is_count(text: str) -> bool:
+    return text.isdigit() and int(text) > 0

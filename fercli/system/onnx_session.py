@@ -20,6 +20,7 @@ from fercli.system.devices import (
     TENSORRT_PROVIDER,
     cpu_threads,
     cuda_index,
+    limit_threads,
     onnx_runtime,
     providers,
 )
@@ -42,6 +43,7 @@ def open_session(
     Raises: WeightsError for a missing or broken file, DeviceError if a GPU was requested and is not available.
     Only `auto` may fall back to the CPU, and then returns the name of the CPU provider.
     """
+    limit_threads()
     onnxruntime = onnx_runtime()
     check_file(path)
     preferred = providers(device)

@@ -19,7 +19,7 @@ from fercli.train.stage_meter import StageMeter
 from fercli.train.state import TrainingState
 from fercli.train.training_errors import explain_full_disk
 from fercli.weights.files import load_weights
-from fercli.weights.run_folder import RunFolder
+from fercli.weights.run_folder import RunFolder, run_name
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def run_result_file(result: TrainResult, components: Components) -> ResultFile:
         fingerprint=config.fingerprint,
         labels=dataset.labels,
         model=ModelFacts(
-            name=result.folder.resolve().name,
+            name=run_name(dataset.name, config.model.preset, config.train.seed),
             version="1",
             preset=config.model.preset,
             engine="torch",

@@ -24,7 +24,7 @@ from fercli.train.state import SelectionProtocol, TrainingState
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import load_weights, save_weights
 from fercli.weights.preprocess import softmax
-from fercli.weights.run_folder import RunFolder
+from fercli.weights.run_folder import RunFolder, run_name
 
 ABSTAIN_BELOW = 0.5  # a calibrated prediction below this probability is more likely wrong than right
 SCORED_SPLITS: tuple[Split, ...] = ("val", "test")
@@ -122,7 +122,7 @@ class SelectedWeights:
     def _card(self, protocol: SelectionProtocol, *, temperature: float, scores: Sequence[Score]) -> WeightsCard:
         dataset, config = self.components.data.dataset, self.components.config
         return WeightsCard(
-            name=self.folder.path.resolve().name,
+            name=run_name(dataset.name, config.model.preset, config.train.seed),
             version="1",
             labels=dataset.labels,
             schema=dataset.schema,

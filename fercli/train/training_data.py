@@ -11,7 +11,7 @@ from torch import Tensor
 from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.holdout import train_and_validation
 from fercli.data.loader import Crops, in_batches, labels_of, targets_of
-from fercli.errors import UsageError
+from fercli.errors import DataError, UsageError
 from fercli.train.process_group import ProcessGroup
 from fercli.train.sampling import epoch_order
 from fercli.weights.run_folder import RunConfig
@@ -53,7 +53,10 @@ class TrainingData:
 
 
 def training_data(dataset: Dataset, config: RunConfig) -> TrainingData:
-    """Split a data set as in the recipe; DataError without training images or for one without a usable target."""
+    """Split a data set as in the recipe.
+
+    Raises: DataError without training images of two classes, or for an image without a usable target.
+    """
     recipe, size = config.train, config.model.input.size
     train_samples, val_samples = train_and_validation(
         dataset,
@@ -61,6 +64,7 @@ def training_data(dataset: Dataset, config: RunConfig) -> TrainingData:
         seed=recipe.seed,
         with_unlabelled=recipe.loss.soft_targets and recipe.loss.unlabelled,
     )
+    _require_two_classes(dataset, train_samples)
     evaluation: dict[Split, Sequence[Sample]] = {"val": val_samples, "test": dataset.split("test")}
     return TrainingData(
         dataset=dataset,
@@ -70,3 +74,14 @@ def training_data(dataset: Dataset, config: RunConfig) -> TrainingData:
         evaluation_samples=evaluation,
         evaluation={split: Crops(samples, labels_of(samples), size) for split, samples in evaluation.items()},
     )
+
+
+def _require_two_classes(dataset: Dataset, samples: Sequence[Sample]) -> None:
+    """Raise DataError unless the training images are of two classes at least."""
+    trained = {dataset.labels[sample.label] for sample in samples if sample.label is not None}
+    if len(trained) < 2 and not any(sample.votes for sample in samples):
+        only = f"all training images are of the class {min(trained)}" if trained else "no training image has a label"
+        raise DataError(
+            f"{dataset.root}: {only}, and a classifier needs two classes",
+            fix="add a folder train/CLASS of another class",
+        )

@@ -38,7 +38,7 @@ class PartCard:
 
 
 def find_weights(name_or_path: str | Path | None, suffixes: Sequence[str] = (ONNX_SUFFIX, TORCH_SUFFIX)) -> Path:
-    """Find a weights file by path or by the name of a shipped or pulled model; None is the default model.
+    """Find a weights file by path, by the folder of a run, or by the name of a shipped or pulled model; None is the default.
 
     suffixes: the accepted kinds of file, preferred ones first. Raises: WeightsError.
     """
@@ -46,9 +46,14 @@ def find_weights(name_or_path: str | Path | None, suffixes: Sequence[str] = (ONN
         return Path(name_or_path)
     name = DEFAULT_NAME if name_or_path is None else str(name_or_path)
     if Path(name).is_dir():
-        raise WeightsError(
-            f"{name} is a folder, not a weights file", fix=f"give a file in it ({' or '.join(suffixes)})"
-        )
+        from fercli.weights.run_folder import run_weights
+
+        found = run_weights(Path(name), suffixes)
+        if found is None:
+            raise WeightsError(
+                f"{name} is a folder without a training run", fix=f"give a file in it ({' or '.join(suffixes)})"
+            )
+        return found
     for suffix in suffixes:
         for folder in (*weights_folders(), pulled_folder()):
             if (folder / f"{name}{suffix}").is_file():

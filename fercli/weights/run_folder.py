@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from fercli.config.model import BtnConfig
 from fercli.config.training import TrainConfig
 from fercli.config.validate import from_dict
 from fercli.data.training_changes import TrainingChanges
-from fercli.errors import DataError, RefusedError, UsageError
+from fercli.errors import DataError, RefusedError, UsageError, WeightsError
 from fercli.system.environment import environment
 from fercli.system.files import replacing
 
@@ -95,6 +96,49 @@ class RunFolder:
     @property
     def result(self) -> Path:
         return self.path / "result.json"
+
+
+def run_weights(path: Path, suffixes: Sequence[str]) -> Path | None:
+    """The weights that are the result of a run's folder, with one of these suffixes, preferred ones first.
+
+    An exported file counts if it is not older than the weights. None for a folder that is no run. Raises: WeightsError for a
+    run without such weights, and for a folder with the runs of several seeds.
+    """
+    folder = RunFolder(path)
+    if not folder.config.is_file():
+        seeds = sorted(run.parent for run in path.glob("seed-*/config.json"))
+        if not seeds:
+            return None
+        raise WeightsError(
+            f"{path} has the runs of {len(seeds)} seeds, each with weights of its own", fix=f"give one: {seeds[0]}"
+        )
+    for weights in (folder.weights(protocol) for protocol in (_selected_protocol(folder), "val", "last")):
+        made = [weights.with_suffix(suffix) for suffix in suffixes if weights.with_suffix(suffix).is_file()]
+        newest = [file for file in made if not weights.is_file() or file.stat().st_mtime >= weights.stat().st_mtime]
+        if newest:
+            return newest[0]
+        if weights.is_file():
+            raise WeightsError(f"{path} has no exported weights", fix=f"fer export --onnx --weights {path}")
+    raise WeightsError(f"{path} has no weights yet", fix="wait until fer train has finished an epoch")
+
+
+def _selected_protocol(folder: RunFolder) -> str:
+    try:
+        return str(json.loads(folder.config.read_text(encoding="utf-8"))["train"]["select"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"{folder.config} is not a run's configuration ({error!r})", fix="give a weights file in the folder"
+        ) from error
+
+
+def run_name(dataset: str, model: str, seed: int) -> str:
+    """Name of a run's weights: data set, model preset and seed, such as rafdb-btn-base-seed0."""
+    return f"{folder_name(dataset)}-{model}-seed{seed}"
+
+
+def folder_name(dataset: str) -> str:
+    """Name of a data set in names of folders and weights, without the changes of its training images."""
+    return re.sub(r"[^\w.+-]+", "-", dataset.partition(", ")[0]).strip("-") or "data"
 
 
 def start_run(

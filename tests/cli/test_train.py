@@ -139,3 +139,22 @@ def test_train__mistakes_have_their_codes(words: list[str], code: ExitCode, face
 def test_train__json_is_the_content_of_result_json(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["train", str(faces), "-o", str(tmp_path / "run"), *SMALL, "--json"]) == ExitCode.DONE
     assert json.loads(capsys.readouterr().out) == json.loads((tmp_path / "run" / "result.json").read_text())
+
+
+def test_train__warns_about_classes_without_training_images(faces: Path, calls: list[dict[str, Any]], capsys):
+    for split, count in (("test", 3), ("val", 1)):
+        (faces / split / "contempt").mkdir()
+        for number in range(count):
+            (faces / split / "contempt" / f"{number}.png").write_bytes((faces / split / "happiness/0.png").read_bytes())
+    assert main(["train", str(faces), "--from-scratch"]) == ExitCode.INTERRUPTED
+    shown = capsys.readouterr().err
+    assert "warning: class contempt has no training image, but 1 val image and 3 test images" in shown
+
+
+def test_train__of_a_folder_with_one_class_is_an_error_of_the_data(tmp_path: Path, faces: Path, capsys):
+    (faces / "train/sadness").rename(tmp_path / "elsewhere")
+    for other in ("val/sadness", "test/sadness"):
+        (faces / other).rename(tmp_path / other.replace("/", "-"))
+    assert main(["train", str(faces), "--out", str(tmp_path / "run"), *SMALL]) == ExitCode.DATA
+    assert "all training images are of the class happiness" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -72,3 +72,30 @@ def test_open_folder__affectnet7_omits_contempt(tree):
 def test_open_folder__refuses_classes_the_data_set_does_not_have(tree):
     with pytest.raises(DataError, match="'8' is no class of rafdb"):
         open_folder(tree("train/8/a.png"), labels=schema("rafdb"))
+
+
+@pytest.mark.parametrize(
+    ("folder", "meant"),
+    [
+        ("sadd", "sad"), ("suprise", "surprise"), ("Hapiness", "happiness"), ("neutal", "neutral"), ("angery", "angry"),
+        ("discust", "disgust"), ("fearfull", "fearful"), ("contemt", "contempt"), ("1_fear", "fear"), ("happy2", "happy"),
+        ("anger_", "anger"), ("surprised ", None), ("boredom", None), ("pain", None), ("confused", None),
+        ("happily surprised", None), ("none", None), ("awe", None),
+    ],
+)  # fmt: skip
+def test_open_folder__asks_for_a_misspelled_class(tree, folder: str, meant: str | None):
+    root = tree(f"train/{folder}/a.png", "train/neutral/b.png", f"test/{folder}/c.png")
+    if meant is None:
+        assert len(open_folder(root).labels) == 2
+        return
+    with pytest.raises(DataError, match=f"did you mean {meant}") as caught:
+        open_folder(root)
+    assert repr(folder) in caught.value.message
+    assert "classes.txt" in caught.value.fix
+    (root / "classes.txt").write_text(f"{folder}\nneutral\n")
+    assert folder.strip().lower() in open_folder(root).labels, "listed names are meant as they are"
+
+
+def test_open_folder__suggests_the_nearest_class_of_a_known_data_set(tree):
+    with pytest.raises(DataError, match=r"'supprise' is no class of rafdb \(did you mean surprise\?\)"):
+        open_folder(tree("train/supprise/a.png"), labels=schema("rafdb"))

@@ -37,3 +37,10 @@ def test_train_and_validation__refuse_a_data_set_without_training_images():
         train_and_validation(dataset(("test", 0)), share=0.2, seed=0, with_unlabelled=False)
     with pytest.raises(DataError, match="too few"):
         train_and_validation(dataset(("train", 0)), share=0.2, seed=0, with_unlabelled=False)
+
+
+def test_train_and_validation__leave_an_image_of_every_class_to_train_on():
+    data = dataset(*[("train", 0)] * 9, ("train", 1))
+    train, validation = train_and_validation(data, share=0.3, seed=0, with_unlabelled=False)
+    assert {sample.label for sample in train} == {0, 1}
+    assert {sample.label for sample in validation} == {0}

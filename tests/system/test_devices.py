@@ -1,6 +1,9 @@
 import os
+import subprocess
+import sys
 
 import pytest
+from PIL import Image
 
 from fercli.errors import DeviceError, UsageError
 from fercli.system import devices
@@ -123,3 +126,52 @@ def test_cpu_threads__else_the_cores_of_this_process(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.delenv("FER_THREADS", raising=False)
     assert 1 <= devices.cpu_threads() <= (os.cpu_count() or 1)
+
+
+@pytest.fixture
+def restored_threads(monkeypatch):
+    """Threads of torch and OpenCV as before; the variables that FER_THREADS sets are removed."""
+    import cv2
+    import torch
+
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(variable, "1")
+    yield
+    torch.set_num_threads(before[0])
+    cv2.setNumThreads(before[1])
+
+
+def test_fer_threads__is_the_number_of_threads_of_every_engine(monkeypatch, restored_threads):
+    import cv2
+    import torch
+
+    for threads in (3, 2):
+        monkeypatch.setenv("FER_THREADS", str(threads))
+        devices.resolve_device("cpu")
+        assert (torch.get_num_threads(), cv2.getNumThreads(), devices.cpu_threads()) == (threads, threads, threads)
+        assert os.environ["OMP_NUM_THREADS"] == str(threads)
+    monkeypatch.setenv("FER_THREADS", "many")
+    torch.set_num_threads(4)
+    devices.resolve_device("cpu")
+    assert torch.get_num_threads() == 4, "a value that is no number changes nothing"
+
+
+@pytest.mark.slow
+def test_fer_threads__holds_in_a_process_that_trains(tmp_path):
+    code = (
+        "import fercli.cli.main as main, torch, cv2, fercli.train.train as train\n"
+        "train.build_components = lambda *a, **k: print('threads', torch.get_num_threads(), cv2.getNumThreads())\n"
+        "main.main(['train', 'faces', '--from-scratch', '--model', 'btn-tiny'])"
+    )
+    for name in ("happiness", "sadness"):
+        for split in ("train", "val"):
+            for number in range(3):
+                picture = tmp_path / "faces" / split / name / f"{number}.png"
+                picture.parent.mkdir(parents=True, exist_ok=True)
+                Image.new("RGB", (8, 8), (number, 0, 0)).save(picture)
+    environment = {**os.environ, "FER_THREADS": "2", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert "threads 2 2" in done.stdout, done.stderr

@@ -9,7 +9,7 @@ import pytest
 
 from fercli.config.training import TrainConfig
 from fercli.data.dataset import Dataset
-from fercli.errors import UsageError
+from fercli.errors import DataError, ExitCode, UsageError
 from fercli.train.process_group import ProcessGroup
 from fercli.train.training_data import training_data
 from fercli.weights.run_folder import RunConfig
@@ -33,3 +33,15 @@ def test_batches__have_every_image_once_and_enough_for_every_process(
     assert [len(batch) for batch in data.batches(0, config, ProcessGroup(0, 3))] == [3, 3]
     with pytest.raises(UsageError, match="cannot be shared by 4 processes"):
         data.batches(0, config, ProcessGroup(0, 4))
+
+
+@pytest.mark.parametrize("others", ["test", "val", None])
+def test_training_data__of_one_class_is_an_error_of_the_data(
+    faces: Dataset, config_of: Callable[..., RunConfig], others: str | None
+):
+    # sadness has images to score only, or none at all
+    samples = [sample for sample in faces.samples if sample.label == 0]
+    samples += [replace(sample, split=others) for sample in faces.samples if sample.label == 1 and others]
+    with pytest.raises(DataError, match="all training images are of the class happiness") as caught:
+        training_data(replace(faces, samples=tuple(samples)), config_of())
+    assert caught.value.exit_code == ExitCode.DATA

@@ -1,4 +1,6 @@
 import dataclasses
+import json
+import os
 
 import pytest
 import torch
@@ -177,3 +179,51 @@ def test_read_card__of_an_unknown_format_is_refused(tmp_path, card):
     save_weights(path, {"x": torch.zeros(1)}, dataclasses.replace(card, format=99))
     with pytest.raises(WeightsError, match="card format 99"):
         read_card(path)
+
+
+def run_folder(folder, card, *, select="last", kept=("last",)):
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"train": {"select": select}}))
+    for stem in kept:
+        save_weights(folder / f"{stem}.safetensors", {"x": torch.zeros(1)}, card)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("select", "kept", "found"),
+    [
+        ("val", ("best", "last", "test-best"), "best"),
+        ("last", ("best", "last", "test-best"), "last"),
+        ("test_best", ("best", "last", "test-best"), "test-best"),
+        ("val", ("last",), "last"),
+    ],
+)
+def test_find_weights__of_a_run_are_those_it_selected(tmp_path, card, select, kept, found):
+    folder = run_folder(tmp_path / "run", card, select=select, kept=kept)
+    assert find_weights(folder, (".safetensors",)) == folder / f"{found}.safetensors"
+    assert find_weights(str(folder)) == folder / f"{found}.safetensors"
+
+
+def test_find_weights__of_a_run_prefers_an_export_that_is_not_older(tmp_path, card):
+    folder = run_folder(tmp_path / "run", card)
+    with pytest.raises(WeightsError, match="no exported weights") as caught:
+        find_weights(folder, (".onnx",))
+    assert caught.value.fix == f"fer export --onnx --weights {folder}"
+    exported, trained = folder / "last.onnx", folder / "last.safetensors"
+    exported.write_bytes(b"onnx")
+    os.utime(exported, (trained.stat().st_mtime + 5,) * 2)
+    assert find_weights(folder) == exported
+    os.utime(exported, (trained.stat().st_mtime - 5,) * 2)
+    assert find_weights(folder) == trained
+
+
+def test_find_weights__of_folders_without_one_result_say_what_to_give(tmp_path, card):
+    run_folder(tmp_path / "seeds" / "seed-0", card)
+    run_folder(tmp_path / "seeds" / "seed-1", card)
+    with pytest.raises(WeightsError, match="the runs of 2 seeds") as caught:
+        find_weights(tmp_path / "seeds")
+    assert str(tmp_path / "seeds" / "seed-0") in caught.value.fix
+    with pytest.raises(WeightsError, match="no weights yet"):
+        find_weights(run_folder(tmp_path / "new", card, kept=()))
+    with pytest.raises(WeightsError, match="without a training run"):
+        find_weights(tmp_path)

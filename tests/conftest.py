@@ -207,7 +207,8 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
         told = RunConfig(dataset="toy", data=None, model=config, train=RECIPES["compact"], init=())
         write_json(folder.config, dataclasses.asdict(told))
         state = {key: value.clone() for key, value in model.state_dict().items()}
-        ema = {"steps": 1, "state": {key: value + 1 for key, value in state.items()}} if averaged else None
+        averages = {f"module.{key}": value + 1 for key, value in state.items()}  # as torch's AveragedModel names them
+        ema = {"n_averaged": torch.tensor(1), **averages} if averaged else None
         save_checkpoint(folder.checkpoint, {"model": state, "ema": ema, "state": {"epoch": 3}})
         card = WeightsCard(name, "1", labels, "toy", template("arcface"), config)
         save_weights(folder.path / "last.safetensors", model.inference_state(), card)

@@ -203,9 +203,13 @@ def _show_plan(runs: tuple[StudyRun, ...]) -> None:
 
 
 def _show(result: AblationResult) -> None:
+    from fercli.train.ablation.table import collapsed_notes
+
     rows = [{name: value for name, value in row.to_csv_row().items() if name != "settings"} for row in result.rows]
     columns = [name.replace("_", " ") for name in rows[0]]
     images = pluralize(result.images, f"{result.split} image")
     title = f"{result.study} on {result.data}, {images}, baseline {result.baseline}; percent"
     console.show(console.table(title, columns, [tuple(row.values()) for row in rows]))
+    for note in collapsed_notes(result.rows):
+        console.warn(note)
     console.show("\n".join(str(path) for path in result.files))

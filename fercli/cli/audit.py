@@ -32,7 +32,10 @@ def audit(
     truth: Annotated[
         str | None,
         typer.Option(
-            "--truth", metavar="DATA", help="A data set with the same images and better labels, to score the ranking."
+            "--truth",
+            metavar="DATA",
+            help="A data set with the same images and better labels (a folder, a name, or NAME=DIR), to score the "
+            "ranking.",
         ),
     ] = None,
     by: Annotated[

@@ -30,6 +30,7 @@ def compare(
             "--images", metavar="DATA", help="The data set of both, to show the changed images on compare.html."
         ),
     ] = None,
+    data: options.DataFolder = None,
     seed: Annotated[int, options.seed_of("the bootstrap")] = 0,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
@@ -43,7 +44,7 @@ def compare(
     """
     from fercli.evaluate.compare import compare as step
 
-    result = step.compare(a, b, images=images, seed=seed, out=out, overwrite=overwrite)
+    result = step.compare(a, b, images=images, folder=data, seed=seed, out=out, overwrite=overwrite)
     if not quiet:
         for warning in result.warnings:
             console.warn(warning)

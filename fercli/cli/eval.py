@@ -60,7 +60,8 @@ def evaluate(
         typer.Option(
             "--end-to-end",
             metavar="DATA",
-            help="Also score raw pictures through detection and crop; a picture without a face is an error.",
+            help="Also score raw pictures (a folder, a name, or NAME=DIR) through detection and crop; a picture without a face "
+            "is an error.",
             rich_help_panel=_CHECKS,
         ),
     ] = None,

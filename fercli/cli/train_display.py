@@ -97,9 +97,10 @@ def show_result(result: TrainResult) -> None:
         f"{stage} {duration(seconds)} ({result.peak_gib[stage]:.1f} GiB)" for stage, seconds in result.seconds.items()
     )
     console.show(f"{selections}\ntime and memory: {stages}")
+    for warning in result.warnings:
+        console.warn(warning)
     console.show(
-        f"weights: {result.weights}\n"
-        f"next: fer eval {result.weights} DATA    fer export --onnx --weights {result.weights}"
+        f"weights: {result.weights}\nnext: fer eval {result.folder} DATA    fer export --onnx --weights {result.folder}"
     )
 
 
@@ -121,4 +122,9 @@ def show_seeds(result: SeedsResult) -> None:
     columns = ("selection", "split", "images", "accuracy (%)", "mean class (%)", "accuracy by seed (%)")
     seeds = ", ".join(str(run.seed) for run in result.runs)
     console.show(console.table(f"seeds {seeds}: mean ± standard deviation", columns, rows))
-    console.show(f"runs: {result.folder}")
+    for run in result.runs:
+        for warning in run.warnings:
+            console.warn(f"seed {run.seed}, {warning}")
+    console.show(
+        f"runs: {result.folder}\nnext: fer eval {result.runs[0].folder} DATA    fer report TABLE --run {result.folder}"
+    )

@@ -88,7 +88,7 @@ def check(
     with `overwrite`. faces: number of crops, evenly spread over the data set, in which a face is searched; 0: none.
     Raises: DataError where the data set cannot be opened, or the manifest is not one.
     """
-    dataset = open_dataset(name, data, allow_missing=True)
+    dataset = open_dataset(name, data, option="fer data check", allow_missing=True)
     reader = READERS.get(dataset.schema)
     published = reader.published if reader else None
     pictures = _read_pictures(dataset, progress)

@@ -23,11 +23,14 @@ CLASS_LIST = "classes.txt"  # in the data set's folder: names of class folders t
 _LEFT_OUT = {"affectnet7": {"7", "contempt"}}
 
 
-def open_folder(root: Path, *, labels: LabelSchema | None = None, name: str | None = None) -> Dataset:
+def open_folder(
+    root: Path, *, labels: LabelSchema | None = None, name: str | None = None, option: str = "--data"
+) -> Dataset:
     """Read a folder of split folders of class folders.
 
     labels: the data set's schema; it fixes the order and lets folders be named by the official codes. Without it the
     order is the paper's (Table 4), then unknown names alphabetically, over the classes that have images.
+    option: how the caller's user gives the folder of a named data set, for messages.
     Raises: DataError where there is no split, no image, or a class folder of unknown name; without a schema, where a name
     is probably a misspelled one and CLASS_LIST does not list it.
     """
@@ -38,7 +41,7 @@ def open_folder(root: Path, *, labels: LabelSchema | None = None, name: str | No
         for folder in sorted(split_folder.iterdir())
         if folder.is_dir() and not folder.name.startswith(".")
     }
-    classes = {folder: _class_name(folder, labels, root) for (_, folder), images in images_of.items() if images}
+    classes = {folder: _class_name(folder, labels, root, option) for (_, folder), images in images_of.items() if images}
     if labels is None:
         _refuse_misspelled(classes, root)
     if not classes:
@@ -74,6 +77,13 @@ def open_official_folder(root: Path, labels: LabelSchema) -> Dataset:
     return replace(dataset, samples=moved)
 
 
+def given_folder(option: str, name: str, folder: Path | str) -> str:
+    """How the folder of a named data set is given: `--data DIR`, `--truth NAME=DIR`, or `fer data check NAME DIR`."""
+    if option == "--data":
+        return f"{option} {folder}"
+    return f"{option} {name}={folder}" if option.startswith("--") else f"{option} {name} {folder}"
+
+
 def _split_folders(root: Path) -> dict[Split, Path]:
     splits: dict[Split, Path] = {}
     for split in SPLITS:
@@ -87,13 +97,14 @@ def _split_folders(root: Path) -> dict[Split, Path]:
     return splits
 
 
-def _class_name(folder: str, labels: LabelSchema | None, root: Path) -> str | None:
+def _class_name(folder: str, labels: LabelSchema | None, root: Path, option: str) -> str | None:
     """Name of the class in a folder; None where the schema leaves it out."""
     if labels is None:
         if folder.isdigit():
             raise DataError(
                 f"{root}: class folder {folder!r} is a number, and data sets number their classes differently",
-                fix=f"give the name of the data set: one of {', '.join(SCHEMAS)}, with --data {root}",
+                fix=f"give the name of the data set: one of {', '.join(SCHEMAS)}, as in "
+                f"{given_folder(option, 'NAME', root)}",
             )
         return canonical(folder)
     name = canonical(folder)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fercli.config.detect import DetectConfig
 from fercli.data.dataset import Dataset, Sample, Split
-from fercli.data.open import open_dataset
+from fercli.data.open import open_dataset, open_second
 from fercli.data.subsets import Subset, read_subset
 from fercli.data.train_copies import find_train_copies
 from fercli.errors import RefusedError, UsageError
@@ -105,7 +105,7 @@ def evaluate(
     kinds = kinds_of(options.degrade)
     dataset = open_dataset(data, folder)
     samples = labelled_samples(dataset, options.split)
-    raw_data = open_dataset(options.end_to_end) if options.end_to_end else None
+    raw_data = open_second(options.end_to_end, "--end-to-end") if options.end_to_end else None
     raw_samples = labelled_samples(raw_data, options.split) if raw_data else ()
     classifier = load_classifier(weights, options.engine, options.device, convention=options.convention)
     if options.prior is not None:
@@ -192,6 +192,7 @@ def _result(
     left_out = Counter(name for sample in samples if (name := class_name(dataset, sample)) not in scored)
     recipe = card.provenance.get("recipe")
     ranking = risk_coverage(predictions.probabilities, predictions.truth)
+    score = predictions.score(seed=seed)
     return EvaluationResult(
         model=ModelFacts(
             name=card.name,
@@ -209,7 +210,7 @@ def _result(
         data=dataset.name,
         fingerprint=dataset.fingerprint,
         split=options.split,
-        score=predictions.score(seed=seed),
+        score=score,
         before=calibration(predictions.probabilities_at(1.0), predictions.truth, temperature=1.0),
         after=calibration(predictions.probabilities, predictions.truth, temperature=card.temperature),
         coverage={share: ranking.accuracy_at(share) for share in options.coverages},
@@ -229,7 +230,7 @@ def _result(
             for subset in subsets
         ),
         warnings=score_warnings(
-            dataset, card, left_out, subsets, without_file=dataset.without_file.get(options.split, 0)
+            dataset, card, left_out, subsets, score=score, without_file=dataset.without_file.get(options.split, 0)
         ),
     )
 

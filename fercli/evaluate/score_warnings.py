@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from fercli.data.align_record import alignment_differences
 from fercli.data.dataset import Dataset
 from fercli.data.subsets import Subset
+from fercli.evaluate.scores import Score, one_class_text
 from fercli.formatting import pluralize
 from fercli.weights.card import WeightsCard
 
@@ -15,7 +16,13 @@ _NAMED = 5  # images that a warning names
 
 
 def score_warnings(
-    dataset: Dataset, card: WeightsCard, left_out: Mapping[str, int], subsets: Sequence[Subset], *, without_file: int
+    dataset: Dataset,
+    card: WeightsCard,
+    left_out: Mapping[str, int],
+    subsets: Sequence[Subset],
+    *,
+    score: Score,
+    without_file: int,
 ) -> tuple[str, ...]:
     """Return the warnings about a score. left_out: images by class the model lacks; without_file: labelled images."""
     warnings: list[str] = []
@@ -33,6 +40,8 @@ def score_warnings(
         warnings += _alignment(dataset, card)
     for subset in subsets:
         warnings += _subset(subset)
+    if score.single_prediction is not None:
+        warnings.append(one_class_text(score.single_prediction, score.images))
     return tuple(warnings)
 
 

@@ -22,7 +22,7 @@ from fercli.evaluate.metrics import (
     wilson_interval,
 )
 from fercli.evaluate.resampling import bootstrap_tables, percentile_interval
-from fercli.formatting import Interval
+from fercli.formatting import Interval, pluralize
 from fercli.weights.preprocess import softmax
 
 SelectionCode = Literal["last", "val-best", "test-best"]  # the protocol by which training selected an epoch's weights
@@ -57,6 +57,15 @@ class Score:
         """Class names in the order of the confusion matrix."""
         return tuple(self.class_images)
 
+    @property
+    def single_prediction(self) -> str | None:
+        """The class that all images were given although they are of several; None for predictions of several classes."""
+        predicted = [
+            name for name, column in zip(self.labels, zip(*self.confusion, strict=True), strict=True) if any(column)
+        ]
+        classes = sum(count > 0 for count in self.class_images.values())
+        return predicted[0] if len(predicted) == 1 and classes > 1 else None
+
     def __post_init__(self) -> None:
         if sum(map(sum, self.confusion)) != self.images or sum(self.class_images.values()) != self.images:
             raise ValueError(f"confusion matrix and class counts do not add up to {self.images} images")
@@ -67,6 +76,11 @@ class Score:
         """The figures that a weights card keeps."""
         names = ("split", "images", "accuracy", "mean_accuracy", "class_accuracy", "calibration_error")
         return {name: getattr(self, name) for name in names}
+
+
+def one_class_text(predicted: str, images: int) -> str:
+    """Warning that a network distinguishes no classes."""
+    return f"all predictions of {pluralize(images, 'image')} are one class, {predicted}: the network distinguishes no classes"
 
 
 def score_matrix(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fercli.data.crops import load_crop
 from fercli.data.dataset import Dataset, Sample, Split
-from fercli.data.open import open_dataset
+from fercli.data.open import open_dataset, open_second
 from fercli.errors import DataError, UsageError
 from fercli.explain.audit_files import RankedImage, write_audit_csv, write_sheets
 from fercli.explain.batch_attention import Similarity, predict_from_others
@@ -129,7 +129,7 @@ def audit(
     image_names = [sample.called(dataset.root) for sample in samples]
     better = None
     if truth is not None:
-        better = true_classes(image_names, open_dataset(truth), options.split, data=dataset.name)
+        better = true_classes(image_names, open_second(truth, "--truth"), options.split, data=dataset.name)
     signals = _signals(network, dataset, samples, labels, options, progress=progress, with_votes=better is None)
     ranked_by = tuple(name for name in options.by if name in signals.values)
     if not ranked_by:

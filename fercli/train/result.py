@@ -10,7 +10,7 @@ from typing import Any
 
 from fercli import __version__
 from fercli.evaluate.result_file import ModelFacts, ResultFile
-from fercli.evaluate.scores import Score, SelectionCode
+from fercli.evaluate.scores import Score, SelectionCode, one_class_text
 from fercli.system.digest import file_sha256
 from fercli.train.components import Components
 from fercli.train.scoring import Scorer
@@ -42,6 +42,16 @@ class TrainResult:
     started_from: tuple[dict[str, Any], ...]
     seconds: dict[str, float]
     peak_gib: dict[str, float]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What makes the scores doubtful: predictions that are all one class."""
+        return tuple(
+            f"{selected.protocol}, {score.split}: {one_class_text(score.single_prediction, score.images)}"
+            for selected in self.protocols
+            for score in selected.scores
+            if score.single_prediction is not None
+        )
 
 
 def score_selected_weights(
@@ -115,6 +125,7 @@ def run_result_file(result: TrainResult, components: Components) -> ResultFile:
             score.split: folder.predictions(config.train.select, score.split).relative_to(folder.path).as_posix()
             for score in result.scores
         },
+        warnings=result.warnings,
         training={
             "weights": result.weights.name,
             "epochs": result.epochs,

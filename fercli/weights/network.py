@@ -6,8 +6,10 @@ Weights files contain only what inference needs; MLA, embedding and CBA are in a
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -136,7 +138,7 @@ def _from_run(folder: RunFolder, device: torch.device) -> Network:
     config = _model_config(folder)
     card = _card(folder)
     averaged = saved.get("ema")
-    state = saved["model"] if averaged is None else averaged["state"]
+    state = saved["model"] if averaged is None else _averaged_state(averaged)
     training_parts = any(key.startswith(("batch.", "ablation.head.")) for key in state)
     image_head = "image_head.weight" in state
     model = BTN(config, len(card.labels), training_parts=training_parts, image_head=image_head)
@@ -145,6 +147,12 @@ def _from_run(folder: RunFolder, device: torch.device) -> Network:
     epoch = saved.get("state", {}).get("epoch")
     description = f"epoch {epoch} of the run, {'as trained' if averaged is None else 'averaged weights'}"
     return Network(model.eval().to(device), card, folder.checkpoint, description)
+
+
+def _averaged_state(averaged: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The tensors of torch's AveragedModel, which keeps the network under `module.`."""
+    prefix = "module."
+    return {name.removeprefix(prefix): value for name, value in averaged.items() if name.startswith(prefix)}
 
 
 def _model_config(folder: RunFolder) -> BtnConfig:

@@ -43,7 +43,7 @@ def test_evaluate__warns_of_another_record_of_alignment(use, prepared, trained, 
     (prepared / "dataset.json").write_text(json.dumps(facts | {"alignment": now}))
     assert message in evaluate("toy", str(prepared)).warnings[0]
     (prepared / "dataset.json").write_text(json.dumps(facts | {"alignment": trained}))
-    assert evaluate("toy", str(prepared)).warnings == ()
+    assert not any("align" in warning for warning in evaluate("toy", str(prepared)).warnings)
 
 
 def test_evaluate__warns_of_images_that_alignment_lost(use, prepared):
@@ -53,3 +53,15 @@ def test_evaluate__warns_of_images_that_alignment_lost(use, prepared):
     result = evaluate("toy", str(prepared))
     assert result.score.images == 2
     assert result.warnings[0].startswith("1 labelled image has no file")
+
+
+def test_evaluate__warns_of_predictions_that_are_all_one_class(use, folder, picture):
+    use("fear", "anger")
+    assert evaluate("toy", str(folder)).warnings == ()
+    for name in ("fear/d", "anger/f"):  # the two that were seen as anger
+        picture(folder / f"test/{name}.png", 0, number=1)
+    (warning,) = evaluate("toy", str(folder)).warnings
+    assert warning == "all predictions of 6 images are one class, fear: the network distinguishes no classes"
+    for name in ("anger/e", "anger/f"):  # images of one class that are all recognised are no such case
+        (folder / f"test/{name}.png").unlink()
+    assert evaluate("toy", str(folder)).warnings == ()

@@ -19,6 +19,7 @@ from fercli.evaluate.mcnemar import PairedTest, mcnemar, paired_test
 from fercli.evaluate.metrics import confusion, mean_class_accuracy, overall_accuracy, wilson_interval
 from fercli.evaluate.prediction_table import PredictionTable, read_predictions
 from fercli.evaluate.result_file import ResultFile, predictions_path, read_result, result_path
+from fercli.evaluate.scores import one_class_text
 from fercli.formatting import Interval, pluralize
 from fercli.system.csv_file import write_rows
 from fercli.system.files import refuse_existing_folder, replacing_folder
@@ -90,6 +91,7 @@ def compare(
     b: Path,
     *,
     images: str | None = None,
+    folder: Path | None = None,
     seed: int = 0,
     out: Path | None = None,
     overwrite: bool = False,
@@ -97,12 +99,12 @@ def compare(
     """Compare two folders of `fer train` or `fer eval --out`, or tables of predictions, image by image.
 
     seed: of the bootstrap. out: a new folder for comparison.json, changed.csv and, where `images` names the data set (by
-    name or folder), a page that shows the changed images.
+    name, with its `folder`, or by its path), a page that shows the changed images.
     Raises: DataError where a table cannot be read, no image is in both, or the two disagree about an image's label.
     """
     if out is not None:
         refuse_existing_folder(out, overwrite=overwrite, mark=COMPARISON_NAME)
-    dataset = open_dataset(images) if images else None
+    dataset = open_dataset(images, folder) if images else None
     if dataset is not None and out is None:
         raise UsageError("--images needs a folder for the page", fix="--out DIR")
     first, second = read_predictions(predictions_path(a)), read_predictions(predictions_path(b))
@@ -117,14 +119,14 @@ def compare(
         test=paired_test(truth, predicted_a, predicted_b, len(labels), seed=seed),
         classes=tuple(_classes(labels, truth, predicted_a == truth, predicted_b == truth)),
         changes=tuple(_changes(first, second, pairs)),
-        warnings=tuple(_warnings(a, b)),
+        warnings=tuple(_warnings(a, b, first, second)),
     )
     if out is not None:
-        with replacing_folder(out) as folder:
-            _write(folder, result)
+        with replacing_folder(out) as temporary:
+            _write(temporary, result)
             if dataset is not None:
                 text = comparison_page(result, dataset)
-                (folder / COMPARISON_PAGE_NAME).write_text(text, encoding="utf-8", errors="replace")
+                (temporary / COMPARISON_PAGE_NAME).write_text(text, encoding="utf-8", errors="replace")
     return result
 
 
@@ -195,11 +197,15 @@ def _changes(first: PredictionTable, second: PredictionTable, pairs: Sequence[tu
     return sorted(changes, key=lambda change: (order[change.kind], -change.probability_b, change.source))
 
 
-def _warnings(a: Path, b: Path) -> list[str]:
+def _warnings(a: Path, b: Path, first: PredictionTable, second: PredictionTable) -> list[str]:
+    warnings = [
+        f"{path}: {one_class_text(table.predicted[0], len(table.predicted))}"
+        for path, table in ((a, first), (b, second))
+        if len(set(table.predicted)) == 1 and len(set(table.truth)) > 1
+    ]
     result_a, result_b = _result(a), _result(b)
     if result_a is None or result_b is None:
-        return []
-    warnings = []
+        return warnings
     if result_a.fingerprint != result_b.fingerprint:
         warnings.append(
             f"the two were measured on different data sets: {result_a.fingerprint} and {result_b.fingerprint}"

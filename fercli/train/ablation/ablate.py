@@ -116,6 +116,7 @@ class _RunScore:
     images: int
     split: str
     epoch: int
+    collapsed: bool
 
 
 def _read_score(run: StudyRun) -> _RunScore:
@@ -125,7 +126,8 @@ def _read_score(run: StudyRun) -> _RunScore:
     except DataError as error:
         raise DataError(error.message, fix=f"remove {run.folder} and start again") from error
     score = result.main_score
-    return _RunScore(score.accuracy, score.mean_accuracy, score.images, score.split, result.epoch or 0)
+    collapsed = score.single_prediction is not None
+    return _RunScore(score.accuracy, score.mean_accuracy, score.images, score.split, result.epoch or 0, collapsed)
 
 
 def _result(
@@ -171,6 +173,10 @@ def _row_results(
         for name, row_accuracy in accuracy.items()
         if name != study.baseline
     }
+    collapsed = {row.name: tuple(seed for seed in seeds if scores[row.name, seed].collapsed) for row in study.rows}
+    for name, difference in differences.items():
+        if len(seeds) in (len(collapsed[name]), len(collapsed[study.baseline])):  # one class only: nothing to test
+            differences[name] = replace(difference, interval=None, p=None, resolvable=None)
     p_holm = dict(zip(differences, holm([difference.p for difference in differences.values()]), strict=True))
     return tuple(
         RowResult(
@@ -182,6 +188,7 @@ def _row_results(
             mean_accuracy=seed_score(mean_accuracy[row.name]),
             difference=differences.get(row.name),
             p_holm=p_holm.get(row.name),
+            collapsed=collapsed[row.name],
         )
         for row in study.rows
     )

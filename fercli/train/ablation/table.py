@@ -19,6 +19,7 @@ class RowResult:
     """What a row of a study measured. Scores are shares in 0..1; published: the paper's percentages by data set.
 
     same_data: whether one of the published numbers is from this data set. difference: to the baseline, None for the baseline.
+    collapsed: seeds whose predictions are all one class.
     """
 
     name: str
@@ -29,6 +30,12 @@ class RowResult:
     mean_accuracy: SeedScore
     difference: PairedDifference | None
     p_holm: float | None
+    collapsed: tuple[int, ...] = ()
+
+    @property
+    def all_collapsed(self) -> bool:
+        """Whether the predictions of every seed are one class."""
+        return len(self.collapsed) == self.accuracy.n
 
     def to_csv_row(self) -> dict[str, Any]:
         """The row as flat values, shares in percent; what does not apply is None."""
@@ -39,6 +46,7 @@ class RowResult:
             "settings": " ".join(self.settings),
             "published": format_published(self.published),
             "seeds": self.accuracy.n,
+            "one_class": len(self.collapsed),
             "accuracy": in_percent(self.accuracy.mean),
             "accuracy_sd": in_percent(self.accuracy.sd),
             "mean_accuracy": in_percent(self.mean_accuracy.mean),
@@ -76,7 +84,9 @@ def write_markdown(path: Path, study: Study, rows: Sequence[RowResult], *, proto
 
 def _cells(row: RowResult) -> tuple[str, ...]:
     difference = "-"
-    if row.difference is not None:
+    if row.all_collapsed:
+        difference = "all predictions are one class"
+    elif row.difference is not None:
         interval = interval_percent(row.difference.interval, signed=True)
         difference = signed_percent(row.difference.mean) + (f" ({interval})" if interval else "")
     return (
@@ -90,8 +100,20 @@ def _cells(row: RowResult) -> tuple[str, ...]:
     )
 
 
+def collapsed_notes(rows: Sequence[RowResult]) -> list[str]:
+    """Which rows predict one class only, in all seeds or in some."""
+    return [
+        f"{row.name}: all predictions are one class"
+        + ("" if row.all_collapsed else f" with seed {', '.join(map(str, row.collapsed))}")
+        + ("; it is compared with no row." if row.all_collapsed else ".")
+        for row in rows
+        if row.collapsed
+    ]
+
+
 def _reading_notes(rows: Sequence[RowResult], paper: str) -> list[str]:
-    notes = [f"Published: {paper}, one run each; `-` for a setting that is not in the paper."]
+    notes = [*collapsed_notes(rows)]
+    notes += [f"Published: {paper}, one run each; `-` for a setting that is not in the paper."]
     if not any(row.same_data for row in rows):
         notes.append("None of the published numbers is from this data set: compare the differences, not the levels.")
     resolvable = [row.difference.resolvable for row in rows if row.difference and row.difference.resolvable is not None]
@@ -103,7 +125,7 @@ def _reading_notes(rows: Sequence[RowResult], paper: str) -> list[str]:
         notes.append(
             "All seeds share one set of test images: the intervals are about training, not about other images."
         )
-    else:
+    elif any(row.accuracy.n == 1 for row in rows):
         notes.append("One seed has neither interval nor test: use two or more to test whether rows differ.")
     return notes
 

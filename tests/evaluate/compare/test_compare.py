@@ -135,3 +135,22 @@ def test_command__shows_the_verdict(pair, capsys):
     assert main(["compare", *map(str, pair), "--json", "-q"]) == ExitCode.DONE
     assert json.loads(capsys.readouterr().out)["test"]["only_b"] == 2
     assert main(["compare", str(pair[0]), "nowhere"]) == ExitCode.DATA
+
+
+def test_compare__warns_of_predictions_that_are_all_one_class(tmp_path: Path):
+    collapsed = {name: (truth, "fear") for name, (truth, _) in PREDICTIONS_A.items()}
+    a, b = evaluation(tmp_path / "a", PREDICTIONS_A), evaluation(tmp_path / "b", collapsed)
+    (warning,) = compare(a, b).warnings
+    assert warning == f"{b}: all predictions of 5 images are one class, fear: the network distinguishes no classes"
+
+
+def test_command__takes_a_named_data_set_from_its_folder(tmp_path: Path, official_tree, capsys):
+    root = official_tree("rafdb", each=1)
+    names = [f"Image/aligned/test_{number:04d}_aligned.jpg" for number in (1, 2)]
+    table = {names[0]: ("neutral", "fear"), names[1]: ("fear", "fear")}
+    a, b = evaluation(tmp_path / "a", table), evaluation(tmp_path / "b", {**table, names[0]: ("neutral", "neutral")})
+    line = ["compare", str(a), str(b), "--images", "rafdb", "--out", str(tmp_path / "out")]
+    assert main(line) == ExitCode.DATA
+    assert "--data DIR" in capsys.readouterr().err
+    assert main([*line, "--data", str(root)]) == ExitCode.DONE
+    assert "data:image" in (tmp_path / "out/compare.html").read_text()

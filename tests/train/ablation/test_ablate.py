@@ -12,7 +12,7 @@ import pytest
 
 from fercli.config.presets import MODELS, RECIPES
 from fercli.errors import DataError
-from fercli.evaluate.result_file import ModelFacts, ResultFile, write_result
+from fercli.evaluate.result_file import ModelFacts, ResultFile, read_result, write_result
 from fercli.evaluate.scores import score_matrix
 from fercli.train.ablation.ablate import ablate, plan
 from fercli.train.ablation.studies import build_study
@@ -158,3 +158,35 @@ def test_ablate__names_a_file_that_is_not_a_result(tmp_path: Path):
     RunFolder(broken).result.write_text("{}")
     with pytest.raises(DataError, match=broken.name):
         run(tmp_path, Trainer(), seeds=(0,))
+
+
+@pytest.mark.parametrize(
+    ("bad_rows", "bad_seeds"), [(("baseline", "BT"), (0, 1, 2)), (("BT",), (0, 1, 2)), (("BT",), (1,))]
+)
+def test_ablate__says_where_all_predictions_are_one_class(tmp_path: Path, capsys, bad_rows, bad_seeds):
+    def of_row(config: RunConfig) -> str:
+        if config.model.bt.source == "s3":
+            return "BT"
+        plain = config.train.loss.bt == 0 and config.model.ablate.mla_only == "none"
+        return "baseline" if plain else "other"
+
+    def trainer(config: RunConfig, folder: Path) -> None:
+        Trainer()(config, folder)
+        result = read_result(folder)
+        table = [[5, 0], [5, 0]] if of_row(config) in bad_rows and config.train.seed in bad_seeds else [[4, 1], [2, 3]]
+        score = score_matrix(np.array(table), split="test", labels=("fear", "anger"))
+        write_result(folder / "result.json", replace(result, scores=(score,)))
+
+    result = run(tmp_path, trainer)
+    rows = {row.name: row for row in result.rows}
+    assert rows["BT"].collapsed == bad_seeds
+    text = (tmp_path / "components.md").read_text()
+    everywhere = len(bad_seeds) == 3
+    assert ("BT: all predictions are one class; it is compared with no row" in text) is everywhere
+    assert ("BT: all predictions are one class with seed 1." in text) is not everywhere
+    assert (rows["BT"].difference.p is None) is everywhere
+    assert (rows["MLA + BT"].difference.p is None) is ("baseline" in bad_rows)
+    line = next(line for line in text.splitlines() if line.startswith("| BT |"))
+    if everywhere:
+        assert "| all predictions are one class | - | - |" in line
+        assert "+0.00" not in line

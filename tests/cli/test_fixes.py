@@ -31,7 +31,7 @@ def commands() -> dict[str, set[str]]:
 
     def visit(command: object, path: str) -> None:
         children = getattr(command, "commands", None)
-        if children is None:
+        if children is None or getattr(command, "invoke_without_command", False):
             found[path] = {
                 name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)
             }

@@ -222,7 +222,9 @@ def _show_pair(pair: PairAgreement, result: Agreement) -> None:
     ]
     title = f"{pair.coded} (rows) and {pair.read} (columns), seconds"
     console.show(console.table(title, ["", *(columns[index] for index in kept)], cells))
-    console.show(f"Both have an expression for {pair.compared * result.step_s:.1f} s; intervals from {pair.blocks}.")
+    console.show(
+        f"Both have an expression for {pair.compared * result.step_s:.1f} s. Resampled for intervals: {pair.blocks}."
+    )
     scores = [
         ["agreement", _percent(pair.agreement), _interval(pair.agreement, as_percent=True)],
         ["Cohen's kappa", _number(pair.kappa.value), _interval(pair.kappa)],

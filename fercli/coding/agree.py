@@ -21,6 +21,7 @@ from fercli.formatting import pluralize
 
 NOT_CODED, NOT_SEEN = "not coded", "not in view"
 MIN_BLOCKS = 6  # with fewer people, blocks of time are resampled
+MIN_RESAMPLED = 4  # blocks; there is no interval with fewer
 BLOCK_S = 10.0
 TOLERANCE_S = 0.5
 
@@ -152,8 +153,9 @@ class _Comparison:
         blocks, described = _blocks(both, count, self.options.step_s)
         counts = blocks.sum(axis=0)
         sampled = agreement.resampled(blocks, seed=self.seed)
-        if len(blocks) < 2:
-            sampled = np.full_like(sampled, 0.0)  # nothing varies: there is no interval
+        if len(blocks) < MIN_RESAMPLED:
+            sampled = np.zeros_like(sampled)  # no statistic is defined, so that there is no interval
+            described += ": too few for intervals"
         precisions, recalls = ((function(counts), function(sampled)) for function in _BY_CLASS)
         share, kappa, alpha = (agreement.score(function(counts), function(sampled)) for function in _OVERALL)
         by_class = tuple(

@@ -79,6 +79,7 @@ drop_last | | leave out the last, smaller batch of an epoch | POSTER_V2's code
 grad_clip | from 0 | largest global norm of the gradient; 0 is off | fercli
 ema | 0 to 0.999999 | decay of the moving average of the weights that is evaluated; 0 is off | fercli
 amp | | half precision of the forward pass | fercli
+tf32 | | TF32 for float32 products in training, on GPUs that have it; scoring never uses it | fercli
 channels_last | | memory format of images and convolutions | fercli
 compile | | torch.compile: minutes at the start, then faster steps on GPUs | fercli
 deterministic | | deterministic GPU kernels only | fercli
@@ -156,6 +157,7 @@ _SYNONYMS = {
     "validation": "val_split val_ratio val_fraction holdout val_size",
     "select": "checkpoint selection best monitor",
     "patience": "early_stopping early_stop",
+    "tf32": "allow_tf32 matmul_precision tensor_cores",
     "deterministic": "reproducible cudnn_deterministic",
     "sampler": "sampling balanced_sampling oversampling imbalanced",
     "input.size": "img_size image_size resolution input_size crop_size size imgsz",

@@ -104,6 +104,7 @@ class TrainConfig:
     grad_clip: float = 0.0  # global norm; 0 is off
     ema: float = 0.0  # decay per step of the exponential moving average that is evaluated; 0 is off
     amp: Literal["off", "bf16", "fp16"] = "off"
+    tf32: bool = True  # float32 products of training in TF32 on GPUs that have it; scoring never uses it
     channels_last: bool = True  # memory format of images and convolutions; the baseline's is contiguous
     compile: bool = False  # torch.compile: takes minutes at the start, then faster steps on GPUs
     deterministic: bool = False  # use deterministic GPU kernels only; CPUs are always deterministic

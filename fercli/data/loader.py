@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -64,13 +64,39 @@ class Crops(TorchDataset[tuple[Tensor, Tensor]]):
         return crop, self.targets[index]
 
 
-def loader(
-    crops: Crops, batches: Sequence[Sequence[int]], *, device: torch.device, workers: int
-) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Load batches of sample indices in the given order; into pinned memory for a GPU."""
-    extra: dict[str, Any] = {"prefetch_factor": 4} if workers else {}
-    order = [list(batch) for batch in batches]
-    return DataLoader(crops, batch_sampler=order, num_workers=workers, pin_memory=device.type == "cuda", **extra)
+class CropReader:
+    """Reads batches of the same crops again and again, such as once per epoch, into pinned memory for a GPU.
+
+    workers: processes that read; 0 is the calling thread. They are started by the first read and stay until the end.
+    """
+
+    def __init__(self, crops: Crops, *, device: torch.device, workers: int = 0) -> None:
+        self.crops, self._order = crops, _Order()
+        extra: dict[str, Any] = {"prefetch_factor": 4, "persistent_workers": True} if workers else {}
+        self._loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(
+            crops, batch_sampler=self._order, num_workers=workers, pin_memory=device.type == "cuda", **extra
+        )
+
+    def read(self, batches: Sequence[Sequence[int]]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield crops uint8 [B, 3, S, S] and targets [B, ...] of batches of sample indices, in their order.
+
+        An earlier read must have ended, or is ended by this one.
+        """
+        self._order.batches = [list(batch) for batch in batches]
+        return iter(self._loader)
+
+
+class _Order:
+    """A sampler whose batches change from epoch to epoch."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)
 
 
 def in_batches(order: Sequence[int], size: int, *, drop_last: bool) -> list[list[int]]:

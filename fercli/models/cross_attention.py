@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torchvision.ops import StochasticDepth
 
 # Letters: B images, C channels, H heads, D channels per head, S side of the map, T = S*S positions; s side of level 1.
@@ -41,9 +43,18 @@ class CrossAttention(nn.Module):
     def forward(self, query: Tensor, key_value: Tensor) -> Tensor:
         q = query.unflatten(2, (self.heads, -1)).transpose(1, 2)  # [B, H, T, D]
         k, v = self.kv(key_value).unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)  # [B, H, T, D]
-        bias = self.bias_table[self.relative_position].permute(2, 0, 1)  # [H, T, T]
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias.unsqueeze(0).to(q.dtype))  # scale D ** -0.5
+        # contiguous: fused kernels read a mask only if its last stride is 1
+        bias = self.bias_table[self.relative_position].permute(2, 0, 1).contiguous()  # [H, T, T]
+        with _differentiable_kernels(q):
+            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias.unsqueeze(0).to(q.dtype))  # scale D ** -0.5
         return self.proj(mixed.transpose(1, 2).flatten(2))
+
+
+def _differentiable_kernels(query: Tensor) -> contextlib.AbstractContextManager[None]:
+    """On a GPU, use only kernels that give the mask a gradient: cuDNN's does not, and torch may prefer it (sm_90, bf16)."""
+    if query.device.type != "cuda" or torch.compiler.is_compiling():
+        return contextlib.nullcontext()
+    return sdpa_kernel([SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH])
 
 
 def _relative_position(side: int) -> Tensor:

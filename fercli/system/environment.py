@@ -20,8 +20,11 @@ _PACKAGES = {
 }  # fmt: skip
 
 
-def environment(device: torch.device | None = None) -> dict[str, Any]:
-    """Return versions, machine and git revision. device: the torch device, if torch is used."""
+def environment(device: torch.device | None = None, *, training_tf32: bool | None = None) -> dict[str, Any]:
+    """Return versions, machine and git revision. device: the torch device, if torch is used.
+
+    training_tf32: whether training may use TF32 on a GPU; None for everything else, which never does.
+    """
     versions = {
         name: distribution.version
         for distribution in importlib.metadata.distributions()
@@ -34,19 +37,22 @@ def environment(device: torch.device | None = None) -> dict[str, Any]:
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "packages": versions,
-        **(_torch_device(device) if device is not None else {}),
+        **(_torch_device(device, training_tf32) if device is not None else {}),
     }
 
 
-def _torch_device(device: torch.device) -> dict[str, Any]:
-    """The device with its name, the CUDA version of torch, and the number of threads, on which rounding on a CPU depends."""
+def _torch_device(device: torch.device, training_tf32: bool | None) -> dict[str, Any]:
+    """The device with its name, the CUDA version of torch, and what rounding depends on: threads of a CPU, TF32 of a GPU."""
     import torch
+
+    training = {} if training_tf32 is None else {"training": training_tf32}
 
     return {
         "device": str(device),
         "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
         "cuda": torch.version.cuda,
         "threads": torch.get_num_threads(),
+        "tf32": {**training, "scoring": False} if device.type == "cuda" else None,
     }
 
 

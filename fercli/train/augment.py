@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fercli.config.training import AugmentConfig
 from fercli.train.photometric import add_noise, compress_some, jitter_gamma, jitter_light, sharpen_some
-from fercli.train.random_numbers import BatchRandom
+from fercli.train.random_numbers import BatchRandom, to_device
 
 # Letters: B images, S side.
 
@@ -19,9 +19,9 @@ from fercli.train.random_numbers import BatchRandom
 def augment(images: Tensor, config: AugmentConfig, random: BatchRandom) -> Tensor:
     """Flip, warp, recolour, relight and degrade crops [B, 3, S, S] in 0..1; the result stays in 0..1."""
     if config.rotate or config.translate or config.scale:
-        images = warp_affine(images, affine_matrices(config, random).to(images))
+        images = warp_affine(images, to_device(affine_matrices(config, random), images.device))
     elif config.flip:
-        mirrored = (random.per_image() < config.flip).to(images.device)
+        mirrored = to_device(random.per_image() < config.flip, images.device)
         images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
     if config.brightness or config.contrast:
         images = _jitter_brightness_and_contrast(images, config, random)
@@ -68,7 +68,11 @@ def _jitter_brightness_and_contrast(images: Tensor, config: AugmentConfig, rando
     brightness = random.per_image_symmetric(config.brightness)
     contrast = 1 + random.per_image_symmetric(config.contrast)
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
-    moved = (images - mean) * contrast.to(images).view(-1, 1, 1, 1) + mean + brightness.to(images).view(-1, 1, 1, 1)
+    moved = (
+        (images - mean) * to_device(contrast, images.device).view(-1, 1, 1, 1)
+        + mean
+        + to_device(brightness, images.device).view(-1, 1, 1, 1)
+    )
     return moved.clamp(0, 1)
 
 
@@ -77,7 +81,7 @@ def _jitter_saturation(images: Tensor, saturation: float, random: BatchRandom) -
     weights = torch.tensor((0.299, 0.587, 0.114), device=images.device).view(1, 3, 1, 1)
     grey = (images * weights).sum(dim=1, keepdim=True)
     factor = 1 + random.per_image_symmetric(saturation)
-    return (grey + (images - grey) * factor.to(images).view(-1, 1, 1, 1)).clamp(0, 1)
+    return (grey + (images - grey) * to_device(factor, images.device).view(-1, 1, 1, 1)).clamp(0, 1)
 
 
 def shift_hue(images: Tensor, shifts: Tensor) -> Tensor:
@@ -90,7 +94,7 @@ def shift_hue(images: Tensor, shifts: Tensor) -> Tensor:
         (green - blue) / divisor,
         torch.where(value == green, (blue - red) / divisor + 2, (red - green) / divisor + 4),
     )  # 0..6 from red over green and blue
-    sector = sector + 6 * shifts.to(images).view(-1, 1, 1)
+    sector = sector + 6 * to_device(shifts, images.device).view(-1, 1, 1)
     offsets = torch.tensor((5.0, 3.0, 1.0), device=images.device).view(1, 3, 1, 1)
     position = (offsets + sector.unsqueeze(1)) % 6
     return value.unsqueeze(1) - chroma.unsqueeze(1) * torch.minimum(position, 4 - position).clamp(0, 1)
@@ -124,7 +128,7 @@ def _blur(images: Tensor, probability: float, random: BatchRandom) -> Tensor:
 
 def _apply_to_selected(images: Tensor, selected: Tensor, transform: Callable[[Tensor], Tensor]) -> Tensor:
     """Transform the `selected` images (bool [B], on the CPU) of [B, 3, S, S]; nothing is computed for the others."""
-    indices = selected.nonzero().flatten().to(images.device)
+    indices = to_device(selected.nonzero().flatten(), images.device)
     return images.index_copy(0, indices, transform(images[indices])) if len(indices) else images
 
 
@@ -142,8 +146,9 @@ def erase(images: Tensor, config: AugmentConfig, random: BatchRandom) -> Tensor:
     width = torch.sqrt(area / ratio).round().clamp(1, side - 1)
     top = (random.per_image() * (side - height + 1)).floor()
     left = (random.per_image() * (side - width + 1)).floor()
-    index = torch.arange(side)
-    rows = (index >= top[:, None]) & (index < (top + height)[:, None])  # [B, S]
-    columns = (index >= left[:, None]) & (index < (left + width)[:, None])  # [B, S]
-    hole = rows[:, :, None] & columns[:, None, :] & selected[:, None, None]  # [B, S, S]
-    return images.masked_fill(hole.unsqueeze(1).to(images.device), 0.0)
+    # only the corners go to the device: masks are S * S times as large
+    rectangles = torch.stack((top, top + height, left, left + width, selected.float()), dim=1)  # [B, 5]
+    top, bottom, left, right, chosen = to_device(rectangles, images.device).unsqueeze(2).unbind(1)  # [B, 1] each
+    index = torch.arange(side, device=images.device)
+    rows, columns = (index >= top) & (index < bottom) & (chosen > 0), (index >= left) & (index < right)  # [B, S] each
+    return images.masked_fill((rows[:, :, None] & columns[:, None, :]).unsqueeze(1), 0.0)

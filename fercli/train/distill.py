@@ -12,7 +12,7 @@ from torch import Tensor
 from fercli.config.model import BtnConfig, InputConfig
 from fercli.config.training import AugmentConfig
 from fercli.data.dataset import Dataset, Sample
-from fercli.data.loader import Crops, in_batches
+from fercli.data.loader import CropReader, Crops, in_batches
 from fercli.data.readable import require_readable
 from fercli.errors import DataError
 from fercli.formatting import percent
@@ -129,12 +129,12 @@ def _train(student: LandmarkNet, crops: Crops, inputs: InputConfig, config: Dist
     """Train with AdamW and a cosine learning rate; the last, smaller batch of an epoch is left out."""
     device = next(student.parameters()).device
     optimizer = torch.optim.AdamW(student.parameters(), lr=config.lr, weight_decay=1e-3)
-    done = 0
+    reader, done = CropReader(crops, device=device), 0
     for epoch in range(config.epochs):
         order = torch.randperm(len(crops), generator=seeded_generator(config.seed, epoch)).tolist()
         batches = in_batches(order, config.batch_size, drop_last=True)
         steps = config.epochs * len(batches)
-        with reading_ahead(crops, batches, device=device) as batches_read:
+        with reading_ahead(reader, batches) as batches_read:
             for step, (images, points) in enumerate(batches_read):
                 for group in optimizer.param_groups:
                     group["lr"] = config.lr * cosine_factor((done + 1) / steps)
@@ -160,7 +160,7 @@ def _predict_points(
     crops = Crops(samples, torch.zeros(len(samples)), size)
     batches = in_batches(range(len(samples)), EVALUATION_BATCH, drop_last=False)
     points: list[Tensor] = []
-    with reading_ahead(crops, batches, device=device) as batches_read:
+    with reading_ahead(CropReader(crops, device=device), batches) as batches_read:
         for images, _ in batches_read:
             points.append(network(to_unit(images.to(device), inputs)).cpu())
             progress(min(len(points) * EVALUATION_BATCH, len(samples)), len(samples), "points of the teacher")

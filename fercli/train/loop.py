@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fercli.data.dataset import Split
+from fercli.data.loader import CropReader
 from fercli.evaluate import metrics
 from fercli.train.batches import reading_ahead
 from fercli.train.components import Components
@@ -49,7 +50,8 @@ class TrainingLoop:
     ) -> None:
         self.components, self.state, self.folder = components, state, folder
         self.scorer, self.selection, self.selected = scorer, selection, selected
-        self.saver, self.reporter, self.meter, self.workers = saver, reporter, meter, workers
+        self.saver, self.reporter, self.meter = saver, reporter, meter
+        self.reader = CropReader(components.data.train, device=components.device, workers=workers)
 
     def run(self) -> None:
         """Train to the last epoch, or until the recipe's patience ends."""
@@ -64,9 +66,7 @@ class TrainingLoop:
         steps_left = batches[sums.step :]
         own_batches = [list(components.group.own_part(batch)) for batch in steps_left]
         started, seconds_before, images_before = time.monotonic(), sums.seconds, sums.images
-        with reading_ahead(
-            components.data.train, own_batches, device=components.device, workers=self.workers
-        ) as batches_read:
+        with reading_ahead(self.reader, own_batches) as batches_read:
             for batch, own in zip(steps_left, own_batches, strict=True):
                 wait_started = time.monotonic()
                 with self.meter.stage("wait"):
@@ -132,7 +132,7 @@ class TrainingLoop:
             # weights before the checkpoint: a process killed between the two repeats the epoch and writes them again
             with explain_full_disk(self.folder.path), self.meter.stage("save"):
                 self.selected.keep(inference_weights)
-            self.saver.save()
+            self.saver.save_after_epoch(last=is_finished(state, components))
         self.reporter.epoch(report)
 
 

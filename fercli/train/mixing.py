@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fercli.config.training import AugmentConfig
-from fercli.train.random_numbers import BatchRandom
+from fercli.train.random_numbers import BatchRandom, to_device
 
 _MIXUP_SHARE = (0.5, 1.0)  # of the image itself
 _CUTMIX_SIDE = (0.3, 0.7)  # of the rectangle, as a fraction of S
@@ -27,13 +27,13 @@ def mix_images(
     if not (config.mixup or config.cutmix):
         return images, targets
     distributions = targets if targets.ndim == 2 else F.one_hot(targets, classes).float()
-    choice = random.per_image().to(images.device)
-    shares = _uniform(random, _MIXUP_SHARE).to(images.device)
+    choice = to_device(random.per_image(), images.device)
+    shares = to_device(_uniform(random, _MIXUP_SHARE), images.device)
     other = images.roll(1, dims=0)
     blend = torch.where(choice < config.mixup, shares, 1.0).view(-1, 1, 1, 1)
     mixed = images * blend + other * (1 - blend)
     cut = (choice >= config.mixup) & (choice < config.mixup + config.cutmix)
-    hole = _rectangles(images.shape[-1], random).to(images.device) & cut.view(-1, 1, 1)  # [B, S, S]
+    hole = to_device(_rectangles(images.shape[-1], random), images.device) & cut.view(-1, 1, 1)  # [B, S, S]
     mixed = torch.where(hole.unsqueeze(1), other, mixed)
     own = (blend.flatten() * (1 - hole.float().mean(dim=(1, 2)))).unsqueeze(1)  # [B, 1]
     return mixed, distributions * own + distributions.roll(1, dims=0) * (1 - own)

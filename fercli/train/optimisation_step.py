@@ -153,7 +153,9 @@ class OptimisationStep:
         passes = [self._accumulate_gradients(micro_batches, count, refine)]
         must_be_finite = {"the loss": passes[0]["loss"]}
         if self.sam is not None:
-            self.sam.perturb(grad_scale=self.scaler.get_scale() if self.scaler is not None else 1.0)
+            # the scale as a tensor: get_scale would wait for the device
+            one = torch.ones((), device=self.device)
+            self.sam.perturb(grad_scale=one if self.scaler is None else self.scaler.scale(one))
             with frozen_statistics(self.model, frozen=self.config.sam.freeze_bn_second):
                 passes.append(self._accumulate_gradients(micro_batches, count, refine))
             must_be_finite["the loss of SAM's second pass"] = passes[1]["loss"]

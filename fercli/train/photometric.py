@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fercli.train.random_numbers import BatchRandom, seeded_generator
+from fercli.train.random_numbers import BatchRandom, seeded_generator, to_device
 
 _JPEG_SCALE = (0.35, 2.5)  # factors on the quantisation table, as libjpeg's quality 83 and 20
 _SHARPEN_SIGMA = 1.5
@@ -50,7 +50,7 @@ def add_noise(images: Tensor, limit: float, random: BatchRandom) -> Tensor:
     noise = torch.stack(
         [torch.randn(1, side, side, generator=seeded_generator(int(seed * 2**40))) for seed in seeds.double().tolist()]
     )  # [B, 1, S, S], of each image alone: independent of the number of processes
-    return (images + noise.to(images) * _per_image(deviation, images)).clamp(0, 1)
+    return (images + to_device(noise, images.device) * _per_image(deviation, images)).clamp(0, 1)
 
 
 def sharpen(images: Tensor, strength: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ def compress_jpeg(images: Tensor, scale: Tensor) -> Tensor:
     )  # [B, 3, n, n, 8, 8]
     transform = _cosine_transform(images)
     table = torch.tensor(_LUMINANCE, dtype=images.dtype, device=images.device)
-    steps = (table * scale.to(images).view(-1, 1, 1, 1, 1, 1)).clamp_min(1)
+    steps = (table * to_device(scale, images.device).view(-1, 1, 1, 1, 1, 1)).clamp_min(1)
     quantised = torch.round(transform @ blocks @ transform.mT / steps) * steps
     restored = (transform.mT @ quantised @ transform + 128) / 255
     return restored.transpose(3, 4).flatten(4, 5).flatten(2, 3)[..., :side, :side].clamp(0, 1)
@@ -103,4 +103,4 @@ def _cosine_transform(like: Tensor) -> Tensor:
 
 
 def _per_image(values: Tensor, images: Tensor) -> Tensor:
-    return values.to(images).view(-1, 1, 1, 1)
+    return to_device(values, images.device).view(-1, 1, 1, 1)

@@ -43,3 +43,10 @@ class BatchRandom:
     def per_batch(self) -> float:
         """One uniform value in 0..1 for the batch."""
         return torch.rand(1, generator=self.generator).item()
+
+
+def to_device(values: Tensor, device: torch.device) -> Tensor:
+    """Copy random values from the CPU to the device of the images; through pinned memory the CPU does not wait for a GPU."""
+    if device.type == "cuda" and torch.cuda.is_available():
+        return values.pin_memory().to(device, non_blocking=True)
+    return values.to(device)

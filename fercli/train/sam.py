@@ -22,19 +22,20 @@ class SAM:
         self._saved: list[tuple[Tensor, Tensor]] = []
 
     @torch.no_grad()
-    def perturb(self, *, grad_scale: float = 1.0) -> Tensor:
-        """Move to the worst point nearby and return the gradient's norm; gradients are divided by `grad_scale` first."""
+    def perturb(self, *, grad_scale: Tensor | float = 1.0) -> Tensor:
+        """Move to the worst point nearby and return the gradient's norm; gradients are divided by `grad_scale` first.
+
+        Nothing waits for the device. With a gradient that is not finite the weights stay as they are.
+        """
         parameters = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
         grads = [p.grad for p in parameters if p.grad is not None]
         directions = torch._foreach_mul(torch._foreach_abs(parameters), grads) if self.adaptive else grads
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(directions))) / grad_scale
         self._saved = [(p, p.detach().clone()) for p in parameters]
-        if torch.isfinite(norm):
-            scale = self.rho / (norm + 1e-12) / grad_scale
-            steps = torch._foreach_mul(grads, scale)
-            if self.adaptive:
-                torch._foreach_mul_(steps, torch._foreach_mul(parameters, parameters))
-            torch._foreach_add_(parameters, steps)
+        steps = torch._foreach_mul(grads, self.rho / (norm + 1e-12) / grad_scale)
+        if self.adaptive:
+            torch._foreach_mul_(steps, torch._foreach_mul(parameters, parameters))
+        torch._foreach_add_(parameters, [torch.where(norm.isfinite(), step, 0.0) for step in steps])
         return norm
 
     @torch.no_grad()

@@ -14,17 +14,21 @@ from fercli.train.training_errors import explain_full_disk
 from fercli.weights.checkpoint import load_checkpoint, save_checkpoint
 from fercli.weights.run_folder import RunFolder
 
+_QUICK_S = 0.5  # a save that takes less is made after every epoch
+_SHARE = 0.05  # of the time that slower saves may take
+
 CHECKPOINT_FORMAT = 2  # 1, without a number: fercli up to 0.2
 
 
 class Saver:
-    """Writes the checkpoint, at most once every `interval_s` seconds through `save_if_due`."""
+    """Writes the checkpoint: inside an epoch every `interval_s` seconds, after an epoch unless that would take too long."""
 
     def __init__(
         self, components: Components, state: TrainingState, folder: RunFolder, *, meter: StageMeter, interval_s: float
     ) -> None:
         self.components, self.state, self.folder, self.meter = components, state, folder, meter
         self.interval_s, self._saved_at = interval_s, time.monotonic()
+        self._save_s = 0.0  # duration of the last save
 
     def save_if_due(self) -> None:
         """Save inside an epoch, unless a weight is not finite: that shows in the next step's loss only."""
@@ -32,9 +36,18 @@ class Saver:
         if self.components.group.is_first and due and all_finite(self.components.model.state_dict().values()):
             self.save()
 
+    def save_after_epoch(self, *, last: bool) -> None:
+        """Save after the last epoch, and after others if saving takes a small share of the time, or is due.
+
+        A run that is resumed from an earlier epoch makes the epochs after it again, with the same result.
+        """
+        elapsed_s = time.monotonic() - self._saved_at
+        if last or self._save_s < _QUICK_S or elapsed_s >= min(self._save_s / _SHARE, self.interval_s):
+            self.save()
+
     def save(self) -> None:
         """Write the checkpoint."""
-        components = self.components
+        components, started = self.components, time.monotonic()
         with explain_full_disk(self.folder.path), self.meter.stage("save"):
             save_checkpoint(
                 self.folder.checkpoint,
@@ -49,6 +62,7 @@ class Saver:
                 },
             )
         self._saved_at = time.monotonic()
+        self._save_s = self._saved_at - started
 
 
 def read_checkpoint(folder: RunFolder) -> dict[str, Any] | None:

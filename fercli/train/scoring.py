@@ -13,8 +13,9 @@ from torch import Tensor
 
 from fercli.config.training import TrainConfig
 from fercli.data.dataset import Split
-from fercli.data.loader import Crops, in_batches, loader
+from fercli.data.loader import CropReader, in_batches
 from fercli.models.btn import BTN
+from fercli.system.float32 import exact_float32
 from fercli.train.components import Components
 from fercli.train.inputs import evaluation_input
 from fercli.train.process_group import ProcessGroup
@@ -35,7 +36,11 @@ class Scorer:
     """Predicts the evaluation splits with the weights of an epoch, each split once per epoch."""
 
     def __init__(self, components: Components, folder: RunFolder, *, workers: int) -> None:
-        self.components, self.folder, self.workers = components, folder, workers
+        self.components, self.folder = components, folder
+        self._readers = {
+            split: CropReader(crops, device=components.device, workers=workers)
+            for split, crops in components.data.evaluation.items()
+        }
         self._known: dict[tuple[int, Split], SplitLogits] = {}
 
     def logits(self, epoch: int, split: Split) -> SplitLogits:
@@ -44,11 +49,7 @@ class Scorer:
         if (epoch, split) not in self._known:
             with explain_failed_step(f"scoring the {split} images", folder=self.folder, recipe=components.recipe):
                 self._known[epoch, split] = predict_crops(
-                    components.model,
-                    components.data.evaluation[split],
-                    components.recipe,
-                    group=components.group,
-                    workers=self.workers,
+                    components.model, self._readers[split], components.recipe, group=components.group
                 )
         return self._known[epoch, split]
 
@@ -69,25 +70,27 @@ class Scorer:
             components.model.load_state_dict(own)
 
 
-def predict_crops(model: BTN, crops: Crops, recipe: TrainConfig, *, group: ProcessGroup, workers: int) -> SplitLogits:
-    """P_VIT and truth of every image, in the order of `crops`, which must not be empty; all processes get all of them.
+def predict_crops(model: BTN, reader: CropReader, recipe: TrainConfig, *, group: ProcessGroup) -> SplitLogits:
+    """P_VIT and truth of every image, in the order of the reader's crops, of which there is one at least.
 
-    In float32 whatever the recipe trains in, and with no more images at once than a micro-batch of training, so that a model
-    that can be trained can be scored. P_VIT of an image does not depend on the other images of the batch.
+    All processes get all of them. In float32 whatever the recipe trains in, and with no more images at once than a
+    micro-batch of training, so that a model that can be trained can be scored. P_VIT of an image does not depend on the
+    other images of the batch.
     """
-    device = next(model.parameters()).device
+    device, crops = next(model.parameters()).device, reader.crops
     batch_size = max(1, recipe.batch_size // (recipe.accumulate * group.size))
     batches = in_batches(list(group.own_part(range(len(crops)))), batch_size, drop_last=False)
     logits = [torch.empty(0, model.num_classes)]
-    for images, _ in loader(crops, batches, device=device, workers=workers):
+    for images, _ in reader.read(batches):
         logits.append(predict_logits(model, evaluation_input(images.to(device, non_blocking=True), model, recipe)))
     own = torch.cat(logits).to(device)
     gathered = group.gather(own, group.part_sizes(len(crops))).cpu().numpy()
     return SplitLogits(gathered, crops.targets.numpy())
 
 
+@exact_float32
 @torch.inference_mode()
 def predict_logits(model: BTN, images: Tensor) -> Tensor:
-    """P_VIT [B, N] of normalised images in evaluation mode, float32 on the CPU."""
+    """P_VIT [B, N] of normalised images in evaluation mode, float32 on the CPU, computed without TF32."""
     model.eval()
     return model(images).float().cpu()

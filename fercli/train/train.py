@@ -19,7 +19,7 @@ from fercli.progress import TrainEvent, TrainNote, no_report
 from fercli.system.environment import environment
 from fercli.system.locks import hold_lock
 from fercli.train.components import Components, build_components
-from fercli.train.determinism import deterministic
+from fercli.train.determinism import gpu_switches
 from fercli.train.loop import TrainingLoop, is_finished
 from fercli.train.options import TrainOptions
 from fercli.train.process_group import ProcessGroup
@@ -62,7 +62,7 @@ def train(
     membership = contextlib.nullcontext(joined) if joined is not None else join_process_group(options.device)
     with (
         membership as (group, device),
-        deterministic(config.train.deterministic, device),
+        gpu_switches(device, deterministic=config.train.deterministic, tf32=config.train.tf32),
         contextlib.ExitStack() as held,
     ):
         if options.tensorboard:
@@ -188,7 +188,7 @@ def _open_folder(
     saved = read_checkpoint(folder)
     resume_run(folder.path, config)
     with explain_full_disk(folder.path):
-        changed = record_environment(folder, environment(device))
+        changed = record_environment(folder, environment(device, training_tf32=config.train.tf32))
     if changed:
         changes = "; ".join(changed)
         report(TrainNote(f"resuming in another environment, results may differ in the last bits: {changes}"))

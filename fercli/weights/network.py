@@ -21,12 +21,13 @@ from fercli.config.validate import from_dict
 from fercli.errors import DataError, WeightsError
 from fercli.models.btn import BTN
 from fercli.system.devices import resolve_device
+from fercli.system.float32 import exact_float32
 from fercli.weights.card import WeightsCard
 from fercli.weights.checkpoint import load_checkpoint
 from fercli.weights.conventions import DEFAULT_HEAD, head_key
 from fercli.weights.files import TORCH_SUFFIX, check_keys, find_weights, load_weights, read_card
-from fercli.weights.preprocess import to_input
 from fercli.weights.run_folder import RunFolder
+from fercli.weights.torch_input import input_tensor
 
 _CHUNK = 32
 _FIX = "fer train DATA, then give its run folder: -w runs/NAME"
@@ -51,13 +52,15 @@ class Network:
 
     def images(self, crops: NDArray[np.uint8]) -> Tensor:
         """RGB crops uint8 [B, S, S, 3] as the network's input [B, 3, S, S]."""
-        return torch.from_numpy(to_input(crops, self.card.model.input)).to(self.device)
+        return input_tensor(crops, self.card.model.input, self.device)
 
+    @exact_float32
     @torch.inference_mode()
     def logits(self, images: Tensor) -> NDArray[np.float32]:
         """P_VIT float32 [B, N] of prepared images."""
         return torch.cat([self.model(part).float().cpu() for part in images.split(_CHUNK)]).numpy()
 
+    @exact_float32
     @torch.inference_mode()
     def batch_embedding(self, images: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """P_VIT [B, N] and the embeddings [B, N, D] of prepared images; ValueError without the batch part."""

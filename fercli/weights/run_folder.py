@@ -156,7 +156,7 @@ def start_run(
     for old in (*outputs, *folder.events.glob("events.out.*"), *folder.events.parent.glob("predictions/*.csv")):
         old.unlink(missing_ok=True)
     write_json(folder.data, data)
-    write_json(folder.environment, environment(device))
+    write_json(folder.environment, environment(device, training_tf32=config.train.tf32))
     write_json(
         folder.config, dataclasses.asdict(config)
     )  # last: a folder with config.json is a run that can be resumed

@@ -57,6 +57,15 @@ def test_sam__a_gradient_that_is_not_finite_does_not_move_the_weights():
     assert torch.equal(w.detach(), torch.tensor([1.0]))
 
 
+def test_sam__asks_the_device_for_no_value():
+    # meta tensors have none: reading one, as `if norm.isfinite()` would, raises
+    w = torch.nn.Parameter(torch.ones(3, device="meta"))
+    w.grad = torch.ones(3, device="meta")
+    sam = SAM(torch.optim.SGD([w], lr=0.1), rho=0.05)
+    assert sam.perturb(grad_scale=torch.ones((), device="meta")).device.type == "meta"
+    sam.restore()
+
+
 def test_sam__refuses_a_negative_radius():
     with pytest.raises(ValueError, match="rho"):
         SAM(torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1), rho=-1)

@@ -11,6 +11,7 @@ import torch
 
 from fercli.config.training import TrainConfig
 from fercli.data.dataset import Dataset
+from fercli.data.loader import CropReader
 from fercli.train.components import build_components
 from fercli.train.process_group import ProcessGroup
 from fercli.train.scoring import Scorer, predict_crops
@@ -23,9 +24,10 @@ def test_predict_crops__is_the_same_in_small_batches(
 ):
     data = training_data(faces, config_of())
     model = build_components(data, config_of(), group=ProcessGroup(), device=torch.device("cpu")).model
-    whole, truth = predict_crops(model, data.train, recipe, group=ProcessGroup(), workers=0)
+    reader = CropReader(data.train, device=torch.device("cpu"))
+    whole, truth = predict_crops(model, reader, recipe, group=ProcessGroup())
     small = replace(recipe, batch_size=4, accumulate=4)  # one image at once
-    single, _ = predict_crops(model, data.train, small, group=ProcessGroup(), workers=0)
+    single, _ = predict_crops(model, reader, small, group=ProcessGroup())
     np.testing.assert_allclose(single, whole, atol=1e-5)
     assert truth.tolist() == data.labels.tolist()
 

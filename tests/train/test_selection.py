@@ -12,7 +12,7 @@ import pytest
 from fercli.config.presets import MODELS, RECIPES
 from fercli.config.training import LossConfig, SamConfig, TrainConfig
 from fercli.data.dataset import Dataset
-from fercli.data.loader import Crops
+from fercli.data.loader import CropReader
 from fercli.data.open import open_dataset
 from fercli.errors import UsageError
 from fercli.models.btn import BTN
@@ -74,9 +74,9 @@ def test_train__scores_weights_that_two_protocols_prefer_once(
     scored: list[int] = []
     usual = scoring.predict_crops
 
-    def predict(model: BTN, crops: Crops, *args: TrainConfig, **options: Any) -> scoring.SplitLogits:
-        scored.append(len(crops))
-        return usual(model, crops, *args, **options)
+    def predict(model: BTN, reader: CropReader, *args: TrainConfig, **options: Any) -> scoring.SplitLogits:
+        scored.append(len(reader.crops))
+        return usual(model, reader, *args, **options)
 
     monkeypatch.setattr(scoring, "predict_crops", predict)
     recipe = replace(RECIPES["compact"], epochs=1, batch_size=4, loss=LossConfig(soft_targets=False), validation=0.34)

@@ -7,7 +7,7 @@ explicit attention, softmax(q k + bias) v; images in torch's default memory form
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -27,6 +27,7 @@ from fercli.models.mobilefacenet import LandmarkNet, Taps
 from fercli.models.vit import SelfAttention
 from fercli.progress import Progress, silent
 from fercli.system.devices import cpu_threads, resolve_device
+from fercli.train.determinism import gpu_switches
 from fercli.train.inputs import memory_format
 from fercli.train.losses import btn_loss
 from fercli.train.optimisation_step import OptimisationStep
@@ -34,6 +35,7 @@ from fercli.train.optimizers import make_optimizer
 
 PACKAGE, REFERENCE = "fer", "reference"
 CLASSES = 7
+_GPU_WARM_UP, _GPU_STEPS = 3, 10
 
 # Letters: B images, T tokens, H heads, D channels of a head.
 
@@ -42,7 +44,7 @@ CLASSES = 7
 class StepRun:
     """One implementation of the step. seconds: median, minimum and maximum of the rounds; cpu_s: CPU time, median.
 
-    cosine: cosine similarity of its gradient with the reference's. peak_mb: peak memory of its process.
+    cosine: cosine similarity of its gradient with the reference's. peak_mb: peak memory of the GPU, or of its process on a CPU.
     """
 
     name: str
@@ -114,7 +116,11 @@ def bench_train(
 def measure_step(
     *, name: str, model: str, recipe_name: str, settings: Sequence[str], batch: int, device: str, gradient: str
 ) -> dict[str, Any]:
-    """Time the second of two steps, and write the gradient of the first to the file `gradient`."""
+    """Time a step, and write the gradient of the first step to the file `gradient`.
+
+    On a CPU the second step is timed; on a GPU the median of ten after three for warm-up, in which cuDNN chooses its
+    kernels, with the device's peak memory.
+    """
     torch.set_num_threads(cpu_threads())
     target = resolve_device(device)
     config = override(recipe(recipe_name), list(settings))
@@ -123,20 +129,32 @@ def measure_step(
     side_px = network.config.input.size
     images = torch.randn(batch, 3, side_px, side_px, generator=torch.Generator().manual_seed(1)).to(target)
     targets = torch.arange(batch, device=target) % CLASSES
-    if name == REFERENCE:
-        step: Any = ReferenceStep(network.to(target), config)
-    else:
-        step = OptimisationStep(network.to(target).to(memory_format=memory_format(config)), config)
-        images = images.contiguous(memory_format=memory_format(config))
-    torch.manual_seed(2)  # the same drop path in all variants
-    loss = float(step(images, targets).loss)
-    gradients = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
-    torch.save(torch.cat([gradients[name].float().flatten().cpu() for name in sorted(gradients)]), gradient)
-    _synchronize(target)
+    with gpu_switches(target, deterministic=config.deterministic, tf32=config.tf32):
+        if name == REFERENCE:
+            step: Any = ReferenceStep(network.to(target), config)
+        else:
+            step = OptimisationStep(network.to(target).to(memory_format=memory_format(config)), config)
+            images = images.contiguous(memory_format=memory_format(config))
+        torch.manual_seed(2)  # the same drop path in all variants
+        loss = float(step(images, targets).loss)
+        gradients = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+        torch.save(torch.cat([gradients[name].float().flatten().cpu() for name in sorted(gradients)]), gradient)
+        warm_up, times = (_GPU_WARM_UP, _GPU_STEPS) if target.type == "cuda" else (0, 1)
+        for _ in range(warm_up):
+            step(images, targets)
+        timed = [_timed(lambda: step(images, targets), target) for _ in range(times)]
+    seconds, cpu_s = (median(values) for values in zip(*timed, strict=True))
+    device_mb = torch.cuda.max_memory_allocated(target) / 2**20 if target.type == "cuda" else None
+    return {"seconds": seconds, "cpu_s": cpu_s, "loss": loss, "device_mb": device_mb}
+
+
+def _timed(work: Callable[[], object], device: torch.device) -> tuple[float, float]:
+    """Seconds and CPU seconds of a call."""
+    _synchronize(device)
     started, cpu_started = perf_counter(), process_time()
-    step(images, targets)
-    _synchronize(target)
-    return {"seconds": perf_counter() - started, "cpu_s": process_time() - cpu_started, "loss": loss}
+    work()
+    _synchronize(device)
+    return perf_counter() - started, process_time() - cpu_started
 
 
 @dataclass
@@ -173,7 +191,9 @@ class ReferenceStep:
         self.landmarks.eval()
         loss = self._gradient(images, targets)
         weights = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
-        norm = torch.sqrt(sum(((p.grad**2).sum() for p in weights if p.grad is not None), torch.zeros(())))
+        norm = torch.sqrt(
+            sum(((p.grad**2).sum() for p in weights if p.grad is not None), torch.zeros((), device=images.device))
+        )
         before = [p.detach().clone() for p in weights]
         with torch.no_grad():
             for p in weights:
@@ -237,12 +257,13 @@ def _synchronize(device: torch.device) -> None:
 
 def _step(name: str, measurements: Sequence[Measurement], cosine: float) -> StepRun:
     seconds = [measurement.value["seconds"] for measurement in measurements]
-    peaks = [measurement.peak_mb for measurement in measurements if measurement.peak_mb is not None]
+    peaks = [measurement.value["device_mb"] or measurement.peak_mb for measurement in measurements]
+    known = [peak for peak in peaks if peak is not None]
     return StepRun(
         name=name,
         seconds=(median(seconds), min(seconds), max(seconds)),
         cpu_s=median(measurement.value["cpu_s"] for measurement in measurements),
-        peak_mb=max(peaks, default=None),
+        peak_mb=max(known, default=None),
         cosine=cosine,
         loss=measurements[0].value["loss"],
     )

@@ -232,6 +232,33 @@ def _show_train(result: TrainBench) -> None:
     console.show("gradient: cosine similarity with the gradient of the reference step")
 
 
+def gpu(
+    videos: Annotated[
+        list[Path] | None, typer.Argument(metavar="VIDEO", help="Videos to predict on the GPU and on the CPU.")
+    ] = None,
+    *,
+    device: options.Device = "cuda",
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=1, metavar="S", help="Skip the steps that would start later.")
+    ] = 600.0,
+    quiet: options.Quiet = False,
+) -> None:
+    """Check training and prediction on a GPU, and print one JSON object with a result or an error for every step.
+
+    Versions, attention kernels, batch invariance with and without TF32, input shapes of the detector and the classifier,
+    training steps in three precisions, and videos. With --device cpu the sizes are small.
+
+    Example:
+
+      fer bench gpu clip.mp4 > gpu.json
+    """
+    from fercli.bench.gpu import check_gpu
+
+    with console.progress("bench", quiet=quiet) as progress:
+        result = check_gpu(device, videos=videos or (), budget_s=seconds, progress=progress)
+    console.json_line(result)
+
+
 def start(
     picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="A picture with a face.")],
     *,

@@ -22,6 +22,7 @@ from fercli.cli.agree import app as agree
 from fercli.cli.align import align
 from fercli.cli.audit import audit
 from fercli.cli.bench import faces as bench_faces
+from fercli.cli.bench import gpu as bench_gpu
 from fercli.cli.bench import models as bench_models
 from fercli.cli.bench import start as bench_start
 from fercli.cli.bench import train as bench_train
@@ -164,6 +165,7 @@ _add(
 _add(bench, "faces", bench_faces, "Compare face detection with facenet-pytorch.", needs=("torch", "facenet_pytorch"))
 _add(bench, "video", bench_video, "Measure video prediction.")
 _add(bench, "train", bench_train, "Measure a training step.", needs=TORCH)
+_add(bench, "gpu", bench_gpu, "Check a GPU in ten minutes.", needs=TORCH)
 _add(bench, "start", bench_start, "Measure fer predict from a cold start.")
 
 # by stage, in the order of `fer --help`

@@ -7,7 +7,9 @@ import importlib
 import os
 import re
 import sys
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from fercli.errors import DeviceError, UsageError
@@ -114,11 +116,14 @@ def onnx_runtime(module: str = "onnxruntime") -> Any:
     return importlib.import_module(module)
 
 
-def providers(name: str, *, fp16: bool = False) -> list[Provider]:
+def providers(
+    name: str, *, fp16: bool = False, engine_shapes: Mapping[str, str] = MappingProxyType({})
+) -> list[Provider]:
     """Return ONNX Runtime's providers for a device name, preferred first; DeviceError if the device is not available.
 
     auto is the first GPU with CUDA, else the CPU; TensorRT, which takes minutes to build an engine, must be named.
     fp16: the file computes in float16. TensorRT may then use float16, and CUDA keeps TF32 for what is left in float32.
+    engine_shapes: TensorRT's options for the range of input shapes.
     """
     check_name(name)
     onnxruntime = onnx_runtime()
@@ -148,6 +153,7 @@ def providers(name: str, *, fp16: bool = False) -> list[Provider]:
         "trt_timing_cache_enable": 1,
         "trt_timing_cache_path": str(cache),
         "trt_fp16_enable": int(fp16),
+        **engine_shapes,
     }
     return [(TENSORRT_PROVIDER, engines), cuda, CPU_PROVIDER]
 

@@ -35,11 +35,12 @@ _DEVICES = {CUDA_PROVIDER: "cuda", TENSORRT_PROVIDER: "tensorrt"}
 
 
 def open_session(
-    path: Path, device: str = "auto", *, threads: int | None = None
+    path: Path, device: str = "auto", *, threads: int | None = None, batches: Sequence[int] = ()
 ) -> tuple[onnxruntime.InferenceSession, str]:
     """Open an ONNX file; returns the session and the device it runs on ("cpu", "cuda:0", "tensorrt:0").
 
-    threads: CPU threads of one run; None is `cpu_threads()`.
+    threads: CPU threads of one run; None is `cpu_threads()`. batches: sorted batch sizes that will run, for which TensorRT
+    builds one engine; without them it builds another one whenever a batch is outside the range it has seen.
     Raises: WeightsError for a missing or broken file, DeviceError if a GPU was requested and is not available.
     Only `auto` may fall back to the CPU, and then returns the name of the CPU provider.
     """
@@ -55,12 +56,13 @@ def open_session(
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if preferred == [CPU_PROVIDER]:
         return _on_cpu(path, options), "cpu"
-    fp16 = session_metadata(_on_cpu(path, options)).get("precision") == "fp16"
+    on_cpu = _on_cpu(path, options)
+    fp16 = session_metadata(on_cpu).get("precision") == "fp16"
     if preferred[0][0] == TENSORRT_PROVIDER:
         if not fp16:
             os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")  # its libraries read this when they are loaded
         engine_folder().mkdir(parents=True, exist_ok=True)
-    preferred = providers(device, fp16=fp16)
+    preferred = providers(device, fp16=fp16, engine_shapes=engine_shapes(on_cpu.get_inputs(), batches))
     log = io.StringIO()
     try:
         with contextlib.redirect_stdout(log):  # ONNX Runtime prints which libraries it does not find
@@ -173,6 +175,22 @@ def padded_batch(batch: NDArray[Any], sizes: Sequence[int]) -> NDArray[Any]:
     """Append zeros along the first axis up to `padded_size`."""
     missing = padded_size(len(batch), sizes) - len(batch)
     return np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)]) if missing else batch
+
+
+def engine_shapes(inputs: Sequence[Any], batches: Sequence[int]) -> dict[str, str]:
+    """TensorRT's options for an engine that serves every batch size from the first to the last, best at the middle one.
+
+    inputs: of a session (`name`, `shape`). Empty without batch sizes, or if more than the batch size varies.
+    """
+    if not batches or not all(all(isinstance(side, int) for side in tensor.shape[1:]) for tensor in inputs):
+        return {}
+    sizes = {"min": batches[0], "opt": batches[len(batches) // 2], "max": batches[-1]}
+    return {
+        f"trt_profile_{name}_shapes": ",".join(
+            f"{tensor.name}:{'x'.join(map(str, (size, *tensor.shape[1:])))}" for tensor in inputs
+        )
+        for name, size in sizes.items()
+    }
 
 
 def session_metadata(session: onnxruntime.InferenceSession) -> Mapping[str, str]:

@@ -81,7 +81,7 @@ def open_onnx(path: Path, *, device: str = "auto", convention: str | None = None
     A GPU runs batches of GPU_BATCH_SIZES only, and each once before there is work: this loads its kernels, and no later
     batch waits for a new plan or engine. If that fails, DeviceError is raised, or `auto` falls back to the CPU.
     """
-    session, running = open_session(path, device)
+    session, running = open_session(path, device, batches=GPU_BATCH_SIZES)
 
     metadata = session_metadata(session)
     card = card_from(metadata, where=str(path)).for_convention(convention)
@@ -134,7 +134,9 @@ def open_torch(path: Path, *, device: str = "auto", convention: str | None = Non
     require(str(path), TORCH)
     import torch
 
+    from fercli.system.float32 import float32_products
     from fercli.weights.network import load_btn
+    from fercli.weights.torch_input import input_tensor
 
     model, card = load_btn(path)
     card = card.for_convention(convention)
@@ -143,8 +145,8 @@ def open_torch(path: Path, *, device: str = "auto", convention: str | None = Non
     model.to(target).to(memory_format=layout)
 
     def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            batch = torch.from_numpy(to_input(crops, card.model.input)).to(target, memory_format=layout)
+        with torch.inference_mode(), float32_products(tf32=False):
+            batch = input_tensor(crops, card.model.input, target).contiguous(memory_format=layout)
             return model(batch, card.head).float().cpu().numpy()
 
     return LoadedClassifier(card, "torch", str(target), run, CHUNK if target.type == "cpu" else GPU_BATCH_SIZES[-1])

@@ -167,6 +167,16 @@ def test_open_session__tensorrt_may_compute_in_halves_where_the_file_does(gpu, o
     assert others == {"enable_fallback": 0}
 
 
+def test_load_classifier__tensorrt_builds_one_engine_for_all_batch_sizes(gpu, onnx_file, monkeypatch):
+    monkeypatch.setattr(inference, "run_bound", lambda session, given, output: session.run([output], dict(given))[0])
+    load_classifier(onnx_file, device="tensorrt")
+    size = CARD.model.input.size
+    options = next(providers for providers, _ in gpu.calls if len(providers) > 1)[0][1]
+    assert options["trt_profile_min_shapes"] == f"images:1x3x{size}x{size}"
+    assert options["trt_profile_opt_shapes"] == f"images:8x3x{size}x{size}"
+    assert options["trt_profile_max_shapes"] == f"images:32x3x{size}x{size}"
+
+
 @pytest.mark.parametrize(("device", "found"), [("tensorrt", "0"), ("cuda", None), ("cpu", None)])
 def test_open_session__tensorrt_is_kept_from_tf32(gpu, onnx_file, device, found):
     open_session(onnx_file, device)
@@ -220,7 +230,7 @@ def test_open_onnx__a_gpu_runs_batches_of_the_sizes_that_it_ran_first(onnx_file,
         seen.append(given["images"].shape[0])
         return session.run([output], dict(given))[0]
 
-    monkeypatch.setattr(inference, "open_session", lambda path, asked: (opened, device))
+    monkeypatch.setattr(inference, "open_session", lambda path, asked, **_: (opened, device))
     monkeypatch.setattr(inference, "run_bound", run_bound)
     classifier = load_classifier(onnx_file, device=device)
     assert (classifier.device, seen) == (device, sizes)

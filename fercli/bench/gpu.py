@@ -5,9 +5,10 @@ A step that fails is a result too: it is recorded, and the others run.
 
 from __future__ import annotations
 
+import itertools
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -185,16 +186,16 @@ def _input_shapes(device: str, sizes: Sizes) -> dict[str, Any]:
     for name, (run, arrays) in inputs.items():
         for array in arrays:
             run(array)
-        calls = iter(range(10**9))
+        turns = itertools.cycle(arrays)
         found[name] = {
             "one shape": [_milliseconds(partial(run, array), None, sizes.times) for array in arrays],
-            "changing shapes": _milliseconds(
-                lambda run=run, arrays=arrays, calls=calls: run(arrays[next(calls) % len(arrays)]),
-                None,
-                2 * sizes.times,
-            ),
+            "changing shapes": _milliseconds(partial(_run_next, run, turns), None, 2 * sizes.times),
         }
     return found
+
+
+def _run_next(run: Callable[[Any], object], arrays: Iterator[Any]) -> object:
+    return run(next(arrays))
 
 
 def _predict(video: Path, device: str) -> dict[str, Any]:

@@ -84,6 +84,13 @@ def export(
             rich_help_panel=_FORMAT,
         ),
     ] = "fp16",
+    device: Annotated[
+        str,
+        typer.Option(
+            help="Device on which the ONNX file is compared with torch too: cpu, cuda[:N] or tensorrt[:N].",
+            rich_help_panel=_FORMAT,
+        ),
+    ] = "cpu",
     json: options.Json = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
@@ -102,11 +109,17 @@ def export(
 
     if onnx == pt2:
         raise UsageError("choose one format: --onnx or --pt2", fix="fer export --onnx")
-    if pt2 and (interface, precision) != ("images", "fp32"):
-        raise UsageError("--input and --precision are for ONNX files", fix="fer export --onnx")
+    if pt2 and (interface, precision, device) != ("images", "fp32", "cpu"):
+        raise UsageError("--input, --precision and --device are for ONNX files", fix="fer export --onnx")
     path = find_weights(weights, (TORCH_SUFFIX,))
     chosen = ExportOptions(
-        faces=faces, interface=interface, precision=precision, store=store, convention=convention, overwrite=overwrite
+        faces=faces,
+        interface=interface,
+        precision=precision,
+        store=store,
+        device=device,
+        convention=convention,
+        overwrite=overwrite,
     )
     with progress("export", quiet=quiet) as report_progress:
         if pt2:
@@ -137,6 +150,14 @@ def _rows(report: ExportReport) -> list[tuple[str, str]]:
         ("before rounding", f"{parity.translation:.2g}"),
         ("same class", percent(parity.top1_agreement, 1)),
     ]
+    if (other := report.device_parity) is not None:
+        rows.append(
+            (
+                other.runtime,
+                f"{other.max_difference:.2g} in a logit (mean {other.mean_difference:.2g}), "
+                f"same class on {percent(other.top1_agreement, 1)}",
+            )
+        )
     if report.preprocessing is not None:
         inside = report.preprocessing
         rows.append(

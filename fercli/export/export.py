@@ -39,6 +39,7 @@ from fercli.export.self_check import self_check
 from fercli.export.shortcuts import shortcuts_as_convolutions
 from fercli.progress import Progress, silent
 from fercli.system.chunks import chunked
+from fercli.system.devices import providers
 from fercli.system.files import refuse_existing, replacing
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX
@@ -69,6 +70,7 @@ def export(
     from fercli.weights.network import load_btn, with_convention
 
     options = options or ExportOptions()
+    providers(options.device)  # raises DeviceError before there is work
     _refuse_names(weights, out)
     refuse_existing(out, overwrite=options.overwrite)
     progress(0, _STEPS, "loading")
@@ -79,6 +81,7 @@ def export(
     graph = translate(model, card)
     with replacing(out) as temporary:
         parity, storage, preprocessing = _write_compared(graph, temporary, comparison, progress)
+        device_parity = _compare_on_device(temporary, comparison, storage, translation=parity.translation)
     progress(_STEPS, _STEPS, "done")
     return ExportReport(
         out=out,
@@ -92,6 +95,7 @@ def export(
         float16_storage=storage,
         preprocessing=preprocessing,
         conventions=card.convention_names,
+        device_parity=device_parity,
     )
 
 
@@ -139,6 +143,18 @@ def _write_compared(
     return parity, storage, preprocessing
 
 
+def _compare_on_device(
+    path: Path, comparison: _Comparison, storage: Float16Storage | None, *, translation: float
+) -> Parity | None:
+    """Compare the finished file on the device of the options, with the limits of the CPU; None if that is the CPU."""
+    options = comparison.options
+    if options.device == "cpu":
+        return None
+    parity = replace(comparison.run(path, options.interface, device=options.device), translation=translation)
+    _check_rounding(parity, options, storage)
+    return parity
+
+
 def _refuse_names(weights: Path, out: Path) -> None:
     if out.suffix != ONNX_SUFFIX:
         raise UsageError(f"the output {out} must end in {ONNX_SUFFIX}", fix=str(out.with_suffix(ONNX_SUFFIX)))
@@ -161,7 +177,7 @@ class _Comparison:
         crops, images = comparison_crops(options.faces, card.model.input.size, count=max(options.batches))
         return cls(model, card, options, crops, images)
 
-    def run(self, path: Path, interface: Interface) -> Parity:
+    def run(self, path: Path, interface: Interface, *, device: str = "cpu") -> Parity:
         cards = [self.card.for_convention(name) for name in self.card.convention_names] or [self.card]
         return worst(
             [
@@ -173,6 +189,7 @@ class _Comparison:
                     interface=interface,
                     images=self.images,
                     batches=self.options.batches,
+                    device=device,
                 )
                 for card in cards
             ]
@@ -213,7 +230,7 @@ def _compare_preprocessing(path: Path, card: WeightsCard, options: ExportOptions
     if options.interface == "images":
         return None
     images = preprocessing_images(options.faces, card.model.input.size, count=max(options.batches))
-    logits_of = onnx_logits(path, card, options.interface)
+    logits_of, _ = onnx_logits(path, card, options.interface)
     parity = compare_preprocessing(logits_of, path, images, card=card, interface=options.interface)
     refuse_preprocessing(parity)
     return parity

@@ -32,6 +32,7 @@ class ExportOptions:
     precision: Precision = "fp32"
     store: Store = "fp16"
     batches: tuple[int, ...] = BATCHES
+    device: str = "cpu"
     convention: str | None = None
     overwrite: bool = False
 
@@ -46,6 +47,7 @@ class ExportReport:
 
     opset: of an ONNX file, None for a torch program. float16_storage: the weights stored as float16, None if there are none.
     preprocessing: None if the file takes `images`. conventions: label conventions of its outputs, the default first.
+    device_parity: on a device other than the CPU, where `runtime` names it.
     """
 
     out: Path
@@ -59,3 +61,4 @@ class ExportReport:
     float16_storage: Float16Storage | None
     preprocessing: PreprocessingParity | None
     conventions: tuple[str, ...] = ()
+    device_parity: Parity | None = None

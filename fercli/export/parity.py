@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from fercli.errors import RefusedError
 from fercli.formatting import percent
 from fercli.system.devices import onnx_runtime
-from fercli.system.onnx_session import open_session, optional_inputs
+from fercli.system.onnx_session import open_session
 from fercli.weights.card import WeightsCard
-from fercli.weights.classifier import LogitsFunction, expert_switch, onnx_inputs
+from fercli.weights.classifier import LogitsFunction, onnx_inputs
 from fercli.weights.onnx_interface import OUTPUT, Interface, output_of
 from fercli.weights.preprocess import to_input
 
@@ -130,23 +130,28 @@ def compare_onnx(
     interface: Interface,
     images: str,
     batches: tuple[int, ...] = BATCHES,
+    device: str = "cpu",
 ) -> Parity:
-    """Compare torch with an ONNX file, run by ONNX Runtime on the CPU; both with the label convention of the card."""
-    runtime = f"onnxruntime {onnx_runtime().__version__}"
-    return compare_logits(
-        expected, onnx_logits(path, card, interface), crops, images=images, runtime=runtime, batches=batches
-    )
+    """Compare torch on the CPU with an ONNX file on a device; both with the label convention of the card."""
+    logits, running = onnx_logits(path, card, interface, device=device, batches=batches)
+    runtime = f"onnxruntime {onnx_runtime().__version__}" + ("" if running == "cpu" else f" on {running}")
+    return compare_logits(expected, logits, crops, images=images, runtime=runtime, batches=batches)
 
 
-def onnx_logits(path: Path, card: WeightsCard, interface: Interface) -> LogitsFunction:
-    """Return an ONNX file as a function from aligned crops to the logits of the card's convention, on the CPU."""
-    session, _ = open_session(path, "cpu")
-    output, switches = output_of(OUTPUT, card.head), expert_switch(optional_inputs(session), card)
+def onnx_logits(
+    path: Path, card: WeightsCard, interface: Interface, *, device: str = "cpu", batches: Sequence[int] = ()
+) -> tuple[LogitsFunction, str]:
+    """Return an ONNX file as a function from aligned crops to the logits of the card's convention, and its device.
+
+    batches: sizes that will run, as in `open_session`.
+    """
+    session, running = open_session(path, device, batches=sorted(batches))
+    output = output_of(OUTPUT, card.head)
 
     def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.asarray(session.run([output], onnx_inputs(crops, card, interface) | switches)[0])
+        return np.asarray(session.run([output], onnx_inputs(crops, card, interface))[0])
 
-    return run
+    return run, running
 
 
 def torch_logits(model: BTN, card: WeightsCard) -> LogitsFunction:

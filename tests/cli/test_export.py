@@ -1,6 +1,7 @@
 """The command line of `fer export`, with the export itself replaced."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -22,9 +23,11 @@ def calls(monkeypatch, tmp_path):
 
     def export(source, out, options, progress):
         calls.append((source, out, options))
-        return ExportReport(
+        report = ExportReport(
             out, 1_500_000, "fer-compact", 20, 1234, options.interface, options.precision, PARITY, STORAGE, None
         )
+        on_device = replace(PARITY, max_difference=4e-3, runtime="onnxruntime 1.30 on cuda:0")
+        return report if options.device == "cpu" else replace(report, device_parity=on_device)
 
     monkeypatch.setattr("fercli.export.export.export", export)
     monkeypatch.setattr(weights, "weights_folders", lambda: (tmp_path,))
@@ -45,6 +48,7 @@ def test_export__a_program_has_no_other_input_or_precision(calls, capsys):
     assert main(["export", "--pt2", "--precision", "int8"]) == ExitCode.USAGE
     assert "for ONNX files" in capsys.readouterr().err
     assert main(["export", "--pt2", "--onnx"]) == ExitCode.USAGE
+    assert main(["export", "--pt2", "--device", "cuda"]) == ExitCode.USAGE
 
 
 def test_export__the_default_model_is_written_to_this_folder(calls, capsys, tmp_path):
@@ -76,6 +80,13 @@ def test_export__passes_input_precision_and_storage_on(calls, capsys):
     options = calls[0][2]
     assert (options.interface, options.precision, options.store) == ("faces", "int8", "fp32")
     assert "int8" in capsys.readouterr().out
+
+
+def test_export__names_the_device_of_the_second_comparison(calls, capsys):
+    assert main(["export", "--onnx", "--device", "cuda"]) == ExitCode.DONE
+    assert calls[0][2].device == "cuda"
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "onnxruntime 1.30 on cuda:0 0.004 in a logit (mean 0.0003), same class on 100.0 %" in printed
 
 
 def test_export__unknown_weights_are_a_weights_error(calls, capsys):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fercli.bench.models import random_weights
-from fercli.errors import RefusedError, UsageError, WeightsError
+from fercli.errors import DeviceError, RefusedError, UsageError, WeightsError
 from fercli.export import parity
 from fercli.export.export import export
 from fercli.export.options import ExportOptions
@@ -210,3 +210,43 @@ def test_export__weights_of_another_model_are_refused(tmp_path, weights):
     save_weights(tmp_path / "w.safetensors", {"vit.norm.weight": torch.zeros(3)}, card)
     with pytest.raises(WeightsError, match="does not match the model"):
         export(tmp_path / "w.safetensors", tmp_path / "out.onnx")
+
+
+def test_export__a_device_that_is_not_there_is_refused_before_there_is_work(weights, tmp_path, monkeypatch):
+    monkeypatch.setattr("fercli.system.devices.cuda_device_count", lambda: 0)
+    with pytest.raises(DeviceError, match="cuda was requested"):
+        export(
+            weights, tmp_path / "a.onnx", ExportOptions(device="cuda"), translate=lambda *_: pytest.fail("translated")
+        )
+    assert not (tmp_path / "a.onnx").exists()
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.01])
+def test_export__the_finished_file_is_compared_on_the_device(translated, weights, tmp_path, monkeypatch, shift):
+    # a stand-in for the GPU, whose logits differ by `shift`
+    usual = parity.onnx_logits
+
+    def on_gpu(path, card, interface, *, device="cpu", batches=()):
+        run, _ = usual(path, card, interface, batches=batches)
+        return (lambda crops: run(crops) + np.float32(shift if device == "cuda" else 0)), f"{device}:0".replace(
+            "cpu:0", "cpu"
+        )
+
+    monkeypatch.setattr("fercli.export.export.providers", lambda device: [])
+    monkeypatch.setattr(parity, "onnx_logits", on_gpu)
+    out, options = tmp_path / "a.onnx", ExportOptions(device="cuda", store="fp32", batches=(1, 2))
+    if shift:
+        with pytest.raises(RefusedError, match=r"on cuda:0 and torch disagree: logits differ by up to 0\.01"):
+            export(weights, out, options, translate=translated)
+        assert not out.exists()
+        return
+    report = export(weights, out, options, translate=translated)
+    assert report.device_parity is not None
+    assert report.device_parity.runtime.endswith("on cuda:0")
+    assert not report.parity.runtime.endswith("on cuda:0")
+
+
+@pytest.mark.gpu
+def test_export__the_file_gives_the_logits_of_torch_on_cuda(translated, weights, tmp_path):
+    report = export(weights, tmp_path / "a.onnx", ExportOptions(device="cuda"), translate=translated)
+    assert "on cuda:0" in report.device_parity.runtime

@@ -132,7 +132,7 @@ def test_train__a_distilled_run_resumes_to_the_same_bits_and_refuses_another_tea
 
 def test_train__refuses_a_teacher_of_other_classes(faces: Dataset, teacher: Path, tmp_path: Path):
     state, card = load_weights(teacher)
-    save_weights(teacher, state, replace(card, labels=("sadness", "anger")))
+    save_weights(teacher, state, replace(card, labels=("sadness", "anger"), prior={}))
     with pytest.raises(WeightsError, match="sadness, anger"):
         train(faces, tmp_path / "run", config=config_with(teacher), options=CPU)
     assert not (tmp_path / "run").exists()

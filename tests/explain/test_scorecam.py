@@ -85,3 +85,13 @@ def test_as_maps__tokens_become_a_map_averaged_over_the_levels():
 def test_scorecam__what_a_network_lacks_is_named(draw, make_run, three_classes, tmp_path, figure, message, kind):
     with pytest.raises(kind, match=message):
         draw(figure(), [make_run("run") / "last.safetensors"], three_classes, tmp_path / "out")
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_cba_score__is_computed_on_every_device(make_run, device):
+    network = load_network(make_run("run"), device=device)
+    images = network.images(np.random.default_rng(1).integers(0, 255, (4, 48, 48, 3), dtype=np.uint8))
+    with torch.no_grad():
+        score = CbaScore(network.model, images[1:])(images[:1])
+    assert score.device.type == device
+    assert score.shape == (1, len(network.card.labels))

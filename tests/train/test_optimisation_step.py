@@ -221,3 +221,21 @@ def test_step__balanced_softmax_adds_the_log_of_each_classs_share():
     shifted = (step.model.forward_batch(images).p_vit.detach() + log_prior).double()
     expected = -(shifted - shifted.exp().sum(dim=1, keepdim=True).log())[range(6), TARGETS].mean()
     assert step(images, TARGETS).loss == pytest.approx(float(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize("amp", ["off", "bf16"])
+def test_step__has_the_loss_and_gradient_of_float32_on_every_device(device: str, amp: Literal["off", "bf16"]):
+    recipe = TrainConfig(channels_last=True)
+    expected, moved = fresh(recipe), BTN(TINY, 3)
+    torch.manual_seed(0)
+    moved.load_state_dict(fresh(recipe).model.state_dict())
+    step = OptimisationStep(moved.to(device).to(memory_format=torch.channels_last), replace(recipe, amp=amp))
+    images = prepared(expected.model, recipe)
+    torch.manual_seed(1)  # of drop path
+    before = expected(images, TARGETS).loss
+    torch.manual_seed(1)
+    result = step(images.to(device).contiguous(memory_format=torch.channels_last), TARGETS.to(device))
+    assert result.loss == pytest.approx(before, rel=0.15)  # a GPU has other random numbers for drop path
+    assert {p.device.type for p in step.model.parameters()} == {device}
+    assert all(bool(p.grad.isfinite().all()) for p in step.model.parameters() if p.grad is not None)

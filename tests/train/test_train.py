@@ -244,3 +244,23 @@ def test_train__records_its_data_and_notices_a_change(
     (tmp_path / "faces" / "train" / "sadness" / "0.png").unlink()
     with pytest.raises(UsageError, match="fingerprint was"):
         train(open_dataset(str(tmp_path / "faces")), tmp_path / "run", config=config, options=replace(CPU, resume=True))
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.slow
+def test_train__runs_and_resumes_on_every_device(
+    device: str,
+    faces: Dataset,
+    config_of: Callable[..., RunConfig],
+    stop_after: Callable[[int], Callable[[TrainEvent], None]],
+    tmp_path: Path,
+):
+    options = TrainOptions(device=device, workers=1, save_every_s=0)
+    with pytest.raises(KeyboardInterrupt):
+        train(faces, tmp_path / "run", config=config_of(), options=options, report=stop_after(2))
+    result = train(faces, tmp_path / "run", config=config_of(), options=replace(options, resume=True))
+    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert environment["device"].startswith(device)
+    assert environment["tf32"] == ({"training": True, "scoring": False} if device == "cuda" else None)
+    assert result.protocols[0].epoch == 2
+    assert set(result.seconds) >= {"step", "score", "save"}

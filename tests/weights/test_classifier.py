@@ -284,3 +284,15 @@ def test_open_onnx__never_imports_torch(onnx_file):
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_load_classifier__gives_the_logits_of_the_cpu_on_every_device(engine, device):
+    classifier, expected = (load_classifier("fer-compact", engine, name) for name in (device, "cpu"))
+    assert classifier.device.startswith(device)
+    size = classifier.card.model.input.size
+    crops = np.random.default_rng(0).integers(0, 256, (9, size, size, 3), np.uint8)
+    np.testing.assert_allclose(classifier.logits(crops), expected.logits(crops), atol=2e-3)
+    one_by_one = np.concatenate([classifier.logits(crop[None]) for crop in crops])
+    np.testing.assert_allclose(classifier.logits(crops), one_by_one, atol=1e-3)

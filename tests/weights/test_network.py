@@ -82,3 +82,15 @@ def test_load_network__broken_runs_are_named(make_run):
     (run / "config.json").write_text(json.dumps({"dataset": "x"}))
     with pytest.raises(WeightsError, match=r"config\.json"):
         load_network(run, device="cpu")
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_network__has_the_logits_and_embeddings_of_the_cpu_on_every_device(make_run, device):
+    run = make_run("run")
+    network, expected = load_network(run, device=device), load_network(run, device="cpu")
+    assert network.device.type == network.images(CROPS).device.type == device
+    assert network.logits(network.images(CROPS)) == pytest.approx(expected.logits(expected.images(CROPS)), abs=1e-3)
+    for one, other in zip(
+        network.batch_embedding(network.images(CROPS)), expected.batch_embedding(expected.images(CROPS)), strict=True
+    ):
+        assert one == pytest.approx(other, abs=1e-3)

@@ -1,6 +1,6 @@
 """`python -m fercli` is `fer`."""
 
-from fercli.entry import run
+from fercli.cli.main import run
 
 if __name__ == "__main__":
     run()

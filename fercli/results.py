@@ -13,6 +13,7 @@ Box = tuple[float, float, float, float]
 Landmarks = tuple[Point, Point, Point, Point, Point]
 Status = Literal["ok", "uncertain", "too_small", "no_face", "decode_error", "unreadable"]
 MIN_FACE_SCORE = 0.9  # of the detector; what scores lower is seldom a face: docs/predict.md
+Who = str | int | None  # a name, else the number of a track; None without tracking
 CLASSIFIED: tuple[Status, ...] = ("ok", "uncertain", "too_small")  # a face was classified, reliably or not
 
 
@@ -51,6 +52,8 @@ class Prediction:
     track: number of the person, the same from frame to frame; None without tracking.
     detected: False if optical flow moved the face here from the previous frame.
     smoothing_s: time constant of the average over the track; None if probabilities are not smoothed.
+    person: the name that the user gave to the track, None without one.
+    baseline: the resting expression that was subtracted, such as "0:00.0 to 0:10.0"; None if none was.
     """
 
     source: str
@@ -65,6 +68,8 @@ class Prediction:
     track: int | None = None
     detected: bool = True
     smoothing_s: float | None = None
+    person: str | None = None
+    baseline: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the prediction as plain values, as a row of `fer predict --json`; rows/prediction.schema.json describes it.
@@ -90,6 +95,8 @@ class Prediction:
             "landmarks": [[round(value, 2) for value in point] for point in landmarks] if landmarks else None,
             "detected": self.detected and detection is not None,
             "smoothing_s": self.smoothing_s,
+            "person": self.person,
+            "baseline": None if self.baseline is None else utf8_text(self.baseline),
             "detail": None if self.detail is None else utf8_text(self.detail),
         }
 
@@ -101,6 +108,11 @@ class Prediction:
     def box_xyxy(self) -> Box | None:
         """Left, top, right, bottom of the face in pixels; None without a face."""
         return self.detection.box_xyxy if self.detection is not None else None
+
+    @property
+    def who(self) -> Who:
+        """Whose face it is: the name of the person, else the track; tracks with one name are one person."""
+        return self.track if self.person is None else self.person
 
     @property
     def is_doubtful(self) -> bool:

@@ -46,7 +46,6 @@ sys.meta_path.insert(0, Finder())
 WORKS = {
     "fer predict": (["predict", PHOTO, "--out", "OUT", "--save", "OUT.csv", "--json"], '"label": "happiness"'),
     "fer summary": (["summary", "ROWS"], "happiness"),
-    "fer agree sample": (["agree", "sample", "ROWS", "--minutes", "0.1", "--segment", "1", "--out", "OUT"], ""),
     "fer events": (["events", "ROWS"], "happiness"),
     "fer align": (["align", str(ROOT / "docs" / "images"), "OUT", "--json"], '"with_face"'),
     "fer data prepare": (["data", "prepare", "fer2013", "CSV", "OUT", "--json"], "{"),

@@ -136,7 +136,7 @@ def test_video__predicts_frames_with_times_and_tracks_people(predictor: Predicto
         (2, 0.5, 0),
         (3, 0.6, 1),
     ]
-    assert {(face.track, face.smoothing_s) for result in results for face in result.faces} == {(0, 0.5)}
+    assert {(face.track, face.smoothing_s) for result in results for face in result.faces} == {(1, 0.5)}
     assert [result.time_s for result in predictor.video([noise] * 3, fps=25)] == [0, 0.04, 0.08]
     with pytest.raises(UsageError, match="no times"):
         list(predictor.video([noise]))

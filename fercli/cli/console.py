@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from fercli.formatting import printable
 from fercli.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -26,18 +25,18 @@ _PIPE_WIDTH = 10_000  # characters; wide enough that no row is wrapped in a pipe
 
 def say(text: str) -> None:
     """Write a message to stderr."""
-    typer.echo(printable(text, lines=True), err=True)
+    typer.echo(text, err=True)
 
 
 def warn(text: str) -> None:
     """Write a warning to stderr."""
-    typer.echo(f"warning: {printable(text)}", err=True)
+    typer.echo(f"warning: {text}", err=True)
 
 
 def show(result: str | RenderableType) -> None:
     """Write a result for people to stdout: text as it is, a table as wide as the terminal or, in a pipe, as needed."""
     if isinstance(result, str):
-        typer.echo(printable(result, lines=True))
+        typer.echo(result)
         return
     from rich.console import Console
 
@@ -62,7 +61,7 @@ def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[obj
         numeric = bool(values) and all(isinstance(value, int | float) for value in values)
         result.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        result.add_row(*(Text("" if value is None else printable(str(value))) for value in row))
+        result.add_row(*(Text("" if value is None else str(value)) for value in row))
     # a title of the table itself would be wrapped to the table's width
     return Group(Text(title, style="bold"), result) if title else result
 
@@ -110,7 +109,7 @@ def progress(description: str, *, quiet: bool = False) -> Iterator[Progress]:
         task = bar.add_task(description, total=None, note="")
 
         def report(done: int, total: int | None, note: str = "") -> None:
-            bar.update(task, completed=done, total=total, note=printable(note))
+            bar.update(task, completed=done, total=total, note=note)
 
         yield report
 

@@ -16,11 +16,11 @@ import typer
 from typer.exceptions import TyperException
 
 from fercli import __version__
-from fercli.cli import signals
 from fercli.cli.ablate import ablate
 from fercli.cli.agree import app as agree
 from fercli.cli.align import align
 from fercli.cli.audit import audit
+from fercli.cli.baseline import baseline
 from fercli.cli.bench import faces as bench_faces
 from fercli.cli.bench import gpu as bench_gpu
 from fercli.cli.bench import models as bench_models
@@ -46,7 +46,6 @@ from fercli.cli.train import train
 from fercli.cli.visualize import app as visualize
 from fercli.cli.weights import average_weights, import_weights, list_weights, pull, verify
 from fercli.errors import ExitCode, FerError
-from fercli.formatting import printable
 from fercli.system.devices import disable_telemetry, limit_threads, process_rank
 from fercli.system.packages import OPTIONAL, TORCH, missing_packages, require
 
@@ -172,6 +171,7 @@ _add(bench, "start", bench_start, "Measure fer predict from a cold start.")
 _add(app, "predict", predict, "Predict the expression of every face in pictures and videos.", "Predict")
 _add(app, "summary", summary, "Print the time per expression of every person of videos.", "Behaviour coding")
 _add(app, "events", events, "Find episodes of expressions; write them for ELAN, Praat and BORIS.", "Behaviour coding")
+_add(app, "baseline", baseline, "Subtract people's resting expression from predictions.", "Behaviour coding")
 _AGREE = "Compare hand codings with the predictions, or several coders."
 app.add_typer(agree, name="agree", short_help=_AGREE, rich_help_panel="Behaviour coding")
 _add(
@@ -230,8 +230,6 @@ def main(arguments: Sequence[str]) -> int:
     except TyperException as error:
         _print_usage_error(error)
         return ExitCode.USAGE
-    except KeyboardInterrupt:
-        code = ExitCode.INTERRUPTED
     except BrokenPipeError:
         # the reader of stdout is gone: discard what is buffered, so that Python does not complain at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -263,8 +261,7 @@ def run() -> None:
     disable_telemetry()  # other packages import ONNX Runtime as well, such as torch's exporter
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for file names the terminal cannot show
-    signals.install()
-    sys.exit(signals.exit_code(main(sys.argv[1:])))
+    sys.exit(main(sys.argv[1:]))
 
 
 def _print_error(message: str, fix: str, *, debug: bool) -> None:
@@ -272,8 +269,8 @@ def _print_error(message: str, fix: str, *, debug: bool) -> None:
         traceback.print_exc()
     process = process_rank()
     who = f"process {process[0]}: " if process is not None and process[0] > 0 else ""  # under torchrun
-    say(printable(f"{who}error: {message}"))
-    say(printable(f"{who}fix: {fix}"))
+    say(f"{who}error: {message}")
+    say(f"{who}fix: {fix}")
 
 
 def _print_usage_error(error: TyperException) -> None:
@@ -281,5 +278,5 @@ def _print_usage_error(error: TyperException) -> None:
         say(error.format_message())
         return
     context = getattr(error, "ctx", None)
-    say(printable(f"error: {error.format_message()}"))
+    say(f"error: {error.format_message()}")
     say(f"fix: {context.command_path if context else 'fer'} --help")

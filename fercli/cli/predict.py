@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fercli.cli import console, options, predict_inputs
+from fercli.cli.predict_people import BaselineOption, People, PeopleOption
 from fercli.errors import DataError, RefusedError
-from fercli.formatting import pluralize, printable
+from fercli.formatting import pluralize
 
 if TYPE_CHECKING:
     from fercli.cli.predict_summary import Summary
@@ -167,6 +168,8 @@ def predict(
         ),
     ] = None,
     bom: options.Bom = False,
+    baseline: BaselineOption = None,
+    people: PeopleOption = None,
     overwrite: options.Overwrite = False,
     strict: options.Strict = False,
     json: options.Json = False,
@@ -203,6 +206,7 @@ def predict(
     inputs = predict_inputs.with_selection(predict_inputs.named_sources(sources, out, quiet=quiet), selection)
     if seconds is not None:
         inputs = predict_inputs.with_endless(inputs)
+    known = People.read(baseline, people, inputs, track=track)
     summary = Summary()
     if all(source.fault for source in inputs):
         for source in inputs:
@@ -222,6 +226,7 @@ def predict(
             **_weights_file(classifier, weights),
             **_assumptions(classifier, prior),
             **settings.as_settings(),
+            **known.as_settings(),
             "frames of videos": selection,
         }
     runs_on = f"{classifier.engine} on {classifier.device}"
@@ -233,7 +238,7 @@ def predict(
         console.progress("predict", quiet=quiet) as progress,
         _until_stopped(inputs, stop, seconds),
     ):
-        for result in stage.predict(
+        results = stage.predict(
             outputs.todo,
             classifier,
             detector=face_detector,
@@ -242,6 +247,13 @@ def predict(
             watch=watch,
             progress=progress,
             stop=stop,
+        )
+        for result in known.apply(
+            results,
+            classifier,
+            detector=face_detector,
+            options=settings,
+            on_note=lambda source, note: summary.add_note(source.name, note),
         ):
             summary.add(result)
             with watch.stage("write"):
@@ -252,7 +264,7 @@ def predict(
     if not quiet:
         summary.show_times(watch, runs_on)
         for path in output.paths:
-            console.say(printable(f"written to {path}"))
+            console.say(f"written to {path}")
     _finish(summary, strict=strict)
 
 
@@ -312,7 +324,7 @@ def _finish(summary: Summary, *, strict: bool) -> None:
     count = f"{len(failed)} of {pluralize(len(failed) + summary.complete, 'source')} could not be read"
     console.warn(f"{count} completely:" if not nothing_read else f"{count}:")
     for path, reason in failed:
-        console.say(printable(f"  {path}: {reason}"))
+        console.say(f"  {path}: {reason}")
     if nothing_read:
         raise DataError(f"none of the {len(failed)} sources could be read", fix=fix)
     if strict:

@@ -120,7 +120,7 @@ class _Builder:
             return
         self._has_face[-1] = True
         index = len(self._numbers) - 1
-        face = self._tracks.setdefault(None if prediction.track is None else str(prediction.track), _Face())
+        face = self._tracks.setdefault(None if prediction.who is None else str(prediction.who), _Face())
         if face.frames and face.frames[-1] == index:
             return  # without tracking, the first face of a frame is the largest
         score = prediction.detection.score

@@ -1,18 +1,19 @@
-"""Track the faces of a video: give each person a number that stays the same from frame to frame."""
+"""Track the faces of a video: a number that stays the same from frame to frame, and after a cut or an absence."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.faces.known_heads import Head, KnownHeads
 from fercli.results import Box
 
 Floats = NDArray[np.float64]
 
-LOST_S = 2.0  # s: a person who is not detected for longer gets a new number on return
+LOST_S = 2.0  # s: a face that is not detected for longer is recognised by appearance only
 _EXTRAPOLATE_S = 0.3  # s: how long the motion of an undetected face is extrapolated
 _REACH, _REACH_PER_S, _MAX_REACH = 0.6, 2.0, 3.0  # allowed distance from the expected position, in sides of the face
 _GROWTH, _GROWTH_PER_S = np.log(1.6), 0.5  # allowed change of size: log of the ratio of sides
@@ -42,20 +43,29 @@ class _Track:
 
 
 class Tracker:
-    """Tracks the faces of one video. Numbers count from 0 in order of first appearance and are never reused.
+    """Tracks the faces of one video. Numbers count from 1 in order of first appearance.
 
     Faces are assigned to tracks by expected position, size and appearance, all faces of a frame together (minimum total
-    cost, Hungarian method). A track without a face ends after LOST_S.
+    cost, Hungarian method). A track without a face ends after LOST_S. A face that fits no track gets the number of an
+    earlier one that is not in view if it looks the same (`KnownHeads`), otherwise a new number.
     """
 
     def __init__(self) -> None:
         self._tracks: list[_Track] = []
-        self._next = 0
+        self._known = KnownHeads()
+        self._next = 1
 
-    def assign(self, time_s: float, boxes: Sequence[Box], appearance: NDArray[np.floating]) -> list[int]:
+    def assign(
+        self,
+        time_s: float,
+        boxes: Sequence[Box],
+        appearance: NDArray[np.floating],
+        heads: Sequence[Head] | None = None,
+    ) -> list[int]:
         """Return the track numbers of the faces of the next frame, in order.
 
-        Args: boxes in pixels; appearance [K, D], unit vectors whose dot product is high for the same person.
+        Args: boxes in pixels; appearance [K, D], unit vectors whose dot product is high for the same person. heads: one
+        function per face that describes its head; None: nobody is recognised after an absence.
         """
         self._tracks = [track for track in self._tracks if time_s - track.seen_s <= LOST_S]
         corners = np.asarray(boxes, np.float64).reshape(-1, 4)
@@ -65,17 +75,31 @@ class Tracker:
             (centre, float(side), vector)
             for centre, side, vector in zip(centres, sides, np.asarray(appearance, float), strict=True)
         ]
+        matches = self._match(faces, time_s)
+        taken = {track.number for track in matches if track is not None}
         numbers = []
-        for face, match in zip(faces, self._match(faces, time_s), strict=True):
-            track = match
-            if track is None:
-                track = _Track(self._next, *face, seen_s=time_s, velocity=np.zeros(2))
-                self._next += 1
-                self._tracks.append(track)
+        for index, (face, match) in enumerate(zip(faces, matches, strict=True)):
+            head = heads[index] if heads is not None else None
+            if match is None:
+                number = self._number(head, face[1], taken)
+                taken.add(number)
+                self._tracks = [track for track in self._tracks if track.number != number]
+                self._tracks.append(_Track(number, *face, seen_s=time_s, velocity=np.zeros(2)))
             else:
-                track.update(*face, time_s)
-            numbers.append(track.number)
+                number = match.number
+                match.update(*face, time_s)
+            if head is not None:
+                self._known.see(number, head, face[1], time_s)
+            numbers.append(number)
         return numbers
+
+    def _number(self, head: Head | None, side: float, taken: Collection[int]) -> int:
+        """The number of a face that fits no track: an earlier one, or the next."""
+        known = self._known.recognise(head, side, taken) if head is not None else None
+        if known is not None:
+            return known
+        self._next += 1
+        return self._next - 1
 
     def _match(self, faces: Sequence[tuple[Floats, float, Floats]], time_s: float) -> list[_Track | None]:
         """The track of each face; None for a face that starts a new one."""

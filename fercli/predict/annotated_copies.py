@@ -16,7 +16,6 @@ from fercli.predict.draw import annotate
 from fercli.results import Prediction
 from fercli.system.background import BackgroundCalls
 from fercli.system.files import free_name, refuse_existing, replacing
-from fercli.system.names import clash_key, portable_path
 
 _FRAMES_AHEAD = 4  # frames of a video that wait to be drawn and encoded
 
@@ -106,9 +105,7 @@ class AnnotatedCopies:
         path = self.paths[source.key]
         if path.suffix != ".mp4":
             existing = () if self._overwrite else path.parent.glob("*.mp4")
-            path = free_name(
-                path.with_suffix(".mp4"), {clash_key(other) for other in (*self.paths.values(), *existing)}
-            )
+            path = free_name(path.with_suffix(".mp4"), {*self.paths.values(), *existing})
             self.paths[source.key] = path
         return path
 
@@ -121,17 +118,17 @@ def copy_paths(
     taken: paths of an earlier run. Keys of both are those of the sources.
     """
     paths: dict[str, Path] = {}
-    used = {clash_key(path) for path in taken.values()}
+    used = set(taken.values())
     for source in sources:
         if source.fault:
             continue
         if (earlier := taken.get(source.key)) is not None:
             paths[source.key] = earlier
             continue
-        path = folder / portable_path(source.relative)
+        path = folder / source.relative
         path = path.with_suffix(".mp4") if source.kind == "video" else writable_name(path)
         paths[source.key] = path = free_name(path, used)
-        used.add(clash_key(path))
+        used.add(path)
     return paths
 
 

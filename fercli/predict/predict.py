@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from threading import Event
 from typing import Any
@@ -12,25 +13,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.faces.appearance import appearance_vectors
+from fercli.faces.appearance import appearance_vectors, head_vector
 from fercli.faces.crop import crop_face, landmarks_of, resize_crop
 from fercli.faces.detector import FaceDetector
 from fercli.faces.search import FaceSearch, Seen
 from fercli.faces.tracks import Tracker
-from fercli.formatting import percent
 from fercli.media.feed import Item, feed, in_chunks
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
 from fercli.predict.given_faces import FaceTable, with_given_faces
 from fercli.predict.options import PredictOptions
 from fercli.predict.smoothing import Smoother
+from fercli.predict.status import status_of
 from fercli.progress import Progress, silent
-from fercli.results import MIN_FACE_SCORE, Face, Prediction, Status, utf8_text
+from fercli.results import Face, Prediction, Status, utf8_text
 from fercli.rows.frames import Library, to_frame
 from fercli.system.devices import cpu_threads
 from fercli.system.prefetch import prefetched
 from fercli.system.stopwatch import Stopwatch
-from fercli.weights.card import WeightsCard
 from fercli.weights.classifier import Classifier
 
 
@@ -204,7 +204,9 @@ class _Pipeline:
         smoother = None
         if item.frame is not None and self._options.track:
             tracking, time_s = self._tracking_of(item), item.time_s or 0.0
-            tracks = tracking.tracker.assign(time_s, [seen.face.box_xyxy for seen in faces], appearance_vectors(crops))
+            boxes = [seen.face.box_xyxy for seen in faces]
+            heads = [partial(head_vector, item.rgb, box) for box in boxes] if item.rgb is not None else None
+            tracks = tracking.tracker.assign(time_s, boxes, appearance_vectors(crops), heads)
             smoother = tracking.smoother
             if smoother is not None:
                 rows = zip(tracks, probabilities, strict=True)
@@ -227,7 +229,12 @@ class _Pipeline:
         card = self._classifier.card
         by_class = {name: float(value) for name, value in zip(card.labels, probabilities, strict=True)}
         label = max(by_class, key=lambda name: by_class[name])
-        status, detail = _status(seen.face, by_class[label], card, self._options.min_reliable_px)
+        status, detail = status_of(
+            seen.face,
+            by_class[label],
+            abstain_below=card.abstain_below,
+            min_reliable_px=self._options.min_reliable_px,
+        )
         return Prediction(
             source=item.source.name,
             status=status,
@@ -247,18 +254,6 @@ class _Pipeline:
         if self._tracking is None or self._tracking.source is not item.source:
             self._tracking = _Tracking(item.source, self._options.smooth_s)
         return self._tracking
-
-
-def _status(face: Face, probability: float, card: WeightsCard, min_reliable_px: float) -> tuple[Status, str | None]:
-    """Return whether a prediction is reliable, and the reason if not."""
-    if face.side < min_reliable_px:
-        return "too_small", f"face size {face.side:.1f} px is below the minimum reliable size of {min_reliable_px:g} px"
-    if face.score is not None and face.score < MIN_FACE_SCORE:
-        return "uncertain", f"detection score {face.score:.2f} is below {MIN_FACE_SCORE}: this may not be a face"
-    if probability < card.abstain_below:
-        limit = percent(card.abstain_below)
-        return "uncertain", f"probability {percent(probability)} is below the model's threshold of {limit}"
-    return "ok", None
 
 
 def _joined(*sentences: str | None) -> str:

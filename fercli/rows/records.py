@@ -16,7 +16,19 @@ LANDMARK_COLUMNS = tuple(
     f"{name}_{axis}" for name in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right") for axis in ("x", "y")
 )
 PROBABILITY_PREFIX = "p_"  # of columns, before the name of a class
-_PLAIN_FIELDS = ("source", "status", "frame", "time_s", "face", "label", "detail", "track", "smoothing_s")
+_PLAIN_FIELDS = (
+    "source",
+    "status",
+    "frame",
+    "time_s",
+    "face",
+    "label",
+    "detail",
+    "track",
+    "smoothing_s",
+    "person",
+    "baseline",
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,8 @@ def columns(labels: Sequence[str]) -> tuple[Column, ...]:
         *(Column(name, "float") for name in LANDMARK_COLUMNS),
         Column("detected", "bool"),
         Column("smoothing_s", "float"),
+        Column("person", "text"),
+        Column("baseline", "text"),
         Column("detail", "text"),
     )
 
@@ -64,7 +78,7 @@ def prediction_row(prediction: Prediction, labels: Sequence[str]) -> list[CellVa
         *(record["box_xyxy"] or [None] * len(BOX_COLUMNS)),
         record["detection_score"],
         *(points or [None] * len(LANDMARK_COLUMNS)),
-        *(record[name] for name in ("detected", "smoothing_s", "detail")),
+        *(record[name] for name in ("detected", "smoothing_s", "person", "baseline", "detail")),
     ]
 
 

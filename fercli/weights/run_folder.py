@@ -172,7 +172,9 @@ def resume_run(path: Path, config: RunConfig) -> RunFolder:
     folder = RunFolder(path)
     if not folder.config.is_file():
         raise DataError(f"there is no run in {path}", fix="start without --resume")
-    before = from_dict(RunConfig, _read_json(folder.config), where=str(folder.config), error=DataError, fix=_AGAIN)
+    before = from_dict(
+        RunConfig, json.loads(folder.config.read_text()), where=str(folder.config), error=DataError, fix=_AGAIN
+    )
     _remove_partial_files(path)
     same_start = folder.checkpoint.is_file() or not before.init_sha256  # runs of earlier versions have none
     comparable = dataclasses.replace(
@@ -187,7 +189,7 @@ def resume_run(path: Path, config: RunConfig) -> RunFolder:
             fix="resume it with the original options",
         )
     if config.train.epochs != before.train.epochs:
-        done = len(folder.metrics.read_text(encoding="utf-8").splitlines()) - 1 if folder.metrics.is_file() else 0
+        done = len(folder.metrics.read_text().splitlines()) - 1 if folder.metrics.is_file() else 0
         if config.train.epochs < done:
             raise UsageError(
                 f"{path} has {done} finished epochs, more than the {config.train.epochs} requested",
@@ -206,7 +208,7 @@ def record_environment(folder: RunFolder, now: Mapping[str, Any]) -> list[str]:
     if not (folder.checkpoint.is_file() and folder.environment.is_file()):
         write_json(folder.environment, now)
         return []
-    started = _read_json(folder.environment)
+    started = json.loads(folder.environment.read_text())
     environments = [started, *started.get("resumed", [])]
     changed = _differences(_bit_relevant(environments[-1]), _bit_relevant(now))
     if changed:
@@ -221,19 +223,6 @@ def _bit_relevant(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON file of the run. Raises: WeightsError if it is damaged."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise WeightsError(
-            f"{path} is damaged ({type(error).__name__})", fix="--overwrite starts the run again"
-        ) from error
-    if not isinstance(values, dict):
-        raise WeightsError(f"{path} is damaged: not a JSON object", fix="--overwrite starts the run again")
-    return values
-
-
 def _remove_partial_files(path: Path) -> None:
     """Remove the temporary files of a killed process."""
     for partial in path.rglob(".*.part*"):
@@ -243,12 +232,12 @@ def _remove_partial_files(path: Path) -> None:
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write a JSON file, under a temporary name first."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=2, default=str) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(values, indent=2, default=str) + "\n")
 
 
 def write_metrics(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write the rows of all epochs as csv; a column that rows of an earlier version lack is empty there."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with replacing(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
         writer.writeheader()
         writer.writerows(rows)

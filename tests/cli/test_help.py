@@ -13,6 +13,7 @@ VERBS = [
     "predict",
     "summary",
     "events",
+    "baseline",
     "export",
     "align",
     "train",

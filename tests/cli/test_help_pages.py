@@ -28,7 +28,7 @@ def test_help__groups_every_command_by_stage():
     assert sections["Training"] == ["train", "distill", "ablate"]
     assert "Commands" not in sections  # none without a stage
     grouped = [name for heading, names in sections.items() if heading != "Options" for name in names]
-    assert len(grouped) == len(set(grouped)) == 18
+    assert len(grouped) == len(set(grouped)) == 22
 
 
 @pytest.fixture

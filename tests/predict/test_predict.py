@@ -213,7 +213,7 @@ def test_predict__keeps_the_track_of_a_person(pair: Path):
     results, detector = _tracked(pair)
     for result in results:
         sides = {face.track: face.detection.box_xyxy[0] for face in result.predictions if face.detection}
-        assert sides == {0: 20, 1: 120}
+        assert sides == {1: 20, 2: 120}
     assert set(detector.smallest) == {DetectConfig.video_min_face_px}
     untracked, _ = _tracked(pair, track=False)
     assert {face.track for result in untracked for face in result.predictions} == {None}
@@ -274,7 +274,7 @@ def test_given_boxes__outside_of_the_picture_and_beyond_the_video_are_errors(tmp
     sources = find_sources([str(tmp_path / "a.mp4")])
     results = list(predict(sources, RednessClassifier(), detector=None, options=options, given=given))
     assert [(result.frame, len(result.faces)) for result in results] == [(0, 1), (1, 0), (2, 0), (None, 0)]
-    assert results[0].faces[0].track == 0
+    assert results[0].faces[0].track == 1
     assert results[1].predictions[0].status == "decode_error"
     assert results[1].fault == "boxes of frame 1, face 0: the face is outside of the 160 x 80 pixels"
     assert results[2].predictions[0].detail == "no face given"

@@ -1,0 +1,99 @@
+"""The options of `fer predict` about people: their names and their resting expression."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fercli.errors import UsageError
+
+if TYPE_CHECKING:
+    from fercli.faces.detector import FaceDetector
+    from fercli.media.sources import Source
+    from fercli.predict.baseline.table import Baselines
+    from fercli.predict.names import Names
+    from fercli.predict.options import PredictOptions
+    from fercli.predict.predict import ImageResult
+    from fercli.weights.classifier import Classifier
+
+PANEL = "People"
+
+BaselineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline",
+        metavar="SPAN|auto|FILE",
+        help="Subtract every person's resting expression: in a span such as 0:00-0:10, in the calmest seconds (auto), or by "
+        "a csv file with the columns person and span (videos) or person and neutral (pictures).",
+        rich_help_panel=PANEL,
+    ),
+]
+PeopleOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--people",
+        metavar="FILE",
+        help="csv file with the columns source, track and name: names for tracks; tracks with one name are one person.",
+        rich_help_panel=PANEL,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class People:
+    """What --baseline and --people name."""
+
+    baselines: Baselines | None
+    names: Names | None
+
+    @staticmethod
+    def read(baseline: str | None, people: Path | None, sources: Sequence[Source], *, track: bool) -> People:
+        """Read both files. Raises: UsageError, DataError before any work is done."""
+        from fercli.predict.baseline.table import read_baselines
+        from fercli.predict.names import read_names
+
+        if people is not None and not track:
+            raise UsageError("--people names tracks, but tracking is off", fix="remove --people or --no-track")
+        baselines = None if baseline is None else read_baselines(baseline)
+        if baselines is not None:
+            baselines.check(sources)
+        return People(baselines, None if people is None else read_names(people))
+
+    def as_settings(self) -> dict[str, str]:
+        """Return what outputs record; nothing for options that are not used."""
+        settings = {}
+        if self.baselines is not None:
+            from fercli.predict.baseline.saved_rows import SETTING, baseline_setting
+
+            settings[SETTING] = baseline_setting(self.baselines)
+        if self.names is not None:
+            settings["names of people"] = "given"
+        return settings
+
+    def apply(
+        self,
+        results: Iterable[ImageResult],
+        classifier: Classifier,
+        *,
+        detector: FaceDetector | None,
+        options: PredictOptions,
+        on_note: Callable[[Source, str], None],
+    ) -> Iterator[ImageResult]:
+        """Return the results with names, and with the resting expressions subtracted."""
+        from fercli.predict.baseline.apply import Correction, neutral_rests, with_baselines
+        from fercli.predict.names import with_names
+
+        named = iter(results) if self.names is None else with_names(results, self.names)
+        if self.baselines is None:
+            return named
+        card = classifier.card
+        correction = Correction(card.labels, card.abstain_below, options.min_reliable_px)
+        pictures = self.baselines.neutral_pictures
+        neutral = {}
+        if pictures:
+            neutral = neutral_rests(pictures, classifier, correction, detector=detector, options=options)
+        return with_baselines(named, self.baselines, correction, neutral=neutral, on_note=on_note)

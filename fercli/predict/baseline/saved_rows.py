@@ -1,0 +1,114 @@
+"""Correct a saved table of predictions by the baseline of each person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from fercli.config.detect import MIN_RELIABLE_PX
+from fercli.errors import DataError
+from fercli.predict.baseline.apply import Correction, without_baseline
+from fercli.predict.baseline.correction import MARGIN, neutral_index
+from fercli.predict.baseline.spans import Rest, RestingFaces
+from fercli.predict.baseline.table import Baselines
+from fercli.results import Prediction, Who
+from fercli.rows.formats import check_table_path, open_table
+from fercli.rows.read import SavedRows
+from fercli.rows.run_record import RunRecord
+
+SETTING = "baseline"
+
+
+def correct_rows(
+    rows: SavedRows, baselines: Baselines, out: Path, *, overwrite: bool = False, on_note: Callable[[str], None]
+) -> int:
+    """Write the rows with the baselines subtracted as a new table; returns how many faces were corrected.
+
+    A neutral picture is one of the pictures of the table. on_note: called with sentences about who has no baseline.
+    Raises: DataError if a baseline was subtracted before; what `open_table` raises.
+    """
+    check_table_path(out, overwrite=overwrite)
+    neutral = neutral_index(rows.labels)
+    correction = Correction(rows.labels, rows.run.uncertain_below or 0.0, _min_reliable_px(rows.run))
+    rests = _rests(rows, baselines, correction, neutral, on_note)
+    corrected = 0
+    settings = {**rows.run.settings, SETTING: baseline_setting(baselines)}
+    with open_table(out, rows.labels, run=replace(rows.run, settings=settings), overwrite=overwrite) as table:
+        for prediction in rows.predictions():
+            result = _corrected(prediction, rests, baselines, correction)
+            corrected += result.baseline is not None
+            table.add((result,))
+    return corrected
+
+
+def baseline_setting(baselines: Baselines) -> str:
+    """Return how the settings of a run state the baseline."""
+    return f"{baselines.text}, subtracted in logit space, margin {MARGIN:g} for neutral"
+
+
+def _rests(
+    rows: SavedRows, baselines: Baselines, correction: Correction, neutral: int, on_note: Callable[[str], None]
+) -> dict[tuple[str, Who], Rest]:
+    """Everybody at rest, by source and person."""
+    videos: dict[str, RestingFaces] = {}
+    tracks: dict[str, dict[Who, int | None]] = {}
+    pictures: dict[str, Prediction] = {}
+    for prediction in rows.predictions():
+        if prediction.baseline is not None:
+            raise DataError(f"{rows.path}: a baseline was subtracted before", fix="use the table without it")
+        if prediction.probabilities is None:
+            continue
+        if not _moves(prediction):
+            pictures.setdefault(prediction.source, prediction)
+            continue
+        tracks.setdefault(prediction.source, {})[prediction.who] = prediction.track
+        if prediction.status != "too_small":
+            faces = videos.setdefault(prediction.source, RestingFaces())
+            faces.add(prediction.who, prediction.time_s or 0.0, correction.values(prediction))
+    found: dict[tuple[str, Who], Rest] = {}
+    for source, people in tracks.items():
+        requests = baselines.requests(source, people)
+        rests = videos[source].rests(requests, neutral=neutral) if source in videos else {}
+        found |= {(source, who): rest for who, rest in rests.items()}
+        missing = [who for who in people if who not in rests]
+        if missing:
+            on_note(f"{source}: {without_baseline(missing)}")
+    for source, prediction in pictures.items():
+        row = baselines.row_of_picture(source)
+        at_rest = None if row is None or row.neutral is None else _picture(row.neutral, pictures)
+        if at_rest is None or row is None or row.neutral is None:
+            on_note(f"{source}: no baseline: the neutral picture of its person is not in the table")
+        else:
+            found[source, prediction.who] = Rest(correction.at_rest(at_rest), row.neutral.name, 1)
+    return found
+
+
+def _picture(path: Path, pictures: dict[str, Prediction]) -> Prediction | None:
+    """The prediction of a neutral picture: by its path, else by its name if only one has it."""
+    if str(path) in pictures:
+        return pictures[str(path)]
+    same = [prediction for source, prediction in pictures.items() if Path(source).resolve() == path.resolve()]
+    return same[0] if same else None
+
+
+def _corrected(
+    prediction: Prediction, rests: Mapping[tuple[str, Who], Rest], baselines: Baselines, correction: Correction
+) -> Prediction:
+    rest = rests.get((prediction.source, prediction.who))
+    if rest is None or _moves(prediction):
+        return prediction if rest is None else correction.apply(prediction, rest)
+    if prediction.face != 0:
+        return prediction  # of a picture, only the largest face
+    row = baselines.row_of_picture(prediction.source)
+    return correction.apply(replace(prediction, person=row.person if row else None), rest)
+
+
+def _moves(prediction: Prediction) -> bool:
+    return prediction.frame is not None
+
+
+def _min_reliable_px(run: RunRecord) -> float:
+    text = run.settings.get("minimum reliable face size", "")
+    number = text.partition(" ")[0]
+    return float(number) if number.replace(".", "", 1).isdigit() else MIN_RELIABLE_PX

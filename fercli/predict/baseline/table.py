@@ -1,0 +1,126 @@
+"""What --baseline requests: one span for everybody, `auto`, or a table of people."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from fercli.errors import DataError, UsageError
+from fercli.media.sources import Source
+from fercli.predict.baseline.spans import OPTION, Request, parse_request
+from fercli.results import Who
+
+COLUMNS = ("source", "person", "span", "neutral")
+
+
+@dataclass(frozen=True)
+class BaselineRow:
+    """One person. source: name or pattern of their files, None for any. person: track or name, None for everyone.
+
+    request: when they rest in a video. neutral: the picture in which they rest; None in a row about videos.
+    """
+
+    source: str | None
+    person: str | None
+    request: Request
+    neutral: Path | None
+
+    def fits(self, name: str) -> bool:
+        """Whether a source belongs to this row: by its name, its file name, or the pattern."""
+        path = Path(name)
+        return self.source is None or fnmatchcase(name, self.source) or path.match(self.source)
+
+    def shows(self, name: str) -> bool:
+        """Whether a picture is one of this person: by the source, else by the person's name.
+
+        The name is that of a folder, the stem of the file, or what the stem begins with before a sign: anna_2.jpg.
+        """
+        if self.source is not None or self.person is None:
+            return self.fits(name)
+        path, person = Path(name), self.person
+        begins = path.stem.startswith(person) and not path.stem[len(person) : len(person) + 1].isalnum()
+        return begins or person in path.parts[:-1]
+
+
+class Baselines:
+    """The requests of a run. text: as settings record it."""
+
+    def __init__(self, text: str, rows: Iterable[BaselineRow]) -> None:
+        self.text, self._rows = text, tuple(rows)
+
+    def requests(self, source: str, tracks: Mapping[Who, int | None]) -> dict[Who, Request]:
+        """Return when each person of a video rests; later rows win. tracks: person -> track."""
+        found: dict[Who, Request] = {}
+        for row in self._rows:
+            if row.neutral is not None or not row.fits(source):
+                continue
+            for who, track in tracks.items():
+                if row.person in (None, str(who), str(track)):
+                    found[who] = row.request
+        return found
+
+    def row_of_picture(self, source: str) -> BaselineRow | None:
+        """Return the first row about the person of a picture; None if there is none."""
+        return next((row for row in self._rows if row.neutral is not None and row.shows(source)), None)
+
+    @property
+    def neutral_pictures(self) -> list[Path]:
+        """The pictures in which people rest, each once."""
+        return list(dict.fromkeys(row.neutral for row in self._rows if row.neutral is not None))
+
+    def check(self, sources: Iterable[Source]) -> None:
+        """Raise UsageError for live sources, and for pictures without any row about pictures."""
+        sources = list(sources)
+        if any(source.is_live for source in sources):
+            raise UsageError("a baseline needs files: a camera or stream cannot be read twice", fix=f"remove {OPTION}")
+        pictures = [source for source in sources if source.kind == "image" and not source.fault]
+        if len(pictures) == len(sources) and sources and all(row.neutral is None for row in self._rows):
+            raise UsageError(
+                "pictures have no time: their baseline is a table with the columns person and neutral",
+                fix=f"{OPTION} people.csv",
+            )
+
+
+def read_baselines(text: str) -> Baselines:
+    """Return what --baseline names: `auto`, a span such as 0:00-0:10, or a csv file.
+
+    Columns of the file: `person` (of a video: track or name; of pictures: a folder or the begin of a file name), `span`
+    (0:00-0:10 or auto) for videos or `neutral` (path, also relative to the file) for pictures, and optionally `source`
+    (name or pattern of the files that the row is about).
+    Raises: UsageError, DataError with the line.
+    """
+    path = Path(text)
+    if not path.is_file():
+        return Baselines(text, [BaselineRow(None, None, parse_request(text), None)])
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        unknown = set(reader.fieldnames or ()) - set(COLUMNS)
+        if unknown or not {"span", "neutral"} & set(reader.fieldnames or ()):
+            raise DataError(
+                f"{path}: the columns are {', '.join(reader.fieldnames or ('missing',))}",
+                fix="source,person,span for videos, person,neutral for pictures",
+            )
+        rows = [_row(cells, f"{path}, line {reader.line_num}", path.parent) for cells in reader]
+    return Baselines(f"table {path.name}", rows)
+
+
+def _row(cells: Mapping[str, str | None], where: str, folder: Path) -> BaselineRow:
+    source, person, span, neutral = ((cells.get(name) or "").strip() for name in COLUMNS)
+    if bool(span) == bool(neutral):
+        raise DataError(f"{where}: needs either a span or a neutral picture", fix="0:00-0:10, auto, or a file name")
+    if span:
+        try:
+            return BaselineRow(source or None, person or None, parse_request(span), None)
+        except UsageError as error:
+            raise DataError(f"{where}: {span} is not a span", fix="0:00-0:10, or auto") from error
+    if not source and not person:
+        raise DataError(
+            f"{where}: whose neutral picture?", fix="fill in person, or source with a pattern such as anna_*.jpg"
+        )
+    picture = Path(neutral) if Path(neutral).is_file() else folder / neutral
+    if not picture.is_file():
+        raise DataError(f"{where}: {neutral}: no such file", fix="check the path of the neutral picture")
+    return BaselineRow(source or None, person or None, None, picture)

@@ -9,6 +9,7 @@ import typer
 
 from fercli.cli import options
 from fercli.cli.console import json_line, progress, say, show, table
+from fercli.config.defaults import ONNX_OPSET
 
 if TYPE_CHECKING:
     from fercli.export.options import ExportReport
@@ -91,6 +92,15 @@ def export(
             rich_help_panel=_FORMAT,
         ),
     ] = "cpu",
+    opset: Annotated[
+        int,
+        typer.Option(
+            "--opset",
+            metavar="N",
+            help="Version of ONNX's operators, for older or newer runtimes: 18 to 23, with crops and faces from 20.",
+            rich_help_panel=_FORMAT,
+        ),
+    ] = ONNX_OPSET,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
@@ -109,8 +119,8 @@ def export(
 
     if onnx == pt2:
         raise UsageError("choose one format: --onnx or --pt2", fix="fer export --onnx")
-    if pt2 and (interface, precision, device) != ("images", "fp32", "cpu"):
-        raise UsageError("--input, --precision and --device are for ONNX files", fix="fer export --onnx")
+    if pt2 and (interface, precision, device, opset) != ("images", "fp32", "cpu", ONNX_OPSET):
+        raise UsageError("--input, --precision, --device and --opset are for ONNX files", fix="fer export --onnx")
     path = find_weights(weights, (TORCH_SUFFIX,))
     chosen = ExportOptions(
         faces=faces,
@@ -119,6 +129,7 @@ def export(
         store=store,
         device=device,
         convention=convention,
+        opset=opset,
         overwrite=overwrite,
     )
     with progress("export", quiet=quiet) as report_progress:

@@ -43,13 +43,13 @@ from fercli.system.devices import providers
 from fercli.system.files import refuse_existing, replacing
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX
-from fercli.weights.onnx_interface import OPSET, Interface
+from fercli.weights.onnx_interface import Interface
 from fercli.weights.preprocess import to_input
 
 if TYPE_CHECKING:
     from fercli.models.btn import BTN
 
-Translate = Callable[["BTN", WeightsCard], Any]  # a model in evaluation mode to an onnx.ModelProto
+Translate = Callable[..., Any]  # a model in evaluation mode to an onnx.ModelProto
 
 _STEPS = 5
 
@@ -78,7 +78,7 @@ def export(
     model, card = with_convention(model, card, options.convention)
     comparison = _Comparison.of(model, card, options)
     progress(1, _STEPS, "translating")
-    graph = translate(model, card)
+    graph = translate(model, card, opset=options.opset)
     with replacing(out) as temporary:
         parity, storage, preprocessing = _write_compared(graph, temporary, comparison, progress)
         device_parity = _compare_on_device(temporary, comparison, storage, translation=parity.translation)
@@ -87,7 +87,7 @@ def export(
         out=out,
         size_bytes=out.stat().st_size,
         name=card.name,
-        opset=OPSET,
+        opset=options.opset,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         interface=options.interface,
         precision=options.precision,

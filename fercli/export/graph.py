@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fercli.models.btn import BTN
 
 
-def translate(model: BTN, card: WeightsCard) -> Any:
+def translate(model: BTN, card: WeightsCard, *, opset: int = OPSET) -> Any:
     """Translate a model in evaluation mode to an onnx.ModelProto in float32, with any batch size.
 
     It has the output `logits`, and `logits_NAME` for every further label convention.
@@ -37,7 +37,7 @@ def translate(model: BTN, card: WeightsCard) -> Any:
             EveryConvention(model) if card.model.conventions else model,
             (images,),
             dynamo=True,
-            opset_version=OPSET,
+            opset_version=opset,
             input_names=[INPUT],
             output_names=[output_of(OUTPUT, head) for head in heads],
             dynamic_shapes=({0: batch},),

@@ -11,7 +11,7 @@ from fercli.export.float16_storage import Float16Storage
 from fercli.export.parity import BATCHES, Parity
 from fercli.export.precision import Precision
 from fercli.export.preprocessing_parity import PreprocessingParity
-from fercli.weights.onnx_interface import Interface
+from fercli.weights.onnx_interface import OPSET, OPSETS, Interface
 
 Store = Literal["fp16", "fp32"]
 
@@ -24,7 +24,8 @@ class ExportOptions:
     normalised float32 [batch, 3, S, S], `crops` and `faces` uint8 images of any size, see `add_preprocessing`.
     precision: of the computation; int8 is calibrated on `faces`. store: of float32 weights in the file; fp16 rounds them
     once and halves the file; tensors of few different values are stored exactly, in bytes. batches: batch sizes that the
-    comparison runs at. convention: the only label convention of the file; None exports all that the model has.
+    comparison runs at. convention: the only label convention of the file; None exports all that the model has. opset: version of
+    ONNX's operators.
     """
 
     faces: Path | None = None
@@ -34,11 +35,18 @@ class ExportOptions:
     batches: tuple[int, ...] = BATCHES
     device: str = "cpu"
     convention: str | None = None
+    opset: int = OPSET
     overwrite: bool = False
 
     def __post_init__(self) -> None:
         if self.precision == "int8" and self.faces is None:
             raise UsageError("int8 is calibrated on real face crops", fix="--faces DIR")
+        lowest = OPSETS[0] if self.interface == "images" else OPSET
+        if not lowest <= self.opset <= OPSETS[1]:
+            raise UsageError(
+                f"opset {self.opset} cannot be exported with the input {self.interface}",
+                fix=f"--opset {lowest} to {OPSETS[1]}",
+            )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from fercli.weights.onnx_interface import (
     CROPS,
     INPUT,
     IR_VERSION,
-    OPSET,
     OUTPUT,
     POINTS,
     PROBABILITIES,
@@ -178,7 +177,7 @@ def add_preprocessing(graph: Any, card: WeightsCard, interface: Interface) -> An
     ]
     weights = [*graph.graph.initializer, *(tensor for tensor in tensors if tensor.name in used)]
     combined = onnx.helper.make_graph(nodes, card.name, inputs, outputs, weights)
-    return onnx.helper.make_model(combined, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    return onnx.helper.make_model(combined, opset_imports=graph.opset_import, ir_version=IR_VERSION)
 
 
 def _probabilities(head: str | None) -> str:

@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
+from fercli.config.defaults import ONNX_OPSET
 from fercli.errors import WeightsError
 from fercli.system.onnx_session import check_file
 from fercli.weights.protobuf import fields
@@ -18,7 +19,8 @@ CROPS, POINTS, PROBABILITIES = (
     "probabilities",
 )  # uint8 [B, H, W, 3], float32 [B, 5, 2], float32 [B, N]
 EXPERT = "expert"  # bool, optional: false skips the frozen expert of a model that has one
-OPSET, IR_VERSION = 20, 10
+OPSET, IR_VERSION = ONNX_OPSET, 10
+OPSETS = 18, 23  # that can be exported; preprocessing inside the file needs 20
 _METADATA_PROPS, _KEY, _VALUE = 14, 1, 2  # field numbers of ModelProto and of StringStringEntryProto
 
 # The inputs: normalised `images`; or `crops` of any size; or `crops` with five `points` of the face in each.

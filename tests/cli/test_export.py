@@ -51,6 +51,12 @@ def test_export__a_program_has_no_other_input_or_precision(calls, capsys):
     assert main(["export", "--pt2", "--device", "cuda"]) == ExitCode.USAGE
 
 
+def test_export__passes_the_opset_on(calls):
+    assert main(["export", "--onnx", "--opset", "18"]) == 0
+    assert calls[0][2].opset == 18
+    assert main(["export", "--onnx", "--opset", "17"]) == ExitCode.USAGE
+
+
 def test_export__the_default_model_is_written_to_this_folder(calls, capsys, tmp_path):
     assert main(["export", "--onnx"]) == ExitCode.DONE
     ((source, out, options),) = calls

@@ -85,7 +85,7 @@ def float16_stored(translated, weights):
 @pytest.fixture(scope="session")
 def translated(exported):
     """A translation that reads an exported file, so that a test need not run the exporter."""
-    return lambda model, card: onnx.load(exported.out)
+    return lambda model, card, *, opset: onnx.load(exported.out)
 
 
 @pytest.fixture(scope="session")

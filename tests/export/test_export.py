@@ -72,7 +72,7 @@ def test_export__a_file_whose_logits_differ_is_not_written(exported, weights, tm
     head = next(tensor for tensor in graph.graph.initializer if tensor.name == "vit.head.weight")
     head.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(head) * np.float32(1.01), head.name))
     with pytest.raises(RefusedError, match="disagree: logits differ by up to 0"):
-        export(weights, tmp_path / "out.onnx", translate=lambda model, card: graph)
+        export(weights, tmp_path / "out.onnx", translate=lambda model, card, *, opset: graph)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -250,3 +250,12 @@ def test_export__the_finished_file_is_compared_on_the_device(translated, weights
 def test_export__the_file_gives_the_logits_of_torch_on_cuda(translated, weights, tmp_path):
     report = export(weights, tmp_path / "a.onnx", ExportOptions(device="cuda"), translate=translated)
     assert "on cuda:0" in report.device_parity.runtime
+
+
+@pytest.mark.parametrize(("opset", "interface"), [(18, "images"), (23, "crops")])
+def test_export__writes_other_opsets(weights, tmp_path, opset, interface):
+    options = ExportOptions(opset=opset, interface=interface, batches=(1, 2))
+    report = export(weights, tmp_path / "out.onnx", options)
+    assert report.opset == opset
+    assert [entry.version for entry in onnx.load(report.out).opset_import if not entry.domain] == [opset]
+    assert report.parity.top1_agreement == 1

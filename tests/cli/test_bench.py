@@ -16,6 +16,7 @@ from fercli.cli.main import main
 FACES = FacesBench(
     images=2,
     threads=2,
+    device="cpu",
     runs=(
         DetectorRun("mtcnn", 3, 0, (4.0, 3.5, 4.5), 4.0, 100.0, 250.0),
         DetectorRun("facenet-pytorch", 3, 0, (1.0, 0.9, 1.1), 1.0, None, 2000.0),
@@ -27,6 +28,7 @@ FACES = FacesBench(
 VIDEO = VideoBench(
     Path("clip.mp4"),
     2,
+    "cpu",
     None,
     (
         VideoRun("every frame", 100, 61.25, 300.0, 30.0, {"detect": 0.5}),

@@ -100,6 +100,8 @@ class _Drawn:
 
     @property
     def number(self) -> str:
+        if self.prediction.person is not None:
+            return self.prediction.person
         return "" if self.prediction.track is None else f"#{self.prediction.track}"
 
 

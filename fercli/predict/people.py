@@ -11,22 +11,28 @@ from numpy.typing import NDArray
 
 from fercli.predict.peaks import Peaks
 from fercli.predict.timeline import Timeline
+from fercli.results import Who
 
 _Item = TypeVar("_Item")
 
 PEAK_COUNT, PEAK_APART_S = 2, 1.0
 MAX_PEOPLE = 40
+MIN_VIEW_S = 0.5  # people in view for a shorter time are folded, as in summary.csv
 _SINGLE_FRAME_S = 0.04  # duration of the only frame of a video
 _GONE_S = 5.0  # a person not seen for this time may be folded
 
 
 @dataclass(frozen=True)
 class SeenFace:
-    """One face of one frame. track: None if tracking is off. probabilities: [N]. uncertain: they are unreliable."""
+    """One face of one frame. track: a name or number, None if tracking is off. probabilities: [N].
 
-    track: int | None
+    uncertain: they are unreliable. number: of the track, also where it has a name.
+    """
+
+    track: Who
     probabilities: NDArray[np.float64]
     uncertain: bool
+    number: int | None = None
 
 
 class Person(Generic[_Item]):
@@ -36,8 +42,9 @@ class Person(Generic[_Item]):
     timeline: probabilities [N] and, as the last column, the share of uncertain time.
     """
 
-    def __init__(self, track: int | None, classes: int) -> None:
+    def __init__(self, track: Who, classes: int) -> None:
         self.track = track
+        self.number: int | None = None
         self.faces = 0
         self.first_s = self.last_s = 0.0
         self.seconds = np.zeros(classes)
@@ -52,6 +59,7 @@ class Person(Generic[_Item]):
     def add(self, face: SeenFace, *, start_s: float, end_s: float) -> None:
         """Add a face that is in view from `start_s` to `end_s`."""
         self.first_s = self.first_s if self.faces else start_s
+        self.number = self.number if self.faces else face.number
         self.faces += 1
         self.last_s = end_s
         if face.uncertain:
@@ -63,9 +71,9 @@ class Person(Generic[_Item]):
 
 @dataclass
 class Folded:
-    """People of whom only the total time is kept, as there were more than `max_people`."""
+    """People of whom only the total time is kept: in view for a short time, or more than `max_people`."""
 
-    tracks: set[int | None] = field(default_factory=set)
+    tracks: set[Who] = field(default_factory=set)
     seen_s: float = 0.0
 
 
@@ -81,7 +89,7 @@ class People(Generic[_Item]):
         self.end_s = self.without_face_s = 0.0
         self.folded = Folded()
         self._classes, self._max_people = classes, max_people
-        self._people: dict[int | None, Person[_Item]] = {}
+        self._people: dict[Who, Person[_Item]] = {}
         self._pending: tuple[float, Sequence[SeenFace]] | None = None
         self._interval_s = _SINGLE_FRAME_S
 
@@ -96,16 +104,25 @@ class People(Generic[_Item]):
         for face in faces:
             self._admit(face.track, time_s)
 
-    def person(self, track: int | None) -> Person[_Item] | None:
+    def person(self, track: Who) -> Person[_Item] | None:
         """Return the person of a track; None if folded or never seen."""
         return self._people.get(track)
 
     def finish(self) -> list[Person[_Item]]:
-        """End the last frame; returns the people, longest in view first, their timelines with bins of equal width."""
+        """End the last frame; returns the people, longest in view first, their timelines with bins of equal width.
+
+        People in view for less than MIN_VIEW_S are added to `folded`, unless everybody is.
+        """
         if self._pending is not None:
             self._count_pending(self._pending[0] + self._interval_s)
             self._pending = None
         people = sorted((p for p in self._people.values() if p.faces), key=lambda person: -person.seen_s)
+        if people and people[0].seen_s >= MIN_VIEW_S:
+            for person in people:
+                if person.seen_s < MIN_VIEW_S:
+                    self.folded.tracks.add(person.track)
+                    self.folded.seen_s += person.seen_s
+            people = [person for person in people if person.seen_s >= MIN_VIEW_S]
         for person in people:
             person.timeline.reach(self.end_s)
         widest_s = max((person.timeline.width_s for person in people), default=0.0)
@@ -130,7 +147,7 @@ class People(Generic[_Item]):
             else:
                 person.add(face, start_s=start_s, end_s=end_s)
 
-    def _admit(self, track: int | None, time_s: float) -> None:
+    def _admit(self, track: Who, time_s: float) -> None:
         """Add a person for a new track if there is room, or someone can be folded."""
         if track in self._people or track in self.folded.tracks:
             return

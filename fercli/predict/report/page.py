@@ -74,7 +74,10 @@ class HtmlReport:
             self._source = source
         name = str(source.relative)
         if source.kind == "video" and (rgb is not None or self._video is not None or is_frame(predictions)):
-            self._video = self._video or VideoSection(name, self._card.labels, begin_s=source.selection.start_s)
+            anchor = f"person{len(self._videos)}"
+            self._video = self._video or VideoSection(
+                name, self._card.labels, begin_s=source.selection.start_s, anchor=anchor
+            )
             self._video.add(rgb, predictions, time_s=time_s)
         elif rgb is None:
             self._unread.append((source.name, "; ".join(p.detail or "" for p in predictions) or "unreadable"))

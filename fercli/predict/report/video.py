@@ -14,9 +14,9 @@ from fercli.html.pages import render
 from fercli.html.parts import Table, Tile
 from fercli.html.thumbnail import face_jpeg
 from fercli.media.images import Rgb
-from fercli.predict.people import MAX_PEOPLE, People, Person, SeenFace
+from fercli.predict.people import MAX_PEOPLE, MIN_VIEW_S, People, Person, SeenFace
 from fercli.predict.report.chart import Chart, make_chart, time_table
-from fercli.results import Prediction, is_frame
+from fercli.results import Prediction, Who, is_frame
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,12 @@ class PersonCard:
 class VideoSection:
     """Collects one video in constant memory; `html` returns its part of the page.
 
-    begin_s: start of the part of the video that is read. `People` counts times from there, the page shows those of the video.
+    anchor: of links to people, unique in a page. begin_s: start of the part of the video that is read. `People` counts
+    times from there, the page shows those of the video.
     """
 
-    def __init__(self, name: str, labels: Sequence[str], *, begin_s: float = 0.0) -> None:
-        self.name, self._begin_s = name, begin_s
+    def __init__(self, name: str, labels: Sequence[str], *, begin_s: float = 0.0, anchor: str = "person") -> None:
+        self.name, self._begin_s, self._anchor = name, begin_s, anchor
         self._labels = tuple(labels)
         self._people: People[bytes] = People(len(self._labels))
         self._faults: list[str] = []
@@ -96,6 +97,7 @@ class VideoSection:
             tiles=self._tiles(people),
             people=[self._person(person) for person in people],
             folded=self._folded(),
+            anchor=self._anchor,
         )
 
     def _keep_peak(self, rgb: Rgb, prediction: Prediction, face: SeenFace, *, time_s: float) -> None:
@@ -117,7 +119,7 @@ class VideoSection:
         return [
             Tile("Duration", clock(seen.end_s), "min:s" + (f", {self._span(0, seen.end_s)}" if self._begin_s else "")),
             Tile("Frames", f"{seen.frames:,}", f"{seen.frames / max(seen.end_s, 1e-9):.1f} per second"),
-            Tile("People tracked", f"{tracks:,}" if tracked else "none", pluralize(seen.faces, "face")),
+            Tile("Tracks", f"{tracks:,}" if tracked else "none", pluralize(seen.faces, "face")),
             Tile("Without a face", percent(seen.frames_without_face / max(seen.frames, 1)), without_face),
             Tile(
                 "Uncertain faces",
@@ -132,13 +134,13 @@ class VideoSection:
     def _person(self, person: Person[bytes]) -> PersonCard:
         end_s, width_s = self._people.end_s, person.timeline.width_s
         means = person.timeline.means(end_s)
-        name = "All faces (tracking off)" if person.track is None else f"Person #{person.track}"
+        name = _name(person.track)
         shares = self._shares(person)
         summary = ", ".join(f"{share.name} {share.percent}" for share in shares)
         rows = [(share.name, f"{share.seconds:.2f}", share.percent) for share in shares]
         return PersonCard(
             name=name,
-            colour=None if person.track is None else track_colour(person.track),
+            colour=None if person.number is None else track_colour(person.number),
             in_view=(
                 f"{person.seen_s:.1f} s in view, {self._span(person.first_s, person.last_s)}; "
                 f"{pluralize(person.faces, 'face')}"
@@ -196,12 +198,20 @@ class VideoSection:
         if not folded.tracks:
             return None
         return (
-            f"{pluralize(len(folded.tracks), 'more person', 'more people')} in view for {folded.seen_s:.1f} s in total, "
-            f"without a chart: a report shows at most {MAX_PEOPLE}. The table of predictions has every face."
+            f"{pluralize(len(folded.tracks), 'more track')}, in view for {folded.seen_s:.1f} s in total, without a chart: "
+            f"a report leaves out tracks shorter than {MIN_VIEW_S:g} s and shows at most {MAX_PEOPLE}. The table of "
+            "predictions has every face."
         )
+
+
+def _name(who: Who) -> str:
+    """What a page calls a person: the name, else the track."""
+    if who is None:
+        return "All faces (tracking off)"
+    return who if isinstance(who, str) else f"Track {who}"
 
 
 def _seen(prediction: Prediction, labels: Sequence[str]) -> SeenFace:
     probabilities = prediction.probabilities or {}
     values = np.array([probabilities[label] for label in labels])
-    return SeenFace(prediction.track, values, prediction.is_doubtful)
+    return SeenFace(prediction.who, values, prediction.is_doubtful, prediction.track)

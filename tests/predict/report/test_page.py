@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Literal
@@ -117,25 +118,25 @@ def test_report__is_self_contained(tmp_path: Path):
 
 def test_report__has_every_person_with_chart_peaks_and_tables(tmp_path: Path):
     page = _video(tmp_path / "a.html")
-    assert page.text.count("Person #1") == page.text.count("Person #2") == 1
-    assert len(page.all("div", "chart")) == 2
+    assert page.text.count("Track 1") == 1
+    assert "1 more track, in view for 0.1 s" in page.text  # track 2: one frame
+    assert len(page.all("div", "chart")) == 1
     alts = [image["alt"] for image in page.all("img")]
-    assert len(alts) == 3  # the best moments: happiness and anger of 1, fear of 2
+    assert len(alts) == 2  # the best moments: happiness and anger
     assert all(alt.startswith("Face at 0:0") for alt in alts)
-    assert page.text.count("Time per expression") == 2
+    assert page.text.count("Time per expression") == 1
     assert "breaks off after 4.0 s of 9.0 s" in page.text
     assert "10 frames, 1.0 s" in page.text  # without a face
 
 
 def test_report__figures_are_those_of_the_frames(tmp_path: Path):
     page = _video(tmp_path / "a.html")
-    # 3 s in view: 1 s each of happiness, anger and uncertain; 2 is there for one frame
+    # 3 s in view: 1 s each of happiness, anger and uncertain
     shares = re.findall(r"(happiness|anger|uncertain|fear) (\d+) %, ([\d.]+) s", page.text)
     assert {(name, seconds) for name, _, seconds in shares} == {
         ("happiness", "1.0"),
         ("anger", "1.0"),
         ("uncertain", "1.0"),
-        ("fear", "0.10"),
     }
     assert sorted(percent for name, percent, _ in shares if name != "fear") == ["33", "33", "34"]  # they add up to 100
     data = json.loads(page.all("div", "chart")[0]["data-chart"])
@@ -204,7 +205,21 @@ def test_report__stays_small_for_hours_with_hundreds_of_people(tmp_path: Path):
     page = Page(tmp_path / "a.html")
     assert (tmp_path / "a.html").stat().st_size < 2_000_000
     assert len(page.all("div", "chart")) == 40
-    assert "Person #0" in page.text
-    assert "201 more people" in page.text  # 241 in all
+    assert "Track 0" in page.text
+    assert "201 more tracks" in page.text  # 241 in all
     assert "2:00:00.0" in page.text
     assert all(len(json.loads(chart["data-chart"])["values"]) <= 512 for chart in page.all("div", "chart"))
+
+
+def test_report__names_people_and_lists_them(tmp_path: Path):
+    with HtmlReport(tmp_path / "a.html", CARD) as report:
+        for number in range(10):  # tracks 1 and 3 are Anna, who is in view for one second in all
+            anna = replace(_face("fear", 0.9, track=1 + 2 * (number % 2)), person="Anna")
+            report.add(_source("a.mp4"), RGB, [anna, _face("anger", 0.9, track=2)], time_s=number / 10)
+    page = Page(tmp_path / "a.html")
+    headings = [tag for tag, _ in page.tags if tag == "article"]
+    assert len(headings) == 2
+    assert page.text.count("Anna") == page.text.count("Track 2") == 2  # in the list and above the chart
+    targets = {link["href"].removeprefix("#") for link in page.all("a")}
+    assert targets == {article["id"] for article in page.all("article")}
+    assert "1.0 s in view" in page.text

@@ -17,7 +17,7 @@ def silent(_done: int, _total: int | None, _note: str) -> None:
 class StepProgress:
     """A training step was done. `epoch` counts from 1; images_per_s is the mean of this epoch so far in this process.
 
-    seconds_left: estimate until the end of the last epoch; from the second epoch on it includes evaluation.
+    seconds_left: estimate until the end of the last epoch; from the second epoch on it includes evaluation. device: in use.
     """
 
     epoch: int
@@ -28,6 +28,8 @@ class StepProgress:
     accuracy: float
     images_per_s: float
     seconds_left: float
+    lr: float
+    device: str
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,15 @@ class EpochReport:
 
 
 @dataclass(frozen=True)
+class RunStart:
+    """A run of several begins: of a seed, or of a row of a study. `number` counts from 1."""
+
+    number: int
+    runs: int
+    name: str
+
+
+@dataclass(frozen=True)
 class TeacherProgress:
     """A teacher has computed predictions for `done` of this process's `total` training images."""
 
@@ -81,7 +92,7 @@ class TrainNote:
     what: str
 
 
-TrainEvent = StepProgress | EpochReport | TeacherProgress | TrainNote
+TrainEvent = RunStart | StepProgress | EpochReport | TeacherProgress | TrainNote
 
 
 def no_report(_event: TrainEvent) -> None:

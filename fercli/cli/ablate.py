@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fercli.cli import console, options, run_setup
-from fercli.cli.train_display import epoch_line
+from fercli.cli.train_display import live_report
 from fercli.errors import UsageError
 from fercli.formatting import pluralize
+from fercli.progress import RunStart, TrainEvent
 from fercli.train.ablation.studies import LrRule, MlaOnly, StudyName
 
 if TYPE_CHECKING:
@@ -147,13 +149,19 @@ def ablate(
     if not quiet:
         to_do = sum(not run.done for run in runs)
         console.say(f"{loaded.name}: {pluralize(len(runs), 'run')}, {to_do} to do, in {folder / 'runs'}")
-    with console.progress("ablate", quiet=quiet) as progress:
+    to_train = [number for number, run in enumerate(runs) if not run.done]
+    with live_report(quiet=quiet) as report:
+
+        def progress(number: int, _total: int | None, name: str = "") -> None:
+            if number in to_train:
+                report(RunStart(to_train.index(number) + 1, len(to_train), name))
+
         result = ablation.ablate(
             table,
             folder,
             config=config,
             seeds=seed_list,
-            trainer=_trainer(loaded, TrainOptions(device=device, workers=workers), quiet=quiet),
+            trainer=_trainer(loaded, TrainOptions(device=device, workers=workers), report),
             data=loaded.name,
             schema=loaded.schema,
             progress=progress,
@@ -174,21 +182,12 @@ def parse_values(text: str) -> tuple[float, ...]:
         raise UsageError(f"--values {text}: neither a list nor first:last:step", fix="--values 1:3:0.25") from error
 
 
-def _trainer(dataset: Dataset, train_options: TrainOptions, *, quiet: bool) -> Trainer:
+def _trainer(dataset: Dataset, train_options: TrainOptions, report: Callable[[TrainEvent], None]) -> Trainer:
     """A trainer of the study's runs, which resumes those that were interrupted."""
-    from fercli.progress import EpochReport, TrainEvent, TrainNote
     from fercli.train.train import train
     from fercli.weights.run_folder import RunFolder
 
-    def report(event: TrainEvent) -> None:
-        if isinstance(event, EpochReport) and not quiet:
-            console.say(f"  {epoch_line(event)}")
-        elif isinstance(event, TrainNote):
-            console.warn(event.what)
-
     def run(config: RunConfig, folder: Path) -> None:
-        if not quiet:
-            console.say(str(folder))
         started = RunFolder(folder).config.is_file()
         train(dataset, folder, config=config, options=replace(train_options, resume=started), report=report)
 

@@ -7,7 +7,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Timer
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from fercli.cli.progress_line import Part, Speed, named, progress_line
+from fercli.formatting import duration
 from fercli.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -43,6 +46,13 @@ def show(result: str | RenderableType) -> None:
     Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False).print(result)
 
 
+def width() -> int:
+    """Columns that a table on stdout may have: those of the terminal, or in a pipe as many as it needs."""
+    from rich.console import Console
+
+    return Console().width if sys.stdout.isatty() else _PIPE_WIDTH
+
+
 def json_line(value: object) -> None:
     """Write a value to stdout as one line of JSON; dataclasses, paths and numpy values are turned into plain ones."""
     typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain))
@@ -68,50 +78,60 @@ def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[obj
 
 @contextmanager
 def progress(description: str, *, quiet: bool = False) -> Iterator[Progress]:
-    """Give a step its `progress(done, total, note)`: a live bar on stderr with rate and time left, no bar in a pipe.
+    """Give a step its `progress(done, total, note)`: a live line on stderr with a bar, rate and time left, none in a pipe.
 
     total is None while the end is unknown; note is a short word about the item at hand.
     """
     if quiet or not sys.stderr.isatty():
         yield silent
         return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as Bar
-    from rich.text import Text
+    speed = Speed()
+    state: dict[str, Any] = {"done": 0, "total": None, "note": ""}
 
-    class Rate(ProgressColumn):
-        """Steps a second, of late."""
+    def line(width: int, ascii_only: bool) -> str:
+        done, total, note = state["done"], state["total"], state["note"]
+        rate = speed.per_s
+        left = duration((total - done) / rate) + " left" if rate and total and total > done else ""
+        before = [Part((description,), 5)]
+        after = [
+            Part((f"{done:,}/{total:,}" if total else f"{done:,}",), 6),
+            Part((f"{rate:.1f}/s" if rate else "", ""), 3),
+            Part((left, ""), 4),
+            named(note, 1) if note else Part(("",), 1),
+        ]
+        fraction = done / total if total else None
+        return progress_line(before, fraction, after, width, ascii_only=ascii_only)
 
-        def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:.1f}/s" if task.speed else "")
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        Rate(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-    )
-    # a pipe on stdout carries results: they must not be drawn into the bar on stderr
-    with Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
-        task = bar.add_task(description, total=None, note="")
+    with live_line(line):
 
         def report(done: int, total: int | None, note: str = "") -> None:
-            bar.update(task, completed=done, total=total, note=note)
+            state.update(done=done, total=total, note=note)
+            speed.add(time.monotonic(), done)
 
         yield report
+
+
+@contextmanager
+def live_line(line: Callable[[int, bool], str]) -> Iterator[None]:
+    """Draw `line(width, ascii_only)` on stderr, over itself, several times a second, until the block ends."""
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.live import Live
+    from rich.text import Text
+
+    class Line:
+        def __rich_console__(self, _console: Console, settings: ConsoleOptions) -> RenderResult:
+            yield Text(line(settings.max_width, settings.ascii_only), no_wrap=True, overflow="crop")
+
+    # a pipe on stdout carries results: they must not be drawn into the line on stderr
+    live = Live(
+        Line(),
+        console=Console(stderr=True, highlight=False),
+        transient=True,
+        refresh_per_second=5,
+        redirect_stdout=sys.stdout.isatty(),
+    )
+    with live:
+        yield
 
 
 def names_from_stdin() -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fercli.cli import console, options
+from fercli.cli.progress_line import unique_heads
 from fercli.formatting import in_percent, interval_percent, pluralize
 from fercli.system.packages import install_command, is_installed
 
@@ -188,18 +189,25 @@ def _show(result: EvaluationResult) -> None:
 
 
 def _show_classes(score: Score) -> None:
-    rows = [
+    accuracy = [
         [
             label,
             score.class_images[label],
             in_percent(score.class_accuracy[label]),
             interval_percent(score.class_interval[label]),
-            *counts,
         ]
-        for label, counts in zip(score.labels, score.confusion, strict=True)
+        for label in score.labels
     ]
-    columns = ["truth", "images", "accuracy %", "95 % interval", *(f"as {label}" for label in score.labels)]
-    console.show(console.table("Accuracy and confusion matrix by class", columns, rows))
+    head = ["truth", "images", "accuracy %", "95 % interval"]
+    names = [f"as {label}" for label in score.labels]
+    if sum(len(name) + 3 for name in (*names, *head)) + 12 <= console.width():
+        rows = [[*row, *counts] for row, counts in zip(accuracy, score.confusion, strict=True)]
+        console.show(console.table("Accuracy and confusion matrix by class", [*head, *names], rows))
+        return
+    console.show(console.table("Accuracy by class", head, accuracy))
+    heads = unique_heads(score.labels)
+    counts = [[label, *row] for label, row in zip(score.labels, score.confusion, strict=True)]
+    console.show(console.table("Confusion matrix: truth by row, predictions by column", ["", *heads], counts))
 
 
 def _show_curve(curve: DegradationCurve) -> None:

@@ -24,8 +24,10 @@ class Reporter:
         log: RunLog,
         writes: bool,
         report: Callable[[TrainEvent], None],
+        device: str = "cpu",
     ) -> None:
         self.state, self.recipe, self.log, self.writes, self.report = state, recipe, log, writes, report
+        self.device = device
         self._warned = False  # about the attention of the epoch before
 
     def step(self, steps: int, *, images_per_s: float, lr: float) -> None:
@@ -40,6 +42,8 @@ class Reporter:
             accuracy=sums.correct / sums.images,
             images_per_s=images_per_s,
             seconds_left=self._seconds_left(steps, images_per_s),
+            lr=lr,
+            device=self.device,
         )
         with explain_full_disk(self.log.folder.path):
             self.log.step(event, lr)

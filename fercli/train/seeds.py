@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fercli.data.dataset import Dataset
-from fercli.progress import TrainEvent, no_report
+from fercli.progress import RunStart, TrainEvent, no_report
 from fercli.train.options import TrainOptions
 from fercli.train.result import TrainResult
 from fercli.train.seed_statistics import SeedScore, seed_score
@@ -63,7 +63,9 @@ def train_seeds(
     runs = []
     with join_process_group(options.device) as joined:
         group, _ = joined
-        for seed in seeds:
+        for number, seed in enumerate(seeds, start=1):
+            if group.is_first:
+                report(RunStart(number, len(seeds), f"seed {seed}"))
             folder = RunFolder(out / f"seed-{seed}")
             started = group.run_on_first(partial(folder.config.is_file))
             runs.append(

@@ -111,7 +111,8 @@ def _run(
     if components.teachers and not is_finished(state, components):
         _teach(components, folder, meter=meter, report=report)
     log = _open_log(components, state, folder, tensorboard=options.tensorboard)
-    reporter = Reporter(state, components.recipe, log=log, writes=first, report=report)
+    device = str(components.device)
+    reporter = Reporter(state, components.recipe, log=log, writes=first, report=report, device=device)
     loop = TrainingLoop(
         components,
         state,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.data.dataset import paper_order
 from fercli.evaluate.calibration import Calibration, RiskCoverage
 from fercli.evaluate.results import DegradationCurve
 from fercli.formatting import in_percent, percent, pluralize
@@ -18,11 +19,15 @@ from fercli.system.packages import is_installed
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+FIGURE_DPI = 300
+FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
 _BLUE, _GREY, _RED = "#0b62a8", "#9aa5b3", "#c4320a"
 
 
 def plot_confusion(path: Path, matrix: NDArray[np.int64], labels: Sequence[str], *, title: str) -> None:
-    """Draw a confusion matrix [N, N] (rows = truth) to a picture file: shade and percentage per row, count below."""
+    """Draw a confusion matrix [N, N] (rows = truth), classes in the paper's order: shade and percentage per row, count below."""
+    order = [list(labels).index(name) for name in paper_order(set(labels))]
+    matrix, labels = matrix[np.ix_(order, order)], [labels[index] for index in order]
     totals = matrix.sum(axis=1, keepdims=True)
     shares = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
     side = 2.2 + 0.75 * len(labels)  # inches
@@ -34,7 +39,7 @@ def plot_confusion(path: Path, matrix: NDArray[np.int64], labels: Sequence[str],
     for (row, column), share in np.ndenumerate(shares):
         text = f"{in_percent(share, 1)}\n{matrix[row, column]}"
         axes.text(column, row, text, ha="center", va="center", fontsize=8, color="white" if share > 0.5 else "black")
-    figure.savefig(path)
+    save_figure(figure, path)
 
 
 def plot_curves(path: Path, rows: Sequence[Mapping[str, Any]], *, title: str) -> None:
@@ -61,9 +66,11 @@ def plot_curves(path: Path, rows: Sequence[Mapping[str, Any]], *, title: str) ->
             if not np.isnan(values).all():
                 axes.plot([row["epoch"] for row in rows], values, label=label, marker="." if len(rows) < 30 else None)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlim(left=0.5)
+        axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
         axes.legend()
-    figure.savefig(path)
+    figure.savefig(path, dpi=FIGURE_DPI)
 
 
 def plot_reliability(path: Path, panels: Sequence[tuple[str, Calibration]]) -> None:
@@ -86,7 +93,7 @@ def plot_reliability(path: Path, panels: Sequence[tuple[str, Calibration]]) -> N
         upper.legend(loc="upper left", fontsize=8)
         lower = figure.add_subplot(grid[1, column], xlim=(0, 1), xlabel="confidence", ylabel="images")
         lower.bar(middles, [b.n for b in bins], width, color=_GREY, edgecolor="white")
-    figure.savefig(path)
+    save_figure(figure, path)
 
 
 def plot_risk_coverage(path: Path, curve: RiskCoverage) -> None:
@@ -99,7 +106,7 @@ def plot_risk_coverage(path: Path, curve: RiskCoverage) -> None:
     axes.axhline(curve.risk[-1], color="black", linewidth=0.8, linestyle=":", label="all images")
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=8)
-    figure.savefig(path)
+    save_figure(figure, path)
 
 
 def plot_severities(path: Path, curve: DegradationCurve, *, examples: Sequence[Sequence[Rgb]]) -> None:
@@ -128,7 +135,16 @@ def plot_severities(path: Path, curve: DegradationCurve, *, examples: Sequence[S
             picture = figure.add_subplot(grid[row, column])
             picture.imshow(crop, interpolation="nearest")
             picture.set_axis_off()
-    figure.savefig(path)
+    save_figure(figure, path)
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG of FIGURE_DPI, and as PDF and SVG beside it, whose text stays text."""
+    from matplotlib import rc_context
+
+    with rc_context({"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": path.stem}):
+        for suffix in FIGURE_SUFFIXES:
+            figure.savefig(path.with_suffix(suffix), dpi=FIGURE_DPI)
 
 
 def plots_available() -> bool:

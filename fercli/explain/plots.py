@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.evaluate.plots import empty_figure
+from fercli.data.dataset import paper_order
+from fercli.evaluate.plots import empty_figure, save_figure
 from fercli.html.colours import Colour, expression_colour
 from fercli.media.images import Rgb
 
 # Letters: S side of a crop, L layers, N classes.
 _NETWORKS = ("#0b62a8", "#c4320a")
+FLAT_BELOW = 0.05  # standard deviation of a map
 _INCH = 1.25  # side of a face
 
 
@@ -56,7 +58,7 @@ def plot_bars(
         axes.invert_yaxis()
     handles, texts = axes.get_legend_handles_labels()
     figure.legend(handles, texts, loc="outside upper center", ncols=len(names), fontsize=8, frameon=False)
-    figure.savefig(path)
+    save_figure(figure, path)
 
 
 def plot_heat(path: Path, rows: Sequence[HeatRow], *, columns: Sequence[str]) -> None:
@@ -70,9 +72,15 @@ def plot_heat(path: Path, rows: Sequence[HeatRow], *, columns: Sequence[str]) ->
         _show(figure.add_subplot(grid[index, 1]), row.face, "face" if index == 0 else "")
         for number, (column, heat) in enumerate(zip(columns, row.maps, strict=True)):
             axes = figure.add_subplot(grid[index, number + 2])
-            _show(axes, row.face, column if index == 0 else "")
+            flat = " (flat)" if is_flat(heat) else ""
+            _show(axes, row.face, f"{column}{flat}" if index == 0 else flat.strip())
             axes.imshow(heat, cmap="jet", alpha=0.5, vmin=0, vmax=1)
-    figure.savefig(path)
+    save_figure(figure, path)
+
+
+def is_flat(heat: NDArray[np.float32]) -> bool:
+    """Whether a map of values in 0..1 hardly differs between places."""
+    return float(heat.std()) < FLAT_BELOW
 
 
 def plot_scatter(
@@ -80,7 +88,7 @@ def plot_scatter(
 ) -> None:
     """Draw points [B, 2] of one or two networks side by side, coloured by class."""
     figure = empty_figure(5.4 * len(layouts), 5.6)
-    class_names = sorted(set(labels))
+    class_names = paper_order(set(labels))
     classes = np.array(labels)
     for number, (layout, caption) in enumerate(zip(layouts, captions, strict=True), start=1):
         axes = figure.add_subplot(1, len(layouts), number, xticks=[], yticks=[])
@@ -99,7 +107,7 @@ def plot_scatter(
     figure.legend(
         handles, texts, loc="outside lower center", ncols=4 * len(layouts), fontsize=8, frameon=False, markerscale=2
     )
-    figure.savefig(path)
+    save_figure(figure, path)
 
 
 def contact_sheet(path: Path, crops: Sequence[Rgb], captions: Sequence[str], *, columns: int = 10, title: str) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from fercli.errors import UsageError, WeightsError
 from fercli.explain.images import LabelledImage, load_crops
-from fercli.explain.plots import HeatRow, plot_heat
+from fercli.explain.plots import HeatRow, is_flat, plot_heat
 from fercli.models.btn import BTN
 from fercli.progress import Progress
 from fercli.system.packages import require
@@ -78,6 +78,7 @@ class ScoreCam:
     ) -> tuple[str, ...]:
         """Write scorecam.png and scorecam.npz (maps 0..1, [images, layers, S, S] per network); return remarks."""
         rows: list[HeatRow] = []
+        remarks: list[str] = []
         arrays: dict[str, Any] = {
             "layers": np.array(self.layers),
             "images": np.array([image.name for image in images]),
@@ -92,6 +93,7 @@ class ScoreCam:
             letter = "ab"[number]
             arrays |= {f"maps_{letter}": maps, f"targets_{letter}": targets, f"network_{letter}": np.array(name)}
             rows += network_rows
+            remarks += _flat_remark(maps, name, self.layers)
         progress(len(networks) * steps, len(networks) * steps, "")
         np.savez_compressed(folder / "scorecam.npz", **arrays)
         rows.sort(key=lambda row: row.order)  # the rows of one image below each other
@@ -102,6 +104,7 @@ class ScoreCam:
         return (
             f"Maps are weighted by {head}, target class: {self.target}.",
             "Each map is scaled to 0..1 on its own: values can be compared within a map, not between maps.",
+            *remarks,
         )
 
     def _of_network(
@@ -137,6 +140,18 @@ class ScoreCam:
         if label not in network.card.labels:
             raise WeightsError(f"{network.card.name} has no class {label}", fix="--target predicted")
         return network.card.labels.index(label)
+
+
+def _flat_remark(maps: NDArray[np.float32], name: str, layers: Sequence[str]) -> list[str]:
+    """A note about maps that hardly differ between places, by layer; none without such maps."""
+    flat = {layer: sum(map(is_flat, maps[:, column])) for column, layer in enumerate(layers)}
+    listed = ", ".join(f"{layer} ({count} of {len(maps)})" for layer, count in flat.items() if count)
+    if not listed:
+        return []
+    return [
+        f"{name}: flat maps in {listed}: no mask changes the score more than another, so they do not show where the "
+        "network looks."
+    ]
 
 
 class _VitScore(nn.Module):

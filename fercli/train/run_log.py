@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from fercli.errors import UsageError
-from fercli.evaluate.plots import plot_curves
+from fercli.evaluate.plots import FIGURE_SUFFIXES, plot_curves
 from fercli.progress import EpochReport, StepProgress
 from fercli.system.files import replacing
 from fercli.system.packages import install_command
@@ -45,8 +45,9 @@ class RunLog:
     def close(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write all rows again, since a process killed after its last checkpoint did not write the last one; draw the curves."""
         write_metrics(self.folder.metrics, rows)
-        with replacing(self.folder.curves) as temporary:
-            plot_curves(temporary, rows, title=self.folder.path.resolve().name)
+        for suffix in FIGURE_SUFFIXES:
+            with replacing(self.folder.curves.with_suffix(suffix)) as temporary:
+                plot_curves(temporary, rows, title=self.folder.path.resolve().name)
         if self.events is not None:
             self.events.close()
 

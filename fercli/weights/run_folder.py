@@ -151,7 +151,7 @@ def start_run(
     folder = RunFolder(path)
     if folder.config.exists() and not overwrite:
         raise RefusedError(f"{path} already contains a run", fix="--resume continues it, --overwrite starts again")
-    outputs = [folder.checkpoint, folder.metrics, folder.result, folder.curves, *path.glob("*.safetensors")]
+    outputs = [folder.checkpoint, folder.metrics, folder.result, *path.glob("curves.*"), *path.glob("*.safetensors")]
     _remove_partial_files(path)
     for old in (*outputs, *folder.events.glob("events.out.*"), *folder.events.parent.glob("predictions/*.csv")):
         old.unlink(missing_ok=True)

@@ -94,3 +94,13 @@ def test_plot_severities__falls_from_left_to_right_above_its_examples(tmp_path):
     left, right = rows[columns < third].min(), rows[columns > 2 * third].min()
     assert left < right
     assert near(rgb[rgb.shape[0] // 2 :], (130, 130, 130)).sum() > 1000  # the last face, below the curve
+
+
+def test_figures__are_pdf_and_svg_beside_a_png_of_300_dpi(tmp_path):
+    plot_confusion(tmp_path / "confusion.png", np.array([[3, 1], [0, 2]]), ("sadness", "happiness"), title="a model")
+    with Image.open(tmp_path / "confusion.png") as picture:
+        assert picture.info["dpi"] == pytest.approx((300, 300), abs=1)
+    assert (tmp_path / "confusion.pdf").read_bytes().startswith(b"%PDF")
+    text = (tmp_path / "confusion.svg").read_text(encoding="utf-8")
+    assert text.index(">happiness<") < text.index(">sadness<"), "classes in the order of the paper's Table 4"
+    assert "75.0" in text

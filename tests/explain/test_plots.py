@@ -19,3 +19,12 @@ def test_plot_scatter__names_of_eight_classes_are_not_cut_off(networks: int, tmp
     with Image.open(tmp_path / "a.png") as picture:
         pixels = np.asarray(picture.convert("L"))
     assert pixels[:, :2].min() == pixels[:, -2:].min() == 255
+
+
+def test_heat__a_flat_map_is_marked():
+    from fercli.explain.plots import is_flat
+
+    ramp = np.linspace(0, 1, 49, dtype=np.float32).reshape(7, 7)
+    assert not is_flat(ramp)
+    assert is_flat(np.zeros((7, 7), np.float32))
+    assert is_flat(np.full((7, 7), 0.7, np.float32) + 0.01 * ramp)

@@ -11,6 +11,7 @@ from typing import Any
 
 from fercli.config.settings import override
 from fercli.errors import DataError
+from fercli.evaluate.plots import FIGURE_SUFFIXES
 from fercli.evaluate.result_file import read_result
 from fercli.formatting import pluralize
 from fercli.progress import Progress, silent
@@ -207,10 +208,11 @@ def _write(
         write_markdown(temporary, study, result.rows, protocol=result.protocol, paper=PAPER)
     write_csv(table, [row.to_csv_row() for row in result.rows])
     write_csv(runs_table, [_run_row(run, scores[run.row, run.seed]) for run in runs])
-    with replacing(plot) as temporary:
-        percentages = [[100 * scores[row.name, seed].accuracy for seed in result.seeds] for row in study.rows]
-        ylabel, title = f"accuracy on {result.split} (%)", f"{study.title}, {result.data}"
-        plot_study(temporary, study, percentages, ylabel=ylabel, title=title)
+    percentages = [[100 * scores[row.name, seed].accuracy for seed in result.seeds] for row in study.rows]
+    ylabel, title = f"accuracy on {result.split} (%)", f"{study.title}, {result.data}"
+    for suffix in FIGURE_SUFFIXES:
+        with replacing(plot.with_suffix(suffix)) as temporary:
+            plot_study(temporary, study, percentages, ylabel=ylabel, title=title)
     write_json(record, {**asdict(result), "config": asdict(config)})
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fercli.evaluate.plots import FIGURE_DPI
 from fercli.train.ablation.studies import Study
 
 _SEED_COLOUR, _MEAN_COLOUR = "#7a8696", "#0b62a8"
@@ -47,4 +48,4 @@ def plot_study(path: Path, study: Study, scores: Sequence[Sequence[float]], *, y
     baseline = [row.name for row in study.rows].index(study.baseline)
     axes.axhline(means[baseline], color=_SEED_COLOUR, linewidth=0.8, linestyle=":")
     axes.grid(axis="y", alpha=0.3)
-    figure.savefig(path)
+    figure.savefig(path, dpi=FIGURE_DPI)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fercli.cli import console, options, predict_inputs
-from fercli.cli.predict_people import BaselineOption, People, PeopleOption
+from fercli.cli.predict_people import BaselineOption, BlurOption, DrawOption, NoPicturesOption, People, PeopleOption
 from fercli.errors import DataError, RefusedError
 from fercli.formatting import pluralize
 
@@ -170,6 +170,9 @@ def predict(
     bom: options.Bom = False,
     baseline: BaselineOption = None,
     people: PeopleOption = None,
+    blur_faces: BlurOption = False,
+    draw: DrawOption = "labels",
+    no_pictures: NoPicturesOption = False,
     overwrite: options.Overwrite = False,
     strict: options.Strict = False,
     json: options.Json = False,
@@ -190,6 +193,7 @@ def predict(
     from fercli.faces.detector import open_detector
     from fercli.predict import predict as stage
     from fercli.predict.options import PredictOptions
+    from fercli.predict.privacy import Privacy
     from fercli.system.stopwatch import Stopwatch
     from fercli.weights.classifier import load_classifier
     from fercli.weights.priors import class_shares, with_prior
@@ -197,11 +201,25 @@ def predict(
     detect = DetectConfig(
         detector=detector, thresholds=options.three_thresholds(thresholds), max_side=max_side
     ).with_min_face(min_face)
-    boxes_from = None if boxes is None else predict_inputs.describe_boxes(boxes)
     settings = PredictOptions(
-        detect, min_reliable, track, smooth, detect_every=detect_every, boxes=boxes_from, crops=crops
+        detect,
+        min_reliable,
+        track,
+        smooth,
+        detect_every=detect_every,
+        boxes=None if boxes is None else predict_inputs.describe_boxes(boxes),
+        crops=crops,
     )
-    output = OutputOptions(json, tuple(save or ()), report, out, resume, overwrite, bom)
+    output = OutputOptions(
+        json,
+        tuple(save or ()),
+        report,
+        out,
+        resume,
+        overwrite,
+        bom,
+        Privacy(blur_faces, draw, not no_pictures),
+    )
     selection = predict_inputs.frame_selection(fps, start, end)
     inputs = predict_inputs.with_selection(predict_inputs.named_sources(sources, out, quiet=quiet), selection)
     if seconds is not None:
@@ -227,6 +245,7 @@ def predict(
             **_assumptions(classifier, prior),
             **settings.as_settings(),
             **known.as_settings(),
+            **output.privacy.as_settings(),
             "frames of videos": selection,
         }
     runs_on = f"{classifier.engine} on {classifier.device}"

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fercli.cli import console
 from fercli.errors import UsageError
+from fercli.predict.privacy import Privacy
 
 if TYPE_CHECKING:
     from fercli.cli.predict_summary import Summary
     from fercli.media.sources import Source
+    from fercli.predict.face_blur import FaceBlur
     from fercli.predict.predict import ImageResult
     from fercli.predict.report.page import HtmlReport
     from fercli.predict.results_folder import ResultsFolder
@@ -36,6 +38,7 @@ class OutputOptions:
     resume: bool
     overwrite: bool
     bom: bool = False
+    privacy: Privacy = field(default_factory=Privacy)
 
     def __post_init__(self) -> None:
         from fercli.rows.formats import check_table_path
@@ -49,6 +52,8 @@ class OutputOptions:
                 "--report covers all sources, but --resume reads only the remaining ones",
                 fix="remove --report: --out writes one report per video",
             )
+        if self.privacy != Privacy() and self.folder is None and self.report is None:
+            raise UsageError("there are no copies and reports whose pictures could be changed", fix="--out DIR")
         for path in self.tables:
             check_table_path(path, overwrite=self.replace_tables)
 
@@ -88,6 +93,11 @@ class Outputs:
         self._report: HtmlReport | None = None
         self._tables: list[TableWriter] = []
         self._open = ExitStack()
+        self._blur: FaceBlur | None = None
+        if options.privacy.blur_faces and options.report is not None:
+            from fercli.predict.face_blur import FaceBlur
+
+            self._blur = FaceBlur()
         self.todo = list(sources)
         if options.folder is not None:
             from fercli.predict.results_folder import ResultsFolder
@@ -101,13 +111,16 @@ class Outputs:
                 resume=options.resume,
                 overwrite=options.overwrite,
                 bom=options.bom,
+                privacy=options.privacy,
                 on_note=lambda source, note: summary.add_note(source.name, note),
             )
             self.todo = self._folder.todo
         if options.report is not None:
             from fercli.predict.report.page import HtmlReport
 
-            self._report = HtmlReport(options.report, card, self._shown, overwrite=options.overwrite)
+            self._report = HtmlReport(
+                options.report, card, self._shown, overwrite=options.overwrite, pictures=options.privacy.pictures
+            )
 
     def __enter__(self) -> Outputs:
         with ExitStack() as opened:
@@ -131,7 +144,10 @@ class Outputs:
         """Write one picture or frame."""
         self._write(result.predictions)
         if self._report is not None:
-            self._report.add(result.source, result.rgb, result.predictions, time_s=result.time_s)
+            rgb = result.rgb
+            if rgb is not None and self._blur is not None:
+                rgb = self._blur.blurred(result.source, rgb, result.predictions, time_s=result.time_s)
+            self._report.add(result.source, rgb, result.predictions, time_s=result.time_s)
         if self._folder is not None:
             self._folder.add(
                 result.source, result.rgb, result.predictions, time_s=result.time_s, duration_s=result.duration_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -40,6 +40,23 @@ PeopleOption = Annotated[
         help="csv file with the columns source, track and name: names for tracks; tracks with one name are one person.",
         rich_help_panel=PANEL,
     ),
+]
+
+BlurOption = Annotated[
+    bool,
+    typer.Option(
+        "--blur-faces",
+        help="Blur every detected face in copies and reports; a face that is not detected is not blurred.",
+        rich_help_panel=PANEL,
+    ),
+]
+DrawOption = Annotated[
+    Literal["labels", "boxes", "nothing"],
+    typer.Option("--draw", help="What copies show of the predictions.", rich_help_panel=PANEL),
+]
+NoPicturesOption = Annotated[
+    bool,
+    typer.Option("--no-pictures", help="Reports without any picture or face.", rich_help_panel=PANEL),
 ]
 
 

@@ -13,6 +13,7 @@ from fercli.media.images import Rgb, writable_name, write_image
 from fercli.media.sources import Source
 from fercli.media.video_writer import VideoWriter
 from fercli.predict.draw import annotate
+from fercli.predict.privacy import Drawn
 from fercli.results import Prediction
 from fercli.system.background import BackgroundCalls
 from fercli.system.files import free_name, refuse_existing, replacing
@@ -29,7 +30,7 @@ class AnnotatedCopies:
 
     The frames of a video are drawn and encoded on another thread.
     paths: the copy of each source, by its key; videos become .mp4. taken: copies of an earlier run. on_note: called with a
-    source and a sentence about its copy, such as missing sound.
+    source and a sentence about its copy, such as missing sound. drawn: what the copies show of the predictions.
     Raises: UsageError from the constructor if a copy would replace a source, RefusedError if one of the files exists and
         `overwrite` is not set.
     """
@@ -42,8 +43,9 @@ class AnnotatedCopies:
         taken: Mapping[str, Path] = MappingProxyType({}),
         overwrite: bool = False,
         on_note: Callable[[Source, str], None] = ignore_note,
+        drawn: Drawn = "labels",
     ) -> None:
-        self._overwrite, self._on_note = overwrite, on_note
+        self._overwrite, self._on_note, self._drawn = overwrite, on_note, drawn
         self.paths = copy_paths(folder, sources, taken)
         refuse_sources(self.paths.values(), sources)
         for path in self.paths.values():
@@ -83,14 +85,15 @@ class AnnotatedCopies:
         if source != self._video:
             self.end_video()
         if source.kind == "image":
-            write_image(self.paths[source.key], annotate(rgb, predictions))
+            write_image(self.paths[source.key], annotate(rgb, predictions, drawn=self._drawn))
             return
         if source != self._video or self._writer is None:
             self._video = source
             temporary = self._open.enter_context(replacing(self._video_path(source)))
             self._writer = self._open.enter_context(VideoWriter(temporary, sound=_sound(source), part=source.selection))
         writer, shown_s = self._writer, max((time_s or 0.0) - source.selection.start_s, 0.0)
-        self._calls.add(lambda: writer.write(annotate(rgb, predictions), shown_s, duration_s=duration_s))
+        drawn = self._drawn
+        self._calls.add(lambda: writer.write(annotate(rgb, predictions, drawn=drawn), shown_s, duration_s=duration_s))
 
     def end_video(self) -> None:
         """Complete the copy of the current video."""

@@ -15,6 +15,7 @@ from fercli.formatting import percent
 from fercli.html.colours import UNCERTAIN, Colour, expression_colour, ink_on, track_colour
 from fercli.media.images import Rgb
 from fercli.predict.label_layout import Rect, label_position, panel_position
+from fercli.predict.privacy import Drawn
 from fercli.results import Prediction
 
 _MIN_SIDE = 320  # px: a smaller picture is enlarged so that labels are legible
@@ -24,13 +25,16 @@ _MAX_PANEL_FACES = 8  # with more faces there are no panels
 _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 
 
-def annotate(rgb: Rgb, predictions: Sequence[Prediction]) -> Rgb:
+def annotate(rgb: Rgb, predictions: Sequence[Prediction], *, drawn: Drawn = "labels") -> Rgb:
     """Draw a box, the expression and its probability for every face; a picture without a face is marked "no face".
 
+    drawn: boxes draws no text, nothing returns the picture as it is.
     A tracked face has the number and colour of its track; an unreliable prediction has a dashed box and a question mark;
     the most probable classes are listed beside a face where there is room. Returns a new RGB uint8 picture of the same
     size, or of a whole multiple of it if the picture is small.
     """
+    if drawn == "nothing":
+        return rgb
     zoom = -(-_MIN_SIDE // max(rgb.shape[:2])) if max(rgb.shape[:2]) < _MIN_SIDE else 1
     if zoom > 1:
         rgb = cv2.resize(rgb, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
@@ -41,6 +45,8 @@ def annotate(rgb: Rgb, predictions: Sequence[Prediction]) -> Rgb:
     ]
     for face in faces:
         _draw_box(pen, face)
+    if drawn == "boxes":
+        return np.array(picture)
     labels: list[Rect] = []
     for face in faces:
         others = [other.box for other in faces if other is not face]

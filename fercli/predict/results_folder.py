@@ -12,7 +12,9 @@ from fercli.errors import DataError
 from fercli.media.images import Rgb, read_rgb
 from fercli.media.sources import Source
 from fercli.predict.annotated_copies import AnnotatedCopies, ignore_note
+from fercli.predict.face_blur import FaceBlur
 from fercli.predict.job import CSV_NAME, Job
+from fercli.predict.privacy import Privacy
 from fercli.predict.record import record_run
 from fercli.predict.report.folder import FolderReports
 from fercli.results import Prediction, is_frame, lost_frames
@@ -25,6 +27,7 @@ class ResultsFolder:
 
     settings: what shapes the predictions. shown_settings: what the reports and predictions.csv.settings.json show (default:
     `settings`). bom: begin CSV files with a byte order mark.
+    privacy: what copies and reports show of people.
     on_note: called with a source and a sentence about its copy, such as missing sound.
     todo: sources that remain to be read. finished: sources that an earlier run read; removed: those of them that this
     run was not given.
@@ -43,6 +46,7 @@ class ResultsFolder:
         overwrite: bool = False,
         bom: bool = False,
         on_note: Callable[[Source, str], None] = ignore_note,
+        privacy: Privacy | None = None,
     ) -> None:
         self._job = Job(folder, sources, card.labels, settings, resume=resume, overwrite=overwrite, bom=bom)
         self._has_videos, self._bom = any(source.kind == "video" for source in sources), bom
@@ -50,9 +54,15 @@ class ResultsFolder:
         self.removed = self._job.removed if resume else []
         self.finished = [source for source in sources if self._job.is_finished(source)] + self.removed
         self.todo = [source for source in sources if not self._job.is_finished(source)]
+        privacy = privacy or Privacy()
+        self._blur = FaceBlur() if privacy.blur_faces else None
         taken, replace = self._job.copies(), resume or overwrite
-        self._copies = AnnotatedCopies(folder, sources, taken=taken, overwrite=replace, on_note=on_note)
-        self._pages = FolderReports(folder, sources, card, shown_settings or settings, taken=taken, overwrite=replace)
+        self._copies = AnnotatedCopies(
+            folder, sources, taken=taken, overwrite=replace, on_note=on_note, drawn=privacy.drawn
+        )
+        self._pages = FolderReports(
+            folder, sources, card, shown_settings or settings, taken=taken, overwrite=replace, pictures=privacy.pictures
+        )
         self._open = ExitStack()
         self._source: Source | None = None
         self._was_read, self._lost_frames = False, 0
@@ -100,6 +110,8 @@ class ResultsFolder:
             self._end_source()
             self._source, self._was_read, self._lost_frames, self._fault = source, False, 0, None
         self._job.add(predictions)
+        if rgb is not None and self._blur is not None:
+            rgb = self._blur.blurred(source, rgb, predictions, time_s=time_s)
         self._pages.add(source, rgb, predictions, time_s=time_s)
         if rgb is not None:
             self._was_read = True
@@ -131,4 +143,7 @@ class ResultsFolder:
             rgb = read_rgb(source.path)
         except DataError:
             return  # the file was deleted since; its rows are kept
-        self._pages.add(source, rgb, list(self._job.rows_of(source)))
+        predictions = list(self._job.rows_of(source))
+        if self._blur is not None:
+            rgb = self._blur.blurred(source, rgb, predictions, time_s=None)
+        self._pages.add(source, rgb, predictions)

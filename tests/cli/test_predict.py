@@ -433,7 +433,7 @@ def test_predict__states_the_label_convention_in_its_outputs(
     assert asked == ["posed"]
     settings = json.loads(pyarrow.parquet.read_metadata(table).metadata[b"fer"])["settings"]
     meaning = "posed: the expression that the person was asked to show or meant to show"
-    assert settings["settings"]["label convention"] == meaning
+    assert settings["label convention"] == meaning
     assert meaning in report.read_text(encoding="utf-8")
 
 

@@ -34,3 +34,11 @@ def test_output_options__replace_tables_only_on_request(tmp_path: Path):
     OutputOptions(**(NONE | {"tables": (table,), "overwrite": True}))  # type: ignore[arg-type]
     resumed = OutputOptions(**(NONE | {"tables": (table,), "resume": True, "folder": tmp_path / "out"}))  # type: ignore[arg-type]
     assert resumed.paths == (tmp_path / "out", table)
+
+
+def test_options__privacy_needs_copies_or_a_report(tmp_path: Path):
+    from fercli.predict.privacy import Privacy
+
+    with pytest.raises(UsageError, match="no copies and reports"):
+        OutputOptions(**(NONE | {"privacy": Privacy(blur_faces=True)}))  # type: ignore[arg-type]
+    OutputOptions(**(NONE | {"privacy": Privacy(blur_faces=True), "folder": tmp_path / "out"}))  # type: ignore[arg-type]

@@ -111,3 +111,16 @@ def test_annotate__lists_the_best_classes_beside_a_face_where_there_is_room():
     assert (wide[110:160, 330:400] == 0).all(axis=-1).any()
     narrow = annotate(picture[:, :320], [_read((100, 100, 220, 250))])
     assert (narrow[110:160, 230:] == 128).all()
+
+
+def test_annotate__draws_boxes_only_or_nothing():
+    rgb = np.full((400, 400, 3), 90, np.uint8)
+    face = Face((100.0, 100.0, 200.0, 200.0), 0.95, None)
+    prediction = Prediction("a", "ok", None, None, 0, face, "fear", {"fear": 0.9, "anger": 0.1})
+    np.testing.assert_array_equal(annotate(rgb, [prediction], drawn="nothing"), rgb)
+    changed = np.argwhere((annotate(rgb, [prediction], drawn="boxes") != rgb).any(axis=2))
+    inside = ((changed > 110) & (changed < 190)).all(axis=1)
+    assert len(changed)
+    assert not inside.any()  # the edges of the box
+    assert changed.min() >= 95
+    assert changed.max() <= 205  # no label beside it

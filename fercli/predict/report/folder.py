@@ -38,6 +38,7 @@ class FolderReports:
         *,
         taken: Mapping[str, Path] = MappingProxyType({}),
         overwrite: bool = False,
+        pictures: bool = True,
     ) -> None:
         self._copy_paths = copy_paths(folder, sources, taken)
         videos = {source.key for source in sources if source.kind == "video"}
@@ -47,10 +48,10 @@ class FolderReports:
         refuse_sources(self.paths.values(), sources)
         for path in self.paths.values():
             refuse_existing(path, overwrite=overwrite)
-        self._card, self._settings, self._overwrite = card, settings, overwrite
+        self._card, self._settings, self._overwrite, self._pictures = card, settings, overwrite, pictures
         self._index: HtmlReport | None = None
         if len(sources) != 1 or not videos:
-            self._index = HtmlReport(folder / INDEX_NAME, card, settings, overwrite=overwrite)
+            self._index = HtmlReport(folder / INDEX_NAME, card, settings, overwrite=overwrite, pictures=pictures)
         self._folder = folder
         self._video: str | None = None
         self._page: HtmlReport | None = None
@@ -100,7 +101,7 @@ class FolderReports:
         path = self.paths[source.key]
         self._video = source.key
         self._page = self._open_video.enter_context(
-            HtmlReport(path, self._card, self._settings, overwrite=self._overwrite)
+            HtmlReport(path, self._card, self._settings, overwrite=self._overwrite, pictures=self._pictures)
         )
         self.add_finished(source)
         return self._page

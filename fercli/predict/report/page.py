@@ -31,16 +31,23 @@ class HtmlReport:
     """One page about videos and pictures; the file gets its name when the `with` block ends without an error.
 
     Memory does not grow with the length of a video; cards of pictures and finished videos are kept in temporary files.
+    pictures: whether the page shows pictures and faces.
     settings: name -> value of the settings of the run, shown beside the facts of the card.
     Raises: RefusedError from the constructor if the file exists and `overwrite` is not set.
     """
 
     def __init__(
-        self, path: Path, card: WeightsCard, settings: Mapping[str, object] | None = None, *, overwrite: bool = False
+        self,
+        path: Path,
+        card: WeightsCard,
+        settings: Mapping[str, object] | None = None,
+        *,
+        overwrite: bool = False,
+        pictures: bool = True,
     ) -> None:
         self.path = path
         refuse_existing(path, overwrite=overwrite)
-        self._card, self._settings = card, dict(settings or {})
+        self._card, self._settings, self._pictures = card, dict(settings or {}), pictures
         self._open = ExitStack()
         self._video: VideoSection | None = None
         self._source: Source | None = None
@@ -76,13 +83,15 @@ class HtmlReport:
         if source.kind == "video" and (rgb is not None or self._video is not None or is_frame(predictions)):
             anchor = f"person{len(self._videos)}"
             self._video = self._video or VideoSection(
-                name, self._card.labels, begin_s=source.selection.start_s, anchor=anchor
+                name, self._card.labels, begin_s=source.selection.start_s, anchor=anchor, pictures=self._pictures
             )
             self._video.add(rgb, predictions, time_s=time_s)
         elif rgb is None:
             self._unread.append((source.name, "; ".join(p.detail or "" for p in predictions) or "unreadable"))
         else:
-            card = picture_card(name, rgb, predictions, labels=self._card.labels, index=self._cards)
+            card = picture_card(
+                name, rgb, predictions, labels=self._card.labels, index=self._cards, picture=self._pictures
+            )
             self._picture_parts.write(card + "\n")
             self._cards += 1
 

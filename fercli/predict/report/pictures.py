@@ -49,7 +49,7 @@ class PictureCard:
 
     index: int
     name: str
-    picture: bytes
+    picture: bytes | None
     alt: str
     width: int
     height: int
@@ -63,7 +63,13 @@ class PictureCard:
 
 
 def picture_card(
-    name: str, rgb: Rgb, predictions: Sequence[Prediction], *, labels: Sequence[str], index: int
+    name: str,
+    rgb: Rgb,
+    predictions: Sequence[Prediction],
+    *,
+    labels: Sequence[str],
+    index: int,
+    picture: bool = True,
 ) -> Markup:
     """Return one `<li>` of the index of pictures."""
     faces = [prediction for prediction in predictions if prediction.probabilities]
@@ -73,7 +79,7 @@ def picture_card(
     card = PictureCard(
         index=index,
         name=name,
-        picture=picture_jpeg(rgb),
+        picture=picture_jpeg(rgb) if picture else None,
         alt=f"{name}: {texts}",
         width=rgb.shape[1],
         height=rgb.shape[0],

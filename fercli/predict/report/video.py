@@ -66,8 +66,10 @@ class VideoSection:
     times from there, the page shows those of the video.
     """
 
-    def __init__(self, name: str, labels: Sequence[str], *, begin_s: float = 0.0, anchor: str = "person") -> None:
-        self.name, self._begin_s, self._anchor = name, begin_s, anchor
+    def __init__(
+        self, name: str, labels: Sequence[str], *, begin_s: float = 0.0, anchor: str = "person", pictures: bool = True
+    ) -> None:
+        self.name, self._begin_s, self._anchor, self._pictures = name, begin_s, anchor, pictures
         self._labels = tuple(labels)
         self._people: People[bytes] = People(len(self._labels))
         self._faults: list[str] = []
@@ -102,7 +104,7 @@ class VideoSection:
 
     def _keep_peak(self, rgb: Rgb, prediction: Prediction, face: SeenFace, *, time_s: float) -> None:
         person = self._people.person(face.track)
-        if person is None or face.uncertain or prediction.detection is None:
+        if not self._pictures or person is None or face.uncertain or prediction.detection is None:
             return
         best = int(face.probabilities.argmax())
         score = float(face.probabilities[best])

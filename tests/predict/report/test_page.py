@@ -223,3 +223,15 @@ def test_report__names_people_and_lists_them(tmp_path: Path):
     targets = {link["href"].removeprefix("#") for link in page.all("a")}
     assert targets == {article["id"] for article in page.all("article")}
     assert "1.0 s in view" in page.text
+
+
+def test_report__without_pictures_shows_no_face(tmp_path: Path):
+    with HtmlReport(tmp_path / "a.html", CARD, pictures=False) as report:
+        report.add(_source("a.png", "image"), RGB, [_face("fear", 0.9)])
+        for number in range(10):
+            report.add(_source("a.mp4"), RGB, [_face("anger", 0.9)], time_s=number / 10)
+    page = Page(tmp_path / "a.html")
+    assert page.all("img") == []
+    assert "data:image" not in page.source
+    assert "fear 90 %" in page.text
+    assert len(page.all("div", "chart")) == 1

@@ -261,7 +261,7 @@ def write_tables(out: Path) -> None:
         study = replace(build_study("attention"), rows=tuple(rows))
         scores = [[100 * score for score in accuracy[row.name].values()] for row in rows]
         with replacing(out / f"{name}.png") as temporary:
-            plot_study(temporary, study, scores, ylabel="accuracy on test (%)", title=f"labels: {name}")
+            plot_study(temporary, study, scores, ylabel="accuracy on test (%)", title=_TITLES.get(name, name))
     (out / "results.md").write_text("\n".join(lines), encoding="utf-8")
     columns = list(dict.fromkeys(column for row in table for column in row))
     with (out / "rows.csv").open("w", newline="", encoding="utf-8") as file:
@@ -270,6 +270,12 @@ def write_tables(out: Path) -> None:
         writer.writerows(table)
 
 
+_TITLES = {
+    "0": "FERPlus's labels",
+    "20": "20 % of the labels wrong",
+    "30": "30 % of the labels wrong",
+    "owner": "labels of FER2013's owner",
+}
 _COLUMNS = (
     "row",
     "accuracy, mean ± sd",

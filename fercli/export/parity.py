@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from fercli.errors import RefusedError
 from fercli.formatting import percent
 from fercli.system.devices import onnx_runtime
-from fercli.system.onnx_session import open_session
+from fercli.system.onnx_session import open_session, optional_inputs
 from fercli.weights.card import WeightsCard
-from fercli.weights.classifier import LogitsFunction, onnx_inputs
+from fercli.weights.classifier import LogitsFunction, expert_switch, onnx_inputs
 from fercli.weights.onnx_interface import OUTPUT, Interface, output_of
 from fercli.weights.preprocess import to_input
 
@@ -146,10 +146,10 @@ def onnx_logits(
     batches: sizes that will run, as in `open_session`.
     """
     session, running = open_session(path, device, batches=sorted(batches))
-    output = output_of(OUTPUT, card.head)
+    output, switches = output_of(OUTPUT, card.head), expert_switch(optional_inputs(session), card)
 
     def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.asarray(session.run([output], onnx_inputs(crops, card, interface))[0])
+        return np.asarray(session.run([output], onnx_inputs(crops, card, interface) | switches)[0])
 
     return run, running
 

@@ -142,3 +142,12 @@ def test_bench_models__int8_needs_faces():
 def test_bench_models__unknown_precisions_are_refused():
     with pytest.raises(UsageError, match="unknown precision"):
         models.bench_models(["btn-tiny"], precisions=("fp32", "int4"))
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize("form", [models.BASELINE, models.TORCH])
+def test_measure__runs_on_the_device(tiny, monkeypatch, form, device):
+    monkeypatch.setattr(models, "SECONDS", 0.0)
+    measured = models.measure_model(form, str(tiny), device, 2)
+    assert measured["device"].startswith(device)
+    assert measured["ms_per_face"] > 0

@@ -10,7 +10,7 @@ from fercli.config.presets import MODELS
 from fercli.errors import UsageError
 
 
-def gradient(tmp_path, name: str, *settings: str) -> tuple[float, torch.Tensor]:
+def gradient(tmp_path, name: str, *settings: str, device: str = "cpu") -> tuple[float, torch.Tensor]:
     path = tmp_path / "gradient.pt"
     seen = measure_step(
         name=name,
@@ -18,7 +18,7 @@ def gradient(tmp_path, name: str, *settings: str) -> tuple[float, torch.Tensor]:
         recipe_name="rafdb",
         settings=settings,
         batch=4,
-        device="cpu",
+        device=device,
         gradient=str(path),
     )
     assert seen["seconds"] > 0
@@ -48,3 +48,9 @@ def test_bench_train__reports_every_variant(tmp_path):
     assert all(step.cosine > 0.9999 for step in result.steps)
     assert result.speed_ratio == result.steps[0].seconds[0] / result.steps[1].seconds[0]
     assert MODELS["btn-tiny"].preset == result.model
+
+
+@pytest.mark.gpu
+def test_measure__both_steps_compute_the_same_gradient_on_cuda(tmp_path):
+    reference, ours = (gradient(tmp_path, name, device="cuda")[1] for name in (REFERENCE, PACKAGE))
+    assert cosine(reference, ours) > 0.99  # the drop path of a GPU is the same in both; TF32 rounds

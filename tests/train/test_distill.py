@@ -27,7 +27,10 @@ class Teacher(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         size = 0.1 + 0.6 * x.mean(dim=(1, 2, 3))  # [B]
-        spiral = torch.stack([self.turn.cos(), self.turn.sin()], dim=1) * torch.linspace(0.3, 1, 68)[:, None]
+        spiral = (
+            torch.stack([self.turn.cos(), self.turn.sin()], dim=1)
+            * torch.linspace(0.3, 1, 68, device=x.device)[:, None]
+        )
         return 0.5 + size[:, None, None] * spiral / 2
 
 
@@ -38,8 +41,9 @@ def teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "teacher.pt"
 
 
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 def test_distill__begins_with_the_mean_face_and_writes_a_part_that_fits_the_model(
-    teacher: Path, two_classes: Callable[..., Path], tmp_path: Path
+    device: str, teacher: Path, two_classes: Callable[..., Path], tmp_path: Path
 ):
     faces, model = open_dataset(str(two_classes(train=24, val=6)), None), model_preset("btn-tiny")
     result = distill(
@@ -48,7 +52,7 @@ def test_distill__begins_with_the_mean_face_and_writes_a_part_that_fits_the_mode
         out=tmp_path / "part",
         model=model,
         config=DistillConfig(epochs=1, batch_size=8, lr=1e-3),
-        device="cpu",
+        device=device,
     )
     assert result.images == 48
     assert 0 < result.error < 0.5  # the mean of all spirals is off by 0.27; a network that knows nothing, by far more

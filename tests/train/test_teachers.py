@@ -180,3 +180,10 @@ def test_mix_in_teachers__two_processes_predict_half_the_images_each(faces: Data
     for rank in (0, 1):
         mixed_targets(RecordingGroup(rank, 2))
     torch.testing.assert_close(torch.cat(parts), whole, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.slow
+def test_train__learns_from_teachers_on_every_device(device: str, faces: Dataset, teacher: Path, tmp_path: Path):
+    result = train(faces, tmp_path / "run", config=config_with(teacher), options=TrainOptions(device=device))
+    assert result.seconds["teach"] > 0

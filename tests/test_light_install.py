@@ -46,6 +46,8 @@ sys.meta_path.insert(0, Finder())
 WORKS = {
     "fer predict": (["predict", PHOTO, "--out", "OUT", "--save", "OUT.csv", "--json"], '"label": "happiness"'),
     "fer summary": (["summary", "ROWS"], "happiness"),
+    "fer agree sample": (["agree", "sample", "ROWS", "--minutes", "0.1", "--segment", "1", "--out", "OUT"], ""),
+    "fer baseline": (["baseline", "ROWS", "0:00-0:01", "--save", "OUT.csv"], ""),
     "fer events": (["events", "ROWS"], "happiness"),
     "fer align": (["align", str(ROOT / "docs" / "images"), "OUT", "--json"], '"with_face"'),
     "fer data prepare": (["data", "prepare", "fer2013", "CSV", "OUT", "--json"], "{"),
@@ -61,6 +63,7 @@ WORKS = {
 }
 # What needs an extra, and the names of the extras in the message.
 NEEDS = {
+    "fer merge": (["merge", "ROWS", "--save", "OUT.csv"], "parquet"),
     "fer export": (["export", "--onnx", "--out", "OUT.onnx"], "train"),
     "fer train": (["train", "FACES", "--out", "OUT"], "train"),
     "fer distill": (["distill", SHIPPED, "FACES", "--out", "OUT.safetensors"], "train"),
@@ -77,6 +80,7 @@ NEEDS = {
     "fer visualize tsne": (["visualize", "tsne", "FACES", "-w", SHIPPED], "train,visualize"),
     "fer visualize attention": (["visualize", "attention", "FACES", "-w", "runs/none"], "train"),
     "fer bench models": (["bench", "models"], "train"),
+    "fer bench gpu": (["bench", "gpu"], "train"),
     "fer bench faces": (["bench", "faces", str(ROOT / "docs" / "images")], "train"),
     "fer bench train": (["bench", "train"], "train"),
 }
@@ -84,6 +88,7 @@ OPTIONS = [  # options that need more than their command
     (["predict", PHOTO, "--weights", SHIPPED], "train"),
     (["predict", PHOTO, "--engine", "torch"], "train"),
     (["predict", PHOTO, "--save", "OUT.parquet"], "parquet"),
+    (["predict", PHOTO, "--out", "OUT", "--shard", "1/2"], "parquet"),
     (["eval", "fer-compact", "FACES", "--engine", "torch"], "train"),
     (["eval", "fer-compact", "FACES", "--batch-check"], "train"),
 ]

@@ -167,6 +167,15 @@ def predict(
             rich_help_panel=options.VIDEO,
         ),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Read only part I of N of the sources, and write a Parquet file for each into --out; fer merge joins them.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
     bom: options.Bom = False,
     baseline: BaselineOption = None,
     people: PeopleOption = None,
@@ -219,12 +228,13 @@ def predict(
         overwrite,
         bom,
         Privacy(blur_faces, draw, not no_pictures),
+        shard,
     )
     selection = predict_inputs.frame_selection(fps, start, end)
     inputs = predict_inputs.with_selection(predict_inputs.named_sources(sources, out, quiet=quiet), selection)
-    if seconds is not None:
-        inputs = predict_inputs.with_endless(inputs)
+    inputs = inputs if seconds is None else predict_inputs.with_endless(inputs)
     known = People.read(baseline, people, inputs, track=track)
+    inputs = output.of_shard(inputs)
     summary = Summary()
     if all(source.fault for source in inputs):
         for source in inputs:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fercli.cli.predict_summary import Summary
     from fercli.media.sources import Source
     from fercli.predict.face_blur import FaceBlur
+    from fercli.predict.parts import PartsFolder
     from fercli.predict.predict import ImageResult
     from fercli.predict.report.page import HtmlReport
     from fercli.predict.results_folder import ResultsFolder
@@ -39,6 +40,7 @@ class OutputOptions:
     overwrite: bool
     bom: bool = False
     privacy: Privacy = field(default_factory=Privacy)
+    shard: str | None = None
 
     def __post_init__(self) -> None:
         from fercli.rows.formats import check_table_path
@@ -54,8 +56,29 @@ class OutputOptions:
             )
         if self.privacy != Privacy() and self.folder is None and self.report is None:
             raise UsageError("there are no copies and reports whose pictures could be changed", fix="--out DIR")
+        if self.shard is not None:
+            self._check_shard()
         for path in self.tables:
             check_table_path(path, overwrite=self.replace_tables)
+
+    def _check_shard(self) -> None:
+        from fercli.predict.parts import Shard
+        from fercli.rows.parquet import PARQUET
+
+        Shard.parse(self.shard or "")
+        if self.folder is None:
+            raise UsageError("--shard needs a folder for the parts", fix="--out PARTS --shard 1/40")
+        if self.overwrite or self.resume:
+            raise UsageError(
+                "--shard always continues, and never replaces a finished part", fix="remove --resume and --overwrite"
+            )
+        PARQUET.check()
+
+    def of_shard(self, sources: list[Source]) -> list[Source]:
+        """Return those sources that belong to the shard; all without one."""
+        from fercli.predict.parts import Shard
+
+        return sources if self.shard is None else Shard.parse(self.shard).sources(sources)
 
     @property
     def replace_tables(self) -> bool:
@@ -89,7 +112,7 @@ class Outputs:
         self._options, self._card, self._summary = options, card, summary
         self._shown = {**settings, "engine": runs_on}
         self._run = record_run(card, self._shown)
-        self._folder: ResultsFolder | None = None
+        self._folder: ResultsFolder | PartsFolder | None = None
         self._report: HtmlReport | None = None
         self._tables: list[TableWriter] = []
         self._open = ExitStack()
@@ -99,7 +122,13 @@ class Outputs:
 
             self._blur = FaceBlur()
         self.todo = list(sources)
-        if options.folder is not None:
+        if options.folder is not None and options.shard is not None:
+            from fercli.predict.parts import PartsFolder, Shard
+
+            shard = Shard.parse(options.shard)
+            self._folder = PartsFolder(options.folder, sources, card, settings, shown_settings=self._shown, shard=shard)
+            self.todo = self._folder.todo
+        elif options.folder is not None:
             from fercli.predict.results_folder import ResultsFolder
 
             self._folder = ResultsFolder(

@@ -11,6 +11,7 @@ COMMANDS = dict(generate_cli["commands"]())
 
 VERBS = [
     "predict",
+    "merge",
     "summary",
     "events",
     "baseline",
@@ -48,6 +49,7 @@ VERBS = [
     "bench faces",
     "bench video",
     "bench train",
+    "bench gpu",
     "bench start",
 ]
 

@@ -24,11 +24,11 @@ def _sections(page: str) -> dict[str, list[str]]:
 
 def test_help__groups_every_command_by_stage():
     sections = _sections(CliRunner().invoke(app, ["--help"], env={"COLUMNS": "100"}, obj=None).stdout)
-    assert sections["Predict"] == ["predict", "export"]
+    assert sections["Predict"] == ["predict", "merge", "export"]
     assert sections["Training"] == ["train", "distill", "ablate"]
     assert "Commands" not in sections  # none without a stage
     grouped = [name for heading, names in sections.items() if heading != "Options" for name in names]
-    assert len(grouped) == len(set(grouped)) == 22
+    assert len(grouped) == len(set(grouped)) == 23
 
 
 @pytest.fixture

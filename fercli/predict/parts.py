@@ -1,0 +1,214 @@
+"""`fer predict --shard`: a part of the sources, each with a Parquet file of its own, so that a finished file stays finished.
+
+A part's name is the hash of the path below the named folder and of the file's content, and the hash of the settings. It is
+written under a temporary name: what exists is complete, and a restarted shard continues with what is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fercli import __version__
+from fercli.errors import DataError, UsageError
+from fercli.media.images import Rgb
+from fercli.media.sources import Source
+from fercli.predict.record import record_run
+from fercli.results import Prediction, is_frame, utf8_text
+from fercli.rows.parquet import PARQUET
+from fercli.rows.read import read_rows
+from fercli.rows.table import TableWriter
+from fercli.system.digest import file_sha256
+from fercli.system.files import replacing
+from fercli.weights.card import WeightsCard
+
+_FORMAT = 1
+_HASH = 24  # hexadecimal digits
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Number `index` of `count` shards, from 1. A path is always in the same one."""
+
+    index: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Parse `3/40`. Raises: UsageError."""
+        match = re.fullmatch(r"(\d+)/(\d+)", text)
+        if match is None or not 1 <= int(match[1]) <= int(match[2]):
+            raise UsageError(f"--shard {text}: not a part of a whole", fix="--shard 1/40 to --shard 40/40")
+        return cls(int(match[1]), int(match[2]))
+
+    def sources(self, sources: Sequence[Source]) -> list[Source]:
+        """Select the sources of this shard by a hash of their path below the folder that the user named."""
+        if any(source.is_live for source in sources):
+            raise UsageError("cameras and streams have no shards", fix="remove --shard")
+        return [source for source in sources if int(_digest(_name(source)), 16) % self.count == self.index - 1]
+
+    def inventory_path(self, folder: Path) -> Path:
+        """Return the path of the list of this shard's sources."""
+        return folder / f"shard-{self.index:0{len(str(self.count))}d}-of-{self.count}.json"
+
+
+class PartsFolder:
+    """Writes a part for every source; the interface is that of ResultsFolder.
+
+    settings: what shapes the predictions. todo: sources without a finished part. finished: those with one.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        sources: Sequence[Source],
+        card: WeightsCard,
+        settings: Mapping[str, object],
+        *,
+        shard: Shard,
+        shown_settings: Mapping[str, object] | None = None,
+    ) -> None:
+        PARQUET.check()
+        self._folder, self._shard, self._labels = folder, shard, card.labels
+        self._run = record_run(card, shown_settings or settings).as_dict()
+        facts = {name: str(value) for name, value in settings.items()} | {"program": __version__}
+        self._code = _digest(json.dumps([facts, list(card.labels)], sort_keys=True))[:8]
+        self._paths = {source.key: self._part_path(source) for source in sources}
+        self.removed: list[Source] = []
+        self.finished = [source for source in sources if self._paths[source.key].is_file()]
+        self.todo = [source for source in sources if source not in self.finished]
+        self._sources = list(sources)
+        self._open = ExitStack()
+        self._source: Source | None = None
+        self._table: TableWriter | None = None
+        self._was_read, self._fault = False, ""
+
+    def _part_path(self, source: Source) -> Path:
+        content = "" if source.fault or source.address is not None else file_sha256(source.path)
+        name = _digest(f"{_name(source)}\n{content}")[:_HASH]
+        return self._folder / name[:2] / f"{name}-{self._code}.parquet"
+
+    def __enter__(self) -> PartsFolder:
+        listed = [
+            {"source": utf8_text(source.name), "part": self._paths[source.key].relative_to(self._folder).as_posix()}
+            for source in self._sources
+        ]
+        values = {"format": _FORMAT, "shard": self._shard.index, "shards": self._shard.count, "settings": self._code}
+        _write(self._shard.inventory_path(self._folder), {**values, "labels": list(self._labels), "sources": listed})
+        return self
+
+    def __exit__(self, kind: Any, *error: Any) -> None:
+        if kind is None:
+            self._end_source()
+        else:
+            self._open.__exit__(kind, *error)
+
+    def earlier(self) -> Iterator[tuple[Source, Iterator[Prediction], str | None]]:
+        """Yield every source with a finished part, with its rows."""
+        for source in self.finished:
+            yield source, read_rows(self._paths[source.key]).predictions(), None
+
+    def add(
+        self,
+        source: Source,
+        rgb: Rgb | None,
+        predictions: Sequence[Prediction],
+        *,
+        time_s: float | None = None,  # noqa: ARG002 - as of ResultsFolder
+        duration_s: float | None = None,  # noqa: ARG002
+    ) -> None:
+        """Add a picture or the next frame of a video; rgb None: it, or the rest of the video, could not be read."""
+        if self._source is None or source.key != self._source.key:
+            self._end_source()
+            self._begin(source)
+        if rgb is not None or is_frame(predictions):
+            self._was_read = True
+        else:
+            self._fault = predictions[0].detail or ""
+        if self._table is not None:
+            self._table.add(predictions)
+
+    def _begin(self, source: Source) -> None:
+        self._source, self._was_read, self._fault = source, False, ""
+        self._open = ExitStack()
+        temporary = self._open.enter_context(replacing(self._paths[source.key]))
+        self._table = self._open.enter_context(PARQUET.open(temporary, self._labels, self._run))
+
+    def _end_source(self) -> None:
+        if self._source is None:
+            return
+        path = self._paths[self._source.key]
+        failure = path.with_suffix(".failed.json")
+        self._open.close()
+        if self._was_read:
+            failure.unlink(missing_ok=True)
+        else:
+            path.unlink(missing_ok=True)
+            _write(failure, {"source": utf8_text(self._source.name), "detail": self._fault})
+        self._source, self._table = None, None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a folder of parts has. parts: finished files by source, sorted. failed: source and reason.
+
+    missing: sources without a part. missing_shards: numbers of shards that never began.
+    """
+
+    labels: tuple[str, ...]
+    parts: tuple[tuple[str, Path], ...]
+    failed: tuple[tuple[str, str], ...]
+    missing: tuple[str, ...]
+    missing_shards: tuple[int, ...]
+
+
+def read_parts(folder: Path) -> Parts:
+    """Read the inventories of all shards. Raises: DataError if there are none, or if shards do not belong together."""
+    inventories = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("shard-*-of-*.json"))]
+    if not inventories:
+        raise DataError(f"{folder} has no parts", fix="fer predict DIR --out PARTS --shard 1/4, ... --shard 4/4")
+    first = inventories[0]
+    for name, what in (("shards", "number of shards"), ("settings", "settings"), ("labels", "classes")):
+        if any(inventory[name] != first[name] for inventory in inventories):
+            raise DataError(f"shards in {folder} differ in their {what}", fix="run all shards into a new folder")
+    parts, failed, missing = [], [], []
+    for entry in sorted((entry for inventory in inventories for entry in inventory["sources"]), key=_source_of):
+        path, failure = folder / entry["part"], (folder / entry["part"]).with_suffix(".failed.json")
+        if path.is_file():
+            parts.append((entry["source"], path))
+        elif failure.is_file():
+            failed.append((entry["source"], json.loads(failure.read_text(encoding="utf-8"))["detail"]))
+        else:
+            missing.append(entry["source"])
+    began = {inventory["shard"] for inventory in inventories}
+    return Parts(
+        labels=tuple(first["labels"]),
+        parts=tuple(parts),
+        failed=tuple(failed),
+        missing=tuple(missing),
+        missing_shards=tuple(number for number in range(1, first["shards"] + 1) if number not in began),
+    )
+
+
+def _source_of(entry: Mapping[str, str]) -> str:
+    return entry["source"]
+
+
+def _write(path: Path, values: Mapping[str, Any]) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _name(source: Source) -> str:
+    name = utf8_text(source.relative.as_posix())
+    return name if source.number == 1 else f"{name} ({source.number})"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

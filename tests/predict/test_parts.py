@@ -1,0 +1,154 @@
+"""Shards: every source is in one of them, finished parts stay, and the merged table is that of one process."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fercli.cli.main import main
+from fercli.errors import DataError, ExitCode, UsageError
+from fercli.media.sources import find_sources
+from fercli.predict.parts import Shard, read_parts
+
+PHOTO = Path(__file__).parents[2] / "docs" / "images" / "astronaut.jpg"
+pytest.importorskip("pyarrow")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Six photos in two folders, one of them broken; two have the same content."""
+    folder = tmp_path / "photos"
+    for number in range(5):
+        path = folder / str(number % 2) / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PHOTO, path)
+    (folder / "0" / "broken.jpg").write_bytes(b"no picture")
+    return folder
+
+
+@pytest.fixture
+def run(photos: Path, tmp_path: Path) -> Callable[..., int]:
+    """Run shard `index` of `count` into the folder `parts`."""
+
+    def shard(index: int, count: int, *options: str) -> int:
+        return main(["predict", str(photos), "--out", str(tmp_path / "parts"), "--shard", f"{index}/{count}", *options])
+
+    return shard
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return sorted(csv.DictReader(file), key=lambda row: (row["source"], row["face"]))
+
+
+@pytest.mark.parametrize("text", ["3", "0/4", "5/4", "1/0", "a/b", "-1/4", "1.0/4"])
+def test_shard__refuses_what_is_no_part_of_a_whole(text: str):
+    with pytest.raises(UsageError, match="not a part"):
+        Shard.parse(text)
+
+
+def test_shards__have_every_source_once_wherever_the_folder_is(photos: Path, tmp_path: Path):
+    shutil.copytree(photos, tmp_path / "copy")
+    every = find_sources([str(photos)])
+    shards = [Shard(index, 4).sources(every) for index in range(1, 5)]
+    assert sorted(source.name for shard in shards for source in shard) == sorted(source.name for source in every)
+    moved = [Shard(index, 4).sources(find_sources([str(tmp_path / "copy")])) for index in range(1, 5)]
+    assert [[s.relative for s in shard] for shard in moved] == [[s.relative for s in shard] for shard in shards]
+
+
+def test_shards__have_no_cameras():
+    with pytest.raises(UsageError, match="cameras"):
+        Shard(1, 2).sources(find_sources(["0"]))
+
+
+def test_merged_parts__are_the_rows_of_one_process(photos: Path, run: Callable[..., int], tmp_path: Path):
+    assert main(["predict", str(photos), "--save", str(tmp_path / "one.csv")]) == ExitCode.DONE
+    for index in (1, 2, 3):
+        run(index, 3)
+    assert main(["merge", str(tmp_path / "parts"), "--save", str(tmp_path / "merged.csv")]) == ExitCode.DONE
+    readable = [row for row in rows(tmp_path / "one.csv") if row["status"] != "unreadable"]
+    assert rows(tmp_path / "merged.csv") == readable
+    assert len(readable) == 5
+    found = read_parts(tmp_path / "parts")
+    assert (len(found.parts), found.missing, found.missing_shards) == (5, (), ())
+    [(source, detail)] = found.failed
+    assert source.endswith("broken.jpg")
+    assert detail
+
+
+def test_shard__that_runs_again_reads_only_what_is_missing(run: Callable[..., int], tmp_path: Path):
+    run(1, 1)
+    parts = {path: path.stat().st_mtime_ns for path in (tmp_path / "parts").rglob("*.parquet")}
+    removed = min(parts)
+    removed.unlink()
+    assert len(read_parts(tmp_path / "parts").missing) == 1
+    run(1, 1)
+    again = {path: path.stat().st_mtime_ns for path in (tmp_path / "parts").rglob("*.parquet")}
+    assert {*again} == {*parts}
+    assert [path for path in parts if again[path] != parts[path]] == [removed]
+    assert not list((tmp_path / "parts").rglob("*.part*"))
+
+
+def test_shard__with_other_settings_writes_other_parts(run: Callable[..., int], tmp_path: Path):
+    run(1, 1)
+    run(1, 1, "--min-reliable", "10")
+    assert len(list((tmp_path / "parts").rglob("*.parquet"))) == 10
+    assert len(read_parts(tmp_path / "parts").parts) == 5, "the inventory names those of the last run"
+
+
+def test_merge__says_which_shards_did_not_begin(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    run(2, 3)
+    command = ["merge", str(tmp_path / "parts"), "--save", str(tmp_path / "merged.csv"), "--json"]
+    capsys.readouterr()
+    assert main(command) == ExitCode.DONE
+    assert json.loads(capsys.readouterr().out)["missing_shards"] == [1, 3]
+    assert main([*command, "--overwrite", "--strict"]) == ExitCode.REFUSED
+
+
+def test_merge__refuses_shards_that_do_not_belong_together(run: Callable[..., int], tmp_path: Path):
+    run(1, 2)
+    run(2, 2, "--min-reliable", "10")
+    with pytest.raises(DataError, match="settings"):
+        read_parts(tmp_path / "parts")
+
+
+def test_merge__refuses_a_folder_without_parts(tmp_path: Path):
+    with pytest.raises(DataError, match="no parts"):
+        read_parts(tmp_path)
+
+
+@pytest.mark.parametrize("options", [["--overwrite"], ["--resume"]])
+def test_shard__needs_no_option_to_continue(run: Callable[..., int], options: list[str]):
+    assert run(1, 2, *options) == ExitCode.USAGE
+
+
+def test_shard__needs_a_folder():
+    assert main(["predict", str(PHOTO), "--shard", "1/2"]) == ExitCode.USAGE
+
+
+@pytest.mark.slow
+def test_slurm_script__of_the_page_runs_as_an_array(photos: Path, tmp_path: Path):
+    """A stand-in for sbatch runs the script once for each number of its array."""
+    import os
+    import re
+    import subprocess
+    import sys
+
+    page = (Path(__file__).parents[2] / "docs" / "scale.md").read_text(encoding="utf-8")
+    script = re.findall(r"^```bash\n(#!/bin/bash\n.*?)^```", page, re.MULTILINE | re.DOTALL)[0]
+    first, last = (int(number) for number in re.findall(r"--array=(\d+)-(\d+)", script)[0])
+    script = script.replace("/shared/fer/.venv/bin/fer", f"{sys.executable} -m fercli")
+    script = script.replace("/shared/videos", str(photos)).replace("/shared/parts", str(tmp_path / "parts"))
+    assert (first, last) == (1, 40)
+    for number in (1, 2, 3):  # of three, as starting a process 40 times takes a minute
+        slurm = {"SLURM_ARRAY_TASK_ID": str(number), "SLURM_ARRAY_TASK_COUNT": "3", "SLURM_CPUS_PER_TASK": "1"}
+        subprocess.run(["bash", "-c", script], env={**os.environ, **slurm}, capture_output=True, check=False)
+    found = read_parts(tmp_path / "parts")
+    assert (len(found.parts), len(found.failed), found.missing, found.missing_shards) == (5, 1, (), ())

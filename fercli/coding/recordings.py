@@ -57,6 +57,11 @@ class Recording:
         return self.end_s - self.begin_s
 
 
+def person_of(prediction: Prediction) -> str | None:
+    """Return the name of the person of a row, else the number of the track as text; None without tracking."""
+    return None if prediction.who is None else str(prediction.who)
+
+
 def frame_ends(begin_s: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return when frames [T] end that begin at ascending times [T]."""
     if len(begin_s) < 2:
@@ -70,14 +75,14 @@ def recordings(predictions: Iterable[Prediction], classes: Sequence[str]) -> Ite
     Rows of one video follow each other, with ascending frames. A source that begins again, because it was given twice, is
     another video. Memory is that of one video.
     """
-    builder: _Builder | None = None
+    builder: RecordingBuilder | None = None
     for prediction in predictions:
         if prediction.frame is None or prediction.time_s is None:
             continue
         if builder is None or not builder.continues_with(prediction):
             if builder is not None:
                 yield builder.recording()
-            builder = _Builder(prediction.source, classes)
+            builder = RecordingBuilder(prediction.source, classes)
         builder.add(prediction)
     if builder is not None:
         yield builder.recording()
@@ -95,8 +100,8 @@ class _Face:
     boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
 
 
-class _Builder:
-    """Collects the rows of one video."""
+class RecordingBuilder:
+    """Collects the rows of one video, frame by frame, with the decimals of tables: saved rows give the same recording."""
 
     def __init__(self, source: str, classes: Sequence[str]) -> None:
         self._source, self._classes = source, tuple(classes)
@@ -107,31 +112,39 @@ class _Builder:
         self._has_face: list[bool] = []
         self._tracks: dict[str | None, _Face] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no frame was added."""
+        return not self._numbers
+
     def continues_with(self, prediction: Prediction) -> bool:
+        """Return whether a row is of the same video, and of the same or a later frame."""
         return prediction.source == self._source and (prediction.frame or 0) >= self._numbers[-1]
 
     def add(self, prediction: Prediction) -> None:
+        """Add a row of a frame."""
         if not self._numbers or self._numbers[-1] != prediction.frame:
             self._numbers.append(prediction.frame or 0)
-            self._times.append(prediction.time_s or 0.0)
+            self._times.append(round(prediction.time_s or 0.0, 6))
             self._decoded.append(prediction.status != "decode_error")
             self._has_face.append(False)
         if prediction.status not in CLASSIFIED or prediction.detection is None or prediction.probabilities is None:
             return
         self._has_face[-1] = True
         index = len(self._numbers) - 1
-        face = self._tracks.setdefault(None if prediction.who is None else str(prediction.who), _Face())
+        face = self._tracks.setdefault(person_of(prediction), _Face())
         if face.frames and face.frames[-1] == index:
             return  # without tracking, the first face of a frame is the largest
-        score = prediction.detection.score
+        score = None if prediction.detection.score is None else round(prediction.detection.score, 4)
         face.frames.append(index)
-        face.probabilities.append([prediction.probabilities[name] for name in self._classes])
+        face.probabilities.append([round(prediction.probabilities[name], 6) for name in self._classes])
         face.labels.append(self._index[prediction.label or ""])
         face.uncertain.append(prediction.is_doubtful)
         face.unreliable.append(prediction.status == "too_small" or (score is not None and score < MIN_FACE_SCORE))
         face.boxes.append(prediction.detection.box_xyxy)
 
     def recording(self) -> Recording:
+        """Return the video so far, which has a frame."""
         begin_s = np.array(self._times)
         return Recording(
             self._source,

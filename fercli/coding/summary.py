@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from fercli.coding.episodes import Episode, EpisodeOptions, episodes
 from fercli.coding.recordings import Recording, Track
 
+_SHARE_STEPS = 1_000_000
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -47,8 +49,11 @@ class Summary:
 
     @property
     def shares(self) -> NDArray[np.float64]:
-        """Shares of in_view_s of each class and, last, of uncertain time: [N + 1], sum 1; zeros if nobody was in view."""
-        return np.append(self.seconds, self.uncertain_s) / (self.in_view_s or 1.0)
+        """Shares of in_view_s of each class and, last, of uncertain time: [N + 1], with six decimals, as they are written.
+
+        They add up to 1; zeros if nobody was in view.
+        """
+        return np.array(whole_shares([*self.seconds.tolist(), self.uncertain_s]))
 
 
 def summaries(recording: Recording, options: EpisodeOptions | None = None) -> list[Summary]:
@@ -59,6 +64,17 @@ def summaries(recording: Recording, options: EpisodeOptions | None = None) -> li
         for track in recording.tracks
     ]
     return [*people, _summary(recording, recording.tracks, found, level="video")]
+
+
+def whole_shares(shares: Sequence[float]) -> list[float]:
+    """Round shares to six decimals that add up to 1 exactly (largest remainder); zeros stay zeros."""
+    if not sum(shares) > 0:
+        return [0.0 for _ in shares]
+    exact = np.array(shares) / sum(shares) * _SHARE_STEPS
+    steps = np.floor(exact).astype(int)
+    missing = _SHARE_STEPS - int(steps.sum())
+    steps[np.argsort(steps - exact, kind="stable")[:missing]] += 1
+    return [float(step) / _SHARE_STEPS for step in steps]
 
 
 def _summary(

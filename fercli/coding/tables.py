@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from fercli.coding.episodes import Episode, EpisodeOptions
 from fercli.coding.summary import Summary
 from fercli.rows.run_record import RunRecord, write_settings
@@ -25,7 +23,6 @@ EVENT_COLUMNS = (
     "peak_probability",
     "mean_probability",
 )
-_SHARE_STEPS = 1_000_000  # shares are written with six decimals
 
 
 def summary_columns(classes: Sequence[str]) -> list[str]:
@@ -39,7 +36,7 @@ def summary_columns(classes: Sequence[str]) -> list[str]:
 
 def summary_row(summary: Summary) -> list[object]:
     """Return a summary as the cells of `summary_columns`: seconds and probabilities with six decimals; shares add up to 1."""
-    shares = whole_shares(summary.shares.tolist())
+    shares = summary.shares.tolist()
     means: Sequence[float | None] = [None] * len(summary.classes)
     if summary.mean_probabilities is not None:
         means = summary.mean_probabilities.tolist()
@@ -80,17 +77,6 @@ def write_events(
 def with_episode_settings(run: RunRecord, options: EpisodeOptions) -> RunRecord:
     """Return the record of a run with the settings of episodes added."""
     return replace(run, settings={**run.settings, **options.as_settings()})
-
-
-def whole_shares(shares: Sequence[float]) -> list[float]:
-    """Round shares to six decimals that add up to 1 exactly (largest remainder); zeros stay zeros."""
-    if not sum(shares) > 0:
-        return [0.0 for _ in shares]
-    exact = np.array(shares) / sum(shares) * _SHARE_STEPS
-    steps = np.floor(exact).astype(int)
-    missing = _SHARE_STEPS - int(steps.sum())
-    steps[np.argsort(steps - exact, kind="stable")[:missing]] += 1
-    return [float(step) / _SHARE_STEPS for step in steps]
 
 
 def _number(value: float | None) -> float | None:

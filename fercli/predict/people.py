@@ -104,6 +104,11 @@ class People(Generic[_Item]):
         for face in faces:
             self._admit(face.track, time_s)
 
+    def lose(self, time_s: float) -> None:
+        """End the current frame at `time_s`, when one begins that could not be decoded."""
+        self._count_pending(time_s)
+        self._pending = None
+
     def person(self, track: Who) -> Person[_Item] | None:
         """Return the person of a track; None if folded or never seen."""
         return self._people.get(track)

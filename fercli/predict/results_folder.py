@@ -137,7 +137,7 @@ class ResultsFolder:
 
     def _show_finished(self, source: Source) -> None:
         if source.kind == "video":
-            self._pages.add_finished(source)
+            self._pages.add_finished(source, self._job.rows_of(source))
             return
         try:
             rgb = read_rgb(source.path)

@@ -11,8 +11,8 @@ import pytest
 
 from fercli.coding.episodes import EpisodeOptions
 from fercli.coding.recordings import recordings
-from fercli.coding.summary import summaries
-from fercli.coding.tables import summary_columns, summary_row, whole_shares, write_events, write_summary
+from fercli.coding.summary import summaries, whole_shares
+from fercli.coding.tables import summary_columns, summary_row, write_events, write_summary
 from fercli.rows.run_record import RunRecord, read_settings
 
 PLAIN = EpisodeOptions(smooth_s=0, enter=0.6, leave=0.5, min_duration_s=0, merge_gap_s=0)

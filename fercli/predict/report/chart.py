@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.coding.episodes import Episode
 from fercli.formatting import clock, percent
 from fercli.html.colours import css_colour, expression_colour
 from fercli.html.parts import Table
@@ -38,6 +39,7 @@ class Span:
     x: str
     width: str
     fill: str
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Chart:
     title: str
     areas: tuple[Area, ...]
     strip: tuple[Span, ...]
+    episodes: tuple[Span, ...]
     ticks: tuple[Tick, ...]
     data: str
     width: int = WIDTH
@@ -72,11 +75,13 @@ def make_chart(
     end_s: float,
     title: str,
     begin_s: float = 0.0,
+    episodes: Sequence[Episode] = (),
 ) -> Chart:
     """Lay out the chart of one person.
 
     means: [T, N + 1], probabilities and the share of uncertain time, bin after bin of `width_s`; NaN is a gap.
-    begin_s: time of the video at which the first bin starts; end_s: end of the last one, counted from there.
+    begin_s: time of the video at which the first bin starts; end_s: end of the last one, counted from there. episodes: drawn in a
+    strip of their own, with times of the video.
     """
     axis = _Axis(width_s, end_s)
     runs = list(_runs(~np.isnan(means[:, 0])))
@@ -86,6 +91,7 @@ def make_chart(
         title,
         tuple(_areas(means[:, :-1], runs, labels, axis)),
         tuple(_strip(means, runs, labels, axis)),
+        tuple(_episode_spans(episodes, labels, axis, begin_s)),
         tuple(_ticks(begin_s, end_s)),
         json.dumps(data, separators=(",", ":")),
     )
@@ -152,6 +158,16 @@ def _strip(
             index = int(classes[begin])
             fill = _UNCERTAIN_FILL if index == len(labels) else _fill(labels, index)
             yield Span(_number(left), _number(right - left), fill)
+
+
+def _episode_spans(episodes: Sequence[Episode], labels: Sequence[str], axis: _Axis, begin_s: float) -> Iterator[Span]:
+    """Yield one rectangle per episode, with a text for the pointer."""
+    for episode in episodes:
+        left, right = axis.at(np.array([episode.onset_s - begin_s, episode.offset_s - begin_s]) / axis.width_s)
+        title = (
+            f"{episode.expression}, {clock(episode.onset_s)} to {clock(episode.offset_s)}, peak {percent(episode.peak)}"
+        )
+        yield Span(_number(left), _number(right - left), _fill(labels, labels.index(episode.expression)), title)
 
 
 def _ticks(begin_s: float, end_s: float) -> Iterator[Tick]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from fercli.coding.code import code_video
+from fercli.coding.recordings import recordings
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
 from fercli.predict.annotated_copies import copy_paths, refuse_sources
@@ -54,6 +56,7 @@ class FolderReports:
             self._index = HtmlReport(folder / INDEX_NAME, card, settings, overwrite=overwrite, pictures=pictures)
         self._folder = folder
         self._video: str | None = None
+        self._name = ""
         self._page: HtmlReport | None = None
         self._open, self._open_video = ExitStack(), ExitStack()
 
@@ -79,15 +82,24 @@ class FolderReports:
         elif self._index is not None:
             self._index.add(source, rgb, predictions, time_s=time_s)
 
-    def add_finished(self, source: Source) -> None:
-        """Link the page of a video that an earlier run wrote."""
+    def add_finished(self, source: Source, predictions: Iterable[Prediction]) -> None:
+        """Link the page of a video that an earlier run wrote, and list what its rows say."""
+        self._link(source)
         if self._index is not None:
-            self._index.link(str(source.relative), os.path.relpath(self.paths[source.key], self._folder))
+            for recording in recordings(predictions, self._card.labels):
+                self._index.add_summary(str(source.relative), code_video(recording))
 
     def end_video(self) -> None:
         """Complete the page of the current video."""
+        coded = self._page.end_video() if self._page is not None else None
         self._open_video.close()
+        if coded is not None and self._index is not None:
+            self._index.add_summary(self._name, coded)
         self._video, self._page = None, None
+
+    def _link(self, source: Source) -> None:
+        if self._index is not None:
+            self._index.link(str(source.relative), os.path.relpath(self.paths[source.key], self._folder))
 
     def _begin(self, source: Source) -> HtmlReport:
         """Open the page of a video with its first frame."""
@@ -103,5 +115,6 @@ class FolderReports:
         self._page = self._open_video.enter_context(
             HtmlReport(path, self._card, self._settings, overwrite=self._overwrite, pictures=self._pictures)
         )
-        self.add_finished(source)
+        self._name = str(source.relative)
+        self._link(source)
         return self._page

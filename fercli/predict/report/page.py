@@ -14,12 +14,14 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from fercli import __version__
+from fercli.coding.code import CodedVideo
 from fercli.html.colours import UNCERTAIN
 from fercli.html.pages import write_template
 from fercli.html.parts import Table
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
 from fercli.predict.report.about import legend, reliability, settings
+from fercli.predict.report.coding_tables import summary_table
 from fercli.predict.report.pictures import picture_card
 from fercli.predict.report.video import VideoSection
 from fercli.results import Prediction, is_frame
@@ -54,6 +56,7 @@ class HtmlReport:
         self._videos: list[str] = []
         self._cards = 0
         self._links: list[tuple[str, str]] = []
+        self._coded: list[tuple[str, CodedVideo]] = []
         self._unread: list[tuple[str, str]] = []
 
     def __enter__(self) -> HtmlReport:
@@ -65,7 +68,7 @@ class HtmlReport:
     def __exit__(self, kind: Any, *error: Any) -> None:
         if kind is None:
             try:
-                self._end_video()
+                self.end_video()
                 self._write()
             except BaseException as raised:
                 self._open.__exit__(type(raised), raised, raised.__traceback__)
@@ -77,7 +80,7 @@ class HtmlReport:
     ) -> None:
         """Add a picture or the next frame of a video; rgb None: it, or the rest of the video, could not be read."""
         if source != self._source:
-            self._end_video()
+            self.end_video()
             self._source = source
         name = str(source.relative)
         if source.kind == "video" and (rgb is not None or self._video is not None or is_frame(predictions)):
@@ -99,7 +102,13 @@ class HtmlReport:
         """Show a link to another page, by its path relative to this one."""
         self._links.append((name, quote(os.fsencode(target))))
 
-    def _end_video(self) -> None:
+    def add_summary(self, name: str, coded: CodedVideo) -> None:
+        """Add a video to the table of the time per expression."""
+        self._coded.append((name, coded))
+
+    def end_video(self) -> CodedVideo | None:
+        """Complete the section of the current video and return its summaries and episodes; None if it has no frame."""
+        coded = None
         if self._video is not None:
             number = len(self._videos)
             self._videos.append(self._video.name)
@@ -107,7 +116,11 @@ class HtmlReport:
                 heading = Markup('<h2 id="video{}" class="video">{}</h2>\n').format(number, self._video.name)
                 self._video_parts.write(heading)
             self._video_parts.write(self._video.html() + "\n")
+            coded = self._video.coded
+            if coded is not None:
+                self.add_summary(self._video.name, coded)
         self._video = None
+        return coded
 
     def _write(self) -> None:
         card = self._card
@@ -121,6 +134,7 @@ class HtmlReport:
             uncertain=UNCERTAIN,
             videos=self._videos,
             links=self._links,
+            summary=None if single or not self._coded else summary_table(self._coded, card.labels),
             legend=legend(card.labels) if self._videos or self._cards else None,
             first_heading=self._videos[0] if self._videos and not single else None,
             video_parts=_chunks(self._video_parts),

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from fercli.coding.code import CodedVideo, code_video
+from fercli.coding.recordings import RecordingBuilder
+from fercli.coding.summary import whole_shares
 from fercli.formatting import clock, percent, percents, pluralize
 from fercli.html.colours import Colour, expression_colour, track_colour
 from fercli.html.pages import render
@@ -16,6 +19,7 @@ from fercli.html.thumbnail import face_jpeg
 from fercli.media.images import Rgb
 from fercli.predict.people import MAX_PEOPLE, MIN_VIEW_S, People, Person, SeenFace
 from fercli.predict.report.chart import Chart, make_chart, time_table
+from fercli.predict.report.coding_tables import episode_table
 from fercli.results import Prediction, Who, is_frame
 
 
@@ -74,26 +78,36 @@ class VideoSection:
         self._people: People[bytes] = People(len(self._labels))
         self._faults: list[str] = []
         self._lost_frames = 0
+        self._rows = RecordingBuilder(name, labels)
+        self.coded: CodedVideo | None = None  # when the section is complete; None: no frame was read
 
     def add(self, rgb: Rgb | None, predictions: Sequence[Prediction], *, time_s: float | None) -> None:
         """Add a frame; rgb None: it, or the rest of the video, could not be decoded, as the prediction states."""
+        if is_frame(predictions):
+            for prediction in predictions:
+                self._rows.add(prediction)
+        since_begin_s = max((time_s or 0.0) - self._begin_s, 0.0)
         if rgb is None and is_frame(predictions):
             self._lost_frames += 1
+            self._people.lose(since_begin_s)
             return
         if rgb is None:
             self._faults += [prediction.detail for prediction in predictions if prediction.detail]
             return
-        time_s = max((time_s or 0.0) - self._begin_s, 0.0)
+        # without tracking, the largest face of a frame counts, as in summary.csv
         faces = [
-            (prediction, _seen(prediction, self._labels)) for prediction in predictions if prediction.probabilities
+            (prediction, _seen(prediction, self._labels))
+            for prediction in predictions
+            if prediction.probabilities and (prediction.track is not None or not prediction.face)
         ]
-        self._people.add(time_s, [face for _, face in faces])
+        self._people.add(since_begin_s, [face for _, face in faces])
         for prediction, face in faces:
-            self._keep_peak(rgb, prediction, face, time_s=time_s)
+            self._keep_peak(rgb, prediction, face, time_s=since_begin_s)
 
     def html(self) -> Markup:
         """Return the section; no frame may be added after it."""
         people = self._people.finish()
+        self.coded = None if self._rows.is_empty else code_video(self._rows.recording())
         return render(
             "predict/report/video.html",
             tiles=self._tiles(people),
@@ -123,21 +137,27 @@ class VideoSection:
             Tile("Frames", f"{seen.frames:,}", f"{seen.frames / max(seen.end_s, 1e-9):.1f} per second"),
             Tile("Tracks", f"{tracks:,}" if tracked else "none", pluralize(seen.faces, "face")),
             Tile("Without a face", percent(seen.frames_without_face / max(seen.frames, 1)), without_face),
-            Tile(
-                "Uncertain faces",
-                percent(seen.uncertain_faces / max(seen.faces, 1)),
-                f"{seen.uncertain_faces:,} of {seen.faces:,}",
-            ),
+            self._uncertain(),
             Tile("Not decoded", "incomplete", "; ".join(unread), alarm=True)
             if unread
             else Tile("Not decoded", "nothing"),
         ]
+
+    def _uncertain(self) -> Tile:
+        """Share of the time in view, as in summary.csv."""
+        whole = self.coded.summaries[-1] if self.coded is not None else None
+        if whole is None or not whole.in_view_s:
+            return Tile("Uncertain", "0 %", "nobody in view")
+        share = percent(whole.uncertain_s / whole.in_view_s)
+        return Tile("Uncertain", share, f"{whole.uncertain_s:.1f} of {whole.in_view_s:.1f} s in view")
 
     def _person(self, person: Person[bytes]) -> PersonCard:
         end_s, width_s = self._people.end_s, person.timeline.width_s
         means = person.timeline.means(end_s)
         name = _name(person.track)
         shares = self._shares(person)
+        who = None if person.track is None else str(person.track)
+        episodes = [] if self.coded is None else [item for item in self.coded.episodes if item.person == who]
         summary = ", ".join(f"{share.name} {share.percent}" for share in shares)
         rows = [(share.name, f"{share.seconds:.2f}", share.percent) for share in shares]
         return PersonCard(
@@ -155,12 +175,14 @@ class VideoSection:
                 end_s=end_s,
                 begin_s=self._begin_s,
                 title=f"{name}: probability of each expression over {clock(end_s)}. {summary}",
+                episodes=episodes,
             ),
             shares=shares,
             peaks=tuple(self._peaks(person)),
             tables=(
                 Table("Time per expression", ("expression", "seconds", "share of the time in view"), rows),
                 time_table(means, self._labels, width_s=width_s, end_s=end_s, begin_s=self._begin_s),
+                episode_table(episodes),
             ),
         )
 
@@ -168,7 +190,7 @@ class VideoSection:
         """Time per expression that was shown, longest first, uncertain last; the percentages add up to 100."""
         ranked = sorted(zip(self._labels, person.seconds.tolist(), strict=True), key=lambda item: -item[1])
         seconds = [(name, value) for name, value in [*ranked, ("uncertain", person.uncertain_s)] if value > 0]
-        shares = [value / max(person.seen_s, 1e-9) for _, value in seconds]
+        shares = whole_shares([value for _, value in seconds])
         return tuple(
             TimeShare(
                 name,
@@ -209,7 +231,7 @@ class VideoSection:
 def _name(who: Who) -> str:
     """What a page calls a person: the name, else the track."""
     if who is None:
-        return "All faces (tracking off)"
+        return "Largest face (tracking off)"
     return who if isinstance(who, str) else f"Track {who}"
 
 

@@ -1,0 +1,50 @@
+"""Episodes and time per expression as tables of a page; the numbers are those of events.csv and summary.csv."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fercli.coding.code import CodedVideo
+from fercli.coding.episodes import Episode
+from fercli.formatting import clock, percent, percents
+from fercli.html.parts import Table
+
+_EPISODE_HEAD = ("expression", "onset", "apex", "offset", "seconds", "peak", "mean")
+
+
+def episode_table(episodes: Sequence[Episode]) -> Table:
+    """Return the episodes of one person."""
+    rows = [
+        (
+            item.expression,
+            *(clock(time_s, decimals=2) for time_s in (item.onset_s, item.apex_s, item.offset_s)),
+            f"{item.duration_s:.2f}",
+            percent(item.peak),
+            percent(item.mean),
+        )
+        for item in episodes
+    ]
+    return Table("Episodes", _EPISODE_HEAD, rows)
+
+
+def summary_table(videos: Sequence[tuple[str, CodedVideo]], classes: Sequence[str]) -> Table:
+    """Return the time per expression of the people of several videos, given with the names that the page shows."""
+    names = [*classes, "uncertain"]
+    seconds = [sum(float(video.summaries[-1].shares[index]) for _, video in videos) for index in range(len(names))]
+    shown = [index for index, total in enumerate(seconds) if total > 0]
+    head = ("video", "person", "in view (s)", *(f"{names[index]} (%)" for index in shown), "no face (s)", "episodes")
+    return Table("Time per expression, as in summary.csv", head, list(_summary_rows(videos, shown)))
+
+
+def _summary_rows(videos: Sequence[tuple[str, CodedVideo]], shown: Sequence[int]) -> Iterator[tuple[object, ...]]:
+    for name, video in videos:
+        for item in video.summaries:
+            shares = percents(item.shares.tolist()) if item.in_view_s > 0 else [""] * (len(item.classes) + 1)
+            yield (
+                name,
+                "all" if item.level == "video" else item.person or "untracked",
+                f"{item.in_view_s:.1f}",
+                *(shares[index].removesuffix(" %") for index in shown),
+                "" if item.without_face_s is None else f"{item.without_face_s:.1f}",
+                int(item.episodes.sum()),
+            )

@@ -53,6 +53,7 @@ def average(weights: Sequence[str | Path], out: Path, *, overwrite: bool = False
         for path, own in zip(paths, (card, *(other for _, other in others)), strict=True)
     ]
     provenance = {"averaged_by": f"fer weights average {__version__}", "averaged": origins}
-    averaged = replace(card, temperature=1.0, scores={}, provenance=provenance)
+    conventions = tuple(replace(other, temperature=1.0, scores={}) for other in card.conventions)
+    averaged = replace(card, temperature=1.0, scores={}, conventions=conventions, provenance=provenance)
     save_weights(out, mean, averaged)
     return averaged

@@ -16,6 +16,7 @@ from fercli.models.btn import BTN
 from fercli.system.digest import file_sha256
 from fercli.weights.average import average
 from fercli.weights.card import WeightsCard
+from fercli.weights.conventions import Convention
 from fercli.weights.files import load_weights, save_weights
 
 CARD = WeightsCard(
@@ -67,3 +68,14 @@ def test_average__is_a_command(runs: list[Path], tmp_path: Path, capsys: pytest.
     assert main(["weights", "average", *map(str, runs), "--out", str(tmp_path / "mean.safetensors")]) == 0
     assert (tmp_path / "mean.safetensors").is_file()
     assert "fer calibrate" in capsys.readouterr().err
+
+
+def test_average__forgets_the_calibration_of_every_convention(tmp_path: Path):
+    config = replace(CARD.model, conventions=("posed",))
+    posed = Convention("posed", temperature=5.0, abstain_below=0.4, scores={"val": {}})
+    card = replace(CARD, model=config, convention="mixed", conventions=(posed,))
+    state = BTN(config, 2, training_parts=False).state_dict()
+    for name in ("a", "b"):
+        save_weights(tmp_path / f"{name}.safetensors", state, card)
+    mean = average([tmp_path / "a.safetensors", tmp_path / "b.safetensors"], tmp_path / "mean.safetensors")
+    assert mean.conventions == (Convention("posed", abstain_below=0.4),)

@@ -32,6 +32,17 @@ for (const chart of document.querySelectorAll(".chart")) {
     cursor.style.left = x + "px";
     tip.style.left = (x + tip.offsetWidth + 20 > chart.clientWidth ? x - tip.offsetWidth - 12 : x + 12) + "px";
   };
+  const player = document.querySelector("#player");
+  if (player) {
+    const begin = Number(player.dataset.begin);
+    chart.addEventListener("click", () => { player.currentTime = Math.max(0, current * data.width + data.begin - begin); });
+    player.addEventListener("error", () => { player.hidden = true; });
+    player.addEventListener("timeupdate", () => {
+      if (chart.matches(":hover, :focus")) return; // the reader looks at another moment
+      cursor.hidden = false;
+      cursor.style.left = Math.min((player.currentTime + begin - data.begin) / data.end, 1) * chart.clientWidth + "px";
+    });
+  }
   const hide = () => { tip.hidden = cursor.hidden = true; };
   chart.addEventListener("pointermove", (event) => {
     const share = (event.clientX - chart.getBoundingClientRect().left) / chart.clientWidth;
@@ -43,6 +54,14 @@ for (const chart of document.querySelectorAll(".chart")) {
     const steps = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20 };
     if (event.key in steps) { event.preventDefault(); show(current + steps[event.key]); }
     if (event.key === "Escape") hide();
+  });
+}
+const copy = document.querySelector("#copy");
+if (copy && navigator.clipboard) {
+  copy.hidden = false;
+  copy.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.querySelector("#methods").textContent);
+    copy.textContent = "Copied";
   });
 }
 const cards = document.querySelector(".cards");

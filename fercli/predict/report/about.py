@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fercli import __version__
 from fercli.formatting import percent
 from fercli.html.colours import Colour, expression_colour
 from fercli.weights.card import WeightsCard
@@ -38,6 +39,28 @@ def reliability(card: WeightsCard) -> str:
     if score is None:
         return f"{limit} The card of the weights states no scores: the accuracy is unknown."
     return f"{limit} {_score_sentence(score, str(card.data.get('name', card.schema)))}"
+
+
+def methods(card: WeightsCard, run: Mapping[str, object]) -> str:
+    """Return a paragraph for a methods section, with the settings of this run."""
+    parts = [
+        f"Facial expressions were predicted with fer {__version__} and the model {card.name}, version {card.version}, which "
+        f"gives every face a probability for {', '.join(card.labels)}."
+    ]
+    for name, text in (
+        ("detector", "Faces were detected by {}."),
+        ("frames of videos", "Frames of videos that were read: {}."),
+        ("baseline", "Resting expressions were subtracted: {}."),
+        ("smoothing", "Probabilities were averaged over time along each track with a time constant of {}."),
+    ):
+        value = str(run.get(name, "off"))
+        if value != "off":
+            parts.append(text.format(value))
+    if card.abstain_below > 0:
+        parts.append(
+            f"Faces whose highest probability was below {percent(card.abstain_below)} were counted as uncertain."
+        )
+    return " ".join(parts)
 
 
 def settings(card: WeightsCard, run: Mapping[str, object], *, made: str) -> list[tuple[str, object]]:

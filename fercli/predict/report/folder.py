@@ -113,7 +113,14 @@ class FolderReports:
         path = self.paths[source.key]
         self._video = source.key
         self._page = self._open_video.enter_context(
-            HtmlReport(path, self._card, self._settings, overwrite=self._overwrite, pictures=self._pictures)
+            HtmlReport(
+                path,
+                self._card,
+                self._settings,
+                overwrite=self._overwrite,
+                pictures=self._pictures,
+                video=path.with_name(path.name.removesuffix(_SUFFIX) + ".mp4"),
+            )
         )
         self._name = str(source.relative)
         self._link(source)

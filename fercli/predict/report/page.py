@@ -20,7 +20,7 @@ from fercli.html.pages import write_template
 from fercli.html.parts import Table
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
-from fercli.predict.report.about import legend, reliability, settings
+from fercli.predict.report.about import legend, methods, reliability, settings
 from fercli.predict.report.coding_tables import summary_table
 from fercli.predict.report.pictures import picture_card
 from fercli.predict.report.video import VideoSection
@@ -33,7 +33,7 @@ class HtmlReport:
     """One page about videos and pictures; the file gets its name when the `with` block ends without an error.
 
     Memory does not grow with the length of a video; cards of pictures and finished videos are kept in temporary files.
-    pictures: whether the page shows pictures and faces.
+    pictures: whether the page shows pictures and faces. video: the copy that plays on the page, if it is about one video.
     settings: name -> value of the settings of the run, shown beside the facts of the card.
     Raises: RefusedError from the constructor if the file exists and `overwrite` is not set.
     """
@@ -46,10 +46,12 @@ class HtmlReport:
         *,
         overwrite: bool = False,
         pictures: bool = True,
+        video: Path | None = None,
     ) -> None:
         self.path = path
         refuse_existing(path, overwrite=overwrite)
         self._card, self._settings, self._pictures = card, dict(settings or {}), pictures
+        self._player = quote(os.fsencode(os.path.relpath(video, path.parent))) if video and pictures else None
         self._open = ExitStack()
         self._video: VideoSection | None = None
         self._source: Source | None = None
@@ -132,6 +134,9 @@ class HtmlReport:
             title=self._videos[0] if single else "Facial expressions",
             subtitle=f"{'Expressions over time, predicted' if single else 'Predicted'} by {card.name} {card.version}",
             uncertain=UNCERTAIN,
+            player=self._player if single else None,
+            player_begin_s=self._source.selection.start_s if self._source is not None else 0.0,
+            methods=methods(card, self._settings),
             videos=self._videos,
             links=self._links,
             summary=None if single or not self._coded else summary_table(self._coded, card.labels),

@@ -235,3 +235,24 @@ def test_report__without_pictures_shows_no_face(tmp_path: Path):
     assert "data:image" not in page.source
     assert "fear 90 %" in page.text
     assert len(page.all("div", "chart")) == 1
+
+
+def test_report__plays_its_video_and_has_a_methods_paragraph(tmp_path: Path):
+    run = {"baseline": "0:00-0:10", "smoothing": "off"}
+    with HtmlReport(tmp_path / "a.html", CARD, run, video=tmp_path / "a b.mp4") as report:
+        for number in range(10):
+            report.add(_source("a.mp4"), RGB, [_face("anger", 0.9)], time_s=number / 10)
+    page = Page(tmp_path / "a.html")
+    (player,) = page.all("video")
+    assert player["src"] == "a%20b.mp4"
+    assert "media-src 'self' file:" in page.source
+    assert "the model fake, version 7" in page.text
+    assert "Resting expressions were subtracted: 0:00-0:10." in page.text
+    assert "below 45 % were counted as uncertain" in page.text
+    assert "averaged over time" not in page.text
+
+
+def test_report__without_pictures_plays_no_video(tmp_path: Path):
+    with HtmlReport(tmp_path / "a.html", CARD, pictures=False, video=tmp_path / "a.mp4") as report:
+        report.add(_source("a.mp4"), RGB, [_face("anger", 0.9)], time_s=0.0)
+    assert Page(tmp_path / "a.html").all("video") == []

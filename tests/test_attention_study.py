@@ -1,0 +1,54 @@
+"""The script of the study of class batch attention on frozen features, on random features."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+SCRIPT = Path(__file__).resolve().parents[1] / "docs" / "attention_study.py"
+SHAPES = ((64, 12, 12), (128, 6, 6), (256, 3, 3))
+
+
+@pytest.fixture
+def study(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("attention_study", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name, value in {"IMAGES": 64, "EPOCHS": 2, "BATCH": 32}.items():
+        monkeypatch.setattr(module, name, value)
+    return module
+
+
+@pytest.mark.slow
+def test_study__continues_where_it_stopped_and_writes_its_tables(study: ModuleType, tmp_path: Path):
+    draw = torch.Generator().manual_seed(0)
+    features = {}
+    for split, count in (("val", 80), ("val-flip", 80), ("test", 40)):
+        features[split] = [torch.randn(count, *shape, generator=draw).half() for shape in SHAPES]
+        features[f"{split}-label"] = torch.arange(count) % 8
+        features[f"{split}-first"] = (torch.arange(count) + (torch.arange(count) % 4 == 0)) % 8  # a quarter is wrong
+    torch.save(features, tmp_path / "features.pt")
+    rows = [row for row in study.ROWS if row.name in ("baseline", "+ refine")]
+    for seeds in (1, 2):
+        study.run_study(
+            tmp_path / "features.pt", tmp_path / "out", seeds=seeds, conditions=["30"], rows=rows, mla=False
+        )
+    runs = study.read_runs(tmp_path / "out")
+    assert [(run["seed"], run["row"]) for run in runs] == [
+        (seed, row) for seed in (0, 1) for row in ("baseline", "+ refine")
+    ]
+    wrong = study.noisy_labels(features, "30", 0) != features["val-label"]
+    assert int(wrong.sum()) == 24  # 30 % of 80, never the same class
+    study.write_tables(tmp_path / "out")
+    with (tmp_path / "out" / "rows.csv").open() as file:
+        found = list(csv.DictReader(file))
+    assert {row["row"] for row in found} == {"baseline", "+ refine"}
+    assert [row["attention_own"] for row in found if row["row"] == "+ refine"] == ["0.0", "0.0"]
+    assert "| + refine |" in (tmp_path / "out" / "results.md").read_text(encoding="utf-8")

@@ -102,7 +102,7 @@ def test_p_cba_of__is_the_checkpoint_whole_and_never_half_of_another_epoch(make_
     whole = load_network(run, device="cpu")
     with torch.inference_mode():
         expected = whole.model.forward_batch(whole.images(crops)).p_cba
-    assert p_cba(crops) == pytest.approx(expected.numpy(), abs=1e-6)
+    assert p_cba(crops) == pytest.approx(expected.numpy(), rel=1e-5, abs=1e-5)  # float32 logits of about 7
     other = replace(card, labels=("fear", "anger", "neutral"))  # weights of something else that lie there
     assert p_cba_of(best, other, seed=0)[1].startswith("untrained")
 

@@ -11,7 +11,8 @@ from fercli.config.settings import override
 from fercli.errors import ExitCode
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# api.md is generated when the docs are built, from docstrings
+PAGES = [ROOT / "README.md", *(path for path in sorted((ROOT / "docs").glob("*.md")) if path.name != "api.md")]
 COMMANDS = dict(runpy.run_path(str(ROOT / "docs" / "generate_cli.py"))["commands"]())
 
 

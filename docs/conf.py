@@ -1,5 +1,8 @@
 """Sphinx settings: `sphinx-build -W -b html docs docs/_build/html`, with the extra `docs` installed."""
 
+import sys
+from pathlib import Path
+
 from fercli import __version__
 
 project = "fer"
@@ -17,3 +20,11 @@ html_title = f"fer {release}"
 html_static_path = ["_static"]
 html_css_files = ["code.css"]
 smartquotes = False  # --option stays as it is typed
+
+
+def setup(_app):
+    """Generate the API reference before the pages are read."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    import generate_api
+
+    generate_api.PAGE.write_text(generate_api.page(), encoding="utf-8")

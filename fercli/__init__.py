@@ -1,18 +1,18 @@
 """fercli: facial expression recognition with the Batch Transformer Network.
 
-`from fercli import Predictor` reads faces from Python; importing this package loads nothing else.
+`Predictor` reads faces from Python, `load_model` loads a network with its card and preprocessing; importing this package
+loads nothing else.
 """
 
 from importlib import import_module
 from typing import Any
 
 __version__ = "0.2.0"
-__all__ = ["Predictor", "__version__"]
+__all__ = ["Predictor", "__version__", "load_model"]
+_MODULES = {"Predictor": "fercli.predictor", "load_model": "fercli.weights.loaded_model"}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Predictor":
-        return import_module(
-            "fercli.predictor"
-        ).Predictor  # imported by name, so that reading the version loads none of it
+    if name in _MODULES:  # imported by name, so that reading the version loads none of it
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import fercli
 from fercli.config.presets import MODELS
 from fercli.config.settings import override
 from fercli.errors import ExitCode
@@ -85,3 +86,31 @@ def test_page__shows_python_that_runs(page: Path, monkeypatch: pytest.MonkeyPatc
     assert blocks
     for block in blocks:
         exec(compile(block, page.name, "exec"), {})
+
+
+RESULT_PAGES = (
+    "eval",
+    "compare",
+    "calibrate",
+    "tables",
+    "results",
+    "ablate",
+    "audit",
+    "reproduce",
+    "experiments",
+    "train",
+)
+
+
+@pytest.mark.parametrize("page", RESULT_PAGES)
+def test_page__with_results_says_how_to_cite(page: str):
+    assert "(cite.md)" in (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+
+
+def test_citation__is_of_this_version():
+    import yaml
+
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["version"] == fercli.__version__
+    assert fercli.__version__ in (ROOT / "docs" / "cite.md").read_text(encoding="utf-8")

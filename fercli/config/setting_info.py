@@ -94,6 +94,8 @@ loss.bt | from 0 | weight of L_BT | BTN, Eq. 9
 loss.cba | from 0 | weight of L_CBA | BTN, Eq. 9
 loss.aux | from 0 | weight of the loss of ablate.mla_only=aux_head | BTN, Table 5, open
 loss.image | from 0 | weight of a linear classifier on the image branch, in training only | Lee et al. 2015
+loss.other | | name of a loss that an installed package adds; empty is none | fercli
+loss.other_weight | from 0 | weight of loss.other | fercli
 loss.distill | from 0 | weight of KL(P_BT, P_VIT): the classifier learns from the batch transformer | fercli
 loss.attention | from 0 | weight of -log(attention to other images with the same label) | fercli
 loss.refine | 0 to 1 | share of P_CBA's distribution, without gradient, in the target of L_VIT | fercli

@@ -16,6 +16,8 @@ class LossConfig:
     aux: float = 1.0  # of the head of ablate.mla_only = aux_head
     image: float = 0.0  # of a linear classifier on the image branch, in training only (deep supervision)
     distill: float = 0.0  # weight of KL(P_BT without gradient, P_VIT): the classifier learns from the batch transformer
+    other: str = ""  # name of a loss that an installed package adds (entry point fercli.losses)
+    other_weight: float = 1.0
     attention: float = 0.0  # weight of -log(attention to other images of the batch with the same label)
     refine: float = 0.0  # share of P_CBA's distribution, without gradient, in the target of L_VIT
     refine_after: float = 1.0  # epochs before `refine` begins
@@ -140,6 +142,7 @@ class TrainConfig:
             "loss.cba": (self.loss.cba, 0, None),
             "loss.aux": (self.loss.aux, 0, None),
             "loss.image": (self.loss.image, 0, None),
+            "loss.other_weight": (self.loss.other_weight, 0, None),
             "loss.distill": (self.loss.distill, 0, None),
             "loss.class_weight": (self.loss.class_weight, 0, None),
             "loss.attention": (self.loss.attention, 0, None),

@@ -31,7 +31,7 @@ from fercli.data.inspection import PictureInfo, inspect_pictures
 from fercli.data.manifest import compare_manifest, manifest_rows, write_manifest
 from fercli.data.open import open_dataset
 from fercli.data.reader import Published
-from fercli.data.readers import READERS
+from fercli.data.readers import all_readers
 from fercli.faces.detector import open_detector
 from fercli.faces.position import FacePosition, face_position
 from fercli.progress import Progress, silent
@@ -89,7 +89,7 @@ def check(
     Raises: DataError where the data set cannot be opened, or the manifest is not one.
     """
     dataset = open_dataset(name, data, option="fer data check", allow_missing=True)
-    reader = READERS.get(dataset.schema)
+    reader = all_readers().get(dataset.schema)
     published = reader.published if reader else None
     pictures = _read_pictures(dataset, progress)
     unreadable = [(s, p.error) for s, p in zip(dataset.samples, pictures, strict=True) if p.error]

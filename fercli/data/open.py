@@ -11,7 +11,7 @@ from fercli.data.folder import FOLDER_LAYOUT, given_folder, open_folder
 from fercli.data.list_errors import first_few
 from fercli.data.prepared import is_prepared, open_prepared
 from fercli.data.reader import Reader
-from fercli.data.readers import READERS
+from fercli.data.readers import all_readers
 from fercli.errors import DataError, UsageError
 
 
@@ -21,7 +21,7 @@ def open_dataset(
     *,
     option: str = "--data",
     allow_missing: bool = False,
-    readers: Mapping[str, Reader] = READERS,
+    readers: Mapping[str, Reader] | None = None,
 ) -> Dataset:
     """Open a data set by name (from `data`, or ./data/NAME) or by the path of a folder.
 
@@ -32,6 +32,7 @@ def open_dataset(
     Raises: DataError where the folder or images are missing or the layout is unknown, UsageError where name and path
     contradict each other.
     """
+    readers = all_readers() if readers is None else readers
     if name_or_path in readers:
         root = data if data is not None else Path("data") / name_or_path
         dataset = _open_named(readers[name_or_path], root, option)
@@ -85,6 +86,6 @@ def _open_path(root: Path, readers: Mapping[str, Reader], option: str) -> Datase
 def open_second(text: str, option: str) -> Dataset:
     """Open a data set that an option other than DATA names: a name, a folder, or NAME=FOLDER."""
     name, equals, folder = text.partition("=")
-    if equals and name in READERS:
+    if equals and name in all_readers():
         return open_dataset(name, Path(folder), option=option)
     return open_dataset(text, option=option)

@@ -13,7 +13,7 @@ from fercli.errors import UsageError
 from fercli.models.btn import BTN, training_network
 from fercli.train.ema import averaged_model
 from fercli.train.inputs import memory_format
-from fercli.train.losses import class_weights, log_class_prior
+from fercli.train.losses import class_weights, log_class_prior, other_loss
 from fercli.train.optimisation_step import OptimisationStep
 from fercli.train.process_group import ProcessGroup
 from fercli.train.starting_weights import load_starting_weights
@@ -82,6 +82,8 @@ def build_components(data: TrainingData, config: RunConfig, *, group: ProcessGro
 def _new_network(config: RunConfig, classes: int) -> BTN:
     """The network with random weights from the recipe's seed, and the training-only parts its losses need."""
     loss = config.train.loss
+    if loss.other:
+        other_loss(loss.other)  # an unknown name is refused before the first step
     if loss.uses_batch_transformer and config.model.ablate.mla_only != "none":
         raise UsageError(
             f"ablate.mla_only={config.model.ablate.mla_only} is a model without the batch transformer, but its losses are on",

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from fercli.config.training import LossConfig
+from fercli.errors import UsageError
 from fercli.models.btn import BatchOutput
+from fercli.system.plugins import load_plugin, plugin_names
 from fercli.train.attention_terms import BatchLabels, attention_diagnostics, attention_loss, batch_labels
 
 # Letters: B images, N classes.
+
+
+OtherLoss = Callable[[BatchOutput, Tensor], Tensor]  # targets as in btn_loss; summed over the images, not averaged
+
+
+@lru_cache
+def other_loss(name: str) -> OtherLoss:
+    """The loss that an installed package adds under this name. Raises: UsageError with the known names."""
+    if name not in plugin_names("fercli.losses"):
+        known = ", ".join(plugin_names("fercli.losses")) or "none is installed"
+        raise UsageError(f"unknown loss {name!r}", fix=f"--set loss.other=NAME, one of: {known}")
+    loss: OtherLoss = load_plugin("fercli.losses", name)
+    return loss
 
 
 def btn_loss(
@@ -57,6 +75,10 @@ def btn_loss(
             term = summed / divisor
             total = total + weight * term
             terms[name] = term.detach()
+    if config.other:
+        term = other_loss(config.other)(output, targets) / divisor
+        total = total + config.other_weight * term
+        terms[config.other] = term.detach()
     if config.distill and output.p_bt is not None:
         term = _divergence(output.p_bt.detach(), output.p_vit) / divisor
         total = total + config.distill * term

@@ -1,22 +1,23 @@
-"""Read the expression of one aligned face crop with onnxruntime and numpy alone: everything needed is in the file.
+"""Read the expression of one aligned face crop with onnxruntime, numpy and Pillow alone: everything needed is in the file.
 
-python classify.py MODEL.onnx CROP.ppm
+python classify.py MODEL.onnx CROP.jpg
 """
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
+from PIL import Image, ImageOps
 
 
-def read_ppm(path: str) -> np.ndarray:
-    """A binary PPM picture without comments, the simplest format there is: uint8 [H, W, 3] RGB."""
-    kind, width, height, _, pixels = Path(path).read_bytes().split(maxsplit=4)
-    if kind != b"P6":
-        raise SystemExit(f"{path} is not a binary PPM picture")
-    return np.frombuffer(pixels, np.uint8, int(width) * int(height) * 3).reshape(int(height), int(width), 3)
+def read_picture(path: str) -> np.ndarray:
+    """A picture of any format that Pillow reads, as it is meant to be seen: uint8 [H, W, 3] RGB."""
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+    except OSError as error:
+        raise SystemExit(f"{path} is not a picture ({error})") from error
 
 
 def normalise(crop: np.ndarray, card: dict) -> np.ndarray:
@@ -53,4 +54,4 @@ def classify(model: str, crop: np.ndarray) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(classify(sys.argv[1], read_ppm(sys.argv[2]))))
+    print(json.dumps(classify(sys.argv[1], read_picture(sys.argv[2]))))

@@ -1,6 +1,7 @@
-"""The minimal consumer in Python: a process that has the file, onnxruntime and numpy, and nothing of this package."""
+"""The minimal consumer in Python: a process that has the file, onnxruntime, numpy and Pillow, and nothing of this package."""
 
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -8,18 +9,19 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from PIL import Image
 
 from fercli.faces.crop import letterbox
 from fercli.weights.classifier import load_classifier
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "classify.py"
 
-# what may not be imported, so that nothing but onnxruntime and numpy can have answered
+# what may not be imported, so that nothing but onnxruntime, numpy and Pillow can have answered
 _ALONE = """
 import runpy, sys
 class Alone:
     def find_spec(self, name, *_):
-        if name.partition(".")[0] in {"fercli", "torch", "cv2", "PIL", "onnx"}:
+        if name.partition(".")[0] in {"fercli", "torch", "cv2", "onnx"}:
             raise ImportError(name)
 sys.meta_path.insert(0, Alone())
 sys.argv = sys.argv[1:]
@@ -29,10 +31,9 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 def _classify(model, crop, folder):
     """The example in a process of its own."""
-    height, width, _ = crop.shape
-    (folder / "crop.ppm").write_bytes(b"P6\n%d %d\n255\n" % (width, height) + crop.tobytes())
+    Image.fromarray(crop).save(folder / "crop.png")
     return subprocess.run(
-        [sys.executable, "-c", _ALONE, str(EXAMPLE), str(model), str(folder / "crop.ppm")],
+        [sys.executable, "-c", _ALONE, str(EXAMPLE), str(model), str(folder / "crop.png")],
         check=False,
         capture_output=True,
         text=True,
@@ -77,3 +78,19 @@ def test_classify__a_file_that_takes_points_is_refused_with_the_files_it_reads(s
     assert refused.returncode == 1
     assert "exported with --input images or --input crops" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def _read(path):
+    return runpy.run_path(str(EXAMPLE))["read_picture"](str(path))
+
+
+def test_read_picture__reads_any_format_as_it_is_meant_to_be_seen(crop, tmp_path):
+    Image.fromarray(crop).convert("CMYK").save(tmp_path / "print.jpg", quality=100, subsampling=0)
+    assert np.abs(_read(tmp_path / "print.jpg").astype(int) - crop).mean() < 3
+    turned = Image.Exif()
+    turned[274] = 6  # to be shown turned by 90 degrees clockwise
+    Image.fromarray(np.rot90(crop)).save(tmp_path / "phone.png", exif=turned)
+    np.testing.assert_array_equal(_read(tmp_path / "phone.png"), crop)
+    (tmp_path / "none.jpg").write_text("hello")
+    with pytest.raises(SystemExit, match="is not a picture"):
+        _read(tmp_path / "none.jpg")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fercli.media.images import writable_name
 from fercli.system.files import free_name
+from fercli.system.names import clash_key, portable_path
 
 
 class CropNames:
@@ -18,12 +19,12 @@ class CropNames:
     """
 
     def __init__(self, pictures: Iterable[str], *, taken: Iterable[str] = (), stem_suffix: str = "") -> None:
-        self._taken = {Path(path) for path in taken}
+        self._taken = {clash_key(Path(path)) for path in taken}
         self._first: dict[str, Path] = {}
         for picture in pictures:
-            path = writable_name(Path(picture))
+            path = writable_name(portable_path(Path(picture)))
             self._first[picture] = free_name(path.with_stem(path.stem + stem_suffix), self._taken)
-            self._taken.add(self._first[picture])
+            self._taken.add(clash_key(self._first[picture]))
 
     def first(self, picture: str) -> str:
         """Path of a picture's first or only crop."""

@@ -27,7 +27,7 @@ class Measurement:
 def run_isolated(module: str, task: Mapping[str, Any]) -> Measurement:
     """Run `python -m module` with the task as JSON on stdin. Raises: RefusedError with the reason if it failed."""
     done = subprocess.run(
-        [sys.executable, "-m", module], input=json.dumps(task), capture_output=True, text=True, check=False
+        [sys.executable, "-m", module], input=json.dumps(task), capture_output=True, encoding="utf-8", check=False
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -49,10 +49,12 @@ def write_measurement(work: Callable[..., Any]) -> None:
 def _peak_mb() -> float | None:
     status = Path("/proc/self/status")  # on Linux getrusage includes the memory of the parent at the time of the fork
     if status.is_file():
-        line = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM")), None)
+        line = next(
+            (line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM")), None
+        )
         return int(line.split()[1]) / 2**10 if line else None
-    try:
-        import resource
-    except ImportError:  # Windows
+    if sys.platform == "win32":
         return None
+    import resource
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)

@@ -36,7 +36,7 @@ def bench_start(
     for turn in range(rounds):
         progress(turn, rounds, picture.name)
         started, used = perf_counter(), os.times()
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
         seconds.append(perf_counter() - started)
         now = os.times()
         processor.append(now.children_user + now.children_system - used.children_user - used.children_system)

@@ -243,7 +243,7 @@ def _gpus() -> tuple[Gpu, ...]:
 def _driver() -> str | None:
     """Version of NVIDIA's kernel driver; None where Linux does not report one."""
     try:
-        text = Path("/proc/driver/nvidia/version").read_text()
+        text = Path("/proc/driver/nvidia/version").read_text(encoding="utf-8")
     except OSError:
         return None
     version = re.search(r"\b(\d+\.\d+(\.\d+)?)\b", text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -19,6 +18,7 @@ from fercli.coding.tables import with_episode_settings, write_events
 from fercli.errors import UsageError
 from fercli.rows.run_record import write_settings
 from fercli.system.files import free_name, refuse_existing
+from fercli.system.names import clash_key, portable_name
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,9 @@ class _Job:
 
     def free_path(self, video: CodedVideo, suffix: str) -> Path:
         """Return the path of a video's file in the folder, and count it as written."""
-        path = free_name(self.out / f"{_stem(video.source)}{suffix}", self.written.paths)
+        path = free_name(
+            self.out / f"{_stem(video.source)}{suffix}", {clash_key(other) for other in self.written.paths}
+        )
         self.written.paths.append(path)
         return path
 
@@ -163,7 +165,7 @@ def _write_settings(job: _Job) -> None:
 def _stem(source: str) -> str:
     """Return a file name for a source: of a path or an address its last part without the suffix."""
     stem = PurePosixPath(source.replace("\\", "/")).stem
-    return re.sub(r'[<>:"|?*\x00-\x1f]', "_", stem) or "video"
+    return portable_name(stem) or "video"
 
 
 EXPORTS: dict[str, ExportFormat] = {

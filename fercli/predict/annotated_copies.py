@@ -17,6 +17,7 @@ from fercli.predict.privacy import Drawn
 from fercli.results import Prediction
 from fercli.system.background import BackgroundCalls
 from fercli.system.files import free_name, refuse_existing, replacing
+from fercli.system.names import clash_key, portable_path
 
 _FRAMES_AHEAD = 4  # frames of a video that wait to be drawn and encoded
 
@@ -108,7 +109,9 @@ class AnnotatedCopies:
         path = self.paths[source.key]
         if path.suffix != ".mp4":
             existing = () if self._overwrite else path.parent.glob("*.mp4")
-            path = free_name(path.with_suffix(".mp4"), {*self.paths.values(), *existing})
+            path = free_name(
+                path.with_suffix(".mp4"), {clash_key(other) for other in (*self.paths.values(), *existing)}
+            )
             self.paths[source.key] = path
         return path
 
@@ -121,17 +124,17 @@ def copy_paths(
     taken: paths of an earlier run. Keys of both are those of the sources.
     """
     paths: dict[str, Path] = {}
-    used = set(taken.values())
+    used = {clash_key(path) for path in taken.values()}
     for source in sources:
         if source.fault:
             continue
         if (earlier := taken.get(source.key)) is not None:
             paths[source.key] = earlier
             continue
-        path = folder / source.relative
+        path = folder / portable_path(source.relative)
         path = path.with_suffix(".mp4") if source.kind == "video" else writable_name(path)
         paths[source.key] = path = free_name(path, used)
-        used.add(path)
+        used.add(clash_key(path))
     return paths
 
 

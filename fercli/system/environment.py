@@ -71,7 +71,7 @@ def git_revision(package: Path) -> str | None:
 def _git(folder: Path, *words: str) -> str | None:
     """Run git in a folder and return its output; None if it fails or is not installed."""
     try:
-        result = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=False)
+        result = subprocess.run(["git", *words], cwd=folder, capture_output=True, encoding="utf-8", check=False)
     except OSError:
         return None
     return result.stdout.strip() if result.returncode == 0 else None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fercli.errors import DataError, RefusedError
 from fercli.system.locks import hold_lock
+from fercli.system.names import clash_key
 
 _NAME_BYTES = 255  # of a file name on Linux, macOS and Windows file systems
 
@@ -26,10 +27,13 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
         raise RefusedError(f"{path} already exists", fix="--overwrite, or another output name")
 
 
-def free_name(path: Path, taken: Collection[Path]) -> Path:
-    """Return `path`, or if that is taken the first of path-2, path-3, ... that is free."""
+def free_name(path: Path, taken: Collection[str]) -> Path:
+    """Return `path`, or if that is taken the first of path-2, path-3, ... that is free.
+
+    taken: the `clash_key` of every path that cannot be used.
+    """
     candidate, number = fitting_name(path), 2
-    while candidate in taken:
+    while clash_key(candidate) in taken:
         candidate, number = fitting_name(path.with_stem(f"{path.stem}-{number}")), number + 1
     return candidate
 

@@ -189,7 +189,7 @@ def resume_run(path: Path, config: RunConfig) -> RunFolder:
             fix="resume it with the original options",
         )
     if config.train.epochs != before.train.epochs:
-        done = len(folder.metrics.read_text().splitlines()) - 1 if folder.metrics.is_file() else 0
+        done = len(folder.metrics.read_text(encoding="utf-8").splitlines()) - 1 if folder.metrics.is_file() else 0
         if config.train.epochs < done:
             raise UsageError(
                 f"{path} has {done} finished epochs, more than the {config.train.epochs} requested",
@@ -232,12 +232,12 @@ def _remove_partial_files(path: Path) -> None:
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write a JSON file, under a temporary name first."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=2, default=str) + "\n")
+        temporary.write_text(json.dumps(values, indent=2, default=str) + "\n", encoding="utf-8")
 
 
 def write_metrics(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write the rows of all epochs as csv; a column that rows of an earlier version lack is empty there."""
-    with replacing(path) as temporary, temporary.open("w", newline="") as file:
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
         writer.writeheader()
         writer.writerows(rows)

@@ -30,3 +30,9 @@ def test_names__avoid_paths_that_are_taken():
     names = CropNames(pictures, taken=["a.jpg", "a-2-face1.jpg"])
     assert [names.first(picture) for picture in pictures] == ["a-face1.jpg", "a-2.jpg", "c.gif.png", "c.gif-2.png"]
     assert names.further("a.jpg", 1) == "a-2-face1-2.jpg"
+
+
+def test_names__are_those_that_every_system_accepts_and_tells_apart():
+    pictures = ["a.jpg", "A.JPG", "day 1:2/what?.png", "con.png"]
+    names = CropNames(pictures)
+    assert [names.first(picture) for picture in pictures] == ["a.jpg", "A-2.JPG", "day 1_2/what_.png", "con_.png"]

@@ -17,6 +17,7 @@ from fercli.predict.annotated_copies import copy_paths, refuse_sources
 from fercli.predict.report.page import HtmlReport
 from fercli.results import Prediction, is_frame
 from fercli.system.files import fitting_name, free_name, refuse_existing
+from fercli.system.names import clash_key
 from fercli.weights.card import WeightsCard
 
 INDEX_NAME = "report.html"
@@ -107,7 +108,8 @@ class FolderReports:
             copy = self._copy_paths[source.key].with_suffix(".mp4")
             existing = () if self._overwrite else copy.parent.glob(f"*{_SUFFIX}")
             taken = {
-                path.with_name(path.name.removesuffix(_SUFFIX) + ".mp4") for path in (*self.paths.values(), *existing)
+                clash_key(path.with_name(path.name.removesuffix(_SUFFIX) + ".mp4"))
+                for path in (*self.paths.values(), *existing)
             }
             self.paths[source.key] = fitting_name(free_name(copy, taken).with_suffix(_SUFFIX))
         path = self.paths[source.key]

@@ -67,7 +67,7 @@ def read_manifest(path: Path) -> dict[str, NDArray[np.float32]]:
     import numpy as np
 
     try:
-        groups = json.loads(path.read_text())
+        groups = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(groups, list):
             raise TypeError("it is not a list of weight groups")
         arrays: dict[str, NDArray[np.float32]] = {}

@@ -1,0 +1,35 @@
+"""File names that Windows, macOS and Linux accept, so that results can be moved between them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from pathlib import PurePath
+from typing import TypeVar
+
+_AnyPath = TypeVar("_AnyPath", bound=PurePath)
+
+_REFUSED = re.compile(r'[<>:"|?*\\\x00-\x1f]')  # by Windows, in any name
+_DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)", re.IGNORECASE)
+
+
+def portable_path(path: _AnyPath) -> _AnyPath:
+    """Return a relative path with every part as a name that each system accepts; valid names stay as they are.
+
+    Windows refuses some characters, names of devices such as `con.jpg`, and names that end in a dot or a space.
+    """
+    return type(path)(*(portable_name(part) for part in path.parts))
+
+
+def portable_name(name: str) -> str:
+    """Return one name, with `_` for what a system refuses."""
+    if name in {".", ".."}:
+        return name
+    name = _REFUSED.sub("_", name)
+    name = re.sub(r"[. ]+$", lambda end: "_" * len(end[0]), name)
+    return _DEVICES.sub(r"\1_", name, count=1) if _DEVICES.match(name) else name
+
+
+def clash_key(path: PurePath) -> str:
+    """Return a text that is equal for paths of one file: Windows and macOS ignore case, macOS the form of accents."""
+    return unicodedata.normalize("NFC", str(path)).casefold()

@@ -1,0 +1,137 @@
+"""What Windows and macOS would refuse, checked on Linux with stand-ins for their rules."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fercli.cli.main import main
+from fercli.errors import ExitCode
+from fercli.media.addresses import is_address
+from fercli.system.names import clash_key, portable_path
+
+PHOTO = Path(__file__).parents[1] / "docs" / "images" / "astronaut.jpg"
+OPEN_FILES = Path("/proc/self/fd")
+
+
+@pytest.mark.parametrize(
+    "name", [r"C:\x.mp4", "C:/x.mp4", "c:x.mp4", r"\\server\share\x.mp4", "//server/share/x.mp4", r"\\?\C:\x.mp4"]
+)
+def test_drive_letter_and_network_share__are_files_and_no_addresses(name: str):
+    assert not is_address(name)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the name is not one of Windows")
+def test_predict__reads_a_file_with_the_name_of_a_windows_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(PHOTO, r"C:\x.jpg")
+    assert main(["predict", r"C:\x.jpg", "--json", "--out", "out"]) == ExitCode.DONE
+    assert '"label": "happiness"' in capsys.readouterr().out
+    assert (tmp_path / "out" / "C__x.jpg").is_file()
+
+
+@pytest.fixture
+def windows_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse what Windows refuses: to rename, replace or remove a file that this process has open, and names it does not know."""
+
+    def check(path: Path, *, new: bool = False) -> None:
+        if new and portable_path(Path(path.name)) != Path(path.name):
+            raise OSError(errno.EINVAL, "invalid name on Windows", str(path))
+        if path.suffix == ".lock":  # locks.py closes it first on Windows, and last elsewhere
+            return
+        for link in OPEN_FILES.iterdir():
+            try:
+                target = link.readlink()
+            except OSError:  # closed meanwhile
+                continue
+            if target == path.resolve():
+                raise PermissionError(errno.EACCES, "the file is open", str(path))
+
+    def guarded(name: str, *, target: bool) -> None:
+        usual: Any = getattr(Path, name)
+
+        def method(self: Path, *arguments: Any, **values: Any) -> Any:
+            check(self)
+            if target:
+                check(Path(arguments[0]), new=True)
+            return usual(self, *arguments, **values)
+
+        monkeypatch.setattr(Path, name, method)
+
+    guarded("replace", target=True)
+    guarded("rename", target=True)
+    guarded("unlink", target=False)
+
+
+@pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="needs a list of the open files")
+def test_stand_in__refuses_to_replace_an_open_file(tmp_path: Path, windows_files: None):
+    (tmp_path / "a").write_text("", encoding="utf-8")
+    with (tmp_path / "b").open("w", encoding="utf-8"), pytest.raises(PermissionError):
+        (tmp_path / "a").replace(tmp_path / "b")
+    with pytest.raises(OSError, match="invalid name"):
+        (tmp_path / "a").replace(tmp_path / "what?")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="needs a list of the open files")
+def test_commands__replace_no_open_file(tmp_path: Path, windows_files: None, shorter_clip: Path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("a.jpg", "A.JPG", "12:30?.jpg", "con.jpg"):
+        shutil.copy(PHOTO, photos / name)
+    shutil.copy(shorter_clip, photos / "clip.mp4")
+    results, faces = tmp_path / "results", tmp_path / "faces"
+    tables = [option for suffix in ("csv", "jsonl") for option in ("--save", str(tmp_path / f"rows.{suffix}"))]
+    assert main(["predict", str(photos), "--out", str(results), *tables]) == ExitCode.DONE
+    assert main(["predict", str(photos), "--out", str(results), *tables, "--overwrite"]) == ExitCode.DONE
+    assert main(["align", str(photos), str(faces)]) == ExitCode.DONE
+    assert main(["align", str(photos), str(faces)]) == ExitCode.DONE
+    for folder in (results, faces):
+        written = [path.relative_to(folder) for path in folder.rglob("*")]
+        assert [path for path in written if portable_path(path) != path] == []
+        assert len({clash_key(path) for path in written}) == len(written)
+    copies = sorted(path.name for path in results.iterdir() if path.suffix.lower() == ".jpg")
+    assert copies == ["12_30_.jpg", "A.JPG", "a-2.jpg", "con_.jpg"]
+
+
+@pytest.fixture
+def shorter_clip(tmp_path: Path) -> Path:
+    import av
+    import numpy as np
+    from PIL import Image
+
+    picture = np.asarray(Image.open(PHOTO).convert("RGB").resize((320, 240)))
+    with av.open(str(tmp_path / "clip.mp4"), "w") as video:
+        stream: Any = video.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for _ in range(6):
+            video.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        video.mux(stream.encode())
+    return tmp_path / "clip.mp4"
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_rows__of_both_line_endings_are_read(ending: str, tmp_path: Path):
+    from fercli.rows.read import read_rows
+
+    table = tmp_path / "rows.csv"
+    assert main(["predict", str(PHOTO), "--save", str(table)]) == ExitCode.DONE
+    lines = table.read_bytes().decode("utf-8").splitlines()
+    table.write_bytes(ending.join([*lines, ""]).encode())
+    [row] = read_rows(table).predictions()
+    assert (row.label, row.status) == ("happiness", "ok")
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_boxes__of_both_line_endings_are_read(ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_bytes(ending.join(["source,left,top,right,bottom", f"{PHOTO.name},180,59,270,177", ""]).encode())
+    assert main(["predict", str(PHOTO), "--boxes", str(boxes), "--json"]) == ExitCode.DONE
+    assert '"label": "happiness"' in capsys.readouterr().out

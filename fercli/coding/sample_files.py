@@ -16,6 +16,7 @@ from fercli.coding.sample import SAMPLE_NAME, Sample, write_sample
 from fercli.coding.tables import EVENT_COLUMNS
 from fercli.system.csv_file import write_rows
 from fercli.system.files import free_name, refuse_existing
+from fercli.system.names import clash_key, portable_name
 
 FORMATS = ("elan", "praat", "boris", "csv")
 _ASK = "Code the parts that sample.csv lists"
@@ -31,7 +32,8 @@ def write_empty(
     if to in ("elan", "praat"):
         suffix = {"elan": ".eaf", "praat": ".TextGrid"}[to]
         for video in videos:
-            paths.append(free_name(folder / f"{video_name(video.video)}{suffix}", paths))
+            used = {clash_key(path) for path in paths}
+            paths.append(free_name(folder / f"{portable_name(video_name(video.video))}{suffix}", used))
     else:
         paths.append(folder / {"boris": "to-code.boris", "csv": "to-code.csv"}[to])
     for path in paths:

@@ -1,6 +1,6 @@
 """`python -m fercli` is `fer`."""
 
-from fercli.cli.main import run
+from fercli.entry import run
 
 if __name__ == "__main__":
     run()

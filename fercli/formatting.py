@@ -5,10 +5,26 @@ Shares are fractions in 0..1. Functions that end in `_percent` return the bare n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import overload
 
 Interval = tuple[float, float]
+
+# C0 and C1 controls, line separators, and the controls of bidirectional text
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    """Return a text for a terminal: signs that move the cursor, change colours or the direction are shown as escapes.
+
+    lines: keep line feeds and tabs.
+    """
+    return _CONTROLS.sub(lambda found: found[0] if lines and found[0] in "\n\t" else _escape(found[0]), text)
+
+
+def _escape(sign: str) -> str:
+    return sign.encode("unicode_escape").decode("ascii")
 
 
 def percent(share: float, decimals: int | None = None) -> str:

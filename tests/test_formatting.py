@@ -14,6 +14,7 @@ from fercli.formatting import (
     percent,
     percents,
     pluralize,
+    printable,
     signed_percent,
 )
 
@@ -87,3 +88,10 @@ def test_percents__add_up_to_100():
 def test_clock__rounds_once():
     assert [clock(3.24), clock(59.96), clock(3723.5)] == ["0:03.2", "1:00.0", "1:02:03.5"]
     assert clock(90, decimals=0) == "1:30"
+
+
+def test_printable__shows_signs_that_could_forge_lines_or_colours():
+    name = "a\x1b[31m\rb\nc\u202egpj.exe\x9b1m\u2028d"
+    assert printable(name) == r"a\x1b[31m\rb\nc\u202egpj.exe\x9b1m\u2028d"
+    assert printable("one\n\ttwo", lines=True) == "one\n\ttwo"
+    assert printable("Grüße, 顔 é") == "Grüße, 顔 é"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from fercli.cli.progress_line import Part, Speed, named, progress_line
-from fercli.formatting import duration
+from fercli.formatting import duration, printable
 from fercli.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -28,18 +28,18 @@ _PIPE_WIDTH = 10_000  # characters; wide enough that no row is wrapped in a pipe
 
 def say(text: str) -> None:
     """Write a message to stderr."""
-    typer.echo(text, err=True)
+    typer.echo(printable(text, lines=True), err=True)
 
 
 def warn(text: str) -> None:
     """Write a warning to stderr."""
-    typer.echo(f"warning: {text}", err=True)
+    typer.echo(f"warning: {printable(text)}", err=True)
 
 
 def show(result: str | RenderableType) -> None:
     """Write a result for people to stdout: text as it is, a table as wide as the terminal or, in a pipe, as needed."""
     if isinstance(result, str):
-        typer.echo(result)
+        typer.echo(printable(result, lines=True))
         return
     from rich.console import Console
 
@@ -71,7 +71,7 @@ def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[obj
         numeric = bool(values) and all(isinstance(value, int | float) for value in values)
         result.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        result.add_row(*(Text("" if value is None else str(value)) for value in row))
+        result.add_row(*(Text("" if value is None else printable(str(value))) for value in row))
     # a title of the table itself would be wrapped to the table's width
     return Group(Text(title, style="bold"), result) if title else result
 
@@ -97,7 +97,7 @@ def progress(description: str, *, quiet: bool = False) -> Iterator[Progress]:
             Part((f"{done:,}/{total:,}" if total else f"{done:,}",), 6),
             Part((f"{rate:.1f}/s" if rate else "", ""), 3),
             Part((left, ""), 4),
-            named(note, 1) if note else Part(("",), 1),
+            named(printable(note), 1) if note else Part(("",), 1),
         ]
         fraction = done / total if total else None
         return progress_line(before, fraction, after, width, ascii_only=ascii_only)

@@ -16,6 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from fercli import __version__
+from fercli.cli import signals
 from fercli.cli.ablate import ablate
 from fercli.cli.agree import app as agree
 from fercli.cli.align import align
@@ -47,6 +48,7 @@ from fercli.cli.train import train
 from fercli.cli.visualize import app as visualize
 from fercli.cli.weights import average_weights, import_weights, list_weights, pull, verify
 from fercli.errors import ExitCode, FerError
+from fercli.formatting import printable
 from fercli.system.devices import disable_telemetry, limit_threads, process_rank
 from fercli.system.packages import OPTIONAL, TORCH, missing_packages, require
 
@@ -232,6 +234,8 @@ def main(arguments: Sequence[str]) -> int:
     except TyperException as error:
         _print_usage_error(error)
         return ExitCode.USAGE
+    except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
     except BrokenPipeError:
         # the reader of stdout is gone: discard what is buffered, so that Python does not complain at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -263,7 +267,8 @@ def run() -> None:
     disable_telemetry()  # other packages import ONNX Runtime as well, such as torch's exporter
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for file names the terminal cannot show
-    sys.exit(main(sys.argv[1:]))
+    signals.install()
+    sys.exit(signals.exit_code(main(sys.argv[1:])))
 
 
 def _print_error(message: str, fix: str, *, debug: bool) -> None:
@@ -271,8 +276,8 @@ def _print_error(message: str, fix: str, *, debug: bool) -> None:
         traceback.print_exc()
     process = process_rank()
     who = f"process {process[0]}: " if process is not None and process[0] > 0 else ""  # under torchrun
-    say(f"{who}error: {message}")
-    say(f"{who}fix: {fix}")
+    say(printable(f"{who}error: {message}"))
+    say(printable(f"{who}fix: {fix}"))
 
 
 def _print_usage_error(error: TyperException) -> None:
@@ -280,5 +285,5 @@ def _print_usage_error(error: TyperException) -> None:
         say(error.format_message())
         return
     context = getattr(error, "ctx", None)
-    say(f"error: {error.format_message()}")
+    say(printable(f"error: {error.format_message()}"))
     say(f"fix: {context.command_path if context else 'fer'} --help")

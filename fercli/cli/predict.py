@@ -13,7 +13,7 @@ import typer
 from fercli.cli import console, options, predict_inputs
 from fercli.cli.predict_people import BaselineOption, BlurOption, DrawOption, NoPicturesOption, People, PeopleOption
 from fercli.errors import DataError, RefusedError
-from fercli.formatting import pluralize
+from fercli.formatting import pluralize, printable
 
 if TYPE_CHECKING:
     from fercli.cli.predict_summary import Summary
@@ -293,7 +293,7 @@ def predict(
     if not quiet:
         summary.show_times(watch, runs_on)
         for path in output.paths:
-            console.say(f"written to {path}")
+            console.say(printable(f"written to {path}"))
     _finish(summary, strict=strict)
 
 
@@ -353,7 +353,7 @@ def _finish(summary: Summary, *, strict: bool) -> None:
     count = f"{len(failed)} of {pluralize(len(failed) + summary.complete, 'source')} could not be read"
     console.warn(f"{count} completely:" if not nothing_read else f"{count}:")
     for path, reason in failed:
-        console.say(f"  {path}: {reason}")
+        console.say(printable(f"  {path}: {reason}"))
     if nothing_read:
         raise DataError(f"none of the {len(failed)} sources could be read", fix=fix)
     if strict:

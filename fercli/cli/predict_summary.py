@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fercli.cli import console
 from fercli.coding.coders import UNCERTAIN
 from fercli.coding.recordings import ONLY_FRAME_S
-from fercli.formatting import percent, percents, pluralize
+from fercli.formatting import percent, percents, pluralize, printable
 from fercli.results import lost_frames
 
 if TYPE_CHECKING:
@@ -194,6 +194,6 @@ def _show_video(path: str, video: _Video) -> None:
         [name, f"{seconds:.1f}", share, "█" * round(_BAR_LENGTH * seconds / max(total_s, 1e-9))]
         for (name, seconds), share in zip(times, shares, strict=True)
     ]
-    console.show(title)
+    console.show(printable(title))
     if rows:
         console.show(console.table(None, ["expression", "seconds", "share of the time in view", ""], rows))

@@ -15,6 +15,7 @@ from fercli.config.labels import LabelSchema, schema
 from fercli.data.crops import LANDMARK_TEMPLATE
 from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.folder import open_official_folder
+from fercli.data.inside import inside
 from fercli.data.list_errors import ListErrors, first_few
 from fercli.data.reader import Published, Reader, class_counts
 from fercli.errors import DataError
@@ -82,6 +83,8 @@ def _read_csv_lists(root: Path, lists: Mapping[Split, Path], labels: LabelSchema
         for line, row in _csv_rows(path):
             try:
                 sample = _parse_row(row, split, labels)
+                if sample is not None:
+                    inside(root, str(sample.path))
             except ValueError as error:
                 errors.add(f"line {line}: {error}")
                 continue

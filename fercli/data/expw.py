@@ -8,6 +8,7 @@ from pathlib import Path
 from fercli.config.labels import LabelSchema, schema
 from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.folder import open_folder
+from fercli.data.inside import inside
 from fercli.data.list_errors import ListErrors
 from fercli.data.reader import Published, Reader, class_counts
 from fercli.results import Box
@@ -38,13 +39,14 @@ def read_expw(root: Path, labels: LabelSchema) -> Dataset:
         try:
             image, face, label, box = _parse(text, labels)
             name = f"{image}#{face}"
+            inside(images, image)
             if name in samples:
                 raise ValueError(f"face {face} of {image} is listed a second time")
         except ValueError as error:
             errors.add(f"line {line}: {error}")
             continue
         if image not in exists:
-            exists[image] = (images / image).is_file()
+            exists[image] = inside(images, image).is_file()
         if exists[image]:
             samples[name] = Sample(images / image, split_of(image), label, box_xyxy=box, name=name)
         else:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fercli.data.dataset import SPLITS, Dataset, Sample, Split
+from fercli.data.inside import inside
 from fercli.data.list_errors import ListErrors
 from fercli.errors import DataError
 from fercli.system.csv_file import csv_writer
@@ -114,7 +115,7 @@ def _split(name: str) -> Split:
 def _sample(root: Path, row: Mapping[str, str], split: Split, labels: Sequence[str], *, has_votes: bool) -> Sample:
     if row["label"] and row["label"] not in labels:
         raise ValueError(f"label {row['label']!r} is none of {', '.join(labels)}")
-    path = root / row["path"]
+    path = inside(root, row["path"])
     if not path.is_file():
         raise ValueError(f"{row['path']} does not exist")
     return Sample(

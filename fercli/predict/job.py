@@ -248,7 +248,7 @@ class Job:
                 path.unlink()
         self._file = open_text(self._rows, "a")
         self._start = self._rows.stat().st_size
-        self._table = CsvTable(self._file, self._labels, header=False)
+        self._table = CsvTable(self._file, self._labels, header=False, for_spreadsheets=bool(self._bom))
 
     def _write_job(self) -> None:
         with replacing(self.folder / _JOB) as temporary, open_text(temporary, "w") as job:

@@ -12,11 +12,16 @@ from fercli.rows.records import CellValue, columns, prediction_row
 from fercli.rows.table import TableFormat, open_text
 from fercli.system.csv_file import BOM, csv_writer
 
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
 
 class CsvTable:
     """Writes a header, then a row per prediction; values that do not apply are empty cells, booleans TRUE and FALSE."""
 
-    def __init__(self, file: TextIO, labels: Sequence[str], *, header: bool = True) -> None:
+    def __init__(
+        self, file: TextIO, labels: Sequence[str], *, header: bool = True, for_spreadsheets: bool = False
+    ) -> None:
+        self._cell = _spreadsheet_cell if for_spreadsheets else _cell
         self._writer = csv_writer(file)
         self._labels = tuple(labels)
         if header:
@@ -24,13 +29,18 @@ class CsvTable:
 
     def add(self, predictions: Sequence[Prediction]) -> None:
         self._writer.writerows(
-            [_cell(value) for value in prediction_row(prediction, self._labels)] for prediction in predictions
+            [self._cell(value) for value in prediction_row(prediction, self._labels)] for prediction in predictions
         )
 
 
 def _cell(value: CellValue) -> CellValue:
     """Return a boolean as R, pandas and spreadsheets read it."""
     return str(value).upper() if isinstance(value, bool) else value
+
+
+def _spreadsheet_cell(value: CellValue) -> CellValue:
+    """Return a text that a spreadsheet would take for a formula after an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_SIGNS) else _cell(value)
 
 
 @contextmanager
@@ -43,7 +53,7 @@ def _open(path: Path, labels: Sequence[str], settings: Mapping[str, object]) -> 
 def _open_with_bom(path: Path, labels: Sequence[str], settings: Mapping[str, object]) -> Iterator[CsvTable]:  # noqa: ARG001
     with open_text(path, "w") as file:
         file.write(BOM)
-        yield CsvTable(file, labels)
+        yield CsvTable(file, labels, for_spreadsheets=True)
 
 
 CSV = TableFormat(_open)

@@ -11,6 +11,12 @@ import torch
 from fercli.errors import WeightsError
 from fercli.system.files import replacing
 
+# raised by torch for broken and for malicious files
+_BROKEN = (
+    *(pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, LookupError),
+    *(TypeError, AttributeError, ArithmeticError, MemoryError, ImportError, AssertionError),
+)
+
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write tensors and plain values; the old checkpoint stays until the new one is complete."""
@@ -24,8 +30,10 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise WeightsError(f"there is no checkpoint {path}", fix="start without --resume")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError) as error:
-        raise WeightsError(f"{path} is not a readable checkpoint ({error})", fix="start without --resume") from error
+    except _BROKEN as error:
+        raise WeightsError(
+            f"{path} is damaged, or contains more than tensors and plain values", fix="--overwrite starts the run again"
+        ) from error
     if not isinstance(state, dict) or "model" not in state:
         raise WeightsError(f"{path} is not a checkpoint of fer train", fix="start without --resume")
     return state

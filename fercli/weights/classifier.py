@@ -18,6 +18,7 @@ from fercli.system.packages import TORCH, require
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, card_from, find_weights
 from fercli.weights.onnx_interface import CROPS, EXPERT, INPUT, OUTPUT, POINTS, Interface, interface_of, output_of
+from fercli.weights.onnx_probe import check_finite, probe
 from fercli.weights.preprocess import check_crops, softmax, to_input
 
 Engine = Literal["auto", "onnx", "torch"]
@@ -66,7 +67,9 @@ class LoadedClassifier:
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         if not len(crops):
             return np.zeros((0, len(self.card.labels)), np.float32)
-        return np.concatenate([self.run(batch) for batch in chunked(crops, self.batch_size)])
+        logits = np.concatenate([self.run(batch) for batch in chunked(crops, self.batch_size)])
+        check_finite(logits, self.card.name)
+        return logits
 
     def classify(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         return softmax(self.logits(crops), self.card.temperature)
@@ -84,6 +87,8 @@ def open_onnx(path: Path, *, device: str = "auto", convention: str | None = None
     card = card_from(metadata, where=str(path)).for_convention(convention)
     interface, output = interface_of(metadata), output_of(OUTPUT, card.head)
     switches = expert_switch(optional_inputs(session), card)
+    face = np.zeros((1, card.model.input.size, card.model.input.size, 3), np.uint8)
+    probe(session, onnx_inputs(face, card, interface) | switches, output, len(card.labels), path)
 
     def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         inputs = onnx_inputs(crops, card, interface) | switches

@@ -172,9 +172,7 @@ def resume_run(path: Path, config: RunConfig) -> RunFolder:
     folder = RunFolder(path)
     if not folder.config.is_file():
         raise DataError(f"there is no run in {path}", fix="start without --resume")
-    before = from_dict(
-        RunConfig, json.loads(folder.config.read_text()), where=str(folder.config), error=DataError, fix=_AGAIN
-    )
+    before = from_dict(RunConfig, _read_json(folder.config), where=str(folder.config), error=DataError, fix=_AGAIN)
     _remove_partial_files(path)
     same_start = folder.checkpoint.is_file() or not before.init_sha256  # runs of earlier versions have none
     comparable = dataclasses.replace(
@@ -208,7 +206,7 @@ def record_environment(folder: RunFolder, now: Mapping[str, Any]) -> list[str]:
     if not (folder.checkpoint.is_file() and folder.environment.is_file()):
         write_json(folder.environment, now)
         return []
-    started = json.loads(folder.environment.read_text())
+    started = _read_json(folder.environment)
     environments = [started, *started.get("resumed", [])]
     changed = _differences(_bit_relevant(environments[-1]), _bit_relevant(now))
     if changed:
@@ -221,6 +219,19 @@ def _bit_relevant(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values.get(name) for name in _BIT_RELEVANT} | {
         name: packages.get(name) for name in _BIT_RELEVANT_PACKAGES
     }
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file of the run. Raises: WeightsError if it is damaged."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise WeightsError(
+            f"{path} is damaged ({type(error).__name__})", fix="--overwrite starts the run again"
+        ) from error
+    if not isinstance(values, dict):
+        raise WeightsError(f"{path} is damaged: not a JSON object", fix="--overwrite starts the run again")
+    return values
 
 
 def _remove_partial_files(path: Path) -> None:

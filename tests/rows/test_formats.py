@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -66,3 +67,13 @@ def test_formats__a_further_one_is_one_entry(
 
     monkeypatch.setitem(TABLE_FORMATS, ".toy", TableFormat(toy))
     assert write(tmp_path / "a.toy", classified, without_face).read_text() == "uncertain\nno_face"
+
+
+@pytest.mark.parametrize("name", ["=1+1.jpg", "@SUM(A1).jpg", "+a.jpg", "-a.jpg", "\t=a.jpg", "a=b.jpg"])
+def test_csv_for_spreadsheets__has_no_formulas(name: str, tmp_path: Path):
+    for bom in (True, False):
+        with open_table(tmp_path / "rows.csv", ("neutral",), overwrite=True, bom=bom) as table:
+            table.add([Prediction(name, "no_face")])
+        with (tmp_path / "rows.csv").open(newline="", encoding="utf-8-sig") as file:
+            source = next(csv.DictReader(file))["source"]
+        assert source == (f"'{name}" if bom and name != "a=b.jpg" else name)

@@ -1,0 +1,31 @@
+"""Entry point of the `fer` script: Ctrl-C and closed streams end in a line, also while the program is still loading."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def run() -> None:
+    """Run the command line and exit."""
+    _open_standard_streams()
+    try:
+        from fercli.cli.main import run as run_command
+
+        run_command()
+    except KeyboardInterrupt:
+        os.write(2, b"interrupted\n")
+        os._exit(130)  # libraries that were loading may fail while Python shuts down
+
+
+def _open_standard_streams() -> None:
+    """Replace closed streams: input and messages by nothing; results without a reader are an error."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 - until the end
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+    if sys.stdout is None:
+        sys.stderr.write(
+            "error: stdout is closed, so results cannot be written\nfix: redirect it, such as >/dev/null\n"
+        )
+        sys.exit(1)

@@ -1,0 +1,79 @@
+"""SIGTERM and SIGHUP end a command as Ctrl-C does; closed streams and an early Ctrl-C end in a line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ENDLESS = """
+import signal, sys, time
+from threading import Event
+from fercli.cli import main as cli, signals
+from fercli.cli.console import interrupt_sets
+from pathlib import Path
+
+def work(_arguments):
+    stop = Event()
+    with interrupt_sets(stop):
+        print("ready", flush=True)
+        stop.wait(30)
+    Path(sys.argv[1]).write_text("finished", encoding="utf-8")
+    return 0
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+cli.main = work
+cli.run()
+"""
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 0)])
+def test_signal__lets_a_live_source_finish_its_outputs(name: str, code: int, tmp_path: Path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENDLESS, str(tmp_path / "out")], stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(getattr(signal, name))
+        assert process.wait(20) == code
+    assert (tmp_path / "out").read_text(encoding="utf-8") == "finished"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wait_s", [0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8])
+def test_interrupt__while_the_program_loads__is_no_traceback(wait_s: float):
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import signal; signal.signal(2, signal.default_int_handler)\n"
+         "import fercli.entry; print('loaded', flush=True); fercli.entry.run()", "bench", "start", "--rounds", "1"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "loaded\n"
+    time.sleep(wait_s)
+    process.send_signal(signal.SIGINT)
+    _, messages = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in messages
+
+
+def _closed(which: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = " ".join([sys.executable, "-m", "fercli", *arguments, which])
+    return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, env=os.environ)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell that closes streams")
+def test_closed_streams__are_no_traceback(tmp_path: Path):
+    refused = _closed(">&-", "--version")
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[0].startswith("error: stdout is closed")
+    assert _closed("2>&-", "--version").stdout.startswith("fer ")
+    assert _closed("2>&-", "predict", str(tmp_path / "nothing.jpg")).returncode not in (0, -6)
+    empty = _closed("<&-", "predict", "-")
+    assert "Traceback" not in empty.stderr
+    assert empty.returncode == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,19 +13,14 @@ from numpy.typing import NDArray
 from fercli.errors import WeightsError
 from fercli.system.devices import onnx_runtime
 
-if TYPE_CHECKING:
-    import onnxruntime
-
 LIMIT_S = 20.0  # a face takes milliseconds
 _FIX = "fer export --onnx writes a valid file"
 
 
-def probe(
-    session: onnxruntime.InferenceSession, inputs: Mapping[str, NDArray[Any]], output: str, classes: int, path: Path
-) -> None:
+def probe(session: Any, inputs: Mapping[str, NDArray[Any]], output: str, classes: int, path: Path) -> None:
     """Check that one face gives `classes` finite numbers within LIMIT_S seconds.
 
-    Raises: WeightsError that says what is wrong with the file.
+    session: an onnxruntime.InferenceSession. Raises: WeightsError that says what is wrong with the file.
     """
     options = onnx_runtime().RunOptions()
     answers: list[Any] = []

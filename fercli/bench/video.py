@@ -24,6 +24,7 @@ from fercli.predict.options import PredictOptions
 from fercli.predict.predict import predict
 from fercli.progress import Progress, silent
 from fercli.system.devices import cpu_threads, torch_name
+from fercli.system.packages import is_installed
 from fercli.system.stopwatch import Stopwatch
 from fercli.weights.classifier import load_classifier
 
@@ -82,14 +83,19 @@ def bench_video(
     rounds: int = 3,
     progress: Progress = silent,
 ) -> VideoBench:
-    """Process a video with every setting in turn, each in a fresh process; DataError if it is unreadable."""
+    """Process a video with every setting in turn, each in a fresh process; facenet-pytorch only where it is installed.
+
+    Raises: DataError if the video is unreadable.
+    """
     [source] = find_sources([str(video)])
     if source.fault or source.kind != "video":
         raise DataError(f"{video}: {source.fault or 'not a video'}", fix="give the path of a video")
-    measurements: dict[str, list[Measurement]] = {name: [] for name in SETTINGS}
-    total = rounds * len(SETTINGS)
+    peer = is_installed("torch") and is_installed("facenet_pytorch")
+    names = [name for name, setting in SETTINGS.items() if peer or setting.get("detector") != facenet.NAME]
+    measurements: dict[str, list[Measurement]] = {name: [] for name in names}
+    total = rounds * len(names)
     for turn in range(total):
-        name = list(SETTINGS)[turn % len(SETTINGS)]
+        name = names[turn % len(names)]
         progress(turn, total, name)
         task = {"name": name, "video": str(video), "weights": weights, "min_face_px": min_face_px, "device": device}
         task |= SETTINGS[name]

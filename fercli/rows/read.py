@@ -13,6 +13,7 @@ from fercli.errors import DataError, RefusedError
 from fercli.results import Prediction
 from fercli.rows.records import PROBABILITY_PREFIX, prediction_from_cells, prediction_from_record
 from fercli.rows.run_record import RunRecord, read_settings, record_from
+from fercli.system.packages import install_command
 
 TABLE_NAME = "predictions.csv"  # in a folder of fer predict --out
 _FIX = "give a table of fer predict --save, or a folder of fer predict --out"
@@ -76,7 +77,7 @@ def _read_parquet(path: Path) -> SavedRows:
         from pyarrow.parquet import ParquetFile
     except ModuleNotFoundError as error:
         raise RefusedError(
-            "reading Parquet files needs pyarrow, which is not installed", fix="pip install pyarrow"
+            "reading Parquet files needs pyarrow, which is not installed", fix=install_command("parquet")
         ) from error
 
     def rows() -> _Numbered:

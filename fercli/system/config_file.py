@@ -1,4 +1,4 @@
-"""Read a configuration file: JSON, TOML, or YAML if PyYAML is installed."""
+"""Read a configuration file: JSON, TOML or YAML."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fercli.errors import UsageError
+from fercli.system.packages import install_command
 
 _SUFFIXES = ".json, .toml, .yaml"
 
@@ -40,7 +41,7 @@ def _yaml(text: str, path: Path) -> Any:
     try:
         yaml = import_module("yaml")
     except ImportError:
-        raise UsageError(f"{path} needs PyYAML, which is not installed", fix="pip install pyyaml") from None
+        raise UsageError(f"{path} needs PyYAML, which is not installed", fix=install_command("train")) from None
     try:
         return yaml.load(text, Loader=_float_loader(yaml))
     except yaml.YAMLError as error:

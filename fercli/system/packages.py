@@ -26,6 +26,7 @@ OPTIONAL: Mapping[str, OptionalPackage] = {
     "onnx": OptionalPackage("onnx", "train"),
     "onnxscript": OptionalPackage("onnxscript", "train"),
     "matplotlib": OptionalPackage("matplotlib", "train"),
+    "yaml": OptionalPackage("pyyaml", "train"),
     "facenet_pytorch": OptionalPackage("facenet-pytorch", "train"),
     "pyarrow": OptionalPackage("pyarrow", "parquet"),
     "tensorboard": OptionalPackage("tensorboard", "tensorboard"),

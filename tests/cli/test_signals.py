@@ -27,6 +27,8 @@ def work(_arguments):
     return 0
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
+for name in ("SIGTERM", "SIGHUP"):  # nohup leaves them ignored
+    signal.signal(getattr(signal, name), signal.SIG_DFL)
 cli.main = work
 cli.run()
 """

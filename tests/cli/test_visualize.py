@@ -8,6 +8,7 @@ import pytest
 
 from fercli.cli.main import main
 from fercli.errors import ExitCode
+from fercli.system.packages import is_installed
 
 
 def test_visualize__attention_lists_its_files(make_run, three_classes, tmp_path, capsys):
@@ -29,7 +30,10 @@ def test_visualize__attention_lists_its_files(make_run, three_classes, tmp_path,
         (["attention", "DATA", "-w", "RUN", "--image", "nobody"], ExitCode.DATA),
         (["tsne", "DATA", "-w", "RUN", "--feature", "pixels"], ExitCode.USAGE),
         (["tsne", "DATA", "-w", "RUN", "--count", "9"], ExitCode.REFUSED),
-        (["scorecam", "DATA", "-w", "RUN", "--layer", "S4"], ExitCode.USAGE),
+        pytest.param(
+            *(["scorecam", "DATA", "-w", "RUN", "--layer", "S4"], ExitCode.USAGE),
+            marks=pytest.mark.skipif(not is_installed("pytorch_grad_cam"), reason="the extra visualize"),
+        ),
         (["probabilities", "DATA", "-w", "nothing-of-that-name"], ExitCode.WEIGHTS),
         (["probabilities", "DATA", "-w", "RUN", "-w", "RUN", "-w", "RUN"], ExitCode.USAGE),
     ],

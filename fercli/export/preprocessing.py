@@ -161,7 +161,7 @@ def add_preprocessing(graph: Any, card: WeightsCard, interface: Interface) -> An
         + (_ALIGN_FACE if interface == "faces" else _CENTRE_IMAGE)
         + _WARP
         + (_GREY if card.model.input.colour == "grey" else "  unit = Identity (coloured)\n")
-        + f"  centred = Sub (unit, mean)\n  {INPUT} = Div (centred, deviation)\n"
+        + f"  centred = Sub (unit, input_mean)\n  {INPUT} = Div (centred, deviation)\n"
     )
     heads = (None, *card.model.conventions)
     after = _nodes("".join(_probabilities(head) for head in heads))
@@ -204,7 +204,7 @@ def _constants(card: WeightsCard, interface: Interface) -> tuple[dict[str, Any],
         "finest": np.float32(MAX_SAMPLES),
         "white": [255],
         "luma": np.reshape(LUMA, (1, 3, 1, 1)),
-        "mean": np.reshape(card.model.input.mean, (1, 3, 1, 1)),
+        "input_mean": np.reshape(card.model.input.mean, (1, 3, 1, 1)),
         "deviation": np.reshape(card.model.input.std, (1, 3, 1, 1)),
         "temperature": [card.temperature],
         **{f"temperature_{other.name}": [other.temperature] for other in card.conventions},

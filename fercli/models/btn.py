@@ -90,8 +90,7 @@ class BTN(nn.Module):
 
     def forward(self, images: Tensor, convention: str | None = None) -> Tensor:
         tokens, _ = self._tokens(self.levels(images))
-        head = self.vit.head if convention is None else self.vit.convention_heads[convention]
-        logits = head(self.vit.gated(tokens))
+        logits: Tensor = self.vit(tokens, convention)
         if self.expert is not None and self.expert.is_used_by(convention):
             logits = logits + self.expert(self._unit_rgb(images), convention)
         return logits

@@ -60,7 +60,7 @@ class VisionTransformer(nn.Module):
     """Class token, learned positions, blocks, layer norm, gate, linear head.
 
     conventions: names of further linear heads, one for each label convention beside the default.
-    forward: tokens [B, T, W], ordered by level -> logits [B, N] of the default head.
+    forward: tokens [B, T, W], ordered by level -> logits [B, N] of a convention's head, None for the default one.
     """
 
     def __init__(
@@ -103,5 +103,6 @@ class VisionTransformer(nn.Module):
         """Return the input of every head [B, W]."""
         return self.gate(self.features(tokens))
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.head(self.gated(tokens))
+    def forward(self, tokens: Tensor, convention: str | None = None) -> Tensor:
+        head = self.head if convention is None else self.convention_heads[convention]
+        return head(self.gated(tokens))

@@ -48,11 +48,14 @@ def test_signal__lets_a_live_source_finish_its_outputs(name: str, code: int, tmp
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="needs a named pipe")
 @pytest.mark.parametrize("wait_s", [0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8])
-def test_interrupt__while_the_program_loads__is_no_traceback(wait_s: float):
+def test_interrupt__while_the_program_loads__is_no_traceback(wait_s: float, tmp_path: Path):
+    os.mkfifo(tmp_path / "fer2013.csv")  # the command waits for its writer
     process = subprocess.Popen(
         [sys.executable, "-c", "import signal; signal.signal(2, signal.default_int_handler)\n"
-         "import fercli.entry; print('loaded', flush=True); fercli.entry.run()", "bench", "start", "--rounds", "1"],
+         "import fercli.entry; print('loaded', flush=True); fercli.entry.run()", "data", "prepare", "fer2013",
+         str(tmp_path / "fer2013.csv"), str(tmp_path / "out")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None

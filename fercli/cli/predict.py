@@ -349,7 +349,8 @@ def _finish(summary: Summary, *, strict: bool) -> None:
     fix = "check the path and that a viewer opens the file"
     nothing_read = not summary.images and not summary.finished_earlier
     if nothing_read and len(failed) == 1:
-        raise DataError(": ".join(failed[0]), fix=fix)
+        part = failed[0][1].startswith("no frame to read")
+        raise DataError(": ".join(failed[0]), fix="another --start and --end" if part else fix)
     count = f"{len(failed)} of {pluralize(len(failed) + summary.complete, 'source')} could not be read"
     console.warn(f"{count} completely:" if not nothing_read else f"{count}:")
     for path, reason in failed:

@@ -234,11 +234,9 @@ class VideoReader:
                 raise self._error("no frame can be decoded")
             self.broken, self._end_s = self._fault(read, end_s)
             if chosen == 0:
-                raise self._error(
-                    f"no frame to read ({self._selection}): {self.broken or f'it ends at {as_clock(clock.next_s)}'}"
-                )
+                raise self._no_frame(f": {self.broken or f'it ends at {as_clock(clock.next_s)}'}")
         if chosen == 0:
-            raise self._error(f"no frame to read ({self._selection})")
+            raise self._no_frame()
 
     def _from_start(self) -> Iterator[Any]:
         """Yield frames from the key frame on where decoding starts; earlier frames may be incomplete."""
@@ -320,6 +318,9 @@ class VideoReader:
         if self._failed or complete is False:
             return f"cut off after {end_s:.1f} s; {pluralize(frames, 'frame')} read", end_s
         return None, end_s
+
+    def _no_frame(self, reason: str = "") -> DataError:
+        return DataError(f"{self.name}: no frame to read ({self._selection}){reason}", fix="choose another part")
 
     def _error(self, what: str) -> DataError:
         return DataError(f"{self.name}: {what}", fix=self._fix)

@@ -240,7 +240,7 @@ class Killer(here.OneFace):
         return super().detect(frames)
 
 faces.open_detector = lambda *_, **__: Killer()
-inference.load_classifier = lambda *_: here.Surprised()
+inference.load_classifier = lambda *_, **__: here.Surprised()
 here.main(sys.argv[1:])
 """
 

@@ -137,9 +137,7 @@ def ablate(
     config = run_setup.starting_weights(config, from_scratch=from_scratch, settings=settings, quiet=silent)
     loaded = apply_changes(opened, config.changes)
     if not silent:
-        reason = run_setup.reason_of_recipe(opened.schema, recipe, None)
-        console.say(f"{config.model.preset}, recipe {config.train.recipe} ({reason})")
-        run_setup.warn_about_classes(loaded)
+        run_setup.show_setup(config, loaded, run_setup.reason_of_recipe(opened.schema, recipe, None))
     config = replace(config, fingerprint=loaded.fingerprint)
     folder = out if out is not None else Path("runs") / f"ablate-{folder_name(loaded.name)}-{config.model.preset}"
     runs = ablation.plan(table, folder, config=config, seeds=seed_list)

@@ -173,6 +173,14 @@ def warn_about_saved(saved: SavedConfig, config: RunConfig, fingerprint: str | N
             console.warn(f"the starting weights differ from those of {saved.path}: the files have changed")
 
 
+def show_setup(config: RunConfig, dataset: Dataset, reason: str) -> None:
+    """Say which model and recipe are used and why, and warn about the classes of the data set."""
+    from fercli.cli import console
+
+    console.say(f"{config.model.preset}, recipe {config.train.recipe} ({reason})")
+    warn_about_classes(dataset)
+
+
 def warn_about_classes(dataset: Dataset) -> None:
     """Warn about classes that have images to score and none to train on."""
     from fercli.cli import console

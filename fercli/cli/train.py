@@ -158,9 +158,7 @@ def train(
     config = run_setup.starting_weights(config, from_scratch=from_scratch, settings=settings, quiet=silent)
     loaded = apply_changes(opened, config.changes)
     if not silent:
-        reason = run_setup.reason_of_recipe(opened.schema, recipe, saved)
-        console.say(f"{config.model.preset}, recipe {config.train.recipe} ({reason})")
-        run_setup.warn_about_classes(loaded)
+        run_setup.show_setup(config, loaded, run_setup.reason_of_recipe(opened.schema, recipe, saved))
         if saved is not None:
             run_setup.warn_about_saved(saved, config, loaded.fingerprint)
     train_options = TrainOptions(

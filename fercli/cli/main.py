@@ -59,9 +59,10 @@ _DISK_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQU
 
 @dataclass
 class GlobalOptions:
-    """Values of the options that precede the command."""
+    """Values of the options that precede the command, and the whole command line."""
 
     debug: bool = False
+    arguments: tuple[str, ...] = ()
 
 
 def _typer(**options: Any) -> typer.Typer:
@@ -223,7 +224,7 @@ app.add_typer(bench, name="bench", short_help="Measure speed, memory and accurac
 def main(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; user errors go to stderr as `error: ...` and `fix: ...`."""
     limit_threads()
-    session = GlobalOptions()
+    session = GlobalOptions(arguments=tuple(arguments))
     command = typer.main.get_command(app)
     try:
         code = command.main(list(arguments), prog_name="fer", standalone_mode=False, obj=session) or ExitCode.DONE

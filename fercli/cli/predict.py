@@ -12,16 +12,19 @@ import typer
 
 from fercli.cli import console, options, predict_inputs
 from fercli.cli.predict_people import BaselineOption, BlurOption, DrawOption, NoPicturesOption, People, PeopleOption
+from fercli.cli.predict_privacy import LogOption, Protection, PseudonymsOption, command_line
 from fercli.errors import DataError, RefusedError
 from fercli.formatting import pluralize, printable
 
 if TYPE_CHECKING:
     from fercli.cli.predict_summary import Summary
+    from fercli.faces.detector import FaceDetector
     from fercli.media.sources import Source
     from fercli.weights.classifier import Classifier
 
 
 def predict(
+    context: typer.Context,
     sources: Annotated[
         list[str],
         typer.Argument(
@@ -182,6 +185,8 @@ def predict(
     blur_faces: BlurOption = False,
     draw: DrawOption = "labels",
     no_pictures: NoPicturesOption = False,
+    pseudonyms: PseudonymsOption = None,
+    processing_log: LogOption = None,
     overwrite: options.Overwrite = False,
     strict: options.Strict = False,
     json: options.Json = False,
@@ -230,16 +235,21 @@ def predict(
         Privacy(blur_faces, draw, not no_pictures),
         shard,
     )
+    protection = Protection(
+        pseudonyms,
+        processing_log,
+        command_line(context),
+        sources,
+        (boxes, people, Path(baseline) if baseline else None),
+    )
+    protection.check(output.paths)
     selection = predict_inputs.frame_selection(fps, start, end)
     inputs = predict_inputs.with_selection(predict_inputs.named_sources(sources, out, quiet=quiet), selection)
     inputs = inputs if seconds is None else predict_inputs.with_endless(inputs)
     known = People.read(baseline, people, inputs, track=track)
     inputs = output.of_shard(inputs)
     summary = Summary()
-    if all(source.fault for source in inputs):
-        for source in inputs:
-            summary.add_failed(source.name, source.fault or "")
-        _finish(summary, strict=strict)
+    _refuse_faults(inputs, summary)
     given = None if boxes is None else predict_inputs.given_faces(boxes, inputs)
     classifier = load_classifier(weights, engine, device, convention=convention)
     if prior is not None:
@@ -248,27 +258,36 @@ def predict(
     if settings.detects:
         _warn_of_alignment(classifier, detector)
         face_detector = open_detector(detect, device)
+    names = protection.open_names(inputs, known)
     recorded: dict[str, object] = {}
-    if output.paths:
-        recorded = {
-            **_weights_file(classifier, weights),
-            **_assumptions(classifier, prior),
-            **settings.as_settings(),
-            **known.as_settings(),
-            **output.privacy.as_settings(),
-            "frames of videos": selection,
-        }
-    runs_on = f"{classifier.engine} on {classifier.device}"
-    if face_detector is not None and face_detector.device != classifier.device:
-        runs_on += f", detector on {face_detector.device}"
+    if output.paths or processing_log is not None:
+        recorded = names.settings(
+            {
+                **_weights_file(classifier, weights),
+                **_assumptions(classifier, prior),
+                **settings.as_settings(),
+                **known.as_settings(),
+                **output.privacy.as_settings(),
+                "frames of videos": selection,
+            }
+        )
+    runs_on = _runs_on(classifier, face_detector)
     watch, stop = Stopwatch(), Event()
     with (
-        Outputs(output, inputs, classifier.card, recorded, summary, runs_on=runs_on) as outputs,
+        Outputs(
+            output,
+            names.sources,
+            classifier.card,
+            recorded,
+            summary,
+            runs_on=runs_on,
+            log=protection.log(classifier.card, recorded | {"engine": runs_on}, output.paths),
+        ) as outputs,
         console.progress("predict", quiet=quiet) as progress,
         _until_stopped(inputs, stop, seconds),
     ):
         results = stage.predict(
-            outputs.todo,
+            names.originals(outputs.todo),
             classifier,
             detector=face_detector,
             options=settings,
@@ -277,13 +296,14 @@ def predict(
             progress=progress,
             stop=stop,
         )
-        for result in known.apply(
+        corrected = known.apply(
             results,
             classifier,
             detector=face_detector,
             options=settings,
-            on_note=lambda source, note: summary.add_note(source.name, note),
-        ):
+            on_note=lambda source, note: summary.add_note(names.shown(source).name, note),
+        )
+        for result in names.results(corrected):
             summary.add(result)
             with watch.stage("write"):
                 outputs.add(result)
@@ -295,6 +315,23 @@ def predict(
         for path in output.paths:
             console.say(printable(f"written to {path}"))
     _finish(summary, strict=strict)
+
+
+def _refuse_faults(inputs: list[Source], summary: Summary) -> None:
+    """Raise DataError, before anything is loaded, if no source can be read."""
+    if all(source.fault for source in inputs):
+        for source in inputs:
+            summary.add_failed(source.name, source.fault or "")
+        _finish(summary, strict=False)
+
+
+def _runs_on(classifier: Classifier, detector: FaceDetector | None) -> str:
+    runs_on = f"{classifier.engine} on {classifier.device}"
+    return (
+        runs_on
+        if detector is None or detector.device == classifier.device
+        else f"{runs_on}, detector on {detector.device}"
+    )
 
 
 def _warn_of_alignment(classifier: Classifier, detector: str) -> None:

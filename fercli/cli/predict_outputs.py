@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fercli.predict.face_blur import FaceBlur
     from fercli.predict.parts import PartsFolder
     from fercli.predict.predict import ImageResult
+    from fercli.predict.processing_log import ProcessingLog
     from fercli.predict.report.page import HtmlReport
     from fercli.predict.results_folder import ResultsFolder
     from fercli.results import Prediction
@@ -94,7 +95,8 @@ class OutputOptions:
 class Outputs:
     """All outputs of a run, open.
 
-    settings: what shapes the predictions. runs_on: engine and device. todo: sources that remain to be read.
+    settings: what shapes the predictions. runs_on: engine and device. log: records what is read and stored.
+    todo: sources that remain to be read. finished: sources that an earlier run read.
     """
 
     def __init__(
@@ -106,10 +108,11 @@ class Outputs:
         summary: Summary,
         *,
         runs_on: str,
+        log: ProcessingLog | None = None,
     ) -> None:
         from fercli.predict.record import record_run
 
-        self._options, self._card, self._summary = options, card, summary
+        self._options, self._card, self._summary, self._log = options, card, summary, log
         self._shown = {**settings, "engine": runs_on}
         self._run = record_run(card, self._shown)
         self._folder: ResultsFolder | PartsFolder | None = None
@@ -122,12 +125,13 @@ class Outputs:
 
             self._blur = FaceBlur()
         self.todo = list(sources)
+        self.finished: list[Source] = []
         if options.folder is not None and options.shard is not None:
             from fercli.predict.parts import PartsFolder, Shard
 
             shard = Shard.parse(options.shard)
             self._folder = PartsFolder(options.folder, sources, card, settings, shown_settings=self._shown, shard=shard)
-            self.todo = self._folder.todo
+            self.todo, self.finished = self._folder.todo, self._folder.finished
         elif options.folder is not None:
             from fercli.predict.results_folder import ResultsFolder
 
@@ -143,7 +147,7 @@ class Outputs:
                 privacy=options.privacy,
                 on_note=lambda source, note: summary.add_note(source.name, note),
             )
-            self.todo = self._folder.todo
+            self.todo, self.finished = self._folder.todo, self._folder.finished
         if options.report is not None:
             from fercli.predict.report.page import HtmlReport
 
@@ -153,10 +157,13 @@ class Outputs:
 
     def __enter__(self) -> Outputs:
         with ExitStack() as opened:
-            for part in (self._folder, self._report):
+            for part in (self._log, self._folder, self._report):  # the log ends last
                 if part is not None:
                     opened.enter_context(part)
             self._tables = [opened.enter_context(self._open_table(path)) for path in self._options.tables]
+            if self._log is not None:
+                for source in self.finished:
+                    self._log.kept(source)
             if self._folder is not None:
                 for source in self._folder.removed:
                     self._summary.add_note(source.name, "not an input of this run, its earlier rows are kept")
@@ -171,6 +178,8 @@ class Outputs:
 
     def add(self, result: ImageResult) -> None:
         """Write one picture or frame."""
+        if self._log is not None:
+            self._log.add(result.source, result.predictions, decoded=result.rgb is not None)
         self._write(result.predictions)
         if self._report is not None:
             rgb = result.rgb

@@ -80,6 +80,17 @@ class People:
             baselines.check(sources)
         return People(baselines, None if people is None else read_names(people))
 
+    @property
+    def all_names(self) -> list[str]:
+        """The names of people that rows can contain."""
+        named = [] if self.names is None else self.names.names
+        return named + ([] if self.baselines is None else self.baselines.people)
+
+    @property
+    def neutral_pictures(self) -> list[Path]:
+        """The pictures of the baseline, which rows name."""
+        return [] if self.baselines is None else self.baselines.neutral_pictures
+
     def as_settings(self) -> dict[str, str]:
         """Return what outputs record; nothing for options that are not used."""
         settings = {}

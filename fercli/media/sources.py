@@ -30,7 +30,7 @@ class Source:
     name if the user named the file; copies are written there. fault: why it cannot be opened, None if it may.
     address: network address, or the number of a camera; None for files. endless: the user stated that a network video is
     a live stream, although its address does not show it. selection: the frames of a video that are read. number: 1, and
-    counted up where the same name is given again.
+    counted up where the same name is given again. alias: what replaces the name in results, None for the name itself.
     """
 
     path: Path
@@ -41,17 +41,22 @@ class Source:
     endless: bool = False
     selection: FrameSelection = EVERY_FRAME
     number: int = 1
+    alias: str | None = None
 
     @property
     def name(self) -> str:
-        """Name in results and messages: an address without user name and password."""
+        """Name in results and messages: the alias, else the path, or an address without user name and password."""
+        if self.alias is not None:
+            return self.alias
         if isinstance(self.address, int):
             return f"camera {self.address}"
         return str(self.path) if self.address is None else without_login(self.address)
 
     @property
     def key(self) -> str:
-        """Distinguishes it from the other sources of a run: its absolute path, links not resolved, and its number."""
+        """What no other source of a run has: the alias, else the absolute path, links not resolved, and the number."""
+        if self.alias is not None:
+            return self.alias
         name = os.path.abspath(self.path) if self.address is None else self.name  # noqa: PTH100 - resolve() follows links
         return name if self.number == 1 else f"{name} ({self.number})"
 

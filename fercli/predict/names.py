@@ -20,6 +20,11 @@ class Names:
     def __init__(self, rows: Iterable[tuple[str | None, int, str]]) -> None:
         self._rows = tuple(rows)
 
+    @property
+    def names(self) -> list[str]:
+        """All names."""
+        return [name for _, _, name in self._rows]
+
     def name_of(self, source: str, track: int | None) -> str | None:
         """Return the name of a track, by the first row that fits; None without one."""
         return next((name for where, number, name in self._rows if number == track and _fits(where, source)), None)

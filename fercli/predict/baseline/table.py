@@ -67,6 +67,11 @@ class Baselines:
         return next((row for row in self._rows if row.neutral is not None and row.shows(source)), None)
 
     @property
+    def people(self) -> list[str]:
+        """The people that rows about pictures name."""
+        return [row.person for row in self._rows if row.person is not None and row.neutral is not None]
+
+    @property
     def neutral_pictures(self) -> list[Path]:
         """The pictures in which people rest, each once."""
         return list(dict.fromkeys(row.neutral for row in self._rows if row.neutral is not None))

@@ -37,6 +37,7 @@ from fercli.predict.options import PredictOptions
 from fercli.predict.predict import ImageResult, predict_items
 from fercli.weights.card import WeightsCard
 from fercli.weights.classifier import load_classifier
+from fercli.weights.flip import with_flip
 from fercli.weights.priors import class_shares, with_prior
 
 
@@ -46,7 +47,8 @@ class Predictor:
     weights: a .onnx or .safetensors file or the name of shipped weights (default: fer-compact, which runs without torch).
     convention: label convention of a model that has several: perceived, posed or mixed (default: its own).
     prior: class shares that the probabilities assume: ferplus, uniform, a CSV file with the columns class and share, or a
-    mapping (default: those of the weights). engine: auto, onnx or torch. device: auto, cpu, cuda or cuda:N.
+    mapping (default: those of the weights). flip: average the probabilities of each face and its mirror image.
+    engine: auto, onnx or torch. device: auto, cpu, cuda or cuda:N.
     min_face_px: smallest face to detect (default: 20 in pictures, 40 in videos). min_reliable_px: the prediction of a
     smaller face has status `too_small`. detector: yunet or mtcnn. thresholds: minimum scores of MTCNN's three stages;
     YuNet uses the last. max_side: a picture with a longer side is shrunk to it for detection.
@@ -59,6 +61,7 @@ class Predictor:
         *,
         convention: str | None = None,
         prior: str | Path | Mapping[str, float] | None = None,
+        flip: bool = False,
         engine: str = "auto",
         device: str = "auto",
         min_face_px: int | None = None,
@@ -69,7 +72,7 @@ class Predictor:
     ) -> None:
         detect = DetectConfig(detector=detector, thresholds=thresholds, max_side=max_side).with_min_face(min_face_px)
         self._options = PredictOptions(detect, min_reliable_px)
-        self._networks, self._prior = (weights, engine, device, convention), prior
+        self._networks, self._prior, self._flip = (weights, engine, device, convention), prior, flip
         self._load()
 
     @property
@@ -196,7 +199,12 @@ class Predictor:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the settings only: the networks are loaded again where the Predictor is unpickled."""
-        return {"_options": self._options, "_networks": self._networks, "_prior": self._prior}
+        return {
+            "_options": self._options,
+            "_networks": self._networks,
+            "_prior": self._prior,
+            "_flip": self._flip,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -208,6 +216,8 @@ class Predictor:
         self._classifier = load_classifier(weights, engine, device, convention=convention)
         if self._prior is not None:
             self._classifier = with_prior(self._classifier, class_shares(self._prior, self.card.labels))
+        if self._flip:
+            self._classifier = with_flip(self._classifier)
         self._detector = open_detector(self._options.detect, device)
 
     def _reload_after_fork(self) -> None:

@@ -88,14 +88,7 @@ def evaluate(
             rich_help_panel=_CHECKS,
         ),
     ] = False,
-    flip: Annotated[
-        bool,
-        typer.Option(
-            "--flip",
-            help="Average the probabilities of each face and its mirror image (test-time augmentation).",
-            rich_help_panel=options.MODEL,
-        ),
-    ] = False,
+    flip: options.Flip = False,
     convention: options.Convention = None,
     prior: options.Prior = None,
     out: Annotated[Path | None, options.new_folder("report.html, result.json, tables and plots")] = None,

@@ -97,6 +97,16 @@ Prior = Annotated[
     ),
 ]
 
+Flip = Annotated[
+    bool,
+    typer.Option(
+        "--flip",
+        help="Average the probabilities of each face and its mirror image (test-time augmentation): twice the time of the "
+        "network.",
+        rich_help_panel=MODEL,
+    ),
+]
+
 BatchSize = Annotated[
     int,
     typer.Option("--batch-size", min=1, help="Faces that go through the network together.", rich_help_panel=MACHINE),

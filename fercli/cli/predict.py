@@ -37,6 +37,7 @@ def predict(
     weights: options.Weights = None,
     convention: options.Convention = None,
     prior: options.Prior = None,
+    flip: options.Flip = False,
     engine: options.Engine = "auto",
     device: options.Device = "auto",
     min_face: options.VideoMinFace = None,
@@ -209,8 +210,6 @@ def predict(
     from fercli.predict.options import PredictOptions
     from fercli.predict.privacy import Privacy
     from fercli.system.stopwatch import Stopwatch
-    from fercli.weights.classifier import load_classifier
-    from fercli.weights.priors import class_shares, with_prior
 
     detect = DetectConfig(
         detector=detector, thresholds=options.three_thresholds(thresholds), max_side=max_side
@@ -251,9 +250,7 @@ def predict(
     summary = Summary()
     _refuse_faults(inputs, summary)
     given = None if boxes is None else predict_inputs.given_faces(boxes, inputs)
-    classifier = load_classifier(weights, engine, device, convention=convention)
-    if prior is not None:
-        classifier = with_prior(classifier, class_shares(prior, classifier.card.labels))
+    classifier = _open_classifier(weights, engine, device, convention=convention, prior=prior, flip=flip)
     face_detector = None
     if settings.detects:
         _warn_of_alignment(classifier, detector)
@@ -264,7 +261,7 @@ def predict(
         recorded = names.settings(
             {
                 **_weights_file(classifier, weights),
-                **_assumptions(classifier, prior),
+                **_assumptions(classifier, prior, flip=flip),
                 **settings.as_settings(),
                 **known.as_settings(),
                 **output.privacy.as_settings(),
@@ -334,6 +331,19 @@ def _runs_on(classifier: Classifier, detector: FaceDetector | None) -> str:
     )
 
 
+def _open_classifier(
+    weights: str | None, engine: str, device: str, *, convention: str | None, prior: str | None, flip: bool
+) -> Classifier:
+    from fercli.weights.classifier import load_classifier
+    from fercli.weights.flip import with_flip
+    from fercli.weights.priors import class_shares, with_prior
+
+    classifier = load_classifier(weights, engine, device, convention=convention)
+    if prior is not None:
+        classifier = with_prior(classifier, class_shares(prior, classifier.card.labels))
+    return with_flip(classifier) if flip else classifier
+
+
 def _warn_of_alignment(classifier: Classifier, detector: str) -> None:
     """Warn if the network was trained on faces that another detector aligned."""
     from fercli.data.align_record import alignment_differences
@@ -366,15 +376,17 @@ def _weights_file(classifier: Classifier, weights: str | None) -> dict[str, str]
     return {"weights file": f"{file.name}, sha256 {file_sha256(file)[:16]}", "crop template": f"{crop.name}{measured}"}
 
 
-def _assumptions(classifier: Classifier, prior: str | None) -> dict[str, str]:
-    """The label convention of a model that has several, and the class shares of --prior, as settings."""
+def _assumptions(classifier: Classifier, prior: str | None, *, flip: bool) -> dict[str, str]:
+    """The label convention of a model that has several, the class shares of --prior, and --flip, as settings."""
     from fercli.weights.conventions import describe_convention
+    from fercli.weights.flip import FLIP
     from fercli.weights.priors import describe_prior
 
     card = classifier.card
     return {
         **({} if card.convention is None else {"label convention": describe_convention(card.convention)}),
         **({} if prior is None else {"class shares": describe_prior(prior, card.prior)}),
+        **({"test-time augmentation": FLIP} if flip else {}),
     }
 
 

@@ -16,7 +16,7 @@ from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.open import open_dataset, open_second
 from fercli.data.subsets import Subset, read_subset
 from fercli.data.train_copies import find_train_copies
-from fercli.errors import RefusedError, UsageError
+from fercli.errors import RefusedError
 from fercli.evaluate.batch_check import IMAGES as CHECKED_IMAGES
 from fercli.evaluate.batch_check import batch_check, weights_files
 from fercli.evaluate.calibration import calibration, risk_coverage
@@ -31,7 +31,7 @@ from fercli.evaluate.degrade import kinds_of
 from fercli.evaluate.end_to_end import PicturePrediction, predict_pictures, score_pictures
 from fercli.evaluate.resampling import RESAMPLES
 from fercli.evaluate.result_file import RESULT_NAME, ModelFacts
-from fercli.evaluate.results import FLIP, BatchCheck, CopiesInTrain, EndToEnd, EvaluationResult, SubsetScore
+from fercli.evaluate.results import BatchCheck, CopiesInTrain, EndToEnd, EvaluationResult, SubsetScore
 from fercli.evaluate.robustness import degradation_curves, sample_indices
 from fercli.evaluate.score_warnings import score_warnings
 from fercli.evaluate.scores import selection_code
@@ -43,6 +43,7 @@ from fercli.system.files import refuse_existing_folder, replacing_folder
 from fercli.system.packages import TORCH, is_installed, require
 from fercli.weights.classifier import Classifier, load_classifier
 from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
+from fercli.weights.flip import FLIP, with_flip
 from fercli.weights.priors import class_shares, describe_prior, with_prior
 
 
@@ -92,7 +93,7 @@ def evaluate(
 
     weights, data: names or paths (folder: of a named data set). out: a new folder for results, plots and a report.
     detector: for end to end, instead of the one that `options` names.
-    Raises: UsageError for `flip` end to end; DataError where the split has no image of a known class, or images cannot be
+    Raises: DataError where the split has no image of a known class, or images cannot be
     read; RefusedError where `out` exists, or where predictions depend on the batch; WeightsError and DeviceError from the
     classifier.
     """
@@ -100,8 +101,6 @@ def evaluate(
         refuse_existing_folder(out, overwrite=overwrite, mark=RESULT_NAME)
     if options.batch_check and not is_installed("torch") and TORCH_SUFFIX in weights_files(weights):
         require("--batch-check", TORCH)
-    if options.flip and options.end_to_end:
-        raise UsageError("end-to-end scores are without mirror images, as fer predict is", fix="leave out --flip")
     kinds = kinds_of(options.degrade)
     dataset = open_dataset(data, folder)
     samples = labelled_samples(dataset, options.split)
@@ -133,7 +132,12 @@ def evaluate(
     pictures: tuple[PicturePrediction, ...] = ()
     if raw_data is not None:
         end_to_end, pictures = _end_to_end(
-            classifier, raw_data, raw_samples, detector=detector, options=options, progress=progress
+            with_flip(classifier) if options.flip else classifier,
+            raw_data,
+            raw_samples,
+            detector=detector,
+            options=options,
+            progress=progress,
         )
         result = replace(result, end_to_end=end_to_end)
     if options.batch_check:

@@ -17,8 +17,6 @@ from fercli.evaluate.result_file import ModelFacts, ResultFile
 from fercli.evaluate.scores import Score, SelectionCode
 from fercli.formatting import Interval
 
-FLIP = "mean of the probabilities of a face and its mirror image"
-
 
 @dataclass(frozen=True)
 class CopiesInTrain:

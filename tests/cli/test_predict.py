@@ -455,3 +455,21 @@ def test_predict__states_the_class_shares_of_prior(
     settings = json.loads(pyarrow.parquet.read_metadata(table).metadata[b"fer"])["settings"]
     assert settings["class shares"].startswith(f"{shares}: ")
     assert "fear 25.0 %" in settings["class shares"]
+
+
+def test_predict__flip_averages_a_face_and_its_mirror_image_and_says_so(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    sides = iter([0.9, 0.5])  # of surprise in the face and in its mirror image
+
+    def logits(self: Surprised, crops: np.ndarray) -> np.ndarray:
+        surprise = next(sides)
+        return np.tile(np.log(np.float32([surprise] + [(1 - surprise) / 6] * 6)), (len(crops), 1))
+
+    monkeypatch.setattr(Surprised, "logits", logits, raising=False)
+    monkeypatch.setattr("fercli.cli.predict._weights_file", lambda *_: {})
+    table = tmp_path / "t.parquet"
+    assert main(["predict", str(folder / "a.png"), "--flip", "--save", str(table), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["probability"] == 0.7
+    settings = json.loads(pyarrow.parquet.read_metadata(table).metadata[b"fer"])["settings"]
+    assert settings["test-time augmentation"] == "mean of the probabilities of a face and its mirror image"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fercli.errors import DataError, UsageError
+from fercli.errors import DataError
 from fercli.evaluate.evaluate import EvaluateOptions, evaluate
 from fercli.evaluate.results import to_result_file
 
@@ -34,8 +34,6 @@ def test_evaluate__flip_is_the_mean_over_a_face_and_its_mirror_image(fast, use, 
     assert to_result_file(flipped).test_time_augmentation == flipped.augmentation
     assert "test-time augmentation" in (tmp_path / "True" / "report.html").read_text()
     assert "test-time augmentation" not in (tmp_path / "False" / "report.html").read_text()
-    with pytest.raises(UsageError, match="mirror"):
-        evaluate("toy", str(tmp_path / "data"), EvaluateOptions(flip=True, end_to_end=str(tmp_path / "data")))
 
 
 def test_evaluate__refuses_a_model_for_something_else(use, folder):

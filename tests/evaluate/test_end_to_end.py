@@ -42,3 +42,16 @@ def test_evaluate__counts_pictures_without_a_face_as_errors(fast, picture, use, 
         "test/fear/b.png": ("ok", "anger"),
         "test/fear/c.png": ("no_face", ""),
     }
+
+
+def test_evaluate__flip_sees_the_mirror_image_end_to_end_too(fast, picture, use, folder, tmp_path):
+    picture(tmp_path / "raw/test/fear/a.png", 0, 0)
+    batches = []
+    for flip in (False, True):
+        fake = use("fear", "anger")
+        options = EvaluateOptions(end_to_end=str(tmp_path / "raw"), flip=flip)
+        result = evaluate("toy", str(folder), options, detector=Faces()).end_to_end
+        assert result is not None
+        assert result.accuracy == 1
+        batches.append(sum(fake.batches))
+    assert batches[1] == 2 * batches[0]

@@ -42,6 +42,11 @@ def percent(share: float, decimals: int | None = None) -> str:
     return f"{value:.1f} %" if 0 < value < 1 else f"{value:.0f} %"
 
 
+def probability_percent(probability: float) -> str:
+    """Format a probability: as `percent`, but never as certain: > 99 % from 99.5 % on."""
+    return percent(min(probability, 0.999))
+
+
 def percents(shares: Sequence[float]) -> list[str]:
     """Shares of one whole as percentages that add up to 100: those cut off most are rounded up (largest remainder)."""
     total = sum(shares)

@@ -43,6 +43,13 @@ def _beside(name: str) -> ModuleType:
     return module
 
 
+@pytest.fixture(scope="module")
+def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A window of a headless Chromium, see webdriver.py; skips where there is none."""
+    with _beside("webdriver").browser(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_users_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep every test away from the user's own pulled weights."""

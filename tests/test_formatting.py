@@ -15,6 +15,7 @@ from fercli.formatting import (
     percents,
     pluralize,
     printable,
+    probability_percent,
     signed_percent,
 )
 
@@ -95,3 +96,11 @@ def test_printable__shows_signs_that_could_forge_lines_or_colours():
     assert printable(name) == r"a\x1b[31m\rb\nc\u202egpj.exe\x9b1m\u2028d"
     assert printable("one\n\ttwo", lines=True) == "one\n\ttwo"
     assert printable("Grüße, 顔 é") == "Grüße, 顔 é"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.994, "99 %"), (0.995, "> 99 %"), (0.99999, "> 99 %"), (1.0, "> 99 %"), (0.5, "50 %"), (0.0, "0 %")],
+)
+def test_probability_percent__is_never_certain(value: float, text: str):
+    assert probability_percent(value) == text

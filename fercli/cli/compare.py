@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fercli.cli import console, options
-from fercli.formatting import in_percent, interval_percent, percent, pluralize, signed_percent
+from fercli.formatting import in_percent, interval_percent, pluralize, probability_percent, signed_percent
 
 if TYPE_CHECKING:
     from fercli.evaluate.compare.compare import Comparison
@@ -91,8 +91,8 @@ def _show(result: Comparison, changed: int) -> None:
             [
                 c.source,
                 c.truth,
-                f"{c.label_a} {percent(c.probability_a)}",
-                f"{c.label_b} {percent(c.probability_b)}",
+                f"{c.label_a} {probability_percent(c.probability_a)}",
+                f"{c.label_b} {probability_percent(c.probability_b)}",
                 c.kind,
             ]
             for kind in ("gained", "lost")

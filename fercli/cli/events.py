@@ -9,7 +9,7 @@ import typer
 
 from fercli.cli import coding_options, console, options
 from fercli.errors import UsageError
-from fercli.formatting import clock, percent, pluralize
+from fercli.formatting import clock, pluralize, probability_percent
 
 if TYPE_CHECKING:
     from fercli.coding.episodes import Episode
@@ -109,8 +109,8 @@ def _show(found: list[Episode]) -> None:
             episode.expression,
             *(clock(time_s, decimals=2) for time_s in (episode.onset_s, episode.apex_s, episode.offset_s)),
             f"{episode.duration_s:.2f}",
-            percent(episode.peak),
-            percent(episode.mean),
+            probability_percent(episode.peak),
+            probability_percent(episode.mean),
         ]
         for episode in found
     ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fercli.cli import console
 from fercli.coding.coders import UNCERTAIN
 from fercli.coding.recordings import ONLY_FRAME_S
-from fercli.formatting import percent, percents, pluralize, printable
+from fercli.formatting import percent, percents, pluralize, printable, probability_percent
 from fercli.results import lost_frames
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _row(prediction: Prediction) -> tuple[object, ...]:
         prediction.source,
         prediction.face,
         status if prediction.is_doubtful else prediction.label,
-        percent(highest),
+        probability_percent(highest),
         f"{second} {percent(second_value)}",
         " ".join(f"{value:.0f}" for value in prediction.detection.box_xyxy),
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from fercli.cli import coding_options, console, options
-from fercli.formatting import percent, percents
+from fercli.formatting import percents, probability_percent
 
 if TYPE_CHECKING:
     from fercli.coding.code import CodedTables
@@ -78,7 +78,7 @@ def _rows(found: tuple[Summary, ...], shown: list[int]) -> list[list[object]]:
                 f"{summary.in_view_s:.1f}",
                 *(shares[index].removesuffix(" %") for index in shown),
                 None if summary.without_face_s is None else f"{summary.without_face_s:.1f}",
-                None if summary.mean_probability is None else percent(summary.mean_probability),
+                None if summary.mean_probability is None else probability_percent(summary.mean_probability),
                 int(summary.episodes.sum()),
             ]
         )

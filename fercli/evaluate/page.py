@@ -13,7 +13,7 @@ from fercli import __version__
 from fercli.evaluate.dataset_predictions import DatasetPredictions
 from fercli.evaluate.results import BatchCheck, EvaluationResult
 from fercli.evaluate.scores import Score, selection_text
-from fercli.formatting import in_percent, interval_percent, percent
+from fercli.formatting import in_percent, interval_percent, percent, probability_percent
 from fercli.html.pages import write_template
 from fercli.html.parts import FaceCard, Table, Tile, face_card
 from fercli.system.files import replacing
@@ -214,7 +214,7 @@ def _errors(predictions: DatasetPredictions, root: Path) -> _Errors:
             truth=predictions.labels[predictions.truth[index]],
             lines=[
                 f"predicted {predictions.labels[predictions.predicted[index]]}",
-                f"confidence {percent(float(confidence[index]), 1)}",
+                f"confidence {probability_percent(float(confidence[index]))}",
             ],
         )
         for index in shown.tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cv2
+import numpy as np
 
 from fercli.errors import DataError
 from fercli.media.images import Rgb
@@ -38,6 +39,14 @@ def picture_jpeg(rgb: Rgb, *, longest: int = 360) -> bytes:
     scale = min(1.0, longest / max(rgb.shape[:2]))
     size_wh = max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
     return _jpeg(cv2.resize(rgb, size_wh, interpolation=cv2.INTER_AREA))
+
+
+def smaller_jpeg(content: bytes, *, longest: int) -> bytes:
+    """Return a JPEG with its longer side at most `longest` pixels."""
+    bgr = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise DataError("a picture of a report cannot be read", fix="write the report again")
+    return picture_jpeg(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), longest=longest)
 
 
 def crop_jpeg(rgb: Rgb) -> bytes:

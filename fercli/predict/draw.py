@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fercli.formatting import percent
+from fercli.formatting import probability_percent
 from fercli.html.colours import UNCERTAIN, Colour, expression_colour, ink_on, track_colour
 from fercli.media.images import Rgb
 from fercli.predict.label_layout import Rect, label_position, panel_position
@@ -102,7 +102,10 @@ class _Drawn:
         """The text of the label and a short form of it."""
         name = self.prediction.label or self.prediction.status
         mark = "?" if self.prediction.is_doubtful else ""
-        return f"{name}{mark} {percent(self.probability)}", f"{name[:3]}{mark} {percent(self.probability)}"
+        return (
+            f"{name}{mark} {probability_percent(self.probability)}",
+            f"{name[:3]}{mark} {probability_percent(self.probability)}",
+        )
 
     @property
     def number(self) -> str:
@@ -174,7 +177,7 @@ def _draw_panel(
     left, right = rect[0] + round(px * 0.4), rect[2] - px * 0.4
     for number, (name, value) in enumerate(best):
         top = rect[1] + number * row_px
-        text = percent(value)
+        text = probability_percent(value)
         _text(pen, (left, top), name, px, _WHITE)
         _text(pen, (right - _text_width(text, px), top), text, px, _WHITE)
         line = top + px * 1.3

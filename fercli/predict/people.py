@@ -1,4 +1,4 @@
-"""Statistics of the people of a video: time per expression, timeline of probabilities, peaks."""
+"""Statistics of the people of a video: time per expression, timeline of probabilities, peaks, samples of faces."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.predict.peaks import Peaks
-from fercli.predict.timeline import Timeline
+from fercli.predict.samples import Samples
+from fercli.predict.timeline import FINEST_S, Timeline
 from fercli.results import Who
 
 _Item = TypeVar("_Item")
 
 PEAK_COUNT, PEAK_APART_S = 2, 1.0
+SAMPLE_COUNT = 24
 MAX_PEOPLE = 40
+MAX_BINS_OF_ALL = 20_480  # of the timelines of all people together, so that pages stay small
 MIN_VIEW_S = 0.5  # people in view for a shorter time are folded, as in summary.csv
 _SINGLE_FRAME_S = 0.04  # duration of the only frame of a video
 _GONE_S = 5.0  # a person not seen for this time may be folded
@@ -36,7 +39,7 @@ class SeenFace:
 
 
 class Person(Generic[_Item]):
-    """One track: time per expression, the timeline of its probabilities, and its peaks.
+    """One track: time per expression, the timeline of its probabilities, its peaks, and samples of its faces.
 
     seconds: [N] time in which each class was predicted with certainty. uncertain_s: the rest of the time in view.
     timeline: probabilities [N] and, as the last column, the share of uncertain time.
@@ -50,6 +53,7 @@ class Person(Generic[_Item]):
         self.seconds = np.zeros(classes)
         self.uncertain_s = 0.0
         self.timeline = Timeline(classes + 1)
+        self.samples: Samples[_Item] = Samples(SAMPLE_COUNT)
         self.peaks: list[Peaks[_Item]] = [Peaks(PEAK_COUNT, apart_s=PEAK_APART_S) for _ in range(classes)]
 
     @property
@@ -91,7 +95,7 @@ class People(Generic[_Item]):
         self._classes, self._max_people = classes, max_people
         self._people: dict[Who, Person[_Item]] = {}
         self._pending: tuple[float, Sequence[SeenFace]] | None = None
-        self._interval_s = _SINGLE_FRAME_S
+        self._interval_s = self._shortest_s = _SINGLE_FRAME_S
 
     def add(self, time_s: float, faces: Sequence[SeenFace]) -> None:
         """Add the faces of the frame that begins at `time_s`."""
@@ -116,7 +120,8 @@ class People(Generic[_Item]):
     def finish(self) -> list[Person[_Item]]:
         """End the last frame; returns the people, longest in view first, their timelines with bins of equal width.
 
-        People in view for less than MIN_VIEW_S are added to `folded`, unless everybody is.
+        People in view for less than MIN_VIEW_S are added to `folded`, unless everybody is. Bins are not shorter than half of
+        the shortest frame.
         """
         if self._pending is not None:
             self._count_pending(self._pending[0] + self._interval_s)
@@ -130,10 +135,17 @@ class People(Generic[_Item]):
             people = [person for person in people if person.seen_s >= MIN_VIEW_S]
         for person in people:
             person.timeline.reach(self.end_s)
-        widest_s = max((person.timeline.width_s for person in people), default=0.0)
+        width_s = self._common_width(people)
         for person in people:
-            person.timeline.widen(widest_s)
+            person.timeline.widen(width_s)
         return people
+
+    def _common_width(self, people: Sequence[Person[_Item]]) -> float:
+        """Return the width of the bins of all timelines."""
+        width_s = max((person.timeline.width_s for person in people), default=FINEST_S)
+        while width_s * 2 <= self._shortest_s + 1e-6 or len(people) * self.end_s / width_s > MAX_BINS_OF_ALL:
+            width_s *= 2
+        return width_s
 
     def _count_pending(self, until_s: float) -> None:
         """Count the pending frame, now that its end is known."""
@@ -142,6 +154,8 @@ class People(Generic[_Item]):
         start_s, faces = self._pending
         end_s = max(until_s, start_s)
         self._interval_s = end_s - start_s or self._interval_s
+        if end_s > start_s:
+            self._shortest_s = end_s - start_s if self.end_s == 0 else min(self._shortest_s, end_s - start_s)
         self.end_s = max(self.end_s, end_s)
         self.without_face_s += 0.0 if faces else end_s - start_s
         for face in faces:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FINEST_S = 0.02  # initial width of a bin, shorter than a frame of usual videos
-MAX_BINS = 512
+MAX_BINS = 4096
 
 
 class Timeline:

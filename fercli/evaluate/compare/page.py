@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fercli.data.dataset import Dataset, Sample
-from fercli.formatting import in_percent, interval_percent, p_value, percent, pluralize, signed_percent
+from fercli.formatting import in_percent, interval_percent, p_value, pluralize, probability_percent, signed_percent
 from fercli.html.pages import render
 from fercli.html.parts import FaceCard, Table, face_card
 
@@ -68,6 +68,6 @@ def _kind(kind: str, result: Comparison, samples: Mapping[str, Sample]) -> _Kind
 
 def _lines(change: ChangedImage) -> list[str]:
     return [
-        f"A {change.label_a} {percent(change.probability_a)}",
-        f"B {change.label_b} {percent(change.probability_b)}",
+        f"A {change.label_a} {probability_percent(change.probability_a)}",
+        f"B {change.label_b} {probability_percent(change.probability_b)}",
     ]

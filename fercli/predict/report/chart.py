@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,35 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.coding.episodes import Episode
-from fercli.formatting import clock, percent
-from fercli.html.colours import css_colour, expression_colour
+from fercli.formatting import clock, percent, probability_percent
 from fercli.html.parts import Table
+from fercli.predict.report.strip import WIDTH, Band, bands, class_fill, number, strip_of
 
-WIDTH, HEIGHT = 1000, 100  # units of the drawing, which is stretched to the page
+HEIGHT = 100  # units of the drawing, which is stretched to the page
 _TICKS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 36000)
 _MAX_TICKS = 9
 _TABLE_ROWS = 40
 _MIN_DRAWN = 0.005  # a class whose probability is never higher is not drawn
-_UNCERTAIN_FILL = "url(#unsure)"  # the pattern that page.html defines
-
-
-@dataclass(frozen=True)
-class Area:
-    """The area of one class: an SVG path."""
-
-    label: str
-    path: str
-    fill: str
-
-
-@dataclass(frozen=True)
-class Span:
-    """A rectangle of the strip below the chart: a time span with the same predicted class."""
-
-    x: str
-    width: str
-    fill: str
-    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,15 +35,18 @@ class Tick:
 class Chart:
     """Stacked areas of the probabilities over time, a strip of predicted classes below, and the time axis.
 
-    data: JSON for page.js, which shows the values under the pointer.
+    data: JSON for timeline.js, which shows the values under the pointer. faces: JSON of pictures for the same times.
     """
 
     title: str
-    areas: tuple[Area, ...]
-    strip: tuple[Span, ...]
-    episodes: tuple[Span, ...]
+    summary: str
+    areas: tuple[Band, ...]
+    strip: tuple[Band, ...]
+    episodes: tuple[Band, ...]
     ticks: tuple[Tick, ...]
     data: str
+    faces: str
+    bins: int
     width: int = WIDTH
     height: int = HEIGHT
 
@@ -74,26 +58,44 @@ def make_chart(
     width_s: float,
     end_s: float,
     title: str,
+    summary: str = "",
     begin_s: float = 0.0,
     episodes: Sequence[Episode] = (),
+    faces: Sequence[tuple[float, bytes]] = (),
+    faces_every_s: float = 0.0,
 ) -> Chart:
     """Lay out the chart of one person.
 
     means: [T, N + 1], probabilities and the share of uncertain time, bin after bin of `width_s`; NaN is a gap.
     begin_s: time of the video at which the first bin starts; end_s: end of the last one, counted from there. episodes: drawn in a
-    strip of their own, with times of the video.
+    strip of their own, with times of the video. faces: JPEGs for the tooltip with times counted from `begin_s`, one for every
+    `faces_every_s` in view.
     """
     axis = _Axis(width_s, end_s)
     runs = list(_runs(~np.isnan(means[:, 0])))
     values = [None if np.isnan(row[0]) else [round(100 * value) for value in row] for row in means]
-    data = {"labels": list(labels), "width": width_s, "begin": begin_s, "end": end_s, "values": values}
+    data = {
+        "labels": list(labels),
+        "width": width_s,
+        "begin": begin_s,
+        "end": end_s,
+        "values": values,
+        "episodes": [
+            [round(item.onset_s, 3), round(item.offset_s, 3), labels.index(item.expression), round(100 * item.peak)]
+            for item in episodes
+        ],
+    }
+    pictures = [[round(begin_s + time_s, 3), b64encode(jpeg).decode("ascii")] for time_s, jpeg in faces]
     return Chart(
         title,
+        summary,
         tuple(_areas(means[:, :-1], runs, labels, axis)),
-        tuple(_strip(means, runs, labels, axis)),
-        tuple(_episode_spans(episodes, labels, axis, begin_s)),
+        _strip(means, labels, axis),
+        bands([_episode_span(item, labels, axis, begin_s) for item in episodes], labels),
         tuple(_ticks(begin_s, end_s)),
         json.dumps(data, separators=(",", ":")),
+        json.dumps({"every": faces_every_s, "items": pictures}, separators=(",", ":")) if pictures else "",
+        len(means),
     )
 
 
@@ -113,7 +115,7 @@ def time_table(
             continue
         mean = part.mean(axis=0)
         best = int(mean[:-1].argmax())
-        rows.append((span, labels[best], percent(mean[best]), percent(mean[-1])))
+        rows.append((span, labels[best], probability_percent(mean[best]), percent(mean[-1])))
     return Table("Most probable expression over time", ("time", "expression", "probability", "uncertain"), rows)
 
 
@@ -131,7 +133,7 @@ class _Axis:
 
 def _areas(
     probabilities: NDArray[np.float64], runs: Sequence[tuple[int, int]], labels: Sequence[str], axis: _Axis
-) -> Iterator[Area]:
+) -> Iterator[Band]:
     """Yield one path per class from its upper edge down to the base; the lowest class is drawn last, over the others."""
     tops = probabilities.cumsum(axis=1)
     for index in reversed(range(len(labels))):
@@ -142,46 +144,32 @@ def _areas(
             edge = HEIGHT * (1 - np.clip(tops[first:last, index], 0, 1))
             times = axis.at(np.concatenate([[first], np.arange(first, last) + 0.5, [last]]))
             points = _thinned(times, np.concatenate([edge[:1], edge, edge[-1:]]))
-            path += f"M{_number(times[0])} {HEIGHT}L{points}V{HEIGHT}Z"
-        yield Area(labels[index], path, _fill(labels, index))
+            path += f"M{number(times[0])} {HEIGHT}L{points}V{HEIGHT}Z"
+        yield Band(labels[index], path, class_fill(labels, index))
 
 
-def _strip(
-    means: NDArray[np.float64], runs: Sequence[tuple[int, int]], labels: Sequence[str], axis: _Axis
-) -> Iterator[Span]:
-    """Yield one rectangle per time span with the same predicted class; spans that are mostly uncertain are hatched."""
-    for first, last in runs:
-        classes = np.where(means[first:last, -1] > 0.5, len(labels), means[first:last, :-1].argmax(axis=1))
-        changes = np.flatnonzero(np.diff(classes)) + 1
-        for begin, end in zip([0, *changes], [*changes, last - first], strict=True):
-            left, right = axis.at(np.array([first + begin, first + end], float))
-            index = int(classes[begin])
-            fill = _UNCERTAIN_FILL if index == len(labels) else _fill(labels, index)
-            yield Span(_number(left), _number(right - left), fill)
+def _strip(means: NDArray[np.float64], labels: Sequence[str], axis: _Axis) -> tuple[Band, ...]:
+    """Return the strip of predicted classes; time that is mostly uncertain is hatched."""
+    present = ~np.isnan(means[:, 0])
+    classes = np.full(len(means), -1)
+    classes[present] = np.where(means[present, -1] > 0.5, len(labels), means[present, :-1].argmax(axis=1))
+    return strip_of(classes, axis.at(np.arange(len(means) + 1, dtype=float)), labels)
 
 
-def _episode_spans(episodes: Sequence[Episode], labels: Sequence[str], axis: _Axis, begin_s: float) -> Iterator[Span]:
-    """Yield one rectangle per episode, with a text for the pointer."""
-    for episode in episodes:
-        left, right = axis.at(np.array([episode.onset_s - begin_s, episode.offset_s - begin_s]) / axis.width_s)
-        title = (
-            f"{episode.expression}, {clock(episode.onset_s)} to {clock(episode.offset_s)}, peak {percent(episode.peak)}"
-        )
-        yield Span(_number(left), _number(right - left), _fill(labels, labels.index(episode.expression)), title)
+def _episode_span(episode: Episode, labels: Sequence[str], axis: _Axis, begin_s: float) -> tuple[int, float, float]:
+    """Return class, left and right of an episode."""
+    left, right = axis.at(np.array([episode.onset_s - begin_s, episode.offset_s - begin_s]) / axis.width_s)
+    return labels.index(episode.expression), float(left), float(right)
 
 
 def _ticks(begin_s: float, end_s: float) -> Iterator[Tick]:
     step_s = next((step for step in _TICKS_S if end_s / step <= _MAX_TICKS), _TICKS_S[-1])
     decimals = 1 if step_s < 1 else 0
     first = math.ceil(begin_s / step_s - 1e-9)
-    for number in range(first, math.floor((begin_s + end_s) / step_s + 1e-9) + 1):
-        left = 100 * (number * step_s - begin_s) / max(end_s, 1e-9)
-        if left <= 93 or number == first:  # the right end has the unit
-            yield Tick(f"{left:.2f}", clock(number * step_s, decimals=decimals))
-
-
-def _fill(labels: Sequence[str], index: int) -> str:
-    return css_colour(expression_colour(labels[index], labels))
+    for tick in range(first, math.floor((begin_s + end_s) / step_s + 1e-9) + 1):
+        left = 100 * (tick * step_s - begin_s) / max(end_s, 1e-9)
+        if left <= 93 or tick == first:  # the right end has the unit
+            yield Tick(f"{left:.2f}", clock(tick * step_s, decimals=decimals))
 
 
 def _runs(present: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
@@ -195,8 +183,4 @@ def _thinned(times: NDArray[np.float64], heights: NDArray[np.float64]) -> str:
     heights = heights.round(1)
     keep = np.ones(len(heights), bool)
     keep[1:-1] = (heights[1:-1] != heights[:-2]) | (heights[1:-1] != heights[2:])
-    return " ".join(f"{_number(x)},{_number(y)}" for x, y in zip(times[keep], heights[keep], strict=True))
-
-
-def _number(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0")
+    return " ".join(f"{number(x)},{number(y)}" for x, y in zip(times[keep], heights[keep], strict=True))

@@ -4,27 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from markupsafe import Markup
+
 from fercli.coding.code import CodedVideo
 from fercli.coding.episodes import Episode
-from fercli.formatting import clock, percent, percents
+from fercli.formatting import clock, percents, probability_percent
 from fercli.html.parts import Table
 
 _EPISODE_HEAD = ("expression", "onset", "apex", "offset", "seconds", "peak", "mean")
 
 
-def episode_table(episodes: Sequence[Episode]) -> Table:
-    """Return the episodes of one person."""
+_MAX_EPISODES = 400  # in a table of a page
+
+
+def moment(time_s: float, *, decimals: int = 1, linked: bool) -> Markup:
+    """Return a time of the video as text; linked: a link that moves the player of the page there."""
+    text = clock(time_s, decimals=decimals)
+    return Markup('<a href="#player" data-time="{:.3f}">{}</a>').format(time_s, text) if linked else Markup(text)
+
+
+def episode_table(episodes: Sequence[Episode], *, linked: bool = False) -> Table:
+    """Return the first episodes of one person. linked: times are links, for a page that plays the video."""
     rows = [
         (
             item.expression,
-            *(clock(time_s, decimals=2) for time_s in (item.onset_s, item.apex_s, item.offset_s)),
+            *(moment(time_s, decimals=2, linked=linked) for time_s in (item.onset_s, item.apex_s, item.offset_s)),
             f"{item.duration_s:.2f}",
-            percent(item.peak),
-            percent(item.mean),
+            probability_percent(item.peak),
+            probability_percent(item.mean),
         )
-        for item in episodes
+        for item in episodes[:_MAX_EPISODES]
     ]
-    return Table("Episodes", _EPISODE_HEAD, rows)
+    more = (
+        f" (the first {_MAX_EPISODES} of {len(episodes):,}; events.csv has all)"
+        if len(episodes) > _MAX_EPISODES
+        else ""
+    )
+    return Table(f"Episodes{more}", _EPISODE_HEAD, rows)
 
 
 def summary_table(videos: Sequence[tuple[str, CodedVideo]], classes: Sequence[str]) -> Table:

@@ -14,7 +14,8 @@ from fercli.coding.recordings import recordings
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
 from fercli.predict.annotated_copies import copy_paths, refuse_sources
-from fercli.predict.report.page import HtmlReport
+from fercli.predict.report.overview import video_overview
+from fercli.predict.report.page import HtmlReport, poster_of
 from fercli.results import Prediction, is_frame
 from fercli.system.files import fitting_name, free_name, refuse_existing
 from fercli.system.names import clash_key
@@ -88,14 +89,16 @@ class FolderReports:
         self._link(source)
         if self._index is not None:
             for recording in recordings(predictions, self._card.labels):
-                self._index.add_summary(str(source.relative), code_video(recording))
+                coded = code_video(recording)
+                poster = poster_of(self.paths[source.key]) if self._pictures else None
+                self._index.add_summary(str(source.relative), coded, video_overview(recording, coded), poster)
 
     def end_video(self) -> None:
         """Complete the page of the current video."""
-        coded = self._page.end_video() if self._page is not None else None
+        section = self._page.end_video() if self._page is not None else None
         self._open_video.close()
-        if coded is not None and self._index is not None:
-            self._index.add_summary(self._name, coded)
+        if section is not None and section.coded is not None and self._index is not None:
+            self._index.add_summary(self._name, section.coded, section.overview, section.poster)
         self._video, self._page = None, None
 
     def _link(self, source: Source) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
+from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,15 +21,30 @@ from fercli.coding.code import CodedVideo
 from fercli.html.colours import UNCERTAIN
 from fercli.html.pages import write_template
 from fercli.html.parts import Table
+from fercli.html.thumbnail import smaller_jpeg
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
-from fercli.predict.report.about import legend, methods, reliability, settings
+from fercli.predict.report.about import legend, methods, references, reliability, settings
 from fercli.predict.report.coding_tables import summary_table
+from fercli.predict.report.overview import VideoOverview
 from fercli.predict.report.pictures import picture_card
 from fercli.predict.report.video import VideoSection
 from fercli.results import Prediction, is_frame
 from fercli.system.files import refuse_existing, replacing
 from fercli.weights.card import WeightsCard
+
+_POSTER = re.compile('poster="data:image/jpeg;base64,([A-Za-z0-9+/=]+)"')
+_THUMBNAIL_PX = 240
+
+
+@dataclass
+class VideoLink:
+    """The card of a video whose page is another file. picture: JPEG bytes."""
+
+    name: str
+    target: str
+    overview: VideoOverview | None = None
+    picture: bytes | None = None
 
 
 class HtmlReport:
@@ -57,7 +75,8 @@ class HtmlReport:
         self._source: Source | None = None
         self._videos: list[str] = []
         self._cards = 0
-        self._links: list[tuple[str, str]] = []
+        self._links: list[VideoLink] = []
+        self._poster: bytes | None = None
         self._coded: list[tuple[str, CodedVideo]] = []
         self._unread: list[tuple[str, str]] = []
 
@@ -88,7 +107,12 @@ class HtmlReport:
         if source.kind == "video" and (rgb is not None or self._video is not None or is_frame(predictions)):
             anchor = f"person{len(self._videos)}"
             self._video = self._video or VideoSection(
-                name, self._card.labels, begin_s=source.selection.start_s, anchor=anchor, pictures=self._pictures
+                name,
+                self._card.labels,
+                begin_s=source.selection.start_s,
+                anchor=anchor,
+                pictures=self._pictures,
+                player=self._player is not None,
             )
             self._video.add(rgb, predictions, time_s=time_s)
         elif rgb is None:
@@ -102,15 +126,21 @@ class HtmlReport:
 
     def link(self, name: str, target: str) -> None:
         """Show a link to another page, by its path relative to this one."""
-        self._links.append((name, quote(os.fsencode(target))))
+        self._links.append(VideoLink(name, quote(os.fsencode(target))))
 
-    def add_summary(self, name: str, coded: CodedVideo) -> None:
-        """Add a video to the table of the time per expression."""
+    def add_summary(
+        self, name: str, coded: CodedVideo, overview: VideoOverview | None = None, poster: bytes | None = None
+    ) -> None:
+        """Add a video to the table of the time per expression, and what the card of the last link shows."""
         self._coded.append((name, coded))
+        if self._links and overview is not None:
+            link = self._links[-1]
+            link.overview = overview
+            link.picture = None if poster is None else smaller_jpeg(poster, longest=_THUMBNAIL_PX)
 
-    def end_video(self) -> CodedVideo | None:
-        """Complete the section of the current video and return its summaries and episodes; None if it has no frame."""
-        coded = None
+    def end_video(self) -> VideoSection | None:
+        """Complete the section of the current video and return it; None if there is none."""
+        section = self._video
         if self._video is not None:
             number = len(self._videos)
             self._videos.append(self._video.name)
@@ -118,11 +148,11 @@ class HtmlReport:
                 heading = Markup('<h2 id="video{}" class="video">{}</h2>\n').format(number, self._video.name)
                 self._video_parts.write(heading)
             self._video_parts.write(self._video.html() + "\n")
-            coded = self._video.coded
-            if coded is not None:
-                self.add_summary(self._video.name, coded)
+            self._poster = self._video.poster
+            if self._video.coded is not None:
+                self.add_summary(self._video.name, self._video.coded)
         self._video = None
-        return coded
+        return section
 
     def _write(self) -> None:
         card = self._card
@@ -135,12 +165,14 @@ class HtmlReport:
             subtitle=f"{'Expressions over time, predicted' if single else 'Predicted'} by {card.name} {card.version}",
             uncertain=UNCERTAIN,
             player=self._player if single else None,
+            poster=self._poster if single else None,
             player_begin_s=self._source.selection.start_s if self._source is not None else 0.0,
-            methods=methods(card, self._settings),
+            methods=methods(card, self._settings, videos=bool(self._videos or self._links)),
+            references=references(self._settings),
             videos=self._videos,
             links=self._links,
             summary=None if single or not self._coded else summary_table(self._coded, card.labels),
-            legend=legend(card.labels) if self._videos or self._cards else None,
+            legend=legend(card.labels) if self._videos or self._cards or self._coded else None,
             first_heading=self._videos[0] if self._videos and not single else None,
             video_parts=_chunks(self._video_parts),
             cards=self._cards,
@@ -151,6 +183,12 @@ class HtmlReport:
             notes=card.notes,
             settings=settings(card, self._settings, made=made),
         )
+
+
+def poster_of(page: Path) -> bytes | None:
+    """Return the picture of the player of a page that an earlier run wrote; None if it has none."""
+    found = _POSTER.search(page.read_text(encoding="utf-8", errors="replace")) if page.is_file() else None
+    return None if found is None else b64decode(found[1])
 
 
 def _spool() -> Any:

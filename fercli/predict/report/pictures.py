@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from fercli.formatting import percent, pluralize
+from fercli.formatting import pluralize, probability_percent
 from fercli.html.colours import UNCERTAIN, Colour, expression_colour
 from fercli.html.pages import render
 from fercli.html.thumbnail import picture_jpeg
@@ -115,7 +115,7 @@ def _lines(faces: Sequence[Prediction], labels: Sequence[str]) -> Iterator[FaceL
 
 
 def _text(face: Prediction) -> str:
-    return f"{face.label} {percent(face.probability or 0.0)}{_doubt(face.status)}"
+    return f"{face.label} {probability_percent(face.probability or 0.0)}{_doubt(face.status)}"
 
 
 def _doubt(status: str) -> str:

@@ -9,18 +9,25 @@ import numpy as np
 from markupsafe import Markup
 
 from fercli.coding.code import CodedVideo, code_video
-from fercli.coding.recordings import RecordingBuilder
+from fercli.coding.recordings import Recording, RecordingBuilder
 from fercli.coding.summary import whole_shares
-from fercli.formatting import clock, percent, percents, pluralize
+from fercli.formatting import clock, percent, percents, pluralize, probability_percent
 from fercli.html.colours import Colour, expression_colour, track_colour
 from fercli.html.pages import render
 from fercli.html.parts import Table, Tile
-from fercli.html.thumbnail import face_jpeg
+from fercli.html.thumbnail import face_jpeg, picture_jpeg
 from fercli.media.images import Rgb
 from fercli.predict.people import MAX_PEOPLE, MIN_VIEW_S, People, Person, SeenFace
 from fercli.predict.report.chart import Chart, make_chart, time_table
-from fercli.predict.report.coding_tables import episode_table
-from fercli.results import Prediction, Who, is_frame
+from fercli.predict.report.coding_tables import episode_table, moment
+from fercli.predict.report.overview import VideoOverview, person_name, track_strip, video_overview
+from fercli.predict.report.strip import Band
+from fercli.results import Prediction, is_frame
+
+_FACE_PX = 64  # of a face in a tooltip
+_FACES_OF_ALL = 240  # in the tooltips of all people together, so that pages stay small
+_FACES_AT_LEAST = 6  # of one person
+_POSTER_PX = 480
 
 
 @dataclass(frozen=True)
@@ -46,17 +53,18 @@ class PeakCard:
     picture: bytes
     alt: str
     caption: str
-    time_s: float
+    time: Markup
 
 
 @dataclass(frozen=True)
 class PersonCard:
-    """What video.html shows of one person; colour None: tracking is off."""
+    """What video.html shows of one person; colour None: tracking is off. strip: for the list of people."""
 
     name: str
     colour: Colour | None
     in_view: str
     summary: str
+    strip: tuple[Band, ...]
     chart: Chart
     shares: tuple[TimeShare, ...]
     peaks: tuple[PeakCard, ...]
@@ -67,19 +75,32 @@ class VideoSection:
     """Collects one video in constant memory; `html` returns its part of the page.
 
     anchor: of links to people, unique in a page. begin_s: start of the part of the video that is read. `People` counts
-    times from there, the page shows those of the video.
+    times from there, the page shows those of the video. poster: a frame as JPEG, the first with a face.
+    player: the page plays the video, so times are links.
     """
 
     def __init__(
-        self, name: str, labels: Sequence[str], *, begin_s: float = 0.0, anchor: str = "person", pictures: bool = True
+        self,
+        name: str,
+        labels: Sequence[str],
+        *,
+        begin_s: float = 0.0,
+        anchor: str = "person",
+        pictures: bool = True,
+        player: bool = False,
     ) -> None:
-        self.name, self._begin_s, self._anchor, self._pictures = name, begin_s, anchor, pictures
+        self.name, self._begin_s, self._anchor = name, begin_s, anchor
+        self._pictures, self._player = pictures, player
         self._labels = tuple(labels)
         self._people: People[bytes] = People(len(self._labels))
         self._faults: list[str] = []
         self._lost_frames = 0
         self._rows = RecordingBuilder(name, labels)
+        self.poster: bytes | None = None
+        self._poster_has_face = False
+        self._recording: Recording | None = None
         self.coded: CodedVideo | None = None  # when the section is complete; None: no frame was read
+        self.overview: VideoOverview | None = None  # the same
 
     def add(self, rgb: Rgb | None, predictions: Sequence[Prediction], *, time_s: float | None) -> None:
         """Add a frame; rgb None: it, or the rest of the video, could not be decoded, as the prediction states."""
@@ -101,29 +122,40 @@ class VideoSection:
             if prediction.probabilities and (prediction.track is not None or not prediction.face)
         ]
         self._people.add(since_begin_s, [face for _, face in faces])
+        if not self._pictures:
+            return
+        if self.poster is None or (faces and not self._poster_has_face):
+            self.poster, self._poster_has_face = picture_jpeg(rgb, longest=_POSTER_PX), bool(faces)
         for prediction, face in faces:
-            self._keep_peak(rgb, prediction, face, time_s=since_begin_s)
+            self._keep_pictures(rgb, prediction, face, time_s=since_begin_s)
 
     def html(self) -> Markup:
         """Return the section; no frame may be added after it."""
         people = self._people.finish()
-        self.coded = None if self._rows.is_empty else code_video(self._rows.recording())
+        if not self._rows.is_empty:
+            self._recording = self._rows.recording()
+            self.coded = code_video(self._recording)
+            self.overview = video_overview(self._recording, self.coded)
+        faces = max(_FACES_AT_LEAST, _FACES_OF_ALL // max(len(people), 1))
         return render(
             "predict/report/video.html",
             tiles=self._tiles(people),
-            people=[self._person(person) for person in people],
+            people=[self._person(person, faces=faces) for person in people],
             folded=self._folded(),
             anchor=self._anchor,
         )
 
-    def _keep_peak(self, rgb: Rgb, prediction: Prediction, face: SeenFace, *, time_s: float) -> None:
-        person = self._people.person(face.track)
-        if not self._pictures or person is None or face.uncertain or prediction.detection is None:
+    def _keep_pictures(self, rgb: Rgb, prediction: Prediction, face: SeenFace, *, time_s: float) -> None:
+        person, detection = self._people.person(face.track), prediction.detection
+        if person is None or detection is None:
+            return
+        person.samples.offer(time_s, lambda: face_jpeg(rgb, detection.box_xyxy, side=_FACE_PX))
+        if face.uncertain:
             return
         best = int(face.probabilities.argmax())
         score = float(face.probabilities[best])
         if person.peaks[best].wants(score, time_s):
-            person.peaks[best].put(score, time_s, face_jpeg(rgb, prediction.detection.box_xyxy))
+            person.peaks[best].put(score, time_s, face_jpeg(rgb, detection.box_xyxy))
 
     def _tiles(self, people: Sequence[Person[bytes]]) -> list[Tile]:
         seen = self._people
@@ -151,10 +183,11 @@ class VideoSection:
         share = percent(whole.uncertain_s / whole.in_view_s)
         return Tile("Uncertain", share, f"{whole.uncertain_s:.1f} of {whole.in_view_s:.1f} s in view")
 
-    def _person(self, person: Person[bytes]) -> PersonCard:
+    def _person(self, person: Person[bytes], *, faces: int) -> PersonCard:
         end_s, width_s = self._people.end_s, person.timeline.width_s
         means = person.timeline.means(end_s)
-        name = _name(person.track)
+        name = person_name(person.track)
+        pictures = person.samples.at_most(faces)
         shares = self._shares(person)
         who = None if person.track is None else str(person.track)
         episodes = [] if self.coded is None else [item for item in self.coded.episodes if item.person == who]
@@ -168,21 +201,25 @@ class VideoSection:
                 f"{pluralize(person.faces, 'face')}"
             ),
             summary=summary,
+            strip=self._strip(who),
             chart=make_chart(
                 means,
                 self._labels,
                 width_s=width_s,
                 end_s=end_s,
                 begin_s=self._begin_s,
-                title=f"{name}: probability of each expression over {clock(end_s)}. {summary}",
+                title=f"{name}: probability of each expression over {clock(end_s)}",
+                summary=summary,
                 episodes=episodes,
+                faces=pictures,
+                faces_every_s=person.samples.every_s,
             ),
             shares=shares,
             peaks=tuple(self._peaks(person)),
             tables=(
                 Table("Time per expression", ("expression", "seconds", "share of the time in view"), rows),
                 time_table(means, self._labels, width_s=width_s, end_s=end_s, begin_s=self._begin_s),
-                episode_table(episodes),
+                episode_table(episodes, linked=self._player),
             ),
         )
 
@@ -210,9 +247,15 @@ class VideoSection:
                     expression_colour(name, self._labels),
                     peak.item,
                     f"Face at {clock(self._begin_s + peak.time_s)}, predicted {name}",
-                    f"{name} {percent(peak.score)}",
-                    self._begin_s + peak.time_s,
+                    f"{name} {probability_percent(peak.score)}",
+                    moment(self._begin_s + peak.time_s, linked=self._player),
                 )
+
+    def _strip(self, who: str | None) -> tuple[Band, ...]:
+        recording = self._recording
+        if recording is None:
+            return ()
+        return next((track_strip(recording, track) for track in recording.tracks if track.person == who), ())
 
     def _span(self, first_s: float, last_s: float) -> str:
         return f"from {clock(self._begin_s + first_s)} to {clock(self._begin_s + last_s)}"
@@ -226,13 +269,6 @@ class VideoSection:
             f"a report leaves out tracks shorter than {MIN_VIEW_S:g} s and shows at most {MAX_PEOPLE}. The table of "
             "predictions has every face."
         )
-
-
-def _name(who: Who) -> str:
-    """What a page calls a person: the name, else the track."""
-    if who is None:
-        return "Largest face (tracking off)"
-    return who if isinstance(who, str) else f"Track {who}"
 
 
 def _seen(prediction: Prediction, labels: Sequence[str]) -> SeenFace:

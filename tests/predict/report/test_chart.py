@@ -21,7 +21,11 @@ def test_chart__stacks_classes_and_keeps_gaps():
     neutral = chart.areas[1].path  # 0 to 250 of 1000 at height 100 * (1 - 0.9), then from 500 on
     assert neutral.startswith("M0 100L0,10 250,10V100Z")
     assert "M500 100L500,75" in neutral
-    assert [(span.x, span.width) for span in chart.strip] == [("0", "250"), ("500", "250"), ("750", "250")]
+    assert [(band.label, band.path) for band in chart.strip] == [
+        ("neutral", "M0 0H250V10H0Z"),
+        ("happiness", "M500 0H750V10H500Z"),
+        ("uncertain", "M750 0H1000V10H750Z"),
+    ]
     assert chart.strip[2].fill == "url(#unsure)"
     assert json.loads(chart.data)["values"] == [[90, 10, 0], None, [25, 75, 0], [40, 60, 100]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from html import unescape
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from fercli.config.labels import schema
 from fercli.config.presets import MODELS
 from fercli.config.templates import template
-from fercli.formatting import clock, percents
+from fercli.formatting import clock, percent, percents, pluralize
 from fercli.media.sources import Source
 from fercli.predict.results_folder import ResultsFolder
 from fercli.results import Face, Prediction
@@ -64,7 +65,10 @@ def _tables(page: Path) -> dict[str, list[list[list[str]]]]:
         r"<table><caption>(.*?)</caption>(.*?)</table>", page.read_text(encoding="utf-8"), re.DOTALL
     ):
         rows = re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
-        cells = [[unescape(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)] for row in rows]
+        cells = [
+            [unescape(re.sub("<[^>]*>", "", cell)) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)]
+            for row in rows
+        ]
         found.setdefault(caption, []).append(cells)
     return found
 
@@ -116,12 +120,106 @@ def test_page_of_a_video__shows_the_numbers_of_both_tables(folder: Path):
     (video,) = [row for row in _csv(folder / "summary.csv") if row["source"].endswith("a.mp4") and not row["person"]]
     tile = f"{float(video['uncertain_s']):.1f} of {float(video['in_view_s']):.1f} s in view"
     assert tile in page.read_text(encoding="utf-8")
-    assert page.read_text(encoding="utf-8").count("peak 90 %") == len(events)
+    drawn = [
+        (data["labels"][label], clock(onset, decimals=2), clock(offset, decimals=2), peak)
+        for text in re.findall('data-chart="([^"]*)"', page.read_text(encoding="utf-8"))
+        for data in [json.loads(unescape(text))]
+        for onset, offset, label, peak in data["episodes"]
+    ]
+    assert drawn == [
+        (
+            row["expression"],
+            *(clock(float(row[name]), decimals=2) for name in ("onset_s", "offset_s")),
+            round(100 * float(row["peak_probability"])),
+        )
+        for row in events
+    ]
+
+
+def test_page_of_a_video__every_other_number_follows_from_predictions_csv(folder: Path):
+    text = (folder / "a.report.html").read_text(encoding="utf-8")
+    rows = [row for row in _csv(folder / "predictions.csv") if row["source"].endswith("a.mp4")]
+    begins = sorted({float(row["time_s"]) for row in rows})
+    ends = dict(zip(begins, [*begins[1:], begins[-1] + (begins[-1] - begins[-2])], strict=True))
+    decoded = {float(row["time_s"]) for row in rows if row["status"] != "decode_error"}
+    faces = [row for row in rows if row["label"]]
+    alone = decoded - {float(row["time_s"]) for row in faces}
+    seconds = sum(ends[time_s] - time_s for time_s in alone)
+
+    tiles = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", text))
+    assert tiles["Duration"].startswith(clock(ends[begins[-1]]) + "<")
+    assert tiles["Frames"].startswith(f"{len(decoded)}<")
+    assert tiles["Tracks"] == f"{len({row['track'] for row in faces})}<small>{len(faces)} faces</small>"
+    assert tiles["Without a face"].endswith(f"<small>{pluralize(len(alone), 'frame')}, {seconds:.1f} s</small>")
+    assert tiles["Without a face"].startswith(unescape(percent(len(alone) / len(decoded))))
+    assert "<small>1 frame</small>" in tiles["Not decoded"]
+
+    charts = [json.loads(unescape(found)) for found in re.findall('data-chart="([^"]*)"', text)]
+    tables = _tables(folder / "a.report.html")["Most probable expression over time"]
+    assert len(charts) == 2
+    for track, data, table in zip(("1", "2"), charts, tables, strict=True):
+        own = [row for row in faces if row["track"] == track]
+        spans = [(float(row["time_s"]), ends[float(row["time_s"])], row) for row in own]
+        for number, shown in enumerate(data["values"]):
+            begin_s, end_s = number * data["width"], (number + 1) * data["width"]
+            parts = [(min(last, end_s) - max(first, begin_s), row) for first, last, row in spans]
+            parts = [(weight, row) for weight, row in parts if weight > 1e-9]
+            total = sum(weight for weight, _ in parts)
+            if shown is None:
+                assert total < 1e-6
+                continue
+            means = [sum(weight * float(row[f"p_{name}"]) for weight, row in parts) / total for name in NAMES]
+            means.append(sum(weight for weight, row in parts if row["status"] != "ok") / total)
+            assert shown == [pytest.approx(100 * mean, abs=0.51) for mean in means]
+        in_view = sum(last - first for first, last, _ in spans)
+        assert f"{in_view:.1f} s in view, from {clock(spans[0][0])} to {clock(spans[-1][1])}; {len(own)} faces" in text
+        assert table[1][0].startswith("0:00.0 to ")
+        assert table[-1][0].endswith(f" to {clock(ends[begins[-1]])}")
+    peaks = re.findall(r"<figcaption>(\w+) (\d+) %<br>at ([^<]*)<", re.sub("<a [^>]*>|</a>", "", text))
+    assert peaks
+    for label, value, time in peaks:
+        assert any(
+            row["label"] == label
+            and clock(float(row["time_s"])) == time
+            and percent(float(row[f"p_{label}"])) == f"{value} %"
+            for row in faces
+        )
+
+
+def test_index__has_a_picture_a_strip_and_the_numbers_of_every_video(folder: Path):
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    cards = re.findall(
+        '<li><a href="([^"]*)" tabindex="-1".*?(?=<li><a href="[^"]*" tabindex="-1"|</ol>)', text, re.DOTALL
+    )
+    assert cards == ["a.report.html", "b.report.html"]
+    assert all((folder / card).is_file() for card in cards)
+    assert text.count('<img class="thumbnail" src="data:image/jpeg;base64,/9j') == 2
+    assert text.count('<svg class="strip"') == 4  # two people in each
+    for summary in _csv(folder / "summary.csv"):
+        if not summary["person"]:
+            continue
+        names = (*NAMES, "uncertain")
+        shares = percents([float(summary[f"share_{name}"]) for name in names])
+        for name, share in zip(names, shares, strict=True):
+            if float(summary[f"share_{name}"]) > 0:
+                assert f"{name} {share}" in text
+    # track 1 is happy from 1 to 2 s and, after a frame that is uncertain, from 2.8 to 3.2 s, of 4.7 s; a bin is 4.2 units wide
+    happy = re.search(r'<span>Track 1</span> <svg[^>]*><path d="([^"]*)"', text)[1]
+    spans = [(float(left), float(right)) for left, right in re.findall("M([0-9.]*) 0H([0-9.]*)", happy)]
+    assert spans == [
+        pytest.approx((1 / 4.7e-3, 2 / 4.7e-3), abs=4.2),
+        pytest.approx((2.8 / 4.7e-3, 3.2 / 4.7e-3), abs=4.2),
+    ]
 
 
 def test_index__has_the_videos_of_an_earlier_run(folder: Path):
-    before = _tables(folder / "report.html")
+    before, text = _tables(folder / "report.html"), (folder / "report.html").read_text()
     sources = [Source(folder.parent / name, "video", Path(name)) for name in ("a.mp4", "b.mp4")]
     with ResultsFolder(folder, sources, CARD, {}, resume=True) as results:
         assert results.todo == []
     assert _tables(folder / "report.html") == before
+    cards = [
+        re.search('<ol class="videos">.*?</ol>', page, re.DOTALL)[0]
+        for page in (text, (folder / "report.html").read_text())
+    ]
+    assert cards[0] == cards[1]

@@ -40,8 +40,11 @@ def test_folder_reports__one_page_per_video_and_an_index(tmp_path: Path):
         "report.html",
         "sub dir/a.report.html",
     ]
-    links = re.findall(r'href="([^"]*)"', (out / "report.html").read_text())
-    assert links == ["sub%20dir/a.report.html", "b.report.html"]
+    index = (out / "report.html").read_text()
+    assert re.findall(r'<h3><a href="([^"]*)">([^<]*)', index) == [
+        ("sub%20dir/a.report.html", "sub dir/a.mp4"),
+        ("b.report.html", "b.mp4"),
+    ]
     with pytest.raises(RefusedError):
         FolderReports(out, sources, CARD)
 

@@ -219,9 +219,10 @@ def test_report__names_people_and_lists_them(tmp_path: Path):
     page = Page(tmp_path / "a.html")
     headings = [tag for tag, _ in page.tags if tag == "article"]
     assert len(headings) == 2
-    assert page.text.count("Anna") == page.text.count("Track 2") == 2  # in the list and above the chart
+    assert page.text.count("Anna") == page.text.count("Track 2") == 3  # in the list, above the chart, and of its tables
     targets = {link["href"].removeprefix("#") for link in page.all("a")}
-    assert targets == {article["id"] for article in page.all("article")}
+    assert targets == {*(article["id"] for article in page.all("article")), "person0-list", "main"}
+    assert len(page.all("svg", "strip")) == 4  # one in the list and one below each chart
     assert "1.0 s in view" in page.text
 
 
@@ -232,7 +233,7 @@ def test_report__without_pictures_shows_no_face(tmp_path: Path):
             report.add(_source("a.mp4"), RGB, [_face("anger", 0.9)], time_s=number / 10)
     page = Page(tmp_path / "a.html")
     assert page.all("img") == []
-    assert "data:image" not in page.source
+    assert "base64,/9j" not in page.source  # how a JPEG begins
     assert "fear 90 %" in page.text
     assert len(page.all("div", "chart")) == 1
 
@@ -245,6 +246,7 @@ def test_report__plays_its_video_and_has_a_methods_paragraph(tmp_path: Path):
     page = Page(tmp_path / "a.html")
     (player,) = page.all("video")
     assert player["src"] == "a%20b.mp4"
+    assert player["poster"].startswith("data:image/jpeg;base64,/9j")
     assert "media-src 'self' file:" in page.source
     assert "the model fake, version 7" in page.text
     assert "Resting expressions were subtracted: 0:00-0:10." in page.text

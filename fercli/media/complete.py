@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
-_GIF_TRAILER = b";"
+_GIF_EXTENSION, _GIF_IMAGE, _GIF_TRAILER = 0x21, 0x2C, 0x3B  # labels of its blocks
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067  # the two elements of a Matroska file
 
 
@@ -21,7 +21,7 @@ def is_complete(path: Path | None, format_name: str, *, packets: int, stated_pac
         if path is None:
             return None
         if format_name == "gif":
-            return _ends_with(path, _GIF_TRAILER)
+            return _gif_is_complete(path)
         if format_name.startswith("matroska"):
             return _segment_is_complete(path) or None
     except OSError:  # deleted meanwhile
@@ -29,10 +29,33 @@ def is_complete(path: Path | None, format_name: str, *, packets: int, stated_pac
     return None
 
 
-def _ends_with(path: Path, last: bytes) -> bool:
+def _gif_is_complete(path: Path) -> bool | None:
+    """Whether the blocks of a GIF file reach its trailer; bytes after it do not count. None for an unknown block."""
     with path.open("rb") as file:
-        file.seek(-len(last), 2)
-        return file.read() == last
+        header = file.read(13)
+        if len(header) < 13:
+            return False
+        _skip_colours(file, header[10])
+        while label := file.read(1):
+            if label[0] == _GIF_TRAILER:
+                return True
+            if label[0] == _GIF_IMAGE:
+                descriptor = file.read(9)
+                _skip_colours(file, descriptor[-1] if descriptor else 0)
+                file.seek(1, 1)  # bits of the first code
+            elif label[0] == _GIF_EXTENSION:
+                file.seek(1, 1)  # its kind
+            else:
+                return None
+            while size := file.read(1)[:1].strip(b"\0"):
+                file.seek(size[0], 1)
+    return False
+
+
+def _skip_colours(file: BinaryIO, flags: int) -> None:
+    """Skip the table of colours that a GIF file has after these flags."""
+    if flags & 0x80:
+        file.seek(3 << ((flags & 7) + 1), 1)
 
 
 def _segment_is_complete(path: Path) -> bool:

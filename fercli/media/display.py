@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import av
@@ -12,51 +14,94 @@ import numpy as np
 from numpy.typing import NDArray
 
 _MAX_ASPECT = 8  # a more oblong pixel is a broken header
-_READ_AGAIN = 100  # frames
+_CORNER_PX = 16  # side of the corner that is copied
+_UNIT_PX = 4096
+_ASPECT_AS_WIDTH = f"trunc({_UNIT_PX}*clip(sar,{0.5 / _MAX_ASPECT},{2 * _MAX_ASPECT})+0.5)"
+_MAX_DENOMINATOR = 255
+
+Matrix = tuple[int, int, int, int]  # a, b, c, d: x' = a x + c y, y' = b x + d y
 
 
-Matrix = tuple[int, int, int, int]
+@dataclass(frozen=True)
+class Shape:
+    """How a frame is shown. aspect: width of a pixel divided by its height. matrix: its display matrix, None without one."""
+
+    aspect: Fraction | None
+    matrix: Matrix | None
 
 
-class DisplayMatrix:
-    """The display matrix of the frames of a video, as the 2x2 part (a, b, c, d): x' = a x + c y, y' = b x + d y.
+class FrameShapes:
+    """The shapes of the frames of a video, which may change at key frames: what one states is valid until the next.
 
-    PyAV keeps a frame whose side data was read in memory until the next garbage collection. So the matrix is read when the
-    rotation of the frames changes, and at a key frame once in a while.
+    PyAV does not give the aspect of a frame, and keeps a frame whose side data was read in memory until the next garbage
+    collection. So a corner of the frame is copied by a filter: the copy has the side data, and its width shows the aspect.
+
+    aspect: by the header, None if unknown. fixed: it is valid for all frames, whatever they state.
     """
 
-    def __init__(self) -> None:
-        self._matrix: Matrix | None = None
-        self._rotation: float | None = None
-        self._frames = 0  # since it was read
+    def __init__(self, aspect: Fraction | None, *, fixed: bool) -> None:
+        self._aspect, self._fixed = aspect, fixed
+        self._kind: object = None  # of the frame before
+        self._corner: Any = None
+        self._shape = Shape(aspect, None)
 
-    def of(self, picture: Any) -> Matrix | None:
-        """Return the matrix of the next frame; None without one."""
-        self._frames += 1
-        if picture.rotation != self._rotation or (picture.key_frame and self._frames >= _READ_AGAIN):
-            self._rotation, self._frames = picture.rotation, 0
-            data = picture.side_data.get("DISPLAYMATRIX")
-            if data is None:
-                self._matrix = None
-            else:
-                a, b, _, c, d, *_ = struct.unpack("=9i", bytes(data))
-                self._matrix = a, b, c, d
-        return self._matrix
+    def of(self, picture: Any) -> Shape:
+        """Return the shape of the next frame."""
+        kind = picture.width, picture.height, picture.format.name
+        if kind != self._kind:
+            self._kind, self._corner = kind, _corner_filter(picture)
+        elif not picture.key_frame:
+            return self._shape
+        self._corner.push(picture)
+        corner = self._corner.pull()
+        self._shape = Shape(self._aspect_of(corner), _matrix_of(corner))
+        return self._shape
+
+    def _aspect_of(self, corner: Any) -> Fraction | None:
+        known = float(self._aspect or 1) * _UNIT_PX
+        if self._fixed or abs(corner.width - known) <= 1:
+            return self._aspect
+        return Fraction(corner.width, _UNIT_PX).limit_denominator(_MAX_DENOMINATOR)
 
 
-def display_rgb(picture: Any, aspect: Fraction | None, matrix: Matrix | None) -> NDArray[np.uint8]:
+def _corner_filter(picture: Any) -> Any:
+    """A filter that turns a frame into one with a width of `_UNIT_PX` times its aspect."""
+    graph = av.filter.Graph()
+    graph.threads = 1
+    steps = [
+        graph.add_buffer(
+            width=picture.width, height=picture.height, format=picture.format, time_base=Fraction(1, 1000)
+        ),
+        graph.add("crop", w=str(min(_CORNER_PX, picture.width)), h=str(min(_CORNER_PX, picture.height)), x="0", y="0"),
+        graph.add("scale", w=_ASPECT_AS_WIDTH, h=str(_CORNER_PX), eval="frame", flags="neighbor"),
+        graph.add("buffersink"),
+    ]
+    for step, following in pairwise(steps):
+        step.link_to(following)
+    graph.configure()
+    return graph
+
+
+def _matrix_of(picture: Any) -> Matrix | None:
+    data = picture.side_data.get("DISPLAYMATRIX")
+    if data is None:
+        return None
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(data))
+    return a, b, c, d
+
+
+def display_rgb(picture: Any, shape: Shape) -> NDArray[np.uint8]:
     """Return the pixels of a decoded frame, RGB uint8 [H, W, 3].
 
-    aspect: width of a pixel divided by its height, None if unknown. Frames are enlarged in one direction, never shrunk.
-    matrix: the display matrix; it is applied to the nearest quarter turn, with its mirror.
+    Frames are enlarged in one direction, never shrunk. The matrix is applied to the nearest quarter turn, with its mirror.
     """
-    width, height = square_size(picture.width, picture.height, aspect)
+    width, height = square_size(picture.width, picture.height, shape.aspect)
     has_alpha = _has_alpha(picture.format.name)
     pixels = picture.reformat(width=width, height=height, format="rgba" if has_alpha else "rgb24").to_ndarray()
     if has_alpha:
         alpha = pixels[..., 3:].astype(np.uint16)
         pixels = ((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)  # on white
-    return _oriented(pixels, matrix)
+    return _oriented(pixels, shape.matrix)
 
 
 @lru_cache(maxsize=64)

@@ -57,7 +57,7 @@ def read_rgb(path: Path, content: bytes | None = None, *, notes: list[str] | Non
         try:
             picture = open_picture(file)
         except UnidentifiedImageError:
-            deep = _colour_tiff(file)
+            deep = _other_tiff(file)
             if deep is None:
                 raise
             return deep
@@ -152,8 +152,8 @@ def _is_dark(picture: Image.Image) -> bool:
     return float(np.percentile(pixels[..., :-1] if picture.mode in ("RGBA", "LA") else pixels, 99.9)) < _LIKELY_16_BITS
 
 
-def _colour_tiff(file: Path | io.BytesIO) -> Rgb | None:
-    """Read a TIFF whose kind of colours Pillow does not know, such as floats; None for any other file."""
+def _other_tiff(file: Path | io.BytesIO) -> Rgb | None:
+    """Read a TIFF of a kind that Pillow does not know, such as colours in floats; None for any other file."""
     return read_deep_rgb(file) if head_of(file, 4) in (b"II*\0", b"MM\0*") else None
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-_INTEGER_WHITE = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16, 24, 31, 32))
+_INTEGER_WHITE = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16, 24, 31, 32, 63, 64))
+_SIGNED_WHITE = (*_INTEGER_WHITE[:4], 2**15 - 1)  # of 16 bits with a sign
 _FLOAT_WHITE = (1.0, *(float(white) for white in _INTEGER_WHITE))
 _SHARE = 99.9  # percentile of integers that decides: a few bright pixels are sensor faults
 _FLOAT_SHARE = 95  # of the positive floats: highlights may be brighter than white
@@ -20,11 +21,15 @@ _STRIP = 1 << 22  # values that are converted together
 def to_eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Scale integers or floats of any shape to 0..255.
 
-    White is the smallest usual maximum that the values fit in: 255 and those of 10, 12, 14, 16, 24, 31 and 32 bits, for
-    floats also 1. NaN and negative values are black, infinite ones white.
+    White is the smallest usual maximum that the values fit in: 255 and those of 10, 12, 14, 16 (15 with a sign), 24, 31, 32,
+    63 and 64 bits, for floats also 1. NaN and negative values are black, infinite ones white.
     """
     if values.dtype == np.uint8:
         return values.astype(np.uint8)
+    return _scaled(values, _white_of(values))
+
+
+def _white_of(values: NDArray[np.generic]) -> float:
     sample = values[:: max(1, values.size // _SAMPLE)].astype(np.float64)
     finite = sample[np.isfinite(sample)]
     if np.issubdtype(values.dtype, np.floating):
@@ -33,8 +38,11 @@ def to_eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
         whites: tuple[float, ...] = _FLOAT_WHITE
     else:
         level = float(np.percentile(finite, _SHARE)) if finite.size else 0.0
-        whites = _INTEGER_WHITE
-    white = next((white for white in whites if white >= level), whites[-1])
+        whites = _SIGNED_WHITE if values.dtype == np.int16 else _INTEGER_WHITE
+    return next((white for white in whites if white >= level), whites[-1])
+
+
+def _scaled(values: NDArray[np.generic], white: float) -> NDArray[np.uint8]:
     bytes_ = np.empty(values.shape, np.uint8)
     rows = max(1, _STRIP // max(1, values.size // max(1, len(values))))
     for top in range(0, len(values), rows):
@@ -44,7 +52,7 @@ def to_eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 
 def read_deep_rgb(file: Path | io.BytesIO) -> NDArray[np.uint8] | None:
-    """Read a colour PNG or TIFF of 16 or more bits a channel, which Pillow cuts to 8 or refuses; None for any other file.
+    """Read a PNG or TIFF of more than 8 bits a channel, which Pillow cuts to 8 or refuses; None for any other file.
 
     Returns RGB uint8 [H, W, 3] as stored, without its orientation; transparency is blended on white.
     """
@@ -59,17 +67,29 @@ def read_deep_rgb(file: Path | io.BytesIO) -> NDArray[np.uint8] | None:
         return None
     finally:
         cv2.utils.logging.setLogLevel(level)
-    if stored is None or stored.dtype == np.uint8 or stored.ndim != 3 or stored.shape[2] not in (3, 4):
+    if stored is None or stored.dtype == np.uint8:
         return None
-    rgb = to_eight_bits(stored[..., 2::-1])
+    if stored.ndim == 2:
+        return np.repeat(to_eight_bits(stored)[..., None], 3, axis=2)
+    if stored.shape[2] not in (3, 4):
+        return None
+    white = _white_of(stored[..., :3])
+    rgb = _scaled(stored[..., 2::-1], white)
     if stored.shape[2] == 4:
-        _blend_on_white(rgb, stored[..., 3:])
+        _blend_on_white(rgb, stored[..., 3:], white)
     return np.ascontiguousarray(rgb)
 
 
-def _blend_on_white(rgb: NDArray[np.uint8], alpha: NDArray[np.generic]) -> None:
-    """Blend RGB uint8 [H, W, 3] on white, in place, by its opacity [H, W, 1] of any type."""
-    opaque = 1.0 if np.issubdtype(alpha.dtype, np.floating) else float(np.iinfo(alpha.dtype).max)  # type: ignore[type-var]
+def _blend_on_white(rgb: NDArray[np.uint8], alpha: NDArray[np.generic], white: float) -> None:
+    """Blend RGB uint8 [H, W, 3] on white, in place, by its opacity [H, W, 1] of any type.
+
+    white: of the colours. Opacity uses as many bits, or all of its type.
+    """
+    if np.issubdtype(alpha.dtype, np.floating):
+        opaque = 1.0
+    else:
+        whole = float(np.iinfo(alpha.dtype).max)  # type: ignore[type-var]
+        opaque = whole if float(alpha.max(initial=0)) > white else white  # type: ignore[arg-type]
     rows = max(1, _STRIP // (3 * rgb.shape[1]))
     for top in range(0, len(rgb), rows):
         share = np.nan_to_num(alpha[top : top + rows].astype(np.float64) / opaque).clip(0, 1)

@@ -16,7 +16,7 @@ from fercli.formatting import clock as as_clock
 from fercli.formatting import pluralize
 from fercli.media.complete import is_complete
 from fercli.media.containers import is_list, open_address, open_file
-from fercli.media.display import DisplayMatrix, display_rgb, square_size
+from fercli.media.display import FrameShapes, display_rgb, square_size
 from fercli.media.images import Rgb, reason_of
 from fercli.media.picture_files import check_size
 from fercli.media.seek import Start, find_start
@@ -46,6 +46,14 @@ VIDEO_SUFFIXES = (
 
 _MISSING_S = 0.5  # a video that ends this much earlier than its header states was cut off
 _UNTIMED = ("mpjpeg", "mjpeg")  # formats without timestamps; FFmpeg guesses a frame rate
+_STATING_ASPECT = (
+    "mov",
+    "matroska",
+    "avi",
+    "asf",
+    "mxf",
+    "nut",
+)  # formats whose header may overrule that of the frames
 _FIX = "check that a video player opens the file; if not, get it again"
 _FIX_ADDRESS = "check the address in a video player"
 
@@ -145,7 +153,6 @@ class VideoReader:
         self._fix = _FIX if self._path else _FIX_ADDRESS
         self._selection = selection
         self._start: Start | None = None
-        self._matrix = DisplayMatrix()
         self._begin(location)
         if selection.start_s and not live:
             self._seek(location)
@@ -166,6 +173,8 @@ class VideoReader:
             self._container.close()
             raise DataError(f"{self.name}: {error.message}", fix=error.fix) from error
         self._stream = stream
+        aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+        self._shapes = FrameShapes(aspect, fixed=self._container.format.name.startswith(_STATING_ASPECT))
         self.note = describe_choice(self._stream, self._container.streams.video, "picture")
         # frame threads delay output by one frame per thread
         self._stream.thread_type = "SLICE" if self._live else "AUTO"
@@ -296,10 +305,10 @@ class VideoReader:
 
     def _pixels(self, picture: Any) -> tuple[Rgb | None, str | None]:
         """Pixels of a decoded frame, or the reason why there are none."""
-        aspect = self._stream.sample_aspect_ratio or self._stream.codec_context.sample_aspect_ratio
         try:
-            check_size(*square_size(picture.width, picture.height, aspect))
-            return display_rgb(picture, aspect, self._matrix.of(picture)), None
+            shape = self._shapes.of(picture)
+            check_size(*square_size(picture.width, picture.height, shape.aspect))
+            return display_rgb(picture, shape), None
         except DataError as error:
             return None, error.message
         except (av.FFmpegError, ValueError, MemoryError) as error:  # an unusual pixel format

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 from fractions import Fraction
 from pathlib import Path
 
@@ -207,3 +208,84 @@ def test_reader__shows_the_shared_clips_as_a_player(shared: Path):
     assert np.corrcoef(mirrored.ravel(), plain.ravel())[0, 1] != 1
     with VideoReader(cases / "late_audio_flv" / "late_audio.flv") as video:
         assert len(list(video)) == 70
+
+
+def _joined(path: Path, codec: str, clips: list[dict[str, object]]) -> Path:
+    """Recordings of 12 frames without a container, one after the other. aspect: of pixels. flip: by a message in H.264."""
+    content = b""
+    for clip in clips:
+        part = io.BytesIO()
+        with av.open(part, "w", format=path.suffix[1:].replace("ts", "mpegts")) as container:
+            stream = container.add_stream(codec, rate=25)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            stream.codec_context.sample_aspect_ratio = clip.get("aspect", Fraction(1))
+            packets = [
+                packet
+                for _ in range(12)
+                for packet in stream.encode(av.VideoFrame.from_ndarray(_marked(), format="rgb24"))
+            ]
+            packets += stream.encode(None)
+            if flip := clip.get("flip"):
+                orientation = f"h264_metadata=display_orientation=insert:flip={flip}"
+                filter_ = av.bitstream.BitStreamFilterContext(orientation, stream)
+                packets = [changed for packet in packets for changed in filter_.filter(packet)]
+            container.mux(packets)
+        content += part.getvalue()
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "aspects", "sizes"),
+    [
+        ("ts", "libx264", ["1", "16/11", "2"], [(64, 48), (93, 48), (128, 48)]),
+        ("h264", "libx264", ["20/11", "1"], [(116, 48), (64, 48)]),
+        ("ts", "mpeg2video", ["1", "4/3"], [(64, 48), (85, 48)]),  # 4:3 and 16:9
+    ],
+)
+def test_reader__follows_an_aspect_that_changes(
+    suffix: str, codec: str, aspects: list[str], sizes: list[tuple[int, int]], tmp_path: Path
+):
+    clip = _joined(tmp_path / f"a.{suffix}", codec, [{"aspect": Fraction(aspect)} for aspect in aspects])
+    with VideoReader(clip) as video:
+        shapes = [frame.rgb.shape[1::-1] for frame in video if frame.rgb is not None]
+    assert shapes == [size for size in sizes for _ in range(12)]
+
+
+def test_reader__keeps_the_aspect_that_a_container_states(tmp_path: Path):
+    clip = _clip(tmp_path / "a.mp4", aspect=Fraction(2))
+    content = clip.read_bytes()
+    stated = b"pasp" + (2).to_bytes(4, "big") + (1).to_bytes(4, "big")
+    assert stated in content
+    clip.write_bytes(content.replace(stated, b"pasp" + (3).to_bytes(4, "big") + (1).to_bytes(4, "big")))
+    assert _first(clip).shape == (48, 192, 3)  # the frames state 2
+
+
+def test_reader__follows_a_mirror_that_changes(tmp_path: Path):
+    clip = _joined(tmp_path / "a.h264", "libx264", [{}, {"flip": "vertical"}, {"flip": "horizontal"}, {}])
+    with VideoReader(clip) as video:
+        frames = [frame.rgb for frame in video if frame.rgb is not None]
+    corners = {"top left": (8, 8), "bottom left": (-8, 8), "top right": (8, -8)}
+    red = [name for rgb in frames for name, (row, column) in corners.items() if rgb[row, column, 1] < 60]
+    expected = ["top left", "bottom left", "top right", "top left"]
+    assert red == [corner for corner in expected for _ in range(12)]
+
+
+@pytest.mark.parametrize("behind", [b"\0", b"\r\n", b"made by a program", b";;", b"GIF89a" * 100])
+def test_reader__takes_a_gif_with_bytes_behind_its_end(behind: bytes, tmp_path: Path):
+    clip = _held(tmp_path / "a.gif", 4.0)
+    content = clip.read_bytes()
+    clip.write_bytes(content + behind)
+    with VideoReader(clip) as video:
+        assert len(list(video)) == 3
+    assert video.broken is None
+
+
+@pytest.mark.parametrize("missing", [1, 2, 30])
+def test_reader__does_not_take_pixels_for_the_end_of_a_gif(missing: int, tmp_path: Path):
+    clip = _held(tmp_path / "a.gif", 4.0)
+    content = clip.read_bytes()[:-missing]
+    clip.write_bytes(content[:-1] + b";" if missing == 30 else content)  # the byte of the trailer, in the pixels
+    with VideoReader(clip) as video:
+        assert list(video)
+    assert video.broken is not None

@@ -90,3 +90,33 @@ def test_to_eight_bits__takes_what_has_no_light():
     assert to_eight_bits(np.zeros((2, 2), np.uint16)).max() == 0
     assert to_eight_bits(np.full((2, 2), np.nan, np.float32)).max() == 0
     assert to_eight_bits(np.zeros((0, 2), np.float32)).size == 0
+
+
+@pytest.mark.parametrize("white", [1.0, 255.0, 65535.0])
+def test_read_rgb__takes_grey_in_floats_of_64_bits(white: float, grey: np.ndarray, tmp_path: Path):
+    cv2.imwrite(str(tmp_path / "a.tif"), grey.astype(np.float64) * (white / 255))
+    assert np.abs(read_rgb(tmp_path / "a.tif")[..., 0].astype(int) - grey).max() <= 1
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_read_rgb__takes_16_bits_with_a_sign(channels: int, astronaut: np.ndarray, tmp_path: Path):
+    rgb = astronaut[:200, 150:350, :channels]
+    values = np.round(rgb.astype(float) * (32767 / 255)).astype(np.int16)
+    values[0, 0] = -1000
+    cv2.imwrite(str(tmp_path / "a.tif"), values[..., ::-1])
+    difference = np.abs(read_rgb(tmp_path / "a.tif")[..., :channels].astype(int) - rgb)
+    assert difference[1:].max() <= 1
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize(("bits", "opaque"), [(10, 1023), (12, 4095), (10, 65535), (16, 65535)])
+def test_read_rgb__blends_opacity_of_as_many_bits_as_the_colours_or_all(
+    bits: int, opaque: int, suffix: str, astronaut: np.ndarray, tmp_path: Path
+):
+    rgb = astronaut[:200, 150:350].astype(float)
+    share = np.ones((200, 200, 1))
+    share[:100, :100], share[100:, 100:] = 0, 0.5
+    values = np.dstack([rgb[..., ::-1] * ((2**bits - 1) / 255), share * opaque])
+    cv2.imwrite(str(tmp_path / f"a{suffix}"), np.round(values).astype(np.uint16))
+    expected = rgb * share + 255 * (1 - share)
+    assert np.abs(read_rgb(tmp_path / f"a{suffix}") - expected).max() <= 1.5

@@ -6,13 +6,14 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 Landmarks = tuple[Point, Point, Point, Point, Point]
 Status = Literal["ok", "uncertain", "too_small", "no_face", "decode_error", "unreadable"]
 MIN_FACE_SCORE = 0.9  # of the detector; what scores lower is seldom a face: docs/predict.md
+_PX_DIGITS, _SCORE_DIGITS = 2, 4  # decimal places in tables
 Who = str | int | None  # a name, else the number of a track; None without tracking
 CLASSIFIED: tuple[Status, ...] = ("ok", "uncertain", "too_small")  # a face was classified, reliably or not
 
@@ -29,10 +30,23 @@ class Face:
     score: float | None
     landmarks: Landmarks | None
 
+    def rounded(self) -> Face:
+        """Return the face with as many digits as tables of predictions have, so that it is the same when it is read back."""
+        box, points = ([round(value, _PX_DIGITS) for value in values] for values in (self.box_xyxy, self._coordinates))
+        return Face(
+            cast("Box", tuple(box)),
+            None if self.score is None else round(self.score, _SCORE_DIGITS),
+            None if self.landmarks is None else cast("Landmarks", tuple(zip(points[::2], points[1::2], strict=True))),
+        )
+
     @property
     def area(self) -> float:
         left, top, right, bottom = self.box_xyxy
         return max(0.0, right - left) * max(0.0, bottom - top)
+
+    @property
+    def _coordinates(self) -> Sequence[float]:
+        return [value for point in self.landmarks or () for value in point]
 
     @property
     def side(self) -> float:
@@ -76,8 +90,8 @@ class Prediction:
 
         Bytes of file names that are not UTF-8 are spelled out, such as caf\\xe9.jpg, so that every program can read the text.
         """
-        detection, probabilities = self.detection, self.probabilities
-        landmarks = detection.landmarks if detection else None
+        probabilities = self.probabilities
+        face = self.detection.rounded() if self.detection else None
         return {
             "source": utf8_text(self.source),
             "frame": self.frame,
@@ -90,10 +104,10 @@ class Prediction:
             "probabilities": {name: round(value, 6) for name, value in probabilities.items()}
             if probabilities
             else None,
-            "box_xyxy": [round(value, 2) for value in detection.box_xyxy] if detection else None,
-            "detection_score": round(detection.score, 4) if detection and detection.score is not None else None,
-            "landmarks": [[round(value, 2) for value in point] for point in landmarks] if landmarks else None,
-            "detected": self.detected and detection is not None,
+            "box_xyxy": list(face.box_xyxy) if face else None,
+            "detection_score": face.score if face else None,
+            "landmarks": [list(point) for point in face.landmarks] if face and face.landmarks else None,
+            "detected": self.detected and face is not None,
             "smoothing_s": self.smoothing_s,
             "person": self.person,
             "baseline": None if self.baseline is None else utf8_text(self.baseline),

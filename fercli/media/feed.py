@@ -21,7 +21,7 @@ from fercli.system.stopwatch import Stopwatch
 
 _CHUNK_FRAMES = 16
 _CHUNK_PIXELS = 24_000_000  # limits the memory of a chunk
-_ENOUGH_PIXELS = 8_000_000  # if there is a picture for every thread
+_ENOUGH_PIXELS = 4_000_000  # if there is a picture for every thread
 
 
 @dataclass(frozen=True)

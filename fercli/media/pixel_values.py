@@ -89,7 +89,7 @@ def _blend_on_white(rgb: NDArray[np.uint8], alpha: NDArray[np.generic], white: f
         opaque = 1.0
     else:
         whole = float(np.iinfo(alpha.dtype).max)  # type: ignore[type-var]
-        opaque = whole if float(alpha.max(initial=0)) > white else white  # type: ignore[arg-type]
+        opaque = whole if float(alpha.max(initial=0)) > white else white
     rows = max(1, _STRIP // (3 * rgb.shape[1]))
     for top in range(0, len(rgb), rows):
         share = np.nan_to_num(alpha[top : top + rows].astype(np.float64) / opaque).clip(0, 1)

@@ -159,7 +159,7 @@ class _Pipeline:
     def run(self, chunk: Sequence[Item]) -> Iterator[ImageResult]:
         """Yield one result per item."""
         with self._watch.stage("detect"):
-            faces = self._faces(chunk) if self._search is None else self._search.faces(chunk)
+            faces = self._faces(chunk) if self._search is None else _rounded(self._search.faces(chunk))
         with self._watch.stage("align"):
             crops = self._crops(chunk, faces)
         with self._watch.stage("classify"):
@@ -254,6 +254,11 @@ class _Pipeline:
         if self._tracking is None or self._tracking.source is not item.source:
             self._tracking = _Tracking(item.source, self._options.smooth_s)
         return self._tracking
+
+
+def _rounded(faces: Sequence[Sequence[Seen]]) -> list[list[Seen]]:
+    """Faces as tables have them, so that `fer predict --boxes TABLE` predicts the same."""
+    return [[Seen(seen.face.rounded(), detected=seen.detected) for seen in of_item] for of_item in faces]
 
 
 def _joined(*sentences: str | None) -> str:

@@ -99,6 +99,9 @@ def test_chunks__are_few_pixels_and_single_frames_of_what_is_live():
     assert [len(chunk) for chunk in in_chunks(items, Stopwatch(), threads=2)] == [16, 5, 2, 1, 1]
     assert [len(chunk) for chunk in in_chunks(items, Stopwatch(), threads=1)] == [16, 5, 1, 1, 1, 1]
     assert [len(chunk) for chunk in in_chunks(items, Stopwatch(), threads=8)] == [16, 6, 2, 1]
+    full_hd = [Item(still, np.zeros((1080, 1920, 3), np.uint8))] * 12  # 6 MB each, in three chunks at a time
+    assert [len(chunk) for chunk in in_chunks(full_hd, Stopwatch(), threads=2)] == [2] * 6
+    assert [len(chunk) for chunk in in_chunks(full_hd, Stopwatch(), threads=8)] == [8, 4]
 
 
 def test_feed__reads_a_stream_as_it_is_sent(tmp_path: Path):

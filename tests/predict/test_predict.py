@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +18,12 @@ from fercli.errors import UsageError
 from fercli.media.images import Rgb, write_image
 from fercli.media.sources import find_sources
 from fercli.media.video_writer import VideoWriter
+from fercli.predict.boxes_file import read_boxes
 from fercli.predict.given_faces import FacesByFrame
 from fercli.predict.options import PredictOptions
 from fercli.predict.predict import ImageResult, predict
 from fercli.results import Face
+from fercli.rows.records import columns, prediction_row
 from fercli.system.stopwatch import Stopwatch
 from fercli.weights.card import WeightsCard
 
@@ -263,6 +266,39 @@ def test_given_boxes__are_classified_in_their_order_without_a_detector(tmp_path:
     ]
     assert result.faces[0].box_xyxy == (10, 10, 60, 70)
     assert result.faces[0].detection == Face((10, 10, 60, 70), None, None)
+
+
+class PreciseDetector:
+    """Finds one face, with more digits than tables have."""
+
+    device = "cpu"
+
+    def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
+        points = tuple((x + 0.00444, y - 0.00333) for x, y in FACE.landmarks or ())
+        return [[Face((10.00123, 10.00456, 50.00678, 60.00499), 0.899967, points)] for _ in frames]  # type: ignore[arg-type]
+
+
+class SumClassifier(RednessClassifier):
+    """Probabilities that change with every pixel."""
+
+    def classify(self, crops: np.ndarray) -> np.ndarray:
+        first = np.array([0.5 + int(crop.sum()) % 9973 / 20000 for crop in crops], np.float32)
+        return np.column_stack([first, *[(1 - first) / 6] * 6])
+
+
+def test_given_boxes__from_a_table_give_the_predictions_of_the_table(tmp_path: Path):
+    noise = np.random.default_rng(0).integers(0, 255, (80, 90, 3), dtype=np.uint8)
+    write_image(tmp_path / "a.png", noise)
+    sources = find_sources([str(tmp_path / "a.png")])
+    (detected,) = predict(sources, SumClassifier(), detector=PreciseDetector())
+    table = tmp_path / "table.csv"
+    with table.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow([column.name for column in columns(NAMES)])
+        rows.writerow(prediction_row(detected.predictions[0], NAMES))
+    options = PredictOptions(boxes="given")
+    (again,) = predict(sources, SumClassifier(), detector=None, options=options, given=read_boxes(table))
+    assert again.to_dict() == detected.to_dict()
 
 
 def test_given_boxes__outside_of_the_picture_and_beyond_the_video_are_errors(tmp_path: Path):

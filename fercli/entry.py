@@ -8,8 +8,8 @@ import sys
 
 def run() -> None:
     """Run the command line and exit."""
-    _open_standard_streams()
     try:
+        _open_standard_streams()
         from fercli.cli.main import run as run_command
 
         run_command()

@@ -54,8 +54,8 @@ def test_interrupt__while_the_program_loads__is_no_traceback(wait_s: float, tmp_
     os.mkfifo(tmp_path / "fer2013.csv")  # the command waits for its writer
     process = subprocess.Popen(
         [sys.executable, "-c", "import signal; signal.signal(2, signal.default_int_handler)\n"
-         "import fercli.entry; print('loaded', flush=True); fercli.entry.run()", "data", "prepare", "fer2013",
-         str(tmp_path / "fer2013.csv"), str(tmp_path / "out")],
+         "from fercli import entry; entry._open_standard_streams = lambda: print('loaded', flush=True); entry.run()",
+         "data", "prepare", "fer2013", str(tmp_path / "fer2013.csv"), str(tmp_path / "out")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None

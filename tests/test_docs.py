@@ -99,6 +99,20 @@ RESULT_PAGES = (
     "reproduce",
     "experiments",
     "train",
+    "analysis",
+    "baseline",
+    "bench",
+    "coding",
+    "conventions",
+    "describe",
+    "distill",
+    "model",
+    "predict",
+    "report",
+    "scale",
+    "tutorial-research",
+    "tutorial-use",
+    "visualize",
 )
 
 
@@ -113,4 +127,7 @@ def test_citation__is_of_this_version():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["cff-version"] == "1.2.0"
     assert citation["version"] == fercli.__version__
+    authors = citation["references"][0]["authors"]
+    assert [author["family-names"] for author in authors] == ["Her", "Jeong", "Song", "Han"]
+    assert authors[0]["given-names"] == "Myung Beom"
     assert fercli.__version__ in (ROOT / "docs" / "cite.md").read_text(encoding="utf-8")

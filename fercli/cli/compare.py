@@ -71,6 +71,11 @@ def _show(result: Comparison, changed: int) -> None:
     ]
     head = ["", "images in both", "accuracy %", "95 % interval", "mean class %", "unpaired images, not scored"]
     console.show(console.table("Two models on the same images", head, models))
+    if result.collapsed:
+        from fercli.evaluate.compare.page import COLLAPSED
+
+        console.show(COLLAPSED)
+        return
     differences = [
         [name, signed_percent(difference), interval_percent(interval, signed=True)]
         for name, difference, interval in (

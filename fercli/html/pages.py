@@ -15,6 +15,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from fercli import __version__
 from fercli.formatting import clock, percent, pluralize
 from fercli.html.colours import css_colour
 
@@ -50,7 +51,7 @@ def jinja_environment() -> Environment:
         "data_uri": _data_uri,
         "percent": percent,
     }
-    environment.globals["resource"] = _resource
+    environment.globals |= {"resource": _resource, "fer_version": __version__}
     return environment
 
 

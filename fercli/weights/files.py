@@ -66,11 +66,16 @@ def find_weights(name_or_path: str | Path | None, suffixes: Sequence[str] = (ONN
 def _known_names(name: str, suffixes: Sequence[str]) -> str:
     from fercli.weights.registry import read_registry
 
-    if any(name in (entry.name, *entry.outputs) for entry in read_registry().values()):
+    entries = read_registry().values()
+    if any(name in (entry.name, *entry.outputs) for entry in entries):
         return f"fer weights pull {name}"
     folders = (*weights_folders(), pulled_folder())
     names = sorted({path.stem for folder in folders for suffix in suffixes for path in folder.glob(f"*{suffix}")})
-    return f"known names: {', '.join(names)}; or give a path" if names else "give the path of a weights file"
+    known = f"known names: {', '.join(names)}; " if names else ""
+    absent = [entry.name for entry in entries if not {entry.name, *entry.outputs} & set(names)]
+    if absent and TORCH_SUFFIX in suffixes:
+        known += f"to download with fer weights pull: {', '.join(absent)}; "
+    return f"{known}or give the path of a weights file"
 
 
 def shipped_weights() -> list[Path]:

@@ -20,6 +20,7 @@ def test_rafdb_walk__ends_with_the_tables_of_the_paper(tmp_path: Path):
     )
     assert done.returncode == 0, done.stderr
     out = done.stdout
+    assert "error: train: 28 images, published are 12,271" in out + done.stderr  # the expected exit code 3
     assert "recipe rafdb (the data set is recognised as rafdb)" in done.stderr
     table1, table4 = (out.partition(f"$ fer report {name}")[2].partition("\n$ fer")[0] for name in ("table1", "table4"))
     measured = next(line for line in table1.splitlines() if "| measured |" in line)

@@ -75,7 +75,8 @@ class ClassComparison:
 class Comparison:
     """B against A. changes: gained images first, then lost, then others; most confident predictions of B first.
 
-    warnings: what limits the comparison.
+    warnings: what limits the comparison. collapsed: both predict one class for every image, so that a test says nothing about
+    the two networks.
     """
 
     a: ComparedModel
@@ -84,6 +85,7 @@ class Comparison:
     classes: tuple[ClassComparison, ...]
     changes: tuple[ChangedImage, ...]
     warnings: tuple[str, ...]
+    collapsed: bool
 
 
 def compare(
@@ -120,6 +122,7 @@ def compare(
         classes=tuple(_classes(labels, truth, predicted_a == truth, predicted_b == truth)),
         changes=tuple(_changes(first, second, pairs)),
         warnings=tuple(_warnings(a, b, first, second)),
+        collapsed=_is_collapsed(first) and _is_collapsed(second),
     )
     if out is not None:
         with replacing_folder(out) as temporary:
@@ -197,11 +200,16 @@ def _changes(first: PredictionTable, second: PredictionTable, pairs: Sequence[tu
     return sorted(changes, key=lambda change: (order[change.kind], -change.probability_b, change.source))
 
 
+def _is_collapsed(table: PredictionTable) -> bool:
+    """Whether all predictions are one class, though the images are of several."""
+    return len(set(table.predicted)) == 1 and len(set(table.truth)) > 1
+
+
 def _warnings(a: Path, b: Path, first: PredictionTable, second: PredictionTable) -> list[str]:
     warnings = [
         f"{path}: {one_class_text(table.predicted[0], len(table.predicted))}"
         for path, table in ((a, first), (b, second))
-        if len(set(table.predicted)) == 1 and len(set(table.truth)) > 1
+        if _is_collapsed(table)
     ]
     result_a, result_b = _result(a), _result(b)
     if result_a is None or result_b is None:

@@ -14,6 +14,7 @@ from fercli.html.parts import FaceCard, Table, face_card
 if TYPE_CHECKING:
     from fercli.evaluate.compare.compare import ChangedImage, Comparison
 
+COLLAPSED = "No test: both predict one class for every image, so a difference says nothing about the two networks."
 _MAX_SHOWN = 48  # images of each kind
 _HEADINGS = {
     "gained": "Only B is right",
@@ -48,6 +49,8 @@ def comparison_page(result: Comparison, dataset: Dataset) -> str:
 
 def _summary(result: Comparison) -> str:
     test = result.test
+    if result.collapsed:
+        return COLLAPSED
     return (
         f"B minus A: {signed_percent(test.accuracy_difference)} percentage points, "
         f"95 % interval {interval_percent(test.accuracy_difference_interval, signed=True)}. "

@@ -144,6 +144,19 @@ def test_compare__warns_of_predictions_that_are_all_one_class(tmp_path: Path):
     assert warning == f"{b}: all predictions of 5 images are one class, fear: the network distinguishes no classes"
 
 
+def test_command__gives_no_verdict_on_two_networks_that_predict_one_class(pair, tmp_path: Path, capsys):
+    tables = [{name: (truth, label) for name, (truth, _) in PREDICTIONS_A.items()} for label in LABELS]
+    a, b = (evaluation(tmp_path / name, table) for name, table in zip("ab", tables, strict=True))
+    assert main(["compare", str(a), str(b)]) == ExitCode.DONE
+    out = capsys.readouterr().out
+    assert "No test: both predict one class for every image" in out
+    assert "McNemar" not in out and "ignificant" not in out
+    assert main(["compare", str(a), str(b), "--json", "-q"]) == ExitCode.DONE
+    assert json.loads(capsys.readouterr().out)["collapsed"] is True
+    assert main(["compare", str(pair[0]), str(b)]) == ExitCode.DONE  # only one of the two
+    assert "McNemar" in capsys.readouterr().out
+
+
 def test_command__takes_a_named_data_set_from_its_folder(tmp_path: Path, official_tree, capsys):
     root = official_tree("rafdb", each=1)
     names = [f"Image/aligned/test_{number:04d}_aligned.jpg" for number in (1, 2)]

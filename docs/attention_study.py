@@ -35,6 +35,7 @@ from fercli.config.training import LossConfig
 from fercli.data.crops import load_crop
 from fercli.data.open import open_dataset
 from fercli.evaluate.metrics import confusion, mean_class_accuracy, overall_accuracy
+from fercli.evaluate.seed_scores import seed_score
 from fercli.explain.batch_attention import Similarity, predict_from_others
 from fercli.explain.label_noise import average_precision, cross_entropy, most_doubtful, precision_at
 from fercli.formatting import interval_percent, mean_sd_percent, p_value, signed_percent
@@ -48,7 +49,7 @@ from fercli.train.losses import btn_loss
 from fercli.train.optimizers import make_optimizer, set_learning_rate
 from fercli.train.random_numbers import seeded_generator
 from fercli.train.schedule import lr_factor, refined_share
-from fercli.train.seed_statistics import holm, paired_difference, seed_score
+from fercli.train.seed_statistics import holm, paired_difference
 from fercli.weights.network import load_network
 from fercli.weights.preprocess import softmax
 from fercli.weights.run_folder import RunConfig

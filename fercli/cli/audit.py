@@ -19,6 +19,7 @@ def audit(
         str,
         typer.Argument(
             metavar="RUN|WEIGHTS",
+            callback=options.one_seed,
             help="Folder of a run trained on this data; weights files lack the batch transformer.",
         ),
     ],

@@ -19,7 +19,11 @@ _CARD = "Card of the new weights"
 def calibrate(
     weights: Annotated[
         str,
-        typer.Argument(metavar="WEIGHTS", help="A .safetensors file with its card, or the name of a shipped model."),
+        typer.Argument(
+            metavar="WEIGHTS",
+            help="A .safetensors file with its card, a run folder (of several seeds, the first), or the name of a shipped model.",
+            callback=options.one_seed,
+        ),
     ],
     data: options.DataSet,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The .safetensors file to write.")],

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 def describe(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A preset such as btn-base, a weights file, or a shipped name.")
+        str,
+        typer.Argument(
+            metavar="NAME", help="A preset such as btn-base, a weights file, a run folder, or a shipped name."
+        ),
     ],
     *,
     classes: Annotated[

@@ -22,7 +22,11 @@ _CHECKS = "Further measurements"
 
 def evaluate(
     weights: Annotated[
-        str, typer.Argument(metavar="WEIGHTS", help="A weights file with its card, or the name of a shipped model.")
+        str,
+        typer.Argument(
+            metavar="WEIGHTS",
+            help="A weights file with its card, a run folder (of several seeds: all are scored), or the name of a shipped model.",
+        ),
     ],
     data: options.DataSet,
     *,
@@ -111,6 +115,7 @@ def evaluate(
     from fercli.evaluate import evaluate as step
     from fercli.evaluate.calibration import parse_coverages
     from fercli.evaluate.results import to_result_file
+    from fercli.weights.run_folder import seed_folders
 
     choices = step.EvaluateOptions(
         split=split,
@@ -131,6 +136,13 @@ def evaluate(
     )
     if coverage is not None:
         choices = replace(choices, coverages=parse_coverages(coverage))
+    if seed_folders(Path(weights)):
+        from fercli.cli.eval_seeds import evaluate_all_seeds
+
+        evaluate_all_seeds(
+            Path(weights), data, choices, data_folder=folder, out=out, overwrite=overwrite, json=json, quiet=quiet
+        )
+        return
     if out is not None and not quiet and not is_installed("matplotlib"):
         console.warn(f"{out} will have no plots, as matplotlib is not installed: {install_command('train')}")
     with console.progress("eval", quiet=quiet) as progress:

@@ -9,6 +9,7 @@ import typer
 
 from fercli.config.detect import MAX_SIDE_RANGE, MIN_RELIABLE_PX, DetectConfig
 from fercli.errors import UsageError
+from fercli.formatting import pluralize
 
 # panels of a command's help
 DATA, MODEL, RUN, MACHINE, OUTPUT = "Data", "Model and weights", "Run", "Machine", "Output"
@@ -64,13 +65,31 @@ Engine = Annotated[
     ),
 ]
 
+
+def one_seed(weights: str | None) -> str | None:
+    """The first run of a folder with the runs of several seeds, with a warning that says so; other weights as they are."""
+    if weights is None or not Path(weights).is_dir():
+        return weights
+    from fercli.cli import console
+    from fercli.weights.run_folder import seed_folders
+
+    seeds = seed_folders(Path(weights))
+    if not seeds:
+        return weights
+    others = "" if len(seeds) == 1 else f"; others: {', '.join(str(run) for run in seeds[1:3])}"
+    console.warn(f"{weights} has the runs of {pluralize(len(seeds), 'seed')}: {seeds[0].name} is used{others}")
+    return str(seeds[0])
+
+
 Weights = Annotated[
     str | None,
     typer.Option(
         "--weights",
         "-w",
-        metavar="FILE|NAME",
-        help="Weights with their card (.onnx or .safetensors), or a shipped name (default: fer-compact).",
+        metavar="FILE|RUN|NAME",
+        help="Weights with their card (.onnx or .safetensors), a run folder (of several seeds, the first), or a shipped name "
+        "(default: fer-compact).",
+        callback=one_seed,
         rich_help_panel=MODEL,
     ),
 ]

@@ -33,7 +33,11 @@ class _Common:
     weights: Annotated[
         list[str],
         typer.Option(
-            "--weights", "-w", metavar="FILE|RUN|NAME", help="Weights or the folder of a run; give two to compare them."
+            "--weights",
+            "-w",
+            metavar="FILE|RUN|NAME",
+            help="Weights or the folder of a run (of several seeds, the first); give two to compare them.",
+            callback=lambda values: [options.one_seed(value) for value in values],
         ),
     ]
     names: Annotated[

@@ -19,6 +19,7 @@ from fercli.system.csv_file import write_rows
 from fercli.system.files import refuse_existing_folder, replacing_folder
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import find_weights, read_card
+from fercli.weights.run_folder import seed_folders
 
 DESCRIPTION_NAME = "describe.json"
 
@@ -138,7 +139,8 @@ def _network(name: str, recipe: str | None, settings: Sequence[str]) -> tuple[Bt
         raise UsageError(
             f"{name} is trained weights: its recipe and settings are fixed", fix=f"a preset: {', '.join(MODELS)}"
         )
-    card = read_card(find_weights(name))
+    seeds = seed_folders(Path(name))  # all have the same network
+    card = read_card(find_weights(seeds[0] if seeds else name))
     return card.model, _losses(card), len(card.labels)
 
 

@@ -1,4 +1,4 @@
-"""Statistics of scores over seeds: mean and deviation, and the paired difference of two settings with its test."""
+"""The paired difference of two settings over their seeds, with its test, and Holm's correction."""
 
 from __future__ import annotations
 
@@ -6,15 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-
-@dataclass(frozen=True)
-class SeedScore:
-    """Mean and sample standard deviation (n - 1) of the scores of n seeds; sd is None for one seed."""
-
-    n: int
-    mean: float
-    sd: float | None
 
 
 @dataclass(frozen=True)
@@ -30,13 +21,6 @@ class PairedDifference:
     interval: tuple[float, float] | None
     p: float | None
     resolvable: float | None
-
-
-def seed_score(scores: Sequence[float]) -> SeedScore:
-    """Summarise the scores of several seeds; ValueError without any."""
-    if not scores:
-        raise ValueError("no scores to summarise")
-    return SeedScore(len(scores), float(np.mean(scores)), float(np.std(scores, ddof=1)) if len(scores) > 1 else None)
 
 
 def paired_difference(scores: Mapping[int, float], baseline: Mapping[int, float]) -> PairedDifference:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from fercli.data.dataset import Dataset
+from fercli.evaluate.seed_scores import SeedScore, seed_score
 from fercli.progress import RunStart, TrainEvent, no_report
 from fercli.train.options import TrainOptions
 from fercli.train.result import TrainResult
-from fercli.train.seed_statistics import SeedScore, seed_score
 from fercli.train.torchrun import join_process_group
 from fercli.train.train import train
 from fercli.weights.run_folder import RunConfig, RunFolder, write_json

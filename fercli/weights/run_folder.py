@@ -98,6 +98,14 @@ class RunFolder:
         return self.path / "result.json"
 
 
+def seed_folders(path: Path) -> tuple[Path, ...]:
+    """The run folders of `fer train --seeds` in a folder, by seed; empty for anything else."""
+    if not path.is_dir() or RunFolder(path).config.is_file():
+        return ()
+    runs = [run.parent for run in path.glob("seed-*/config.json") if run.parent.name[5:].isdecimal()]
+    return tuple(sorted(runs, key=lambda run: int(run.name[5:])))
+
+
 def run_weights(path: Path, suffixes: Sequence[str]) -> Path | None:
     """The weights that are the result of a run's folder, with one of these suffixes, preferred ones first.
 
@@ -106,7 +114,7 @@ def run_weights(path: Path, suffixes: Sequence[str]) -> Path | None:
     """
     folder = RunFolder(path)
     if not folder.config.is_file():
-        seeds = sorted(run.parent for run in path.glob("seed-*/config.json"))
+        seeds = seed_folders(path)
         if not seeds:
             return None
         raise WeightsError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scipy import stats
 
-from fercli.train.seed_statistics import holm, paired_difference, seed_score
+from fercli.train.seed_statistics import holm, paired_difference
 
 A = {0: 0.80, 1: 0.82, 2: 0.81, 3: 0.79, 4: 0.83}
 B = {0: 0.79, 1: 0.80, 2: 0.81, 3: 0.78, 4: 0.80, 9: 0.10}
@@ -36,11 +36,6 @@ def test_paired_difference__one_seed_has_no_interval_and_equal_runs_no_differenc
     assert (same.mean, same.p, same.interval) == (0.0, 1.0, (0.0, 0.0))
     with pytest.raises(ValueError, match="no seed in common"):
         paired_difference({0: 0.5}, {1: 0.5})
-
-
-def test_seed_score__divides_by_n_minus_one():
-    assert seed_score([0.1, 0.2, 0.3]).sd == pytest.approx(0.1)
-    assert seed_score([0.1]).sd is None
 
 
 def test_holm__is_the_textbook_step_down():

@@ -164,7 +164,9 @@ def test_find_weights__an_unknown_name_lists_the_known_ones(tmp_path, monkeypatc
     (tmp_path / "fer-compact.onnx").touch()
     with pytest.raises(WeightsError, match="no weights named fer-large") as caught:
         find_weights("fer-large")
-    assert "known names: fer-compact; to download with fer weights pull: ir50, mobilefacenet, " in (caught.value.fix or "")
+    assert "known names: fer-compact; to download with fer weights pull: ir50, mobilefacenet, " in (
+        caught.value.fix or ""
+    )
     with pytest.raises(WeightsError) as caught:
         find_weights("fer-large", (".onnx",))  # what can be downloaded is not exported
     assert caught.value.fix == "known names: fer-compact; or give the path of a weights file"

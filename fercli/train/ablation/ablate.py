@@ -13,6 +13,7 @@ from fercli.config.settings import override
 from fercli.errors import DataError
 from fercli.evaluate.plots import FIGURE_SUFFIXES
 from fercli.evaluate.result_file import read_result
+from fercli.evaluate.seed_scores import seed_score
 from fercli.formatting import pluralize
 from fercli.progress import Progress, silent
 from fercli.system.csv_file import write_csv
@@ -20,7 +21,7 @@ from fercli.system.files import replacing
 from fercli.train.ablation.plot import plot_study
 from fercli.train.ablation.studies import PAPER, Study
 from fercli.train.ablation.table import RowResult, write_markdown
-from fercli.train.seed_statistics import PairedDifference, holm, paired_difference, seed_score
+from fercli.train.seed_statistics import PairedDifference, holm, paired_difference
 from fercli.weights.run_folder import RunConfig, RunFolder, write_json
 
 # Trains with this configuration into this folder, resuming what is there, and writes the run's result.json.

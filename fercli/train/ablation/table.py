@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fercli.evaluate.seed_scores import SeedScore
 from fercli.formatting import in_percent, interval_percent, mean_sd_percent, p_value, signed_percent
 from fercli.train.ablation.studies import Study
-from fercli.train.seed_statistics import PairedDifference, SeedScore
+from fercli.train.seed_statistics import PairedDifference
 
 _DATA_NAMES = {"rafdb": "RAF-DB", "affectnet7": "AffectNet-7", "affectnet8": "AffectNet-8"}
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fercli.evaluate.seed_scores import SeedScore
 from fercli.train.ablation.studies import build_study
 from fercli.train.ablation.table import RowResult, format_published, write_markdown
-from fercli.train.seed_statistics import PairedDifference, SeedScore
+from fercli.train.seed_statistics import PairedDifference
 
 BASELINE = RowResult("VIT", (), {"rafdb": 92.14}, True, SeedScore(3, 0.8, 0.01), SeedScore(3, 0.7, 0.02), None, None)
 DIFFERENCE = PairedDifference(3, -0.015, (-0.03, 0.0), 0.0004, 0.02)

@@ -95,7 +95,8 @@ def test_optional_package__is_in_the_extra_that_its_message_names(module: str):
 
 
 def test_extra_all__has_every_package_for_users():
-    users = {*EXTRAS} - {"all", "test", "docs", "release"}
+    # wandb and mlflow are clients of servers that few have: they are installed by name only
+    users = {*EXTRAS} - {"all", "test", "docs", "release", "wandb", "mlflow"}
     assert packages_of("all") == packages_of(*users)
 
 

@@ -97,6 +97,16 @@ def train(
             "--tensorboard", help="Also write events for TensorBoard to OUT/events.", rich_help_panel=options.OUTPUT
         ),
     ] = False,
+    loggers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--logger",
+            metavar="tensorboard|wandb|mlflow",
+            help="Also log to TensorBoard, Weights & Biases or MLflow; repeatable. wandb and mlflow send the metrics and the "
+            "configuration to the server that they are set up for.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
     licence: Annotated[
         str,
         typer.Option("--licence", help="Licence of the weights, for their card.", rich_help_panel=options.OUTPUT),
@@ -123,6 +133,7 @@ def train(
     from fercli.data.open import open_dataset
     from fercli.data.training_changes import apply_changes, parse_changes
     from fercli.errors import UsageError
+    from fercli.train.loggers import logger_names
     from fercli.train.options import TrainOptions
     from fercli.train.saved_config import read_saved_config
     from fercli.weights.run_folder import folder_name
@@ -167,7 +178,7 @@ def train(
         resume=resume,
         overwrite=overwrite,
         save_every_s=save_every,
-        tensorboard=tensorboard,
+        loggers=logger_names([*(["tensorboard"] if tensorboard else []), *(loggers or [])]),
         manifest=manifest,
         licence=licence,
         notes=tuple(note or ()),

@@ -18,6 +18,15 @@ ANIMATED_SUFFIXES = (".webp", ".png", ".apng", ".avif")  # that may be animated;
 _DEFAULT_MS = 100  # of a frame without a duration, as browsers show it
 
 
+def count_frames(path: Path) -> int:
+    """Frames of an animated picture; 1 for any other file."""
+    try:
+        with picture_errors(path), open_picture(path) as picture:
+            return int(getattr(picture, "n_frames", 1)) if picture.format in _FORMATS else 1
+    except DataError:
+        return 1  # the error comes when it is read
+
+
 def is_animation(path: Path, content: bytes | None = None) -> bool:
     """Whether a picture has several frames. content: the bytes of the file, if they were read already."""
     try:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import accumulate
 from threading import Event
 from typing import Any
 
 from fercli.errors import DataError
 from fercli.formatting import pluralize
 from fercli.media.animation import ANIMATED_SUFFIXES, AnimationReader, is_animation
+from fercli.media.counts import Remaining
 from fercli.media.images import Rgb, read_rgb
 from fercli.media.latest_frames import LatestFrames
 from fercli.media.sources import Source
@@ -54,17 +54,17 @@ def feed(sources: Sequence[Source], *, stop: Event | None = None) -> Iterator[It
 
     stop: ends live sources when it is set.
     """
-    remaining = _Remaining(sources)
-    for index, source in enumerate(sources):
-        try:
-            if source.fault:
-                yield Item(source, fault=source.fault, left=remaining.after(index))
-            elif source.kind == "image":
-                yield from _picture(source, remaining.after(index))
-            else:
-                yield from _frames(source, index, remaining, stop)
-        except DataError as error:
-            yield Item(source, fault=error.message.removeprefix(f"{source.name}: "), left=remaining.after(index))
+    with closing(Remaining(sources)) as remaining:
+        for index, source in enumerate(sources):
+            try:
+                if source.fault:
+                    yield Item(source, fault=source.fault, left=remaining.after(index))
+                elif source.kind == "image":
+                    yield from _picture(source, index, remaining)
+                else:
+                    yield from _frames(source, index, remaining, stop)
+            except DataError as error:
+                yield Item(source, fault=error.message.removeprefix(f"{source.name}: "), left=remaining.after(index))
 
 
 def in_chunks(items: Iterable[Item], watch: Stopwatch, *, threads: int) -> Iterator[list[Item]]:
@@ -90,7 +90,7 @@ def in_chunks(items: Iterable[Item], watch: Stopwatch, *, threads: int) -> Itera
         yield chunk
 
 
-def _picture(source: Source, left: int | None) -> Iterator[Item]:
+def _picture(source: Source, index: int, remaining: Remaining) -> Iterator[Item]:
     """The picture of a source, or the frames if it turns out to be animated."""
     content = None
     if isinstance(source.address, str):
@@ -99,49 +99,38 @@ def _picture(source: Source, left: int | None) -> Iterator[Item]:
         content = fetch(source.address, name=source.name)
     if (content is not None or source.path.suffix.lower() in ANIMATED_SUFFIXES) and is_animation(source.path, content):
         with AnimationReader(source.path, content, name=source.name, selection=source.selection) as animation:
-            yield from _video_items(replace(source, kind="video"), animation, lambda _: left, left)
+            yield from _video_items(replace(source, kind="video"), animation, index, remaining)
         return
     notes: list[str] = []
     rgb = read_rgb(source.path, content, notes=notes)
-    yield Item(source, rgb=rgb, left=left, note="; ".join(notes) or None)
+    yield Item(source, rgb=rgb, left=remaining.after(index), note="; ".join(notes) or None)
 
 
-def _frames(source: Source, index: int, remaining: _Remaining, stop: Event | None) -> Iterator[Item]:
+def _frames(source: Source, index: int, remaining: Remaining, stop: Event | None) -> Iterator[Item]:
     if source.is_live:
         yield from _live_frames(source, open_video(source), stop)
         return
     with open_video(source) as video:
-        remaining.set_frames(index, video.frames)
-        read = 0
-        for item in _video_items(
-            source, video, lambda read: remaining.after_frame(index, read), remaining.after(index)
-        ):
-            read += item.is_frame
-            if not item.is_frame:
-                remaining.set_frames(index, read)
-            yield item
-        remaining.set_frames(index, read)
+        yield from _video_items(source, video, index, remaining)
 
 
-def _video_items(
-    source: Source, video: Any, left_after: Callable[[int], int | None], left: int | None
-) -> Iterator[Item]:
-    """The frames of an open video, then its fault. left_after: number still to come after so many frames."""
+def _video_items(source: Source, video: Any, index: int, remaining: Remaining) -> Iterator[Item]:
+    """The frames of an open video, then its fault."""
     note = video.note
-    for read, frame in enumerate(video):
+    for read, frame in enumerate(video, start=1):
         yield Item(
             source,
             frame.rgb,
             frame.index,
             frame.time_s,
             frame.fault,
-            left=left_after(read),
+            left=remaining.after_frame(index, read),
             duration_s=frame.duration_s,
             note=note,
         )
         note = None
     if video.broken:
-        yield Item(source, fault=video.broken, left=left)
+        yield Item(source, fault=video.broken, left=remaining.after(index))
 
 
 def _live_frames(source: Source, video: Any, stop: Event | None) -> Iterator[Item]:
@@ -169,54 +158,3 @@ def open_video(source: Source) -> Any:
         return AnimationReader(source.path, name=source.name, selection=source.selection)
     location, live = source.address or source.path, source.is_live
     return VideoReader(location, name=source.name, live=live, selection=source.selection)
-
-
-class _Remaining:
-    """Counts the pictures and frames still to come; the length of unopened videos is estimated from their file size."""
-
-    def __init__(self, sources: Sequence[Source]) -> None:
-        self._endless = any(source.is_live for source in sources)
-        self._bytes = [_size(source) for source in sources]
-        pictures = [int(source.kind == "image" or not size) for source, size in zip(sources, self._bytes, strict=True)]
-        self._pictures_after = _after(pictures)
-        self._bytes_after = _after(self._bytes)
-        self._frames: dict[int, int] = {}
-        self._known_bytes = self._known_frames = 0
-
-    def set_frames(self, index: int, frames: int | None) -> None:
-        """Record how many frames of a video are read, or are expected by its header; None if unknown."""
-        if frames is None:
-            return
-        if index not in self._frames:
-            self._known_bytes += self._bytes[index]
-        self._known_frames += frames - self._frames.get(index, 0)
-        self._frames[index] = frames
-
-    def after_frame(self, index: int, frame: int) -> int | None:
-        """Number still to come after the frame of a video that is read as number `frame`; None if unknown."""
-        frames, after = self._frames.get(index), self.after(index)
-        return None if frames is None or after is None else max(0, frames - frame - 1) + after
-
-    def after(self, index: int) -> int | None:
-        """Number still to come after this source; None if unknown."""
-        bytes_after = self._bytes_after[index]
-        if self._endless or (bytes_after and not self._known_bytes):
-            return None
-        frames = round(bytes_after * self._known_frames / self._known_bytes) if bytes_after else 0
-        return self._pictures_after[index] + frames
-
-
-def _size(source: Source) -> int:
-    """Bytes of a video file; 0 for anything else."""
-    if source.kind == "image" or source.fault or source.address is not None:
-        return 0
-    try:
-        return source.path.stat().st_size
-    except OSError:
-        return 0
-
-
-def _after(counts: Sequence[int]) -> list[int]:
-    """Sum of the counts after each index."""
-    total = sum(counts)
-    return [total - so_far for so_far in accumulate(counts)]

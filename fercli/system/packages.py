@@ -30,6 +30,8 @@ OPTIONAL: Mapping[str, OptionalPackage] = {
     "facenet_pytorch": OptionalPackage("facenet-pytorch", "train"),
     "pyarrow": OptionalPackage("pyarrow", "parquet"),
     "tensorboard": OptionalPackage("tensorboard", "tensorboard"),
+    "wandb": OptionalPackage("wandb", "wandb"),
+    "mlflow": OptionalPackage("mlflow-skinny", "mlflow"),
     "pytorch_grad_cam": OptionalPackage("grad-cam", "visualize"),
     "sklearn": OptionalPackage("scikit-learn", "visualize"),
 }

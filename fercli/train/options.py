@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fercli.config.defaults import SAVE_EVERY_S
+from fercli.config.defaults import SAVE_EVERY_S, LoggerName
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class TrainOptions:
     """Options of `train` that do not change its result; RunConfig has those that do.
 
     device: auto | cpu | cuda[:N]. workers: processes that read images, None for up to 8 with a GPU and a thread on a CPU.
-    manifest: of `fer data check`, its hash is kept with the run. licence, notes: for the cards.
+    manifest: of `fer data check`, its hash is kept with the run. loggers: besides metrics.csv. licence, notes: for the cards.
     """
 
     device: str = "auto"
@@ -21,7 +21,7 @@ class TrainOptions:
     resume: bool = False
     overwrite: bool = False
     save_every_s: float = SAVE_EVERY_S
-    tensorboard: bool = False
+    loggers: tuple[LoggerName, ...] = ()
     manifest: Path | None = None
     licence: str = ""
     notes: tuple[str, ...] = ()

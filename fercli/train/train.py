@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from fercli.config.defaults import LoggerName
 from fercli.data.dataset import Dataset
 from fercli.data.facts import data_facts, data_fingerprint
 from fercli.data.readable import require_readable
@@ -20,12 +21,13 @@ from fercli.system.environment import environment
 from fercli.system.locks import hold_lock
 from fercli.train.components import Components, build_components
 from fercli.train.determinism import gpu_switches
+from fercli.train.loggers import check_loggers, open_writers
 from fercli.train.loop import TrainingLoop, is_finished
 from fercli.train.options import TrainOptions
 from fercli.train.process_group import ProcessGroup
 from fercli.train.reporter import Reporter
 from fercli.train.result import TrainResult, build_result, run_result_file, score_selected_weights
-from fercli.train.run_log import RunLog, check_tensorboard, open_event_writer
+from fercli.train.run_log import RunLog
 from fercli.train.saver import Saver, read_checkpoint, restore
 from fercli.train.scoring import Scorer
 from fercli.train.selected_weights import SelectedWeights
@@ -65,8 +67,7 @@ def train(
         gpu_switches(device, deterministic=config.train.deterministic, tf32=config.train.tf32),
         contextlib.ExitStack() as held,
     ):
-        if options.tensorboard:
-            check_tensorboard()
+        check_loggers(options.loggers)
         folder = RunFolder(out)
         config = replace(config, fingerprint=data_fingerprint(dataset), processes=group.size)
         # everything that can be refused is refused before the run folder is touched
@@ -110,7 +111,7 @@ def _run(
     selected = SelectedWeights(components, state, folder, selection)
     if components.teachers and not is_finished(state, components):
         _teach(components, folder, meter=meter, report=report)
-    log = _open_log(components, state, folder, tensorboard=options.tensorboard)
+    log = _open_log(components, state, folder, options.loggers)
     device = str(components.device)
     reporter = Reporter(state, components.recipe, log=log, writes=first, report=report, device=device)
     loop = TrainingLoop(
@@ -144,13 +145,13 @@ def _run(
     return result
 
 
-def _open_log(components: Components, state: TrainingState, folder: RunFolder, *, tensorboard: bool) -> RunLog:
-    """The log files of the run, with events for TensorBoard in the first process on request."""
-    if not (tensorboard and components.group.is_first):
+def _open_log(components: Components, state: TrainingState, folder: RunFolder, loggers: Sequence[LoggerName]) -> RunLog:
+    """The log of the run; the first process alone has loggers."""
+    if not (loggers and components.group.is_first):
         return RunLog(folder)
     finished_steps = state.epoch * len(components.batches(0)) + state.sums.step
     with explain_full_disk(folder.path):
-        return RunLog(folder, open_event_writer(folder, finished_steps=finished_steps))
+        return RunLog(folder, open_writers(loggers, folder, finished_steps=finished_steps))
 
 
 def _teach(

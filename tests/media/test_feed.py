@@ -7,6 +7,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fercli.media import counts
 from fercli.media.feed import Item, feed, in_chunks
 from fercli.media.images import write_image
+from fercli.media.selection import EVERY_FRAME, FrameSelection
 from fercli.media.sources import Source, find_sources
 from fercli.media.video import Frame
 from fercli.media.video_writer import VideoWriter
@@ -89,7 +92,55 @@ def test_feed__reports_that_a_picture_is_a_video(folder: Path):
 
 def test_feed__counts_the_remaining_sources(folder: Path):
     shutil.copy(folder / "b.mp4", folder / "c.mp4")
-    assert [item.left for item in feed(find_sources([str(folder)]))] == [None, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
+    assert [item.left for item in feed(find_sources([str(folder)]))] == [10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
+
+
+def totals(*paths: Path, selection: FrameSelection = EVERY_FRAME) -> set[int | None]:
+    """The totals that a progress line would show: what is done and what is left, item by item."""
+    sources = [replace(source, selection=selection) for source in find_sources([str(path) for path in paths])]
+    items = list(feed(sources))
+    assert items[-1].left == 0
+    return {None if item.left is None else number + item.left for number, item in enumerate(items, start=1)}
+
+
+def test_feed__has_one_total_from_the_first_item_to_the_last(folder: Path):
+    # a short video of many bytes and a long one of few: their sizes say nothing about their frames
+    noise = np.random.default_rng(0)
+    with VideoWriter(folder / "c.mkv") as writer:  # whose header does not count frames
+        for number in range(30):
+            writer.write(np.full((48, 64, 3), 4 * number, np.uint8), number / 10)
+    with VideoWriter(folder / "d.mp4") as writer:
+        for number in range(4):
+            writer.write(noise.integers(0, 255, (480, 640, 3), dtype=np.uint8), number / 10)
+    frames = [Image.new("RGB", (64, 64), (value, 0, 0)) for value in (0, 90, 200)]
+    frames[0].save(folder / "e.webp", save_all=True, append_images=frames[1:], duration=100)
+    frames[0].save(folder / "f.gif", save_all=True, append_images=frames[1:], duration=100)
+    (folder / "g.mp4").write_bytes(b"no video")
+    assert totals(folder) == {1 + 5 + 30 + 4 + 3 + 3 + 1}
+
+
+def test_feed__counts_the_frames_of_a_part(folder: Path):
+    assert totals(folder / "b.mp4", folder / "a.png", selection=FrameSelection(start_s=0.2)) == {3 + 1}
+    assert totals(folder / "b.mp4", selection=FrameSelection(fps=5)) == {3}  # 10 a second: 0, 0.2 and 0.4 s
+
+
+def test_feed__reads_while_a_large_folder_is_counted(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    counted = threading.Event()
+
+    def slow(source: Source) -> int:
+        counted.wait(10)
+        return 5
+
+    monkeypatch.setattr(counts, "_WAIT_S", 0.05)
+    monkeypatch.setattr(counts, "count_items", slow)
+    items = feed(find_sources([str(folder / "b.mp4")]))
+    assert next(items).left is None
+    counted.set()
+    deadline = time.monotonic() + 10
+    while (left := next(items).left) is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+        items = feed(find_sources([str(folder / "b.mp4")]))
+    assert left is not None
 
 
 def test_chunks__are_few_pixels_and_single_frames_of_what_is_live():

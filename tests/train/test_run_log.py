@@ -13,8 +13,9 @@ from fercli.config.training import SamConfig, TrainConfig
 from fercli.data.dataset import Dataset
 from fercli.errors import RefusedError, UsageError
 from fercli.progress import EpochReport, TrainEvent
+from fercli.train.loggers import EventWriter
 from fercli.train.options import TrainOptions
-from fercli.train.run_log import EventWriter, RunLog
+from fercli.train.run_log import RunLog
 from fercli.train.train import train
 from fercli.weights.run_folder import RunConfig, RunFolder
 
@@ -55,10 +56,12 @@ def test_train__resumed_has_every_step_once_in_its_events(
             faces,
             tmp_path / "run",
             config=config_of(recipe),
-            options=replace(CPU, tensorboard=True, save_every_s=0),
+            options=replace(CPU, loggers=("tensorboard",), save_every_s=0),
             report=stop_after(6),
         )
-    train(faces, tmp_path / "run", config=config_of(recipe), options=replace(CPU, tensorboard=True, resume=True))
+    train(
+        faces, tmp_path / "run", config=config_of(recipe), options=replace(CPU, loggers=("tensorboard",), resume=True)
+    )
     events = EventAccumulator(str(tmp_path / "run" / "events"))
     events.Reload()
     assert [event.step for event in events.Scalars("step/loss")] == list(range(1, 9))
@@ -80,15 +83,15 @@ class FullDiskWriter:
 def test_train__a_disk_too_full_for_tensorboard_is_reported(
     config_of: ConfigOf, faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_at: str
 ):
-    def open_writer(folder: RunFolder, *, finished_steps: int) -> EventWriter:
+    def open_full(names: object, folder: RunFolder, *, finished_steps: int) -> list[EventWriter]:
         if full_at == "opening":
             raise OSError(28, "No space left on device")
-        return FullDiskWriter()
+        return [FullDiskWriter()]
 
-    monkeypatch.setattr("fercli.train.train.check_tensorboard", lambda: None)
-    monkeypatch.setattr("fercli.train.train.open_event_writer", open_writer)
+    monkeypatch.setattr("fercli.train.train.check_loggers", lambda names: None)
+    monkeypatch.setattr("fercli.train.train.open_writers", open_full)
     with pytest.raises(RefusedError, match=r"disk of .* is full"):
-        train(faces, tmp_path / "run", config=config_of(), options=replace(CPU, tensorboard=True))
+        train(faces, tmp_path / "run", config=config_of(), options=replace(CPU, loggers=("tensorboard",)))
 
 
 def test_train__tensorboard_that_is_not_installed_is_a_usage_mistake(
@@ -96,6 +99,6 @@ def test_train__tensorboard_that_is_not_installed_is_a_usage_mistake(
 ):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match="not installed") as caught:
-        train(faces, tmp_path / "run", config=config_of(), options=replace(CPU, tensorboard=True))
+        train(faces, tmp_path / "run", config=config_of(), options=replace(CPU, loggers=("tensorboard",)))
     assert "fercli[tensorboard]" in caught.value.fix
     assert not (tmp_path / "run").exists()

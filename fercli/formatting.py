@@ -98,6 +98,14 @@ def p_value(value: float) -> str:
     return f"{value:.3f}" if value >= 0.001 else "< 0.001"
 
 
+def without_middle(text: str, length: int) -> str:
+    """Shorten a name to `length` characters, from 5 on; its beginning and its end, with the suffix, are kept."""
+    if len(text) <= length:
+        return text
+    end = min(10, (length - 1) // 2)
+    return f"{text[: length - end - 1]}…{text[-end:]}"
+
+
 def pluralize(count: int, noun: str, plural: str | None = None) -> str:
     """Format a count with its noun: 1 frame, 2,000 frames, 2 boxes."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

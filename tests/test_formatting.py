@@ -17,6 +17,7 @@ from fercli.formatting import (
     printable,
     probability_percent,
     signed_percent,
+    without_middle,
 )
 
 
@@ -104,3 +105,9 @@ def test_printable__shows_signs_that_could_forge_lines_or_colours():
 )
 def test_probability_percent__is_never_certain(value: float, text: str):
     assert probability_percent(value) == text
+
+
+def test_without_middle__keeps_the_beginning_and_the_suffix():
+    assert without_middle("C_pyfeat_free-mountain-vector-01.jpg", 20) == "C_pyfeat_f…or-01.jpg"
+    assert without_middle("short.jpg", 9) == "short.jpg"
+    assert without_middle("short.jpg", 5) == "sh…pg"

@@ -27,13 +27,15 @@ _PIPE_WIDTH = 10_000  # characters; wide enough that no row is wrapped in a pipe
 
 
 def say(text: str) -> None:
-    """Write a message to stderr."""
-    typer.echo(printable(text, lines=True), err=True)
+    """Write a message to stderr, above the progress line if there is one."""
+    # not typer.echo, which writes past the stream that rich puts in the place of stderr while a line is drawn
+    sys.stderr.write(f"{printable(text, lines=True)}\n")
+    sys.stderr.flush()
 
 
 def warn(text: str) -> None:
     """Write a warning to stderr."""
-    typer.echo(f"warning: {printable(text)}", err=True)
+    say(f"warning: {printable(text)}")
 
 
 def show(result: str | RenderableType) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from fercli.cli import console
 from fercli.formatting import in_percent, interval_percent, mean_sd_percent, pluralize
 
+_WIDE = 95  # columns that the table takes with its intervals
+
 if TYPE_CHECKING:
     from fercli.evaluate.evaluate import EvaluateOptions
     from fercli.evaluate.results import EvaluationResult
@@ -71,6 +73,8 @@ def _show(result: SeedsEvaluation) -> None:
     images = pluralize(first.score.images, "image")
     title = f"{result.folder}, {pluralize(len(result.runs), 'seed')}, on {first.data} {first.split}: {images}"
     columns = ["", "accuracy %", "95 % interval", "mean class %", "macro F1 %", "ECE %"]
+    if console.width() < _WIDE:
+        columns, rows = [*columns[:2], *columns[3:]], [[*row[:2], *row[3:]] for row in rows]
     console.show(console.table(title, columns, rows))
     _show_classes(result)
 

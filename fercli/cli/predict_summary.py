@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fercli.cli import console
 from fercli.coding.coders import UNCERTAIN
 from fercli.coding.recordings import ONLY_FRAME_S
-from fercli.formatting import percent, percents, pluralize, printable, probability_percent
+from fercli.formatting import percent, percents, pluralize, printable, probability_percent, without_middle
 from fercli.results import lost_frames
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fercli.system.stopwatch import Stopwatch
 
 _BAR_LENGTH = 20  # characters
+_NAME = 16  # characters of a shortened name at least
 _STAGES = ("decode", "detect", "align", "classify", "track", "write")
 _COLUMNS = ("picture", "face", "expression", "probability", "second best", "box (left top right bottom)")
 
@@ -143,7 +144,7 @@ class Summary:
             # names below the given folders, unless two of them are the same
             names = self._short_names if len(set(self._short_names.values())) == len(self._short_names) else {}
             rows = [[names.get(str(path), path), *cells] for path, *cells in self._rows]
-            console.show(console.table(None, _COLUMNS, rows))
+            console.show(console.table(None, *_fitted(rows, console.width())))
         for path, video in self._videos.items():
             _show_video(path, video)
 
@@ -159,6 +160,19 @@ class Summary:
             f"{read} in {watch.total_s:.2f} s ({self.images / watch.total_s:.1f} {unit} per second, {engine}): "
             f"{stages} (decoding runs in parallel)"
         )
+
+
+def _fitted(rows: list[list[object]], width: int) -> tuple[tuple[str, ...], list[list[object]]]:
+    """Columns and rows for a terminal: the box is left out where it has no room, then names lose their middle."""
+
+    def room_for_names(count: int) -> int:
+        others = [max(len(str(row[column] or "")) for row in (_COLUMNS, *rows)) for column in range(1, count)]
+        return width - sum(others) - 3 * count - 1
+
+    longest = max(len(printable(str(row[0]))) for row in rows)
+    count = len(_COLUMNS) if room_for_names(len(_COLUMNS)) >= min(longest, _NAME) else len(_COLUMNS) - 1
+    room = max(_NAME, room_for_names(count))
+    return _COLUMNS[:count], [[without_middle(printable(str(row[0])), room), *row[1:count]] for row in rows]
 
 
 def _row(prediction: Prediction) -> tuple[object, ...]:

@@ -190,5 +190,5 @@ def show_seeds(result: SeedsResult) -> None:
         for warning in run.warnings:
             console.warn(f"seed {run.seed}, {warning}")
     console.show(
-        f"runs: {result.folder}\nnext: fer eval {result.runs[0].folder} DATA    fer report TABLE --run {result.folder}"
+        f"runs: {result.folder}\nnext: fer eval {result.folder} DATA    fer report TABLE --run {result.folder}"
     )

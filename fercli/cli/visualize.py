@@ -20,8 +20,18 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 
+
+def _one_seed_each(weights: list[str]) -> list[str | None]:
+    """The first seed of every folder with several."""
+    return [options.one_seed(name) for name in weights]
+
+
 _RUN_FOLDER = typer.Option(
-    "--weights", "-w", metavar="RUN", help="Folder of a run; weights files do not hold the batch transformer."
+    "--weights",
+    "-w",
+    metavar="RUN",
+    help="Folder of a run (of several seeds, the first); weights files do not hold the batch transformer.",
+    callback=_one_seed_each,
 )
 
 
@@ -37,7 +47,7 @@ class _Common:
             "-w",
             metavar="FILE|RUN|NAME",
             help="Weights or the folder of a run (of several seeds, the first); give two to compare them.",
-            callback=lambda values: [options.one_seed(value) for value in values],
+            callback=_one_seed_each,
         ),
     ]
     names: Annotated[

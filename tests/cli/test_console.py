@@ -1,5 +1,7 @@
+import io
 import json
 import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +9,8 @@ from threading import Event
 
 import numpy as np
 import pytest
+from rich.console import Console
+from rich.file_proxy import FileProxy
 
 from fercli.cli import console
 
@@ -17,6 +21,15 @@ LONG_PATH = "/".join(["a-folder-with-a-long-name"] * 12) + "/face.png"
 class Row:
     path: Path
     score: float
+
+
+def test_say__appears_above_the_progress_line(monkeypatch: pytest.MonkeyPatch):
+    # rich puts a proxy in the place of sys.stderr while the line is drawn; what is written past it ends up inside the line
+    drawn, past = io.StringIO(), io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    monkeypatch.setattr(sys, "stderr", FileProxy(Console(file=drawn), past))
+    console.say("epoch 1")
+    console.warn("careful")
+    assert drawn.getvalue() == "epoch 1\nwarning: careful\n"
 
 
 def test_say__and_warn_write_to_stderr(capsys: pytest.CaptureFixture[str]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -86,3 +87,27 @@ def test_show__counts_time_in_view_not_frames(capsys: pytest.CaptureFixture[str]
     assert ["fear", "0.8", "73", "%"] in [row[:4] for row in rows]
     assert ["anger", "0.1", "9", "%"] in [row[:4] for row in rows]
     assert ["uncertain", "0.2", "18", "%"] in [row[:4] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("width", "box", "name"),
+    [(80, False, r"a-long.*….*-31\.jpg"), (140, True, "a-long-name-of-a-photo-2026-11-28-17-31.jpg")],
+)
+def test_table__of_a_narrow_terminal_has_one_line_per_face(
+    width: int, box: bool, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("fercli.cli.console.width", lambda: width)
+    summary = Summary()
+    source = Source(
+        Path("in/a-long-name-of-a-photo-2026-11-28-17-31.jpg"),
+        "image",
+        Path("a-long-name-of-a-photo-2026-11-28-17-31.jpg"),
+    )
+    detail = {"detection": FACE, "label": "fear", "probabilities": {"fear": 0.5, "anger": 0.5}, "face": 0}
+    summary.add(ImageResult(source, RGB, None, (Prediction(source.name, "uncertain", **detail),)))  # type: ignore[arg-type]
+    summary.show()
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert ("box" in lines[0]) is box
+    (row,) = lines[2:]
+    assert re.fullmatch(name, row.split()[0])
+    assert len(row.rstrip()) <= width

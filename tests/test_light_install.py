@@ -56,6 +56,7 @@ WORKS = {
     "fer compare": (["compare", "EVAL", "EVAL"], "accuracy"),
     "fer report": (["report", "table4", "--run", "EVAL"], "fer-compact"),
     "fer weights list": (["weights", "list"], "poster-v2-rafdb"),
+    "fer weights restore": (["weights", "restore", "fer-compact-5", "--clone", str(ROOT)], "fer-compact-5"),
     "fer weights verify": (["weights", "verify", "fer-compact", "--json"], '"status": "ok"'),
     "fer doctor": (["doctor"], "torch"),
     "fer bench video": (["bench", "video", "VIDEO", "--rounds", "1"], "s"),

@@ -46,7 +46,7 @@ from fercli.cli.report import report
 from fercli.cli.summary import summary
 from fercli.cli.train import train
 from fercli.cli.visualize import app as visualize
-from fercli.cli.weights import average_weights, import_weights, list_weights, pull, verify
+from fercli.cli.weights import average_weights, import_weights, list_weights, pull, restore_version, verify
 from fercli.errors import ExitCode, FerError
 from fercli.formatting import printable
 from fercli.system.devices import disable_telemetry, limit_threads, process_rank
@@ -153,8 +153,9 @@ def _add(
 
 _add(data, "prepare", prepare, "Convert FER2013's csv file into image folders.")
 _add(data, "check", check, "Compare a data set with its published counts.")
-_add(weights, "list", list_weights, "List the public weights that can be downloaded.")
+_add(weights, "list", list_weights, "List public weights and earlier versions of the default model.")
 _add(weights, "pull", pull, "Download public weights, verify and convert them.", needs=TORCH)
+_add(weights, "restore", restore_version, "Restore earlier versions of the default model from a clone.")
 _add(weights, "verify", verify, "Check that downloaded weights have not changed.")
 _add(weights, "import", import_weights, "Convert a checkpoint of another project and register it by name.", needs=TORCH)
 _add(weights, "average", average_weights, "Average the weights of several runs.", needs=TORCH)

@@ -21,7 +21,7 @@ Registry = Annotated[
 
 
 def list_weights(registry: Registry = None, json: options.Json = False) -> None:
-    """List the public weights in the registry: description, URL, licence, and whether they are downloaded.
+    """List public weights (description, URL, licence, whether they are downloaded) and earlier versions of the default model.
 
     Example:
 
@@ -31,7 +31,9 @@ def list_weights(registry: Registry = None, json: options.Json = False) -> None:
     from fercli.weights.locations import url_of
     from fercli.weights.receipts import read_receipt
     from fercli.weights.registry import read_registry
+    from fercli.weights.versions import read_versions
 
+    versions = read_versions(registry)
     entries = read_registry(registry)
     pulled = {name: read_receipt(name) is not None for name in entries}
     if json:
@@ -41,6 +43,12 @@ def list_weights(registry: Registry = None, json: options.Json = False) -> None:
                  "urls": [url_of(location) for location in entry.locations], "sha256": entry.sha256,
                  "licence": entry.licence, "outputs": entry.outputs, "pulled": pulled[entry.name]}
                 for entry in entries.values()
+            ]
+            + [
+                {"name": version.name, "description": "earlier version of the default model", "kind": "version",
+                 "commit": version.commit, "sha256": version.sha256, "outputs": [version.name],
+                 "pulled": version.is_restored}
+                for version in versions.values()
             ]
         )  # fmt: skip
         return
@@ -57,6 +65,10 @@ def list_weights(registry: Registry = None, json: options.Json = False) -> None:
     console.show(console.table("public weights", ("name", "description", "pulled", "sha256", "licence"), rows))
     for entry in entries.values():
         console.show(f"{entry.name}: " + "  ".join(url_of(location) for location in entry.locations))
+    if versions:
+        found = [(each.name, each.commit[:7], "yes" if each.is_restored else "no") for each in versions.values()]
+        console.show(console.table("earlier versions of the default model", ("name", "commit", "restored"), found))
+        console.say("next:  fer weights restore NAME copies one from the history of a clone")
     console.say(f"next:  fer weights pull NAME (into {cache_folder()}; FER_CACHE=DIR changes it)")
 
 
@@ -146,6 +158,39 @@ def _show_pulled(result: PullResult) -> None:
     }
     console.show(f"{result.name}: from {result.location}, sha256 {result.sha256} ({trust[result.trust]})")
     console.show(f"names for --weights: {', '.join(result.outputs)}")
+
+
+def restore_version(
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Earlier versions, such as fer-compact-5.")],
+    *,
+    clone: Annotated[
+        Path | None,
+        typer.Option(
+            "--clone",
+            metavar="DIR",
+            help="Clone of the repository of fer with its history (default: the one that fer runs from).",
+        ),
+    ] = None,
+    registry: Registry = None,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> None:
+    """Restore earlier versions of the default model from the git history of a clone; nothing is downloaded.
+
+    All commands then find them by name. The sha256 of every file is compared with that of the registry.
+
+    Example:
+
+      fer weights restore fer-compact-5
+    """
+    from fercli.weights.versions import restore as step
+
+    for name in names:
+        files = step(name, clone=clone, registry=registry, overwrite=overwrite)
+        if json:
+            console.json_line({"name": name, "files": {suffix: str(path) for suffix, path in files.items()}})
+        else:
+            console.show(f"{name}: {', '.join(map(str, files.values()))}")
 
 
 def verify(

@@ -65,10 +65,13 @@ def find_weights(name_or_path: str | Path | None, suffixes: Sequence[str] = (ONN
 
 def _known_names(name: str, suffixes: Sequence[str]) -> str:
     from fercli.weights.registry import read_registry
+    from fercli.weights.versions import read_versions
 
     entries = read_registry().values()
     if any(name in (entry.name, *entry.outputs) for entry in entries):
         return f"fer weights pull {name}"
+    if name in read_versions():
+        return f"fer weights restore {name}"
     folders = (*weights_folders(), pulled_folder())
     names = sorted({path.stem for folder in folders for suffix in suffixes for path in folder.glob(f"*{suffix}")})
     known = f"known names: {', '.join(names)}; " if names else ""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fercli.config.labels import SCHEMAS
 from fercli.config.validate import from_dict
@@ -16,6 +17,7 @@ from fercli.system.shipped import weights_folders
 from fercli.weights.foreign.formats import FORMATS
 
 _FORMAT = 1
+_FIX = "--registry FILE, or install fercli again"
 _FILE_NAME = "registry.json"
 _VALID_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _URL_PREFIXES = ("https://", "http://", "gdrive:", "hf:")
@@ -86,29 +88,34 @@ def valid_name(name: str) -> bool:
     return _VALID_NAME.fullmatch(name) is not None
 
 
-def read_registry(path: Path | None = None) -> dict[str, RegistryEntry]:
-    """Read every entry by name, of the given file or of the registry in the package. Raises: WeightsError."""
+def registry_content(path: Path | None = None) -> tuple[Path, Mapping[str, Any]]:
+    """Return the path and the content of the given file or of the registry in the package. Raises: WeightsError."""
     path = path or next(
         (folder / _FILE_NAME for folder in weights_folders() if (folder / _FILE_NAME).is_file()), Path(_FILE_NAME)
     )
-    fix = "--registry FILE, or install fercli again"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise WeightsError(f"the registry {path} cannot be read ({error})", fix=fix) from error
+        raise WeightsError(f"the registry {path} cannot be read ({error})", fix=_FIX) from error
     if (
         not isinstance(content, Mapping)
         or content.get("format") != _FORMAT
         or not isinstance(content.get("weights"), list)
     ):
-        raise WeightsError(f"{path} is not a registry of format {_FORMAT}", fix=fix)
+        raise WeightsError(f"{path} is not a registry of format {_FORMAT}", fix=_FIX)
+    return path, content
+
+
+def read_registry(path: Path | None = None) -> dict[str, RegistryEntry]:
+    """Read every entry by name, of the given file or of the registry in the package. Raises: WeightsError."""
+    path, content = registry_content(path)
     entries = [
-        from_dict(RegistryEntry, values, where=str(path), error=WeightsError, fix=fix) for values in content["weights"]
+        from_dict(RegistryEntry, values, where=str(path), error=WeightsError, fix=_FIX) for values in content["weights"]
     ]
     names = [name for entry in entries for name in {entry.name, *entry.outputs}]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise WeightsError(f"{path} uses a name twice: {', '.join(repeated)}", fix=fix)
+        raise WeightsError(f"{path} uses a name twice: {', '.join(repeated)}", fix=_FIX)
     return {entry.name: entry for entry in entries}
 
 

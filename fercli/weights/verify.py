@@ -13,6 +13,7 @@ from fercli.system.digest import file_sha256
 from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, check_tensors, part_of, read_card, shipped_weights
 from fercli.weights.receipts import read_receipt
 from fercli.weights.registry import RegistryEntry, find_entry, read_registry
+from fercli.weights.versions import hashes_of, read_versions
 
 VerifyStatus = Literal["ok", "changed", "missing", "broken", "not pulled"]
 
@@ -33,17 +34,20 @@ def verify(names: Sequence[str] = (), *, registry: Path | None = None) -> list[V
     A published file that was deleted after its conversion is not an error. Raises: WeightsError for an unknown name.
     """
     entries = read_registry(registry)
-    unregistered = _unregistered(entries)
+    restored = hashes_of(read_versions(registry))
+    unregistered = [path for path in _unregistered(entries) if path not in restored]
     if not names:
         pulled = [entry for entry in entries.values() if read_receipt(entry.name)]
         return [
             *map(_verify_by_reading, unregistered),
+            *(_verify_hash(path.stem, path, expected) for path, expected in restored.items()),
             *(result for entry in pulled for result in _verify_entry(entry)),
         ]
     results: list[VerifyResult] = []
     for name in names:
+        earlier = [_verify_hash(name, path, expected) for path, expected in restored.items() if path.stem == name]
         paths = [path for path in unregistered if path.stem == name]
-        results += [_verify_by_reading(path) for path in paths] or _verify_entry(find_entry(name, entries))
+        results += earlier or [_verify_by_reading(path) for path in paths] or _verify_entry(find_entry(name, entries))
     return results
 
 

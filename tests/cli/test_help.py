@@ -41,6 +41,7 @@ VERBS = [
     "weights",
     "weights list",
     "weights pull",
+    "weights restore",
     "weights verify",
     "weights import",
     "weights average",

@@ -79,6 +79,15 @@ MinView = Annotated[
     ),
 ]
 
+Confusion = Annotated[
+    Path | None,
+    typer.Option(
+        "--confusion",
+        metavar="EVAL",
+        help="Folder of fer eval --out: also print shares that are corrected by its confusion matrix, with 95 % intervals.",
+    ),
+]
+
 
 def csv_file(content: str) -> typer.models.OptionInfo:
     """--out of a command that writes one csv file. content: what it holds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ def summary(
     *,
     out: Annotated[Path | None, coding_options.csv_file("one row per video and person")] = None,
     min_view: coding_options.MinView = 0.5,
+    confusion: coding_options.Confusion = None,
     smooth: coding_options.Smooth = 0.4,
     enter: coding_options.Enter = 0.6,
     leave: coding_options.Leave = 0.5,
@@ -40,18 +42,21 @@ def summary(
     from fercli.coding.code import code_tables
     from fercli.coding.episodes import EpisodeOptions
     from fercli.coding.tables import summary_columns, summary_row, write_summary
+    from fercli.evaluate.correction_file import read_correction
     from fercli.system.files import refuse_existing
 
     settings = EpisodeOptions(smooth, enter, leave, min_duration, merge_gap)
     if out is not None:
         refuse_existing(out, overwrite=overwrite)
-    coded = code_tables(rows, settings, min_view_s=min_view)
+    known = None if confusion is None else partial(read_correction, confusion)
+    coded = code_tables(rows, settings, min_view_s=min_view, confusion=known)
+    corrected = coded.correction is not None
     if out is not None:
-        write_summary(out, coded.summaries, coded.classes, coded.run, settings, bom=bom)
+        write_summary(out, coded.summaries, coded.classes, coded.run, settings, bom=bom, correction=coded.correction)
     if json:
-        names = summary_columns(coded.classes)
+        names = summary_columns(coded.classes, corrected=corrected)
         for item in coded.summaries:
-            console.json_line(dict(zip(names, summary_row(item), strict=True)))
+            console.json_line(dict(zip(names, summary_row(item, corrected=corrected), strict=True)))
     else:
         show(coded)
     if out is not None and not quiet:
@@ -65,6 +70,9 @@ def show(coded: CodedTables) -> None:
     head = ["video", "person", "in view (s)", *(f"{name} (%)" for name in shown), "no face (s)", "mean p", "episodes"]
     rows = [row for video in coded.videos for row in _rows(video.summaries, [names.index(name) for name in shown])]
     console.show(console.table(None, head, rows))
+    if coded.correction is not None:
+        title = f"corrected shares (%) with 95 % intervals, by the confusion matrix of {coded.correction.source}"
+        console.show(console.table(title, ["video", "person", *coded.classes], _corrected_rows(coded)))
 
 
 def _rows(found: tuple[Summary, ...], shown: list[int]) -> list[list[object]]:
@@ -83,6 +91,20 @@ def _rows(found: tuple[Summary, ...], shown: list[int]) -> list[list[object]]:
             ]
         )
     return rows
+
+
+def _corrected_rows(coded: CodedTables) -> list[list[object]]:
+    from fercli.coding.correction import corrected_texts
+
+    return [
+        [
+            Path(item.source).name,
+            "all" if item.level == "video" else item.person or "untracked",
+            *corrected_texts(item.corrected),
+        ]
+        for item in coded.summaries
+        if item.corrected is not None
+    ]
 
 
 def _seconds(coded: CodedTables) -> list[float]:

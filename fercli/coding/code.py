@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fercli.coding.correction import Correction
 from fercli.coding.episodes import Episode, EpisodeOptions, episodes
 from fercli.coding.recordings import Recording, recordings
 from fercli.coding.summary import Summary, summaries
@@ -37,11 +38,12 @@ class CodedVideo:
 
 @dataclass(frozen=True)
 class CodedTables:
-    """The videos of tables, with what produced the first table."""
+    """The videos of tables, with what produced the first table, and what corrected the shares."""
 
     classes: tuple[str, ...]
     run: RunRecord
     videos: tuple[CodedVideo, ...]
+    correction: Correction | None = None
 
     @property
     def summaries(self) -> list[Summary]:
@@ -65,12 +67,18 @@ class CodedTables:
 
 
 def code_tables(
-    paths: Sequence[Path], options: EpisodeOptions | None = None, *, min_view_s: float = MIN_VIEW_S
+    paths: Sequence[Path],
+    options: EpisodeOptions | None = None,
+    *,
+    min_view_s: float = MIN_VIEW_S,
+    confusion: Callable[[Sequence[str]], Correction] | None = None,
 ) -> CodedTables:
     """Read tables of predictions and return their videos with summaries and episodes. Memory is that of the longest video.
 
     min_view_s: people in view for a shorter time have no summary of their own; that of the video includes them.
-    Raises: DataError for tables that cannot be read, have different classes, or no video.
+    confusion: returns the correction of the shares for the classes of the tables.
+    Raises: DataError for tables that cannot be read, have different classes, or no video; UsageError for a correction that does
+    not fit the tables.
     """
     tables = [read_rows(path) for path in paths]
     classes = tables[0].labels
@@ -80,30 +88,40 @@ def code_tables(
                 f"{table.path} has other classes than {tables[0].path}: {', '.join(table.labels)}",
                 fix="give tables of one model",
             )
-    videos = tuple(video for table in tables for video in _videos(table, options, min_view_s))
+    correction = None if confusion is None else confusion(classes)
+    if correction is not None:
+        for table in tables:
+            correction.check(table.run)
+    videos = tuple(video for table in tables for video in _videos(table, options, min_view_s, correction))
     if not videos:
         names = ", ".join(str(path) for path in paths)
         raise DataError(f"{names}: no rows of videos", fix="give tables that fer predict wrote for videos")
-    return CodedTables(classes, tables[0].run, videos)
+    return CodedTables(classes, tables[0].run, videos, correction)
 
 
-def write_coding(folder: Path, *, bom: bool = False) -> None:
+def write_coding(folder: Path, *, bom: bool = False, correction: Correction | None = None) -> None:
     """Write summary.csv and events.csv from the predictions.csv of a folder of results, if it has rows of videos."""
     options = EpisodeOptions()
     table = read_rows(folder)
-    videos = tuple(_videos(table, options, MIN_VIEW_S))
+    videos = tuple(_videos(table, options, MIN_VIEW_S, correction))
     if not videos:
         return
     coded = CodedTables(table.labels, table.run, videos)
-    write_summary(folder / SUMMARY_NAME, coded.summaries, coded.classes, coded.run, options, bom=bom)
+    write_summary(
+        folder / SUMMARY_NAME, coded.summaries, coded.classes, coded.run, options, bom=bom, correction=correction
+    )
     write_events(folder / EVENTS_NAME, coded.episodes, coded.run, options, bom=bom)
 
 
 def code_video(
-    recording: Recording, options: EpisodeOptions | None = None, *, min_view_s: float = MIN_VIEW_S
+    recording: Recording,
+    options: EpisodeOptions | None = None,
+    *,
+    min_view_s: float = MIN_VIEW_S,
+    correction: Correction | None = None,
 ) -> CodedVideo:
     """Return the summaries and episodes of one video."""
-    found = summaries(recording, options)
+    found = summaries(recording, options, correction=correction)
     shown = [summary for summary in found if summary.level == "video" or summary.in_view_s >= min_view_s]
     duration_s = float(recording.end_s[-1] - recording.begin_s[0])
     return CodedVideo(
@@ -116,6 +134,8 @@ def code_video(
     )
 
 
-def _videos(table: SavedRows, options: EpisodeOptions | None, min_view_s: float) -> Iterator[CodedVideo]:
+def _videos(
+    table: SavedRows, options: EpisodeOptions | None, min_view_s: float, correction: Correction | None
+) -> Iterator[CodedVideo]:
     for recording in recordings(table.predictions(), table.labels):
-        yield code_video(recording, options, min_view_s=min_view_s)
+        yield code_video(recording, options, min_view_s=min_view_s, correction=correction)

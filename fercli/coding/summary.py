@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.coding.correction import CorrectedShares, Correction, corrected_shares
 from fercli.coding.episodes import Episode, EpisodeOptions, episodes
 from fercli.coding.recordings import Recording, Track
 
@@ -27,7 +28,7 @@ class Summary:
     seconds: [N] time in which each class was predicted with status `ok`. uncertain_s: the rest of in_view_s.
     mean_probability: mean over time of the predicted class's probability where the status is `ok`; None if there is no such time.
     mean_probabilities: [N] mean over the time in view, without faces that are too small or perhaps no faces; None without any.
-    episodes: [N] number of episodes.
+    episodes: [N] number of episodes. corrected: shares by a confusion matrix, None without one or if nobody was in view.
     """
 
     source: str
@@ -46,6 +47,7 @@ class Summary:
     mean_probability: float | None
     mean_probabilities: NDArray[np.float64] | None
     episodes: NDArray[np.int64]
+    corrected: CorrectedShares | None = None
 
     @property
     def shares(self) -> NDArray[np.float64]:
@@ -56,14 +58,16 @@ class Summary:
         return np.array(whole_shares([*self.seconds.tolist(), self.uncertain_s]))
 
 
-def summaries(recording: Recording, options: EpisodeOptions | None = None) -> list[Summary]:
+def summaries(
+    recording: Recording, options: EpisodeOptions | None = None, *, correction: Correction | None = None
+) -> list[Summary]:
     """Return one summary per person, in the order of the tracks, and one of the video."""
     found = episodes(recording, options)
     people = [
-        _summary(recording, (track,), [episode for episode in found if episode.person == track.person])
+        _summary(recording, (track,), [episode for episode in found if episode.person == track.person], correction)
         for track in recording.tracks
     ]
-    return [*people, _summary(recording, recording.tracks, found, level="video")]
+    return [*people, _summary(recording, recording.tracks, found, correction, level="video")]
 
 
 def whole_shares(shares: Sequence[float]) -> list[float]:
@@ -81,6 +85,7 @@ def _summary(
     recording: Recording,
     tracks: Sequence[Track],
     found: Sequence[Episode],
+    correction: Correction | None,
     *,
     level: Literal["person", "video"] = "person",
 ) -> Summary:
@@ -119,4 +124,5 @@ def _summary(
         mean_probability=probability_s / certain_s if certain_s > 0 else None,
         mean_probabilities=sums / reliable_s if reliable_s > 0 else None,
         episodes=np.array([counts[name] for name in recording.classes]),
+        corrected=None if correction is None else corrected_shares(recording, tracks, correction),
     )

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from fercli.coding.correction import Correction
 from fercli.coding.episodes import Episode, EpisodeOptions
-from fercli.coding.summary import Summary
+from fercli.coding.summary import Summary, whole_shares
 from fercli.rows.run_record import RunRecord, write_settings
 from fercli.system.csv_file import write_rows
 
+_CORRECTED = ("corrected", "corrected_low", "corrected_high")
 SUMMARY_NAME, EVENTS_NAME = "summary.csv", "events.csv"
 EVENT_COLUMNS = (
     "source",
@@ -25,16 +27,17 @@ EVENT_COLUMNS = (
 )
 
 
-def summary_columns(classes: Sequence[str]) -> list[str]:
-    """Return the columns of summary.csv for a model with these classes."""
+def summary_columns(classes: Sequence[str], *, corrected: bool = False) -> list[str]:
+    """Return the columns of summary.csv for a model with these classes. corrected: with those of corrected shares."""
+    kinds = ("seconds", "share", "mean_p", "episodes", *(_CORRECTED if corrected else ()))
     return [
         *("source", "level", "person", "first_s", "last_s", "frames", "frames_without_face", "without_face_s"),
         *("not_decoded_s", "in_view_s", "uncertain_s", "share_uncertain", "mean_probability", "episodes"),
-        *(f"{kind}_{name}" for kind in ("seconds", "share", "mean_p", "episodes") for name in classes),
+        *(f"{kind}_{name}" for kind in kinds for name in classes),
     ]
 
 
-def summary_row(summary: Summary) -> list[object]:
+def summary_row(summary: Summary, *, corrected: bool = False) -> list[object]:
     """Return a summary as the cells of `summary_columns`: seconds and probabilities with six decimals; shares add up to 1."""
     shares = summary.shares.tolist()
     means: Sequence[float | None] = [None] * len(summary.classes)
@@ -49,7 +52,18 @@ def summary_row(summary: Summary) -> list[object]:
         *shares[:-1],
         *(_number(value) for value in means),
         *summary.episodes.tolist(),
+        *(_corrected_cells(summary) if corrected else ()),
     ]
+
+
+def _corrected_cells(summary: Summary) -> list[float | None]:
+    """Return the cells of _CORRECTED: empty if nobody was in view, intervals also if the time is too short for them."""
+    empty: list[float | None] = [None] * len(summary.classes)
+    found = summary.corrected
+    if found is None:
+        return empty * len(_CORRECTED)
+    ends = [empty if end is None else [_number(value) for value in end.tolist()] for end in (found.low, found.high)]
+    return [*whole_shares(found.shares.tolist()), *ends[0], *ends[1]]
 
 
 def event_row(episode: Episode) -> list[object]:
@@ -59,11 +73,23 @@ def event_row(episode: Episode) -> list[object]:
 
 
 def write_summary(
-    path: Path, found: Iterable[Summary], classes: Sequence[str], run: RunRecord, options: EpisodeOptions, *, bom: bool
+    path: Path,
+    found: Iterable[Summary],
+    classes: Sequence[str],
+    run: RunRecord,
+    options: EpisodeOptions,
+    *,
+    bom: bool,
+    correction: Correction | None = None,
 ) -> None:
     """Write summary.csv and its settings."""
-    write_rows(path, summary_columns(classes), (summary_row(summary) for summary in found), bom=bom)
-    write_settings(path, with_episode_settings(run, options))
+    corrected = correction is not None
+    rows = (summary_row(summary, corrected=corrected) for summary in found)
+    write_rows(path, summary_columns(classes, corrected=corrected), rows, bom=bom)
+    record = with_episode_settings(run, options)
+    if correction is not None:
+        record = replace(record, settings={**record.settings, **correction.as_settings()})
+    write_settings(path, record)
 
 
 def write_events(

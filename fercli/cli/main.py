@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -55,6 +56,15 @@ from fercli.system.packages import OPTIONAL, TORCH, missing_packages, require
 # Errors of the operating system that a user can fix: they end in two lines, not in a traceback.
 _PATH_ERRORS = {errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 _DISK_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
+_FIXES = {
+    **dict.fromkeys(_PATH_ERRORS, "check the path"),
+    **dict.fromkeys(_DISK_ERRORS, "check its permissions and the free space there"),
+    errno.EFBIG: "raise the limit of file sizes (ulimit -f), or write to another file system",
+    errno.EMFILE: "raise the limit of open files, such as ulimit -n 1024",
+    errno.ENFILE: "close other programs: the system has no more open files",
+    errno.ENOMEM: "close other programs, raise the limit of memory (ulimit -v), or read smaller pictures",
+}
+_NO_MEMORY = ("cannot allocate memory", "failed to map segment", "out of memory", "unable to allocate", "bad_alloc")
 
 
 @dataclass
@@ -243,10 +253,14 @@ def main(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.REFUSED
     except OSError as error:
-        if error.errno not in _PATH_ERRORS | _DISK_ERRORS:
+        if error.errno not in _FIXES:
             raise
-        fix = "check the path" if error.errno in _PATH_ERRORS else "check its permissions and the free space there"
-        _print_error(f"{error.filename or 'output'}: {error.strerror}", fix, debug=session.debug)
+        _print_error(*_system_error(error), debug=session.debug)
+        return ExitCode.REFUSED
+    except MemoryError as error:
+        _print_error(
+            f"out of memory ({error})" if str(error) else "out of memory", _FIXES[errno.ENOMEM], debug=session.debug
+        )
         return ExitCode.REFUSED
     except ImportError as error:
         module = (error.name or "").partition(".")[0]
@@ -254,6 +268,12 @@ def main(arguments: Sequence[str]) -> int:
             missing = missing_packages("this command", [module])
             _print_error(missing.message, missing.fix, debug=session.debug)
             return missing.exit_code
+        if any(words in str(error).lower() for words in _NO_MEMORY):
+            _print_error(f"out of memory ({error})", _FIXES[errno.ENOMEM], debug=session.debug)
+            return ExitCode.REFUSED
+        if "too many open files" in str(error).lower():
+            _print_error(str(error), _FIXES[errno.EMFILE], debug=session.debug)
+            return ExitCode.REFUSED
         if ".so" not in str(error):
             raise
         fix = "apt-get install -y libgl1 libglib2.0-0 (what OpenCV needs); fer doctor checks the rest"
@@ -262,6 +282,22 @@ def main(arguments: Sequence[str]) -> int:
     if code == ExitCode.INTERRUPTED:
         say("interrupted")
     return int(code)
+
+
+def _system_error(error: OSError) -> tuple[str, str]:
+    """What failed and how to fix it; the file is named if the system states it."""
+    if error.errno == errno.ENOENT and error.filename is None and not _has_working_folder():
+        return "the working folder no longer exists", "cd into a folder that exists"
+    where = f"{error.filename}: " if error.filename is not None else ""
+    return f"{where}{error.strerror}", _FIXES[error.errno or 0]
+
+
+def _has_working_folder() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def run() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -125,6 +125,9 @@ class Outputs:
 
             self._blur = FaceBlur()
         self.todo = list(sources)
+        self._order = {source.key: index for index, source in enumerate(sources)}
+        self._earlier: Iterator[tuple[Source, Iterable[Prediction], str | None]] = iter(())
+        self._next_earlier: tuple[Source, Iterable[Prediction], str | None] | None = None
         self.finished: list[Source] = []
         if options.folder is not None and options.shard is not None:
             from fercli.predict.parts import PartsFolder, Shard
@@ -167,17 +170,35 @@ class Outputs:
             if self._folder is not None:
                 for source in self._folder.removed:
                     self._summary.add_note(source.name, "not an input of this run, its earlier rows are kept")
-                for source, predictions, fault in self._folder.earlier():
-                    self._summary.add_earlier(source.name, fault)
-                    self._write(predictions)
+                self._earlier = self._folder.earlier()
             self._open = opened.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
+        try:
+            if error[0] is None:
+                self._write_earlier(before=None)
+        except BaseException as raised:
+            self._open.__exit__(type(raised), raised, raised.__traceback__)
+            raise
         self._open.__exit__(*error)  # type: ignore[arg-type]
 
+    def _write_earlier(self, *, before: Source | None) -> None:
+        """Write the rows of finished sources that precede a source in the order of the inputs; all of them for None."""
+        limit = len(self._order) if before is None else self._order[before.key]
+        while True:
+            earlier = self._next_earlier or next(self._earlier, None)
+            self._next_earlier = earlier
+            if earlier is None or (before is not None and self._order.get(earlier[0].key, len(self._order)) > limit):
+                return
+            source, predictions, fault = earlier
+            self._summary.add_earlier(source.name, fault)
+            self._write(predictions)
+            self._next_earlier = None
+
     def add(self, result: ImageResult) -> None:
-        """Write one picture or frame."""
+        """Write one picture or frame, after the rows that an earlier run wrote of the sources before it."""
+        self._write_earlier(before=result.source)
         if self._log is not None:
             self._log.add(result.source, result.predictions, decoded=result.rgb is not None)
         self._write(result.predictions)

@@ -29,7 +29,7 @@ from fercli.rows.records import columns, prediction_from_row
 from fercli.rows.table import open_text
 from fercli.system.csv_file import BOM
 from fercli.system.digest import file_state
-from fercli.system.files import replacing, sync
+from fercli.system.files import replacing, sync, write_errors_name
 from fercli.system.locks import hold_lock
 
 CSV_NAME = "predictions.csv"
@@ -112,7 +112,7 @@ class Job:
         return self
 
     def __exit__(self, kind: Any, *_: object) -> None:
-        with self._lock:
+        with self._lock, write_errors_name(self.folder / CSV_NAME):
             self._file.close()
             if kind is None:
                 self._sort_rows()
@@ -148,7 +148,8 @@ class Job:
 
     def add(self, predictions: Sequence[Prediction]) -> None:
         """Append rows of the current source."""
-        self._table.add(predictions)
+        with write_errors_name(self.folder / CSV_NAME):
+            self._table.add(predictions)
 
     def end(self, source: Source, *, copy: Path | None = None, fault: str | None = None) -> None:
         """Mark the current source as finished: its rows, its copy and its report are written."""
@@ -157,7 +158,7 @@ class Job:
             relative = copy.relative_to(self.folder).as_posix() if copy else None
             done = Finished(_key(source), *file_state(source.path), (start, self._start), relative, fault)
             self.finished[done.key] = done
-            with open_text(self.folder / _JOB, "a") as job:
+            with write_errors_name(self.folder / _JOB), open_text(self.folder / _JOB, "a") as job:
                 job.write(json.dumps(asdict(done)) + "\n")
                 job.flush()
                 os.fsync(job.fileno())
@@ -168,8 +169,9 @@ class Job:
 
     def _end_rows(self, source: Source) -> int:
         """Write the rows of the current source to the disk; returns their first byte."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with write_errors_name(self.folder / CSV_NAME):
+            self._file.flush()
+            os.fsync(self._file.fileno())
         start, self._start = self._start, os.fstat(self._file.fileno()).st_size
         self._written[_key(source)] = (start, self._start)
         return start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from fercli.predict.privacy import Privacy
 from fercli.predict.record import record_run
 from fercli.predict.report.folder import FolderReports
 from fercli.results import Prediction, is_frame, lost_frames
+from fercli.rows.records import prediction_from_record, prediction_record
 from fercli.rows.run_record import write_settings
 from fercli.weights.card import WeightsCard
 
@@ -63,6 +65,9 @@ class ResultsFolder:
         self._pages = FolderReports(
             folder, sources, card, shown_settings or settings, taken=taken, overwrite=replace, pictures=privacy.pictures
         )
+        self._sources, self._shown = tuple(sources), 0
+        self._order = {source.key: index for index, source in enumerate(sources)}
+        self._earlier = {source.key for source in self.finished}
         self._open = ExitStack()
         self._source: Source | None = None
         self._was_read, self._lost_frames = False, 0
@@ -72,9 +77,6 @@ class ResultsFolder:
         with ExitStack() as opened:
             for part in (self._job, self._pages, self._copies):
                 opened.enter_context(part)
-            for source in self.finished:
-                if source not in self.removed:
-                    self._show_finished(source)
             self._open = opened.pop_all()
         return self
 
@@ -82,6 +84,7 @@ class ResultsFolder:
         if kind is None:
             try:
                 self._end_source()
+                self._show_finished(before=None)
             except BaseException as raised:
                 self._open.__exit__(type(raised), raised, raised.__traceback__)
                 raise
@@ -108,7 +111,11 @@ class ResultsFolder:
         """Add a picture or the next frame of a video; rgb None: it, or the rest of the video, could not be read."""
         if self._source is None or source.key != self._source.key:
             self._end_source()
+            self._show_finished(before=source)
             self._source, self._was_read, self._lost_frames, self._fault = source, False, 0, None
+        predictions = [
+            prediction_from_record(prediction_record(row)) for row in predictions
+        ]  # as a resumed run reads them
         self._job.add(predictions)
         if rgb is not None and self._blur is not None:
             rgb = self._blur.blurred(source, rgb, predictions, time_s=time_s)
@@ -135,8 +142,17 @@ class ResultsFolder:
             fault=self._fault or lost_frames(self._lost_frames),
         )
 
-    def _show_finished(self, source: Source) -> None:
-        if source.kind == "video":
+    def _show_finished(self, *, before: Source | None) -> None:
+        """Show the finished sources that precede a source in the order of the inputs; all that are left for None."""
+        last = len(self._sources) if before is None else self._order[before.key]
+        while self._shown < last:
+            source = self._sources[self._shown]
+            self._shown += 1
+            if source.key in self._earlier:
+                self._show(source)
+
+    def _show(self, source: Source) -> None:
+        if source.kind == "video" or is_frame(list(islice(self._job.rows_of(source), 1))):
             self._pages.add_finished(source, self._job.rows_of(source))
             return
         try:

@@ -12,10 +12,11 @@ import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from fercli.errors import DataError, RefusedError
+from fercli.errors import RefusedError
 from fercli.system.locks import hold_lock
 from fercli.system.names import clash_key
 
+WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NAME_BYTES = 255  # of a file name on Linux, macOS and Windows file systems
 
 
@@ -58,25 +59,38 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; it is renamed to `path` on success and removed on failure.
 
     durable: write it to the disk before it is renamed, so that `path` is complete after a power failure too.
-    Creates missing folders. Raises: DataError if the folder cannot be created.
+    Creates missing folders. Raises: RefusedError if the folder cannot be created; errors of a full disk name `path`.
     """
     ending = f".{secrets.token_hex(4)}.part{path.suffix}"
     temporary = path.with_name(_cut(f".{path.stem}", ending) + ending)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(
+        raise RefusedError(
             f"cannot create the folder {path.parent} ({error.strerror})", fix="another output name"
         ) from error
     try:
-        yield temporary
-        if durable:
-            sync(temporary)
-        temporary.replace(path)
-        if durable:
-            sync(path.parent)
+        with write_errors_name(path, temporary):
+            yield temporary
+            if durable:
+                sync(temporary)
+            temporary.replace(path)
+            if durable:
+                sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def write_errors_name(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Let errors of a full disk, or of the limit of file sizes, name the output: the system names no file, or `temporary`."""
+    try:
+        yield
+    except OSError as error:
+        unnamed = error.filename is None and error.errno in WRITE_ERRORS
+        if unnamed or (temporary is not None and error.filename in (temporary, str(temporary))):
+            error.filename = str(path)
+        raise
 
 
 def sync(path: Path) -> None:
@@ -130,7 +144,7 @@ def refuse_existing_folder(path: Path, *, overwrite: bool, mark: str) -> None:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield an empty temporary folder beside `path`; it replaces `path` on success and is removed on failure.
 
-    Creates missing parents. Raises: DataError if the folder cannot be created, RefusedError if another process writes it.
+    Creates missing parents. Raises: RefusedError if the folder cannot be created, or if another process writes it.
     """
     path = path.resolve()
     with writing_alone(path), _replacing_folder(path) as temporary:
@@ -144,7 +158,9 @@ def _replacing_folder(path: Path) -> Iterator[Path]:
     try:
         temporary.mkdir(parents=True)
     except OSError as error:
-        raise DataError(f"cannot create the folder {path} ({error.strerror})", fix="another output folder") from error
+        raise RefusedError(
+            f"cannot create the folder {path} ({error.strerror})", fix="another output folder"
+        ) from error
     try:
         yield temporary
         for file in temporary.rglob("*"):

@@ -7,10 +7,10 @@ import errno
 import os
 import sys
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
-from fercli.errors import DataError, RefusedError
+from fercli.errors import RefusedError
 
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of network file systems without locks
 _OFFSET = 1 << 20  # of the byte that is locked on Windows, behind the text
@@ -21,7 +21,7 @@ def hold_lock(path: Path, *, output: Path) -> Iterator[None]:
     """Hold the lock file `path` in the `with` block; it exists only as long as it is held.
 
     output: what is written, for the message. On file systems without locks, nothing is locked.
-    Raises: RefusedError with the other process if another one holds it, DataError if the file cannot be created.
+    Raises: RefusedError with the other process if another one holds it, or if the file cannot be created.
     """
     file = _acquire(path, output)
     try:
@@ -36,13 +36,15 @@ def hold_lock(path: Path, *, output: Path) -> Iterator[None]:
             file.close()
 
 
-def _acquire(path: Path, output: Path) -> BinaryIO:
+def _acquire(path: Path, output: Path) -> FileIO:
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = path.open("a+b")
+            file = path.open("a+b", buffering=0)
         except OSError as error:
-            raise DataError(f"cannot write in {path.parent} ({error.strerror})", fix="another output name") from error
+            raise RefusedError(
+                f"cannot write in {path.parent} ({error.strerror})", fix="another output name"
+            ) from error
         try:
             _lock(file)
         except OSError as error:
@@ -52,14 +54,14 @@ def _acquire(path: Path, output: Path) -> BinaryIO:
                 f"another run is writing {output}{holder}", fix="wait until it ends, or choose another output"
             ) from error
         if _is_current(file, path):
-            file.truncate(0)
-            file.write(str(os.getpid()).encode())
-            file.flush()
+            with contextlib.suppress(OSError):  # a full disk: the lock holds without the number
+                file.truncate(0)
+                file.write(str(os.getpid()).encode())
             return file
         file.close()  # its holder deleted it between our two steps
 
 
-def _is_current(file: BinaryIO, path: Path) -> bool:
+def _is_current(file: FileIO, path: Path) -> bool:
     """Whether `path` still names the open file."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
@@ -67,7 +69,7 @@ def _is_current(file: BinaryIO, path: Path) -> bool:
         return False
 
 
-def _holder(file: BinaryIO) -> str:
+def _holder(file: FileIO) -> str:
     try:
         file.seek(0)
         number = file.read(20).decode("ascii")
@@ -79,14 +81,14 @@ def _holder(file: BinaryIO) -> str:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(file: BinaryIO) -> None:
+    def _lock(file: FileIO) -> None:
         file.seek(_OFFSET)
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
 
 else:
     import fcntl
 
-    def _lock(file: BinaryIO) -> None:
+    def _lock(file: FileIO) -> None:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -30,6 +30,7 @@ from fercli.system.packages import install_command
 if TYPE_CHECKING:
     import onnxruntime
 
+_NO_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate memory", "cannot allocate memory", "pthread_create")
 _ERRORS_ONLY = 3  # ONNX Runtime's log severity
 _DEVICES = {CUDA_PROVIDER: "cuda", TENSORRT_PROVIDER: "tensorrt"}
 
@@ -86,8 +87,12 @@ def _on_cpu(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.Infe
     try:
         session = onnx_runtime().InferenceSession(path, options, providers=[CPU_PROVIDER])
     except Exception as error:
+        if any(words in str(error).lower() for words in _NO_MEMORY):
+            raise MemoryError(f"loading {path}") from error
         if not _is_runtime_error(error):
             raise
+        with path.open("rb"):
+            pass  # too many open files, and a file without permission, are no fault of its content
         raise WeightsError(
             f"{path} is not an ONNX file that ONNX Runtime can run ({_first_line(str(error))})", fix="fer export --onnx"
         ) from error

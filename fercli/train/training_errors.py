@@ -28,7 +28,7 @@ def explain_full_disk(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _DISK_FULL:
             raise
-        raise _full_disk(folder) from error
+        raise _full_disk(folder, error.filename) from error
     except Exception as error:
         if not any(words in str(error) for words in _WRITE_FAILED):
             raise
@@ -64,9 +64,11 @@ def _is_out_of_memory(error: Exception) -> bool:
     return any(words in str(error) for words in _OUT_OF_MEMORY)
 
 
-def _full_disk(folder: Path) -> RefusedError:
+def _full_disk(folder: Path, file: str | None = None) -> RefusedError:
     return RefusedError(
-        f"the disk of {folder} is full; the last checkpoint there is intact",
+        f"{file}: the disk is full; the last checkpoint in {folder} is intact"
+        if file is not None
+        else f"the disk of {folder} is full; the last checkpoint there is intact",
         fix="free some space, then the same command with --resume",
     )
 

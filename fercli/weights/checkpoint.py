@@ -21,7 +21,20 @@ _BROKEN = (
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write tensors and plain values; the old checkpoint stays until the new one is complete."""
     with replacing(path) as temporary, temporary.open("wb") as file:
-        torch.save(state, file)
+        try:
+            torch.save(state, file)
+        except RuntimeError as error:
+            raise _cause(error) from None
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return the full disk, or Ctrl-C, that broke off torch's writer, which then complains about the incomplete file."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError | KeyboardInterrupt):
+            return cause
+        cause = cause.__context__
+    return error
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

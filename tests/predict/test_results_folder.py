@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from fercli.errors import RefusedError
 from fercli.media.images import read_rgb, write_image
 from fercli.media.sources import Source, find_sources
 from fercli.predict.results_folder import ResultsFolder
-from fercli.results import Prediction
+from fercli.results import Face, Prediction
 from fercli.weights.card import WeightsCard
 
 CARD = WeightsCard("fake", "7", schema("rafdb").names, "rafdb", template("arcface"), MODELS["btn-tiny"])
@@ -64,3 +65,31 @@ def test_results_folder__yields_the_rows_of_an_earlier_run(tmp_path: Path, sourc
     with ResultsFolder(tmp_path / "out", sources, CARD, {"tracking": "on"}, resume=True) as results:
         earlier = [(source.path.name, [row.status for row in rows], fault) for source, rows, fault in results.earlier()]
     assert earlier == [("a.png", ["no_face"], None), ("b.png", ["no_face"], None)]
+
+
+def test_results_folder__interrupted_and_resumed__has_the_bytes_of_an_unbroken_one(tmp_path: Path):
+    # boxes with more digits than rows have: a page drawn from rows must not differ from one drawn at once
+    for number, name in enumerate("abcd"):
+        write_image(tmp_path / "in" / f"{name}.png", np.full((80, 90, 3), 40 * number + 60, np.uint8))
+    sources = find_sources([str(tmp_path / "in")])
+    face = Face((10.126, 12.0049, 50.3333, 61.995), 0.98765, None)
+    shares = dict.fromkeys(CARD.labels, 0.1) | {CARD.labels[0]: 1 - 0.1 * (len(CARD.labels) - 1)}
+
+    def run(out: Path, *, stop_at: int | None = None, **how: bool) -> None:
+        with ResultsFolder(out, sources, CARD, {"tracking": "on"}, **how) as results:
+            for number, source in enumerate(results.todo):
+                if number == stop_at:
+                    raise KeyboardInterrupt
+                row = Prediction(source.name, "ok", None, None, 0, face, CARD.labels[0], shares)
+                results.add(source, read_rgb(source.path), [row])
+
+    run(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "resumed", stop_at=3)
+    (tmp_path / "in" / "a.png").touch()  # changed, so that it is read again after b, which is kept
+    run(tmp_path / "resumed", resume=True)
+    for name in ("report.html", "predictions.csv", "a.png", "b.png", "c.png", "d.png"):
+        made, again = ((tmp_path / run / name).read_bytes() for run in ("whole", "resumed"))
+        if name == "report.html":
+            made, again = (re.sub(rb"fer [\d.]+, \d{4}-[^<]+", b"", page) for page in (made, again))
+        assert made == again, name

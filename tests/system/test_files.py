@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fercli.errors import DataError, RefusedError
+from fercli.errors import RefusedError
 from fercli.system.files import refuse_existing_folder, replacing, replacing_folder, writing_alone
 
 
@@ -40,7 +40,7 @@ def test_replacing_folder__replaces_the_whole_old_one(tmp_path):
 
 def test_replacing_folder__names_a_folder_it_cannot_create(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="cannot write in"), replacing_folder(tmp_path / "file" / "out"):
+    with pytest.raises(RefusedError, match="cannot write in"), replacing_folder(tmp_path / "file" / "out"):
         pass
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fercli.errors import DataError, RefusedError
+from fercli.errors import RefusedError
 from fercli.system.locks import hold_lock
 
 HOLD = (
@@ -67,5 +67,5 @@ def test_lock__has_no_gap(tmp_path: Path):
 
 def test_lock__in_a_folder_that_cannot_be_written__is_an_error(tmp_path: Path):
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="cannot write in"), hold_lock(tmp_path / "file" / "lock", output=tmp_path):
+    with pytest.raises(RefusedError, match="cannot write in"), hold_lock(tmp_path / "file" / "lock", output=tmp_path):
         pass

@@ -86,6 +86,8 @@ class FolderReports:
 
     def add_finished(self, source: Source, predictions: Iterable[Prediction]) -> None:
         """Link the page of a video that an earlier run wrote, and list what its rows say."""
+        if source.key not in self.paths:  # a picture that turned out to be animated
+            self.paths[source.key] = fitting_name(self._copy_paths[source.key].with_suffix(_SUFFIX))
         self._link(source)
         if self._index is not None:
             for recording in recordings(predictions, self._card.labels):

@@ -30,7 +30,7 @@ from fercli.predict.report.overview import VideoOverview
 from fercli.predict.report.pictures import picture_card
 from fercli.predict.report.video import VideoSection
 from fercli.results import Prediction, is_frame
-from fercli.system.files import refuse_existing, replacing
+from fercli.system.files import refuse_existing, replacing, write_errors_name
 from fercli.weights.card import WeightsCard
 
 _POSTER = re.compile('poster="data:image/jpeg;base64,([A-Za-z0-9+/=]+)"')
@@ -121,7 +121,7 @@ class HtmlReport:
             card = picture_card(
                 name, rgb, predictions, labels=self._card.labels, index=self._cards, picture=self._pictures
             )
-            self._picture_parts.write(card + "\n")
+            self._keep(self._picture_parts, card)
             self._cards += 1
 
     def link(self, name: str, target: str) -> None:
@@ -145,14 +145,20 @@ class HtmlReport:
             number = len(self._videos)
             self._videos.append(self._video.name)
             if number:  # the first one has a heading only if another video or picture follows
-                heading = Markup('<h2 id="video{}" class="video">{}</h2>\n').format(number, self._video.name)
-                self._video_parts.write(heading)
-            self._video_parts.write(self._video.html() + "\n")
+                heading = Markup('<h2 id="video{}" class="video">{}</h2>').format(number, self._video.name)
+                self._keep(self._video_parts, heading)
+            self._keep(self._video_parts, self._video.html())
             self._poster = self._video.poster
             if self._video.coded is not None:
                 self.add_summary(self._video.name, self._video.coded)
         self._video = None
         return section
+
+    @staticmethod
+    def _keep(parts: Any, html: str) -> None:
+        with write_errors_name(Path(tempfile.gettempdir())):
+            parts.write(html + "\n")
+            parts.flush()
 
     def _write(self) -> None:
         card = self._card

@@ -171,6 +171,16 @@ def predict(
             rich_help_panel=options.VIDEO,
         ),
     ] = None,
+    reconnect: Annotated[
+        float | None,
+        typer.Option(
+            "--reconnect",
+            metavar="S",
+            min=0.1,
+            help="Open a camera or stream that breaks off again, until it was away for S seconds; rows mark the gap.",
+            rich_help_panel=options.VIDEO,
+        ),
+    ] = None,
     shard: Annotated[
         str | None,
         typer.Option(
@@ -244,7 +254,9 @@ def predict(
     protection.check(output.paths)
     selection = predict_inputs.frame_selection(fps, start, end)
     inputs = predict_inputs.with_selection(predict_inputs.named_sources(sources, out, quiet=quiet), selection)
-    inputs = inputs if seconds is None else predict_inputs.with_endless(inputs)
+    inputs = predict_inputs.with_reconnect(
+        inputs if seconds is None else predict_inputs.with_endless(inputs), reconnect
+    )
     known = People.read(baseline, people, inputs, track=track)
     inputs = output.of_shard(inputs)
     summary = Summary()

@@ -74,6 +74,15 @@ def with_endless(sources: list[Source]) -> list[Source]:
     return sources
 
 
+def with_reconnect(sources: list[Source], away_s: float | None) -> list[Source]:
+    """Open live sources again that break off, for --reconnect."""
+    if away_s is None:
+        return sources
+    if not any(source.is_live for source in sources):
+        raise UsageError("--reconnect needs a camera or stream among the sources", fix="remove --reconnect")
+    return [replace(source, reconnect_s=away_s) if source.is_live else source for source in sources]
+
+
 def describe_boxes(path: Path) -> str:
     """Return name and digest of the file of --boxes, as settings record it. Raises: DataError if there is none."""
     from fercli.system.digest import file_sha256

@@ -14,6 +14,7 @@ from fercli.media.animation import ANIMATED_SUFFIXES, AnimationReader, is_animat
 from fercli.media.counts import Remaining
 from fercli.media.images import Rgb, read_rgb
 from fercli.media.latest_frames import LatestFrames
+from fercli.media.reconnect import Reconnecting
 from fercli.media.sources import Source
 from fercli.media.video import VideoReader
 from fercli.results import Face
@@ -108,7 +109,7 @@ def _picture(source: Source, index: int, remaining: Remaining) -> Iterator[Item]
 
 def _frames(source: Source, index: int, remaining: Remaining, stop: Event | None) -> Iterator[Item]:
     if source.is_live:
-        yield from _live_frames(source, open_video(source), stop)
+        yield from _live_frames(source, stop)
         return
     with open_video(source) as video:
         yield from _video_items(source, video, index, remaining)
@@ -133,15 +134,24 @@ def _video_items(source: Source, video: Any, index: int, remaining: Remaining) -
         yield Item(source, fault=video.broken, left=remaining.after(index))
 
 
-def _live_frames(source: Source, video: Any, stop: Event | None) -> Iterator[Item]:
+def _live_frames(source: Source, stop: Event | None) -> Iterator[Item]:
     """Frames of a live source; those that could not be processed in time are skipped, and counted at the end."""
-    latest = LatestFrames(video, stop=stop)
+
+    def open_stream() -> Any:
+        away_s = source.reconnect_s
+        if away_s is None:
+            return open_video(source)
+        return Reconnecting(lambda: open_video(source), away_s=away_s, stop=stop)
+
+    latest = LatestFrames(open_stream, stop=stop)
     read = 0
     with closing(iter(latest)) as frames:
         for frame in frames:
             yield Item(source, frame.rgb, frame.index, frame.time_s, frame.fault)
             read += 1
-    errors = [video.broken] if video.broken else []
+    errors = [latest.broken] if latest.broken else []
+    if not read and not errors:
+        errors.append("stopped before the first frame")
     if latest.skipped:
         errors.append(f"{latest.skipped} of {pluralize(latest.skipped + read, 'frame')} skipped to keep up")
     if errors:

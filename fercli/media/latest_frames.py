@@ -31,18 +31,24 @@ class LatestFrames:
 
     Results are therefore at most about half a second behind, however long a frame takes to process, and the sender never
     disconnects because it was kept waiting. The indices of the frames show the gaps.
-    skipped: number of skipped frames so far. stop: ends reading when it is set, also while no frame arrives. The stream is
-    closed when it ends or iteration stops. Its exceptions are raised after the frames before them.
+    open_stream: opens the stream, in the background too. skipped: number of skipped frames so far. stop: ends reading when
+    it is set, also while the stream is being opened and while no frame arrives. The stream is closed when it ends or
+    iteration stops. Its exceptions are raised after the frames before them. broken: what the stream says of its end.
     """
 
     def __init__(
-        self, stream: Stream, *, stop: Event | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        open_stream: Callable[[], Stream],
+        *,
+        stop: Event | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.skipped = 0
-        self._stream, self._stop, self._clock = stream, stop or Event(), clock
+        self.broken: str | None = None
+        self._open, self._stop, self._clock = open_stream, stop or Event(), clock
         self._waiting: deque[tuple[float, Frame]] = deque()  # with arrival times
         self._changed = Condition()
-        self._ended = self._closed = False
+        self._ended = self._closed = self._opened = False
         self._error: Exception | None = None
 
     def __iter__(self) -> Generator[Frame, None, None]:
@@ -53,7 +59,8 @@ class LatestFrames:
                 yield frame
         finally:
             self._closed = True
-            reader.join(_CLOSE_S)
+            if self._opened:  # opening cannot be broken off: it ends in the background
+                reader.join(_CLOSE_S)
 
     def _next(self) -> Frame | None:
         with self._changed:
@@ -71,11 +78,14 @@ class LatestFrames:
 
     def _read(self) -> None:
         try:
-            with self._stream as frames:
-                for frame in frames:
+            stream = self._open()
+            self._opened = True
+            with stream as frames:
+                for frame in () if self._closed else frames:
                     if self._closed:
                         return
                     self._append(frame)
+            self.broken = getattr(stream, "broken", None)
         except Exception as error:  # noqa: BLE001 - raised in the other thread
             self._error = error
         finally:

@@ -30,7 +30,8 @@ class Source:
     name if the user named the file; copies are written there. fault: why it cannot be opened, None if it may.
     address: network address, or the number of a camera; None for files. endless: the user stated that a network video is
     a live stream, although its address does not show it. selection: the frames of a video that are read. number: 1, and
-    counted up where the same name is given again. alias: what replaces the name in results, None for the name itself.
+    counted up where the same name is given again. reconnect_s: how long a live source that broke
+    off is opened again. alias: what replaces the name in results, None for the name itself.
     """
 
     path: Path
@@ -42,6 +43,7 @@ class Source:
     selection: FrameSelection = EVERY_FRAME
     number: int = 1
     alias: str | None = None
+    reconnect_s: float | None = None
 
     @property
     def name(self) -> str:

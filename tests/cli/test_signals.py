@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -82,3 +83,27 @@ def test_closed_streams__are_no_traceback(tmp_path: Path):
     empty = _closed("<&-", "predict", "-")
     assert "Traceback" not in empty.stderr
     assert empty.returncode == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("how", "code"), [("seconds", 3), ("ctrl-c", 3)])
+def test_stream__that_does_not_answer__ends_within_a_second(how: str, code: int):
+    with socket.create_server(("127.0.0.1", 0)) as server:  # accepts a connection and never sends
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        seconds = ["--seconds", "0.5"] if how == "seconds" else []
+        process = subprocess.Popen(
+            [sys.executable, "-c", "import signal; signal.signal(2, signal.default_int_handler)\n"
+             "import fercli.entry; fercli.entry.run()", "predict", address, *seconds],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        server.settimeout(120)
+        with server.accept()[0]:
+            time.sleep(0.2)
+            started = time.monotonic()
+            if how == "ctrl-c":
+                process.send_signal(signal.SIGINT)
+            _, messages = process.communicate(timeout=60)
+            assert time.monotonic() - started < 10  # it was 20; a busy machine takes a while to end a process
+    assert process.returncode == code
+    assert "stopped before the first frame" in messages
+    assert "Traceback" not in messages

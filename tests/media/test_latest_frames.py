@@ -81,7 +81,7 @@ def start(latest: LatestFrames, sender: Sender) -> Generator[Frame, None, None]:
 
 def test_latest_frames__passes_over_what_has_waited_for_half_a_second_if_a_newer_one_is_there():
     sender, clock = Sender(), Clock()
-    latest = LatestFrames(sender, clock=clock)
+    latest = LatestFrames(lambda: sender, clock=clock)
     frames = start(latest, sender)
     sender.send(3)  # 1, 2, 3 at 0 s
     clock.now_s = 0.4
@@ -99,7 +99,7 @@ def test_latest_frames__passes_over_what_has_waited_for_half_a_second_if_a_newer
 
 def test_latest_frames__keeps_all_of_a_burst_for_who_is_fast_enough():
     sender, clock = Sender(), Clock()
-    latest = LatestFrames(sender, clock=clock)
+    latest = LatestFrames(lambda: sender, clock=clock)
     frames = start(latest, sender)
     sender.send(200)
     sender.end()
@@ -110,7 +110,7 @@ def test_latest_frames__keeps_all_of_a_burst_for_who_is_fast_enough():
 def test_latest_frames__takes_no_more_memory_however_much_comes(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(latest_frames, "BUFFER_PIXELS", 5 * 30 * 30)
     sender, clock = Sender(side=30), Clock()
-    latest = LatestFrames(sender, clock=clock)
+    latest = LatestFrames(lambda: sender, clock=clock)
     frames = start(latest, sender)
     sender.send(40)
     sender.end()
@@ -120,7 +120,7 @@ def test_latest_frames__takes_no_more_memory_however_much_comes(monkeypatch: pyt
 
 def test_latest_frames__an_error_comes_after_the_frames_before_it():
     sender = Sender()
-    frames = start(LatestFrames(sender), sender)
+    frames = start(LatestFrames(lambda: sender), sender)
     sender.send(2)
     sender.end(DataError("camera 0: delivers no frame", fix="another"))
     assert [next(frames).index for _ in range(2)] == [1, 2]
@@ -131,7 +131,7 @@ def test_latest_frames__an_error_comes_after_the_frames_before_it():
 
 def test_latest_frames__stops_on_request_without_further_frames():
     sender, stop = Sender(), Event()
-    frames = start(LatestFrames(sender, stop=stop), sender)
+    frames = start(LatestFrames(lambda: sender, stop=stop), sender)
     left: list[Iterable[Frame]] = []
     waits = Thread(target=lambda: left.append(list(frames)), daemon=True)
     waits.start()
@@ -145,7 +145,25 @@ def test_latest_frames__stops_on_request_without_further_frames():
 
 def test_latest_frames__closes_the_stream_when_its_reader_stops():
     sender = Sender()
-    frames = start(LatestFrames(sender), sender)
+    frames = start(LatestFrames(lambda: sender), sender)
     sender.send_unheard()
     frames.close()
     assert sender.closed.wait(10)
+
+
+def test_latest_frames__stops_on_request_while_the_stream_is_being_opened():
+    opening, go_on, stop = Event(), Event(), Event()
+
+    def silent() -> Sender:
+        opening.set()
+        go_on.wait(20)  # as FFmpeg waits for a server that does not answer
+        return Sender()
+
+    left: list[Iterable[Frame]] = []
+    waits = Thread(target=lambda: left.append(list(LatestFrames(silent, stop=stop))), daemon=True)
+    waits.start()
+    assert opening.wait(10)
+    stop.set()
+    waits.join(1)
+    assert left == [[]]
+    go_on.set()

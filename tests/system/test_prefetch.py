@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing
+from threading import Event
 
 import pytest
 
@@ -45,3 +48,18 @@ def test_prefetched__is_at_most_two_ahead():
     next(ahead)
     ahead.close()  # type: ignore[attr-defined]
     assert len(made) <= 2
+
+
+def test_prefetched__does_not_wait_for_an_item_that_nobody_needs():
+    go_on = Event()
+
+    def items() -> Iterator[int]:
+        yield 1
+        go_on.wait(20)  # as an address that does not answer
+        yield 2
+
+    started = time.monotonic()
+    with closing(prefetched(items())) as ahead:
+        assert next(ahead) == 1
+    assert time.monotonic() - started < 5
+    go_on.set()

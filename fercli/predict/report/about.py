@@ -12,7 +12,7 @@ from fercli.formatting import percent
 from fercli.html.colours import Colour, expression_colour
 from fercli.weights.card import WeightsCard
 
-_SELDOM = 0.3  # recall of a class below which a reader is warned
+_LISTED = 3  # expressions with the lowest recall that a reader is told, beside the one with the highest
 
 
 _YEAR = 2026  # of this version, as in CITATION.cff
@@ -21,6 +21,7 @@ _YEAR = 2026  # of this version, as in CITATION.cff
 _ALWAYS = {
     "label convention": "Label convention: {}.",
     "class shares": "The probabilities assume these class shares: {}.",
+    "test-time augmentation": "Test-time augmentation: {}.",
     "detector": "Faces were detected with {}.",
     "faces": "The faces were given: {}.",
     "minimum face size": "The smallest face that was looked for had a side of {}.",
@@ -72,18 +73,22 @@ def legend(labels: Sequence[str]) -> list[LegendEntry]:
     return [*(LegendEntry(label, expression_colour(label, labels)) for label in labels), LegendEntry("uncertain", None)]
 
 
-def reliability(card: WeightsCard) -> str:
-    """Return how good the model is according to its card, in sentences."""
-    limit = (
-        f"A face is marked uncertain when its highest probability is below {percent(card.abstain_below)}: "
-        "treat its expression as unreliable."
-        if card.abstain_below > 0
-        else "The card states no probability below which a face is marked uncertain."
+def uncertainty(card: WeightsCard) -> str:
+    """Return when a face is marked uncertain, in a sentence."""
+    if card.abstain_below <= 0:
+        return "The card of the weights states no probability below which a face is marked uncertain."
+    return (
+        f"A face is marked uncertain when its highest probability is below {percent(card.abstain_below)}. Its expression is "
+        "unreliable, and its time does not count for any expression."
     )
+
+
+def accuracy(card: WeightsCard) -> str:
+    """Return how good the model is according to its card, in sentences."""
     score = _test_score(card.scores)
     if score is None:
-        return f"{limit} The card of the weights states no scores: the accuracy is unknown."
-    return f"{limit} {_score_sentence(score, str(card.data.get('name', card.schema)))}"
+        return "The card of the weights states no scores: the accuracy is unknown."
+    return _score_sentence(score, str(card.data.get("name", card.schema)))
 
 
 def methods(card: WeightsCard, run: Mapping[str, object], *, videos: bool = True) -> str:
@@ -163,16 +168,12 @@ def _test_score(scores: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _score_sentence(score: Mapping[str, Any], data: str) -> str:
-    images = f" ({score['images']:,} images)" if score.get("images") else ""
-    text = f"On the {score.get('split', 'test')} split of {data}{images} its accuracy is {percent(score['accuracy'])}"
+    images = f"{score['images']:,} faces" if score.get("images") else "faces"
+    text = f"On {images} of {data} ({score.get('split', 'test')} split) {percent(score['accuracy'])} of the predictions were right"
     if score.get("mean_accuracy") is not None:
-        text += f", its mean class accuracy {percent(score['mean_accuracy'])}"
-    seldom = ", ".join(f"{name} ({percent(recall)})" for recall, name in sorted(_seldom(score)))
-    return f"{text}. Classes that it recognises seldom: {seldom}." if seldom else f"{text}."
-
-
-def _seldom(score: Mapping[str, Any]) -> Iterator[tuple[float, str]]:
-    """Yield (recall, class) of the classes that are recognised seldom."""
-    for name, recall in (score.get("class_accuracy") or {}).items():
-        if recall is not None and recall < _SELDOM:
-            yield recall, name
+        text += f"; with every expression counted alike, {percent(score['mean_accuracy'])}"
+    known = sorted((recall, name) for name, recall in (score.get("class_accuracy") or {}).items() if recall is not None)
+    if not known:
+        return f"{text}. Your recordings differ from these pictures."
+    shares = ", ".join(f"{percent(recall)} of {name}" for recall, name in [*known[:_LISTED], known[-1]])
+    return f"{text}. It recognised {shares}. Your recordings differ from these pictures."

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.coding.code import CodedVideo
+from fercli.coding.code import MIN_VIEW_S, CodedVideo
 from fercli.coding.recordings import Recording, Track
 from fercli.coding.summary import Summary
-from fercli.formatting import clock, percents, pluralize
+from fercli.formatting import duration, percents, pluralize
 from fercli.predict.report.strip import WIDTH, Band, strip_of
 
 _BINS, _SAMPLES = 240, 16  # bins of a strip, and moments of each that are looked at
@@ -40,8 +40,8 @@ def video_overview(recording: Recording, coded: CodedVideo) -> VideoOverview:
     people = sorted((item for item in coded.summaries if item.level == "person"), key=lambda item: -item.in_view_s)
     tracks = {track.person: track for track in recording.tracks}
     duration_s = coded.end_s - coded.begin_s
-    parts = [clock(duration_s) + " min:s", pluralize(len(recording.numbers), "frame")]
-    parts.append(pluralize(len(people), "person", "people") if people else "nobody in view for half a second")
+    parts = [duration(duration_s), pluralize(len(recording.numbers), "frame")]
+    parts.append(f"{pluralize(len(people), 'track')} of at least {MIN_VIEW_S:g} s" if people else "nobody in view")
     shown = tuple(
         PersonOverview(person_name(item.person), track_strip(recording, tracks[item.person]), shares_text(item))
         for item in people[:_SHOWN_PEOPLE]

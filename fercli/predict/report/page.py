@@ -24,7 +24,7 @@ from fercli.html.parts import Table
 from fercli.html.thumbnail import smaller_jpeg
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
-from fercli.predict.report.about import legend, methods, references, reliability, settings
+from fercli.predict.report.about import accuracy, legend, methods, references, settings, uncertainty
 from fercli.predict.report.coding_tables import summary_table
 from fercli.predict.report.overview import VideoOverview
 from fercli.predict.report.pictures import picture_card
@@ -185,7 +185,8 @@ class HtmlReport:
             picture_parts=_chunks(self._picture_parts),
             labels=card.labels,
             unread=Table("Could not be read", ("file", "reason"), self._unread) if self._unread else None,
-            reliability=reliability(card),
+            accuracy=accuracy(card),
+            uncertainty=uncertainty(card),
             notes=card.notes,
             settings=settings(card, self._settings, made=made),
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from fercli.config.labels import schema
 from fercli.config.presets import MODELS
 from fercli.config.templates import template
-from fercli.predict.report.about import legend, methods, references, reliability, settings
+from fercli.predict.report.about import accuracy, legend, methods, references, settings, uncertainty
 from fercli.weights.card import WeightsCard
 
 CARD = WeightsCard("fake", "7", schema("rafdb").names, "rafdb", template("arcface"), MODELS["btn-tiny"])
@@ -18,20 +18,22 @@ SCORE = {
     "mean_accuracy": 0.8,
     "images": 3153,
     "split": "test",
-    "class_accuracy": {"fear": 0.1, "disgust": 0.29, "anger": 0.9, "neutral": None},
+    "class_accuracy": {"fear": 0.1, "disgust": 0.29, "anger": 0.9, "happiness": 0.95, "neutral": None},
 }
 
 
-def test_reliability__states_scores_and_classes_with_low_recall():
-    text = reliability(replace(CARD, abstain_below=0.5, scores={"val": {"accuracy": 1.0}, "test": SCORE}))
-    assert "below 50 %" in text
-    assert "On the test split of rafdb (3,153 images) its accuracy is 91 %, its mean class accuracy 80 %." in text
-    assert text.endswith("Classes that it recognises seldom: fear (10 %), disgust (29 %).")
+def test_accuracy__states_scores_and_the_classes_with_the_lowest_recall():
+    text = accuracy(replace(CARD, scores={"val": {"accuracy": 1.0}, "test": SCORE}))
+    assert text.startswith(
+        "On 3,153 faces of rafdb (test split) 91 % of the predictions were right; with every expression counted alike, 80 %."
+    )
+    assert "It recognised 10 % of fear, 29 % of disgust, 90 % of anger, 95 % of happiness." in text
 
 
-def test_reliability__reports_that_scores_are_missing():
-    assert "the accuracy is unknown" in reliability(CARD)
-    assert "states no probability below which" in reliability(CARD)
+def test_accuracy_and_uncertainty__report_what_is_missing():
+    assert "the accuracy is unknown" in accuracy(CARD)
+    assert "states no probability below which" in uncertainty(CARD)
+    assert "below 50 %" in uncertainty(replace(CARD, abstain_below=0.5))
 
 
 def test_legend__ends_with_uncertain():

@@ -153,7 +153,14 @@ def test_report__figures_are_those_of_the_frames(tmp_path: Path):
 
 def test_report__states_settings_and_reliability(tmp_path: Path):
     page = _video(tmp_path / "a.html")
-    for words in ("fake, version 7", "20 px", "below 45 %", "accuracy is 91 %", "fear (10 %)", "Reads <b>badly</b>"):
+    for words in (
+        "fake, version 7",
+        "20 px",
+        "below 45 %",
+        "91 % of the predictions",
+        "10 % of fear",
+        "Reads <b>badly</b>",
+    ):
         assert words in page.text
 
 

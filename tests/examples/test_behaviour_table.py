@@ -1,0 +1,46 @@
+"""The table for a paper of docs/coding.md, with values computed by hand."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "behaviour_table.py"
+SUMMARY = """\
+source,level,person,in_view_s,share_neutral,share_happiness,share_anger,share_uncertain,\
+episodes_neutral,episodes_happiness,episodes_anger
+in/a.mp4,person,1,60,0.5,0.4,0,0.1,1,2,0
+in/a.mp4,person,2,120,0.7,0.2,0,0.1,3,2,0
+in/a.mp4,video,,180,0.63,0.27,0,0.1,4,4,0
+in/b.mp4,person,1,30,0.9,0.1,0,0,2,1,0
+in/b.mp4,person,Anna,30,0.8,0.1,0,0.1,2,0,0
+"""
+
+
+def test_table__has_means_and_deviations_over_people(tmp_path: Path):
+    example = runpy.run_path(str(EXAMPLE))
+    (tmp_path / "summary.csv").write_text(SUMMARY, encoding="utf-8")
+    (tmp_path / "conditions.csv").write_text("video,condition\na.mp4,alone\nb.mp4,together\n", encoding="utf-8")
+    table = example["table"](example["read_people"](tmp_path, tmp_path / "conditions.csv"))
+    # 40 and 20 %: mean 30, SD 20 / sqrt(2); 2 episodes in one minute and 2 in two: 2 and 1 per minute
+    assert table["alone"].to_dict() == {
+        "people": "2",
+        "minutes in view": "3.0",
+        "neutral, % of time": "60.0 (14.1)",
+        "happiness, % of time": "30.0 (14.1)",
+        "uncertain, % of time": "10.0 (0.0)",
+        "neutral, episodes per minute": "1.2 (0.4)",
+        "happiness, episodes per minute": "1.5 (0.7)",
+    }
+    assert table["together"]["happiness, episodes per minute"] == "1.0 (1.4)"
+    assert example["markdown"](table).splitlines()[3] == "| minutes in view | 3.0 | 1.0 |"
+
+
+def test_table__names_videos_without_a_condition(tmp_path: Path):
+    example = runpy.run_path(str(EXAMPLE))
+    (tmp_path / "summary.csv").write_text(SUMMARY, encoding="utf-8")
+    (tmp_path / "conditions.csv").write_text("video,condition\na.mp4,alone\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"no condition for b\.mp4"):
+        example["read_people"](tmp_path, tmp_path / "conditions.csv")

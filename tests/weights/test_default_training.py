@@ -21,7 +21,7 @@ from fercli.config.templates import template
 from fercli.results import Face
 
 FOLDER = Path(__file__).parents[2] / "weights" / "default"
-NAMES = ("heads", "prepare", "answers", "train", "build")
+NAMES = ("heads", "prepare", "answers", "train", "build", "compress")
 PEOPLE = 24
 
 
@@ -198,3 +198,18 @@ def test_run__teachers_then_training_then_resumed(
     monkeypatch.setattr(sys, "argv", [*command, "--minutes", "0.2", "--resume"])
     scripts["train"].main()
     assert torch.load(tmp_path / "run" / "checkpoint.pt")["progress"]["step"] == 12
+
+
+def test_of_few_values__has_256_values_near_the_old_ones(scripts: dict[str, ModuleType]):
+    weights = torch.randn(64, 32, 3, 3, generator=torch.Generator().manual_seed(3))
+    rounded = scripts["compress"].of_few_values(weights)
+    assert rounded.dtype == torch.float16
+    assert len(rounded.unique()) <= 256
+    # 256 equal steps over the range of 18,432 normal numbers, about 8.3 wide: 8.3 / 256 / sqrt(12) = 0.94 %; Lloyd's are better
+    assert (rounded.double() - weights.double()).norm() / weights.double().norm() < 0.0094
+
+
+def test_table_of__is_where_the_values_are(scripts: dict[str, ModuleType]):
+    values = np.repeat([-1.0, 0.25, 2.0], [5, 3, 1])
+    table = scripts["compress"].table_of(values)
+    assert {-1.0, 0.25, 2.0} <= set(table)

@@ -162,8 +162,13 @@ def test_answers__a_teacher_of_another_side_sees_the_mirrored_aligned_face(
     torch.save(heads.ThreeHeads(64).state_dict(), tmp_path / "t.pt")
     teacher = answers.open_teacher(f"t={tmp_path / 't.pt'}@64")
     assert teacher.model.side == 64
-    mirrored = answers.answers_of(teacher, replace(images, imgs=images.imgs.flip(2)), aligned=True)
-    assert mirrored.numpy() == pytest.approx(answers.answers_of(teacher, images, aligned=False).numpy(), abs=0.01)
+    flipped = replace(images, imgs=images.imgs.flip(2))
+    mirrored = answers.answers_of(teacher, flipped, answers.ALIGNED)
+    whole = answers.answers_of(teacher, images)
+    assert mirrored.numpy() == pytest.approx(whole.numpy(), abs=0.01)
+    # here the aligned face is the whole picture, so that the four views are the picture twice and its mirror image twice
+    mean = (whole + answers.answers_of(teacher, flipped)) / 2
+    assert answers.answers_of(teacher, images, answers.FOUR).numpy() == pytest.approx(mean.numpy(), abs=0.01)
 
 
 @pytest.mark.usefixtures("small_network")

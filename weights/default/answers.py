@@ -4,7 +4,8 @@
 
 Each NAME=FILE gives answers/NAME.pt, float16 [M, H, N]: a state of three heads gives its three predictions, a weights file with
 one head (H = 1) its one, at the temperature of its card. @SIDE is the input of a state that was not trained at 96 px. A teacher
-sees the whole picture; those that --aligned names see the mirrored aligned face instead.
+sees the whole picture; those that --aligned names see the mirrored aligned face instead; the answers of those that --views
+names are the mean over the whole picture, the aligned face, and both mirrored.
 
 Letters: M pictures, H heads, N classes.
 """
@@ -12,6 +13,7 @@ Letters: M pictures, H heads, N classes.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,18 +48,37 @@ def open_teacher(text: str) -> Teacher:
     return Teacher(name, model.eval(), 1 if one_head else 3, read_card(path).temperature if one_head else 1.0)
 
 
+@dataclass(frozen=True)
+class View:
+    """What a teacher sees of a picture."""
+
+    aligned: bool
+    mirrored: bool
+
+
+WHOLE = (View(aligned=False, mirrored=False),)
+ALIGNED = (View(aligned=True, mirrored=True),)
+FOUR = tuple(View(aligned, mirrored) for aligned in (False, True) for mirrored in (False, True))
+
+
 @torch.no_grad()
-def answers_of(teacher: Teacher, images: Images, *, aligned: bool) -> Tensor:
-    """Probabilities [M, H, N] of the whole pictures, or of the mirrored aligned faces."""
-    parts = []
-    for rows in torch.arange(len(images.imgs)).split(BATCH):
-        base = images.aligned[rows] if aligned else images.whole[rows]
-        jitter = MIRROR.expand(len(rows), 2, 3) if aligned else None
-        crops = sample(images.imgs[rows], base, jitter, teacher.model.side)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = teacher.model(teacher.model.normalise(crops))[:, : teacher.heads]
-        parts.append((logits.float() / teacher.temperature).softmax(dim=2))
+def answers_of(teacher: Teacher, images: Images, views: Sequence[View] = WHOLE) -> Tensor:
+    """Probabilities [M, H, N], the mean over the views."""
+    parts = [
+        torch.stack([_probabilities(teacher, images, rows, view) for view in views]).mean(dim=0)
+        for rows in torch.arange(len(images.imgs)).split(BATCH)
+    ]
     return torch.cat(parts)
+
+
+def _probabilities(teacher: Teacher, images: Images, rows: Tensor, view: View) -> Tensor:
+    """Probabilities [B, H, N] of pictures in one view."""
+    base = images.aligned[rows] if view.aligned else images.whole[rows]
+    jitter = MIRROR.expand(len(rows), 2, 3) if view.mirrored else None
+    crops = sample(images.imgs[rows], base, jitter, teacher.model.side)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = teacher.model(teacher.model.normalise(crops))[:, : teacher.heads]
+    return (logits.float() / teacher.temperature).softmax(dim=2)
 
 
 def main() -> None:
@@ -65,6 +86,7 @@ def main() -> None:
     parser.add_argument("images", type=Path)
     parser.add_argument("teachers", nargs="+", metavar="NAME=FILE[@SIDE]")
     parser.add_argument("--aligned", nargs="*", default=(), metavar="NAME")
+    parser.add_argument("--views", nargs="*", default=(), metavar="NAME")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -72,7 +94,8 @@ def main() -> None:
     for text in options.teachers:
         teacher = open_teacher(text)
         part = options.out / f"{teacher.name}.part"
-        torch.save(answers_of(teacher, images, aligned=teacher.name in options.aligned).half(), part)
+        views = FOUR if teacher.name in options.views else ALIGNED if teacher.name in options.aligned else WHOLE
+        torch.save(answers_of(teacher, images, views).half(), part)
         part.replace(options.out / f"{teacher.name}.pt")
 
 

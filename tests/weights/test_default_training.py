@@ -126,6 +126,14 @@ def test_folded__is_the_normalised_product_of_the_heads(scripts: dict[str, Modul
     assert (mixed_weight @ token + mixed_bias).softmax(dim=0).tolist() == pytest.approx(expected.tolist(), rel=1e-4)
 
 
+def test_with_votes_bias__moves_one_class_of_the_votes_alone(scripts: dict[str, ModuleType]):
+    build = scripts["build"]
+    bias = torch.arange(24.0)
+    changed = build.with_votes_bias({"net.vit.head.bias": bias}, build.mixture("happiness=-0.25"))["net.vit.head.bias"]
+    assert (changed - bias).tolist() == [0, -0.25, *[0] * 22]
+    assert bias[1] == 1  # the given state is as before
+
+
 def test_expert_map__each_class_gets_its_own_and_contempt_the_mean(scripts: dict[str, ModuleType]):
     # order of the expert: neutral, happiness, sadness, anger, fear, disgust, surprise
     added = scripts["build"].expert_map(0.5) @ torch.tensor([0.0, 2, 4, 6, 8, 10, 12])

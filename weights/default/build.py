@@ -6,7 +6,8 @@
 Each convention is a mixture of the heads `votes`, `owner` and `posed`, and of the expert: weights of log probabilities. `mixed`
 is the default output. Contempt, which the expert does not know, gets the mean of its log probabilities. --card has the text
 fields of the card (name, version, licence, notes, data, provenance). --crop-side is the side of the crop that faces are aligned
-to, in sides of the template `fer2013`. `fer calibrate --convention NAME` then fits the temperatures.
+to, in sides of the template `fer2013`. --votes-bias is added to the logits of single classes of the head `votes`, before the heads
+are mixed. `fer calibrate --convention NAME` then fits the temperatures.
 
 Letters: N classes, E = 7 classes of the expert, W width of the class token.
 """
@@ -45,6 +46,15 @@ Mixture = dict[str, float]
 def mixture(text: str) -> Mixture:
     """`votes=1,owner=0.5` -> {"votes": 1.0, "owner": 0.5}."""
     return {name: float(value) for name, value in (item.split("=") for item in text.split(","))}
+
+
+def with_votes_bias(state: Mapping[str, Tensor], bias: Mixture) -> dict[str, Tensor]:
+    """The state with the bias of single classes of the head `votes` changed by so much."""
+    changed = state["net.vit.head.bias"].float().clone()
+    first = HEADS.index("votes") * len(CLASSES)
+    for name, value in bias.items():
+        changed[first + CLASSES.index(name)] += value
+    return {**state, "net.vit.head.bias": changed}
 
 
 def folded(state: Mapping[str, Tensor], parts: Mixture) -> tuple[Tensor, Tensor]:
@@ -162,13 +172,15 @@ def main() -> None:
     parser.add_argument("--expert", type=Path, required=True, help="face-api.js's expression network as ONNX")
     for name in CONVENTIONS:
         parser.add_argument(f"--{name}", type=mixture, required=True, metavar="HEAD=WEIGHT,...")
+    parser.add_argument("--votes-bias", type=mixture, default={}, metavar="CLASS=VALUE,...")
     parser.add_argument("--crop-side", type=float, default=1.0)
     parser.add_argument("--expert-crop", type=float, nargs=4, default=ExpertConfig.crop, metavar="FRACTION")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     mixtures = {name: getattr(options, name) for name in CONVENTIONS}
     config = config_of(mixtures, tuple(options.expert_crop))
-    state = built_state(torch.load(options.state), config, mixtures, expression_network(options.expert))
+    trained = with_votes_bias(torch.load(options.state), options.votes_bias)
+    state = built_state(trained, config, mixtures, expression_network(options.expert))
     check_keys(state, BTN(config, len(CLASSES), training_parts=False).state_dict(), where=str(options.out))
     save_weights(options.out, state, card_of(json.loads(options.card.read_text()), config, mixtures, options.crop_side))
 

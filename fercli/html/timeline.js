@@ -106,6 +106,13 @@ function Timeline(chart) {
   view.addEventListener("scroll", () => { if (!tip.hidden) show(current); zoom.scrolled(this); });
   Object.assign(this, {
     view, hide, ticks, last, end: data.end, begin: data.begin,
+    now: (time) => { // the name and the most probable expression, while the person is in view
+      const row = data.values[Math.max(0, Math.min(last, Math.floor((time - data.begin) / data.width)))];
+      if (!row) return null;
+      const best = row.slice(0, data.labels.length).reduce((most, value, i) => (value > row[most] ? i : most), 0);
+      const name = chart.closest("article").querySelector("h2").textContent;
+      return `${name}: ` + (row[data.labels.length] > 50 ? "uncertain" : `${data.labels[best]} ${percent(row[best])}`);
+    },
     center: () => data.begin + ((view.scrollLeft + view.clientWidth / 2) / canvas.clientWidth) * data.end,
     moveTo: (time) => { view.scrollLeft = left(time) - view.clientWidth / 2; },
     play: (time) => { head.hidden = false; head.style.left = left(time) + "px"; if (!player.paused) scrollTo(time); },
@@ -132,7 +139,17 @@ const zoom = {
   },
 };
 
-const follow = () => charts.forEach((chart) => chart.play(player.currentTime + playerBegin));
+const follow = () => {
+  const time = player.currentTime + playerBegin, list = document.querySelector("#now");
+  charts.forEach((chart) => chart.play(time));
+  const lines = charts.map((chart) => chart.now(time)).filter((line) => line !== null);
+  if (charts.length && !lines.length) lines.push("nobody in view");
+  while (list.children.length > lines.length) list.lastChild.remove();
+  lines.forEach((line, i) => {
+    const item = list.children[i] || list.appendChild(document.createElement("li"));
+    if (item.textContent !== line) item.textContent = line;
+  });
+};
 if (charts.length) {
   const bins = Math.max(...charts.map((chart) => chart.last)), seconds = Math.max(...charts.map((chart) => chart.end));
   while (zoom.largest * 64 < bins && zoom.largest * 2 < seconds) zoom.largest *= 2;

@@ -31,7 +31,7 @@ _OF_VIDEOS = {
     "detection": "Faces of videos were detected in {}.",
     "tracking": "People of videos were tracked.",
     "smoothing": "Probabilities were averaged over time along each track with a time constant of {}.",
-    "baseline": "Resting expressions were subtracted: {}.",
+    "baseline": "Resting expressions: {}.",
 }
 
 

@@ -159,6 +159,10 @@ def test_tap__keeps_the_values_until_the_next_tap_elsewhere(window: Any, folder:
 def test_click__moves_the_video_and_the_mark_follows_it(page: Any):
     page.point(*_at(page, 12.5), press=True)
     page.wait("return Math.abs(document.querySelector('#player').currentTime - 12.5) < 0.2")
+    now = page.wait(  # as the csv has it: one uncertain, one sad
+        "const lines = [...document.querySelectorAll('#now li')].map((line) => line.textContent); return lines[1] && lines"
+    )
+    assert sorted(now) == ["Track 1: uncertain", "Track 2: sadness 80 %"]
     share = (
         "const head = document.querySelectorAll('.playhead')[1], canvas = head.parentElement;"
         "return head.hidden ? 0 : parseFloat(head.style.left) / canvas.clientWidth"

@@ -256,7 +256,7 @@ def test_report__plays_its_video_and_has_a_methods_paragraph(tmp_path: Path):
     assert player["poster"].startswith("data:image/jpeg;base64,/9j")
     assert "media-src 'self' file:" in page.source
     assert "the model fake, version 7" in page.text
-    assert "Resting expressions were subtracted: 0:00-0:10." in page.text
+    assert "Resting expressions: 0:00-0:10." in page.text
     assert "below 45 % were counted as uncertain" in page.text
     assert "averaged over time" not in page.text
 

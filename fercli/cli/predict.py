@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fercli.cli import console, options, predict_inputs
+from fercli.cli import coding_options, console, options, predict_inputs
 from fercli.cli.predict_people import BaselineOption, BlurOption, DrawOption, NoPicturesOption, People, PeopleOption
 from fercli.cli.predict_privacy import LogOption, Protection, PseudonymsOption, command_line
 from fercli.errors import DataError, RefusedError
@@ -191,6 +191,7 @@ def predict(
         ),
     ] = None,
     bom: options.Bom = False,
+    confusion: coding_options.Confusion = None,
     baseline: BaselineOption = None,
     people: PeopleOption = None,
     blur_faces: BlurOption = False,
@@ -243,6 +244,7 @@ def predict(
         bom,
         Privacy(blur_faces, draw, not no_pictures),
         shard,
+        confusion,
     )
     protection = Protection(
         pseudonyms,
@@ -280,6 +282,9 @@ def predict(
                 "frames of videos": selection,
             }
         )
+    correction = output.correction(classifier.card, recorded)
+    if correction is not None:
+        recorded |= correction.as_settings()
     runs_on = _runs_on(classifier, face_detector)
     watch, stop = Stopwatch(), Event()
     with (
@@ -290,6 +295,7 @@ def predict(
             recorded,
             summary,
             runs_on=runs_on,
+            correction=correction,
             log=protection.log(classifier.card, recorded | {"engine": runs_on}, output.paths),
         ) as outputs,
         console.progress("predict", quiet=quiet) as progress,

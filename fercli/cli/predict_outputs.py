@@ -14,6 +14,7 @@ from fercli.predict.privacy import Privacy
 
 if TYPE_CHECKING:
     from fercli.cli.predict_summary import Summary
+    from fercli.coding.correction import Correction
     from fercli.media.sources import Source
     from fercli.predict.face_blur import FaceBlur
     from fercli.predict.parts import PartsFolder
@@ -42,6 +43,7 @@ class OutputOptions:
     bom: bool = False
     privacy: Privacy = field(default_factory=Privacy)
     shard: str | None = None
+    confusion: Path | None = None
 
     def __post_init__(self) -> None:
         from fercli.rows.formats import check_table_path
@@ -57,6 +59,8 @@ class OutputOptions:
             )
         if self.privacy != Privacy() and self.folder is None and self.report is None:
             raise UsageError("there are no copies and reports whose pictures could be changed", fix="--out DIR")
+        if self.confusion is not None and ((self.folder is None and self.report is None) or self.shard is not None):
+            raise UsageError("--confusion corrects shares in summary.csv and reports", fix="--out DIR, without --shard")
         if self.shard is not None:
             self._check_shard()
         for path in self.tables:
@@ -81,6 +85,17 @@ class OutputOptions:
 
         return sources if self.shard is None else Shard.parse(self.shard).sources(sources)
 
+    def correction(self, card: WeightsCard, settings: Mapping[str, object]) -> Correction | None:
+        """Read the confusion matrix of --confusion, which must have been measured with these settings."""
+        if self.confusion is None:
+            return None
+        from fercli.evaluate.correction_file import read_correction
+        from fercli.predict.record import record_run
+
+        found = read_correction(self.confusion, card.labels)
+        found.check(record_run(card, settings))
+        return found
+
     @property
     def replace_tables(self) -> bool:
         """Whether tables that exist are replaced: a resumed run writes all rows again."""
@@ -96,6 +111,7 @@ class Outputs:
     """All outputs of a run, open.
 
     settings: what shapes the predictions. runs_on: engine and device. log: records what is read and stored.
+    correction: of the shares of time.
     todo: sources that remain to be read. finished: sources that an earlier run read.
     """
 
@@ -109,6 +125,7 @@ class Outputs:
         *,
         runs_on: str,
         log: ProcessingLog | None = None,
+        correction: Correction | None = None,
     ) -> None:
         from fercli.predict.record import record_run
 
@@ -149,13 +166,19 @@ class Outputs:
                 bom=options.bom,
                 privacy=options.privacy,
                 on_note=lambda source, note: summary.add_note(source.name, note),
+                correction=correction,
             )
             self.todo, self.finished = self._folder.todo, self._folder.finished
         if options.report is not None:
             from fercli.predict.report.page import HtmlReport
 
             self._report = HtmlReport(
-                options.report, card, self._shown, overwrite=options.overwrite, pictures=options.privacy.pictures
+                options.report,
+                card,
+                self._shown,
+                overwrite=options.overwrite,
+                pictures=options.privacy.pictures,
+                correction=correction,
             )
 
     def __enter__(self) -> Outputs:

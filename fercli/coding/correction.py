@@ -19,6 +19,7 @@ from fercli.errors import UsageError
 from fercli.formatting import percents
 from fercli.rows.run_record import RunRecord
 
+SETTING = "shares corrected by the confusion matrix of"
 BLOCK_S = 10.0  # predictions of one moment depend on each other, so blocks of time are resampled
 MIN_BLOCKS = 4  # with fewer there is no interval
 RESAMPLES = 500
@@ -53,7 +54,7 @@ class Correction:
 
     def as_settings(self) -> dict[str, str]:
         """Return what a table of corrected shares states."""
-        return {"shares corrected by the confusion matrix of": self.source}
+        return {SETTING: self.source}
 
 
 @dataclass(frozen=True)

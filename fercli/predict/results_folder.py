@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fercli.coding.code import write_coding
+from fercli.coding.correction import Correction
 from fercli.errors import DataError
 from fercli.media.images import Rgb, read_rgb
 from fercli.media.sources import Source
@@ -29,7 +30,7 @@ class ResultsFolder:
 
     settings: what shapes the predictions. shown_settings: what the reports and predictions.csv.settings.json show (default:
     `settings`). bom: begin CSV files with a byte order mark.
-    privacy: what copies and reports show of people.
+    privacy: what copies and reports show of people. correction: of the shares of time.
     on_note: called with a source and a sentence about its copy, such as missing sound.
     todo: sources that remain to be read. finished: sources that an earlier run read; removed: those of them that this
     run was not given.
@@ -49,6 +50,7 @@ class ResultsFolder:
         bom: bool = False,
         on_note: Callable[[Source, str], None] = ignore_note,
         privacy: Privacy | None = None,
+        correction: Correction | None = None,
     ) -> None:
         self._job = Job(folder, sources, card.labels, settings, resume=resume, overwrite=overwrite, bom=bom)
         self._has_videos, self._bom = any(source.kind == "video" for source in sources), bom
@@ -62,8 +64,16 @@ class ResultsFolder:
         self._copies = AnnotatedCopies(
             folder, sources, taken=taken, overwrite=replace, on_note=on_note, drawn=privacy.drawn
         )
+        self._correction = correction
         self._pages = FolderReports(
-            folder, sources, card, shown_settings or settings, taken=taken, overwrite=replace, pictures=privacy.pictures
+            folder,
+            sources,
+            card,
+            shown_settings or settings,
+            taken=taken,
+            overwrite=replace,
+            pictures=privacy.pictures,
+            correction=correction,
         )
         self._sources, self._shown = tuple(sources), 0
         self._order = {source.key: index for index, source in enumerate(sources)}
@@ -92,7 +102,7 @@ class ResultsFolder:
         if kind is None:
             write_settings(self._table, self._run)
             if self._has_videos:
-                write_coding(self._table.parent, bom=self._bom)
+                write_coding(self._table.parent, bom=self._bom, correction=self._correction)
 
     def earlier(self) -> Iterator[tuple[Source, Iterator[Prediction], str | None]]:
         """Yield every finished source with its rows and what could not be decoded of it."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fercli import __version__
+from fercli.coding.correction import SETTING
 from fercli.coding.episodes import EpisodeOptions
 from fercli.formatting import percent
 from fercli.html.colours import Colour, expression_colour
@@ -31,6 +32,7 @@ _OF_VIDEOS = {
     "detection": "Faces of videos were detected in {}.",
     "tracking": "People of videos were tracked.",
     "smoothing": "Probabilities were averaged over time along each track with a time constant of {}.",
+    SETTING: "Shares of time were also corrected by the confusion matrix of {}.",
     "baseline": "Resting expressions: {}.",
 }
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from markupsafe import Markup
 
 from fercli.coding.code import CodedVideo
+from fercli.coding.correction import corrected_texts
 from fercli.coding.episodes import Episode
 from fercli.formatting import clock, percents, probability_percent
 from fercli.html.parts import Table
@@ -50,6 +51,18 @@ def summary_table(videos: Sequence[tuple[str, CodedVideo]], classes: Sequence[st
     shown = [index for index, total in enumerate(seconds) if total > 0]
     head = ("video", "person", "in view (s)", *(f"{names[index]} (%)" for index in shown), "no face (s)", "episodes")
     return Table("Time per expression, as in summary.csv", head, list(_summary_rows(videos, shown)))
+
+
+def corrected_table(videos: Sequence[tuple[str, CodedVideo]], classes: Sequence[str]) -> Table:
+    """Return the corrected shares, with their intervals where there are any, of the people of several videos."""
+    rows = [
+        (name, "all" if item.level == "video" else item.person or "untracked", *corrected_texts(item.corrected))
+        for name, video in videos
+        for item in video.summaries
+        if item.corrected is not None
+    ]
+    title = "Shares corrected by the confusion matrix (%), with 95 % intervals, as in summary.csv"
+    return Table(title, ("video", "person", *classes), rows)
 
 
 def _summary_rows(videos: Sequence[tuple[str, CodedVideo]], shown: Sequence[int]) -> Iterator[tuple[object, ...]]:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from fercli.coding.code import code_video
+from fercli.coding.correction import Correction
 from fercli.coding.recordings import recordings
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
@@ -30,6 +31,7 @@ class FolderReports:
 
     The index has the pictures and links to the pages of the videos; a single video has none.
     paths: the report of each video, by the key of the source. taken: copies of an earlier run.
+    correction: of the shares of time.
     Raises: RefusedError from the constructor if one of the files exists and `overwrite` is not set.
     """
 
@@ -43,6 +45,7 @@ class FolderReports:
         taken: Mapping[str, Path] = MappingProxyType({}),
         overwrite: bool = False,
         pictures: bool = True,
+        correction: Correction | None = None,
     ) -> None:
         self._copy_paths = copy_paths(folder, sources, taken)
         videos = {source.key for source in sources if source.kind == "video"}
@@ -53,9 +56,12 @@ class FolderReports:
         for path in self.paths.values():
             refuse_existing(path, overwrite=overwrite)
         self._card, self._settings, self._overwrite, self._pictures = card, settings, overwrite, pictures
+        self._correction = correction
         self._index: HtmlReport | None = None
         if len(sources) != 1 or not videos:
-            self._index = HtmlReport(folder / INDEX_NAME, card, settings, overwrite=overwrite, pictures=pictures)
+            self._index = HtmlReport(
+                folder / INDEX_NAME, card, settings, overwrite=overwrite, pictures=pictures, correction=correction
+            )
         self._folder = folder
         self._video: str | None = None
         self._name = ""
@@ -91,7 +97,7 @@ class FolderReports:
         self._link(source)
         if self._index is not None:
             for recording in recordings(predictions, self._card.labels):
-                coded = code_video(recording)
+                coded = code_video(recording, correction=self._correction)
                 poster = poster_of(self.paths[source.key]) if self._pictures else None
                 self._index.add_summary(str(source.relative), coded, video_overview(recording, coded), poster)
 
@@ -127,6 +133,7 @@ class FolderReports:
                 overwrite=self._overwrite,
                 pictures=self._pictures,
                 video=path.with_name(path.name.removesuffix(_SUFFIX) + ".mp4"),
+                correction=self._correction,
             )
         )
         self._name = str(source.relative)

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from fercli import __version__
 from fercli.coding.code import CodedVideo
+from fercli.coding.correction import Correction
 from fercli.html.colours import UNCERTAIN
 from fercli.html.pages import write_template
 from fercli.html.parts import Table
@@ -25,7 +26,7 @@ from fercli.html.thumbnail import smaller_jpeg
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
 from fercli.predict.report.about import accuracy, legend, methods, references, settings, uncertainty
-from fercli.predict.report.coding_tables import summary_table
+from fercli.predict.report.coding_tables import corrected_table, summary_table
 from fercli.predict.report.overview import VideoOverview
 from fercli.predict.report.pictures import picture_card
 from fercli.predict.report.video import VideoSection
@@ -53,6 +54,7 @@ class HtmlReport:
     Memory does not grow with the length of a video; cards of pictures and finished videos are kept in temporary files.
     pictures: whether the page shows pictures and faces. video: the copy that plays on the page, if it is about one video.
     settings: name -> value of the settings of the run, shown beside the facts of the card.
+    correction: of the shares of time, which are shown beside the uncorrected ones.
     Raises: RefusedError from the constructor if the file exists and `overwrite` is not set.
     """
 
@@ -65,10 +67,12 @@ class HtmlReport:
         overwrite: bool = False,
         pictures: bool = True,
         video: Path | None = None,
+        correction: Correction | None = None,
     ) -> None:
         self.path = path
         refuse_existing(path, overwrite=overwrite)
         self._card, self._settings, self._pictures = card, dict(settings or {}), pictures
+        self._correction = correction
         self._player = quote(os.fsencode(os.path.relpath(video, path.parent))) if video and pictures else None
         self._open = ExitStack()
         self._video: VideoSection | None = None
@@ -113,6 +117,7 @@ class HtmlReport:
                 anchor=anchor,
                 pictures=self._pictures,
                 player=self._player is not None,
+                correction=self._correction,
             )
             self._video.add(rgb, predictions, time_s=time_s)
         elif rgb is None:
@@ -178,6 +183,7 @@ class HtmlReport:
             videos=self._videos,
             links=self._links,
             summary=None if single or not self._coded else summary_table(self._coded, card.labels),
+            corrected=None if self._correction is None else corrected_table(self._coded, card.labels),
             legend=legend(card.labels) if self._videos or self._cards or self._coded else None,
             first_heading=self._videos[0] if self._videos and not single else None,
             video_parts=_chunks(self._video_parts),

@@ -9,6 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from fercli.coding.code import CodedVideo, code_video
+from fercli.coding.correction import Correction
 from fercli.coding.recordings import Recording, RecordingBuilder
 from fercli.coding.summary import whole_shares
 from fercli.formatting import clock, percent, percents, pluralize, probability_percent
@@ -88,7 +89,9 @@ class VideoSection:
         anchor: str = "person",
         pictures: bool = True,
         player: bool = False,
+        correction: Correction | None = None,
     ) -> None:
+        self._correction = correction
         self.name, self._begin_s, self._anchor = name, begin_s, anchor
         self._pictures, self._player = pictures, player
         self._labels = tuple(labels)
@@ -134,7 +137,7 @@ class VideoSection:
         people = self._people.finish()
         if not self._rows.is_empty:
             self._recording = self._rows.recording()
-            self.coded = code_video(self._recording)
+            self.coded = code_video(self._recording, correction=self._correction)
             self.overview = video_overview(self._recording, self.coded)
         faces = max(_FACES_AT_LEAST, _FACES_OF_ALL // max(len(people), 1))
         return render(

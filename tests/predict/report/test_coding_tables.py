@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fercli.coding.correction import Correction
 from fercli.config.labels import schema
 from fercli.config.presets import MODELS
 from fercli.config.templates import template
@@ -223,3 +224,29 @@ def test_index__has_the_videos_of_an_earlier_run(folder: Path):
         for page in (text, (folder / "report.html").read_text())
     ]
     assert cards[0] == cards[1]
+
+
+def test_corrected_table__of_pages_and_summary_csv_have_the_same_shares(tmp_path: Path):
+    # half of the happy images are predicted as neutral: 20 % happiness is predicted of 40 %
+    counts = np.diag(np.full(len(NAMES), 10))
+    happy, neutral = NAMES.index("happiness"), NAMES.index("neutral")
+    counts[happy, happy] = counts[happy, neutral] = 5
+    correction = Correction(NAMES, counts, "fake 7 on the val split of toys (70 images)", "fake, version 7")
+    (tmp_path / "a.mp4").write_bytes(b"a")
+    source = Source(tmp_path / "a.mp4", "video", Path("a.mp4"))
+    out = tmp_path / "out"
+    with ResultsFolder(out, [source], CARD, correction.as_settings(), correction=correction) as results:
+        for frame in range(20):
+            row = _face("a.mp4", frame, frame / 10, "happiness" if frame % 5 == 0 else "neutral", 1, 0, "ok")
+            results.add(source, RGB, [row], time_s=frame / 10, duration_s=0.1)
+    with (out / "summary.csv").open(newline="") as file:
+        person, _ = csv.DictReader(file)
+    assert float(person["share_happiness"]) == pytest.approx(0.2)
+    assert float(person["corrected_happiness"]) == pytest.approx(0.4, abs=1e-4)
+    page = unescape(next(out.glob("*.report.html")).read_text(encoding="utf-8"))
+    assert "Shares corrected by the confusion matrix (%)" in page
+    assert "corrected by the confusion matrix of fake 7 on the val split of toys (70 images)" in page
+    cells = re.search(r"Shares corrected.*?<tbody>(.*?)</tbody>", page, re.DOTALL)
+    assert cells is not None
+    assert re.sub(r"<[^>]+>", " ", cells[1]).split()[:2] == ["a.mp4", "1"]
+    assert "40" in re.sub(r"<[^>]+>", " ", cells[1]).split()

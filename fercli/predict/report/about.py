@@ -12,6 +12,7 @@ from fercli.coding.episodes import EpisodeOptions
 from fercli.formatting import percent
 from fercli.html.colours import Colour, expression_colour
 from fercli.weights.card import WeightsCard
+from fercli.weights.priors import describe_prior
 
 _LISTED = 3  # expressions with the lowest recall that a reader is told, beside the one with the highest
 
@@ -137,9 +138,17 @@ def settings(card: WeightsCard, run: Mapping[str, object], *, made: str) -> list
         ("trained on", " ".join(str(part) for part in (card.data.get("name"), card.data.get("fingerprint")) if part)),
         ("temperature", f"{card.temperature:.4g}"),
         ("uncertain below", percent(card.abstain_below)),
+        *_assumed_shares(card, run),
         *run.items(),
         ("made with", made),
     ]
+
+
+def _assumed_shares(card: WeightsCard, run: Mapping[str, object]) -> list[tuple[str, object]]:
+    """Return the class shares that the card states; a run with --prior has others, which it states itself."""
+    if not card.prior or "class shares" in run:
+        return []
+    return [("class shares", describe_prior("of the weights", card.prior))]
 
 
 def _stated(run: Mapping[str, object], sentences: Mapping[str, str]) -> Iterator[str]:

@@ -47,6 +47,14 @@ def test_settings__have_those_of_the_run_before_the_program():
     assert names[-2:] == ["tracking", "made with"]
 
 
+def test_settings__state_the_class_shares_that_the_probabilities_assume():
+    shares = dict.fromkeys(CARD.labels, 1 / 7)
+    card = replace(CARD, prior=shares)
+    assert dict(settings(card, {}, made="fer 1"))["class shares"].startswith("of the weights: surprise 14.3 %")
+    assert dict(settings(card, {"class shares": "uniform"}, made="fer 1"))["class shares"] == "uniform"
+    assert "class shares" not in dict(settings(CARD, {}, made="fer 1"))
+
+
 RUN = {
     "label convention": "mixed: a stated mixture",
     "detector": "yunet n 0047ac2, thresholds 0.6, 0.7, 0.7, pictures shrunk to a longest side of 1600 px",

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from fercli.models.counting import ModuleCount
 
 
+_DIGESTS = {
+    "verified": "The file matches the digest inside it.",
+    "none": "The file has no digest: damage that leaves it readable would not be noticed.",
+}
+
+
 def describe(
     name: Annotated[
         str,
@@ -93,6 +99,8 @@ def _show(result: Description, depth: int) -> None:
         ["training + discarded landmark head", *_totals(training.total, head)],
     ]
     console.show(console.table("MACs of one image", ["", "exact G", "thop-style G", "thop-style parameters M"], totals))
+    if result.digest is not None:
+        console.show(_DIGESTS[result.digest])
     console.show(
         "The landmark head is computed and discarded by the public baseline. Published figures count it; "
         "this network does not have it."

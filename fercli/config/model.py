@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from fercli.config.defaults import CROP_PX
+from fercli.config.ranges import Within, range_errors, shown
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 # dlib's face-recognition network subtracts these from RGB in 0..255 (then divides by 255 here).
 FACE_RESNET_MEAN = (122.782 / 255, 117.001 / 255, 104.298 / 255)
+_MAX_CONVENTIONS = 32
 DEFAULT_HEAD_NAME = "default"  # of vit.head, in expert.heads
 
 
@@ -18,9 +20,9 @@ DEFAULT_HEAD_NAME = "default"  # of vit.head, in expert.heads
 class InputConfig:
     """Input of the network: an RGB crop `size` x `size`, scaled to 0..1, then (value - mean) / std per channel."""
 
-    size: int = CROP_PX
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
+    size: Annotated[int, Within(1, 2048)] = CROP_PX
+    mean: Annotated[tuple[float, float, float], Within(-10, 10)] = IMAGENET_MEAN
+    std: Annotated[tuple[float, float, float], Within(1e-6, 1000)] = IMAGENET_STD
     colour: Literal["rgb", "grey"] = "rgb"  # grey: ITU-R 601 luminance repeated in all three channels
 
 
@@ -29,12 +31,12 @@ class ImageBackboneConfig:
     """Image branch: three stages, one level per stage. IR50 as in face.evoLVe (`ir`), or the face ResNet of dlib."""
 
     kind: str = "ir"  # a name of models.backbones.IMAGE_BACKBONES
-    stem: int = 64
-    entry: int = (
+    stem: Annotated[int, Within(1, 4096)] = 64
+    entry: Annotated[int, Within(0, 100)] = (
         0  # face_resnet: blocks of the stem's width before the first level, whose map is then an eighth of the side
     )
-    widths: tuple[int, int, int] = (64, 128, 256)
-    depths: tuple[int, int, int] = (3, 4, 14)
+    widths: Annotated[tuple[int, int, int], Within(1, 8192)] = (64, 128, 256)
+    depths: Annotated[tuple[int, int, int], Within(1, 200)] = (3, 4, 14)
     tap_convs: bool = True  # a 3x3 convolution between each stage and its cross-attention, as in the baseline
 
 
@@ -47,7 +49,7 @@ class LandmarkConfig:
     input: pixels 0..1, RGB or BGR; `imagenet` is the normalised input of the image branch, as in the baseline.
     """
 
-    width: float = 1.0
+    width: Annotated[float, Within(0.01, 16)] = 1.0
     activation: Literal["prelu", "relu"] = "prelu"  # relu is fused into the convolution at inference
     bn: Literal["frozen", "official_train"] = "frozen"
     input: Literal["unit_rgb", "unit_bgr", "imagenet"] = "unit_rgb"
@@ -57,10 +59,10 @@ class LandmarkConfig:
 class CrossConfig:
     """Cross-attention between landmark queries and image keys/values, one block per level (POSTER++, Eq. 1-4)."""
 
-    heads: tuple[int, int, int] = (2, 4, 8)
-    drop_path: tuple[float, float, float] = (0.0, 0.125, 0.25)
-    layer_scale: float = 1e-5
-    mlp_ratio: float = 4.0
+    heads: Annotated[tuple[int, int, int], Within(1, 1024)] = (2, 4, 8)
+    drop_path: Annotated[tuple[float, float, float], Within(0, 1)] = (0.0, 0.125, 0.25)
+    layer_scale: Annotated[float, Within(0, 1000)] = 1e-5
+    mlp_ratio: Annotated[float, Within(0.01, 64)] = 4.0
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,11 @@ class VitConfig:
     The last three fields are the changes of POSTER-Var to POSTER++'s tokens, one by one.
     """
 
-    width: int = 768
-    depth: int = 2
-    heads: int = 8
-    mlp_ratio: float = 4.0
-    init_std: float = 0.01  # of every linear layer; the baseline's value
+    width: Annotated[int, Within(1, 16_384)] = 768
+    depth: Annotated[int, Within(1, 200)] = 2
+    heads: Annotated[int, Within(1, 1024)] = 8
+    mlp_ratio: Annotated[float, Within(0.01, 64)] = 4.0
+    init_std: Annotated[float, Within(0, 100)] = 0.01  # of every linear layer; the baseline's value
     embed_gelu: bool = False  # GELU after the convolutions that turn levels into tokens
     level_embedding: bool = False  # a learned vector for each level, added to its tokens
     token_norm: bool = False  # layer norm of all tokens before the first block
@@ -87,8 +89,8 @@ class MlaConfig:
     down: Literal["conv_s2", "conv_s1_avgpool"] = "conv_s2"
     ffn: bool = True
     residual: Literal["kv", "query", "none"] = "kv"
-    layer_scale: float = 1e-5
-    drop_path: tuple[float, float] = (0.125, 0.25)
+    layer_scale: Annotated[float, Within(0, 1000)] = 1e-5
+    drop_path: Annotated[tuple[float, float], Within(0, 1)] = (0.125, 0.25)
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class CbaConfig:
 
     similarity: Literal["dot", "cosine"] = "dot"  # cosine: of embeddings minus their mean over the batch
     scale: Literal["sqrt_classes", "sqrt_dim", "none"] = "sqrt_classes"  # dot
-    logit_scale: float = 10.0  # cosine: start of the learned factor, which stays in 1..100
+    logit_scale: Annotated[float, Within(1, 100)] = 10.0  # cosine: start of the learned factor, which stays in 1..100
     value: Literal["logits", "probs"] = "logits"
     detach_value: bool = False
     pe: Literal["sinusoidal", "learned", "none"] = "sinusoidal"
@@ -142,7 +144,7 @@ class ExpertConfig:
     """
 
     heads: tuple[str, ...] = ()
-    crop: tuple[float, float, float, float] = (0.04, 0.08, 0.96, 1.0)
+    crop: Annotated[tuple[float, float, float, float], Within(0, 1)] = (0.04, 0.08, 0.96, 1.0)
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ class BtnConfig:
 
     preset: str = "btn-base"
     input: InputConfig = field(default_factory=InputConfig)
-    backbone_size: int = 112  # side of the input of both backbones
+    backbone_size: Annotated[int, Within(1, 2048)] = 112  # side of the input of both backbones
     resize_mode: Literal["nearest", "bilinear", "area"] = "nearest"  # from input.size to backbone_size
     image: ImageBackboneConfig = field(default_factory=ImageBackboneConfig)
     landmark: LandmarkConfig = field(default_factory=LandmarkConfig)
@@ -170,18 +172,14 @@ class BtnConfig:
     expert: ExpertConfig = field(default_factory=ExpertConfig)
 
     def __post_init__(self) -> None:
-        errors = []
+        errors = range_errors(self)
+        if errors:  # what follows computes with these numbers
+            raise ValueError("; ".join(errors))
         step = 4 * self.level_stride
         if self.backbone_size < 2 * step or self.backbone_size % step:
             errors.append(
                 f"backbone_size must be a multiple of {step} and at least {2 * step}, got {self.backbone_size}"
             )
-        if self.input.size < 1 or not all(self.input.std):
-            errors.append(
-                f"input.size must be at least 1 and input.std not 0, got {self.input.size} and {self.input.std}"
-            )
-        if min(self.image.stem, *self.image.widths, *self.image.depths, self.vit.width, self.vit.depth) < 1:
-            errors.append("image.stem, image.widths, image.depths, vit.width and vit.depth must be at least 1")
         for name, width, heads in (
             *(("cross.heads", w, h) for w, h in zip(self.image.widths, self.cross.heads, strict=True)),
             ("vit.heads", self.vit.width, self.vit.heads),
@@ -189,15 +187,18 @@ class BtnConfig:
             if heads < 1 or width % heads:
                 errors.append(f"{name}: {heads} heads do not divide {width} channels")
         rates = (*self.cross.drop_path, *self.mla.drop_path)
-        if not all(0 <= rate < 1 for rate in rates):
-            errors.append(f"drop_path must be in 0..1, got {rates}")
+        if max(rates) == 1:
+            errors.append(f"drop_path must be below 1, got {rates}")
         if len(set(self.conventions)) < len(self.conventions) or not all(map(str.isidentifier, self.conventions)):
-            errors.append(f"conventions must be distinct names of letters and digits, got {self.conventions}")
+            errors.append(f"conventions must be distinct names of letters and digits, got {shown(self.conventions)}")
         unknown = set(self.expert.heads) - {DEFAULT_HEAD_NAME, *self.conventions}
         if unknown:
             errors.append(f"expert.heads names {', '.join(sorted(unknown))}, which is no head of the network")
-        if not 1 <= self.cba.logit_scale <= 100:
-            errors.append(f"cba.logit_scale must be in 1..100, got {self.cba.logit_scale}")
+        left, top, right, bottom = self.expert.crop
+        if not (left < right and top < bottom):
+            errors.append(f"expert.crop must have left < right and top < bottom, got {self.expert.crop}")
+        if len(self.conventions) > _MAX_CONVENTIONS:
+            errors.append(f"conventions: {len(self.conventions)}, more than {_MAX_CONVENTIONS}")
         if errors:
             raise ValueError("; ".join(errors))
 

@@ -6,13 +6,16 @@ Order: eyes (left in the image, right), nose, mouth corners (left, right).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.config.ranges import Within, check_ranges
 from fercli.errors import UsageError
 
 Points = tuple[tuple[float, float], ...]
+_MIN_EXTENT = 0.01  # of the five points together, as a fraction of the side
 
 
 @dataclass(frozen=True)
@@ -23,13 +26,16 @@ class CropTemplate:
     """
 
     name: str
-    points: Points
+    points: Annotated[Points, Within(-10, 11)]
     source: str
     detector: str | None = None
 
     def __post_init__(self) -> None:
         if len(self.points) != 5:
             raise ValueError(f"template {self.name} needs five points, has {len(self.points)}")
+        check_ranges(self)
+        if max(max(axis) - min(axis) for axis in zip(*self.points, strict=True)) < _MIN_EXTENT:
+            raise ValueError(f"template {self.name}: the five points coincide")
 
     def with_margin(self, margin: float) -> CropTemplate:
         """Return the template with `margin` added on every side, as a fraction of this template's side."""

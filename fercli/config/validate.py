@@ -8,9 +8,11 @@ import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from fercli.config.ranges import shown
 from fercli.errors import FerError
 
 T = TypeVar("T")
+_LISTED, _NAME = 20, 60  # errors in a message; characters of an unknown name
 
 
 def from_dict(kind: type[T], values: Mapping[str, Any], *, where: str, error: type[FerError], fix: str) -> T:
@@ -21,17 +23,18 @@ def from_dict(kind: type[T], values: Mapping[str, Any], *, where: str, error: ty
     errors: list[str] = []
     result = _build(kind, values, "", errors)
     if errors:
-        raise error(f"{where}: " + "; ".join(errors), fix=fix)
+        more = f"; and {len(errors) - _LISTED} more errors" if len(errors) > _LISTED else ""
+        raise error(f"{where}: " + "; ".join(errors[:_LISTED]) + more, fix=fix)
     return typing.cast(T, result)
 
 
 def _build(kind: Any, values: Any, prefix: str, errors: list[str]) -> Any:
     if not isinstance(values, Mapping):
-        errors.append(f"{prefix.rstrip('.') or 'value'} must be an object (mapping), got {values!r}")
+        errors.append(f"{prefix.rstrip('.') or 'value'} must be an object (mapping), got {shown(values)}")
         return None
     hints = typing.get_type_hints(kind)
     items = {item.name: item for item in dataclasses.fields(kind)}
-    errors.extend(f"unknown field {prefix}{name}" for name in values if name not in items)
+    errors.extend(f"unknown field {prefix}{str(name)[:_NAME]}" for name in values if name not in items)
     built: dict[str, Any] = {}
     before = len(errors)
     for name, item in items.items():
@@ -62,9 +65,9 @@ def _checked(value: Any, hint: Any) -> Any:
     if hint is Any:
         return value
     if origin is typing.Literal:
-        if value in arguments and type(value) in {type(argument) for argument in arguments}:
+        if any(type(value) is type(argument) and value == argument for argument in arguments):
             return value
-        raise ValueError(f"{value!r} is not one of {', '.join(map(str, arguments))}")
+        raise ValueError(f"{shown(value)} is not one of {', '.join(map(str, arguments))}")
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in arguments:
             return None
@@ -73,8 +76,8 @@ def _checked(value: Any, hint: Any) -> Any:
         return _checked_tuple(value, arguments)
     if origin is dict:
         if not isinstance(value, Mapping):
-            raise ValueError(f"{value!r} is not an object (mapping)")
-        return dict(value)
+            raise ValueError(f"{shown(value)} is not an object (mapping)")
+        return {name: _checked(item, arguments[1]) if len(arguments) == 2 else item for name, item in value.items()}
     if dataclasses.is_dataclass(hint):
         errors: list[str] = []
         built = _build(hint, value, "", errors)
@@ -82,17 +85,20 @@ def _checked(value: Any, hint: Any) -> Any:
             raise ValueError("; ".join(errors))
         return built
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ValueError(f"{shown(value)} is too large") from None
     if isinstance(hint, type) and isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
-    raise ValueError(f"{value!r} is not a valid {getattr(hint, '__name__', hint)}")
+    raise ValueError(f"{shown(value)} is not a valid {getattr(hint, '__name__', hint)}")
 
 
 def _checked_tuple(value: Any, hints: tuple[Any, ...]) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
-        raise ValueError(f"{value!r} is not a list")
+        raise ValueError(f"{shown(value)} is not a list")
     if len(hints) == 2 and hints[1] is Ellipsis:
         return tuple(_checked(item, hints[0]) for item in value)
     if len(value) != len(hints):
-        raise ValueError(f"{value!r} must have {len(hints)} values")
+        raise ValueError(f"{shown(value)} must have {len(hints)} values")
     return tuple(_checked(item, hint) for item, hint in zip(value, hints, strict=True))

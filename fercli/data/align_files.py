@@ -17,6 +17,7 @@ from fercli.faces.crop import landmarks_of
 from fercli.results import Box, Face, Point
 from fercli.system.csv_file import csv_writer, write_rows
 from fercli.system.files import replacing
+from fercli.system.json_text import parse_json
 
 ALIGN_CSV, ALIGN_JSON, ALIGN_JOURNAL = "align.csv", "align.json", ".align.journal.csv"
 _FORMAT = 1
@@ -37,7 +38,7 @@ def read_alignment(root: Path) -> Alignment | None:
         return None
     fix = f"fer align SOURCE {root} --overwrite"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read ({error})", fix=fix) from error
     if not isinstance(values, Mapping) or values.get("format") != _FORMAT:

@@ -16,6 +16,7 @@ from fercli.data.inside import inside
 from fercli.data.list_errors import ListErrors
 from fercli.errors import DataError
 from fercli.system.csv_file import csv_writer
+from fercli.system.json_text import parse_json
 
 PREPARED_CSV, PREPARED_JSON = "dataset.csv", "dataset.json"
 _FORMAT = 1
@@ -130,7 +131,7 @@ def _sample(root: Path, row: Mapping[str, str], split: Split, labels: Sequence[s
 
 def _facts(path: Path) -> dict[str, Any]:
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read ({error})", fix=_PREPARE_AGAIN) from error
     if not isinstance(facts, dict) or facts.get("format") != _FORMAT:

@@ -15,6 +15,7 @@ from fercli.errors import DataError
 from fercli.evaluate.prediction_table import PREDICTIONS_NAME
 from fercli.evaluate.scores import Score, SelectionCode
 from fercli.system.files import replacing
+from fercli.system.json_text import parse_json
 
 RESULT_NAME = "result.json"
 FORMAT = 2  # before 0.2.0, fer train and fer eval had layouts of their own
@@ -96,7 +97,7 @@ def read_result(path: Path) -> ResultFile:
     """Read result.json, or the one in a folder; DataError lists everything that does not fit the layout."""
     file = result_path(path)
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
+        record = parse_json(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"could not read {file} ({error})", fix=_FIX) from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:

@@ -12,11 +12,13 @@ from fercli.config.presets import MODELS, default_recipe, with_recipe
 from fercli.config.presets import recipe as recipe_preset
 from fercli.config.settings import override
 from fercli.config.training import LossConfig, TrainConfig
-from fercli.errors import UsageError
+from fercli.config.validate import from_dict
+from fercli.errors import UsageError, WeightsError
 from fercli.models.counting import ModuleCount, NetworkCount, count_network
 from fercli.models.state_keys import StateKey, state_keys
 from fercli.system.csv_file import write_rows
 from fercli.system.files import refuse_existing_folder, replacing_folder
+from fercli.system.model_digest import DigestState, check_digest
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import find_weights, read_card
 from fercli.weights.run_folder import seed_folders
@@ -28,7 +30,8 @@ DESCRIPTION_NAME = "describe.json"
 class Description:
     """A network counted twice: at inference and in training.
 
-    name: of the preset or the weights. keys: every entry of the state dict in training.
+    name: of the preset or the weights. keys: every entry of the state dict in training. digest: whether the file of the
+    weights has a digest, which then matches; None for a preset.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Description:
     inference: NetworkCount
     training: NetworkCount
     keys: tuple[StateKey, ...]
+    digest: DigestState | None = None
 
     @property
     def training_only(self) -> int:
@@ -65,11 +69,13 @@ def describe(
     Which modules training has depends on the losses: those of `recipe` for a preset (default: its usual one), those of the
     recipe on their card for weights. settings: `name=value` changes to preset and recipe. out: a new folder for
     describe.json, modules.csv and keys.csv.
-    Raises: UsageError for recipe or settings of weights, or unknown ones; WeightsError for a name that is neither.
+    Raises: UsageError for recipe or settings of weights, or unknown ones; WeightsError for a name that is neither, and
+    for a file whose digest does not match.
     """
     if out is not None:
         refuse_existing_folder(out, overwrite=overwrite, mark=DESCRIPTION_NAME)
-    config, loss, labels = _network(name, recipe, settings)
+    path = None if name in MODELS else _weights_file(name)
+    config, loss, labels = _network(name, recipe, settings, path)
     if classes is not None and labels is not None and classes != labels:
         raise UsageError(f"{name} has {labels} classes", fix="leave out --classes, or describe its preset")
     count = classes or labels or 7
@@ -81,6 +87,7 @@ def describe(
         inference=count_network(config, count, training=None),
         training=count_network(config, count, training=loss),
         keys=state_keys(config, count, loss),
+        digest=None if path is None else check_digest(path),
     )
     if out is not None:
         with replacing_folder(out) as folder:
@@ -102,6 +109,7 @@ def description_record(result: Description) -> dict[str, object]:
         "preset": result.preset,
         "classes": result.classes,
         "input_size": result.input_size,
+        "digest": result.digest,
         "parameters": {
             "total": training.total.parameters,
             "live": training.total.parameters - training.dead,
@@ -128,9 +136,11 @@ class _Config:
     train: TrainConfig
 
 
-def _network(name: str, recipe: str | None, settings: Sequence[str]) -> tuple[BtnConfig, LossConfig, int | None]:
-    """Return configuration, losses, and the number of classes if weights fix it."""
-    if name in MODELS:
+def _network(
+    name: str, recipe: str | None, settings: Sequence[str], weights: Path | None
+) -> tuple[BtnConfig, LossConfig, int | None]:
+    """Return configuration, losses, and the number of classes if weights fix it. weights: None for a preset."""
+    if weights is None:
         model = with_recipe(MODELS[name], recipe) if recipe else MODELS[name]
         config = _Config(model, recipe_preset(recipe) if recipe else default_recipe(name))
         config = override(config, settings, groups=("model", "train"))
@@ -139,17 +149,27 @@ def _network(name: str, recipe: str | None, settings: Sequence[str]) -> tuple[Bt
         raise UsageError(
             f"{name} is trained weights: its recipe and settings are fixed", fix=f"a preset: {', '.join(MODELS)}"
         )
-    seeds = seed_folders(Path(name))  # all have the same network
-    card = read_card(find_weights(seeds[0] if seeds else name))
+    card = read_card(weights)
     return card.model, _losses(card), len(card.labels)
+
+
+def _weights_file(name: str) -> Path:
+    """Return the file of weights; of a folder with several seeds, which have the same network, that of the first."""
+    seeds = seed_folders(Path(name))
+    return find_weights(seeds[0] if seeds else name)
 
 
 def _losses(card: WeightsCard) -> LossConfig:
     """Return the losses of the card's recipe, ignoring fields of other versions; the default ones without a recipe."""
     recipe = card.provenance.get("recipe")
     stated = recipe.get("loss") if isinstance(recipe, Mapping) else None
+    if not isinstance(stated, Mapping):
+        return LossConfig()
     known = {field.name for field in fields(LossConfig)}
-    return LossConfig(**{name: value for name, value in stated.items() if name in known}) if stated else LossConfig()
+    values = {name: value for name, value in stated.items() if name in known}
+    return from_dict(
+        LossConfig, values, where=f"the recipe of {card.name}", error=WeightsError, fix="describe its preset"
+    )
 
 
 def _write(folder: Path, result: Description) -> None:

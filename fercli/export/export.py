@@ -41,6 +41,7 @@ from fercli.progress import Progress, silent
 from fercli.system.chunks import chunked
 from fercli.system.devices import providers
 from fercli.system.files import refuse_existing, replacing
+from fercli.system.model_digest import add_onnx_digest
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX
 from fercli.weights.onnx_interface import Interface
@@ -138,6 +139,7 @@ def _write_compared(
         check=self_check(path, card, interface=options.interface, tolerance=tolerance),
     )
     onnx.save(graph, path)
+    add_onnx_digest(path)
     progress(4, _STEPS, "checking")
     onnx.checker.check_model(path, full_check=True)
     return parity, storage, preprocessing

@@ -87,7 +87,7 @@ def _conventions(card: WeightsCard, interface: Interface) -> str:
 def _metadata_keys(card: WeightsCard, interface: Interface) -> str:
     picture = "normalised but not aligned" if interface == "images" else "as it is"
     return (
-        "Metadata, JSON but for interface and precision:\n"
+        "Metadata, JSON but for interface, precision and digest:\n"
         "card: labels in order, preprocessing, origin, scores. A top probability under its abstain_below, "
         f"{card.abstain_below:g}, means that the face is not clear enough to be named.\n"
         "interface: what goes in. precision: what the network computes in.\n"
@@ -99,7 +99,9 @@ def _metadata_keys(card: WeightsCard, interface: Interface) -> str:
         "preprocessing, where it is inside: how far probabilities of whole pictures, alone and several in a batch, are from "
         "fer's own; agreement as in parity.\n"
         f"check: to try a runtime, give the file this picture, {picture}, and compare its logits; a difference over tolerance "
-        "means that something is done in another way."
+        "means that something is done in another way.\n"
+        "digest: SHA-256 of this file but for its metadata, and of card, interface and precision: fer compares it when it "
+        "loads the file. Remove it if you change the file on purpose."
     )
 
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from fercli.config.ranges import shown
 from fercli.errors import DataError
 from fercli.predict.given_faces import Frames, GivenFaces, Row
 from fercli.rows.records import BOX_COLUMNS, LANDMARK_COLUMNS
@@ -14,6 +15,7 @@ from fercli.rows.records import BOX_COLUMNS, LANDMARK_COLUMNS
 SCORE_COLUMN = "detection_score"
 _SHORT_NAMES = {name.removeprefix("box_"): name for name in BOX_COLUMNS}  # left, top, right, bottom
 _COLUMNS = f"columns: source, frame (of videos), {', '.join(BOX_COLUMNS)}; or {LANDMARK_COLUMNS[0]} and so on"
+_LARGEST = 1e9  # pixels, and frames of a video
 _MIN_PX = 1.0  # least extent of landmarks
 
 
@@ -89,7 +91,9 @@ class _Layout:
         except ValueError:
             number = math.nan
         if number is not None and not math.isfinite(number):
-            raise DataError(f"{place}: {name} is {text!r}, not a number", fix="write pixels, with a decimal point")
+            raise DataError(f"{place}: {name} is {shown(text)}, not a number", fix="write pixels, with a decimal point")
+        if number is not None and abs(number) > _LARGEST:
+            raise DataError(f"{place}: {name} is {number:g}, over {_LARGEST:g}", fix="write pixels, and frames from 0")
         return number
 
 

@@ -10,8 +10,11 @@ from pathlib import Path
 from fercli.errors import DataError
 from fercli.predict.predict import ImageResult
 from fercli.results import Prediction
+from fercli.system.csv_file import reading_csv
 
 COLUMNS = ("source", "track", "name")
+_EXAMPLE = "a csv file with the columns source,track,name"
+_DIGITS = 9  # of the number of a track
 
 
 class Names:
@@ -41,15 +44,15 @@ def read_names(path: Path) -> Names:
     Raises: DataError with the line for a missing column, a track that is no number and an empty name.
     """
     if not path.is_file():
-        raise DataError(f"{path}: no such file", fix="a csv file with the columns source,track,name")
-    with path.open(newline="", encoding="utf-8-sig") as file:
+        raise DataError(f"{path}: no such file", fix=_EXAMPLE)
+    with reading_csv(path, fix=_EXAMPLE), path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         if not {"track", "name"} <= set(reader.fieldnames or ()):
             raise DataError(f"{path} lacks the column track or name", fix="a header source,track,name")
         rows = []
         for cells in reader:
             source, track, name = ((cells.get(column) or "").strip() for column in COLUMNS)
-            if not track.isdecimal() or not name:
+            if not track.isdecimal() or len(track) > _DIGITS or not name:
                 raise DataError(
                     f"{path}, line {reader.line_num}: needs the number of a track and a name",
                     fix="interview.mp4,1,Anna",

@@ -12,6 +12,7 @@ from typing import Any
 from fercli import __version__
 from fercli.errors import DataError
 from fercli.system.files import replacing
+from fercli.system.json_text import parse_json
 
 SETTINGS_SUFFIX = ".settings.json"  # after the full name of the table: predictions.csv.settings.json
 _FORMAT = 1
@@ -77,6 +78,6 @@ def read_settings(table: Path) -> RunRecord:
     if not path.is_file():
         return RunRecord()
     try:
-        return record_from(json.loads(path.read_text(encoding="utf-8")), where=str(path))
+        return record_from(parse_json(path.read_text(encoding="utf-8")), where=str(path))
     except (ValueError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: these are not the settings of a table", fix="remove the file") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fercli.errors import UsageError
+from fercli.system.json_text import parse_json
 from fercli.system.packages import install_command
 
 _SUFFIXES = ".json, .toml, .yaml"
@@ -20,7 +20,11 @@ def read_config_file(path: Path) -> dict[str, Any]:
     """Read a mapping from the file. Raises: UsageError if it cannot be read or is none."""
     try:
         values = _parse(path.suffix.lower(), path.read_text(encoding="utf-8"), path)
-    except (OSError, ValueError) as error:  # the parsers' errors are ValueErrors, PyYAML's are turned into one
+    except (
+        OSError,
+        ValueError,
+        RecursionError,
+    ) as error:  # the parsers' errors are ValueErrors, PyYAML's are turned into one
         raise UsageError(f"could not read {path} ({error})", fix=f"a file {_SUFFIXES}, or a run folder") from error
     if not isinstance(values, Mapping):
         raise UsageError(f"{path} is not a mapping of names to values", fix="see config.json in a run folder")
@@ -29,7 +33,7 @@ def read_config_file(path: Path) -> dict[str, Any]:
 
 def _parse(suffix: str, text: str, path: Path) -> Any:
     if suffix == ".json":
-        return json.loads(text)
+        return parse_json(text)
     if suffix == ".toml":
         return tomllib.loads(text)
     if suffix in (".yaml", ".yml"):

@@ -25,6 +25,7 @@ from fercli.system.devices import (
     providers,
 )
 from fercli.system.memory import release_unused_memory
+from fercli.system.model_digest import check_digest
 from fercli.system.packages import install_command
 
 if TYPE_CHECKING:
@@ -42,12 +43,13 @@ def open_session(
 
     threads: CPU threads of one run; None is `cpu_threads()`. batches: sorted batch sizes that will run, for which TensorRT
     builds one engine; without them it builds another one whenever a batch is outside the range it has seen.
-    Raises: WeightsError for a missing or broken file, DeviceError if a GPU was requested and is not available.
+    Raises: WeightsError for a missing, broken or changed file, DeviceError if a GPU was requested and is not available.
     Only `auto` may fall back to the CPU, and then returns the name of the CPU provider.
     """
     limit_threads()
     onnxruntime = onnx_runtime()
     check_file(path)
+    check_digest(path)
     preferred = providers(device)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
 
 from fercli.config.model import DEFAULT_HEAD_NAME, BtnConfig
+from fercli.config.ranges import Share, Within, range_errors, shown
 from fercli.config.templates import TEMPLATES, CropTemplate
 from fercli.config.validate import from_dict
 from fercli.errors import UsageError, WeightsError
-from fercli.weights.conventions import Convention, prior_error
+from fercli.formatting import printable
+from fercli.system.json_text import parse_json
+from fercli.weights.conventions import Convention, Temperature, prior_error
 
 CARD_FORMAT = 1
 _FIX = "export or convert the weights again"
+_LONGEST_NAME, _LONGEST_CARD = 200, 4_000_000  # characters
 
 
 @dataclass(frozen=True)
@@ -35,30 +39,41 @@ class WeightsCard:
     schema: str
     crop: CropTemplate
     model: BtnConfig
-    temperature: float = 1.0
-    abstain_below: float = 0.0
+    temperature: Temperature = 1.0
+    abstain_below: Share = 0.0
     data: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     licence: str = ""
     notes: tuple[str, ...] = ()
-    prior: dict[str, float] = field(default_factory=dict)
+    prior: Annotated[dict[str, float], Within(0, 1)] = field(default_factory=dict)
     convention: str | None = None
-    mixture: dict[str, float] = field(default_factory=dict)
+    mixture: Annotated[dict[str, float], Within(-1000, 1000)] = field(default_factory=dict)
     conventions: tuple[Convention, ...] = ()
-    format: int = CARD_FORMAT
+    format: Annotated[int, Within(1, 1000)] = CARD_FORMAT
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise WeightsError(
                 f"card {self.name}: needs at least two distinct labels, has {list(self.labels)}", fix=_FIX
             )
-        if not self.temperature > 0:
-            raise WeightsError(f"card {self.name}: temperature must be positive, got {self.temperature}", fix=_FIX)
+        errors = [*range_errors(self), *self._text_errors()]
+        if errors:
+            raise WeightsError(f"card {shown(self.name)}: {'; '.join(errors)}", fix=_FIX)
         for prior in (self.prior, *(convention.prior for convention in self.conventions)):
             if error := prior_error(prior, self.labels):
                 raise WeightsError(f"card {self.name}: {error}", fix=_FIX)
         self._check_conventions()
+
+    def _text_errors(self) -> list[str]:
+        """Return which names cannot be shown or written to a table."""
+        names = [("name", self.name), ("version", self.version), ("schema", self.schema)]
+        names += [("labels", label) for label in self.labels]
+        return [
+            f"{field}: {shown(text)} is empty, longer than {_LONGEST_NAME} characters, or has control characters"
+            for field, text in names
+            if len(text) > _LONGEST_NAME or text != printable(text) or (field == "labels" and not text.strip())
+        ][:1]
 
     def _check_conventions(self) -> None:
         """Raise WeightsError unless every head of the network has one entry, and every entry a head."""
@@ -123,14 +138,16 @@ class WeightsCard:
     def from_json(text: str, *, where: str) -> WeightsCard:
         """Read a card; WeightsError names `where` it came from and the fields that do not fit."""
         try:
-            values = json.loads(text)
-        except json.JSONDecodeError as error:
+            if len(text) > _LONGEST_CARD:
+                raise ValueError(f"{len(text):,} characters, more than {_LONGEST_CARD:,}")
+            values = parse_json(text)
+        except ValueError as error:
             raise WeightsError(f"{where}: its card is not JSON ({error})", fix=_FIX) from error
         if not isinstance(values, Mapping):
             raise WeightsError(f"{where}: its card is not a JSON object", fix=_FIX)
         if values.get("format") != CARD_FORMAT:
             raise WeightsError(
-                f"{where}: card format {values.get('format')!r}, this program reads {CARD_FORMAT}",
+                f"{where}: card format {shown(values.get('format'))}, this program reads {CARD_FORMAT}",
                 fix="update fercli, or export the weights again",
             )
         return from_dict(WeightsCard, _with_detector(values), where=where, error=WeightsError, fix=_FIX)

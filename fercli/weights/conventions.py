@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from fercli.config.ranges import Share, Within, range_errors, shown
 from fercli.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ MEANINGS: dict[str, str] = {
 }
 _SHARES_TOLERANCE = 1e-3
 
+Temperature = Annotated[float, Within(1e-3, 1000)]
+
 
 @dataclass(frozen=True)
 class Convention:
@@ -36,15 +39,16 @@ class Convention:
     """
 
     name: str
-    temperature: float = 1.0
-    abstain_below: float = 0.0
-    prior: dict[str, float] = field(default_factory=dict)
-    mixture: dict[str, float] = field(default_factory=dict)
+    temperature: Temperature = 1.0
+    abstain_below: Share = 0.0
+    prior: Annotated[dict[str, float], Within(0, 1)] = field(default_factory=dict)
+    mixture: Annotated[dict[str, float], Within(-1000, 1000)] = field(default_factory=dict)
     scores: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise ValueError(f"temperature of convention {self.name} must be positive, got {self.temperature}")
+        errors = range_errors(self)
+        if errors:
+            raise ValueError(f"convention {shown(self.name)}: {'; '.join(errors)}")
 
 
 def describe_convention(name: str) -> str:

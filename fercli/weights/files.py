@@ -16,6 +16,8 @@ from safetensors import SafetensorError, safe_open
 from fercli.errors import WeightsError
 from fercli.system.cache import pulled_folder
 from fercli.system.files import replacing
+from fercli.system.json_text import parse_json
+from fercli.system.model_digest import check_digest, fill_safetensors_digest, reserved_digest
 from fercli.system.shipped import weights_folders
 from fercli.weights.card import WeightsCard
 
@@ -95,15 +97,20 @@ def save_weights(path: Path, state: Mapping[str, Tensor], card: WeightsCard) -> 
 
 
 def check_tensors(path: Path) -> None:
-    """Read every tensor of a safetensors file without torch. Raises: WeightsError if the file is broken."""
+    """Read every tensor of a safetensors file without torch, and check its digest.
+
+    Raises: WeightsError if the file is broken.
+    """
     with _open(path, "np") as file:
         for key in file.keys():  # noqa: SIM118 (not a mapping)
             file.get_tensor(key)
+    check_digest(path)
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], WeightsCard]:
-    """Read a state dict (on the CPU) and its card. Raises: WeightsError."""
+    """Read a state dict (on the CPU) and its card. Raises: WeightsError, also if the file's digest does not match."""
     card = read_card(path)
+    check_digest(path)
     with _open(path, "pt") as file:
         return {key: file.get_tensor(key) for key in file.keys()}, card  # noqa: SIM118 (not a mapping)
 
@@ -143,15 +150,22 @@ def save_part(path: Path, state: Mapping[str, Tensor], card: PartCard) -> None:
 
 
 def load_part(path: Path) -> tuple[dict[str, Tensor], PartCard]:
-    """Read one part of a network, with keys as in the whole BTN. Raises: WeightsError for any other file."""
+    """Read one part of a network, with keys as in the whole BTN. Raises: WeightsError for any other or a damaged file."""
     part = part_of(path)
     if part is None:
         raise WeightsError(
             f"{path} is not a backbone file", fix="fer convert SOURCE OUT makes one from published weights"
         )
+    check_digest(path)
     with _open(path, "pt") as file:
         state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
-    return state, PartCard(part, json.loads(_metadata(path).get("provenance", "{}")))
+    try:
+        provenance = parse_json(_metadata(path).get("provenance", "{}"))
+    except ValueError as error:
+        raise WeightsError(
+            f"{path}: its provenance is not JSON ({error})", fix="fer convert writes the file"
+        ) from error
+    return state, PartCard(part, provenance)
 
 
 def part_of(path: Path) -> PartName | None:
@@ -194,7 +208,8 @@ def _save(path: Path, state: Mapping[str, Tensor], metadata: dict[str, str]) -> 
     # clone: safetensors refuses tensors that share storage, and a view would keep its whole base
     tensors = {key: tensor.detach().to("cpu").clone().contiguous() for key, tensor in state.items()}
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata=metadata)
+        save_file(tensors, temporary, metadata=metadata | reserved_digest())
+        fill_safetensors_digest(temporary)
         temporary.chmod(0o644)  # safetensors writes files that only their owner can read
 
 

@@ -5,7 +5,6 @@ Weights files contain only what inference needs; MLA, embedding and CBA are in a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from fercli.errors import DataError, WeightsError
 from fercli.models.btn import BTN
 from fercli.system.devices import resolve_device
 from fercli.system.float32 import exact_float32
+from fercli.system.json_text import parse_json
 from fercli.weights.card import WeightsCard
 from fercli.weights.checkpoint import load_checkpoint
 from fercli.weights.conventions import DEFAULT_HEAD, head_key
@@ -72,8 +72,10 @@ class Network:
 def load_btn(path: Path) -> tuple[BTN, WeightsCard]:
     """Load a weights file as a BTN in evaluation mode, on the CPU; WeightsError if its tensors do not fit its card."""
     state, card = load_weights(path)
+    with torch.device("meta"):  # sizes of the card are compared with the tensors before they are allocated
+        outline = BTN(card.model, len(card.labels), training_parts=False)
+    check_keys(state, outline.state_dict(), where=str(path))
     model = BTN(card.model, len(card.labels), training_parts=False)
-    check_keys(state, model.state_dict(), where=str(path))
     model.load_state_dict(state)
     return model.eval(), card
 
@@ -160,7 +162,7 @@ def _averaged_state(averaged: Mapping[str, Any]) -> dict[str, Tensor]:
 
 def _model_config(folder: RunFolder) -> BtnConfig:
     try:
-        values = json.loads(folder.config.read_text(encoding="utf-8"))["model"]
+        values = parse_json(folder.config.read_text(encoding="utf-8"))["model"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{folder.config} is not a run's configuration ({error!r})", fix=_FIX) from error
     return from_dict(BtnConfig, values, where=str(folder.config), error=WeightsError, fix=_FIX)

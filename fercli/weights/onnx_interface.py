@@ -10,7 +10,7 @@ from typing import Literal
 from fercli.config.defaults import ONNX_OPSET
 from fercli.errors import WeightsError
 from fercli.system.onnx_session import check_file
-from fercli.weights.protobuf import fields
+from fercli.system.protobuf import fields
 
 INPUT, OUTPUT = "images", "logits"  # float32 [B, 3, S, S], float32 [B, N]
 CROPS, POINTS, PROBABILITIES = (

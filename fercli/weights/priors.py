@@ -6,7 +6,6 @@ Letters: B faces, N classes.
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +31,7 @@ _FERPLUS = {
 }
 UNIFORM = "uniform"
 NAMES = ("ferplus", UNIFORM)
+_SHARE_RANGE = 1e-6, 1e12  # shares, or counts
 
 
 def class_shares(prior: str | Path | Mapping[str, float], labels: Sequence[str]) -> dict[str, float]:
@@ -54,8 +54,13 @@ def class_shares(prior: str | Path | Mapping[str, float], labels: Sequence[str])
             f"the prior {prior} has no share of {', '.join(missing)}",
             fix="a CSV file with the columns class and share, one row for each class of the model",
         )
-    if not all(0 < shares[label] < math.inf for label in labels):
-        raise UsageError(f"the prior {prior} has a share that is not above 0", fix="positive shares or counts")
+    low, high = _SHARE_RANGE
+    wrong = next((label for label in labels if not low <= shares[label] <= high), None)
+    if wrong is not None:
+        raise UsageError(
+            f"the prior {prior}: the share of {wrong} is {shares[wrong]:g}, must be in {low:g}..{high:g}",
+            fix="positive shares or counts",
+        )
     total = sum(shares[label] for label in labels)
     return {label: shares[label] / total for label in labels}
 

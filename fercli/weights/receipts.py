@@ -9,6 +9,7 @@ from fercli.config.validate import from_dict
 from fercli.errors import WeightsError
 from fercli.system.cache import receipts_folder
 from fercli.system.files import replacing
+from fercli.system.json_text import parse_json
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def read_receipt(name: str) -> Receipt | None:
         return None
     fix = f"delete {path}; the hash of the next download is then recorded"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path} cannot be read ({error})", fix=fix) from error
     return from_dict(Receipt, values, where=str(path), error=WeightsError, fix=fix)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any
 from fercli.config.labels import SCHEMAS
 from fercli.config.validate import from_dict
 from fercli.errors import WeightsError
+from fercli.system.json_text import parse_json
 from fercli.system.shipped import weights_folders
 from fercli.weights.foreign.formats import FORMATS
 
@@ -89,12 +91,15 @@ def valid_name(name: str) -> bool:
 
 
 def registry_content(path: Path | None = None) -> tuple[Path, Mapping[str, Any]]:
-    """Return the path and the content of the given file or of the registry in the package. Raises: WeightsError."""
+    """Return the path and the content of the given file or of the registry in the package.
+
+    Raises: WeightsError, also if the file states a digest that does not match.
+    """
     path = path or next(
         (folder / _FILE_NAME for folder in weights_folders() if (folder / _FILE_NAME).is_file()), Path(_FILE_NAME)
     )
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise WeightsError(f"the registry {path} cannot be read ({error})", fix=_FIX) from error
     if (
@@ -103,6 +108,8 @@ def registry_content(path: Path | None = None) -> tuple[Path, Mapping[str, Any]]
         or not isinstance(content.get("weights"), list)
     ):
         raise WeightsError(f"{path} is not a registry of format {_FORMAT}", fix=_FIX)
+    if content.get("digest", digest := registry_digest(content)) != digest:
+        raise WeightsError(f"the registry {path} is damaged: its digest does not match", fix=_FIX)
     return path, content
 
 
@@ -117,6 +124,12 @@ def read_registry(path: Path | None = None) -> dict[str, RegistryEntry]:
     if repeated:
         raise WeightsError(f"{path} uses a name twice: {', '.join(repeated)}", fix=_FIX)
     return {entry.name: entry for entry in entries}
+
+
+def registry_digest(content: Mapping[str, Any]) -> str:
+    """Return the digest of a registry: SHA-256 of the JSON, with sorted keys, of all but its own digest."""
+    rest = {name: value for name, value in content.items() if name != "digest"}
+    return "sha256:" + hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def find_entry(name: str, registry: Mapping[str, RegistryEntry]) -> RegistryEntry:

@@ -18,6 +18,7 @@ from fercli.data.training_changes import TrainingChanges
 from fercli.errors import DataError, RefusedError, UsageError, WeightsError
 from fercli.system.environment import environment
 from fercli.system.files import replacing
+from fercli.system.json_text import parse_json
 
 if TYPE_CHECKING:
     import torch
@@ -132,7 +133,7 @@ def run_weights(path: Path, suffixes: Sequence[str]) -> Path | None:
 
 def _selected_protocol(folder: RunFolder) -> str:
     try:
-        return str(json.loads(folder.config.read_text(encoding="utf-8"))["train"]["select"])
+        return str(parse_json(folder.config.read_text(encoding="utf-8"))["train"]["select"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(
             f"{folder.config} is not a run's configuration ({error!r})", fix="give a weights file in the folder"
@@ -232,7 +233,7 @@ def _bit_relevant(values: Mapping[str, Any]) -> dict[str, Any]:
 def _read_json(path: Path) -> dict[str, Any]:
     """Read a JSON file of the run. Raises: WeightsError if it is damaged."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(
             f"{path} is damaged ({type(error).__name__})", fix="--overwrite starts the run again"

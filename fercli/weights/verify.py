@@ -10,6 +10,7 @@ from typing import Literal
 from fercli.errors import FerError
 from fercli.system.cache import downloads_folder, pulled_folder
 from fercli.system.digest import file_sha256
+from fercli.system.model_digest import check_digest
 from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, check_tensors, part_of, read_card, shipped_weights
 from fercli.weights.receipts import read_receipt
 from fercli.weights.registry import RegistryEntry, find_entry, read_registry
@@ -82,6 +83,7 @@ def _verify_hash(name: str, path: Path, expected: str) -> VerifyResult:
 def _verify_by_reading(path: Path) -> VerifyResult:
     try:
         if path.suffix == ONNX_SUFFIX:
+            check_digest(path)
             contents = read_card(path).name
         else:
             contents = part_of(path) or read_card(path).name

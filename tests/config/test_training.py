@@ -9,9 +9,9 @@ def test_train_config__names_every_field_out_of_range():
     with pytest.raises(ValueError, match="epochs must be at least 1") as caught:
         TrainConfig(epochs=0, batch_size=4, accumulate=5, gamma=1.5)
     assert str(caught.value).split("; ") == [
-        "epochs must be at least 1, got 0",
-        "accumulate must be at least 1 and at most 4, got 5",
+        "epochs must be at least 1 and at most 100,000, got 0",
         "gamma must be at least 0 and at most 1, got 1.5",
+        "accumulate must be at least 1 and at most 4, got 5",
     ]
 
 

@@ -94,7 +94,10 @@ def read_metadata():
 
     def read(path):
         texts = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
-        return {key: text if key in ("interface", "precision") else json.loads(text) for key, text in texts.items()}
+        return {
+            key: text if key in ("interface", "precision", "digest") else json.loads(text)
+            for key, text in texts.items()
+        }
 
     return read
 

@@ -29,7 +29,7 @@ def test_open_session__refuses_a_missing_file(tmp_path: Path):
 def test_open_session__runs_a_shipped_network_on_the_cpu():
     session, device = open_session(detector_file("rnet.onnx"), "cpu", threads=1)
     assert device == "cpu"
-    assert session_metadata(session) == {}
+    assert set(session_metadata(session)) == {"digest"}
     boxes, scores = session.run(None, {"images": np.zeros((3, 24, 24, 3), np.float32)})
     assert (boxes.shape, scores.shape) == ((3, 4), (3,))
 

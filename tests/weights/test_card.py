@@ -45,7 +45,7 @@ def test_card__needs_two_distinct_labels(labels: tuple[str, ...]):
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
 def test_card__needs_a_positive_temperature(temperature: float):
-    with pytest.raises(WeightsError, match="temperature must be positive"):
+    with pytest.raises(WeightsError, match=r"temperature must be at least 0\.001 and at most 1,000"):
         card(temperature=temperature)
 
 

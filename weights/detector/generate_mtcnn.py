@@ -22,6 +22,8 @@ import torch
 from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from torch import Tensor, nn
 
+from fercli.system.model_digest import add_onnx_digest
+
 OPSET = 17
 BLOCK = 16  # channels, with AVX-512; AVX2's is 8
 HERE = Path(__file__).parent
@@ -162,6 +164,7 @@ def main() -> None:
                 opset_version=OPSET,
                 dynamo=False,
             )
+        add_onnx_digest(HERE / f"{name}.onnx")
 
 
 if __name__ == "__main__":

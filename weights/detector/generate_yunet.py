@@ -25,6 +25,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fercli.system.model_digest import add_onnx_digest
+
 OPSET = 17
 SHA256 = "9c7c9e14a4d60e57491d77e4d8b0d451bd834f300e05c0dea7fd1f6533817b06"  # of yunet_n.pth
 HERE = Path(__file__).parent
@@ -130,6 +132,7 @@ def main() -> None:
             opset_version=OPSET,
             dynamo=False,
         )
+    add_onnx_digest(HERE / "yunet.onnx")
 
 
 if __name__ == "__main__":

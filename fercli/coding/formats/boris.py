@@ -15,6 +15,7 @@ from typing import Any
 from fercli.coding.annotations import Annotation, VideoAnnotations
 from fercli.errors import DataError
 from fercli.system.files import replacing
+from fercli.system.json_text import parse_json
 
 _PLAYERS = [str(number) for number in range(1, 9)]
 _STATE = "State event"
@@ -127,7 +128,7 @@ def _keys(behaviours: Sequence[str]) -> dict[str, str]:
 def read_boris(path: Path) -> list[VideoAnnotations]:
     """Read the state events of all observations of media files. Raises: DataError for another file."""
     try:
-        project = json.loads(path.read_text(encoding="utf-8-sig"))
+        project = parse_json(path.read_text(encoding="utf-8-sig"))
         states = {item["code"] for item in project["behaviors_conf"].values() if item["type"].startswith("State")}
         return [_observation(name, item, states) for name, item in project["observations"].items()]
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:

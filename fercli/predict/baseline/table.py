@@ -12,6 +12,7 @@ from fercli.errors import DataError, UsageError
 from fercli.media.sources import Source
 from fercli.predict.baseline.spans import OPTION, Request, parse_request
 from fercli.results import Who
+from fercli.system.csv_file import reading_csv
 
 COLUMNS = ("source", "person", "span", "neutral")
 
@@ -100,13 +101,14 @@ def read_baselines(text: str) -> Baselines:
     path = Path(text)
     if not path.is_file():
         return Baselines(text, [BaselineRow(None, None, parse_request(text), None)])
-    with path.open(newline="", encoding="utf-8-sig") as file:
+    columns = "source,person,span for videos, person,neutral for pictures"
+    with reading_csv(path, fix=columns), path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         unknown = set(reader.fieldnames or ()) - set(COLUMNS)
         if unknown or not {"span", "neutral"} & set(reader.fieldnames or ()):
             raise DataError(
                 f"{path}: the columns are {', '.join(reader.fieldnames or ('missing',))}",
-                fix="source,person,span for videos, person,neutral for pictures",
+                fix=columns,
             )
         rows = [_row(cells, f"{path}, line {reader.line_num}", path.parent) for cells in reader]
     return Baselines(f"table {path.name}", rows)

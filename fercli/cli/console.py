@@ -23,6 +23,7 @@ from fercli.progress import Progress, silent
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+_WHOLE = 20  # characters of a cell that is kept in one piece
 _PIPE_WIDTH = 10_000  # characters; wide enough that no row is wrapped in a pipe
 
 
@@ -71,7 +72,9 @@ def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[obj
     for index, column in enumerate(columns):
         values = [row[index] for row in rows if row[index] is not None]
         numeric = bool(values) and all(isinstance(value, int | float) for value in values)
-        result.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        # names and numbers are not broken in the middle while another column can give way
+        whole = all(len(str(value)) <= _WHOLE and " " not in str(value) for value in values)
+        result.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=whole)
     for row in rows:
         result.add_row(*(Text("" if value is None else printable(str(value))) for value in row))
     # a title of the table itself would be wrapped to the table's width

@@ -113,3 +113,12 @@ def test_interrupt_sets__sets_it_after_so_long():
     event = Event()
     with console.interrupt_sets(event, after_s=0.01):
         assert event.wait(5)
+
+
+def test_table__keeps_names_and_numbers_in_one_piece_on_a_narrow_terminal():
+    rows = [["image_backbone", "a sentence of several words, which may be broken between them", 151_472]]
+    drawn = io.StringIO()
+    Console(file=drawn, width=44).print(console.table(None, ["module", "what", "parameters"], rows))
+    lines = drawn.getvalue().splitlines()
+    assert all(len(line) <= 44 for line in lines)
+    assert sum("image_backbone" in line and "151472" in line for line in lines) == 1

@@ -201,8 +201,11 @@ def engine_shapes(inputs: Sequence[Any], batches: Sequence[int]) -> dict[str, st
 
 
 def session_metadata(session: onnxruntime.InferenceSession) -> Mapping[str, str]:
-    """Return the metadata_props of an open session's file."""
-    metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    """Return the metadata_props of an open session's file. Raises: WeightsError if they are not text."""
+    try:
+        metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    except UnicodeDecodeError as error:
+        raise WeightsError("the metadata of the ONNX file are not UTF-8", fix="fer export --onnx") from error
     return metadata
 
 

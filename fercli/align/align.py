@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
-from fercli.align.contact_sheet import write_contact_sheet
 from fercli.align.crop_names import CropNames
 from fercli.align.face_choice import choose_faces
-from fercli.align.label_tables import copy_labels
 from fercli.align.paths import AlignPaths, align_paths
+from fercli.align.result import AlignResult, align_result, finish
 from fercli.align.resume import earlier_rows
+from fercli.align.shards import begin_shard
 from fercli.config.detect import DetectConfig
 from fercli.config.templates import template as named_template
 from fercli.data.align_files import AlignJournal, write_align_csv, write_settings
@@ -36,6 +36,7 @@ from fercli.system.devices import cpu_threads
 from fercli.system.digest import file_state
 from fercli.system.parallel import in_order
 from fercli.system.prefetch import prefetched
+from fercli.system.shards import Shard
 
 _CHUNK_PIXELS = 24_000_000  # searched together; as many more are read meanwhile
 
@@ -68,31 +69,6 @@ class AlignOptions:
 
 
 @dataclass(frozen=True)
-class AlignResult:
-    """The result of a run; counts are numbers of pictures.
-
-    resumed: aligned by an earlier run. crops: files that were written. ignored: files that are not pictures by their names.
-    """
-
-    target: Path
-    settings: AlignSettings
-    with_face: int
-    with_several_faces: int
-    without_face: int
-    unreadable: tuple[AlignRow, ...]
-    crops: int
-    resumed: int
-    ignored: int
-    is_dataset: bool
-    contact_sheet: Path
-
-    @property
-    def pictures(self) -> int:
-        """Number of pictures, unreadable ones included."""
-        return self.with_face + self.without_face + len(self.unreadable)
-
-
-@dataclass(frozen=True)
 class _Picture:
     """A picture with its pixels, or the reason why it cannot be read. state: of its file, as in AlignRow."""
 
@@ -111,13 +87,15 @@ def align(
     *,
     device: str = "auto",
     overwrite: bool = False,
+    shard: Shard | None = None,
     chunk_pictures: int = 256,
     progress: Progress = silent,
 ) -> AlignResult:
     """Align every picture below `source` into `target`; an interrupted run with equal settings is resumed.
 
     target: None aligns RAF-DB in its official layout in place, where training finds the crops.
-    overwrite: replace a run with other settings. chunk_pictures: at most so many pictures are searched together.
+    overwrite: replace a run with other settings. shard: align only its pictures; `merge_shards` ends the work of all of
+    them. chunk_pictures: at most so many pictures are searched together.
     Raises: DataError if there are no pictures, UsageError for invalid settings, RefusedError if `target` contains a run
     with other settings or other files.
     """
@@ -134,22 +112,32 @@ def align(
             f"{paths.source} is inside {paths.target}: crops might replace its pictures",
             fix="give an output folder beside it",
         )
-    done, outdated = earlier_rows(paths.source, paths.target, settings, overwrite=overwrite)
+    record = paths.target if shard is None else begin_shard(source, target, paths, settings, shard, overwrite=overwrite)
+    done, outdated = earlier_rows(paths.source, paths.target, settings, overwrite=overwrite, record=record)
     names = {picture.relative_to(paths.source).as_posix(): picture for picture in pictures}
-    remaining = {name: picture for name, picture in names.items() if name not in done}
+    own = {name: picture for name, picture in names.items() if shard is None or shard.holds(name)}
+    remaining = {name: picture for name, picture in own.items() if name not in done}
     rows = [row for picture_rows in done.values() for row in picture_rows]
-    crops = CropNames(remaining, taken=[row.output for row in rows if row.output], stem_suffix=paths.stem_suffix)
-    write_settings(paths.target, settings)
+    if shard is None:
+        crops = CropNames(remaining, taken=[row.output for row in rows if row.output], stem_suffix=paths.stem_suffix)
+    else:  # every shard gives every picture the same name
+        crops = CropNames(names, stem_suffix=paths.stem_suffix)
+    write_settings(record, settings)
     for path in outdated - {row.output for row in rows}:
         (paths.target / path).unlink(missing_ok=True)
-    with AlignJournal(paths.target) as journal:
+    with AlignJournal(record) as journal:
         if remaining:
             detector = open_detector(options.detect, device)
             aligner = _Aligner(paths, settings, detector, crops, chunk_pictures)
             for new in aligner.run([*remaining.values()], done=len(done), progress=progress):
                 journal.append(new)
                 rows += new
-    return _finish(paths, Alignment(settings, tuple(rows)), resumed=len(done), ignored=len(ignored))
+    alignment = Alignment(settings, tuple(rows))
+    if shard is not None:
+        write_align_csv(record, rows)
+        write_settings(record, settings, counts=alignment.counts)
+        return align_result(paths, alignment, resumed=len(done), ignored=len(ignored))
+    return finish(paths, alignment, resumed=len(done), ignored=len(ignored))
 
 
 def _pictures(source: Path, *, ignored: Callable[[Path], None]) -> list[Path]:
@@ -249,36 +237,6 @@ def _chunks(pictures: Iterator[_Picture], most: int) -> Iterator[list[_Picture]]
             chunk, pixels = [], 0
     if chunk:
         yield chunk
-
-
-def _finish(paths: AlignPaths, alignment: Alignment, *, resumed: int, ignored: int) -> AlignResult:
-    rows, target = alignment.rows, paths.target
-    by_status = {
-        status: len({row.source for row in rows if row.status == status}) for status in ("ok", "no_face", "unreadable")
-    }
-    write_align_csv(target, rows)
-    if by_status["unreadable"] == len({row.source for row in rows}):
-        raise DataError(
-            f"none of the {by_status['unreadable']} pictures in {paths.source} could be read; "
-            f"the first: {rows[0].source}: {rows[0].reason}",
-            fix="give a folder with pictures that an image viewer opens",
-        )
-    is_dataset = copy_labels(paths, alignment)
-    sheet = write_contact_sheet(paths.source, target, alignment)
-    write_settings(target, alignment.settings, counts=by_status)
-    return AlignResult(
-        target=target,
-        settings=alignment.settings,
-        with_face=by_status["ok"],
-        with_several_faces=len({row.source for row in rows if (row.faces or 0) > 1}),
-        without_face=by_status["no_face"],
-        unreadable=tuple(row for row in rows if row.status == "unreadable"),
-        crops=sum(row.output is not None for row in rows),
-        resumed=resumed,
-        ignored=ignored,
-        is_dataset=is_dataset,
-        contact_sheet=sheet,
-    )
 
 
 def _flat(matrix: Transform) -> AffineTransform:

@@ -12,28 +12,29 @@ from fercli.system.digest import file_state
 
 
 def earlier_rows(
-    source: Path, target: Path, settings: AlignSettings, *, overwrite: bool
+    source: Path, target: Path, settings: AlignSettings, *, overwrite: bool, record: Path | None = None
 ) -> tuple[dict[str, list[AlignRow]], set[str]]:
     """Rows of an earlier run that are still valid, by source, and the paths of the crops of those that are not.
 
-    Prepares `target` for writing; with `overwrite` no row is valid.
+    Prepares `target` for writing; with `overwrite` no row is valid. record: the folder of the rows of a shard, which
+    other shards do not write; by default, `target`.
     Raises: RefusedError if `target` contains a run with other settings or other files, DataError if it cannot be read.
     """
-    earlier = _read_earlier(target, overwrite=overwrite)
+    record = target if record is None else record
+    earlier = _read_earlier(record, overwrite=overwrite)
     if earlier is None:
-        target.mkdir(parents=True, exist_ok=True)
+        record.mkdir(parents=True, exist_ok=True)
         return {}, set()
-    for partial in target.rglob(".*.part.*"):  # of a killed run
-        partial.unlink()
+    remove_partial(record)
     if overwrite:
         for row in earlier.rows:
             if row.output:
                 (target / row.output).unlink(missing_ok=True)
-        write_align_csv(target, [])
+        write_align_csv(record, [])
         return {}, set()
     if earlier.settings != settings:
         raise RefusedError(
-            f"{target} was aligned with other settings: {_difference(earlier.settings, settings)}",
+            f"{target} was aligned with other settings: {settings_difference(earlier.settings, settings)}",
             fix="--overwrite aligns it again; or give another output folder",
         )
     by_source: dict[str, list[AlignRow]] = {}
@@ -60,7 +61,14 @@ def _read_earlier(target: Path, *, overwrite: bool) -> Alignment | None:
     return earlier
 
 
-def _difference(earlier: AlignSettings, now: AlignSettings) -> str:
+def remove_partial(folder: Path) -> None:
+    """Remove the incomplete crops of killed runs."""
+    for partial in folder.rglob(".*.part.*"):
+        partial.unlink()
+
+
+def settings_difference(earlier: AlignSettings, now: AlignSettings) -> str:
+    """List the settings that differ, with both values."""
     names = [name for name, value in vars(now).items() if getattr(earlier, name) != value]
     return ", ".join(f"{name} {getattr(earlier, name)} (now {getattr(now, name)})" for name in names)
 

@@ -65,6 +65,14 @@ def align(
     thresholds: options.Thresholds = options.THRESHOLDS,
     max_side: options.MaxSide = options.MAX_SIDE,
     device: options.Device = "auto",
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Align only part I of N of the pictures, on one of N machines; fer merge DST ends the work.",
+        ),
+    ] = None,
     overwrite: options.Overwrite = False,
     strict: options.Strict = False,
     json: options.Json = False,
@@ -81,6 +89,7 @@ def align(
     """
     from fercli.align import align as step
     from fercli.config.detect import DetectConfig
+    from fercli.system.shards import Shard
 
     if sum((largest, center, every)) > 1:
         raise UsageError("--largest, --center and --all exclude each other", fix="give one of them")
@@ -104,12 +113,13 @@ def align(
             ),
             device=device,
             overwrite=overwrite,
+            shard=None if shard is None else Shard.parse(shard),
             progress=progress,
         )
     if json:
         console.json_line(result)
     else:
-        _show(result)
+        show(result)
     _report(result, perf_counter() - started, quiet=quiet)
     if strict and result.unreadable:
         raise RefusedError(f"{_unreadable(result)} and --strict was given", fix="repair or remove these files")
@@ -126,14 +136,15 @@ def _source(source: Path, data: Path | None) -> Path:
     return Path("data") / source if str(source) == "rafdb" and not source.is_dir() else source
 
 
-def _show(result: AlignResult) -> None:
+def show(result: AlignResult) -> None:
+    """Print the number of pictures by their result."""
     counts = (
         ("with a face", result.with_face),
         ("of these, with several faces", result.with_several_faces),
         ("without a face", result.without_face),
         ("unreadable", len(result.unreadable)),
     )
-    rows = [[name, count, percent(count / result.pictures, 1)] for name, count in counts]
+    rows = [[name, count, percent(count / max(result.pictures, 1), 1)] for name, count in counts]
     title = f"{pluralize(result.crops, 'crop')} in {result.target}"
     console.show(console.table(title, ["pictures", "number", "share"], rows))
 
@@ -154,7 +165,10 @@ def _report(result: AlignResult, elapsed_s: float, *, quiet: bool) -> None:
         console.say(f"{pluralize(result.resumed, 'picture')} already aligned")
     if new:
         console.say(f"{pluralize(new, 'picture')} in {elapsed_s:.1f} s, {new / elapsed_s:.1f} per second")
-    console.say(f"contact sheet: {result.contact_sheet}")
+    if result.contact_sheet is None:
+        console.say(f"when all shards have ended: fer merge {result.target}")
+    else:
+        console.say(f"contact sheet: {result.contact_sheet}")
 
 
 def _unreadable(result: AlignResult) -> str:

@@ -184,7 +184,7 @@ _add(bench, "start", bench_start, "Measure fer predict from a cold start.")
 
 # by stage, in the order of `fer --help`
 _add(app, "predict", predict, "Predict the expression of every face in pictures and videos.", "Predict")
-_add(app, "merge", merge, "Merge the parts of several machines into one table.", "Predict", needs=["pyarrow"])
+_add(app, "merge", merge, "Merge the parts of several machines into one table.", "Predict")
 _add(app, "summary", summary, "Print the time per expression of every person of videos.", "Behaviour coding")
 _add(app, "events", events, "Find episodes of expressions; write them for ELAN, Praat and BORIS.", "Behaviour coding")
 _add(app, "baseline", baseline, "Subtract people's resting expression from predictions.", "Behaviour coding")

@@ -1,74 +1,125 @@
-"""`fer merge`: one table from the parts that the shards of `fer predict` wrote."""
+"""`fer merge`: one result from the parts that the shards of `fer predict` or `fer align` wrote."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fercli.cli import console, options
-from fercli.errors import RefusedError
-from fercli.formatting import pluralize
+from fercli.errors import RefusedError, UsageError
+from fercli.formatting import pluralize, printable
+
+if TYPE_CHECKING:
+    from fercli.predict.parts import Parts
 
 _LISTED = 20
 
 
 def merge(
-    parts: Annotated[Path, typer.Argument(metavar="PARTS", help="Folder of fer predict --out with --shard.")],
+    parts: Annotated[
+        Path, typer.Argument(metavar="PARTS", help="Output folder of fer predict or fer align with --shard.")
+    ],
     *,
     save: Annotated[
-        Path,
+        Path | None,
         typer.Option("--save", metavar="FILE", help="Table to write: .csv, .parquet or .jsonl.", show_default=False),
-    ],
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Folder for predictions.csv, and for videos summary.csv, events.csv and report.html.",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: options.Overwrite = False,
     strict: options.Strict = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Merge the parts of all shards into one table, and list what is missing.
+    """Merge the parts of all shards into one result, and list what is missing.
 
-    Rows are in the order of the names of their sources. With --strict the exit code is 1 if anything is missing.
+    Rows are in the order of the names of their sources. Of the crops of fer align, align.csv and the contact sheet are
+    written into PARTS. With --strict the exit code is 1 if anything is missing.
 
     Example:
 
-      fer merge parts --save faces.parquet
+      fer merge parts --out results
     """
-    from fercli.predict.parts import read_parts
-    from fercli.rows.formats import check_table_path, open_table
-    from fercli.rows.read import read_rows
+    from fercli.align.shards import sharded_folder
 
-    check_table_path(save, overwrite=overwrite)
-    found = read_parts(parts)
-    run = read_rows(found.parts[0][1]).run if found.parts else None
-    count = 0
-    with (
-        console.progress("merge", quiet=quiet) as progress,
-        open_table(save, found.labels, run=run, overwrite=overwrite) as table,
-    ):
-        for done, (source, path) in enumerate(found.parts):
-            progress(done, len(found.parts), source)
-            for prediction in read_rows(path).predictions():
-                table.add((prediction,))
-                count += 1
+    crops = sharded_folder(parts)
+    if crops is not None:
+        if save is not None or out is not None:
+            raise UsageError(f"{parts} has crops, whose record stays with them", fix=f"fer merge {parts}")
+        _merge_crops(crops, strict=strict, json=json)
+        return
+    if save is None and out is None:
+        raise UsageError("no output given", fix=f"fer merge {parts} --save FILE.csv, or --out DIR")
+    _merge_predictions(parts, save, out, overwrite=overwrite, strict=strict, json=json, quiet=quiet)
+
+
+def _merge_predictions(
+    folder: Path, save: Path | None, out: Path | None, *, overwrite: bool, strict: bool, json: bool, quiet: bool
+) -> None:
+    from fercli.predict.merge import merge_parts
+    from fercli.predict.parts import read_parts
+    from fercli.system.packages import require
+
+    require("fer merge", ["pyarrow"])
+    found = read_parts(folder)
+    with console.progress("merge", quiet=quiet) as progress:
+        merged = merge_parts(found, save, out, overwrite=overwrite, progress=progress)
+    written = ", ".join(str(path) for path in merged.files)
     if json:
+        console.json_line({"rows": merged.rows, "sources": len(found.parts), "failed": _failed(found), **_gaps(found)})
+    else:
+        console.show(
+            printable(f"{pluralize(merged.rows, 'row')} of {pluralize(len(found.parts), 'source')} in {written}")
+        )
+    problems = [f"could not be read: {source}: {detail}" for source, detail in found.failed]
+    _end(problems, found.missing, found.missing_shards, written, strict=strict)
+
+
+def _merge_crops(folder: Path, *, strict: bool, json: bool) -> None:
+    from fercli.align.shards import merge_shards
+    from fercli.cli.align import show
+
+    merged = merge_shards(folder)
+    unreadable = merged.result.unreadable
+    if json:
+        failed = [{"source": row.source, "detail": row.reason} for row in unreadable]
         console.json_line(
-            {
-                "rows": count,
-                "sources": len(found.parts),
-                "failed": [{"source": source, "detail": detail} for source, detail in found.failed],
-                "missing": found.missing,
-                "missing_shards": found.missing_shards,
-            }
+            {"pictures": merged.result.pictures, "crops": merged.result.crops, "failed": failed, **_gaps(merged)}
         )
     else:
-        console.show(f"{pluralize(count, 'row')} of {pluralize(len(found.parts), 'source')} in {save}")
-    problems = [f"could not be read: {source}: {detail}" for source, detail in found.failed]
-    problems += [f"not finished: {source}" for source in found.missing]
-    problems += [f"not started: shard {number}" for number in found.missing_shards]
+        show(merged.result)
+        console.say(printable(f"contact sheet: {merged.result.contact_sheet}"))
+    problems = [f"could not be read: {row.source}: {row.reason}" for row in unreadable]
+    _end(problems, merged.missing, merged.missing_shards, str(folder), strict=strict)
+
+
+def _failed(found: Parts) -> list[dict[str, str]]:
+    return [{"source": source, "detail": detail} for source, detail in found.failed]
+
+
+def _gaps(found: Any) -> dict[str, Sequence[object]]:
+    return {"missing": found.missing, "missing_shards": found.missing_shards}
+
+
+def _end(
+    problems: list[str], missing: Sequence[str], missing_shards: Sequence[int], written: str, *, strict: bool
+) -> None:
+    """List what is missing; raise with --strict if anything is."""
+    problems += [f"not finished: {source}" for source in missing]
+    problems += [f"not started: shard {number}" for number in missing_shards]
     for line in problems[:_LISTED]:
         console.warn(line)
     if len(problems) > _LISTED:
         console.warn(f"and {len(problems) - _LISTED} more")
     if problems and strict:
-        raise RefusedError(f"{save} lacks {pluralize(len(problems), 'item')} (--strict)", fix="run the shards again")
+        raise RefusedError(f"{written} lacks {pluralize(len(problems), 'item')} (--strict)", fix="run the shards again")

@@ -67,8 +67,8 @@ class OutputOptions:
             check_table_path(path, overwrite=self.replace_tables)
 
     def _check_shard(self) -> None:
-        from fercli.predict.parts import Shard
         from fercli.rows.parquet import PARQUET
+        from fercli.system.shards import Shard
 
         Shard.parse(self.shard or "")
         if self.folder is None:
@@ -81,9 +81,10 @@ class OutputOptions:
 
     def of_shard(self, sources: list[Source]) -> list[Source]:
         """Return those sources that belong to the shard; all without one."""
-        from fercli.predict.parts import Shard
+        from fercli.predict.parts import shard_sources
+        from fercli.system.shards import Shard
 
-        return sources if self.shard is None else Shard.parse(self.shard).sources(sources)
+        return sources if self.shard is None else shard_sources(Shard.parse(self.shard), sources)
 
     def correction(self, card: WeightsCard, settings: Mapping[str, object]) -> Correction | None:
         """Read the confusion matrix of --confusion, which must have been measured with these settings."""
@@ -147,7 +148,8 @@ class Outputs:
         self._next_earlier: tuple[Source, Iterable[Prediction], str | None] | None = None
         self.finished: list[Source] = []
         if options.folder is not None and options.shard is not None:
-            from fercli.predict.parts import PartsFolder, Shard
+            from fercli.predict.parts import PartsFolder
+            from fercli.system.shards import Shard
 
             shard = Shard.parse(options.shard)
             self._folder = PartsFolder(options.folder, sources, card, settings, shown_settings=self._shown, shard=shard)

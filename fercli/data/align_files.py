@@ -53,7 +53,10 @@ def finished_alignment(root: Path) -> Alignment | None:
     """Read the run that wrote a folder, None if there is none. Raises: DataError if it was not finished."""
     alignment = read_alignment(root)
     if alignment is not None and not alignment.complete:
-        raise DataError(f"the alignment of {root} was interrupted", fix="repeat the fer align command to finish it")
+        raise DataError(
+            f"the alignment of {root} was interrupted",
+            fix=f"repeat the fer align command to finish it; with --shard, then fer merge {root}",
+        )
     return alignment
 
 

@@ -91,6 +91,14 @@ class Alignment:
     complete: bool = False
 
     @property
+    def counts(self) -> dict[str, int]:
+        """Number of pictures by status."""
+        return {
+            status: len({row.source for row in self.rows if row.status == status})
+            for status in ("ok", "no_face", "unreadable")
+        }
+
+    @property
     def record(self) -> dict[str, Any]:
         """The entry in data sets and model cards: every setting, and their fingerprint."""
         return {"fingerprint": self.settings.fingerprint, **asdict(self.settings)}

@@ -6,9 +6,7 @@ written under a temporary name: what exists is complete, and a restarted shard c
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,36 +24,18 @@ from fercli.rows.read import read_rows
 from fercli.rows.table import TableWriter
 from fercli.system.digest import file_sha256
 from fercli.system.files import replacing
+from fercli.system.shards import Shard, text_digest
 from fercli.weights.card import WeightsCard
 
 _FORMAT = 1
 _HASH = 24  # hexadecimal digits
 
 
-@dataclass(frozen=True)
-class Shard:
-    """Number `index` of `count` shards, from 1. A path is always in the same one."""
-
-    index: int
-    count: int
-
-    @classmethod
-    def parse(cls, text: str) -> Shard:
-        """Parse `3/40`. Raises: UsageError."""
-        match = re.fullmatch(r"(\d+)/(\d+)", text)
-        if match is None or not 1 <= int(match[1]) <= int(match[2]):
-            raise UsageError(f"--shard {text}: not a part of a whole", fix="--shard 1/40 to --shard 40/40")
-        return cls(int(match[1]), int(match[2]))
-
-    def sources(self, sources: Sequence[Source]) -> list[Source]:
-        """Select the sources of this shard by a hash of their path below the folder that the user named."""
-        if any(source.is_live for source in sources):
-            raise UsageError("cameras and streams have no shards", fix="remove --shard")
-        return [source for source in sources if int(_digest(_name(source)), 16) % self.count == self.index - 1]
-
-    def inventory_path(self, folder: Path) -> Path:
-        """Return the path of the list of this shard's sources."""
-        return folder / f"shard-{self.index:0{len(str(self.count))}d}-of-{self.count}.json"
+def shard_sources(shard: Shard, sources: Sequence[Source]) -> list[Source]:
+    """Select the sources of a shard by a hash of their path below the folder that the user named. Raises: UsageError."""
+    if any(source.is_live for source in sources):
+        raise UsageError("cameras and streams have no shards", fix="remove --shard")
+    return [source for source in sources if shard.holds(_name(source))]
 
 
 class PartsFolder:
@@ -78,7 +58,7 @@ class PartsFolder:
         self._folder, self._shard, self._labels = folder, shard, card.labels
         self._run = record_run(card, shown_settings or settings).as_dict()
         facts = {name: str(value) for name, value in settings.items()} | {"program": __version__}
-        self._code = _digest(json.dumps([facts, list(card.labels)], sort_keys=True))[:8]
+        self._code = text_digest(json.dumps([facts, list(card.labels)], sort_keys=True))[:8]
         self._paths = {source.key: self._part_path(source) for source in sources}
         self.removed: list[Source] = []
         self.finished = [source for source in sources if self._paths[source.key].is_file()]
@@ -91,7 +71,7 @@ class PartsFolder:
 
     def _part_path(self, source: Source) -> Path:
         content = "" if source.fault or source.address is not None else file_sha256(source.path)
-        name = _digest(f"{_name(source)}\n{content}")[:_HASH]
+        name = text_digest(f"{_name(source)}\n{content}")[:_HASH]
         return self._folder / name[:2] / f"{name}-{self._code}.parquet"
 
     def __enter__(self) -> PartsFolder:
@@ -100,7 +80,9 @@ class PartsFolder:
             for source in self._sources
         ]
         values = {"format": _FORMAT, "shard": self._shard.index, "shards": self._shard.count, "settings": self._code}
-        _write(self._shard.inventory_path(self._folder), {**values, "labels": list(self._labels), "sources": listed})
+        _write(
+            self._folder / f"shard-{self._shard.name}.json", {**values, "labels": list(self._labels), "sources": listed}
+        )
         return self
 
     def __exit__(self, kind: Any, *error: Any) -> None:
@@ -208,7 +190,3 @@ def _write(path: Path, values: Mapping[str, Any]) -> None:
 def _name(source: Source) -> str:
     name = utf8_text(source.relative.as_posix())
     return name if source.number == 1 else f"{name} ({source.number})"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()

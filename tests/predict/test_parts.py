@@ -13,7 +13,8 @@ import pytest
 from fercli.cli.main import main
 from fercli.errors import DataError, ExitCode, UsageError
 from fercli.media.sources import find_sources
-from fercli.predict.parts import Shard, read_parts
+from fercli.predict.parts import read_parts, shard_sources
+from fercli.system.shards import Shard
 
 PHOTO = Path(__file__).parents[2] / "docs" / "images" / "astronaut.jpg"
 pytest.importorskip("pyarrow")
@@ -55,15 +56,15 @@ def test_shard__refuses_what_is_no_part_of_a_whole(text: str):
 def test_shards__have_every_source_once_wherever_the_folder_is(photos: Path, tmp_path: Path):
     shutil.copytree(photos, tmp_path / "copy")
     every = find_sources([str(photos)])
-    shards = [Shard(index, 4).sources(every) for index in range(1, 5)]
+    shards = [shard_sources(Shard(index, 4), every) for index in range(1, 5)]
     assert sorted(source.name for shard in shards for source in shard) == sorted(source.name for source in every)
-    moved = [Shard(index, 4).sources(find_sources([str(tmp_path / "copy")])) for index in range(1, 5)]
+    moved = [shard_sources(Shard(index, 4), find_sources([str(tmp_path / "copy")])) for index in range(1, 5)]
     assert [[s.relative for s in shard] for shard in moved] == [[s.relative for s in shard] for shard in shards]
 
 
 def test_shards__have_no_cameras():
     with pytest.raises(UsageError, match="cameras"):
-        Shard(1, 2).sources(find_sources(["0"]))
+        shard_sources(Shard(1, 2), find_sources(["0"]))
 
 
 def test_merged_parts__are_the_rows_of_one_process(photos: Path, run: Callable[..., int], tmp_path: Path):
@@ -152,3 +153,56 @@ def test_slurm_script__of_the_page_runs_as_an_array(photos: Path, tmp_path: Path
         subprocess.run(["bash", "-c", script], env={**os.environ, **slurm}, capture_output=True, check=False)
     found = read_parts(tmp_path / "parts")
     assert (len(found.parts), len(found.failed), found.missing, found.missing_shards) == (5, 1, (), ())
+
+
+def test_merge__into_a_folder_writes_the_table_and_a_page_that_lists_what_is_missing(
+    run: Callable[..., int], tmp_path: Path
+):
+    run(1, 1)
+    min((tmp_path / "parts").rglob("*.parquet")).unlink()
+    out = tmp_path / "results"
+    command = ["merge", str(tmp_path / "parts"), "--out", str(out)]
+    assert main(command) == ExitCode.DONE
+    assert {path.name for path in out.iterdir()} == {"predictions.csv", "predictions.csv.settings.json", "index.html"}
+    page = (out / "index.html").read_text(encoding="utf-8")
+    [missing] = read_parts(tmp_path / "parts").missing
+    assert len(rows(out / "predictions.csv")) == 4
+    assert Path(missing).name in page
+    assert "broken.jpg" in page
+    assert "happiness" in page
+    assert main(command) == ExitCode.REFUSED
+    assert main([*command, "--overwrite"]) == ExitCode.DONE
+
+
+def test_merge__into_a_folder_has_the_summary_of_videos_as_one_run_has_it(tmp_path: Path, smiling_clip: Path):
+    parts, out, one = tmp_path / "parts", tmp_path / "merged", tmp_path / "one"
+    assert main(["predict", str(smiling_clip), "--out", str(parts), "--shard", "1/1"]) == ExitCode.DONE
+    assert main(["merge", str(parts), "--out", str(out)]) == ExitCode.DONE
+    assert main(["predict", str(smiling_clip), "--out", str(one)]) == ExitCode.DONE
+    for name in ("predictions.csv", "summary.csv", "events.csv"):
+        assert (out / name).read_text(encoding="utf-8") == (one / name).read_text(encoding="utf-8")
+    assert "Time per expression" in (out / "index.html").read_text(encoding="utf-8")
+
+
+def test_merge__needs_an_output(run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    run(1, 1)
+    assert main(["merge", str(tmp_path / "parts")]) == ExitCode.USAGE
+    assert "--out DIR" in capsys.readouterr().err
+
+
+@pytest.fixture
+def smiling_clip(tmp_path: Path) -> Path:
+    """Twelve frames of a photo at 12 frames per second."""
+    import numpy as np
+    from PIL import Image
+
+    from fercli.media.video_writer import VideoWriter
+
+    with Image.open(PHOTO) as opened:
+        picture = np.asarray(opened.convert("RGB").resize((256, 256)))
+    path = tmp_path / "clip.mp4"
+    writer = VideoWriter(path)
+    for number in range(12):
+        writer.write(picture, number / 12)
+    writer.close()
+    return path

@@ -90,6 +90,7 @@ OPTIONS = [  # options that need more than their command
     (["predict", PHOTO, "--engine", "torch"], "train"),
     (["predict", PHOTO, "--save", "OUT.parquet"], "parquet"),
     (["predict", PHOTO, "--out", "OUT", "--shard", "1/2"], "parquet"),
+    (["predict", PHOTO, "--out", "OUT", "--engine", "ray"], "ray"),
     (["eval", "fer-compact", "FACES", "--engine", "torch"], "train"),
     (["eval", "fer-compact", "FACES", "--batch-check"], "train"),
 ]

@@ -1,6 +1,6 @@
 """Predict the faces of posted pictures over HTTP, several requests in one batch. Pictures are neither stored nor logged.
 
-pip install fastapi uvicorn; uvicorn server:app; curl --data-binary @photo.jpg http://127.0.0.1:8000/predict
+pip install 'fercli[serve]'; uvicorn server:app; curl --data-binary @photo.jpg http://127.0.0.1:8000/predict
 """
 
 import asyncio

@@ -14,7 +14,7 @@ from fercli.errors import RefusedError, UsageError
 from fercli.formatting import percent, pluralize
 
 if TYPE_CHECKING:
-    from fercli.align.align import AlignResult
+    from fercli.align.result import AlignResult
 
 _SHOWN = 20  # unreadable files listed on the terminal; align.csv has all of them
 

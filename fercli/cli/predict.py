@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fercli.cli import coding_options, console, options, predict_inputs
+from fercli.cli.predict_cluster import AddressOption, Cluster, EngineOption, GpusOption, WorkersOption
 from fercli.cli.predict_people import BaselineOption, BlurOption, DrawOption, NoPicturesOption, People, PeopleOption
 from fercli.cli.predict_privacy import LogOption, Protection, PseudonymsOption, command_line
 from fercli.errors import DataError, RefusedError
@@ -18,6 +20,7 @@ from fercli.formatting import pluralize, printable
 
 if TYPE_CHECKING:
     from fercli.cli.predict_summary import Summary
+    from fercli.config.detect import DetectConfig
     from fercli.faces.detector import FaceDetector
     from fercli.media.sources import Source
     from fercli.weights.classifier import Classifier
@@ -38,7 +41,7 @@ def predict(
     convention: options.Convention = None,
     prior: options.Prior = None,
     flip: options.Flip = False,
-    engine: options.Engine = "auto",
+    engine: EngineOption = "auto",
     device: options.Device = "auto",
     min_face: options.VideoMinFace = None,
     min_reliable: Annotated[
@@ -190,6 +193,9 @@ def predict(
             rich_help_panel=options.OUTPUT,
         ),
     ] = None,
+    address: AddressOption = None,
+    workers: WorkersOption = None,
+    gpus_per_worker: GpusOption = None,
     bom: options.Bom = False,
     confusion: coding_options.Confusion = None,
     baseline: BaselineOption = None,
@@ -254,6 +260,25 @@ def predict(
         (boxes, people, Path(baseline) if baseline else None),
     )
     protection.check(output.paths)
+    cluster = Cluster(engine, address, workers, gpus_per_worker)
+    cluster.check(
+        out,
+        {
+            "--shard": shard,
+            "--save": save,
+            "--report": report,
+            "--json": json,
+            "--resume": resume,
+            "--overwrite": overwrite,
+            "--boxes": boxes,
+            "--confusion": confusion,
+            "--baseline": baseline,
+            "--people": people,
+            "--pseudonyms": pseudonyms,
+            "--processing-log": processing_log,
+            "--seconds": seconds,
+        },
+    )
     selection = predict_inputs.frame_selection(fps, start, end)
     inputs = predict_inputs.with_selection(predict_inputs.named_sources(sources, out, quiet=quiet), selection)
     inputs = predict_inputs.with_reconnect(
@@ -264,15 +289,14 @@ def predict(
     summary = Summary()
     _refuse_faults(inputs, summary)
     given = None if boxes is None else predict_inputs.given_faces(boxes, inputs)
-    classifier = _open_classifier(weights, engine, device, convention=convention, prior=prior, flip=flip)
-    face_detector = None
+    opened = partial(_open_classifier, weights, cluster.engine_of_worker, convention=convention, prior=prior, flip=flip)
+    classifier = opened(device)
     if settings.detects:
         _warn_of_alignment(classifier, detector)
-        face_detector = open_detector(detect, device)
+    face_detector = open_detector(detect, device) if settings.detects and not cluster.is_used else None
     names = protection.open_names(inputs, known)
-    recorded: dict[str, object] = {}
-    if output.paths or processing_log is not None:
-        recorded = names.settings(
+    recorded = (
+        names.settings(
             {
                 **_weights_file(classifier, weights),
                 **_assumptions(classifier, prior, flip=flip),
@@ -282,9 +306,15 @@ def predict(
                 "frames of videos": selection,
             }
         )
+        if output.paths or processing_log is not None
+        else {}
+    )
+    if cluster.is_used and out is not None:
+        models = partial(_open_models, opened, detect if settings.detects else None, cluster.device(device))
+        cluster.run(inputs, out, settings, recorded, models, classifier.card.labels, strict=strict, quiet=quiet)
+        return
     correction = output.correction(classifier.card, recorded)
-    if correction is not None:
-        recorded |= correction.as_settings()
+    recorded |= {} if correction is None else correction.as_settings()
     runs_on = _runs_on(classifier, face_detector)
     watch, stop = Stopwatch(), Event()
     with (
@@ -338,6 +368,15 @@ def _refuse_faults(inputs: list[Source], summary: Summary) -> None:
         for source in inputs:
             summary.add_failed(source.name, source.fault or "")
         _finish(summary, strict=False)
+
+
+def _open_models(
+    open_classifier: Callable[[str], Classifier], detect: DetectConfig | None, device: str
+) -> tuple[Classifier, FaceDetector | None]:
+    """Load the networks of a worker."""
+    from fercli.faces.detector import open_detector
+
+    return open_classifier(device), None if detect is None else open_detector(detect, device)
 
 
 def _runs_on(classifier: Classifier, detector: FaceDetector | None) -> str:

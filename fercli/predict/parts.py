@@ -29,6 +29,7 @@ from fercli.weights.card import WeightsCard
 
 _FORMAT = 1
 _HASH = 24  # hexadecimal digits
+_WHOLE = Shard(1, 1)
 
 
 def shard_sources(shard: Shard, sources: Sequence[Source]) -> list[Source]:
@@ -41,7 +42,8 @@ def shard_sources(shard: Shard, sources: Sequence[Source]) -> list[Source]:
 class PartsFolder:
     """Writes a part for every source; the interface is that of ResultsFolder.
 
-    settings: what shapes the predictions. todo: sources without a finished part. finished: those with one.
+    settings: what shapes the predictions. shard: None for a worker that writes no inventory.
+    todo: sources without a finished part. finished: those with one.
     """
 
     def __init__(
@@ -51,14 +53,13 @@ class PartsFolder:
         card: WeightsCard,
         settings: Mapping[str, object],
         *,
-        shard: Shard,
+        shard: Shard | None = None,
         shown_settings: Mapping[str, object] | None = None,
     ) -> None:
         PARQUET.check()
         self._folder, self._shard, self._labels = folder, shard, card.labels
         self._run = record_run(card, shown_settings or settings).as_dict()
-        facts = {name: str(value) for name, value in settings.items()} | {"program": __version__}
-        self._code = text_digest(json.dumps([facts, list(card.labels)], sort_keys=True))[:8]
+        self._settings, self._code = settings, _settings_code(settings, card.labels)
         self._paths = {source.key: self._part_path(source) for source in sources}
         self.removed: list[Source] = []
         self.finished = [source for source in sources if self._paths[source.key].is_file()]
@@ -75,15 +76,14 @@ class PartsFolder:
         return self._folder / name[:2] / f"{name}-{self._code}.parquet"
 
     def __enter__(self) -> PartsFolder:
-        listed = [
-            {"source": utf8_text(source.name), "part": self._paths[source.key].relative_to(self._folder).as_posix()}
-            for source in self._sources
-        ]
-        values = {"format": _FORMAT, "shard": self._shard.index, "shards": self._shard.count, "settings": self._code}
-        _write(
-            self._folder / f"shard-{self._shard.name}.json", {**values, "labels": list(self._labels), "sources": listed}
-        )
+        if self._shard is not None:
+            listed = [(source.name, self.part_name(source)) for source in self._sources]
+            write_inventory(self._folder, self._settings, self._labels, listed, shard=self._shard)
         return self
+
+    def part_name(self, source: Source) -> str:
+        """Return the path of a part below the folder."""
+        return self._paths[source.key].relative_to(self._folder).as_posix()
 
     def __exit__(self, kind: Any, *error: Any) -> None:
         if kind is None:
@@ -136,6 +136,30 @@ class PartsFolder:
         self._source, self._table = None, None
 
 
+def write_inventory(
+    folder: Path,
+    settings: Mapping[str, object],
+    labels: Sequence[str],
+    sources: Sequence[tuple[str, str | None]],
+    *,
+    shard: Shard = _WHOLE,
+) -> None:
+    """Write the list of the sources of a shard. sources: name, and path of the part, None if it is not known yet."""
+    values = {
+        "format": _FORMAT,
+        "shard": shard.index,
+        "shards": shard.count,
+        "settings": _settings_code(settings, labels),
+    }
+    listed = [{"source": utf8_text(name), "part": part} for name, part in sources]
+    _write(folder / f"shard-{shard.name}.json", {**values, "labels": list(labels), "sources": listed})
+
+
+def _settings_code(settings: Mapping[str, object], labels: Sequence[str]) -> str:
+    facts = {name: str(value) for name, value in settings.items()} | {"program": __version__}
+    return text_digest(json.dumps([facts, list(labels)], sort_keys=True))[:8]
+
+
 @dataclass(frozen=True)
 class Parts:
     """What a folder of parts has. parts: finished files by source, sorted. failed: source and reason.
@@ -161,6 +185,9 @@ def read_parts(folder: Path) -> Parts:
             raise DataError(f"shards in {folder} differ in their {what}", fix="run all shards into a new folder")
     parts, failed, missing = [], [], []
     for entry in sorted((entry for inventory in inventories for entry in inventory["sources"]), key=_source_of):
+        if entry["part"] is None:
+            missing.append(entry["source"])
+            continue
         path, failure = folder / entry["part"], (folder / entry["part"]).with_suffix(".failed.json")
         if path.is_file():
             parts.append((entry["source"], path))

@@ -29,6 +29,8 @@ OPTIONAL: Mapping[str, OptionalPackage] = {
     "yaml": OptionalPackage("pyyaml", "train"),
     "facenet_pytorch": OptionalPackage("facenet-pytorch", "train"),
     "pyarrow": OptionalPackage("pyarrow", "parquet"),
+    "ray": OptionalPackage("ray", "ray"),
+    "pandas": OptionalPackage("pandas", "ray"),
     "tensorboard": OptionalPackage("tensorboard", "tensorboard"),
     "wandb": OptionalPackage("wandb", "wandb"),
     "mlflow": OptionalPackage("mlflow-skinny", "mlflow"),

@@ -206,3 +206,18 @@ def smiling_clip(tmp_path: Path) -> Path:
         writer.write(picture, number / 12)
     writer.close()
     return path
+
+
+def test_slurm_script__for_ray_is_read_by_a_shell():
+    import re
+    import shutil
+    import subprocess
+
+    page = (Path(__file__).parents[2] / "docs" / "scale.md").read_text(encoding="utf-8")
+    _, script = re.findall(r"^```bash\n(#!/bin/bash\n.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert "RAY_USAGE_STATS_ENABLED=0" in script
+    assert script.count("ray start") == 2
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("no bash")
+    subprocess.run([bash, "-n"], input=script, text=True, encoding="utf-8", check=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +136,29 @@ def test_boxes__of_both_line_endings_are_read(ending: str, tmp_path: Path, capsy
     boxes.write_bytes(ending.join(["source,left,top,right,bottom", f"{PHOTO.name},180,59,270,177", ""]).encode())
     assert main(["predict", str(PHOTO), "--boxes", str(boxes), "--json"]) == ExitCode.DONE
     assert '"label": "happiness"' in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_reading_processes__that_are_spawned_as_on_windows_read_the_same(two_classes: Callable[..., Path]):
+    pytest.importorskip("torch")
+    import multiprocessing
+
+    import torch
+
+    from fercli.data.loader import CropReader, Crops, labels_of
+    from fercli.data.open import open_dataset
+
+    samples = open_dataset(str(two_classes(train=4, val=0, test=2))).split("train")
+    crops = Crops(samples, labels_of(samples), 32)
+    usual = multiprocessing.get_start_method()
+    multiprocessing.set_start_method("spawn", force=True)
+    try:
+        spawned = CropReader(crops, device=torch.device("cpu"), workers=1)
+        read = [batch for _ in range(2) for batch in spawned.read([[0, 1], [2, 3]])]
+    finally:
+        multiprocessing.set_start_method(usual, force=True)
+    here = [*CropReader(crops, device=torch.device("cpu")).read([[0, 1], [2, 3]])] * 2
+    assert len(read) == 4
+    for (pixels, labels), (own_pixels, own_labels) in zip(read, here, strict=True):
+        assert torch.equal(pixels, own_pixels)
+        assert torch.equal(labels, own_labels)

@@ -20,6 +20,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from fercli.errors import RefusedError
 from fercli.faces.detector import FaceDetector
 from fercli.media.sources import Source
 from fercli.predict.options import PredictOptions
@@ -134,7 +135,7 @@ def predict_on_cluster(
 
     A batch whose worker dies is given to another one, RETRIES times; then each of its files alone, as often. What remains
     is among `failed`, and the next run tries it again.
-    Raises: RefusedError if Ray is not installed.
+    Raises: RefusedError if Ray is not installed, or no cluster answers at the address.
     """
     require("--engine ray", ["ray", "pandas"])
     statuses: dict[str, SourceStatus] = {}
@@ -197,6 +198,18 @@ def _statuses(
         yield SourceStatus(**row)
 
 
+def _join(address: str, options: Mapping[str, Any]) -> None:
+    import ray
+
+    try:
+        ray.init(address=address, **options)
+    except (ConnectionError, ValueError) as error:
+        raise RefusedError(
+            f"--address {address}: no Ray cluster answers",
+            fix="RAY_USAGE_STATS_ENABLED=0 ray start --head on one of its machines, or remove --address",
+        ) from error
+
+
 @contextmanager
 def _ray(options: ClusterOptions) -> Iterator[int]:
     """Connect to Ray, or start it on this machine without dashboard; yields the number of workers.
@@ -212,7 +225,7 @@ def _ray(options: ClusterOptions) -> Iterator[int]:
     with tempfile.TemporaryDirectory(prefix="fer-ray-", ignore_cleanup_errors=True) as folder:
         common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if options.address is not None:
-            ray.init(address=options.address, **common)
+            _join(options.address, common)
         else:
             ray.init(
                 address="local",

@@ -147,3 +147,22 @@ def test_ray__with_a_killed_worker_has_the_rows_of_one_process(files: Path, tmp_
     written = {path: path.stat().st_mtime_ns for path in parts.rglob("*.parquet")}
     assert main(["predict", str(files), "--out", str(parts), "--shard", "1/1"]) == ExitCode.DONE
     assert {path: path.stat().st_mtime_ns for path in parts.rglob("*.parquet")} == written, "a shard has the same parts"
+
+
+@pytest.mark.slow
+def test_ray__without_a_cluster_at_the_address_is_refused(tmp_path: Path):
+    pytest.importorskip("ray")
+    command = [sys.executable, "-m", "fercli", "predict", str(PHOTO), "--out", str(tmp_path), "--engine", "ray"]
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    done = subprocess.run(
+        [*command, "--address", "auto"],
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == ExitCode.REFUSED
+    assert "error: --address auto: no Ray cluster answers" in done.stderr
+    assert "ray start" in done.stderr
+    assert "Traceback" not in done.stderr

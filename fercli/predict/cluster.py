@@ -12,6 +12,7 @@ import pickle
 import signal
 import tempfile
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ _BATCH = 16  # most files that a worker is given at once
 _BATCHES_PER_WORKER = 8  # at least, so that no worker waits long for the last one
 _OBJECT_STORE_BYTES = 100 << 20  # only names and counts pass through it
 _INVENTORY_S = 30.0
+_START_S = 300
 _NOT_READ = f"its worker failed or died {1 + RETRIES} times"
 
 
@@ -184,16 +186,18 @@ def _statuses(
     context.max_errored_blocks = -1  # what has no status is tried alone, or reported
     blocks = -(-len(sources) // batch)
     data = ray.data.from_items([{"source": pickle.dumps(source)} for source in sources], override_num_blocks=blocks)
-    done = data.map_batches(
-        Worker,
-        fn_constructor_args=(work,),
-        batch_size=batch,
-        compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=2),
-        num_cpus=1,
-        num_gpus=options.gpus_per_worker or None,
-        max_restarts=-1,
-        max_task_retries=RETRIES,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray 2.64 will take the two last ones in another way
+        done = data.map_batches(
+            Worker,
+            fn_constructor_args=(work,),
+            batch_size=batch,
+            compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=2),
+            num_cpus=1,
+            num_gpus=options.gpus_per_worker or None,
+            max_restarts=-1,
+            max_task_retries=RETRIES,
+        )
     for row in done.iter_rows():
         yield SourceStatus(**row)
 
@@ -217,8 +221,8 @@ def _ray(options: ClusterOptions) -> Iterator[int]:
     Ray's usage statistics are off: nothing is sent. A Ray that is started here ends with the run, its files included.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
-    import ray
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", str(_START_S))  # a busy machine needs minutes
+    import ray.data
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     on_terminate = signal.getsignal(signal.SIGTERM)
@@ -229,7 +233,7 @@ def _ray(options: ClusterOptions) -> Iterator[int]:
         else:
             ray.init(
                 address="local",
-                num_cpus=options.workers or cpu_threads(),
+                num_cpus=(options.workers or cpu_threads()) + 1,  # one for the list of files
                 include_dashboard=False,
                 object_store_memory=_OBJECT_STORE_BYTES,
                 _temp_dir=folder,
@@ -239,6 +243,6 @@ def _ray(options: ClusterOptions) -> Iterator[int]:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, on_terminate)  # Ray's would end the process without ours
         try:
-            yield options.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+            yield options.workers or max(1, int(ray.cluster_resources().get("CPU", 2)) - 1)
         finally:
             ray.shutdown()

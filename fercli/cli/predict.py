@@ -310,8 +310,16 @@ def predict(
         else {}
     )
     if cluster.is_used and out is not None:
-        models = partial(_open_models, opened, detect if settings.detects else None, cluster.device(device))
-        cluster.run(inputs, out, settings, recorded, models, classifier.card.labels, strict=strict, quiet=quiet)
+        cluster.run(
+            inputs,
+            out,
+            settings,
+            recorded,
+            partial(_open_models, opened, detect if settings.detects else None, cluster.device(device)),
+            classifier.card.labels,
+            strict=strict,
+            quiet=quiet,
+        )
         return
     correction = output.correction(classifier.card, recorded)
     recorded |= {} if correction is None else correction.as_settings()

@@ -11,8 +11,8 @@ from typing import overload
 
 Interval = tuple[float, float]
 
-# C0 and C1 controls, line separators, and the controls of bidirectional text
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# C0 and C1 controls, line separators, signs without width, and the controls of bidirectional text
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 
 
 def printable(text: str, *, lines: bool = False) -> str:

@@ -111,3 +111,17 @@ def test_without_middle__keeps_the_beginning_and_the_suffix():
     assert without_middle("C_pyfeat_free-mountain-vector-01.jpg", 20) == "C_pyfeat_f…or-01.jpg"
     assert without_middle("short.jpg", 9) == "short.jpg"
     assert without_middle("short.jpg", 5) == "sh…pg"
+
+
+@pytest.mark.parametrize(
+    "sign", ["\u202e", "\u2066", "\u061c", "\u200b", "\ufeff", "\u2060", "\u2028", "\x85", "\x9b", "\x1b", "\r"]
+)
+def test_printable__escapes_signs_that_are_unseen_or_change_what_is_seen(sign: str):
+    assert printable(f"a{sign}b") == "a" + sign.encode("unicode_escape").decode() + "b"
+
+
+def test_printable__keeps_joiners_of_names_and_emoji():
+    assert (
+        printable("\u0645\u06cc\u200c\u062e \U0001f469\u200d\U0001f52c")
+        == "\u0645\u06cc\u200c\u062e \U0001f469\u200d\U0001f52c"
+    )

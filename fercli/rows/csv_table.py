@@ -12,7 +12,8 @@ from fercli.rows.records import CellValue, columns, prediction_row
 from fercli.rows.table import TableFormat, open_text
 from fercli.system.csv_file import BOM, csv_writer
 
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
+# also the signs of double width, which spreadsheets in East Asian languages accept
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 class CsvTable:

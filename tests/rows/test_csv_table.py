@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import pytest
+
+from fercli.rows import csv_table
 from fercli.rows.records import columns, prediction_from_row, prediction_record
 
 
@@ -19,3 +22,8 @@ def test_csv__has_a_column_per_class_and_reads_back(labels, classified, without_
         prediction_record(classified),
         prediction_record(without_face),
     ]
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
+def test_spreadsheet_cell__starts_with_an_apostrophe_if_it_could_be_a_formula(sign: str):
+    assert csv_table._spreadsheet_cell(f"{sign}1+1") == f"'{sign}1+1"

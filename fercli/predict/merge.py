@@ -14,7 +14,7 @@ from fercli.coding.episodes import EpisodeOptions
 from fercli.coding.recordings import recordings
 from fercli.coding.tables import EVENTS_NAME, SUMMARY_NAME, write_events, write_summary
 from fercli.errors import UsageError
-from fercli.formatting import percents
+from fercli.formatting import percents, pluralize
 from fercli.html.pages import write_template
 from fercli.html.parts import Table, Tile
 from fercli.predict.job import CSV_NAME
@@ -95,7 +95,7 @@ def _write_index(
             temporary,
             "predict/merge.html",
             title="Facial expressions",
-            subtitle=f"Merged from {len(found.parts):,} files, predicted by {run.weights or 'an unknown model'}",
+            subtitle=f"Merged from {pluralize(len(found.parts), 'file')}, predicted by {run.weights or 'an unknown model'}",
             tiles=[
                 Tile("files", f"{len(found.parts):,}"),
                 Tile("rows", f"{rows:,}"),

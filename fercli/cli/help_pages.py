@@ -5,6 +5,7 @@ Typer groups them only in its rich help pages, which take twice as long to appea
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -26,17 +27,20 @@ class GroupedGroup(TyperGroup):
         _write_parameters(self, ctx, formatter)
         self.format_commands(ctx, formatter)
 
+    def listed(self, ctx: Any) -> Iterator[tuple[str, str | None, str]]:
+        """Yield name, stage and description of the commands that the help page lists."""
+        for name in self.list_commands(ctx):
+            command = self.get_command(ctx, name)
+            if command is not None and not command.hidden:
+                yield name, getattr(command, "rich_help_panel", None), command.get_short_help_str(200)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
-        visible = [(name, command) for name, command in commands if command is not None and not command.hidden]
-        if not visible:
-            return
-        width = max(len(name) for name, _ in visible)
+        listed = list(self.listed(ctx))
+        width = max((len(name) for name, _, _ in listed), default=0)
         sections: dict[str, list[_Row]] = {}
-        for name, command in visible:
-            heading = getattr(command, "rich_help_panel", None) or "Commands"
+        for name, stage, description in listed:
             # padded to one width, so that the descriptions of all sections begin in the same column
-            sections.setdefault(heading, []).append((name.ljust(width), command.get_short_help_str(200)))
+            sections.setdefault(stage or "Commands", []).append((name.ljust(width), description))
         _write_sections(formatter, sections)
 
 

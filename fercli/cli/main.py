@@ -3,55 +3,26 @@
 from __future__ import annotations
 
 import errno
-import functools
 import io
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
 from fercli import __version__
 from fercli.cli import signals
-from fercli.cli.ablate import ablate
-from fercli.cli.agree import app as agree
-from fercli.cli.align import align
-from fercli.cli.audit import audit
-from fercli.cli.baseline import baseline
-from fercli.cli.bench import faces as bench_faces
-from fercli.cli.bench import gpu as bench_gpu
-from fercli.cli.bench import models as bench_models
-from fercli.cli.bench import start as bench_start
-from fercli.cli.bench import train as bench_train
-from fercli.cli.bench import video as bench_video
-from fercli.cli.calibrate import calibrate
-from fercli.cli.compare import compare
+from fercli.cli.commands import Fer, group
 from fercli.cli.console import say
-from fercli.cli.convert import convert
-from fercli.cli.data import check, prepare
-from fercli.cli.describe import describe
-from fercli.cli.distill import distill
-from fercli.cli.doctor import doctor
-from fercli.cli.eval import evaluate
-from fercli.cli.events import events
-from fercli.cli.export import export
-from fercli.cli.help_pages import GroupedCommand, GroupedGroup
-from fercli.cli.merge import merge
-from fercli.cli.predict import predict
-from fercli.cli.report import report
-from fercli.cli.summary import summary
-from fercli.cli.train import train
-from fercli.cli.visualize import app as visualize
-from fercli.cli.weights import average_weights, import_weights, list_weights, pull, restore_version, verify
 from fercli.errors import ExitCode, FerError
 from fercli.formatting import printable
 from fercli.system.devices import disable_telemetry, limit_threads, process_rank
-from fercli.system.packages import OPTIONAL, TORCH, missing_packages, require
+from fercli.system.packages import OPTIONAL, missing_packages
 
 # Errors of the operating system that a user can fix: they end in two lines, not in a traceback.
 _PATH_ERRORS = {errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
@@ -75,15 +46,7 @@ class GlobalOptions:
     arguments: tuple[str, ...] = ()
 
 
-def _typer(**options: Any) -> typer.Typer:
-    """A group of commands with plain-text help pages: rich ones would double the time of `fer --help`."""
-    return typer.Typer(cls=GroupedGroup, rich_markup_mode=None, no_args_is_help=True, **options)
-
-
-app = _typer(name="fer")
-data = _typer(name="data")
-weights = _typer(name="weights")
-bench = _typer(name="bench")
+app = group("fer", Fer)
 
 
 def _print_version(requested: bool) -> None:
@@ -109,127 +72,6 @@ def fer(
       fer predict photo.jpg
     """
     context.obj.debug = debug
-
-
-@data.callback()
-def _data() -> None:
-    """Check data sets and prepare them for training and evaluation.
-
-    Example:
-
-      fer data prepare fer2013 fer2013.csv data/fer2013
-    """
-
-
-@bench.callback()
-def _bench() -> None:
-    """Measure speed, memory and accuracy on this machine, with your own data.
-
-    Example:
-
-      fer bench faces photos
-    """
-
-
-@weights.callback()
-def _weights() -> None:
-    """List, download, verify and import public weights.
-
-    Example:
-
-      fer weights pull poster-v2-rafdb
-    """
-
-
-def _add(
-    to: typer.Typer,
-    name: str,
-    command: Callable[..., Any],
-    description: str,
-    stage: str | None = None,
-    *,
-    needs: Sequence[str] = (),
-) -> None:
-    """Register a command. needs: optional modules without which it does nothing at all."""
-    work = f"fer {to.info.name} {name}" if to is not app else f"fer {name}"
-
-    @functools.wraps(command)
-    def checked(*arguments: Any, **values: Any) -> Any:
-        require(work, needs)
-        return command(*arguments, **values)
-
-    to.command(name, cls=GroupedCommand, short_help=description, rich_help_panel=stage)(checked if needs else command)
-
-
-_add(data, "prepare", prepare, "Convert FER2013's csv file into image folders.")
-_add(data, "check", check, "Compare a data set with its published counts.")
-_add(weights, "list", list_weights, "List public weights and earlier versions of the default model.")
-_add(weights, "pull", pull, "Download public weights, verify and convert them.", needs=TORCH)
-_add(weights, "restore", restore_version, "Restore earlier versions of the default model from a clone.")
-_add(weights, "verify", verify, "Check that downloaded weights have not changed.")
-_add(weights, "import", import_weights, "Convert a checkpoint of another project and register it by name.", needs=TORCH)
-_add(weights, "average", average_weights, "Average the weights of several runs.", needs=TORCH)
-_add(
-    bench,
-    "models",
-    bench_models,
-    "Compare models in torch and as exported files.",
-    needs=(*TORCH, "onnx", "onnxscript"),
-)
-_add(bench, "faces", bench_faces, "Compare face detection with facenet-pytorch.", needs=("torch", "facenet_pytorch"))
-_add(bench, "video", bench_video, "Measure video prediction.")
-_add(bench, "train", bench_train, "Measure a training step.", needs=TORCH)
-_add(bench, "gpu", bench_gpu, "Check a GPU in ten minutes.", needs=TORCH)
-_add(bench, "start", bench_start, "Measure fer predict from a cold start.")
-
-# by stage, in the order of `fer --help`
-_add(app, "predict", predict, "Predict the expression of every face in pictures and videos.", "Predict")
-_add(app, "merge", merge, "Merge the parts of several machines into one table.", "Predict")
-_add(app, "summary", summary, "Print the time per expression of every person of videos.", "Behaviour coding")
-_add(app, "events", events, "Find episodes of expressions; write them for ELAN, Praat and BORIS.", "Behaviour coding")
-_add(app, "baseline", baseline, "Subtract people's resting expression from predictions.", "Behaviour coding")
-_AGREE = "Compare hand codings with the predictions, or several coders."
-app.add_typer(agree, name="agree", short_help=_AGREE, rich_help_panel="Behaviour coding")
-_add(
-    app,
-    "export",
-    export,
-    "Export a model to ONNX and compare it with torch.",
-    "Predict",
-    needs=(*TORCH, "onnx", "onnxscript"),
-)
-_add(app, "align", align, "Detect faces and align them to a crop template.", "Data")
-app.add_typer(data, name="data", short_help="Check and prepare data sets.", rich_help_panel="Data")
-_add(app, "train", train, "Train a Batch Transformer Network on a data set.", "Training", needs=(*TORCH, "matplotlib"))
-_add(app, "distill", distill, "Train a landmark branch from a landmark network.", "Training", needs=TORCH)
-_add(
-    app,
-    "ablate",
-    ablate,
-    "Train the rows of the paper's ablations with several seeds.",
-    "Training",
-    needs=(*TORCH, "matplotlib"),
-)
-_add(app, "eval", evaluate, "Evaluate weights on a data set.", "Evaluation")
-_add(app, "calibrate", calibrate, "Fit the temperature and the logit adjustment of weights.", "Evaluation", needs=TORCH)
-_add(app, "compare", compare, "Test whether one of two evaluations is better.", "Evaluation")
-_add(app, "report", report, "Print a table of the paper with measured rows.", "Evaluation")
-_VISUALIZE = "Plot probabilities, Score-CAM maps, t-SNE and batch attention."
-app.add_typer(visualize, name="visualize", short_help=_VISUALIZE, rich_help_panel="Explanation")
-_add(
-    app,
-    "audit",
-    audit,
-    "Rank training images by how doubtful their label is.",
-    "Explanation",
-    needs=(*TORCH, "matplotlib"),
-)
-_add(app, "describe", describe, "Show shapes, parameters and multiply-adds of a network.", "Explanation", needs=TORCH)
-_WEIGHTS = "List, download, verify and import public weights."
-app.add_typer(weights, name="weights", short_help=_WEIGHTS, rich_help_panel="Weights")
-_add(app, "convert", convert, "Convert weights of other projects.", "Weights", needs=TORCH)
-_add(app, "doctor", doctor, "Show what is installed and how to fix what is missing.", "System")
-app.add_typer(bench, name="bench", short_help="Measure speed, memory and accuracy.", rich_help_panel="System")
 
 
 def main(arguments: Sequence[str]) -> int:

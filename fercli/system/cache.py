@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 VARIABLE = "FER_CACHE"
 
 
@@ -15,6 +13,8 @@ def cache_folder() -> Path:
     override = os.environ.get(VARIABLE, "")
     if override:
         return Path(override).expanduser()
+    from platformdirs import user_cache_path
+
     return user_cache_path("fercli", appauthor=False, opinion=False)
 
 

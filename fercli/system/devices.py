@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import os
 import re
@@ -30,6 +29,8 @@ _FIX = "--device cpu, or run `fer doctor` to see what is missing"
 @lru_cache(maxsize=1)
 def cuda_device_count() -> int:
     """Return the number of CUDA devices the driver reports; 0 without a driver. Loads the driver's library, not torch."""
+    import ctypes
+
     library = {"win32": "nvcuda.dll", "darwin": None}.get(sys.platform, "libcuda.so.1")
     if library is None:
         return 0

@@ -138,7 +138,7 @@ def test_help__imports_nothing_heavy():
     assert not {f"fercli.{stage}" for stage in stages} & set(done.stderr.split())
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["bench", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
 def test_help__imports_no_command(arguments: list[str]):
     script = f"import sys; from fercli.cli.main import main; main({arguments}); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -10,11 +10,17 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from fercli.cli.plain_values import take_plain_values
+
 _Row = tuple[str, str]
 
 
 class GroupedCommand(TyperCommand):
     """A command whose help page lists its options by topic."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        take_plain_values(self.get_params(ctx))
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write_parameters(self, ctx, formatter)
@@ -22,6 +28,10 @@ class GroupedCommand(TyperCommand):
 
 class GroupedGroup(TyperGroup):
     """A group of commands whose help page lists the commands by stage, in the order in which the stages were registered."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        take_plain_values(self.get_params(ctx))
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write_parameters(self, ctx, formatter)

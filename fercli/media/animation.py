@@ -8,10 +8,10 @@ from pathlib import Path
 
 from fercli.errors import DataError
 from fercli.formatting import pluralize
+from fercli.media.frames import Frame
 from fercli.media.images import picture_errors, upright_rgb
 from fercli.media.picture_files import open_picture
 from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
-from fercli.media.video import Frame
 
 _FORMATS = ("GIF", "WEBP", "PNG", "AVIF")  # the others have pages or previews, not frames
 ANIMATED_SUFFIXES = (".webp", ".png", ".apng", ".avif")  # that may be animated; .gif files are read as videos

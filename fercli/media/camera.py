@@ -11,8 +11,8 @@ import numpy as np
 
 from fercli.errors import DataError
 from fercli.formatting import pluralize
+from fercli.media.frames import Frame
 from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
-from fercli.media.video import Frame
 
 
 class Capture(Protocol):

@@ -16,7 +16,6 @@ from fercli.media.images import Rgb, read_rgb
 from fercli.media.latest_frames import LatestFrames
 from fercli.media.reconnect import Reconnecting
 from fercli.media.sources import Source
-from fercli.media.video import VideoReader
 from fercli.results import Face
 from fercli.system.stopwatch import Stopwatch
 
@@ -166,5 +165,7 @@ def open_video(source: Source) -> Any:
         return CameraReader(source.address, selection=source.selection)
     if source.address is None and source.path.suffix.lower() in ANIMATED_SUFFIXES and is_animation(source.path):
         return AnimationReader(source.path, name=source.name, selection=source.selection)
+    from fercli.media.video import VideoReader  # FFmpeg is not needed for pictures
+
     location, live = source.address or source.path, source.is_live
     return VideoReader(location, name=source.name, live=live, selection=source.selection)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from threading import Condition, Event, Thread
 from typing import Protocol, Self
 
-from fercli.media.video import Frame
+from fercli.media.frames import Frame
 
 _LATE_S = 0.5  # a frame that has waited longer is skipped if a newer one has arrived
 BUFFER_PIXELS = 24_000_000  # capacity of the buffer

@@ -104,15 +104,28 @@ def _pillow(file: Path | io.BytesIO) -> Image.Image:
     own = Image.MAX_IMAGE_PIXELS
     if own is not None and pixel_limit() > own:
         Image.MAX_IMAGE_PIXELS = pixel_limit()
-    Image.init()
     try:
-        return Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
+        return _opened_by_pillow(file)
     except Image.DecompressionBombError as error:
         if head_of(file, 3) == b"\xff\xd8\xff":
             return JpegImagePlugin.JpegImageFile(file)
         raise DataError(
             f"more pixels than the limit of {pixel_limit() / 1e6:g} million", fix=f"shrink it, or set {LIMIT_VARIABLE}"
         ) from error
+
+
+def _opened_by_pillow(file: Path | io.BytesIO) -> Image.Image:
+    """Open with the common formats of Pillow; all of them are loaded only where these do not fit."""
+    Image.preinit()
+    loaded = [name for name in FORMATS if name in Image.OPEN]
+    try:
+        return Image.open(file, formats=loaded)
+    except UnidentifiedImageError:
+        Image.init()
+        others = [name for name in FORMATS if name in Image.OPEN and name not in loaded]
+        if not others:
+            raise
+    return Image.open(file, formats=others)
 
 
 def _shrink_jpeg(picture: Image.Image, file: Path | io.BytesIO) -> None:

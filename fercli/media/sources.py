@@ -12,9 +12,9 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from fercli.media.addresses import LIVE_SCHEMES, address_error, is_address, path_of, scheme_of, without_login
+from fercli.media.frames import VIDEO_SUFFIXES
 from fercli.media.images import IMAGE_SUFFIXES, files_below, is_animated, is_picture, reason_of
 from fercli.media.selection import EVERY_FRAME, FrameSelection
-from fercli.media.video import VIDEO_SUFFIXES
 
 _GLOB_SIGNS = frozenset("*?[")
 _CAMERA_FILE = re.compile(r"/dev/video(\d{1,4})")

@@ -17,32 +17,12 @@ from fercli.formatting import pluralize
 from fercli.media.complete import is_complete
 from fercli.media.containers import is_list, open_address, open_file
 from fercli.media.display import FrameShapes, display_rgb, square_size
+from fercli.media.frames import Frame
 from fercli.media.images import Rgb, reason_of
 from fercli.media.picture_files import check_size
 from fercli.media.seek import Start, find_start
 from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
 from fercli.media.tracks import DecodeError, DemuxError, choose_video, decode_packet, describe_choice, packets
-
-VIDEO_SUFFIXES = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".3gp", ".3g2", ".ogv"),
-    *(
-        ".mpg",
-        ".mpeg",
-        ".m2v",
-        ".ts",
-        ".mts",
-        ".m2ts",
-        ".m2t",
-        ".vob",
-        ".mxf",
-        ".dv",
-        ".mjpeg",
-        ".mjpg",
-        ".qt",
-        ".f4v",
-        ".ogm",
-    ),
-)
 
 _MISSING_S = 0.5  # a video that ends this much earlier than its header states was cut off
 _UNTIMED = ("mpjpeg", "mjpeg")  # formats without timestamps; FFmpeg guesses a frame rate
@@ -56,21 +36,6 @@ _STATING_ASPECT = (
 )  # formats whose header may overrule that of the frames
 _FIX = "check that a video player opens the file; if not, get it again"
 _FIX_ADDRESS = "check the address in a video player"
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One frame of a video: its index in display order, its presentation time, and its pixels, upright.
-
-    rgb: None for a frame that could not be decoded, or only with damage; fault is the reason. duration_s: how long it is
-    shown, None if unknown.
-    """
-
-    index: int
-    time_s: float
-    rgb: Rgb | None
-    fault: str | None = None
-    duration_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from typing import Any
 from fercli import __version__
 from fercli.errors import DataError, RefusedError
 from fercli.formatting import pluralize
+from fercli.media.frames import VIDEO_SUFFIXES
 from fercli.media.sources import Source
-from fercli.media.video import VIDEO_SUFFIXES
 from fercli.results import Prediction
 from fercli.rows.csv_table import CsvTable
 from fercli.rows.records import columns, prediction_from_row

@@ -148,6 +148,15 @@ def test_help__imports_no_command(arguments: list[str]):
     assert "pydantic" not in done.stderr.split()
 
 
+def test_predict__of_a_picture_loads_no_library_that_it_does_not_need():
+    photo = Path(__file__).parents[2] / "docs" / "images" / "astronaut.jpg"
+    command = f"main(['predict', {str(photo)!r}, '--json', '--quiet'])"
+    script = f"import sys; from fercli.cli.main import main; {command}; print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert '"label": "happiness"' in done.stdout
+    assert {"av", "pydantic", "scipy", "rich"} & set(done.stderr.split()) == set()
+
+
 def test_module_that_fails_with_a_key_error__is_not_an_unknown_command(monkeypatch: pytest.MonkeyPatch):
     def broken(_: str) -> None:
         raise KeyError("x")

@@ -1,0 +1,43 @@
+"""A frame of a video, and the suffixes of video files. Loads no decoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fercli.media.images import Rgb
+
+VIDEO_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".3gp", ".3g2", ".ogv"),
+    *(
+        ".mpg",
+        ".mpeg",
+        ".m2v",
+        ".ts",
+        ".mts",
+        ".m2ts",
+        ".m2t",
+        ".vob",
+        ".mxf",
+        ".dv",
+        ".mjpeg",
+        ".mjpg",
+        ".qt",
+        ".f4v",
+        ".ogm",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a video: its index in display order, its presentation time, and its pixels, upright.
+
+    rgb: None for a frame that could not be decoded, or only with damage; fault is the reason. duration_s: how long it is
+    shown, None if unknown.
+    """
+
+    index: int
+    time_s: float
+    rgb: Rgb | None
+    fault: str | None = None
+    duration_s: float | None = None

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from fercli.errors import DataError
 from fercli.formatting import pluralize
-from fercli.media.video import Frame
+from fercli.media.frames import Frame
 
 _RETRY_S = 1.0  # between two attempts
 

@@ -6,12 +6,8 @@ from collections.abc import Sequence
 from itertools import accumulate
 from threading import Event, Thread
 
-import av
-
 from fercli.media.animation import ANIMATED_SUFFIXES, count_frames
-from fercli.media.containers import is_list, open_file
 from fercli.media.sources import Source
-from fercli.media.tracks import choose_video
 
 _WAIT_S = 1.0  # reading begins after this time, even if files are still being counted
 
@@ -63,6 +59,11 @@ def count_items(source: Source) -> int:
 
     The frames of a video whose header does not count them are its duration times its mean frame rate.
     """
+    import av  # FFmpeg is not needed for pictures
+
+    from fercli.media.containers import is_list, open_file
+    from fercli.media.tracks import choose_video
+
     if not _is_opened(source):
         return 1
     try:

@@ -59,13 +59,13 @@ def count_items(source: Source) -> int:
 
     The frames of a video whose header does not count them are its duration times its mean frame rate.
     """
+    if not _is_opened(source):
+        return 1
     import av  # FFmpeg is not needed for pictures
 
     from fercli.media.containers import is_list, open_file
     from fercli.media.tracks import choose_video
 
-    if not _is_opened(source):
-        return 1
     try:
         if source.path.suffix.lower() in ANIMATED_SUFFIXES:
             return max(1, source.selection.frames_of(count_frames(source.path), None) or 1)

@@ -46,7 +46,7 @@ def list_weights(registry: Registry = None, json: options.Json = False) -> None:
             ]
             + [
                 {"name": version.name, "description": "earlier version of the default model", "kind": "version",
-                 "commit": version.commit, "sha256": version.sha256, "outputs": [version.name],
+                 "blob": version.blob, "sha256": version.sha256, "outputs": [version.name],
                  "pulled": version.is_restored}
                 for version in versions.values()
             ]
@@ -66,8 +66,8 @@ def list_weights(registry: Registry = None, json: options.Json = False) -> None:
     for entry in entries.values():
         console.show(f"{entry.name}: " + "  ".join(url_of(location) for location in entry.locations))
     if versions:
-        found = [(each.name, each.commit[:7], "yes" if each.is_restored else "no") for each in versions.values()]
-        console.show(console.table("earlier versions of the default model", ("name", "commit", "restored"), found))
+        found = [(each.name, each.blob[".onnx"][:7], "yes" if each.is_restored else "no") for each in versions.values()]
+        console.show(console.table("earlier versions of the default model", ("name", "git", "restored"), found))
         console.say("next:  fer weights restore NAME copies one from the history of a clone")
     console.say(f"next:  fer weights pull NAME (into {cache_folder()}; FER_CACHE=DIR changes it)")
 

@@ -25,18 +25,18 @@ _KEY = "versions"
 class EarlierVersion:
     """A version that was shipped before.
 
-    commit: has its files. path: of the files there, without suffix. sha256: of each file, by suffix.
+    blob: git's hash of each file's content, by suffix. sha256: of the same files.
     """
 
     name: str
-    commit: str
-    path: str
+    blob: dict[str, str]
     sha256: dict[str, str]
 
     def __post_init__(self) -> None:
         hashes = [re.fullmatch(r"[0-9a-f]{64}", value) for value in self.sha256.values()]
-        if not re.fullmatch(r"[0-9a-f]{40}", self.commit) or not hashes or not all(hashes):
-            raise ValueError(f"version {self.name!r}: commit or sha256 is not a full hash")
+        blobs = [re.fullmatch(r"[0-9a-f]{40}", value) for value in self.blob.values()]
+        if not hashes or not all(hashes + blobs) or self.blob.keys() != self.sha256.keys():
+            raise ValueError(f"version {self.name!r}: blob or sha256 is not a full hash of each file")
 
     def file(self, suffix: str) -> Path:
         """Return where `restore` puts the file, and every command finds it by name."""
@@ -84,7 +84,7 @@ def restore(
         content = _read(folder, version, suffix)
         if hashlib.sha256(content).hexdigest() != expected:
             raise WeightsError(
-                f"{version.path}{suffix} in {folder} is not the {name} that was shipped", fix="another clone"
+                f"git's {version.blob[suffix][:7]} in {folder} is not the {name} that was shipped", fix="another clone"
             )
         with replacing(path) as temporary:
             temporary.write_bytes(content)
@@ -92,8 +92,8 @@ def restore(
 
 
 def _read(folder: Path, version: EarlierVersion, suffix: str) -> bytes:
-    """Read a file of a commit. Raises: WeightsError if the folder is no clone, or lacks the commit."""
-    words = ["git", "cat-file", "blob", f"{version.commit}:{version.path}{suffix}"]
+    """Read a file by its hash in git. Raises: WeightsError if the folder is no clone, or lacks the file."""
+    words = ["git", "cat-file", "blob", version.blob[suffix]]
     try:
         # a clone without the old files would download them
         done = subprocess.run(
@@ -109,7 +109,7 @@ def _read(folder: Path, version: EarlierVersion, suffix: str) -> bytes:
 
 def _error(folder: Path, version: EarlierVersion, reason: str) -> WeightsError:
     return WeightsError(
-        f"{folder} has no commit {version.commit[:7]}, which contains {version.name} ({reason})",
+        f"{folder} has no history with the files of {version.name} ({reason})",
         fix=f"clone the repository with its whole history, then fer weights restore {version.name} --clone DIR",
     )
 

@@ -47,8 +47,7 @@ def clone(tmp_path: Path) -> Path:
 def registry_file(clone: Path, tmp_path: Path, cache: Path) -> Path:
     version = {
         "name": "toy-1",
-        "commit": git(clone, "rev-parse", "HEAD~1"),
-        "path": "weights/toy",
+        "blob": {suffix: git(clone, "rev-parse", f"HEAD~1:weights/toy{suffix}") for suffix in OLD},
         "sha256": {suffix: hashlib.sha256(content).hexdigest() for suffix, content in OLD.items()},
     }
     path = tmp_path / "registry.json"
@@ -71,7 +70,7 @@ def test_restore__copies_both_files_and_verify_compares_their_hashes(clone: Path
 def test_restore__needs_a_clone_with_the_history(registry_file: Path, tmp_path: Path):
     (tmp_path / "empty").mkdir()
     for folder in (tmp_path / "empty", tmp_path / "missing"):
-        with pytest.raises(WeightsError, match="has no commit") as caught:
+        with pytest.raises(WeightsError, match="has no history") as caught:
             restore("toy-1", clone=folder, registry=registry_file)
         assert "fer weights restore toy-1 --clone DIR" in caught.value.fix
     with pytest.raises(WeightsError, match="no earlier version 'toy-2'"):
@@ -80,7 +79,7 @@ def test_restore__needs_a_clone_with_the_history(registry_file: Path, tmp_path: 
 
 def test_restore__refuses_other_content(clone: Path, registry_file: Path):
     content = json.loads(registry_file.read_text())
-    content["versions"][0]["commit"] = git(clone, "rev-parse", "HEAD")
+    content["versions"][0]["blob"] = {suffix: git(clone, "rev-parse", f"HEAD:weights/toy{suffix}") for suffix in OLD}
     registry_file.write_text(json.dumps(content))
     with pytest.raises(WeightsError, match="is not the toy-1 that was shipped"):
         restore("toy-1", clone=clone, registry=registry_file)
@@ -112,7 +111,7 @@ def test_registry__hashes_are_those_of_the_history(cache: Path):
         pytest.skip("needs a clone")
     for version in read_versions().values():
         if subprocess.run(
-            ["git", "cat-file", "-e", version.commit], cwd=ROOT, check=False, capture_output=True
+            ["git", "cat-file", "-e", version.blob[".onnx"]], cwd=ROOT, check=False, capture_output=True
         ).returncode:
             pytest.skip("needs a clone with the whole history")
         files = restore(version.name, clone=ROOT)

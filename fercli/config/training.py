@@ -47,7 +47,7 @@ class LossConfig:
 class SamConfig:
     """Sharpness-aware minimisation (Foret et al. 2021); rho 0 is the plain optimiser."""
 
-    rho: Annotated[float, Within(0, 100)] = 0.05
+    rho: Annotated[float, Within(0, 1e38)] = 0.05
     adaptive: bool = False
     freeze_bn_second: bool = False  # false: batch-norm statistics are updated in both passes, as in the official code
     report: Literal["first", "both"] = (
@@ -100,7 +100,7 @@ class TrainConfig:
     betas: Annotated[tuple[float, float], Within(0, 0.9999999)] = (0.9, 0.999)  # adam, adamw
     eps: Annotated[float, Within(0, 1)] = 1e-8  # adam, adamw
     momentum: Annotated[float, Within(0, 1)] = 0.9  # sgd, Nesterov
-    lr: Annotated[float, Within(0, 100)] = 2e-5
+    lr: Annotated[float, Within(0, 1e38)] = 2e-5
     backbone_lr: Annotated[float, Within(0, 10_000)] = (
         1.0  # factor on lr for the image branch, which is usually pretrained
     )

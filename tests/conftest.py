@@ -200,10 +200,11 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
         from fercli.config.settings import override
         from fercli.config.templates import template
         from fercli.models.btn import BTN
+        from fercli.system.json_file import write_json
         from fercli.weights.card import WeightsCard
         from fercli.weights.checkpoint import save_checkpoint
         from fercli.weights.files import save_weights
-        from fercli.weights.run_folder import RunConfig, RunFolder, write_json
+        from fercli.weights.run_folder import RunConfig, RunFolder
 
         torch.manual_seed(seed)
         config = override(MODELS["btn-tiny"], list(settings))
@@ -212,7 +213,7 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
         torch.nn.init.normal_(model.vit.head.weight)  # answers that differ
         folder = RunFolder(tmp_path / name)
         told = RunConfig(dataset="toy", data=None, model=config, train=RECIPES["compact"], init=())
-        write_json(folder.config, dataclasses.asdict(told))
+        write_json(folder.config, dataclasses.asdict(told), default=str)
         state = {key: value.clone() for key, value in model.state_dict().items()}
         averages = {f"module.{key}": value + 1 for key, value in state.items()}  # as torch's AveragedModel names them
         ema = {"n_averaged": torch.tensor(1), **averages} if averaged else None

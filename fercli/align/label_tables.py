@@ -13,6 +13,7 @@ from fercli.data import prepared
 from fercli.data.align_record import Alignment
 from fercli.system.csv_file import LineFeeds
 from fercli.system.files import replacing
+from fercli.system.json_file import write_json
 
 
 def copy_labels(paths: AlignPaths, alignment: Alignment) -> bool:
@@ -52,6 +53,5 @@ def copy_prepared_tables(source: Path, target: Path, alignment: Alignment) -> bo
     fingerprint = f"{values.get('fingerprint', '')} {settings.fingerprint}"
     values |= {"crop": settings.crop, "size": settings.size, "alignment": alignment.record}
     values["fingerprint"] = hashlib.sha256(fingerprint.encode()).hexdigest()
-    with replacing(target / prepared.PREPARED_JSON) as temporary:
-        temporary.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(target / prepared.PREPARED_JSON, values)
     return True

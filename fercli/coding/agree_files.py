@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ from fercli.coding.coders import UNCERTAIN
 from fercli.formatting import percent
 from fercli.system.csv_file import write_rows
 from fercli.system.files import replacing
+from fercli.system.json_file import write_json
 from fercli.system.packages import is_installed
 
 _CLASS_HEAD = (
@@ -49,9 +49,7 @@ def write_agreement(folder: Path, result: Agreement) -> None:
     Of several pairs of coders, the names of csv files and figures have a number.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / "agreement.json") as temporary:
-        text = json.dumps(agreement_record(result), indent=2, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_json(folder / "agreement.json", agreement_record(result), allow_nan=False)
     write_rows(folder / "classes.csv", _CLASS_HEAD, _class_rows(result))
     for number, pair in enumerate(result.pairs, start=1):
         ending = f"-{number}" if len(result.pairs) > 1 else ""

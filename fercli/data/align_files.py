@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +15,7 @@ from fercli.errors import DataError
 from fercli.faces.crop import landmarks_of
 from fercli.results import Box, Face, Point
 from fercli.system.csv_file import csv_writer, write_rows
-from fercli.system.files import replacing
+from fercli.system.json_file import write_json
 from fercli.system.json_text import parse_json
 
 ALIGN_CSV, ALIGN_JSON, ALIGN_JOURNAL = "align.csv", "align.json", ".align.journal.csv"
@@ -64,8 +63,7 @@ def write_settings(root: Path, settings: AlignSettings, *, counts: Mapping[str, 
     """Write align.json; `counts` (pictures by status) only when the run is finished."""
     values: dict[str, Any] = {"format": _FORMAT, "settings": asdict(settings), "fingerprint": settings.fingerprint}
     values |= {"complete": counts is not None, "counts": dict(counts or {})}
-    with replacing(root / ALIGN_JSON) as temporary:
-        temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    write_json(root / ALIGN_JSON, values)
 
 
 def write_align_csv(root: Path, rows: Iterable[AlignRow]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from fercli.data.inside import inside
 from fercli.data.list_errors import ListErrors
 from fercli.errors import DataError
 from fercli.system.csv_file import csv_writer
+from fercli.system.json_file import write_json
 from fercli.system.json_text import parse_json
 
 PREPARED_CSV, PREPARED_JSON = "dataset.csv", "dataset.json"
@@ -54,8 +54,7 @@ def write_prepared(
         for record in records:
             cells = [getattr(record, name) for name in _COLUMNS[:-1]]
             writer.writerow([*cells, int(record.duplicate_across_splits), *(record.votes or ())])
-    text = json.dumps({"format": _FORMAT, **facts}, indent=2, ensure_ascii=False)
-    (root / PREPARED_JSON).write_text(text + "\n", encoding="utf-8")
+    write_json(root / PREPARED_JSON, {"format": _FORMAT, **facts})
 
 
 def fingerprint(records: Iterable[Record], pixel_hashes: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from fercli.evaluate.robustness import example
 from fercli.formatting import percent
 from fercli.system.csv_file import write_rows
 from fercli.system.environment import environment
-from fercli.weights.run_folder import write_json
+from fercli.system.json_file import write_json
 
 _EXAMPLES = 2  # faces below a curve
 _EXAMPLE_SIDE = 96  # px
@@ -42,7 +42,7 @@ def write_evaluation(folder: Path, result: EvaluationResult, details: Details) -
     """Write everything into an empty folder; plots only where matplotlib is installed."""
     predictions = details.predictions
     write_result(folder / RESULT_NAME, to_result_file(result))
-    write_json(folder / "environment.json", environment())
+    write_json(folder / "environment.json", environment(), default=str)
     write_predictions(folder / PREDICTIONS_NAME, _table(predictions, details.root))
     _write_classes(folder, result)
     if plots_available():

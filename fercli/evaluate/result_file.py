@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from fercli.config.validate import from_dict
 from fercli.errors import DataError
 from fercli.evaluate.prediction_table import PREDICTIONS_NAME
 from fercli.evaluate.scores import Score, SelectionCode
-from fercli.system.files import replacing
+from fercli.system.json_file import write_json
 from fercli.system.json_text import parse_json
 
 RESULT_NAME = "result.json"
@@ -88,9 +87,7 @@ class ResultFile:
 
 def write_result(path: Path, result: ResultFile) -> None:
     """Write result.json; it appears complete or not at all."""
-    text = json.dumps(result.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-    with replacing(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_json(path, result.as_dict(), allow_nan=False)
 
 
 def read_result(path: Path) -> ResultFile:

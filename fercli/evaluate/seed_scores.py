@@ -14,7 +14,8 @@ from fercli.evaluate.report_runs import SEEDS_NAME
 from fercli.evaluate.results import EvaluationResult
 from fercli.progress import Progress, silent
 from fercli.system.files import refuse_existing_folder, replacing_folder
-from fercli.weights.run_folder import seed_folders, write_json
+from fercli.system.json_file import write_json
+from fercli.weights.run_folder import seed_folders
 
 
 @dataclass(frozen=True)
@@ -95,5 +96,5 @@ def evaluate_seeds(
     refuse_existing_folder(out, overwrite=overwrite, mark=SEEDS_NAME)
     with replacing_folder(out) as temporary:
         result = evaluate_all(temporary)
-        write_json(temporary / SEEDS_NAME, result.as_dict())
+        write_json(temporary / SEEDS_NAME, result.as_dict(), default=str)
     return result

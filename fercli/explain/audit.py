@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ from fercli.formatting import pluralize
 from fercli.progress import Progress, silent
 from fercli.system.chunks import chunked
 from fercli.system.files import refuse_existing_folder, replacing_folder
+from fercli.system.json_file import write_json
 from fercli.weights.network import Network, load_network
 from fercli.weights.preprocess import softmax
 
@@ -168,8 +168,7 @@ def audit(
         write_audit_csv(temporary / "audit.csv", ranked, accept=options.accept)
         title = f"{dataset.name} {options.split}: most doubtful labels"
         write_sheets(temporary, ranked[: options.show], title=title)
-        text = json.dumps(asdict(result), indent=2, default=str, ensure_ascii=False)
-        (temporary / AUDIT_NAME).write_text(text + "\n", encoding="utf-8")
+        write_json(temporary / AUDIT_NAME, asdict(result), default=str)
     return result
 
 

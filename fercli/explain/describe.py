@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -18,6 +17,7 @@ from fercli.models.counting import ModuleCount, NetworkCount, count_network
 from fercli.models.state_keys import StateKey, state_keys
 from fercli.system.csv_file import write_rows
 from fercli.system.files import refuse_existing_folder, replacing_folder
+from fercli.system.json_file import write_json
 from fercli.system.model_digest import DigestState, check_digest
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import find_weights, read_card
@@ -173,8 +173,7 @@ def _losses(card: WeightsCard) -> LossConfig:
 
 
 def _write(folder: Path, result: Description) -> None:
-    text = json.dumps(description_record(result), indent=2, ensure_ascii=False)
-    (folder / DESCRIPTION_NAME).write_text(text + "\n", encoding="utf-8")
+    write_json(folder / DESCRIPTION_NAME, description_record(result))
     inference = {module.name for module in result.inference.modules}
     modules = [
         [

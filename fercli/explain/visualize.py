@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from fercli.explain.scorecam import ScoreCam
 from fercli.explain.tsne import Tsne
 from fercli.progress import Progress, silent
 from fercli.system.files import refuse_existing_folder, replacing_folder
+from fercli.system.json_file import write_json
 from fercli.weights.network import load_network
 
 Figure = Probabilities | ScoreCam | Tsne | BatchAttention
@@ -95,8 +95,7 @@ def visualize(
             ],
             "remarks": remarks,
         }
-        text = json.dumps(record, indent=2, ensure_ascii=False)
-        (temporary / FIGURE_NAME).write_text(text + "\n", encoding="utf-8")
+        write_json(temporary / FIGURE_NAME, record)
     return VisualizeResult(
         figure=figure.name,
         networks=tuple(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -11,7 +10,7 @@ from typing import Any
 
 from fercli import __version__
 from fercli.errors import DataError
-from fercli.system.files import replacing
+from fercli.system.json_file import write_json
 from fercli.system.json_text import parse_json
 
 SETTINGS_SUFFIX = ".settings.json"  # after the full name of the table: predictions.csv.settings.json
@@ -68,8 +67,7 @@ def settings_path(table: Path) -> Path:
 
 def write_settings(table: Path, record: RunRecord) -> None:
     """Write the settings beside a table."""
-    with replacing(settings_path(table)) as temporary:
-        temporary.write_text(json.dumps(record.as_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(settings_path(table), record.as_dict())
 
 
 def read_settings(table: Path) -> RunRecord:

@@ -11,11 +11,12 @@ from typing import Any
 from fercli.data.dataset import Dataset
 from fercli.evaluate.seed_scores import SeedScore, seed_score
 from fercli.progress import RunStart, TrainEvent, no_report
+from fercli.system.json_file import write_json
 from fercli.train.options import TrainOptions
 from fercli.train.result import TrainResult
 from fercli.train.torchrun import join_process_group
 from fercli.train.train import train
-from fercli.weights.run_folder import RunConfig, RunFolder, write_json
+from fercli.weights.run_folder import RunConfig, RunFolder
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def train_seeds(
             )
         result = SeedsResult(out, tuple(runs), scores_over_seeds(runs))
         if group.is_first:
-            write_json(out / "seeds.json", result.as_dict())
+            write_json(out / "seeds.json", result.as_dict(), default=str)
     return result
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 
 from fercli.config.validate import from_dict
 from fercli.errors import WeightsError
 from fercli.system.cache import receipts_folder
-from fercli.system.files import replacing
+from fercli.system.json_file import write_json
 from fercli.system.json_text import parse_json
 
 
@@ -45,5 +44,4 @@ def read_receipt(name: str) -> Receipt | None:
 
 def write_receipt(receipt: Receipt) -> None:
     """Write an entry's receipt, under a temporary name first."""
-    with replacing(receipts_folder() / f"{receipt.name}.json") as temporary:
-        temporary.write_text(json.dumps(asdict(receipt), indent=2) + "\n", encoding="utf-8")
+    write_json(receipts_folder() / f"{receipt.name}.json", asdict(receipt))

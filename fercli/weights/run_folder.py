@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from fercli.data.training_changes import TrainingChanges
 from fercli.errors import DataError, RefusedError, UsageError, WeightsError
 from fercli.system.environment import environment
 from fercli.system.files import replacing
+from fercli.system.json_file import write_json
 from fercli.system.json_text import parse_json
 
 if TYPE_CHECKING:
@@ -164,10 +164,10 @@ def start_run(
     _remove_partial_files(path)
     for old in (*outputs, *folder.events.glob("events.out.*"), *folder.events.parent.glob("predictions/*.csv")):
         old.unlink(missing_ok=True)
-    write_json(folder.data, data)
-    write_json(folder.environment, environment(device, training_tf32=config.train.tf32))
+    write_json(folder.data, data, default=str)
+    write_json(folder.environment, environment(device, training_tf32=config.train.tf32), default=str)
     write_json(
-        folder.config, dataclasses.asdict(config)
+        folder.config, dataclasses.asdict(config), default=str
     )  # last: a folder with config.json is a run that can be resumed
     return folder
 
@@ -203,7 +203,7 @@ def resume_run(path: Path, config: RunConfig) -> RunFolder:
                 fix=f"--set epochs={done} or more",
             )
         folder.result.unlink(missing_ok=True)  # of a shorter run
-        write_json(folder.config, dataclasses.asdict(dataclasses.replace(before, train=config.train)))
+        write_json(folder.config, dataclasses.asdict(dataclasses.replace(before, train=config.train)), default=str)
     return folder
 
 
@@ -213,13 +213,13 @@ def record_environment(folder: RunFolder, now: Mapping[str, Any]) -> list[str]:
     Only differences that can change the bits of the weights count. Without a checkpoint it replaces the first environment.
     """
     if not (folder.checkpoint.is_file() and folder.environment.is_file()):
-        write_json(folder.environment, now)
+        write_json(folder.environment, now, default=str)
         return []
     started = _read_json(folder.environment)
     environments = [started, *started.get("resumed", [])]
     changed = _differences(_bit_relevant(environments[-1]), _bit_relevant(now))
     if changed:
-        write_json(folder.environment, {**started, "resumed": [*environments[1:], now]})
+        write_json(folder.environment, {**started, "resumed": [*environments[1:], now]}, default=str)
     return changed
 
 
@@ -247,12 +247,6 @@ def _remove_partial_files(path: Path) -> None:
     """Remove the temporary files of a killed process."""
     for partial in path.rglob(".*.part*"):
         partial.unlink(missing_ok=True)
-
-
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write a JSON file, under a temporary name first."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=2, default=str) + "\n", encoding="utf-8")
 
 
 def write_metrics(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

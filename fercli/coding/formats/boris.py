@@ -5,7 +5,6 @@ Layout: https://boris.readthedocs.io, and the project files of BORIS 8. A state 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,7 @@ from typing import Any
 
 from fercli.coding.annotations import Annotation, VideoAnnotations
 from fercli.errors import DataError
-from fercli.system.files import replacing
+from fercli.system.json_file import write_json
 from fercli.system.json_text import parse_json
 
 _PLAYERS = [str(number) for number in range(1, 9)]
@@ -67,8 +66,7 @@ def write_boris(
         "behaviors_coding_map": [],
         "converters": {},
     }
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(project, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(path, project)
 
 
 def _observations(videos: Sequence[tuple[Media, VideoAnnotations]], now: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from fercli.evaluate.scores import one_class_text
 from fercli.formatting import Interval, pluralize
 from fercli.system.csv_file import write_rows
 from fercli.system.files import refuse_existing_folder, replacing_folder
+from fercli.system.json_file import write_json
 
 COMPARISON_NAME = "comparison.json"
 CHANGED_NAME = "changed.csv"
@@ -231,8 +231,7 @@ def _result(path: Path) -> ResultFile | None:
 
 
 def _write(folder: Path, result: Comparison) -> None:
-    text = json.dumps(comparison_record(result), indent=2, ensure_ascii=False, allow_nan=False)
-    (folder / COMPARISON_NAME).write_text(text + "\n", encoding="utf-8")
+    write_json(folder / COMPARISON_NAME, comparison_record(result), allow_nan=False)
     head = ["source", "truth", "label_a", "label_b", "probability_a", "probability_b", "kind"]
     rows = [
         [c.source, c.truth, c.label_a, c.label_b, f"{c.probability_a:.6f}", f"{c.probability_b:.6f}", c.kind]

@@ -18,11 +18,12 @@ from fercli.formatting import pluralize
 from fercli.progress import Progress, silent
 from fercli.system.csv_file import write_csv
 from fercli.system.files import replacing
+from fercli.system.json_file import write_json
 from fercli.train.ablation.plot import plot_study
 from fercli.train.ablation.studies import PAPER, Study
 from fercli.train.ablation.table import RowResult, write_markdown
 from fercli.train.seed_statistics import PairedDifference, holm, paired_difference
-from fercli.weights.run_folder import RunConfig, RunFolder, write_json
+from fercli.weights.run_folder import RunConfig, RunFolder
 
 # Trains with this configuration into this folder, resuming what is there, and writes the run's result.json.
 Trainer = Callable[[RunConfig, Path], None]
@@ -214,7 +215,7 @@ def _write(
     for suffix in FIGURE_SUFFIXES:
         with replacing(plot.with_suffix(suffix)) as temporary:
             plot_study(temporary, study, percentages, ylabel=ylabel, title=title)
-    write_json(record, {**asdict(result), "config": asdict(config)})
+    write_json(record, {**asdict(result), "config": asdict(config)}, default=str)
 
 
 def _run_row(run: StudyRun, score: _RunScore) -> dict[str, Any]:

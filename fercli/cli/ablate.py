@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -171,9 +172,12 @@ def parse_values(text: str) -> tuple[float, ...]:
     """The value of --values: `16,32,64`, or `1:3:0.25` (first, last, step); UsageError for anything else."""
     try:
         if ":" not in text:
-            return tuple(float(part) for part in text.split(",") if part.strip())
+            values = tuple(float(part) for part in text.split(",") if part.strip())
+            if not all(map(math.isfinite, values)):
+                raise ValueError
+            return values
         first, last, step = (float(part) for part in text.split(":"))
-        if step <= 0 or last < first:
+        if not all(map(math.isfinite, (first, last, step))) or step <= 0 or last < first:
             raise ValueError
         return tuple(round(first + number * step, 9) for number in range(int((last - first) / step + 1e-9) + 1))
     except ValueError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fercli.cli import coding_options, console, options
-from fercli.cli.help_pages import GroupedGroup
+from fercli.cli.help_pages import GroupedCommand, GroupedGroup
 from fercli.errors import UsageError
 from fercli.formatting import percent, pluralize
 
@@ -136,7 +136,7 @@ def agree(
         console.say(f"written to {out}")
 
 
-@app.command("sample")
+@app.command("sample", cls=GroupedCommand)
 def draw(
     rows: Annotated[Path, typer.Argument(metavar="READ", help="A table of fer predict, or a folder of its --out.")],
     out: Annotated[

@@ -5,9 +5,11 @@ Typer groups them only in its rich help pages, which take twice as long to appea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import typer
 from typer.core import TyperCommand, TyperGroup
 
 from fercli.cli.plain_values import take_plain_values
@@ -20,7 +22,9 @@ class GroupedCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         take_plain_values(self.get_params(ctx))
-        return super().parse_args(ctx, args)
+        rest: list[str] = super().parse_args(ctx, args)
+        _refuse_infinite(ctx, self.get_params(ctx))
+        return rest
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write_parameters(self, ctx, formatter)
@@ -31,7 +35,9 @@ class GroupedGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         take_plain_values(self.get_params(ctx))
-        return super().parse_args(ctx, args)
+        rest: list[str] = super().parse_args(ctx, args)
+        _refuse_infinite(ctx, self.get_params(ctx))
+        return rest
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write_parameters(self, ctx, formatter)
@@ -52,6 +58,15 @@ class GroupedGroup(TyperGroup):
             # padded to one width, so that the descriptions of all sections begin in the same column
             sections.setdefault(stage or "Commands", []).append((name.ljust(width), description))
         _write_sections(formatter, sections)
+
+
+def _refuse_infinite(ctx: Any, parameters: Sequence[Any]) -> None:
+    """Raise the error of a wrong value for nan and inf: nan lies within every range, since it compares as false."""
+    for parameter in parameters:
+        value = ctx.params.get(parameter.name)
+        for number in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(number, float) and not math.isfinite(number):
+                raise typer.BadParameter(f"{number} is not a finite number.", ctx=ctx, param=parameter)
 
 
 def _write_parameters(command: Any, ctx: Any, formatter: Any) -> None:

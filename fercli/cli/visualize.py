@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 
 from fercli.cli import console, options
+from fercli.cli.help_pages import GroupedCommand
 from fercli.system.packages import TORCH, require
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _figure(
         signature = [*common[:2], *own.values(), *common[2:]]
         command.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
         command.__annotations__ = {parameter.name: parameter.annotation for parameter in signature}
-        return app.command(make.__name__, short_help=short_help)(command)
+        return app.command(make.__name__, cls=GroupedCommand, short_help=short_help)(command)
 
     return register
 

@@ -152,7 +152,11 @@ class Prediction:
 
 def utf8_text(text: str) -> str:
     """Return a name with the bytes that are not UTF-8 spelled out, as in rows."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    try:
+        content = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a character, which JSON can hold
+        content = text.encode("utf-8", "backslashreplace")
+    return content.decode("utf-8", "backslashreplace")
 
 
 def is_frame(predictions: Sequence[Prediction]) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from fercli.coding.correction import Correction
 from fercli.coding.episodes import Episode, EpisodeOptions
 from fercli.coding.summary import Summary, whole_shares
+from fercli.results import utf8_text
 from fercli.rows.run_record import RunRecord, write_settings
 from fercli.system.csv_file import write_rows
 
@@ -69,7 +70,13 @@ def _corrected_cells(summary: Summary) -> list[float | None]:
 def event_row(episode: Episode) -> list[object]:
     """Return an episode as the cells of EVENT_COLUMNS."""
     numbers = (episode.onset_s, episode.apex_s, episode.offset_s, episode.duration_s, episode.peak, episode.mean)
-    return [episode.source, episode.person, episode.expression, *(_number(value) for value in numbers)]
+    person = None if episode.person is None else utf8_text(episode.person)
+    return [
+        utf8_text(episode.source),
+        person,
+        utf8_text(episode.expression),
+        *(_number(value) for value in numbers),
+    ]
 
 
 def write_summary(

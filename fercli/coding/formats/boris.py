@@ -6,12 +6,13 @@ Layout: https://boris.readthedocs.io, and the project files of BORIS 8. A state 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fercli.coding.annotations import Annotation, VideoAnnotations
+from fercli.coding.formats.plain_names import plain_name, with_plain_names
 from fercli.errors import DataError
 from fercli.system.json_file import write_json
 from fercli.system.json_text import parse_json
@@ -34,13 +35,15 @@ def write_boris(
 ) -> None:
     """Write a project with one observation per video, in which every person excludes the other expressions."""
     now = datetime.now().isoformat(timespec="seconds")
+    videos = [(replace(media, path=plain_name(media.path)), with_plain_names(video)) for media, video in videos]
+    behaviours = list(dict.fromkeys(map(plain_name, behaviours)))
     subjects = list(dict.fromkeys(person for _, video in videos for person in video.tiers))
     keys = _keys(behaviours)
     project = {
         "time_format": "hh:mm:ss",
         "project_date": now,
-        "project_name": path.stem,
-        "project_description": description,
+        "project_name": plain_name(path.stem),
+        "project_description": plain_name(description),
         "project_format_version": "7.0",
         "subjects_conf": {
             str(index): {"key": "", "name": name, "description": ""} for index, name in enumerate(subjects)

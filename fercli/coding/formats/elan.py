@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from fercli.coding.annotations import SPAN_TIER, Annotation, VideoAnnotations
+from fercli.coding.formats.plain_names import plain_name, with_plain_names
 from fercli.errors import DataError
 from fercli.system.files import replacing
 
@@ -26,6 +27,7 @@ def write_elan(path: Path, video: VideoAnnotations, *, vocabulary: Sequence[str]
     Annotations are sorted, and times rounded to milliseconds, which ELAN counts in; none is shorter than 1 ms.
     """
     ET.register_namespace("xsi", _INSTANCE)
+    video, author = with_plain_names(video), plain_name(author)
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     root = ET.Element("ANNOTATION_DOCUMENT", AUTHOR=author, DATE=now, FORMAT="3.0", VERSION="3.0")
     root.set(f"{{{_INSTANCE}}}noNamespaceSchemaLocation", _SCHEMA)
@@ -76,7 +78,7 @@ def _add_types(root: ET.Element, vocabulary: Sequence[str]) -> None:
     ET.SubElement(root, "LANGUAGE", LANG_DEF=language, LANG_ID="und", LANG_LABEL="undetermined (und)")
     entries = ET.SubElement(root, "CONTROLLED_VOCABULARY", CV_ID=_VOCABULARY)
     ET.SubElement(entries, "DESCRIPTION", LANG_REF="und")
-    for number, name in enumerate(vocabulary):
+    for number, name in enumerate(dict.fromkeys(map(plain_name, vocabulary))):
         entry = ET.SubElement(entries, "CV_ENTRY_ML", CVE_ID=f"cveid{number}")
         ET.SubElement(entry, "CVE_VALUE", LANG_REF="und", DESCRIPTION="").text = name
 

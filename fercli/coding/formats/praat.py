@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fercli.coding.annotations import SPAN_TIER, Annotation, VideoAnnotations
+from fercli.coding.formats.plain_names import with_plain_names
 from fercli.errors import DataError
 from fercli.system.files import replacing
 
@@ -19,6 +20,7 @@ _TOKEN = re.compile(r'"((?:[^"]|"")*)"|<(\w+)>|(?<![^\s=\[])(-?\d+(?:\.\d+)?(?:[
 
 def write_praat(path: Path, video: VideoAnnotations, *, end_s: float) -> None:
     """Write one video as a TextGrid of end_s seconds; times without an annotation are intervals without a text."""
+    video = with_plain_names(video)
     tiers = dict(video.tiers) or {"Face": ()}
     if video.spans is not None:
         tiers[SPAN_TIER] = tuple(Annotation("code this", *span) for span in video.spans)

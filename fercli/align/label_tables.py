@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import shutil
 from pathlib import Path
 
@@ -48,7 +47,7 @@ def copy_prepared_tables(source: Path, target: Path, alignment: Alignment) -> bo
         writer = csv.DictWriter(LineFeeds(file), columns)
         writer.writeheader()
         writer.writerows(rows)
-    values = json.loads((source / prepared.PREPARED_JSON).read_text(encoding="utf-8"))
+    values = prepared.read_facts(source / prepared.PREPARED_JSON)
     settings = alignment.settings
     fingerprint = f"{values.get('fingerprint', '')} {settings.fingerprint}"
     values |= {"crop": settings.crop, "size": settings.size, "alignment": alignment.record}

@@ -17,6 +17,7 @@ from fercli.data.rafdb import ALIGNED
 from fercli.errors import DataError, RefusedError
 from fercli.media.images import list_images
 from fercli.system.files import replacing
+from fercli.system.json_text import parse_json
 from fercli.system.shards import Shard
 
 RECORDS = ".shards"
@@ -82,8 +83,7 @@ def merge_shards(folder: Path) -> MergedShards:
         raise DataError(f"shards in {folder} differ in their settings", fix="repeat all with one set of options")
     rows = [row for _, alignment in sorted(by_number.items()) for row in alignment.rows]
     _refuse_clashes([row.output for row in rows if row.output], folder)
-    folders = json.loads((records / _SOURCE).read_text(encoding="utf-8"))
-    paths = align_paths(Path(folders["source"]), None if folders["target"] is None else Path(folders["target"]))
+    paths = _read_source(records / _SOURCE)
     paths = AlignPaths(paths.source, folder, paths.stem_suffix, paths.label_list, paths.basic)
     closed: list[Path] = []
     pictures = list_images(paths.source, on_unreadable=lambda error: closed.append(Path(error.filename)))
@@ -98,6 +98,16 @@ def merge_shards(folder: Path) -> MergedShards:
         missing=tuple(missing),
         missing_shards=tuple(number for number in range(1, count + 1) if number not in by_number),
     )
+
+
+def _read_source(path: Path) -> AlignPaths:
+    """The paths that the shards were given. Raises: DataError for a damaged file."""
+    try:
+        folders = parse_json(path.read_text(encoding="utf-8"))
+        source, target = Path(folders["source"]), folders["target"] and Path(folders["target"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise DataError(f"{path} is damaged ({error})", fix="run one of the shards again, which writes it") from error
+    return align_paths(source, target)
 
 
 def _read_records(records: Path) -> tuple[int, dict[int, Alignment]]:

@@ -72,7 +72,7 @@ def is_prepared(root: Path) -> bool:
 
 def open_prepared(root: Path) -> Dataset:
     """Read a prepared data set; images that were not written are left out. DataError names all errors by line."""
-    facts = _facts(root / PREPARED_JSON)
+    facts = read_facts(root / PREPARED_JSON)
     labels = tuple(facts["labels"])
     samples: list[Sample] = []
     without_file: Counter[Split] = Counter()
@@ -128,7 +128,8 @@ def _sample(root: Path, row: Mapping[str, str], split: Split, labels: Sequence[s
     )
 
 
-def _facts(path: Path) -> dict[str, Any]:
+def read_facts(path: Path) -> dict[str, Any]:
+    """Read PREPARED_JSON. Raises: DataError for a damaged one."""
     try:
         facts = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from fercli.evaluate.published_scores import STUDY_TABLES, published_settings
 from fercli.evaluate.report_runs import count_text, dataset_of, grouped_results, published_images, split_name
 from fercli.evaluate.table_text import Percentage, markdown, percentage, rounded
 from fercli.formatting import pluralize
+from fercli.system.json_text import parse_json
 
 TITLES = {
     "table5": "Components, accuracy %",
@@ -121,7 +121,7 @@ def _read_studies(folder: Path, study: str, *, published_on: Sequence[str]) -> l
 
 def _read_study(file: Path, published_on: Sequence[str]) -> StudyScores:
     try:
-        record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        record: dict[str, Any] = parse_json(file.read_text(encoding="utf-8"))
         scores = {
             row["name"]: Percentage(
                 100 * row["accuracy"]["mean"],
@@ -135,7 +135,7 @@ def _read_study(file: Path, published_on: Sequence[str]) -> StudyScores:
             record["images"],
             len(record["seeds"]),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise DataError(f"{file} is not a study of fer ablate ({error!r})", fix="fer ablate writes it again") from error
     return StudyScores(
         dataset=dataset,

@@ -30,6 +30,7 @@ from fercli.rows.table import open_text
 from fercli.system.csv_file import BOM
 from fercli.system.digest import file_state
 from fercli.system.files import replacing, sync, write_errors_name
+from fercli.system.json_text import parse_json
 from fercli.system.locks import hold_lock
 
 CSV_NAME = "predictions.csv"
@@ -211,20 +212,24 @@ class Job:
             return None, self._rows
         try:
             with open_text(path, "r") as file:
-                head = json.loads(next(file))
+                head = parse_json(next(file))
+                settings = head["settings"]
                 rows = self.folder / head["rows"]
                 rows = rows if rows.is_file() else self.folder / CSV_NAME
                 size = rows.stat().st_size
                 for line in file:
                     if not line.endswith("\n"):
                         break  # the run was killed while it wrote this line
-                    values = json.loads(line)
-                    done = Finished(**{**values, "rows": tuple(values["rows"])})
-                    if done.rows[1] <= size:
+                    values = parse_json(line)
+                    start, end = values["rows"]
+                    if not 0 <= start <= end:
+                        raise ValueError(f"rows from byte {start} to {end}")
+                    done = Finished(**{**values, "rows": (start, end)})
+                    if end <= size:
                         self.finished[done.key] = done
         except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
             raise DataError(f"could not read {path}", fix="--overwrite starts again") from error
-        return head["settings"], rows
+        return settings, rows
 
     def _begin(self) -> None:
         """Write a rows file with the finished, unchanged sources and a job file that names it; remove what is left over."""
@@ -267,7 +272,7 @@ def earlier_copies(folder: Path) -> set[Path]:
     """Return the annotated copies that an earlier run wrote into the folder; empty if there was none."""
     try:
         with open_text(folder / _JOB, "r") as file:
-            finished = [json.loads(line) for line in file if line.endswith("\n")][1:]
+            finished = [parse_json(line) for line in file if line.endswith("\n")][1:]
         return {folder / done["copy"] for done in finished if done.get("copy")}
     except (OSError, ValueError, AttributeError, TypeError):
         return set()

@@ -24,6 +24,7 @@ from fercli.rows.read import read_rows
 from fercli.rows.table import TableWriter
 from fercli.system.digest import file_sha256
 from fercli.system.files import replacing
+from fercli.system.json_text import parse_json
 from fercli.system.shards import Shard, text_digest
 from fercli.weights.card import WeightsCard
 
@@ -176,7 +177,7 @@ class Parts:
 
 def read_parts(folder: Path) -> Parts:
     """Read the inventories of all shards. Raises: DataError if there are none, or if shards do not belong together."""
-    inventories = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("shard-*-of-*.json"))]
+    inventories = [_read_inventory(path) for path in sorted(folder.glob("shard-*-of-*.json"))]
     if not inventories:
         raise DataError(f"{folder} has no parts", fix="fer predict DIR --out PARTS --shard 1/4, ... --shard 4/4")
     first = inventories[0]
@@ -192,7 +193,7 @@ def read_parts(folder: Path) -> Parts:
         if path.is_file():
             parts.append((entry["source"], path))
         elif failure.is_file():
-            failed.append((entry["source"], json.loads(failure.read_text(encoding="utf-8"))["detail"]))
+            failed.append((entry["source"], _reason(failure)))
         else:
             missing.append(entry["source"])
     began = {inventory["shard"] for inventory in inventories}
@@ -203,6 +204,28 @@ def read_parts(folder: Path) -> Parts:
         missing=tuple(missing),
         missing_shards=tuple(number for number in range(1, first["shards"] + 1) if number not in began),
     )
+
+
+def _read_inventory(path: Path) -> dict[str, Any]:
+    """The inventory of a shard. Raises: DataError if it is damaged."""
+    try:
+        inventory: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
+        for name, kind in (("shard", int), ("shards", int), ("settings", str), ("labels", list), ("sources", list)):
+            if not isinstance(inventory[name], kind):
+                raise TypeError(f"{name} is a {type(inventory[name]).__name__}")
+        for entry in inventory["sources"]:
+            if not isinstance(entry["source"], str) or not isinstance(entry["part"], str | None):
+                raise TypeError("a source is no text")
+    except (ValueError, LookupError, TypeError) as error:
+        raise DataError(f"{path} is damaged ({error!r})", fix="remove it and run its shard again") from error
+    return inventory
+
+
+def _reason(failure: Path) -> str:
+    try:
+        return str(parse_json(failure.read_text(encoding="utf-8"))["detail"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise DataError(f"{failure} is damaged ({error!r})", fix="remove it and run its shard again") from error
 
 
 def _source_of(entry: Mapping[str, str]) -> str:

@@ -18,6 +18,7 @@ from fercli.results import Prediction, is_frame, utf8_text
 from fercli.rows.run_record import settings_path
 from fercli.system.digest import file_sha256, file_state
 from fercli.system.files import replacing
+from fercli.system.json_text import parse_json
 
 SUFFIX = ".jsonl"
 Event = dict[str, Any]
@@ -111,8 +112,8 @@ def read_log(path: Path) -> list[Event]:
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     for number, line in enumerate(lines, 1):
         try:
-            event = json.loads(line)
-            if not {"run", "event", "at"} <= set(event):
+            event = parse_json(line)
+            if not isinstance(event, dict) or not {"run", "event", "at"} <= set(event):
                 raise ValueError(line)
         except (ValueError, TypeError) as error:
             if number == len(lines) and events:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from fercli.errors import DataError, RefusedError
 from fercli.results import Prediction
 from fercli.rows.records import PROBABILITY_PREFIX, prediction_from_cells, prediction_from_record
 from fercli.rows.run_record import RunRecord, read_settings, record_from
+from fercli.system.json_text import parse_json
 from fercli.system.packages import install_command
 
 TABLE_NAME = "predictions.csv"  # in a folder of fer predict --out
@@ -94,7 +94,12 @@ def _read_parquet(path: Path) -> SavedRows:
     except ArrowInvalid as error:
         raise DataError(f"{path}: not a Parquet file", fix=_FIX) from error
     labels = _labels(names, path)
-    run = record_from(json.loads(metadata[b"fer"]), where=str(path)) if b"fer" in metadata else RunRecord()
+    run = RunRecord()
+    if b"fer" in metadata:
+        try:
+            run = record_from(parse_json(metadata[b"fer"]), where=str(path))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise DataError(f"{path}: the settings in its metadata are damaged ({error})", fix=_FIX) from error
     return SavedRows(path, labels, run, lambda: _parsed(path, rows(), lambda row: prediction_from_cells(row, labels)))
 
 
@@ -104,7 +109,7 @@ def _read_json_lines(path: Path) -> SavedRows:
             yield from enumerate(file, start=1)
 
     def prediction(line: str) -> Prediction:
-        return prediction_from_record(json.loads(line))
+        return prediction_from_record(parse_json(line))
 
     labels: tuple[str, ...] = ()
     for row in _parsed(path, lines(), prediction):

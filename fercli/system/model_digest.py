@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from fercli.errors import WeightsError
+from fercli.system.json_text import parse_json
 from fercli.system.protobuf import Field, fields, layout, string_pair
 
 DIGEST = "digest"  # key in the metadata of both formats
@@ -120,7 +121,7 @@ def _header(file: BinaryIO) -> tuple[dict[str, Any], int]:
     size = int.from_bytes(file.read(8), "little")
     if size > _LARGEST_HEADER:
         raise ValueError("not a safetensors file")
-    header = json.loads(file.read(size))
+    header = parse_json(file.read(size))
     if not isinstance(header, dict) or not isinstance(header.get("__metadata__", {}), dict):
         raise ValueError("not a safetensors file")
     return header, size

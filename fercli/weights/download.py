@@ -18,6 +18,7 @@ from typing import Any
 from fercli.errors import RefusedError, WeightsError
 from fercli.progress import Progress, silent
 from fercli.system.digest import file_sha256
+from fercli.system.json_text import parse_json
 from fercli.weights.locations import DownloadError, open_location
 
 _CHUNK = 1 << 20
@@ -144,15 +145,15 @@ def _too_large() -> DownloadError:
 def _resumable(location: str, partial: Path, note: Path) -> tuple[int, str | None]:
     """First byte to request and the file's ETag; 0 if the partial file is of another location."""
     try:
-        noted = json.loads(note.read_text(encoding="utf-8"))
+        noted = parse_json(note.read_text(encoding="utf-8"))
         size = partial.stat().st_size
     except (OSError, ValueError):
         return 0, None
-    if noted.get("location") != location:
+    if not isinstance(noted, dict) or noted.get("location") != location:
         return 0, None
     # a weak ETag does not guarantee equal bytes, and is not allowed in If-Range
     etag = noted.get("etag")
-    return size, None if etag and etag.startswith("W/") else etag
+    return size, etag if isinstance(etag, str) and not etag.startswith("W/") else None
 
 
 def _first_byte(response: Any) -> int | None:

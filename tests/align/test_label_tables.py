@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from fercli.align.label_tables import copy_prepared_tables
 from fercli.data.align_record import Alignment, AlignRow, AlignSettings
+from fercli.errors import DataError
 
 SETTINGS = AlignSettings("mtcnn 1", size=96)
 ROWS = (
@@ -35,3 +38,12 @@ def test_copy_prepared_tables__adds_the_crop_and_leaves_out_unwritten_pictures(t
 
 def test_copy_prepared_tables__does_nothing_without_one(tmp_path: Path):
     assert not copy_prepared_tables(tmp_path, tmp_path, Alignment(SETTINGS))
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "{", "[]"], ids=["deep", "cut", "list"])
+def test_copy_prepared_tables__refuses_a_damaged_record(text: str, tmp_path: Path):
+    (tmp_path / "dataset.csv").write_text("path,split,label\n")
+    (tmp_path / "dataset.json").write_text(text)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(DataError, match=r"dataset\.json"):
+        copy_prepared_tables(tmp_path, tmp_path / "out", Alignment(SETTINGS, ROWS))

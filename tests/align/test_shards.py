@@ -125,6 +125,17 @@ def test_shards__with_other_settings_or_numbers_are_refused(shard: Callable[...,
     assert main(["merge", str(tmp_path / "faces")]) == ExitCode.DATA
 
 
+@pytest.mark.parametrize("text", ["[" * 200_000, "{", "[]", '{"source": 1}'], ids=["deep", "cut", "list", "number"])
+def test_merge__refuses_a_damaged_record_of_the_source(
+    text: str, shard: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    shard("1/2")
+    (record,) = tmp_path.rglob("source.json")
+    record.write_text(text)
+    assert main(["merge", str(record.parents[1])]) == ExitCode.DATA
+    assert "source.json is damaged" in capsys.readouterr().err
+
+
 def test_shard__is_not_written_into_other_files(shard: Callable[..., int], tmp_path: Path):
     (tmp_path / "faces").mkdir()
     (tmp_path / "faces" / "mine.txt").touch()

@@ -109,7 +109,25 @@ def test_job__ignores_an_incomplete_line(tmp_path: Path, sources: list[Source]):
     lines = (out / ".job.jsonl").read_text()
     (out / ".job.jsonl").write_text(lines[:-20])
     assert [_job(out, sources, resume=True).is_finished(source) for source in sources] == [True, True, False]
-    (out / ".job.jsonl").write_text("{")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[" * 200_000,
+        "[]\n",
+        '{"rows": "predictions.csv"}\n',
+        '{"rows": "predictions.csv", "settings": {}}\n' + "[" * 200_000 + "\n",
+        '{"rows": "predictions.csv", "settings": {}}\n{"key": "a", "size": 1, "modified_ns": 1, "rows": []}\n',
+        '{"rows": "predictions.csv", "settings": {}}\n{"key": "a", "size": 1, "modified_ns": 1, "rows": [-9, 0]}\n',
+    ],
+    ids=["cut", "deep", "list", "no settings", "deep line", "no rows", "negative"],
+)
+def test_job__refuses_a_damaged_record(text: str, tmp_path: Path, sources: list[Source]):
+    out = tmp_path / "out"
+    _do(_job(out, sources), sources)
+    (out / ".job.jsonl").write_text(text)
     with pytest.raises(DataError, match="could not read"):
         _job(out, sources, resume=True)
 

@@ -120,6 +120,24 @@ def test_merge__refuses_shards_that_do_not_belong_together(run: Callable[..., in
         read_parts(tmp_path / "parts")
 
 
+@pytest.mark.parametrize(
+    "text", ["[" * 200_000, "{", "[]", '{"shard": 1, "shards": 1}'], ids=["deep", "cut", "list", "incomplete"]
+)
+def test_merge__refuses_a_damaged_inventory(text: str, tmp_path: Path):
+    (tmp_path / "shard-1-of-1.json").write_text(text)
+    with pytest.raises(DataError, match=r"shard-1-of-1\.json is damaged"):
+        read_parts(tmp_path)
+
+
+def test_merge__refuses_a_damaged_failure(tmp_path: Path):
+    inventory = {"shard": 1, "shards": 1, "settings": "a", "labels": ["b"]}
+    inventory["sources"] = [{"source": "a.jpg", "part": "a.parquet"}]
+    (tmp_path / "shard-1-of-1.json").write_text(json.dumps(inventory))
+    (tmp_path / "a.failed.json").write_text("[" * 200_000)
+    with pytest.raises(DataError, match=r"a\.failed\.json is damaged"):
+        read_parts(tmp_path)
+
+
 def test_merge__refuses_a_folder_without_parts(tmp_path: Path):
     with pytest.raises(DataError, match="no parts"):
         read_parts(tmp_path)

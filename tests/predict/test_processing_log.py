@@ -75,6 +75,10 @@ def test_log__refuses_other_files(tmp_path: Path):
     (tmp_path / "rows.jsonl").write_text('{"source": "a.png"}\n')
     with pytest.raises(DataError, match="line 1: not a line of a processing log"):
         _log(tmp_path / "rows.jsonl", tmp_path / "out")
+    for text in ("[" * 200_000, '["run", "event", "at"]', '{"run": NaN, "event": "a", "at": "b"}'):
+        (tmp_path / "rows.jsonl").write_text(text)
+        with pytest.raises(DataError, match="line 1: not a line of a processing log"):
+            _log(tmp_path / "rows.jsonl", tmp_path / "out")
     with pytest.raises(UsageError, match=r"\.jsonl"):
         _log(tmp_path / "log.csv", tmp_path / "out")
 

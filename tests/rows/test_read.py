@@ -68,6 +68,7 @@ def test_read_rows__takes_flat_settings_of_earlier_parquet_files(tmp_path: Path)
         ("a.csv", "source,status,label\n", "no column p_CLASS"),
         ("a.csv", "source,status,label,p_a,p_b\nx,ok,a,much,0\n", r"a\.csv, line 2: could not convert"),
         ("a.jsonl", "[]\n", r"a\.jsonl, line 1"),
+        ("a.jsonl", "[" * 200_000, r"a\.jsonl, line 1: lists and objects nest"),
         ("a.parquet", "no", "not a Parquet file"),
         ("a.txt", "", "not a .csv"),
     ],
@@ -88,3 +89,15 @@ def test_read_rows__refuses_settings_of_another_format(classified, write, tmp_pa
     settings_path(path).write_text("[]")
     with pytest.raises(DataError, match="not the settings"):
         read_rows(path)
+
+
+@pytest.mark.parametrize("text", [b"[" * 200_000, b"{", b"[]", b"\xff"], ids=["deep", "cut", "list", "bytes"])
+def test_read_rows__refuses_damaged_metadata_of_parquet(text: bytes, tmp_path: Path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow.parquet import write_table
+
+    names = ["source", "status", "label", "p_a", "p_b"]
+    table = pyarrow.table({name: ["x"] for name in names}).replace_schema_metadata({b"fer": text})
+    write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"a\.parquet: the settings in its metadata are damaged"):
+        read_rows(tmp_path / "a.parquet")

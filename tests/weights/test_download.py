@@ -64,6 +64,16 @@ def test_download__resumes_after_the_program_was_stopped(file_server, target):
     assert file_server.ranges[-1] == "bytes=300000-"
 
 
+@pytest.mark.parametrize("note", ["[" * 200_000, "{", "[]", "1"], ids=["deep", "cut", "list", "number"])
+def test_download__starts_again_if_its_note_is_damaged(file_server, target, note):
+    url = file_server.serve("/net.pth", CONTENT)
+    target.parent.mkdir()
+    target.with_name(f".{target.name}.part").write_bytes(CONTENT[:1000])
+    target.with_name(f".{target.name}.part.json").write_text(note)
+    assert fetch(url, target, SHA256) == SHA256
+    assert file_server.ranges[-1] is None
+
+
 def test_download__starts_again_if_the_file_was_replaced(file_server, target):
     url = file_server.serve("/net.pth", CONTENT, breaks=[300_000, 0, 0, 0, 0])
     with pytest.raises(DownloadError):

@@ -6,13 +6,13 @@ Its layers are convolution, bias, then a scale and a shift per channel: dlib's b
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fercli.errors import WeightsError
+from fercli.system.json_text import parse_json
 from fercli.weights.foreign.conversion import Conversion
 from fercli.weights.foreign.format import ForeignFormat, preset_config
 
@@ -67,7 +67,7 @@ def read_manifest(path: Path) -> dict[str, NDArray[np.float32]]:
     import numpy as np
 
     try:
-        groups = json.loads(path.read_text(encoding="utf-8"))
+        groups = parse_json(path.read_text(encoding="utf-8"))
         if not isinstance(groups, list):
             raise TypeError("it is not a list of weight groups")
         arrays: dict[str, NDArray[np.float32]] = {}
@@ -81,7 +81,7 @@ def read_manifest(path: Path) -> dict[str, NDArray[np.float32]]:
                 start += raw.nbytes
                 values = raw * packing["scale"] + packing["min"] if packing else raw
                 arrays[entry["name"]] = values.astype(np.float32).reshape(entry["shape"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(
             f"{path} is not a complete tensorflow.js manifest ({error})",
             fix="keep face_recognition_model-weights_manifest.json and face_recognition_model.bin in one folder",

@@ -130,7 +130,10 @@ def test_measure_statistics__needs_images(source):
         measure_statistics(convert_face_resnet(read_manifest(source)).state, [])
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"paths": ["gone.bin"], "weights": []}]'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", "[1]", "[" * 200_000, '[{"paths": [], "weights": [1]}]', '[{"paths": ["gone.bin"], "weights": []}]'],
+)
 def test_read_manifest__broken_files_are_refused(tmp_path, text):
     (tmp_path / "m.json").write_text(text)
     with pytest.raises(WeightsError, match=r"not a complete tensorflow\.js manifest"):

@@ -27,12 +27,15 @@ from fercli.system.devices import (
 from fercli.system.memory import release_unused_memory
 from fercli.system.model_digest import check_digest
 from fercli.system.packages import install_command
+from fercli.system.protobuf import layout
 
 if TYPE_CHECKING:
     import onnxruntime
 
 _NO_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate memory", "cannot allocate memory", "pthread_create")
-_ERRORS_ONLY = 3  # ONNX Runtime's log severity
+_ENOUGH_BYTES = 256_000_000  # of memory for any file that is small itself
+_ERRORS_ONLY, _FATAL_ONLY = 3, 4  # ONNX Runtime's log severities
+_FUNCTIONS = 25  # field number of ModelProto
 _DEVICES = {CUDA_PROVIDER: "cuda", TENSORRT_PROVIDER: "tensorrt"}
 
 
@@ -43,16 +46,18 @@ def open_session(
 
     threads: CPU threads of one run; None is `cpu_threads()`. batches: sorted batch sizes that will run, for which TensorRT
     builds one engine; without them it builds another one whenever a batch is outside the range it has seen.
-    Raises: WeightsError for a missing, broken or changed file, DeviceError if a GPU was requested and is not available.
+    Raises: WeightsError for a missing, broken or changed file and for one with functions, DeviceError if a GPU was
+    requested and is not available.
     Only `auto` may fall back to the CPU, and then returns the name of the CPU provider.
     """
     limit_threads()
     onnxruntime = onnx_runtime()
     check_file(path)
     check_digest(path)
+    _refuse_functions(path)
     preferred = providers(device)
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _FATAL_ONLY  # errors are raised, and need not be printed as well
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.intra_op_num_threads = threads or cpu_threads()
     # threads that wait for work would otherwise spin, and take the cores from decoding and from other programs
@@ -67,6 +72,7 @@ def open_session(
         engine_folder().mkdir(parents=True, exist_ok=True)
     preferred = providers(device, fp16=fp16, engine_shapes=engine_shapes(on_cpu.get_inputs(), batches))
     log = io.StringIO()
+    options.log_severity_level = _ERRORS_ONLY  # the libraries that a provider misses are in the log only
     try:
         with contextlib.redirect_stdout(log):  # ONNX Runtime prints which libraries it does not find
             onnxruntime.preload_dlls()
@@ -90,7 +96,12 @@ def _on_cpu(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.Infe
         session = onnx_runtime().InferenceSession(path, options, providers=[CPU_PROVIDER])
     except Exception as error:
         if any(words in str(error).lower() for words in _NO_MEMORY):
-            raise MemoryError(f"loading {path}") from error
+            if not _has_memory(max(_ENOUGH_BYTES, 8 * path.stat().st_size)):
+                raise MemoryError(f"loading {path}") from error
+            raise WeightsError(
+                f"{path} asks for more memory than there is: its tensors claim sizes far beyond that of the file",
+                fix="fer export --onnx",
+            ) from error
         if not _is_runtime_error(error):
             raise
         with path.open("rb"):
@@ -100,6 +111,15 @@ def _on_cpu(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.Infe
         ) from error
     release_unused_memory()  # loading takes several times the size of the file
     return session
+
+
+def _has_memory(size: int) -> bool:
+    """Whether the system and its limits grant this many bytes."""
+    try:
+        np.empty(size, np.uint8)
+    except MemoryError:
+        return False
+    return True
 
 
 def _is_provider_error(error: Exception) -> bool:
@@ -218,6 +238,23 @@ def check_file(path: Path) -> None:
     """Raise WeightsError if there is no such file."""
     if not path.is_file():
         raise WeightsError(f"there is no ONNX file {path}", fix="fer export --onnx writes one")
+
+
+def _refuse_functions(path: Path) -> None:
+    """Raise WeightsError for a file with functions of its own: 40 that call each other twice are 2 ** 40 nodes when loaded.
+
+    `fer export` writes none. A file that is no protobuf message is left to ONNX Runtime.
+    """
+    try:
+        with path.open("rb") as file:
+            has_functions = any(field.number == _FUNCTIONS for field in layout(file))
+    except ValueError:
+        return
+    if has_functions:
+        raise WeightsError(
+            f"{path} has ONNX functions, which may expand without limit",
+            fix="expand them with onnx.inliner.inline_local_functions, or write the file with fer export --onnx",
+        )
 
 
 def _first_line(text: str) -> str:

@@ -14,6 +14,8 @@ from fercli.errors import WeightsError
 from fercli.system.devices import onnx_runtime
 
 LIMIT_S = 20.0  # a face takes milliseconds
+_STOP_S = 10.0  # to wait for a run that was told to stop; it looks between two operators
+_FATAL_ONLY = 4  # ONNX Runtime's log severity: the error is raised here, not printed as well
 _FIX = "fer export --onnx writes a valid file"
 
 
@@ -23,6 +25,7 @@ def probe(session: Any, inputs: Mapping[str, NDArray[Any]], output: str, classes
     session: an onnxruntime.InferenceSession. Raises: WeightsError that says what is wrong with the file.
     """
     options = onnx_runtime().RunOptions()
+    options.log_severity_level = _FATAL_ONLY
     answers: list[Any] = []
     faults: list[Exception] = []
 
@@ -37,6 +40,7 @@ def probe(session: Any, inputs: Mapping[str, NDArray[Any]], output: str, classes
     thread.join(LIMIT_S)
     if thread.is_alive():
         options.terminate = True
+        thread.join(_STOP_S)  # a thread that comes back while the interpreter ends would abort the process
         raise WeightsError(f"{path}: one face takes more than {LIMIT_S:.0f} seconds", fix=_FIX)
     if faults:
         reason = next(iter(str(faults[0]).strip().splitlines()), type(faults[0]).__name__)

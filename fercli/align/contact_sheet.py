@@ -105,7 +105,8 @@ def _figure(row: AlignRow, source: Path, target: Path) -> _Figure | None:
         picture = picture_jpeg(read_rgb(path), longest=_CROP_PX)
     except DataError:
         return None
-    caption = f"{row.source}, {row.detection.score:.3f}" if row.detection else row.source
+    # rounded as manifest.csv has it first, from which a resumed run reads the score
+    caption = f"{row.source}, {float(f'{row.detection.score:.4f}'):.3f}" if row.detection else row.source
     link = quote(os.path.relpath(path, target), errors="surrogateescape")
     return _Figure(link, picture, caption, whole=row.detection is None)
 

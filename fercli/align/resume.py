@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 from fercli.data.align_files import read_alignment, write_align_csv
 from fercli.data.align_record import Alignment, AlignRow, AlignSettings
 from fercli.errors import DataError, RefusedError
 from fercli.system.digest import file_state
+
+_PARTIAL = ".*.part.*"  # the temporary names of `replacing`
 
 
 def earlier_rows(
@@ -24,6 +27,7 @@ def earlier_rows(
     earlier = _read_earlier(record, overwrite=overwrite)
     if earlier is None:
         record.mkdir(parents=True, exist_ok=True)
+        remove_partial(record)
         return {}, set()
     remove_partial(record)
     if overwrite:
@@ -53,7 +57,7 @@ def _read_earlier(target: Path, *, overwrite: bool) -> Alignment | None:
         if not overwrite:
             raise
         return None
-    if earlier is None and not overwrite and target.is_dir() and any(target.iterdir()):
+    if earlier is None and not overwrite and target.is_dir() and not _has_only_leftovers(target):
         raise RefusedError(
             f"{target} is not empty and was not written by fer align",
             fix="give another output folder, or --overwrite to write into this one",
@@ -61,9 +65,14 @@ def _read_earlier(target: Path, *, overwrite: bool) -> Alignment | None:
     return earlier
 
 
+def _has_only_leftovers(folder: Path) -> bool:
+    """Whether a folder holds nothing but what a run left that was killed before its settings were written."""
+    return all(fnmatch(path.name, _PARTIAL) for path in folder.iterdir())
+
+
 def remove_partial(folder: Path) -> None:
     """Remove the incomplete crops of killed runs."""
-    for partial in folder.rglob(".*.part.*"):
+    for partial in folder.rglob(_PARTIAL):
         partial.unlink()
 
 

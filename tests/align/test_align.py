@@ -116,6 +116,19 @@ def test_align__redoes_a_picture_that_changed(tree: Path, tmp_path: Path):
     assert align(tree, tmp_path / "out", size=64).resumed == 2
 
 
+def test_align__continues_a_run_that_was_killed_before_its_settings_were_written(tree: Path, tmp_path: Path):
+    left = tmp_path / "out" / ".align.0a1b2c3d.part.json"
+    left.parent.mkdir()
+    left.write_text("{")
+    assert align(tree, tmp_path / "out").with_face == 2
+    assert not left.exists()
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / ".hidden").touch()  # a folder of somebody else's
+    with pytest.raises(RefusedError, match="was not written by fer align"):
+        align(tree, other)
+
+
 def test_align__resumes_an_interrupted_run(tree: Path, tmp_path: Path):
     target = tmp_path / "out"
 

@@ -2,9 +2,9 @@
 
     python docs/examples/rafdb_walk.py DIR
 
-`fer data check` ends with exit code 3, as the counts are not the published ones. The walk takes a minute on a CPU and shows every
-command that a reproduction needs. The pictures are noise and the network is the smallest, so the scores mean nothing; with the
-real data set, leave out the options in SMALL and give --init-from instead.
+`fer data check` ends with exit code 3, as the counts are not the published ones. The walk takes half a minute of CPU time and shows
+every command that a reproduction needs. The pictures are noise and the network is the smallest, so the scores mean nothing; with
+the real data set, leave out the options in SMALL and give --init-from instead.
 """
 
 from __future__ import annotations

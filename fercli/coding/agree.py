@@ -74,6 +74,9 @@ def agree(
     classes = _classes(coders, people, options, warnings)
     labels = [_labels(person, coders, classes, options) for person in people]  # one [coders, T] per person
     if not any(found.size for found in labels):
+        for coder in coders:
+            if not any(any(video.events.tiers.values()) for video in coder.videos.values()):
+                raise DataError(f"{coder.name} has no coded event", fix="code the videos first, and save the file")
         videos = "; ".join(f"{coder.name}: {', '.join(list(coder.videos)[:3]) or 'none'}" for coder in coders)
         raise DataError(
             f"the codings have no person of a video in common (videos of {videos})",

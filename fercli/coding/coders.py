@@ -58,7 +58,7 @@ def read_coder(path: Path, options: EpisodeOptions) -> Coder:
         table = path / TABLE_NAME
         known = (*_READERS, *_TABLES)
         files = [table] if table.is_file() else sorted(file for file in path.iterdir() if file.suffix.lower() in known)
-        files = [file for file in files if file.name != "sample.csv"]
+        files = [file for file in files if file.name not in ("sample.csv", "parts.csv")]
     if not files or not files[0].is_file():
         raise DataError(f"{path}: no such file, or a folder without coded files", fix=_KNOWN)
     videos: dict[str, CodedByOne] = {}

@@ -19,6 +19,7 @@ from fercli.rows.read import SavedRows
 from fercli.system.csv_file import write_rows
 
 SAMPLE_NAME = "sample.csv"
+PARTS_NAME = "parts.csv"  # the same without the predictions, for the coder
 SEGMENT_S = 10.0
 _SHOWN_S = 0.5  # an expression counts for a segment that shows it for this long
 _COLUMNS = ("source", "begin_s", "end_s", "stratum")
@@ -134,6 +135,13 @@ def write_sample(path: Path, sample: Sample) -> None:
     """Write sample.csv."""
     rows = ([item.source, round(item.begin_s, 6), round(item.end_s, 6), item.stratum] for item in sample.segments)
     write_rows(path, _COLUMNS, rows)
+
+
+def write_parts(path: Path, sample: Sample) -> None:
+    """Write parts.csv, which does not show what was predicted."""
+    write_rows(
+        path, _COLUMNS[:3], ([item.source, round(item.begin_s, 6), round(item.end_s, 6)] for item in sample.segments)
+    )
 
 
 def read_sample(path: Path) -> dict[str, tuple[Span, ...]]:

@@ -12,23 +12,23 @@ from fercli.coding.coders import video_name
 from fercli.coding.formats.boris import Media, write_boris
 from fercli.coding.formats.elan import write_elan
 from fercli.coding.formats.praat import write_praat
-from fercli.coding.sample import SAMPLE_NAME, Sample, write_sample
+from fercli.coding.sample import PARTS_NAME, SAMPLE_NAME, Sample, write_parts, write_sample
 from fercli.coding.tables import EVENT_COLUMNS
 from fercli.system.csv_file import write_rows
 from fercli.system.files import free_name, refuse_existing
 from fercli.system.names import clash_key, portable_name
 
 FORMATS = ("elan", "praat", "boris", "csv")
-_ASK = "Code the parts that sample.csv lists"
+_ASK = "Code the parts that parts.csv lists"
 _FPS = 25.0  # BORIS shows frame numbers by it until the media is opened
 
 
 def write_empty(
     folder: Path, sample: Sample, to: str, *, classes: Sequence[str], media: Path | None, overwrite: bool
 ) -> list[Path]:
-    """Write sample.csv and the empty files into a folder; returns all paths. Raises: RefusedError if one exists."""
+    """Write sample.csv, parts.csv and the empty files into a folder; returns all paths. Raises: RefusedError if one exists."""
     videos = sample.annotations()
-    paths = [folder / SAMPLE_NAME]
+    paths = [folder / SAMPLE_NAME, folder / PARTS_NAME]
     if to in ("elan", "praat"):
         suffix = {"elan": ".eaf", "praat": ".TextGrid"}[to]
         for video in videos:
@@ -40,17 +40,18 @@ def write_empty(
         refuse_existing(path, overwrite=overwrite)
     linked = [replace(video, video=_link(video.video, folder, media)) for video in videos]
     write_sample(paths[0], sample)
+    write_parts(paths[1], sample)
     if to == "elan":
-        for path, item in zip(paths[1:], linked, strict=True):
+        for path, item in zip(paths[2:], linked, strict=True):
             write_elan(path, item, vocabulary=classes, author="")
     elif to == "praat":
-        for path, item in zip(paths[1:], linked, strict=True):
+        for path, item in zip(paths[2:], linked, strict=True):
             write_praat(path, item, end_s=item.end_s or 0.0)
     elif to == "boris":
         entries = [(Media(item.video, item.end_s or 0.0, _FPS), item) for item in linked]
-        write_boris(paths[1], entries, behaviours=classes, description=_ASK)
+        write_boris(paths[2], entries, behaviours=classes, description=_ASK)
     else:
-        write_rows(paths[1], EVENT_COLUMNS[:4] + EVENT_COLUMNS[5:6], _empty_rows(videos))
+        write_rows(paths[2], EVENT_COLUMNS[:4] + EVENT_COLUMNS[5:6], _empty_rows(videos))
     return paths
 
 

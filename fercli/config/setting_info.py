@@ -217,7 +217,7 @@ def nearest_settings(name: str, known: Iterable[str]) -> list[str]:
     spelled = [words.get(near, near) for near in difflib.get_close_matches(asked, [*names, *words], n=3, cutoff=0.7)]
     parts = {other.rpartition(".")[2]: other for other in reversed(names)}
     spelled += [parts[near] for near in difflib.get_close_matches(last, parts, n=2, cutoff=0.7)]
-    candidates = [*by_meaning, *by_part, *spelled] or difflib.get_close_matches(asked, names, n=1, cutoff=0.4)
+    candidates = [*by_meaning, *by_part, *spelled] or difflib.get_close_matches(asked, names, n=1, cutoff=0.5)
     return [other for other in dict.fromkeys(candidates) if other in names][:_LISTED]
 
 

@@ -107,7 +107,7 @@ def test_agree__needs_two_codings_and_valid_options(table: Path, capsys: pytest.
 def test_agree_sample__writes_files_to_code(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     out = tmp_path / "to-code"
     assert main(["agree", "sample", str(table), "--minutes", "0.1", "--segment", "1", "--out", str(out)]) == 0
-    assert sorted(path.name for path in out.iterdir()) == ["a.eaf", "sample.csv"]
+    assert sorted(path.name for path in out.iterdir()) == ["a.eaf", "parts.csv", "sample.csv"]
     assert "uncertain" in capsys.readouterr().out
     assert main(["agree", "sample", str(table), "--to", "anvil", "--out", str(out)]) == 2
     assert main(["agree", str(out), str(table), "--sample", str(out / "sample.csv")]) == 0

@@ -134,6 +134,11 @@ def test_agree__resamples_people_or_blocks_of_time(machine: Coder):
     assert agree([coded, shifted], TENTHS, seed=1).pairs[0].kappa == pair.kappa
 
 
+def test_agree__names_the_coding_that_is_empty(machine: Coder):
+    with pytest.raises(DataError, match="anna has no coded event"):
+        agree([hand("anna", {}), machine], TENTHS)
+
+
 def test_write_agreement__has_seconds_and_a_figure(machine: Coder, tmp_path: Path):
     result = agree([hand("anna", {"1": [("neutral", 0, 2)]}), machine], TENTHS)
     write_agreement(tmp_path / "out", result)
@@ -141,7 +146,8 @@ def test_write_agreement__has_seconds_and_a_figure(machine: Coder, tmp_path: Pat
     assert record == json.loads(json.dumps(agreement_record(result)))
     assert record["pairs"][0]["confusion"]["seconds"][0][:2] == [1.0, 1.0]
     assert (tmp_path / "out" / "confusion.csv").read_text().splitlines()[1] == "neutral,1.0,1.0,0.0,0.0,0.0"
-    assert (tmp_path / "out" / "confusion.png").read_bytes()[:4] == b"\x89PNG"
+    figures = ("confusion.png", "confusion.pdf", "confusion.svg")
+    assert [(tmp_path / "out" / name).read_bytes()[:4] for name in figures] == [b"\x89PNG", b"%PDF", b"<?xm"]
     assert len((tmp_path / "out" / "classes.csv").read_text().splitlines()) == 4
 
 

@@ -53,22 +53,24 @@ def test_sample__needs_a_face(table_of, rows_of):
 )
 def test_write_empty__has_the_people_and_the_parts(sample: Sample, classes, to: str, name: str, tmp_path: Path):
     paths = write_empty(tmp_path / to, sample, to, classes=classes, media=None, overwrite=False)
-    assert [path.name for path in paths] == ["sample.csv", name]
+    assert [path.name for path in paths] == ["sample.csv", "parts.csv", name]
     spans = tuple((item.begin_s, item.end_s) for item in sample.segments)
     assert read_sample(paths[0]) == {"a": spans}
+    assert "stratum" not in paths[1].read_text(encoding="utf-8")
+    assert read_sample(paths[1]) == {"a": spans}
     with pytest.raises(RefusedError, match=r"sample\.csv already exists"):
         write_empty(tmp_path / to, sample, to, classes=classes, media=None, overwrite=False)
-    coder = read_coder(paths[1], EpisodeOptions())
+    coder = read_coder(paths[2], EpisodeOptions())
     if to in ("elan", "praat"):
         assert coder.videos["a"].frames.spans == spans
         assert coder.videos["a"].frames.tiers == {"Person 1": ()}
 
 
 def test_write_empty__is_read_by_pympi_and_praatio(sample: Sample, classes, tmp_path: Path):
-    eaf = Eaf(write_empty(tmp_path / "e", sample, "elan", classes=classes, media=None, overwrite=False)[1])
+    eaf = Eaf(write_empty(tmp_path / "e", sample, "elan", classes=classes, media=None, overwrite=False)[2])
     assert set(eaf.get_tier_names()) == {"Person 1", "to code"}
     assert len(eaf.get_annotation_data_for_tier("to code")) == len(sample.segments)
-    path = write_empty(tmp_path / "p", sample, "praat", classes=classes, media=None, overwrite=False)[1]
+    path = write_empty(tmp_path / "p", sample, "praat", classes=classes, media=None, overwrite=False)[2]
     grid = textgrid.openTextgrid(str(path), includeEmptyIntervals=False)
     assert [entry.label for entry in grid.getTier("to code").entries] == ["code this"] * len(sample.segments)
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fercli import __version__
+from fercli.coding.code import MIN_VIEW_S
 from fercli.coding.correction import SETTING
 from fercli.coding.episodes import EpisodeOptions
 from fercli.formatting import percent
 from fercli.html.colours import Colour, expression_colour
+from fercli.results import MIN_FACE_SCORE
 from fercli.weights.card import WeightsCard
 from fercli.weights.priors import describe_prior
 
@@ -76,14 +78,15 @@ def legend(labels: Sequence[str]) -> list[LegendEntry]:
     return [*(LegendEntry(label, expression_colour(label, labels)) for label in labels), LegendEntry("uncertain", None)]
 
 
-def uncertainty(card: WeightsCard) -> str:
-    """Return when a face is marked uncertain, in a sentence."""
-    if card.abstain_below <= 0:
-        return "The card of the weights states no probability below which a face is marked uncertain."
-    return (
-        f"A face is marked uncertain when its highest probability is below {percent(card.abstain_below)}. Its expression is "
-        "unreliable, and its time does not count for any expression."
+def uncertainty(card: WeightsCard, run: Mapping[str, object]) -> str:
+    """Return when a face is marked uncertain, in sentences."""
+    reasons = list(_reasons(card, run, past=False))
+    stated = (
+        f"Faces {' and faces '.join(reasons)} are marked uncertain. Their expression is unreliable, and their time does not "
+        "count for any expression."
     )
+    unknown = "The card of the weights states no probability below which a face is marked uncertain."
+    return " ".join([*([stated] if reasons else []), *([unknown] if card.abstain_below <= 0 else [])])
 
 
 def accuracy(card: WeightsCard) -> str:
@@ -110,7 +113,7 @@ def methods(card: WeightsCard, run: Mapping[str, object], *, videos: bool = True
             "Shares are shares of the time in view. Episodes were found in probabilities averaged over a centred window of "
             f"{options.smooth_s:g} s: the time in which an expression was the most probable one with at least "
             f"{options.leave:g}, if it reached {options.enter:g}. Gaps up to {options.merge_gap_s:g} s were merged, episodes "
-            f"shorter than {options.min_duration_s:g} s left out."
+            f"shorter than {options.min_duration_s:g} s left out, and people in view for less than {MIN_VIEW_S:g} s."
         )
     return " ".join(parts)
 
@@ -164,12 +167,19 @@ def _stated(run: Mapping[str, object], sentences: Mapping[str, str]) -> Iterator
 
 def _uncertain(card: WeightsCard, run: Mapping[str, object]) -> Iterator[str]:
     """Yield when a face was counted as uncertain."""
-    reasons = [f"whose highest probability was below {percent(card.abstain_below)}"] if card.abstain_below > 0 else []
+    if reasons := list(_reasons(card, run, past=True)):
+        yield f"Faces {' and faces '.join(reasons)} were counted as uncertain."
+
+
+def _reasons(card: WeightsCard, run: Mapping[str, object], *, past: bool) -> Iterator[str]:
+    """Yield what makes a face uncertain, see `status_of`."""
+    if card.abstain_below > 0:
+        yield f"whose highest probability {'was' if past else 'is'} below {percent(card.abstain_below)}"
+    if str(run.get("detector", "off")) != "off":
+        yield f"with a detection score below {MIN_FACE_SCORE}"
     side = str(run.get("minimum reliable face size", "0 px"))
     if side != "0 px":
-        reasons.append(f"with a side below {side}")
-    if reasons:
-        yield f"Faces {' and faces '.join(reasons)} were counted as uncertain."
+        yield f"with a side below {side}"
 
 
 def _test_score(scores: Mapping[str, Any]) -> Mapping[str, Any] | None:

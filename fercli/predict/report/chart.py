@@ -104,12 +104,14 @@ def time_table(
 ) -> Table:
     """Return the chart as a table: at most about forty time spans with their most probable class."""
     step = math.ceil(len(means) / _TABLE_ROWS)
+    decimals = 1 if step * width_s >= 1 else 2
     rows = []
     for begin in range(0, len(means), step):
         part = means[begin : begin + step]
         part = part[~np.isnan(part[:, 0])]
         until_s = min((begin + step) * width_s, end_s)
-        span = f"{clock(begin_s + begin * width_s)} to {clock(begin_s + until_s)}"
+        begins, ends = (clock(begin_s + at_s, decimals=decimals) for at_s in (begin * width_s, until_s))
+        span = f"{begins} to {ends}"
         if not len(part):
             rows.append((span, "not seen", "", ""))
             continue

@@ -192,7 +192,7 @@ class HtmlReport:
             labels=card.labels,
             unread=Table("Could not be read", ("file", "reason"), self._unread) if self._unread else None,
             accuracy=accuracy(card),
-            uncertainty=uncertainty(card),
+            uncertainty=uncertainty(card, self._settings),
             notes=card.notes,
             settings=settings(card, self._settings, made=made),
         )

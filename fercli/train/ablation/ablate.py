@@ -162,7 +162,9 @@ def _result(
         baseline=study.baseline,
         protocol=protocol,
         rows=_row_results(study, scores, seeds, schema=schema),
-        files=tuple(out / f"{study.file_stem}{ending}" for ending in (".md", ".csv", "-runs.csv", ".png", ".json")),
+        files=tuple(
+            out / f"{study.file_stem}{ending}" for ending in (".md", ".csv", "-runs.csv", *FIGURE_SUFFIXES, ".json")
+        ),
     )
 
 
@@ -205,15 +207,15 @@ def _write(
     *,
     config: RunConfig,
 ) -> None:
-    markdown, table, runs_table, plot, record = result.files
+    markdown, table, runs_table, *plots, record = result.files
     with replacing(markdown) as temporary:
         write_markdown(temporary, study, result.rows, protocol=result.protocol, paper=PAPER)
     write_csv(table, [row.to_csv_row() for row in result.rows])
     write_csv(runs_table, [_run_row(run, scores[run.row, run.seed]) for run in runs])
     percentages = [[100 * scores[row.name, seed].accuracy for seed in result.seeds] for row in study.rows]
     ylabel, title = f"accuracy on {result.split} (%)", f"{study.title}, {result.data}"
-    for suffix in FIGURE_SUFFIXES:
-        with replacing(plot.with_suffix(suffix)) as temporary:
+    for plot in plots:
+        with replacing(plot) as temporary:
             plot_study(temporary, study, percentages, ylabel=ylabel, title=title)
     write_json(record, {**asdict(result), "config": asdict(config)}, default=str)
 

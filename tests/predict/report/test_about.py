@@ -32,8 +32,12 @@ def test_accuracy__states_scores_and_the_classes_with_the_lowest_recall():
 
 def test_accuracy_and_uncertainty__report_what_is_missing():
     assert "the accuracy is unknown" in accuracy(CARD)
-    assert "states no probability below which" in uncertainty(CARD)
-    assert "below 50 %" in uncertainty(replace(CARD, abstain_below=0.5))
+    assert "states no probability below which" in uncertainty(CARD, {})
+    card = replace(CARD, abstain_below=0.5)
+    assert uncertainty(card, {}).startswith("Faces whose highest probability is below 50 % are marked uncertain.")
+    assert "faces with a detection score below 0.9 and faces with a side below 20 px are marked" in uncertainty(
+        card, RUN
+    )
 
 
 def test_legend__ends_with_uncertain():
@@ -74,7 +78,9 @@ def test_methods__has_the_settings_of_the_run_and_cites_what_it_names():
         "Label convention: mixed: a stated mixture.",
         "Faces were detected with YuNet (Wu et al., 2023).",
         "a side of 20 px in pictures, 40 px in videos.",
-        "Faces whose highest probability was below 50 % and faces with a side below 20 px were counted as uncertain.",
+        "Faces whose highest probability was below 50 % and faces with a detection score below 0.9 and faces with a side "
+        "below 20 px were counted as uncertain.",
+        "and people in view for less than 0.5 s",
         "averaged over a centred window of 0.4 s",
         "with at least 0.5, if it reached 0.6",
     ):

@@ -174,8 +174,8 @@ def test_page_of_a_video__every_other_number_follows_from_predictions_csv(folder
             assert shown == [pytest.approx(100 * mean, abs=0.51) for mean in means]
         in_view = sum(last - first for first, last, _ in spans)
         assert f"{in_view:.1f} s in view, from {clock(spans[0][0])} to {clock(spans[-1][1])}; {len(own)} faces" in text
-        assert table[1][0].startswith("0:00.0 to ")
-        assert table[-1][0].endswith(f" to {clock(ends[begins[-1]])}")
+        assert table[1][0].startswith("0:00.00 to ")  # spans of less than a second
+        assert table[-1][0].endswith(f" to {clock(ends[begins[-1]], decimals=2)}")
     peaks = re.findall(r"<figcaption>(\w+) (\d+) %<br>at ([^<]*)<", re.sub("<a [^>]*>|</a>", "", text))
     assert peaks
     for label, value, time in peaks:

@@ -14,6 +14,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,7 @@ CODES = {
     "fer convert": 2,  # not a file of another project
     "fer weights import": 2,
     "fer distill": 4,  # not a landmark network
+    **({} if find_spec("pytorch_grad_cam") else {"fer visualize scorecam": 1}),  # its own extra
 }
 # Files outside of OUT and who asked for them.
 MATPLOTLIB = re.compile(r"home/(\.cache|\.config)/matplotlib/.*|tmp/matplotlib-.*")

@@ -41,9 +41,9 @@ BY_FILE = {"pympi-ling": ("MIT", "Permission is hereby granted, free of charge")
 
 def stated(package: PackageMetadata) -> set[str]:
     """The licences that a package's metadata allow to be meant: by its expression, its text, or else its classifier."""
-    if package["License-Expression"]:
-        return {package["License-Expression"]}
-    text = (package["License"] or "").strip().splitlines()
+    if expression := package.get("License-Expression"):
+        return {expression}
+    text = (package.get("License") or "").strip().splitlines()
     classifiers = [
         line.split(" :: ")[-1] for line in package.get_all("Classifier", []) if line.startswith("License ::")
     ]

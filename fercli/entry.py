@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+
+_BLOCKED = ("latest frames", "prefetch")  # threads that may wait for an address; nothing can break that off
 
 
 def run() -> None:
@@ -13,6 +16,12 @@ def run() -> None:
         from fercli.cli.main import run as run_command
 
         run_command()
+    except SystemExit as end:
+        if isinstance(end.code, int) and any(thread.name in _BLOCKED for thread in threading.enumerate()):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(end.code)  # FFmpeg would call back into a Python that is shutting down, and crash
+        raise
     except KeyboardInterrupt:
         os.write(2, b"interrupted\n")
         os._exit(130)  # libraries that were loading may fail while Python shuts down

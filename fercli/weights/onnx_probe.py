@@ -14,7 +14,7 @@ from fercli.errors import WeightsError
 from fercli.system.devices import onnx_runtime
 
 LIMIT_S = 20.0  # a face takes milliseconds
-_STOP_S = 10.0  # to wait for a run that was told to stop; it looks between two operators
+_STOP_S = 10.0  # to wait for a run to stop; it looks between two operators
 _FATAL_ONLY = 4  # ONNX Runtime's log severity: the error is raised here, not printed as well
 _FIX = "fer export --onnx writes a valid file"
 

@@ -16,7 +16,7 @@ from fercli.results import MIN_FACE_SCORE
 from fercli.weights.card import WeightsCard
 from fercli.weights.priors import describe_prior
 
-_LISTED = 3  # expressions with the lowest recall that a reader is told, beside the one with the highest
+_LISTED = 3  # expressions with the lowest recall that a report names, beside the one with the highest
 
 
 _YEAR = 2026  # of this version, as in CITATION.cff

@@ -6,7 +6,7 @@ import csv
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,41 +14,17 @@ import pytest
 from PIL import Image
 
 from fercli.cli.main import main
-from fercli.config.labels import schema
-from fercli.config.presets import MODELS
-from fercli.config.templates import template
-from fercli.media.images import Rgb, write_image
+from fercli.media.images import write_image
 from fercli.media.video import VideoReader
 from fercli.media.video_writer import VideoWriter
 from fercli.results import Face
-from fercli.weights.card import WeightsCard
 
 FACE = Face((10.0, 10.0, 50.0, 60.0), 0.95, ((20.0, 25.0), (40.0, 25.0), (30.0, 35.0), (22.0, 48.0), (38.0, 48.0)))
 
 
-class OneFace:
-    """A fake detector: one face in every frame."""
-
-    device = "cpu"
-
-    def detect(self, frames: Sequence[Rgb], *, min_face_px: int | None = None) -> list[list[Face]]:
-        return [[FACE] for _ in frames]
-
-
-class Surprised:
-    """A fake classifier: surprise for every crop."""
-
-    card = WeightsCard("fake", "1", schema("rafdb").names, "rafdb", template("arcface"), MODELS["btn-tiny"])
-    engine, device = "torch", "cpu"
-
-    def classify(self, crops: np.ndarray) -> np.ndarray:
-        return np.tile(np.array([0.4] + [0.1] * 6, np.float32), (len(crops), 1))
-
-
 @pytest.fixture(autouse=True)
-def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fercli.faces.detector.open_detector", lambda *_, **__: OneFace())
-    monkeypatch.setattr("fercli.weights.classifier.load_classifier", lambda *_, **__: Surprised())
+def fakes(predicts_surprise: Callable[[Face], None]) -> None:
+    predicts_surprise(FACE)
 
 
 @pytest.fixture

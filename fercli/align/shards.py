@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from fercli.data.align_record import Alignment, AlignSettings
 from fercli.data.rafdb import ALIGNED
 from fercli.errors import DataError, RefusedError
 from fercli.media.images import list_images
-from fercli.system.files import replacing
+from fercli.system.json_file import write_json
 from fercli.system.json_text import parse_json
 from fercli.system.shards import Shard
 
@@ -52,8 +51,7 @@ def begin_shard(
     record = paths.target / RECORDS / shard.name
     record.mkdir(parents=True, exist_ok=True)
     folders = {"source": str(source.absolute()), "target": None if target is None else str(target.absolute())}
-    with replacing(record.parent / _SOURCE) as temporary:
-        temporary.write_text(json.dumps(folders), encoding="utf-8")
+    write_json(record.parent / _SOURCE, folders)
     return record
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _WHOLE = 20  # characters of a cell that is kept in one piece
+_LISTED = 20  # warnings of one kind
 _PIPE_WIDTH = 10_000  # characters; wide enough that no row is wrapped in a pipe
 
 
@@ -37,6 +38,14 @@ def say(text: str) -> None:
 def warn(text: str) -> None:
     """Write a warning to stderr."""
     say(f"warning: {printable(text)}")
+
+
+def warn_each(texts: Sequence[str]) -> None:
+    """Write a warning for each of the first texts, and how many more there are."""
+    for text in texts[:_LISTED]:
+        warn(text)
+    if len(texts) > _LISTED:
+        warn(f"and {len(texts) - _LISTED} more")
 
 
 def show(result: str | RenderableType) -> None:

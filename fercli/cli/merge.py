@@ -15,8 +15,6 @@ from fercli.formatting import pluralize, printable
 if TYPE_CHECKING:
     from fercli.predict.parts import Parts
 
-_LISTED = 20
-
 
 def merge(
     parts: Annotated[
@@ -117,9 +115,6 @@ def _end(
     """List what is missing; raise with --strict if anything is."""
     problems += [f"not finished: {source}" for source in missing]
     problems += [f"not started: shard {number}" for number in missing_shards]
-    for line in problems[:_LISTED]:
-        console.warn(line)
-    if len(problems) > _LISTED:
-        console.warn(f"and {len(problems) - _LISTED} more")
+    console.warn_each(problems)
     if problems and strict:
         raise RefusedError(f"{written} lacks {pluralize(len(problems), 'item')} (--strict)", fix="run the shards again")

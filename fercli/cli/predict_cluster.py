@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 RAY = "ray"
 _CLUSTER = "Cluster"
-_LISTED = 20
 
 EngineOption = Annotated[
     Literal["auto", "onnx", "torch", "ray"],
@@ -139,10 +138,7 @@ class Cluster:
         earlier = f", {result.finished_earlier} finished earlier" if result.finished_earlier else ""
         counts = f"{pluralize(result.images, 'image')}, {pluralize(result.faces, 'face')}"
         console.show(printable(f"{pluralize(result.files, 'file')} read: {counts}{earlier}"))
-        for name, reason in result.failed[:_LISTED]:
-            console.warn(printable(f"{name}: {reason}"))
-        if len(result.failed) > _LISTED:
-            console.warn(f"and {len(result.failed) - _LISTED} more")
+        console.warn_each([f"{name}: {reason}" for name, reason in result.failed])
         if not quiet:
             console.say(printable(f"parts in {work.folder}; fer merge {work.folder} --out RESULTS"))
         if result.failed and not result.files and not result.finished_earlier:

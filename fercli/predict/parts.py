@@ -24,6 +24,7 @@ from fercli.rows.read import read_rows
 from fercli.rows.table import TableWriter
 from fercli.system.digest import file_sha256
 from fercli.system.files import replacing
+from fercli.system.json_file import write_json
 from fercli.system.json_text import parse_json
 from fercli.system.shards import Shard, text_digest
 from fercli.weights.card import WeightsCard
@@ -63,8 +64,9 @@ class PartsFolder:
         self._settings, self._code = settings, _settings_code(settings, card.labels)
         self._paths = {source.key: self._part_path(source) for source in sources}
         self.removed: list[Source] = []
-        self.finished = [source for source in sources if self._paths[source.key].is_file()]
-        self.todo = [source for source in sources if source not in self.finished]
+        exists = {key: path.is_file() for key, path in self._paths.items()}
+        self.finished = [source for source in sources if exists[source.key]]
+        self.todo = [source for source in sources if not exists[source.key]]
         self._sources = list(sources)
         self._open = ExitStack()
         self._source: Source | None = None
@@ -133,7 +135,7 @@ class PartsFolder:
             failure.unlink(missing_ok=True)
         else:
             path.unlink(missing_ok=True)
-            _write(failure, {"source": utf8_text(self._source.name), "detail": self._fault})
+            write_json(failure, {"source": utf8_text(self._source.name), "detail": self._fault})
         self._source, self._table = None, None
 
 
@@ -153,7 +155,7 @@ def write_inventory(
         "settings": _settings_code(settings, labels),
     }
     listed = [{"source": utf8_text(name), "part": part} for name, part in sources]
-    _write(folder / f"shard-{shard.name}.json", {**values, "labels": list(labels), "sources": listed})
+    write_json(folder / f"shard-{shard.name}.json", {**values, "labels": list(labels), "sources": listed})
 
 
 def _settings_code(settings: Mapping[str, object], labels: Sequence[str]) -> str:
@@ -230,11 +232,6 @@ def _reason(failure: Path) -> str:
 
 def _source_of(entry: Mapping[str, str]) -> str:
     return entry["source"]
-
-
-def _write(path: Path, values: Mapping[str, Any]) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def _name(source: Source) -> str:

@@ -28,6 +28,8 @@ _READERS: dict[str, Callable[[Path], list[VideoAnnotations]]] = {
     ".boris": read_boris,
 }
 _TABLES = (".csv", ".tsv", ".txt", ".parquet", ".jsonl")
+SAMPLE_NAME = "sample.csv"
+PARTS_NAME = "parts.csv"  # the same without the predictions, for the coder
 _KNOWN = "give .eaf, .TextGrid, .boris or csv files, or tables of fer predict"
 
 
@@ -58,7 +60,7 @@ def read_coder(path: Path, options: EpisodeOptions) -> Coder:
         table = path / TABLE_NAME
         known = (*_READERS, *_TABLES)
         files = [table] if table.is_file() else sorted(file for file in path.iterdir() if file.suffix.lower() in known)
-        files = [file for file in files if file.name not in ("sample.csv", "parts.csv")]
+        files = [file for file in files if file.name not in (SAMPLE_NAME, PARTS_NAME)]
     if not files or not files[0].is_file():
         raise DataError(f"{path}: no such file, or a folder without coded files", fix=_KNOWN)
     videos: dict[str, CodedByOne] = {}

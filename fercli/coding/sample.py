@@ -18,8 +18,6 @@ from fercli.errors import DataError
 from fercli.rows.read import SavedRows
 from fercli.system.csv_file import write_rows
 
-SAMPLE_NAME = "sample.csv"
-PARTS_NAME = "parts.csv"  # the same without the predictions, for the coder
 SEGMENT_S = 10.0
 _SHOWN_S = 0.5  # an expression counts for a segment that shows it for this long
 _COLUMNS = ("source", "begin_s", "end_s", "stratum")
@@ -133,15 +131,17 @@ def _seconds(video: Recording, inside: NDArray[np.bool_]) -> NDArray[np.float64]
 
 def write_sample(path: Path, sample: Sample) -> None:
     """Write sample.csv."""
-    rows = ([item.source, round(item.begin_s, 6), round(item.end_s, 6), item.stratum] for item in sample.segments)
-    write_rows(path, _COLUMNS, rows)
+    write_rows(path, _COLUMNS, _rows(sample))
 
 
 def write_parts(path: Path, sample: Sample) -> None:
     """Write parts.csv, which does not show what was predicted."""
-    write_rows(
-        path, _COLUMNS[:3], ([item.source, round(item.begin_s, 6), round(item.end_s, 6)] for item in sample.segments)
-    )
+    write_rows(path, _COLUMNS[:-1], (row[:-1] for row in _rows(sample)))
+
+
+def _rows(sample: Sample) -> list[list[object]]:
+    """Return the segments as the cells of _COLUMNS."""
+    return [[item.source, round(item.begin_s, 6), round(item.end_s, 6), item.stratum] for item in sample.segments]
 
 
 def read_sample(path: Path) -> dict[str, tuple[Span, ...]]:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from fercli.coding.annotations import VideoAnnotations
-from fercli.coding.coders import video_name
+from fercli.coding.coders import PARTS_NAME, SAMPLE_NAME, video_name
 from fercli.coding.formats.boris import Media, write_boris
 from fercli.coding.formats.elan import write_elan
 from fercli.coding.formats.praat import write_praat
-from fercli.coding.sample import PARTS_NAME, SAMPLE_NAME, Sample, write_parts, write_sample
+from fercli.coding.sample import Sample, write_parts, write_sample
 from fercli.coding.tables import EVENT_COLUMNS
 from fercli.system.csv_file import write_rows
 from fercli.system.files import free_name, refuse_existing
@@ -39,19 +39,20 @@ def write_empty(
     for path in paths:
         refuse_existing(path, overwrite=overwrite)
     linked = [replace(video, video=_link(video.video, folder, media)) for video in videos]
-    write_sample(paths[0], sample)
-    write_parts(paths[1], sample)
+    sample_path, parts_path, *coded = paths
+    write_sample(sample_path, sample)
+    write_parts(parts_path, sample)
     if to == "elan":
-        for path, item in zip(paths[2:], linked, strict=True):
+        for path, item in zip(coded, linked, strict=True):
             write_elan(path, item, vocabulary=classes, author="")
     elif to == "praat":
-        for path, item in zip(paths[2:], linked, strict=True):
+        for path, item in zip(coded, linked, strict=True):
             write_praat(path, item, end_s=item.end_s or 0.0)
     elif to == "boris":
         entries = [(Media(item.video, item.end_s or 0.0, _FPS), item) for item in linked]
-        write_boris(paths[2], entries, behaviours=classes, description=_ASK)
+        write_boris(coded[0], entries, behaviours=classes, description=_ASK)
     else:
-        write_rows(paths[2], EVENT_COLUMNS[:4] + EVENT_COLUMNS[5:6], _empty_rows(videos))
+        write_rows(coded[0], EVENT_COLUMNS[:4] + EVENT_COLUMNS[5:6], _empty_rows(videos))
     return paths
 
 

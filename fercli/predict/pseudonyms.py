@@ -63,8 +63,8 @@ class Key:
 
     def record(self, rows: Iterable[tuple[str, str, str]]) -> None:
         """Add what ids stand for, (kind, id, original), and write the file if it lacks one of them."""
-        new = [row for row in dict.fromkeys(rows) if row not in self._rows]
-        if not new and not self.is_new:
+        found = dict.fromkeys(rows)  # in order; sources may be many
+        if found.keys() <= set(self._rows) and not self.is_new:
             return
         with writing_alone(self.path):
             if self.path.exists():  # another run may have added rows since
@@ -72,7 +72,7 @@ class Key:
                 if secret != self._secret:
                     raise RefusedError(f"another run has written {self.path} meanwhile", fix="repeat the command")
                 self._rows = rows_now
-            self._rows += [row for row in new if row not in self._rows]
+            self._rows = list(dict.fromkeys([*self._rows, *found]))
             with replacing(self.path) as temporary:
                 number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with os.fdopen(number, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:

@@ -173,14 +173,16 @@ def draw(
         raise UsageError(f"--to {to}: unknown format", fix=f"--to {', '.join(FORMATS)}")
     table = read_rows(rows)
     sample = draw_sample(table, minutes=minutes, segment_s=segment, seed=seed)
-    paths = write_empty(out, sample, to, classes=table.labels, media=media, overwrite=overwrite)
+    written = write_empty(out, sample, to, classes=table.labels, media=media, overwrite=overwrite)
+    for warning in written.warnings if not quiet else ():
+        console.warn(warning)
     counts: dict[str, int] = {}
     for item in sample.segments:
         counts[item.stratum] = counts.get(item.stratum, 0) + 1
     cells = [[name, count] for name, count in sorted(counts.items(), key=lambda pair: -pair[1])]
     console.show(console.table(None, ["rarest expression shown", "parts"], cells))
     if not quiet:
-        files = pluralize(len(paths), "file")
+        files = pluralize(len(written.paths), "file")
         console.say(f"{sample.seconds / 60:.1f} minutes in {pluralize(len(sample.segments), 'part')}: {files} in {out}")
 
 

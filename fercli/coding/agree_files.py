@@ -13,12 +13,10 @@ from fercli.coding.agree import NOT_CODED, NOT_SEEN, Agreement, PairAgreement
 from fercli.coding.agreement import Score
 from fercli.coding.coders import UNCERTAIN
 from fercli.formatting import percent
+from fercli.media.figures import empty_figure, plots_available, save_figure
 from fercli.system.csv_file import write_rows
-from fercli.system.files import replacing
 from fercli.system.json_file import write_json
-from fercli.system.packages import is_installed
 
-_FIGURE_SUFFIXES, _FIGURE_DPI = (".png", ".pdf", ".svg"), 300
 _CLASS_HEAD = (
     *("coded", "read", "expression", "coded_s", "read_s", "precision", "precision_low", "precision_high"),
     *("recall", "recall_low", "recall_high", "coded_events", "read_events", "matched_events"),
@@ -57,22 +55,18 @@ def write_agreement(folder: Path, result: Agreement) -> None:
         rows, columns = confusion_names(pair)
         cells = [[name, *values] for name, values in zip(rows, _seconds(pair, result.step_s), strict=True)]
         write_rows(folder / f"confusion{ending}.csv", [f"{pair.coded} / {pair.read} (s)", *columns], cells)
-        if is_installed("matplotlib"):
+        if plots_available():
             plot_confusion(folder / f"confusion{ending}.png", pair, result.step_s)
 
 
 def plot_confusion(path: Path, pair: PairAgreement, step_s: float) -> None:
     """Draw the confusion matrix as PNG, PDF and SVG: shade and percentage of the row, seconds below."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows, columns = confusion_names(pair)
     seconds = pair.confusion * step_s
     used_rows, used_columns = (np.flatnonzero(seconds.sum(axis=axis) > 0) for axis in (1, 0))
     seconds = seconds[np.ix_(used_rows, used_columns)]
     shares = seconds / np.maximum(seconds.sum(axis=1, keepdims=True), 1e-12)
-    figure = Figure(figsize=(3 + 0.85 * len(used_columns), 2.4 + 0.75 * len(used_rows)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(3 + 0.85 * len(used_columns), 2.4 + 0.75 * len(used_rows))
     axes = figure.add_subplot(xlabel=f"{pair.read} (% of the row, seconds)", ylabel=pair.coded)
     kappa = "not defined" if pair.kappa.value is None else f"{pair.kappa.value:.2f}"
     axes.set_title(f"Cohen's kappa {kappa} over {pair.compared * step_s:.0f} s", fontsize=10)
@@ -82,9 +76,7 @@ def plot_confusion(path: Path, pair: PairAgreement, step_s: float) -> None:
     for (row, column), share in np.ndenumerate(shares):
         text = f"{percent(float(share))}\n{seconds[row, column]:.1f}"
         axes.text(column, row, text, ha="center", va="center", fontsize=8, color="white" if share > 0.5 else "black")
-    for suffix in _FIGURE_SUFFIXES:
-        with replacing(path.with_suffix(suffix)) as temporary:
-            figure.savefig(temporary, dpi=_FIGURE_DPI)
+    save_figure(figure, path)
 
 
 def _class_rows(result: Agreement) -> Iterator[list[object]]:

@@ -123,12 +123,11 @@ def code_video(
     """Return the summaries and episodes of one video."""
     found = summaries(recording, options, correction=correction)
     shown = [summary for summary in found if summary.level == "video" or summary.in_view_s >= min_view_s]
-    duration_s = float(recording.end_s[-1] - recording.begin_s[0])
     return CodedVideo(
         recording.source,
         float(recording.begin_s[0]),
         float(recording.end_s[-1]),
-        len(recording.numbers) / duration_s if duration_s > 0 else 0.0,
+        recording.frames_per_second,
         tuple(shown),
         tuple(episodes(recording, options)),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -11,9 +10,10 @@ from fercli import __version__
 from fercli.coding.annotations import Annotation, VideoAnnotations, tier_name
 from fercli.coding.code import CodedTables, CodedVideo
 from fercli.coding.episodes import EpisodeOptions
-from fercli.coding.formats.boris import Media, write_boris
+from fercli.coding.formats.boris import write_boris
 from fercli.coding.formats.elan import write_elan
 from fercli.coding.formats.praat import write_praat
+from fercli.coding.media_links import Media, link_media
 from fercli.coding.tables import with_episode_settings, write_events
 from fercli.errors import UsageError
 from fercli.rows.run_record import write_settings
@@ -63,17 +63,16 @@ class _Job:
         self.written.paths.append(path)
         return path
 
-    def linked(self, video: CodedVideo, folder: Path) -> str:
-        """Return the path of the media relative to a folder, or its bare name with a warning if it is not there."""
-        name = PurePosixPath(video.source.replace("\\", "/")).name
-        candidates = [Path(video.source)] if self.media is None else [self.media / video.source, self.media / name]
-        for path in candidates:
-            if path.is_file():
-                return Path(os.path.relpath(path, folder)).as_posix()
-        self.written.warnings.append(
-            f"{video.source} was not found and is linked as {name}: name its folder with --media"
+    def linked(self, video: CodedVideo, folder: Path) -> Media:
+        """Return the video as a file in a folder links it."""
+        return link_media(
+            video.source,
+            folder,
+            self.media,
+            end_s=video.end_s,
+            fps=video.frames_per_second,
+            warnings=self.written.warnings,
         )
-        return name
 
 
 def export_events(
@@ -110,21 +109,22 @@ def _write_csv(job: _Job) -> None:
 
 def _write_elan(job: _Job) -> None:
     for video, path in _free_paths(job, ".eaf"):
-        annotations = annotations_of(video, job.linked(video, path.parent))
+        annotations = annotations_of(video, job.linked(video, path.parent).path)
         write_elan(path, annotations, vocabulary=job.coded.classes, author=job.author)
     _write_settings(job)
 
 
 def _write_praat(job: _Job) -> None:
     for video, path in _free_paths(job, ".TextGrid"):
-        write_praat(path, annotations_of(video, video.source), end_s=video.end_s)
+        media = job.linked(video, path.parent)
+        write_praat(path, annotations_of(video, media.path), end_s=media.length_s)
     _write_settings(job)
 
 
 def _write_boris(job: _Job) -> None:
     videos = []
     for video in job.coded.videos:
-        media = Media(job.linked(video, job.out.parent), video.end_s, video.frames_per_second)
+        media = job.linked(video, job.out.parent)
         videos.append((media, annotations_of(video, media.path)))
     settings = "; ".join(f"{name}: {value}" for name, value in job.options.as_settings().items())
     write_boris(job.out, videos, behaviours=job.coded.classes, description=f"{job.author}. {settings}")
@@ -133,7 +133,7 @@ def _write_boris(job: _Job) -> None:
 
 
 def annotations_of(video: CodedVideo, media: str) -> VideoAnnotations:
-    """Return the episodes of a video as annotations, one tier per person."""
+    """Return the episodes of a video as annotations: a tier per person, also without an episode; one without anybody in view."""
     tiers = {
         tier_name(person): tuple(
             Annotation(
@@ -145,7 +145,7 @@ def annotations_of(video: CodedVideo, media: str) -> VideoAnnotations:
             for episode in video.episodes
             if episode.person == person
         )
-        for person in video.people
+        for person in video.people or [None]
     }
     return VideoAnnotations(media, tiers, video.end_s)
 

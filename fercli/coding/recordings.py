@@ -56,6 +56,12 @@ class Recording:
         """How long every frame is shown: [T]."""
         return self.end_s - self.begin_s
 
+    @property
+    def frames_per_second(self) -> float:
+        """How many frames were read per second, on average."""
+        duration_s = float(self.end_s[-1] - self.begin_s[0])
+        return len(self.numbers) / duration_s if duration_s > 0 else 0.0
+
 
 def person_of(prediction: Prediction) -> str | None:
     """Return the name of the person of a row, else the number of the track as text; None without tracking."""

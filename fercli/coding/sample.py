@@ -35,11 +35,12 @@ class Segment:
 
 @dataclass(frozen=True)
 class Sample:
-    """The segments to code, by video and time, and the people in view in them by video."""
+    """The segments to code, by video and time; by video the people in view in them, and the end and frame rate of the rows."""
 
     segments: tuple[Segment, ...]
     people: Mapping[str, tuple[str, ...]]
     ends_s: Mapping[str, float]
+    fps: Mapping[str, float]
 
     @property
     def seconds(self) -> float:
@@ -66,11 +67,13 @@ def draw_sample(rows: SavedRows, *, minutes: float, segment_s: float = SEGMENT_S
     segments: list[Segment] = []
     people: dict[str, dict[str, set[int]]] = {}
     ends_s: dict[str, float] = {}
+    fps: dict[str, float] = {}
     videos = list(recordings(rows.predictions(), rows.labels))
     totals = sum((_seconds(video, video.begin_s >= 0) for video in videos), np.zeros(len(rows.labels) + 1))
     for video in videos:
         segments += _segments(video, totals, segment_s)
         ends_s[video.source] = float(video.end_s[-1])
+        fps[video.source] = video.frames_per_second
         people[video.source] = {
             track.person or "": set(np.floor(video.begin_s[track.frames] / segment_s).astype(int).tolist())
             for track in video.tracks
@@ -88,7 +91,7 @@ def draw_sample(rows: SavedRows, *, minutes: float, segment_s: float = SEGMENT_S
         )
         for source, tracks in people.items()
     }
-    return Sample(ordered, shown, ends_s)
+    return Sample(ordered, shown, ends_s, fps)
 
 
 def _drawn(segments: Sequence[Segment], seconds: float, random: np.random.Generator) -> Iterator[Segment]:

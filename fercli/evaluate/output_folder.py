@@ -12,12 +12,13 @@ from fercli.evaluate.calibration import risk_coverage
 from fercli.evaluate.dataset_predictions import DatasetPredictions
 from fercli.evaluate.end_to_end import PicturePrediction
 from fercli.evaluate.page import write_page
-from fercli.evaluate.plots import plot_confusion, plot_reliability, plot_risk_coverage, plot_severities, plots_available
+from fercli.evaluate.plots import plot_confusion, plot_reliability, plot_risk_coverage, plot_severities
 from fercli.evaluate.prediction_table import PREDICTIONS_NAME, PredictionTable, write_predictions
 from fercli.evaluate.result_file import RESULT_NAME, write_result
 from fercli.evaluate.results import DegradationCurve, EvaluationResult, to_result_file
 from fercli.evaluate.robustness import example
 from fercli.formatting import percent
+from fercli.media.figures import plots_available
 from fercli.system.csv_file import write_rows
 from fercli.system.environment import environment
 from fercli.system.json_file import write_json

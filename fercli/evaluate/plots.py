@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +13,9 @@ from fercli.data.dataset import paper_order
 from fercli.evaluate.calibration import Calibration, RiskCoverage
 from fercli.evaluate.results import DegradationCurve
 from fercli.formatting import in_percent, percent, pluralize
+from fercli.media.figures import FIGURE_DPI, empty_figure, save_figure
 from fercli.media.images import Rgb
-from fercli.system.packages import is_installed
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-FIGURE_DPI = 300
-FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
 _BLUE, _GREY, _RED = "#0b62a8", "#9aa5b3", "#c4320a"
 
 
@@ -136,27 +131,3 @@ def plot_severities(path: Path, curve: DegradationCurve, *, examples: Sequence[S
             picture.imshow(crop, interpolation="nearest")
             picture.set_axis_off()
     save_figure(figure, path)
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG of FIGURE_DPI, and as PDF and SVG beside it, whose text stays text."""
-    from matplotlib import rc_context
-
-    with rc_context({"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": path.stem}):
-        for suffix in FIGURE_SUFFIXES:
-            figure.savefig(path.with_suffix(suffix), dpi=FIGURE_DPI)
-
-
-def plots_available() -> bool:
-    """Whether matplotlib is installed; results are then drawn, and otherwise written as tables alone."""
-    return is_installed("matplotlib")
-
-
-def empty_figure(width: float, height: float) -> Figure:
-    """Make an empty figure, its size in inches, that needs no display."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure

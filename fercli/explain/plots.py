@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.data.dataset import paper_order
-from fercli.evaluate.plots import empty_figure, save_figure
 from fercli.html.colours import Colour, expression_colour
+from fercli.media.figures import empty_figure, save_figure
 from fercli.media.images import Rgb
 
 # Letters: S side of a crop, L layers, N classes.

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fercli.evaluate.plots import FIGURE_SUFFIXES, plot_curves
+from fercli.evaluate.plots import plot_curves
+from fercli.media.figures import FIGURE_SUFFIXES
 from fercli.progress import EpochReport, StepProgress
 from fercli.system.files import replacing
 from fercli.train.loggers import EventWriter

@@ -30,7 +30,11 @@ def test_export_events__writes_a_file_per_video(table: Path, tmp_path: Path):
     (tmp_path / "videos" / "talk.mp4").touch()
     elan = export_events(coded, "elan", tmp_path / "elan", OPTIONS, media=tmp_path / "videos")
     assert [path.name for path in elan.paths] == ["talk.eaf", "talk-2.eaf"]
-    assert elan.warnings == ["other/talk.mov was not found and is linked as talk.mov: name its folder with --media"]
+    assert elan.warnings == [
+        f"{tmp_path / 'videos' / 'talk.mp4'}: no length could be read from its header, so it is that of the rows",
+        "other/talk.mov was not found and is linked as talk.mov, with the length and frame rate of the rows: "
+        "name its folder with --media",
+    ]
     (read,) = read_elan(tmp_path / "elan" / "talk.eaf")
     assert read.video == "../videos/talk.mp4"
     assert [(item.label, item.onset_s, item.offset_s) for item in read.tiers["Person 1"]] == [

@@ -52,7 +52,7 @@ def test_sample__needs_a_face(table_of, rows_of):
     ("to", "name"), [("elan", "a.eaf"), ("praat", "a.TextGrid"), ("csv", "to-code.csv"), ("boris", "to-code.boris")]
 )
 def test_write_empty__has_the_people_and_the_parts(sample: Sample, classes, to: str, name: str, tmp_path: Path):
-    paths = write_empty(tmp_path / to, sample, to, classes=classes, media=None, overwrite=False)
+    paths = write_empty(tmp_path / to, sample, to, classes=classes, media=None, overwrite=False).paths
     assert [path.name for path in paths] == ["sample.csv", "parts.csv", name]
     spans = tuple((item.begin_s, item.end_s) for item in sample.segments)
     assert read_sample(paths[0]) == {"a": spans}
@@ -67,10 +67,10 @@ def test_write_empty__has_the_people_and_the_parts(sample: Sample, classes, to: 
 
 
 def test_write_empty__is_read_by_pympi_and_praatio(sample: Sample, classes, tmp_path: Path):
-    eaf = Eaf(write_empty(tmp_path / "e", sample, "elan", classes=classes, media=None, overwrite=False)[2])
+    eaf = Eaf(write_empty(tmp_path / "e", sample, "elan", classes=classes, media=None, overwrite=False).paths[2])
     assert set(eaf.get_tier_names()) == {"Person 1", "to code"}
     assert len(eaf.get_annotation_data_for_tier("to code")) == len(sample.segments)
-    path = write_empty(tmp_path / "p", sample, "praat", classes=classes, media=None, overwrite=False)[2]
+    path = write_empty(tmp_path / "p", sample, "praat", classes=classes, media=None, overwrite=False).paths[2]
     grid = textgrid.openTextgrid(str(path), includeEmptyIntervals=False)
     assert [entry.label for entry in grid.getTier("to code").entries] == ["code this"] * len(sample.segments)
 

@@ -6,28 +6,20 @@ Layout: https://boris.readthedocs.io, and the project files of BORIS 8. A state 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fercli.coding.annotations import Annotation, VideoAnnotations
 from fercli.coding.formats.plain_names import plain_name, with_plain_names
+from fercli.coding.media_links import Media
 from fercli.errors import DataError
 from fercli.system.json_file import write_json
 from fercli.system.json_text import parse_json
 
 _PLAYERS = [str(number) for number in range(1, 9)]
 _STATE = "State event"
-
-
-@dataclass(frozen=True)
-class Media:
-    """What BORIS wants to know of a video: its path relative to the project, length and frame rate."""
-
-    path: str
-    length_s: float
-    fps: float
 
 
 def write_boris(
@@ -97,8 +89,8 @@ def _observations(videos: Sequence[tuple[Media, VideoAnnotations]], now: str) ->
             "media_info": {
                 "length": {media.path: round(media.length_s, 3)},
                 "fps": {media.path: round(media.fps, 3)},
-                "hasVideo": {media.path: True},
-                "hasAudio": {media.path: False},
+                "hasVideo": {media.path: media.has_picture},
+                "hasAudio": {media.path: media.has_sound},
                 "offset": {"1": 0.0},
             },
         }

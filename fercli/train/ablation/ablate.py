@@ -11,10 +11,10 @@ from typing import Any
 
 from fercli.config.settings import override
 from fercli.errors import DataError
-from fercli.evaluate.plots import FIGURE_SUFFIXES
 from fercli.evaluate.result_file import read_result
 from fercli.evaluate.seed_scores import seed_score
 from fercli.formatting import pluralize
+from fercli.media.figures import FIGURE_SUFFIXES
 from fercli.progress import Progress, silent
 from fercli.system.csv_file import write_csv
 from fercli.system.files import replacing

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fercli.evaluate.plots import FIGURE_DPI
+from fercli.media.figures import FIGURE_DPI, empty_figure
 from fercli.train.ablation.studies import Study
 
 _SEED_COLOUR, _MEAN_COLOUR = "#7a8696", "#0b62a8"
@@ -18,8 +18,6 @@ def plot_study(path: Path, study: Study, scores: Sequence[Sequence[float]], *, y
 
     Args: scores [rows][seeds]. Studies over a number have a numeric axis, logarithmic for batch sizes.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from scipy.stats import t
 
     table = np.array(scores, np.float64)  # [rows, seeds]
@@ -28,8 +26,7 @@ def plot_study(path: Path, study: Study, scores: Sequence[Sequence[float]], *, y
     numbers = [row.x for row in study.rows if row.x is not None]
     numeric = len(numbers) == len(study.rows)
     positions = np.array(numbers) if numeric else np.arange(len(study.rows), dtype=float)
-    figure = Figure(figsize=(max(5.0, 1.1 * len(study.rows) + 2), 4), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(max(5.0, 1.1 * len(study.rows) + 2), 4)
     axes = figure.add_subplot(ylabel=ylabel, xlabel=study.axis or "", title=title)
     axes.title.set_fontsize(10)
     for column in table.T:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from fercli.coding.annotations import Annotation, VideoAnnotations
-from fercli.coding.formats.boris import Media, read_boris, write_boris
+from fercli.coding.formats.boris import read_boris, write_boris
+from fercli.coding.media_links import Media
 from fercli.errors import DataError
 
 CLASSES = ("neutral", "happiness", "sadness", "surprise")
@@ -32,7 +33,7 @@ print(json.dumps([changed, message, integrity, events]))
 def project(video: VideoAnnotations, tmp_path: Path) -> Path:
     (tmp_path / "clips").mkdir()
     (tmp_path / "clips" / "a b.mp4").write_bytes(b"x")
-    media = Media("clips/a b.mp4", 5.0, 25.0)
+    media = Media("clips/a b.mp4", 5.0, 25.0, has_sound=True)
     write_boris(tmp_path / "a.boris", [(media, video), (media, video)], behaviours=CLASSES, description="test")
     return tmp_path / "a.boris"
 
@@ -52,7 +53,10 @@ def test_write_boris__has_two_rows_per_episode(project: Path, name: str):
     assert list(content["observations"]) == ["a b", "a b 2"]
     observation = content["observations"]["a b"]
     assert observation["file"]["1"] == ["clips/a b.mp4"]
-    assert observation["media_info"]["length"] == {"clips/a b.mp4": 5.0}
+    facts = {
+        name: observation["media_info"][name]["clips/a b.mp4"] for name in ("length", "fps", "hasVideo", "hasAudio")
+    }
+    assert facts == {"length": 5.0, "fps": 25.0, "hasVideo": True, "hasAudio": True}
     assert [row[:3] for row in observation["events"]][:5] == [
         [0.0, "Person 1", "neutral"],
         [0.04, name, "sadness"],

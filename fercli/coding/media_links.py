@@ -1,0 +1,61 @@
+"""The video that a file of annotations belongs to: its path from there, its length, frame rate and tracks."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from fercli.formatting import clock
+from fercli.media.details import media_details
+
+_SHORTER_S = 1.0  # by which a file may end before the last frame that was read
+
+
+@dataclass(frozen=True)
+class Media:
+    """A video as files of annotations link it. path: relative to the folder of the file. length_s: of the whole video."""
+
+    path: str
+    length_s: float
+    fps: float
+    has_picture: bool = True
+    has_sound: bool = False
+
+
+def link_media(
+    source: str, folder: Path, media: Path | None, *, end_s: float, fps: float, warnings: list[str]
+) -> Media:
+    """Return the video of rows as a file in `folder` links it, with what the header of the video states.
+
+    media: folder of the videos; None for where they were when they were read. end_s, fps: by the rows, for a video that is not
+    there or whose header cannot be read; both add a sentence to `warnings`.
+    """
+    name = PurePosixPath(source.replace("\\", "/")).name
+    path = next((path for path in _candidates(source, name, media) if path.is_file()), None)
+    if path is None:
+        warnings.append(
+            f"{source} was not found and is linked as {name}, with the length and frame rate of the rows: "
+            "name its folder with --media"
+        )
+        return Media(name, end_s, fps)
+    linked = Media(Path(os.path.relpath(path, folder)).as_posix(), end_s, fps)
+    details = media_details(path)
+    if details is None:
+        warnings.append(f"{path}: no length could be read from its header, so it is that of the rows")
+        return linked
+    if details.length_s < end_s - _SHORTER_S:
+        warnings.append(
+            f"{path} lasts {clock(details.length_s)}, the rows {clock(end_s)}: is it the video that was read?"
+        )
+    return replace(
+        linked,
+        length_s=max(details.length_s, end_s),
+        fps=details.fps or fps,
+        has_picture=details.has_picture,
+        has_sound=details.has_sound,
+    )
+
+
+def _candidates(source: str, name: str, media: Path | None) -> list[Path]:
+    return [Path(source)] if media is None else [media / source, media / name]

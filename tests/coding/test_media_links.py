@@ -1,0 +1,110 @@
+"""Exports state length, frame rate and tracks of the video itself, not those of the rows."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from praatio import textgrid
+
+from fercli.coding.code import code_tables
+from fercli.coding.episodes import EpisodeOptions
+from fercli.coding.export import export_events
+from fercli.coding.media_links import Media, link_media
+from fercli.coding.sample import draw_sample
+from fercli.coding.sample_files import write_empty
+from fercli.media.details import MediaDetails, media_details
+from fercli.rows.read import read_rows
+
+OPTIONS = EpisodeOptions(smooth_s=0, min_duration_s=0, merge_gap_s=0)
+
+
+def write_clip(path: Path, *, seconds: float, sound: bool) -> Path:
+    """A black video of 20 frames a second."""
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("mpeg4", rate=20)
+        video.width, video.height, video.pix_fmt = 32, 32, "yuv420p"
+        tone = container.add_stream("aac", rate=8000) if sound else None
+        for _ in range(round(seconds * 20)):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")))
+        container.mux(video.encode(None))
+        for begin in range(0, round(seconds * 8000) if tone else 0, 1024):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = 8000, begin, Fraction(1, 8000)
+            container.mux(tone.encode(frame))
+        if tone:
+            container.mux(tone.encode(None))
+    return path
+
+
+@pytest.fixture
+def table(table_of, rows_of, tmp_path: Path) -> Path:
+    """The first 0.6 s of a clip of 4 s, at ten of its twenty frames a second."""
+    clip = write_clip(tmp_path / "talk.mp4", seconds=4.0, sound=True)
+    return table_of(*rows_of("nnnhhh", source=str(clip)))
+
+
+def test_media_details__are_those_of_the_header(tmp_path: Path):
+    silent = write_clip(tmp_path / "a.mp4", seconds=1.5, sound=False)
+    assert media_details(silent) == MediaDetails(1.5, 20.0, has_sound=False)
+    found = media_details(write_clip(tmp_path / "b.mp4", seconds=1.5, sound=True))
+    assert found is not None
+    assert (found.length_s, found.has_picture, found.has_sound) == (pytest.approx(1.5, abs=0.2), True, True)
+    (tmp_path / "c.mp4").write_bytes(b"no video")
+    assert media_details(tmp_path / "c.mp4") is None
+    assert media_details(tmp_path / "missing.mp4") is None
+
+
+def test_export_events__boris_has_length_rate_and_sound_of_the_video(table: Path, tmp_path: Path):
+    written = export_events(code_tables([table], OPTIONS), "boris", tmp_path / "out" / "a.boris", OPTIONS)
+    assert written.warnings == []
+    (observation,) = json.loads((tmp_path / "out" / "a.boris").read_text(encoding="utf-8"))["observations"].values()
+    assert observation["file"]["1"] == ["../talk.mp4"]
+    info = {name: values["../talk.mp4"] for name, values in observation["media_info"].items() if name != "offset"}
+    assert info == {"length": pytest.approx(4.0, abs=0.2), "fps": 20.0, "hasVideo": True, "hasAudio": True}
+
+
+def test_export_events__a_textgrid_spans_the_whole_video(table: Path, tmp_path: Path):
+    written = export_events(code_tables([table], OPTIONS), "praat", tmp_path / "praat", OPTIONS)
+    grid = textgrid.openTextgrid(str(written.paths[0]), includeEmptyIntervals=True)
+    assert grid.maxTimestamp == pytest.approx(4.0, abs=0.2)
+    assert [tier.entries[-1].label for tier in grid.tiers] == [""]
+    assert grid.tiers[0].entries[-1].end == grid.maxTimestamp
+
+
+def test_write_empty__files_to_code_span_the_whole_video(table: Path, tmp_path: Path, classes):
+    sample = draw_sample(read_rows(table), minutes=1)
+    written = write_empty(tmp_path / "praat", sample, "praat", classes=classes, media=None, overwrite=False)
+    assert textgrid.openTextgrid(str(written.paths[2]), False).maxTimestamp == pytest.approx(4.0, abs=0.2)
+    written = write_empty(tmp_path / "boris", sample, "boris", classes=classes, media=None, overwrite=False)
+    (observation,) = json.loads(written.paths[2].read_text(encoding="utf-8"))["observations"].values()
+    assert observation["media_info"]["fps"] == {"../talk.mp4": 20.0}
+
+
+def test_link_media__says_what_is_taken_from_the_rows(tmp_path: Path):
+    warnings: list[str] = []
+    assert link_media("in/a.mp4", tmp_path, None, end_s=2.0, fps=10.0, warnings=warnings) == Media("a.mp4", 2.0, 10.0)
+    (tmp_path / "a.mp4").write_bytes(b"no video")
+    assert link_media("a.mp4", tmp_path, tmp_path, end_s=2.0, fps=10.0, warnings=warnings).length_s == 2.0
+    write_clip(tmp_path / "b.mp4", seconds=1.0, sound=False)
+    assert link_media("b.mp4", tmp_path, tmp_path, end_s=9.0, fps=10.0, warnings=warnings).length_s == 9.0
+    assert warnings == [
+        "in/a.mp4 was not found and is linked as a.mp4, with the length and frame rate of the rows: "
+        "name its folder with --media",
+        f"{tmp_path / 'a.mp4'}: no length could be read from its header, so it is that of the rows",
+        f"{tmp_path / 'b.mp4'} lasts 0:01.0, the rows 0:09.0: is it the video that was read?",
+    ]
+
+
+def test_export_events__a_video_without_anybody_has_an_empty_tier(table_of, rows_of, tmp_path: Path):
+    coded = code_tables([table_of(*rows_of("......"))], OPTIONS)
+    for to in ("elan", "praat"):
+        export_events(coded, to, tmp_path / to, OPTIONS)
+    assert 'TIER_ID="Face"' in (tmp_path / "elan" / "a.eaf").read_text(encoding="utf-8")
+    grid = textgrid.openTextgrid(str(tmp_path / "praat" / "a.TextGrid"), includeEmptyIntervals=True)
+    assert grid.tierNames == ("Face",)
+    assert [tuple(entry) for entry in grid.tiers[0].entries] == [(0, 0.6, "")]

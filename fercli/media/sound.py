@@ -12,6 +12,7 @@ import numpy as np
 
 from fercli.formatting import pluralize
 from fercli.media.containers import open_address, open_file
+from fercli.media.frame_clock import frame_interval_s
 from fercli.media.joined_times import JoinedTimes
 from fercli.media.selection import EVERY_FRAME, FrameSelection
 from fercli.media.tracks import (
@@ -32,6 +33,7 @@ _AAC_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_
 _AAC_BITS_PER_CHANNEL = 80_000  # bit/s
 _GAP_S = 0.1  # a larger gap between sounds is filled with silence; smaller ones are imprecise times
 _SILENT_END_S = 60  # of silence behind the last picture: broken times can be days late
+_EARLY = 200  # packets of sound that may come before the first picture of their recording
 _PIECE = 4096  # samples of silence that are encoded together
 
 
@@ -48,7 +50,6 @@ class Sound:
         self.fault: str | None = None
         self._part = part
         self._end_s, self._damaged = 0.0, 0
-        self._times = JoinedTimes(float(source.start_time or 0) / av.time_base)
         self._samples: SampleConverter | None = None  # None where packets are copied
         codec = stream.codec_context
         format_name = source.format.name
@@ -92,21 +93,37 @@ class Sound:
         self._source.close()
 
     def _packets(self) -> Iterator[tuple[Any, float]]:
+        """Yield the packets of the part with their times."""
+        for packet, time_s in self._timed_packets():
+            if packet.size and self._part.ends_before(time_s):
+                return
+            if not packet.size or not self._part.begins_after(time_s):
+                yield packet, time_s - self._part.start_s
+
+    def _timed_packets(self) -> Iterator[tuple[Any, float]]:
         """Yield the packets of the sound with their times; those of the pictures show where recordings were joined."""
         video = choose_video(self._source)
         streams = [self._stream] if video is None else [video, self._stream]
+        times = JoinedTimes(
+            float(self._source.start_time or 0) / av.time_base,
+            interval_s=1.0 if video is None else frame_interval_s(video),
+        )
+        early: list[tuple[Any, float, int]] = []  # packets of a recording before its first picture
         for packet in packets(self._source, *streams):
             stamp = packet.dts if packet.pts is None else packet.pts
+            stamp_s = None if stamp is None else float(stamp * packet.time_base)
             if packet.stream.index != self._stream.index:
-                if stamp is not None:
-                    self._times.seconds(0, float(stamp * packet.time_base), _duration_s(packet))
-            elif stamp is not None:
-                time_s = self._times.seconds(1, float(stamp * packet.time_base), _duration_s(packet))
-                if self._part.ends_before(time_s):
-                    return
-                if not self._part.begins_after(time_s):
-                    yield packet, time_s - self._part.start_s
-            elif not packet.size:
+                if stamp_s is not None:
+                    times.add_picture(stamp_s, is_key=packet.is_keyframe, position=packet.pos)
+            elif stamp_s is not None:
+                early.append((packet, stamp_s, times.recording_of_sound(stamp_s, packet.pos)))
+            ended = not packet.size
+            if len(early) > _EARLY or (ended and early):
+                times.revoke_step()
+                early = [(one, its_s, times.newest) for one, its_s, _ in early]
+            while early and (time_s := times.seconds(early[0][2], early[0][1])) is not None:
+                yield early.pop(0)[0], time_s
+            if ended and packet.stream.index == self._stream.index:
                 yield packet, 0.0
 
     def _copies(self) -> Iterator[Any]:
@@ -214,10 +231,6 @@ def _open(path: Path | str) -> Any | None:
 def _is_readable(stream: Any) -> bool:
     codec = stream.codec_context
     return codec is not None and bool(codec.sample_rate and codec.layout.nb_channels)
-
-
-def _duration_s(packet: Any) -> float:
-    return float((packet.duration or 0) * packet.time_base)
 
 
 def _add_aac(target: Any, codec: Any) -> Any:

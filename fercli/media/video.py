@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,11 @@ import av
 from fercli.errors import DataError
 from fercli.formatting import clock as as_clock
 from fercli.formatting import pluralize
+from fercli.media.appended import has_unread_recording
 from fercli.media.complete import is_complete
 from fercli.media.containers import is_list, open_address, open_file
 from fercli.media.display import FrameShapes, display_rgb, square_size
+from fercli.media.frame_clock import FrameClock, frame_interval_s
 from fercli.media.frames import Frame
 from fercli.media.images import Rgb, reason_of
 from fercli.media.picture_files import check_size
@@ -25,7 +26,6 @@ from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
 from fercli.media.tracks import DecodeError, DemuxError, choose_video, decode_packet, describe_choice, packets
 
 _MISSING_S = 0.5  # a video that ends this much earlier than its header states was cut off
-_UNTIMED = ("mpjpeg", "mjpeg")  # formats without timestamps; FFmpeg guesses a frame rate
 _STATING_ASPECT = (
     "mov",
     "matroska",
@@ -45,49 +45,7 @@ class _Lost:
     pts: int | None
     time_base: Any
     dts: int | None = None
-
-
-class _Clock:
-    """Computes when frames are shown, in seconds from the start of the container; times never decrease.
-
-    Uses presentation timestamps until one decreases (they were guessed, or another recording was appended), and from there
-    on decoding timestamps. AVI has only the latter. The start time of RTSP is a guess, so its times count from the first
-    frame. Cameras that send JPEGs have no timestamps: when live, the time of arrival is used.
-    """
-
-    def __init__(
-        self, container: Any, *, interval_s: float, live: bool = False, now: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._interval_s, self._last_s = interval_s, -interval_s
-        self._now = now if live and container.format.name in _UNTIMED else None
-        self._by_dts = container.format.name == "avi"
-        states_start = self._now is None and container.format.name not in ("avi", "rtsp")
-        self._start_s = float(container.start_time or 0) / av.time_base if states_start else None
-
-    @property
-    def next_s(self) -> float:
-        """Expected time of the next frame."""
-        return self._last_s + self._interval_s
-
-    def shown_s(self, picture: Any) -> float:
-        time_s = self._stated_s(picture)
-        if time_s is not None and time_s < self._last_s:
-            self._by_dts, self._start_s = True, None
-            time_s = self._stated_s(picture)
-        self._last_s = self.next_s if time_s is None else time_s
-        return self._last_s
-
-    def _stated_s(self, picture: Any) -> float | None:
-        if self._now is not None:
-            stamp_s = self._now()
-        else:
-            stamp = picture.dts if self._by_dts else picture.pts
-            if stamp is None:
-                return None
-            stamp_s = float(stamp * picture.time_base)
-        if self._start_s is None:
-            self._start_s = stamp_s - self.next_s
-        return max(stamp_s - self._start_s, 0.0)
+    key_frame: bool = False
 
 
 class VideoReader:
@@ -115,6 +73,7 @@ class VideoReader:
         self._live = live
         self._failed = False  # an error ended reading
         self._packets, self._end_s = 0, 0.0  # read so far; end of the last frame
+        self._read_to = 0  # position in the file behind the last packet
         self._fix = _FIX if self._path else _FIX_ADDRESS
         self._selection = selection
         self._start: Start | None = None
@@ -187,8 +146,7 @@ class VideoReader:
             yield replace(previous, duration_s=max(0.0, self._end_s - previous.time_s))
 
     def _frames(self) -> Iterator[Frame]:
-        interval_s = 1 / float(self._stream.average_rate or 25)
-        clock = _Clock(self._container, interval_s=interval_s, live=self._live)
+        clock = FrameClock(self._container, interval_s=frame_interval_s(self._stream), live=self._live)
         chooser = FrameChooser(self._selection)
         read = decoded = chosen = 0
         end_s = 0.0
@@ -249,6 +207,7 @@ class VideoReader:
         try:
             for packet in self._start.packets if self._start else packets(self._container, self._stream):
                 self._packets += bool(packet.size)
+                self._read_to = max(self._read_to, (packet.pos or 0) + packet.size)
                 if packet.size and packet.pts is not None and not packet.is_discard:
                     waiting.add(packet.pts)
                 try:
@@ -263,7 +222,9 @@ class VideoReader:
                         lost = overtaken[max(0, len(overtaken) - errors) :]
                         errors -= len(lost)
                         yield from (_Lost(pts, time_base) for pts in lost)
-                    yield _Lost(picture.pts, time_base, picture.dts) if picture.is_corrupt else picture
+                    yield (
+                        _Lost(picture.pts, time_base, picture.dts, picture.key_frame) if picture.is_corrupt else picture
+                    )
         except DemuxError:
             self._failed = True
         yield from (_Lost(pts, time_base) for pts in sorted(waiting)[:errors])
@@ -281,6 +242,8 @@ class VideoReader:
 
     def _fault(self, frames: int, end_s: float) -> tuple[str | None, float]:
         """Return what is missing at the end, and when the last frame ends: in a complete file it is held to the end."""
+        if self._path and has_unread_recording(self._path, self._container.format.name, self._read_to):
+            return f"another recording is appended to the file and not read; {pluralize(frames, 'frame')} read", end_s
         stated_s = _stated_duration_s(self._container, self._stream)
         complete = is_complete(
             self._path, self._container.format.name, packets=self._packets, stated_packets=self._stream.frames

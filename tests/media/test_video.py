@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -13,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fercli.errors import DataError
-from fercli.media.video import VideoReader, _Clock
+from fercli.media.video import VideoReader
 from fercli.media.video_writer import VideoWriter
 
 TIMES = [0.0, 0.04, 0.1, 0.5, 0.52, 1.0]  # s: no constant rate
@@ -102,24 +100,6 @@ def test_reader__continues_where_a_second_recording_was_joined(tmp_path: Path):
     assert len(times) == 20
     np.testing.assert_allclose(times, np.arange(20) / 10, atol=0.11)  # one interval, where the two are joined
     assert np.diff(times).min() > 0
-
-
-def test_clock__of_rtsp_counts_from_the_first_picture():
-    # as PyAV gave them for a camera's stream of 25 frames a second: a start that is a guess, a first picture without a time
-    container = SimpleNamespace(format=SimpleNamespace(name="rtsp"), start_time=160_000)
-    pictures = [SimpleNamespace(pts=pts, time_base=Fraction(1, 90_000)) for pts in (None, 3600, 7200, 18_000)]
-    clock = _Clock(container, interval_s=1 / 25)
-    assert [clock.shown_s(picture) for picture in pictures] == pytest.approx([0, 0.04, 0.08, 0.2])
-
-
-def test_clock__of_a_camera_that_sends_jpegs_is_when_they_arrive():
-    container = SimpleNamespace(format=SimpleNamespace(name="mpjpeg"), start_time=0)
-    pictures = [SimpleNamespace(pts=number, time_base=Fraction(1, 25)) for number in range(4)]  # a guess at the rate
-    arrived = iter([50.0, 50.1, 50.4, 51.0])
-    clock = _Clock(container, interval_s=1 / 25, live=True, now=lambda: next(arrived))
-    assert [clock.shown_s(picture) for picture in pictures] == pytest.approx([0, 0.1, 0.4, 1.0])
-    of_a_file = _Clock(container, interval_s=1 / 25)
-    assert [of_a_file.shown_s(picture) for picture in pictures] == pytest.approx([0, 0.04, 0.08, 0.12])
 
 
 def test_reader__reads_what_decodes_of_a_cut_off_file_and_reports_it(tmp_path: Path):

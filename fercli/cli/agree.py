@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,7 +72,11 @@ def agree(
     ] = 0.5,
     names: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="LABEL=EXPRESSION", help="What a coder's label stands for; repeatable."),
+        typer.Option(
+            "--map",
+            metavar="LABEL=EXPRESSION|FILE",
+            help="What a coder's label stands for; repeatable. Or a csv file with the columns label and expression.",
+        ),
     ] = None,
     gaps: Annotated[
         str | None,
@@ -79,6 +84,14 @@ def agree(
             "--gaps",
             metavar="EXPRESSION",
             help="What time without an annotation means in codings by people, such as neutral (default: not coded).",
+        ),
+    ] = None,
+    shifts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--shift",
+            metavar="CODING=SECONDS",
+            help="How much later the times of a coding are to be, if its clock began with another second of the video; repeatable.",
         ),
     ] = None,
     sample: Annotated[
@@ -110,7 +123,7 @@ def agree(
         raise UsageError("two codings or more are compared", fix="fer agree coder1.eaf results")
     from fercli.coding.agree import agree as step_agree
     from fercli.coding.agree_files import agreement_record, write_agreement
-    from fercli.coding.coders import read_coder
+    from fercli.coding.coders import read_coders
     from fercli.coding.episodes import EpisodeOptions
     from fercli.coding.pairing import PairingOptions
     from fercli.coding.sample import read_sample
@@ -120,8 +133,9 @@ def agree(
     if out is not None:
         refuse_existing_folder(out, overwrite=overwrite, mark="agreement.json")
     episode = EpisodeOptions(smooth, enter, leave, min_duration, merge_gap)
-    pairing = PairingOptions(step, _mapping(names or []), gaps, {} if sample is None else read_sample(sample))
-    result = step_agree([read_coder(path, episode) for path in codings], pairing, tolerance_s=tolerance, seed=seed)
+    spans = {} if sample is None else read_sample(sample)
+    pairing = PairingOptions(step, _mapping(names or []), gaps, spans, _shifts(shifts or []))
+    result = step_agree(read_coders(codings, episode), pairing, tolerance_s=tolerance, seed=seed)
     for warning in result.warnings if not quiet else ():
         console.warn(warning)
     if out is not None:
@@ -187,15 +201,32 @@ def draw(
 
 
 def _mapping(texts: list[str]) -> dict[str, str]:
+    from fercli.coding.label_names import read_mapping
     from fercli.config.labels import canonical
 
-    pairs = {}
+    pairs: dict[str, str] = {}
     for text in texts:
         label, separator, expression = text.partition("=")
+        if not separator and Path(text).is_file():
+            pairs |= read_mapping(Path(text))
+            continue
         if not separator or not label or not expression:
-            raise UsageError(f"--map {text}: not LABEL=EXPRESSION", fix="--map smile=happiness")
+            raise UsageError(f"--map {text}: neither LABEL=EXPRESSION nor a file", fix="--map smile=happiness")
         pairs[label] = pairs[canonical(label)] = canonical(expression)
     return pairs
+
+
+def _shifts(texts: list[str]) -> dict[str, float]:
+    shifts = {}
+    for text in texts:
+        name, _, seconds = text.rpartition("=")
+        try:
+            shifts[name] = float(seconds.replace(",", "."))
+        except ValueError:
+            raise UsageError(f"--shift {text}: not CODING=SECONDS", fix="--shift anna=2.4") from None
+        if not name or not math.isfinite(shifts[name]):
+            raise UsageError(f"--shift {text}: not CODING=SECONDS", fix="--shift anna=2.4")
+    return shifts
 
 
 def _show(result: Agreement) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -12,18 +12,21 @@ from numpy.typing import NDArray
 from fercli.coding import agreement
 from fercli.coding.agreement import ClassScore, Counts, Score
 from fercli.coding.annotations import Annotation
+from fercli.coding.clock_offset import better_shift_s
 from fercli.coding.coders import UNCERTAIN, Coder
 from fercli.coding.event_matching import EventScore, Pair, event_score, match_events
-from fercli.coding.pairing import PairingOptions, SamePerson, known_events, same_people, unit_times, units
-from fercli.config.labels import PAPER_ORDER
-from fercli.errors import DataError
-from fercli.formatting import pluralize
+from fercli.coding.label_names import classes_of
+from fercli.coding.pairing import PairingOptions, SamePerson, same_people
+from fercli.coding.time_base import MIN_GAP_S, known_events, overlap_s, unit_times, units, with_gaps
+from fercli.errors import DataError, UsageError
+from fercli.formatting import percent, pluralize
 
 NOT_CODED, NOT_SEEN = "not coded", "not in view"
 MIN_BLOCKS = 6  # with fewer people, blocks of time are resampled
 MIN_RESAMPLED = 4  # blocks; there is no interval with fewer
 BLOCK_S = 10.0
 TOLERANCE_S = 0.5
+_OVERLAP_S, _MUCH_UNCODED = 0.2, 0.2  # above which a warning is given
 
 
 @dataclass(frozen=True)
@@ -67,23 +70,23 @@ def agree(
     """Compare codings. With two, the first is the reference; of several, all pairs are compared.
 
     Uncertain predictions count as missing: they are in the confusion matrix, not in the scores.
-    Raises: DataError if no video and person is common to the coders.
+    Raises: DataError if no video and person is common to the coders, or a coding has no known label.
     """
     warnings: list[str] = []
+    _check_names(coders, options)
     people = same_people(coders, options, warnings)
-    classes = _classes(coders, people, options, warnings)
-    labels = [_labels(person, coders, classes, options) for person in people]  # one [coders, T] per person
-    if not any(found.size for found in labels):
-        for coder in coders:
-            if not any(any(video.events.tiers.values()) for video in coder.videos.values()):
-                raise DataError(f"{coder.name} has no coded event", fix="code the videos first, and save the file")
-        videos = "; ".join(f"{coder.name}: {', '.join(list(coder.videos)[:3]) or 'none'}" for coder in coders)
-        raise DataError(
-            f"the codings have no person of a video in common (videos of {videos})",
-            fix="give codings of the same videos: the names of media files count, without folder and suffix",
-        )
+    if not people:
+        raise _nothing_in_common(coders)
+    classes = classes_of(coders, people, options, warnings)
+    if options.gaps is not None:
+        people = [_filled(person, coders, classes, options) for person in people]
+    labels = [_labels(person, classes, options) for person in people]  # one [coders, T] per person
+    compared = [person for person, found in zip(people, labels, strict=True) if ((found >= 0).sum(axis=0) > 1).any()]
+    if not compared:
+        raise _nothing_in_common(coders)
     compare = _Comparison(tuple(coders), tuple(people), tuple(labels), classes, options, tolerance_s, seed)
     pairs = [compare.pair(one, two) for one, two in combinations(range(len(coders)), 2)]
+    warnings += [*_hints(coders, people, labels, options), *compare.offsets()]
     ratings = np.maximum(np.concatenate(labels, axis=1), -1)
     hands = [index for index, coder in enumerate(coders) if coder.classes is None]
     several = len(coders) > 2
@@ -91,8 +94,8 @@ def agree(
         classes,
         options.step_s,
         tolerance_s,
-        len({person.video for person in people}),
-        len(people),
+        len({person.video for person in compared}),
+        len(compared),
         tuple(pairs),
         _known(agreement.krippendorffs_alpha(ratings, len(classes))) if several else None,
         _known(agreement.krippendorffs_alpha(ratings[hands], len(classes))) if several and len(hands) > 1 else None,
@@ -100,41 +103,68 @@ def agree(
     )
 
 
-def _classes(
-    coders: Sequence[Coder], people: Sequence[SamePerson], options: PairingOptions, warnings: list[str]
-) -> tuple[str, ...]:
-    """Return the classes of the program, else the labels that two coders use; labels that are no class give a warning."""
-    given = next((coder.classes for coder in coders if coder.classes), None)
-    used: list[dict[str, float]] = [{} for _ in coders]
-    for person in people:
-        for seconds, items in zip(used, person.frames, strict=True):
-            for item in items:
-                label = options.label(item.label)
-                seconds[label] = seconds.get(label, 0.0) + item.offset_s - item.onset_s
-    labels = [label for label in {name for seconds in used for name in seconds} if label != UNCERTAIN]
-    shared = [label for label in labels if sum(label in seconds for seconds in used) > 1]
-    order = {name: number for number, name in enumerate(PAPER_ORDER)}
-    classes = given or tuple(sorted(shared or labels, key=lambda name: (order.get(name, 99), name)))
-    for coder, seconds in zip(coders, used, strict=True):
-        unknown = {name: value for name, value in seconds.items() if name not in classes and name != UNCERTAIN}
-        if unknown:
-            shown = ", ".join(f"{name} ({value:.1f} s)" for name, value in sorted(unknown.items())[:8])
-            warnings.append(f"{coder.name}: labels that are no common class are not counted: {shown}")
-    return classes
+def _check_names(coders: Sequence[Coder], options: PairingOptions) -> None:
+    """Raise UsageError for a shift of nobody."""
+    names = [coder.name for coder in coders]
+    for name in options.shifts_s:
+        if name not in names:
+            raise UsageError(f"--shift {name}=...: no coding has this name", fix=f"names: {', '.join(names)}")
 
 
-def _labels(
-    person: SamePerson, coders: Sequence[Coder], classes: Sequence[str], options: PairingOptions
-) -> NDArray[np.int64]:
+def _nothing_in_common(coders: Sequence[Coder]) -> DataError:
+    """Return the error for codings without anything to compare."""
+    for coder in coders:
+        if not any(any(video.events.tiers.values()) for video in coder.videos.values()):
+            return DataError(f"{coder.name} has no coded event", fix="code the videos first, and save the file")
+    videos = "; ".join(f"{coder.name}: {', '.join(list(coder.videos)[:3]) or 'none'}" for coder in coders)
+    return DataError(
+        f"at no time do two codings have an expression of one person (videos of {videos})",
+        fix="name files after their videos, or give tables a column video; names of people must be the same, too",
+    )
+
+
+def _filled(person: SamePerson, coders: Sequence[Coder], classes: Sequence[str], options: PairingOptions) -> SamePerson:
+    """Return a person with time without a known label as --gaps, in codings by people that have the person."""
+    label = options.label(options.gaps or "")
+    spans = person.spans or ((0.0, person.end_s),)
+    frames, events = list(person.frames), list(person.events)
+    for index, coder in enumerate(coders):
+        if coder.classes is None and frames[index] and label in classes:
+            known = [item for item in frames[index] if options.label(item.label) in (*classes, UNCERTAIN)]
+            frames[index] = with_gaps(known, spans, label)
+            events[index] = with_gaps(known, spans, label, min_gap_s=MIN_GAP_S)
+    return replace(person, frames=tuple(frames), events=tuple(events))
+
+
+def _labels(person: SamePerson, classes: Sequence[str], options: PairingOptions) -> NDArray[np.int64]:
     """Return the classes [coders, T] of one person."""
-    times = unit_times(person, options.step_s)
-    found = np.stack([units(items, times, classes, options) for items in person.frames])
-    if options.gaps is not None:
-        gap = list(classes).index(options.label(options.gaps)) if options.label(options.gaps) in classes else -1
-        for index, coder in enumerate(coders):
-            if coder.classes is None and person.frames[index]:
-                found[index][found[index] == -1] = gap
-    return found
+    times = unit_times(person.end_s, person.spans, options.step_s)
+    return np.stack([units(items, times, classes, options.label) for items in person.frames])
+
+
+def _hints(
+    coders: Sequence[Coder],
+    people: Sequence[SamePerson],
+    labels: Sequence[NDArray[np.int64]],
+    options: PairingOptions,
+) -> Iterator[str]:
+    """Yield what is unusual about the codings by people: much time without a label, and two labels at one time."""
+    for index, coder in enumerate(coders):
+        if coder.classes is not None:
+            continue
+        both_s = sum(overlap_s(person.frames[index], options.label) for person in people)
+        if both_s > _OVERLAP_S:
+            yield f"{coder.name}: for {both_s:.1f} s a person has two labels at a time; the one that begins later counts"
+        own = [found for found, person in zip(labels, people, strict=True) if person.frames[index]]
+        seen = sum(int((np.delete(found, index, axis=0) >= 0).any(axis=0).sum()) for found in own)
+        empty = sum(
+            int(((np.delete(found, index, axis=0) >= 0).any(axis=0) & (found[index] == -1)).sum()) for found in own
+        )
+        if options.gaps is None and seen and empty / seen > _MUCH_UNCODED:
+            yield (
+                f"{coder.name}: {percent(empty / seen)} of the time has no label and is not compared; "
+                "if the coder left out what is neutral: --gaps neutral"
+            )
 
 
 @dataclass(frozen=True)
@@ -153,7 +183,7 @@ class _Comparison:
         """Compare two coders by their indices."""
         count = len(self.classes)
         both = [found[[one, two]] for found in self.labels]
-        blocks, described = _blocks(both, count, self.options.step_s)
+        blocks, described = _blocks(self.people, both, count, self.options.step_s)
         counts = blocks.sum(axis=0)
         sampled = agreement.resampled(blocks, seed=self.seed)
         if len(blocks) < MIN_RESAMPLED:
@@ -184,12 +214,35 @@ class _Comparison:
             self._events(one, two),
         )
 
+    def offsets(self) -> Iterator[str]:
+        """Yield a hint for every coding by a person that agrees much better with another one if its times are shifted."""
+        whole = [found for found, person in zip(self.labels, self.people, strict=True) if person.spans is None]
+        for index, coder in enumerate(self.coders):
+            other = next(
+                (at for at in range(len(self.coders)) if at != index and (at > index or self.coders[at].classes)), None
+            )
+            if coder.classes is not None or other is None or not whole:
+                continue
+            better = better_shift_s([found[[index, other]] for found in whole], len(self.classes), self.options.step_s)
+            if better is not None:
+                shift_s, kappa, now = better
+                shift_s += self.options.shifts_s.get(coder.name, 0.0)
+                yield (
+                    f"{coder.name}: Cohen's kappa with {self.coders[other].name} would be {kappa:.2f} instead of {now:.2f} "
+                    f"if its times were shifted: --shift {coder.name}={shift_s:.1f}"
+                )
+
     def _events(self, one: int, two: int) -> tuple[EventScore, ...]:
         coded: list[Annotation] = []
         read: list[Annotation] = []
         pairs: list[Pair] = []
         for person in self.people:
-            own, others = (known_events(person.events[at], self.classes, person, self.options) for at in (one, two))
+            own, others = (
+                known_events(
+                    person.events[at], self.classes, self.options.label, spans=person.spans, other=person.frames[other]
+                )
+                for at, other in ((one, two), (two, one))
+            )
             pairs += match_events(own, others, self.tolerance_s)
             coded += own
             read += others
@@ -212,12 +265,21 @@ def _table(pair: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     return table
 
 
-def _blocks(pairs: Sequence[NDArray[np.int64]], count: int, step_s: float) -> tuple[Counts, str]:
-    """Return counts [B, N, N] of the units that both coded, by person; by blocks of time if there are few people."""
-    by_person = [_table(pair, count)[:count, :count] for pair in pairs]
-    used = [counts for counts in by_person if counts.sum()]
+def _blocks(
+    people: Sequence[SamePerson], pairs: Sequence[NDArray[np.int64]], count: int, step_s: float
+) -> tuple[Counts, str]:
+    """Return counts [B, N, N] of the units that both coded, by person; by blocks of time if there are few people.
+
+    Someone with a name is one person in all videos; numbers are of one video.
+    """
+    by_person: dict[str, NDArray[np.int64]] = {}
+    for person, pair in zip(people, pairs, strict=True):
+        named = person.person and not person.person.isdigit()
+        key = person.person if named else f"{person.video}\n{person.person}"
+        by_person[key] = by_person.get(key, 0) + _table(pair, count)[:count, :count]
+    used = [counts for counts in by_person.values() if counts.sum()]
     if len(used) >= MIN_BLOCKS:
-        return np.stack(used).astype(float), f"{len(used)} people of videos"
+        return np.stack(used).astype(float), f"{len(used)} people"
     length = round(BLOCK_S / step_s)
     parts = [pair[:, at : at + length] for pair in pairs for at in range(0, pair.shape[1], length)]
     tables = [_table(part, count)[:count, :count] for part in parts]

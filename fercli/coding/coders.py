@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -14,10 +14,12 @@ from fercli.coding.episodes import EpisodeOptions
 from fercli.coding.export import annotations_of
 from fercli.coding.formats.boris import read_boris
 from fercli.coding.formats.elan import read_elan
-from fercli.coding.formats.event_csv import read_datavyu, read_event_csv, read_table
+from fercli.coding.formats.event_csv import read_datavyu, read_event_csv
 from fercli.coding.formats.frame_logs import is_facereader, read_facereader, read_openface
 from fercli.coding.formats.praat import read_praat
+from fercli.coding.formats.text_table import read_table
 from fercli.coding.recordings import Recording, recordings
+from fercli.coding.video_names import short_names
 from fercli.errors import DataError
 from fercli.rows.read import TABLE_NAME, read_rows
 
@@ -25,7 +27,6 @@ UNCERTAIN = "uncertain"
 _READERS: dict[str, Callable[[Path], list[VideoAnnotations]]] = {
     ".eaf": read_elan,
     ".textgrid": read_praat,
-    ".boris": read_boris,
 }
 _TABLES = (".csv", ".tsv", ".txt", ".parquet", ".jsonl")
 SAMPLE_NAME = "sample.csv"
@@ -43,51 +44,73 @@ class CodedByOne:
 
 @dataclass(frozen=True)
 class Coder:
-    """One coder. videos: by the name of the video without folder and suffix. classes: of a program; None for a person."""
+    """One coder. videos: by name, see `short_names`. classes: of a program; None for a person."""
 
     name: str
     videos: Mapping[str, CodedByOne]
     classes: tuple[str, ...] | None = None
 
 
+def read_coders(paths: Sequence[Path], options: EpisodeOptions) -> list[Coder]:
+    """Read several codings, with names that tell them apart: files of one name have that of their folder as well."""
+    coders = [read_coder(path, options) for path in paths]
+    names: list[str] = []
+    for path, coder in zip(paths, coders, strict=True):
+        alone = [other.name for other in coders].count(coder.name) == 1
+        name = coder.name if alone else f"{path.resolve().parent.name}/{coder.name}"
+        names.append(name if name not in names else f"{name} ({names.count(name) + 1})")
+    return [replace(coder, name=name) for coder, name in zip(coders, names, strict=True)]
+
+
 def read_coder(path: Path, options: EpisodeOptions) -> Coder:
     """Read a file, or all files of a folder, as one coder. options: the episodes of tables of predictions.
 
-    Raises: DataError for files that cannot be read, a folder without any, and two videos of one name.
+    Of a BORIS project, PROJECT.boris#TEXT are the observations with TEXT in their names.
+    Raises: DataError for files that cannot be read, a folder without any, and a video that is coded twice.
     """
+    path, observations = _observations(path)
     files = [path]
     if path.is_dir():
         table = path / TABLE_NAME
-        known = (*_READERS, *_TABLES)
+        known = (*_READERS, *_TABLES, ".boris")
         files = [table] if table.is_file() else sorted(file for file in path.iterdir() if file.suffix.lower() in known)
-        files = [file for file in files if file.name not in (SAMPLE_NAME, PARTS_NAME)]
+        files = [file for file in files if file.name not in (SAMPLE_NAME, PARTS_NAME) and not file.name.startswith(".")]
     if not files or not files[0].is_file():
         raise DataError(f"{path}: no such file, or a folder without coded files", fix=_KNOWN)
-    videos: dict[str, CodedByOne] = {}
+    found: list[tuple[Path, CodedByOne]] = []
     classes: tuple[str, ...] | None = None
     for file in files:
-        found, of_file = _read(file, options)
+        items, of_file = _read(file, options, observations)
         classes = of_file or classes
-        for item in found:
-            name = video_name(item.frames.video)
-            if name in videos:
-                raise DataError(f"{file}: a second video named {name}", fix="give videos different names")
-            videos[name] = item
-    return Coder(path.stem if path.is_file() else path.name, videos, classes)
+        found += [(file, item) for item in items]
+    videos: dict[str, CodedByOne] = {}
+    for name, (file, item) in zip(short_names([item.frames.video for _, item in found]), found, strict=True):
+        if name in videos:
+            fix = "give one file or folder per coder"
+            if file.suffix.lower() == ".boris":
+                fix = f"name the observations of one coder by a text in their names: {file}#anna"
+            raise DataError(f"{file}: the video {name} is coded twice", fix=fix)
+        videos[name] = item
+    name = path.name if path.is_dir() else path.stem
+    return Coder(f"{name}#{observations}" if observations else name, videos, classes)
 
 
-def video_name(video: str) -> str:
-    """Return the name by which videos of two coders are the same: without folder and suffix."""
-    return PurePosixPath(video.replace("\\", "/")).stem
+def _observations(path: Path) -> tuple[Path, str]:
+    """Return the path of a BORIS project and the text after #; other paths as they are."""
+    file, sign, text = str(path).rpartition("#")
+    return (Path(file), text) if sign and file.lower().endswith(".boris") else (path, "")
 
 
-def _read(path: Path, options: EpisodeOptions) -> tuple[list[CodedByOne], tuple[str, ...] | None]:
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None and path.suffix.lower() in (".csv", ".tsv", ".txt"):
+def _read(path: Path, options: EpisodeOptions, observations: str) -> tuple[list[CodedByOne], tuple[str, ...] | None]:
+    suffix = path.suffix.lower()
+    if suffix == ".boris":
+        return [CodedByOne(item, item) for item in read_boris(path, observations)], None
+    reader = _READERS.get(suffix)
+    if reader is None and suffix in (".csv", ".tsv", ".txt"):
         reader = _table_reader(path)
     if reader is not None:
         return [CodedByOne(item, item) for item in reader(path)], None
-    if path.suffix.lower() not in _TABLES:
+    if suffix not in _TABLES:
         raise DataError(f"{path}: unknown format", fix=_KNOWN)
     rows = read_rows(path)
     return [_machine(recording, options) for recording in recordings(rows.predictions(), rows.labels)], rows.labels
@@ -97,14 +120,14 @@ def _table_reader(path: Path) -> Callable[[Path], list[VideoAnnotations]] | None
     """Return the reader of a text table by its header; None for a table of predictions."""
     if is_facereader(path):
         return read_facereader
-    header, rows = read_table(path)
-    if {"source", "status", "label"} <= set(header):
+    table = read_table(path)
+    if {"source", "status", "label"} <= set(table.header):
         return None
-    if {"timestamp", "success"} <= set(header):
-        return read_openface
-    if any(name.endswith(".onset") for name in header):
-        return lambda path: read_datavyu(path, rows)
-    return lambda path: read_event_csv(path, rows)
+    if {"timestamp", "success"} <= set(table.header):
+        return lambda _: read_openface(table)
+    if any(name.endswith(".onset") for name in table.header):
+        return lambda _: read_datavyu(table)
+    return lambda _: read_event_csv(table)
 
 
 def _machine(recording: Recording, options: EpisodeOptions) -> CodedByOne:

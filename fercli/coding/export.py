@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from fercli import __version__
 from fercli.coding.annotations import Annotation, VideoAnnotations, tier_name
@@ -15,10 +15,11 @@ from fercli.coding.formats.elan import write_elan
 from fercli.coding.formats.praat import write_praat
 from fercli.coding.media_links import Media, link_media
 from fercli.coding.tables import with_episode_settings, write_events
+from fercli.coding.video_names import short_names
 from fercli.errors import UsageError
 from fercli.rows.run_record import write_settings
 from fercli.system.files import free_name, refuse_existing
-from fercli.system.names import clash_key, portable_name
+from fercli.system.names import clash_key
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,6 @@ class _Job:
     @property
     def author(self) -> str:
         return self.coded.run.weights or f"fer {__version__}"
-
-    def free_path(self, video: CodedVideo, suffix: str) -> Path:
-        """Return the path of a video's file in the folder, and count it as written."""
-        path = free_name(
-            self.out / f"{_stem(video.source)}{suffix}", {clash_key(other) for other in self.written.paths}
-        )
-        self.written.paths.append(path)
-        return path
 
     def linked(self, video: CodedVideo, folder: Path) -> Media:
         """Return the video as a file in a folder links it."""
@@ -152,20 +145,17 @@ def annotations_of(video: CodedVideo, media: str) -> VideoAnnotations:
 
 def _free_paths(job: _Job, suffix: str) -> list[tuple[CodedVideo, Path]]:
     """Return a path for every video, none of which may exist."""
-    paths = [(video, job.free_path(video, suffix)) for video in job.coded.videos]
-    for _, path in paths:
+    names = short_names([video.source for video in job.coded.videos])
+    for name in names:
+        used = {clash_key(path) for path in job.written.paths}
+        job.written.paths.append(free_name(job.out / f"{name or 'video'}{suffix}", used))
+    for path in job.written.paths:
         refuse_existing(path, overwrite=job.overwrite)
-    return paths
+    return list(zip(job.coded.videos, job.written.paths, strict=True))
 
 
 def _write_settings(job: _Job) -> None:
     write_settings(job.out / "events", with_episode_settings(job.coded.run, job.options))
-
-
-def _stem(source: str) -> str:
-    """Return a file name for a source: of a path or an address its last part without the suffix."""
-    stem = PurePosixPath(source.replace("\\", "/")).stem
-    return portable_name(stem) or "video"
 
 
 EXPORTS: dict[str, ExportFormat] = {

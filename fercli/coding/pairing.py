@@ -1,20 +1,20 @@
-"""Which videos and people of two coders are the same, and both codings on one time base."""
+"""Which people of several codings are the same."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass, field, replace
 
 from fercli.coding.annotations import Annotation, Span, VideoAnnotations, tier_name
-from fercli.coding.coders import UNCERTAIN, Coder
-from fercli.config.labels import canonical
+from fercli.coding.coders import CodedByOne, Coder
+from fercli.coding.same_videos import SameVideo, same_videos
+from fercli.coding.video_names import common_end
+from fercli.config.labels import PAPER_ORDER, canonical
 
 STEP_S = 0.04
 _NUMBERED = re.compile(r"^(?:person|participant|subject|face|track|p|#)?\s*#?\s*(\d+)$")
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -22,17 +22,24 @@ class PairingOptions:
     """How codings are made comparable.
 
     step_s: length of a unit of time. names: label of a coder -> expression. gaps: expression that time without an annotation
-    of a person's coding has; None: it is not coded. spans: parts that were coded, by video; they win over those in the files.
+    of a person's coding has; None: it is not coded. spans: parts that were coded, by path of the video; they win over those in
+    the files. shifts_s: by coder, how much later its times are to be.
     """
 
     step_s: float = STEP_S
     names: Mapping[str, str] = field(default_factory=dict)
     gaps: str | None = None
     spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
+    shifts_s: Mapping[str, float] = field(default_factory=dict)
 
     def label(self, text: str) -> str:
         """Return the expression that a label stands for."""
         return self.names.get(text) or self.names.get(canonical(text)) or canonical(text)
+
+    def spans_of(self, video: str) -> tuple[Span, ...] | None:
+        """Return the parts of a video that were coded, by the end of its path; None if it is not known."""
+        name = max(self.spans, key=lambda name: common_end(name, video), default=None)
+        return None if name is None or not common_end(name, video) else self.spans[name]
 
 
 @dataclass(frozen=True)
@@ -48,66 +55,159 @@ class SamePerson:
 
 
 def person_key(name: str) -> str:
-    """Return a name that is equal for one person: `Person 1`, `#1`, `P1` and `1` are the same."""
+    """Return a name that is equal for one person: `Person 1`, `Track 1`, `#1`, `P1` and `1` are the same; '' for `Face`."""
     plain = name.strip().lower()
     match = _NUMBERED.match(plain)
-    return str(int(match.group(1))) if match else plain
+    return str(int(match.group(1))) if match else "" if plain == tier_name(None).lower() else plain
 
 
 def same_people(coders: Sequence[Coder], options: PairingOptions, warnings: list[str]) -> list[SamePerson]:
-    """Return the people of the videos that all coders have, by name or number.
+    """Return the people of the videos that two coders have, by name or number.
 
-    Where two coders have no name in common, the only person of one of them is the one who is coded longest by the other. What
-    is left out is added to `warnings`.
+    Someone without a counterpart is compared with the only person of the other coder who has none either, or if no name is
+    common with the one coded longest. Everybody else is left out, which is added to `warnings`.
     """
-    common = [name for name in coders[0].videos if all(name in coder.videos for coder in coders)]
-    for coder in coders:
-        alone = [name for name in coder.videos if name not in common]
-        if alone:
-            warnings.append(f"only {coder.name} has {', '.join(alone)}: not compared")
     people = []
-    for video in common:
+    for video in same_videos(coders, warnings):
+        video.codings = [
+            None if coding is None else _prepared(coding, coder, options)
+            for coding, coder in zip(video.codings, coders, strict=True)
+        ]
         people += _of_video(video, coders, options, warnings)
     return people
 
 
-def _of_video(video: str, coders: Sequence[Coder], options: PairingOptions, warnings: list[str]) -> list[SamePerson]:
-    codings = [coder.videos[video] for coder in coders]
-    keyed = [{person_key(name): name for name in coding.frames.tiers} for coding in codings]
-    first = keyed[0]
-    found: list[tuple[str, list[str | None]]] = []
-    if any(set(first) & set(other) for other in keyed[1:]):
-        found = [(key, [names.get(key) for names in keyed]) for key in first]
-        found = [(key, names) for key, names in found if sum(name is not None for name in names) > 1]
-    elif all(keyed):
-        found = [(_shown(keyed), [_longest(coding.frames) for coding in codings])]
-        shown = [f"{coder.name}: {name or 'the only one'}" for coder, name in zip(coders, found[0][1], strict=True)]
-        if any(len(names) > 1 for names in keyed):
-            warnings.append(f"{video}: no person has one name in all codings, compared are {', '.join(shown)}")
-    if not found:
-        warnings.append(f"{video}: no person is in two codings")
-    spans = options.spans.get(video) or next((c.frames.spans for c in codings if c.frames.spans is not None), None)
-    people = []
-    for key, names in found:
-        frames, events = (
-            tuple(_tier(part, name) for part, name in zip(parts, names, strict=True))
-            for parts in ([coding.frames for coding in codings], [coding.events for coding in codings])
+def _prepared(coding: CodedByOne, coder: Coder, options: PairingOptions) -> CodedByOne:
+    """Return a coding with its times shifted, and with expressions that are names of tiers as labels."""
+    shift_s = options.shifts_s.get(coder.name, 0.0)
+    parts = []
+    for part in (coding.frames, coding.events):
+        changed = _shifted(part, shift_s) if shift_s else part
+        parts.append(changed if coder.classes else _with_labels(changed, options))
+    return CodedByOne(*parts)
+
+
+def _shifted(coding: VideoAnnotations, shift_s: float) -> VideoAnnotations:
+    tiers = {
+        person: tuple(
+            replace(item, onset_s=max(0.0, item.onset_s + shift_s), offset_s=item.offset_s + shift_s)
+            for item in items
+            if item.offset_s + shift_s > 0
         )
-        ends = [coding.frames.end_s for coding in codings if coding.frames.end_s is not None]
-        end_s = max([*ends, *(items[-1].offset_s for items in frames if items)], default=0.0)
-        people.append(SamePerson(video, key, frames, events, end_s, spans))
-    return people
+        for person, items in coding.tiers.items()
+    }
+    end_s = None if coding.end_s is None else coding.end_s + shift_s
+    spans = None if coding.spans is None else tuple((begin + shift_s, end + shift_s) for begin, end in coding.spans)
+    return replace(coding, tiers=tiers, end_s=end_s, spans=spans)
 
 
-def _shown(keyed: Sequence[Mapping[str, str]]) -> str:
-    return next((key for names in keyed for key in names if len(names) == 1 and key), "")
+def _with_labels(coding: VideoAnnotations, options: PairingOptions) -> VideoAnnotations:
+    """Return a coding with a tier per expression as one person, whose labels are the names of the tiers."""
+    used = {name: items for name, items in coding.tiers.items() if items}
+    known = {*PAPER_ORDER, *options.names.values()}
+    values = {options.label(item.label) for items in used.values() for item in items}
+    if not used or values & known or any(options.label(name) not in known for name in used):
+        return coding
+    items = [replace(item, label=name) for name, of_tier in used.items() for item in of_tier]
+    return replace(coding, tiers={"": tuple(sorted(items, key=lambda item: item.onset_s))})
 
 
-def _longest(coding: VideoAnnotations) -> str | None:
-    def seconds(name: str) -> float:
-        return sum(item.offset_s - item.onset_s for item in coding.tiers[name])
+def _of_video(
+    video: SameVideo, coders: Sequence[Coder], options: PairingOptions, warnings: list[str]
+) -> list[SamePerson]:
+    """Return the people of one video."""
+    keyed = [
+        {} if coding is None else {person_key(name): name for name in coding.frames.tiers} for coding in video.codings
+    ]
+    keys = list(dict.fromkeys(key for names in keyed for key in names))
+    found = {key: [names.get(key) for names in keyed] for key in keys}
+    found = {key: names for key, names in found.items() if sum(name is not None for name in names) > 1}
+    left = [
+        _left([name for key, name in names.items() if key not in found], coding, options)
+        for names, coding in zip(keyed, video.codings, strict=True)
+    ]
+    taken = _only_ones(video, coders, left, list(found.values()), warnings)
+    found |= {person_key(next(name for name in names if name is not None)): names for names in taken}
+    _warn_of_rest(video, coders, left, taken, warnings)
+    codings = [coding for coding in video.codings if coding is not None]
+    spans = next((s for c in codings if (s := options.spans_of(c.frames.video))), None)
+    spans = spans or next((c.frames.spans for c in codings if c.frames.spans is not None), None)
+    return [_person(video, key, names, spans) for key, names in found.items()]
 
-    return max(coding.tiers, key=seconds, default=None)
+
+def _left(names: Sequence[str], coding: CodedByOne | None, options: PairingOptions) -> list[str]:
+    """Return those of the people without a counterpart who have a label; if any has an expression, those with expressions."""
+    if coding is None:
+        return []
+    known = {*PAPER_ORDER, *options.names.values()}
+    labels = {name: {options.label(item.label) for item in coding.frames.tiers[name]} for name in names}
+    return [name for name in names if labels[name] & known] or [name for name in names if labels[name]]
+
+
+def _only_ones(
+    video: SameVideo,
+    coders: Sequence[Coder],
+    left: Sequence[Sequence[str]],
+    found: Sequence[Sequence[str | None]],
+    warnings: list[str],
+) -> list[list[str | None]]:
+    """Return the people who are taken for one person although their names differ; nothing if it is not clear who they are.
+
+    left: by coder, those without a counterpart. found: the people with one, of whom the only one may lack in a coding. One coder
+    at least must have a single person; of another one, the person in view or coded longest is taken if there is no other choice.
+    """
+    base: Sequence[str | None] = [None] * len(coders)
+    if len(found) == 1 and any(name is None and names for name, names in zip(found[0], left, strict=True)):
+        base = found[0]
+    joins = any(name is not None for name in base)
+    with_some = [index for index, names in enumerate(left) if names and base[index] is None]
+    single = [index for index in with_some if len(left[index]) == 1]
+    if len(with_some) + joins < 2 or not (single or joins) or (len(found) > joins and len(single) < len(with_some)):
+        return []
+    taken = list(base)
+    for at in with_some:
+        taken[at] = max(left[at], key=lambda name: _seconds(video.codings[at], name))
+    shown = [f"{coders[at].name}: {tier_name(name or None)}" for at, name in enumerate(taken) if name is not None]
+    if any(person_key(name) for name in taken if name is not None):
+        chosen = "" if len(single) == len(with_some) else " (who is in view or coded longest)"
+        warnings.append(f"{video.name}: names of people differ, taken for one person are {', '.join(shown)}{chosen}")
+    return [taken]
+
+
+def _warn_of_rest(
+    video: SameVideo,
+    coders: Sequence[Coder],
+    left: Sequence[Sequence[str]],
+    taken: Sequence[Sequence[str | None]],
+    warnings: list[str],
+) -> None:
+    """Warn of the people whom somebody coded by hand and who are not compared."""
+    rest = [[name for name in names if all(name != one[at] for one in taken)] for at, names in enumerate(left)]
+    for index, coder in enumerate(coders):
+        names = rest[index]
+        if coder.classes is None and names:
+            seconds = sum(_seconds(video.codings[index], name) for name in names)
+            shown = ", ".join(name or "somebody without a name" for name in names[:_SHOWN])
+            others = list(dict.fromkeys(name for at, other in enumerate(rest) if at != index for name in other))
+            known = f"; nor are {', '.join(map(tier_name, others[:_SHOWN]))} of the others" if others else ""
+            warnings.append(
+                f"{video.name}: {coder.name} coded {shown} ({seconds:.1f} s), whom nobody else has: not compared{known}"
+            )
+
+
+def _person(video: SameVideo, key: str, names: Sequence[str | None], spans: tuple[Span, ...] | None) -> SamePerson:
+    parts = [None if coding is None else (coding.frames, coding.events) for coding in video.codings]
+    frames, events = (
+        tuple(() if part is None else _tier(part[kind], name) for part, name in zip(parts, names, strict=True))
+        for kind in (0, 1)
+    )
+    ends = [part[0].end_s for part in parts if part is not None and part[0].end_s is not None]
+    end_s = max([*ends, *(max(item.offset_s for item in items) for items in frames if items)], default=0.0)
+    return SamePerson(video.name, key, frames, events, end_s, spans)
+
+
+def _seconds(coding: CodedByOne | None, name: str) -> float:
+    return 0.0 if coding is None else sum(item.offset_s - item.onset_s for item in coding.frames.tiers[name])
 
 
 def _tier(coding: VideoAnnotations, name: str | None) -> tuple[Annotation, ...]:
@@ -115,46 +215,4 @@ def _tier(coding: VideoAnnotations, name: str | None) -> tuple[Annotation, ...]:
     if name is None:
         return ()
     key = person_key(name)
-    keys = (key,) if key else ("", person_key(tier_name(None)))
-    return next((items for other, items in coding.tiers.items() if person_key(other) in keys), ())
-
-
-def units(
-    items: Sequence[Annotation], times_s: NDArray[np.float64], classes: Sequence[str], options: PairingOptions
-) -> NDArray[np.int64]:
-    """Return the index of the class at every time [T]; -1: nothing or an unknown label, -2: uncertain.
-
-    Of overlapping annotations the one that begins last counts.
-    """
-    index = {name: number for number, name in enumerate(classes)} | {UNCERTAIN: -2}
-    labels = np.full(len(times_s), -1)
-    for item in sorted(items, key=lambda item: item.onset_s):
-        number = index.get(options.label(item.label))
-        if number is not None:
-            first, after = np.searchsorted(times_s, [item.onset_s, item.offset_s])
-            labels[first:after] = number
-    return labels
-
-
-def unit_times(person: SamePerson, step_s: float) -> NDArray[np.float64]:
-    """Return the middles [T] of the steps of time that were to be coded."""
-    times: NDArray[np.float64] = (np.arange(int(np.ceil(person.end_s / step_s - 1e-9)), dtype=float) + 0.5) * step_s
-    if person.spans is None:
-        return times
-    inside = np.zeros(len(times), bool)
-    for begin_s, end_s in person.spans:
-        inside |= (times >= begin_s) & (times < end_s)
-    return times[inside]
-
-
-def known_events(
-    items: Sequence[Annotation], classes: Sequence[str], person: SamePerson, options: PairingOptions
-) -> list[Annotation]:
-    """Return the events of known expressions that begin in the parts that were coded, with the names of the classes."""
-    found = []
-    for item in items:
-        label = options.label(item.label)
-        inside = person.spans is None or any(begin <= item.onset_s < end for begin, end in person.spans)
-        if label in classes and inside:
-            found.append(Annotation(label, item.onset_s, item.offset_s))
-    return found
+    return next((items for other, items in coding.tiers.items() if person_key(other) == key), ())

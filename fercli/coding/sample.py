@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fercli.coding.annotations import Span, VideoAnnotations, tier_name
 from fercli.coding.code import MIN_VIEW_S
-from fercli.coding.coders import UNCERTAIN, video_name
+from fercli.coding.coders import UNCERTAIN
 from fercli.coding.recordings import Recording, recordings
 from fercli.errors import DataError
 from fercli.rows.read import SavedRows
@@ -148,12 +148,12 @@ def _rows(sample: Sample) -> list[list[object]]:
 
 
 def read_sample(path: Path) -> dict[str, tuple[Span, ...]]:
-    """Return the spans of a sample.csv by the name of the video. Raises: DataError for another file."""
+    """Return the spans of a sample.csv by the path of the video. Raises: DataError for another file."""
     spans: dict[str, list[Span]] = {}
     try:
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             for row in csv.DictReader(file):
-                spans.setdefault(video_name(row["source"]), []).append((float(row["begin_s"]), float(row["end_s"])))
+                spans.setdefault(row["source"], []).append((float(row["begin_s"]), float(row["end_s"])))
     except (OSError, KeyError, ValueError, csv.Error) as error:
         raise DataError(
             f"{path}: not a sample.csv ({error})", fix="give the file that fer agree sample wrote"

@@ -7,16 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from fercli.coding.annotations import VideoAnnotations
-from fercli.coding.coders import PARTS_NAME, SAMPLE_NAME, video_name
+from fercli.coding.coders import PARTS_NAME, SAMPLE_NAME
 from fercli.coding.export import Written
 from fercli.coding.formats.boris import write_boris
 from fercli.coding.formats.elan import write_elan
 from fercli.coding.formats.praat import write_praat
 from fercli.coding.media_links import link_media
 from fercli.coding.sample import Sample, write_parts, write_sample
+from fercli.coding.video_names import short_names
 from fercli.system.csv_file import write_rows
 from fercli.system.files import free_name, refuse_existing
-from fercli.system.names import clash_key, portable_name
+from fercli.system.names import clash_key
 
 FORMATS = ("elan", "praat", "boris", "csv")
 _CSV_COLUMNS = ("source", "person", "expression", "onset_s", "offset_s")
@@ -31,9 +32,8 @@ def write_empty(
     paths = [folder / SAMPLE_NAME, folder / PARTS_NAME]
     if to in ("elan", "praat"):
         suffix = {"elan": ".eaf", "praat": ".TextGrid"}[to]
-        for video in videos:
-            used = {clash_key(path) for path in paths}
-            paths.append(free_name(folder / f"{portable_name(video_name(video.video))}{suffix}", used))
+        for name in short_names([video.video for video in videos]):
+            paths.append(free_name(folder / f"{name}{suffix}", {clash_key(path) for path in paths}))
     else:
         paths.append(folder / {"boris": "to-code.boris", "csv": "to-code.csv"}[to])
     for path in paths:

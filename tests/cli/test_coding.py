@@ -104,10 +104,23 @@ def test_agree__needs_two_codings_and_valid_options(table: Path, capsys: pytest.
     assert main(["agree", str(table), str(table), "--tolerance", "0.2"]) == 0
 
 
+def test_agree__shifts_the_clock_of_a_coding(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "anna.csv").write_text("video,person,label,onset,offset\na,1,neutral,0.5,1.5\na,1,joy,1.5,2.5\n")
+    (tmp_path / "map.csv").write_text("label,expression\njoy,happiness\n")
+    command = ["agree", str(tmp_path / "anna.csv"), str(table), "--map", str(tmp_path / "map.csv"), "--json"]
+    assert main([*command, "--shift", "anna=-0,5"]) == 0
+    assert json.loads(capsys.readouterr().out)["pairs"][0]["kappa"]["value"] == 1.0
+    assert main([*command, "--shift", "anna"]) == 2
+    assert main([*command, "--shift", "ben=1"]) == 2
+    assert "no coding has this name" in capsys.readouterr().err
+
+
 def test_agree_sample__writes_files_to_code(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     out = tmp_path / "to-code"
     assert main(["agree", "sample", str(table), "--minutes", "0.1", "--segment", "1", "--out", str(out)]) == 0
     assert sorted(path.name for path in out.iterdir()) == ["a.eaf", "parts.csv", "sample.csv"]
     assert "uncertain" in capsys.readouterr().out
     assert main(["agree", "sample", str(table), "--to", "anvil", "--out", str(out)]) == 2
-    assert main(["agree", str(out), str(table), "--sample", str(out / "sample.csv")]) == 0
+    capsys.readouterr()
+    assert main(["agree", str(out), str(table), "--sample", str(out / "sample.csv")]) == 3
+    assert "to-code has no coded event" in capsys.readouterr().err

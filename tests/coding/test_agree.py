@@ -12,9 +12,9 @@ from sklearn.metrics import cohen_kappa_score
 from fercli.coding.agree import Agreement, agree
 from fercli.coding.agree_files import agreement_record, confusion_names, write_agreement
 from fercli.coding.annotations import Annotation, VideoAnnotations
-from fercli.coding.coders import CodedByOne, Coder, read_coder
+from fercli.coding.coders import CodedByOne, Coder, read_coder, read_coders
 from fercli.coding.episodes import EpisodeOptions
-from fercli.coding.pairing import PairingOptions, person_key
+from fercli.coding.pairing import PairingOptions
 from fercli.errors import DataError
 
 PLAIN = EpisodeOptions(smooth_s=0, min_duration_s=0, merge_gap_s=0)
@@ -61,8 +61,8 @@ def test_agree__compares_time_with_what_is_missing(machine: Coder):
     assert [(item.coded, item.read, item.matched) for item in pair.events] == [
         (1, 1, 1),
         (1, 1, 1),
-        (1, 0, 0),
-        (3, 2, 2),
+        (0, 0, 0),  # coded while nobody is in view
+        (2, 2, 2),
     ]
 
 
@@ -76,26 +76,33 @@ def test_agree__gaps_can_be_an_expression(machine: Coder):
 def test_agree__only_the_parts_that_were_coded(machine: Coder):
     coder = hand("anna", {"1": [("happiness", 1.0, 1.5)]}, spans=((1.0, 1.5),))
     assert seconds(agree([coder, machine], TENTHS)) == {("happiness", "happiness"): 0.5}
-    spans = PairingOptions(step_s=0.1, spans={"a": ((0.0, 0.2),)})
-    assert seconds(agree([coder, machine], spans)) == {("not coded", "neutral"): 0.2}
+    spans = PairingOptions(step_s=0.1, spans={"in/a.mov": ((0.9, 1.2),)})
+    expected = {("not coded", "neutral"): 0.1, ("happiness", "happiness"): 0.2}
+    assert seconds(agree([coder, machine], spans)) == expected
 
 
 def test_agree__maps_labels_and_reports_unknown_ones(machine: Coder):
     coder = hand("anna", {"1": [("smile", 1.0, 2.0), ("nods", 0.0, 1.0)]})
     result = agree([coder, machine], PairingOptions(step_s=0.1, names={"smile": "happiness"}))
     assert seconds(result)["happiness", "happiness"] == 1.0
-    assert result.warnings == ("anna: labels that are no common class are not counted: nods (1.0 s)",)
+    assert result.warnings == (
+        "anna: labels that are no expression of the others are not counted: nods (1.0 s); "
+        "say what they stand for with --map nods=EXPRESSION",
+        "anna: 50 % of the time has no label and is not compared; if the coder left out what is neutral: --gaps neutral",
+    )
 
 
 def test_agree__takes_the_person_in_view_longest_if_names_differ(table_of, rows_of, face_of):
     rows = [*rows_of("n" * 10), face_of(1.0, [0.1, 0.8, 0.1], frame=10, track=2)]
     result = agree([hand("anna", {"Ms X": [("neutral", 0, 1)]}), read_coder(table_of(*rows), PLAIN)], TENTHS)
     assert seconds(result) == {("neutral", "neutral"): 1.0}
-    assert result.warnings == ("a: no person has one name in all codings, compared are anna: Ms X, predictions: 1",)
+    assert result.warnings == (
+        "a: names of people differ, taken for one person are anna: Ms X, predictions: Person 1 (who is in view or coded longest)",
+    )
 
 
 def test_agree__needs_a_video_in_common(machine: Coder):
-    with pytest.raises(DataError, match="no person of a video in common"):
+    with pytest.raises(DataError, match="at no time do two codings have an expression"):
         agree([hand("anna", {"1": [("neutral", 0, 1)]}, video="b.mp4"), machine], TENTHS)
 
 
@@ -125,10 +132,11 @@ def test_agree__resamples_people_or_blocks_of_time(machine: Coder):
         videos[f"v{number}"] = hand("x", {"1": items}, video=f"v{number}").videos[f"v{number}"]
     coded = Coder("one", videos)
     shifted = Coder(
-        "two", {name: hand("x", {"1": [("neutral", 0, 4), ("happiness", 4, 9)]}).videos["a"] for name in videos}
+        "two",
+        {name: hand("x", {"1": [("neutral", 0, 4), ("happiness", 4, 9)]}, video=name).videos[name] for name in videos},
     )
     (pair,) = agree([coded, shifted], TENTHS, seed=1).pairs
-    assert pair.blocks == "8 people of videos"
+    assert pair.blocks == "8 people"
     low, high = pair.kappa.interval or (0, 0)
     assert low < (pair.kappa.value or 0) < high < low + 0.4
     assert agree([coded, shifted], TENTHS, seed=1).pairs[0].kappa == pair.kappa
@@ -151,10 +159,31 @@ def test_write_agreement__has_seconds_and_a_figure(machine: Coder, tmp_path: Pat
     assert len((tmp_path / "out" / "classes.csv").read_text().splitlines()) == 4
 
 
-@pytest.mark.parametrize("name", ["1", " Person 1", "person_1", "#1", "P1", "Track 01"])
-def test_person_key__is_equal_for_one_person(name: str):
-    assert person_key(name.replace("_", " ")) == "1"
+def test_agree__one_person_in_several_videos_is_resampled_as_one(table_of, rows_of):
+    def coding(name: str, person: str) -> Coder:
+        items = {person: [("neutral", 0, 5), ("happiness", 5, 9)]}
+        return Coder(name, {f"v{n}": hand(name, items, video=f"v{n}.mp4").videos[f"v{n}"] for n in range(6)})
+
+    (pair,) = agree([coding("a", "Anna"), coding("b", "Anna")], TENTHS).pairs
+    assert pair.blocks.startswith("6 blocks of 10 s")
+    (pair,) = agree([coding("a", "1"), coding("b", "1")], TENTHS).pairs
+    assert pair.blocks == "6 people"
 
 
-def test_person_key__keeps_names():
-    assert person_key("Anna 2b") == "anna 2b"
+def test_agree__people_without_a_coding_are_neither_counted_nor_false_alarms(table_of, rows_of):
+    rows = [*rows_of("n" * 10 + "h" * 10), *rows_of("h" * 20, source="b.mp4")]
+    machine = read_coder(table_of(*rows), PLAIN)
+    coder = Coder(
+        "anna", {n: hand("x", {"1": i}, video=n).videos[n] for n, i in (("a", [("neutral", 0, 1)]), ("b", []))}
+    )
+    result = agree([coder, machine], TENTHS)
+    assert (result.people, result.videos) == (1, 1)
+    assert [(item.coded, item.read) for item in result.pairs[0].events] == [(1, 1), (0, 0), (0, 0), (1, 1)]
+
+
+def test_read_coders__have_names_that_differ(table_of, rows_of, tmp_path: Path):
+    for name in ("anna", "ben"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "talk.csv").write_text("label,onset,offset\nhappy,0,1\n")
+    coders = read_coders([tmp_path / "anna" / "talk.csv", tmp_path / "ben" / "talk.csv", tmp_path / "ben"], PLAIN)
+    assert [coder.name for coder in coders] == ["anna/talk", "ben/talk", "ben"]

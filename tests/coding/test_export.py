@@ -29,13 +29,13 @@ def test_export_events__writes_a_file_per_video(table: Path, tmp_path: Path):
     (tmp_path / "videos").mkdir()
     (tmp_path / "videos" / "talk.mp4").touch()
     elan = export_events(coded, "elan", tmp_path / "elan", OPTIONS, media=tmp_path / "videos")
-    assert [path.name for path in elan.paths] == ["talk.eaf", "talk-2.eaf"]
+    assert [path.name for path in elan.paths] == ["in_talk.eaf", "other_talk.eaf"]
     assert elan.warnings == [
         f"{tmp_path / 'videos' / 'talk.mp4'}: no length could be read from its header, so it is that of the rows",
         "other/talk.mov was not found and is linked as talk.mov, with the length and frame rate of the rows: "
         "name its folder with --media",
     ]
-    (read,) = read_elan(tmp_path / "elan" / "talk.eaf")
+    (read,) = read_elan(tmp_path / "elan" / "in_talk.eaf")
     assert read.video == "../videos/talk.mp4"
     assert [(item.label, item.onset_s, item.offset_s) for item in read.tiers["Person 1"]] == [
         ("neutral", 0, 0.3),
@@ -56,10 +56,10 @@ def test_export_events__replaces_nothing_and_checks_names(table: Path, tmp_path:
         export_events(coded, "boris", tmp_path / "all.json", OPTIONS)
     with pytest.raises(UsageError, match="one file per video"):
         export_events(coded, "elan", table, OPTIONS)
-    (tmp_path / "talk-2.eaf").write_text("mine")
-    with pytest.raises(RefusedError, match=r"talk-2\.eaf already exists"):
+    (tmp_path / "other_talk.eaf").write_text("mine")
+    with pytest.raises(RefusedError, match=r"other_talk\.eaf already exists"):
         export_events(coded, "elan", tmp_path, OPTIONS)
-    assert not (tmp_path / "talk.eaf").exists()
+    assert not (tmp_path / "in_talk.eaf").exists()
     export_events(coded, "elan", tmp_path, OPTIONS, overwrite=True)
 
 

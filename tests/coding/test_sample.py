@@ -55,9 +55,9 @@ def test_write_empty__has_the_people_and_the_parts(sample: Sample, classes, to: 
     paths = write_empty(tmp_path / to, sample, to, classes=classes, media=None, overwrite=False).paths
     assert [path.name for path in paths] == ["sample.csv", "parts.csv", name]
     spans = tuple((item.begin_s, item.end_s) for item in sample.segments)
-    assert read_sample(paths[0]) == {"a": spans}
+    assert read_sample(paths[0]) == {"in/a.mp4": spans}
     assert "stratum" not in paths[1].read_text(encoding="utf-8")
-    assert read_sample(paths[1]) == {"a": spans}
+    assert read_sample(paths[1]) == {"in/a.mp4": spans}
     with pytest.raises(RefusedError, match=r"sample\.csv already exists"):
         write_empty(tmp_path / to, sample, to, classes=classes, media=None, overwrite=False)
     coder = read_coder(paths[2], EpisodeOptions())

@@ -19,7 +19,7 @@ from fercli.system.json_file import write_json
 from fercli.system.json_text import parse_json
 
 _PLAYERS = [str(number) for number in range(1, 9)]
-_STATE = "State event"
+_STATE, _NOBODY = "State event", "No focal subject"
 
 
 def write_boris(
@@ -118,33 +118,51 @@ def _keys(behaviours: Sequence[str]) -> dict[str, str]:
     return keys
 
 
-def read_boris(path: Path) -> list[VideoAnnotations]:
-    """Read the state events of all observations of media files. Raises: DataError for another file."""
+def read_boris(path: Path, observations: str = "") -> list[VideoAnnotations]:
+    """Read the state events of observations of media files, those whose name contains a text. Times are those of the video.
+
+    Raises: DataError for another file, a state event without its end, or no such observation.
+    """
     try:
         project = parse_json(path.read_text(encoding="utf-8-sig"))
         states = {item["code"] for item in project["behaviors_conf"].values() if item["type"].startswith("State")}
-        return [_observation(name, item, states) for name, item in project["observations"].items()]
+        found = {name: item for name, item in project["observations"].items() if observations in name}
+        read = [_observation(path, name, item, states) for name, item in found.items()]
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise DataError(f"{path}: not a BORIS project ({error})", fix="save the project in BORIS 8") from error
+    if not read:
+        shown = ", ".join(list(project["observations"])[:8]) or "none"
+        raise DataError(f"{path}: no observation named {observations or 'at all'}", fix=f"its observations: {shown}")
+    return read
 
 
-def _observation(name: str, observation: Mapping[str, Any], states: set[str]) -> VideoAnnotations:
-    open_since: dict[tuple[str, str], tuple[float, str]] = {}
+def _observation(path: Path, name: str, observation: Mapping[str, Any], states: set[str]) -> VideoAnnotations:
+    shift_s = float(observation.get("time offset") or 0)  # which BORIS adds to the time of the video
+    begun: dict[tuple[str, str, str], tuple[float, str]] = {}
     tiers: dict[str, list[Annotation]] = {}
-    for row in observation["events"]:
-        time_s, subject, behaviour = float(row[0]), str(row[1]), str(row[2])
+    for row in sorted(observation["events"], key=lambda row: float(row[0])):
+        time_s, subject, behaviour = float(row[0]) - shift_s, str(row[1]), str(row[2])
         if behaviour not in states:
             continue
-        begin = open_since.pop((subject, behaviour), None)
+        key = (subject, behaviour, str(row[3]))
+        begin = begun.pop(key, None)
         if begin is None:
-            open_since[subject, behaviour] = (time_s, str(row[4]))
+            begun[key] = (time_s, str(row[4]))
         else:
             tiers.setdefault(subject, []).append(Annotation(behaviour, begin[0], time_s, begin[1]))
+    for (subject, behaviour, _), (time_s, _) in begun.items():
+        raise DataError(
+            f"{path}, observation {name}: {behaviour} of {subject or 'no focal subject'} begins at {time_s:.2f} s and never ends",
+            fix="in BORIS: Observations > Fix unpaired events",
+        )
     media = [file for player in _PLAYERS for file in observation.get("file", {}).get(player, ())]
     lengths = observation.get("media_info", {}).get("length", {})
     end_s = float(lengths[media[0]]) if media and media[0] in lengths else None
     return VideoAnnotations(
         media[0] if media else name,
-        {person: tuple(sorted(items, key=lambda item: item.onset_s)) for person, items in tiers.items()},
+        {
+            "" if person == _NOBODY else person: tuple(sorted(items, key=lambda item: item.onset_s))
+            for person, items in tiers.items()
+        },
         end_s,
     )

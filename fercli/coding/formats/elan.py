@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from fercli.coding.annotations import SPAN_TIER, Annotation, VideoAnnotations
 from fercli.coding.formats.plain_names import plain_name, with_plain_names
@@ -84,7 +86,7 @@ def _add_types(root: ET.Element, vocabulary: Sequence[str]) -> None:
 
 
 def read_elan(path: Path) -> list[VideoAnnotations]:
-    """Read the aligned annotations of all tiers; tiers of one participant are one person.
+    """Read the aligned annotations of all tiers; tiers of one participant are one person. Times are those of the video.
 
     Raises: DataError if the file is no ELAN file.
     """
@@ -104,8 +106,14 @@ def read_elan(path: Path) -> list[VideoAnnotations]:
             label = (item.findtext("ANNOTATION_VALUE") or "").strip()
             if label and end > begin:  # False for times that are not set
                 of_person.append(Annotation(label, begin, end))
-    media = root.find(".//MEDIA_DESCRIPTOR")
-    name = "" if media is None else media.get("RELATIVE_MEDIA_URL") or media.get("MEDIA_URL") or ""
+    name, origin_s = _media(root)
+    if origin_s:
+        tiers = {
+            person: [
+                replace(item, onset_s=item.onset_s + origin_s, offset_s=item.offset_s + origin_s) for item in items
+            ]
+            for person, items in tiers.items()
+        }
     spans = tiers.pop(SPAN_TIER, None)
     return [
         VideoAnnotations(
@@ -114,3 +122,13 @@ def read_elan(path: Path) -> list[VideoAnnotations]:
             spans=None if spans is None else tuple((item.onset_s, item.offset_s) for item in spans),
         )
     ]
+
+
+def _media(root: ET.Element) -> tuple[str, float]:
+    """Return the path of the first linked video, and at which of its seconds the time of the annotations begins."""
+    media = root.find(".//MEDIA_DESCRIPTOR")
+    if media is None:
+        return "", 0.0
+    path = media.get("RELATIVE_MEDIA_URL") or media.get("MEDIA_URL") or ""
+    origin_ms = media.get("TIME_ORIGIN") or "0"
+    return unquote(path), int(origin_ms) / 1000 if origin_ms.lstrip("-").isdigit() else 0.0

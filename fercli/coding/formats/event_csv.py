@@ -2,79 +2,88 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from fercli.coding.annotations import Annotation, VideoAnnotations
+from fercli.coding.formats.text_table import TextTable
 from fercli.errors import DataError
 
 # names of columns in lower case without units, the first that occurs counts
-_VIDEO = ("source", "media file name", "media file", "media file(s)", "video", "file", "observation id")
-_PERSON = ("person", "subject", "participant", "name")
-_LABEL = ("expression", "behavior", "behaviour", "label", "emotion", "code", "value")
-_ONSET, _OFFSET = ("onset", "start", "begin"), ("offset", "stop", "end")
+_VIDEO = ("source", "media file name", "media file", "media file(s)", "video", "file", "observation id", "datei")
+_PERSON = ("person", "subject", "participant", "name", "tier", "versuchsperson", "proband")
+_LABEL = ("expression", "behavior", "behaviour", "label", "emotion", "code", "value", "annotation", "text", "ausdruck")
+_ONSET = ("onset", "start", "begin", "start time", "begin time", "onset time", "tmin", "beginn", "anfang")
+_OFFSET = ("offset", "stop", "end", "stop time", "end time", "offset time", "tmax", "ende")
+_DURATION = ("duration", "dauer")
+_TYPE, _POINT = "behavior type", "point"  # of BORIS's exports
 _NOBODY = ("", "no focal subject")
-_UNIT = re.compile(r"(?:[\s_]+|\s*[(\[])(s|sec|seconds|ms)[)\]]?$")
+_UNIT = re.compile(r"(?:[\s_]+|\s*[(\[]|\s+-\s+)(s|sec|seconds|ms|msec|ss\.msec|hh:mm:ss\.ms)[)\]]?$")
+_MILLISECONDS = re.compile(r"(?<![a-z.])m(?:s|sec|illiseconds)\b")
 _COLUMNS = "columns: video, person, expression, onset_s, offset_s"
+_TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:[.,]\d*)?(?:e[-+]?\d+)?)", re.IGNORECASE)
 
 
-def read_event_csv(path: Path, rows: Sequence[Mapping[str, str]]) -> list[VideoAnnotations]:
+def read_event_csv(table: TextTable) -> list[VideoAnnotations]:
     """Return the events of a table, one column per kind of value; a unit in the name of a time column is obeyed.
 
-    The cells of a video without events may be empty. Raises: DataError for missing columns, or a time that is no number.
+    The cells of a video without events may be empty. Point events of BORIS are left out. Raises: DataError for missing
+    columns, a time that is no number, and an event that ends before it begins.
     """
-    names = {_plain(name): name for name in rows[0]} if rows else {}
-    found = {kind: _first(names, kinds) for kind, kinds in (("label", _LABEL), ("onset", _ONSET), ("offset", _OFFSET))}
-    missing = [kind for kind, name in found.items() if name is None]
-    if rows and missing:
-        raise DataError(f"{path}: no column of the {missing[0]} of events", fix=_COLUMNS)
-    video_column, person_column = _first(names, _VIDEO), _first(names, _PERSON)
+    names = {_plain(name): name for name in reversed(table.header)}
+    label, onset, offset = (_first(names, kinds) for kinds in (_LABEL, _ONSET, _OFFSET))
+    duration = _first(names, _DURATION)
+    missing = [
+        kind for kind, name in (("label", label), ("onset", onset), ("offset", offset or duration)) if name is None
+    ]
+    if missing or label is None or onset is None:
+        shown = ", ".join(table.header) or "none"
+        raise DataError(f"{table.path}: no column of the {missing[0]} of events; it has {shown}", fix=_COLUMNS)
+    video_column = _first(names, _VIDEO)
+    people = [name for name in (_first(names, _PERSON), names.get("track")) if name is not None]
     videos: dict[str, dict[str, list[Annotation]]] = {}
-    for number, row in enumerate(rows, start=2):
+    for line, row in table.rows:
         video = row[video_column].strip() if video_column else ""
-        tiers = videos.setdefault(video or path.stem, {})
-        label = row[found["label"] or ""].strip()
-        if not label:
+        tiers = videos.setdefault(video or table.path.stem, {})
+        text = row[label].strip()
+        if not text or row.get(names.get(_TYPE, ""), "").strip().lower() == _POINT:
             continue
-        onset_s, offset_s = (_seconds(row, found[kind] or "", path, number) for kind in ("onset", "offset"))
-        person = row[person_column].strip() if person_column else ""
+        where = f"{table.path}, line {line}"
+        onset_s = _seconds(row, onset, where)
+        offset_s = _seconds(row, offset, where) if offset else onset_s + _seconds(row, duration or "", where)
+        if offset_s < onset_s:
+            raise DataError(
+                f"{where}: {text} ends at {offset_s:g} s, before it begins ({onset_s:g} s)", fix="correct the times"
+            )
+        person = next((row[name].strip() for name in people if row[name].strip()), "")
         person = "" if person.lower() in _NOBODY else person
         if offset_s > onset_s:
-            tiers.setdefault(person, []).append(Annotation(label, onset_s, offset_s))
-    return [_video(video, tiers) for video, tiers in videos.items()]
+            tiers.setdefault(person, []).append(Annotation(text, onset_s, offset_s))
+    return [_video(video, tiers) for video, tiers in (videos or {table.path.stem: {}}).items()]
 
 
-def read_datavyu(path: Path, rows: Sequence[Mapping[str, str]]) -> list[VideoAnnotations]:
+def read_datavyu(table: TextTable) -> list[VideoAnnotations]:
     """Return the cells of a csv export of Datavyu: per column NAME.ordinal, NAME.onset, NAME.offset (ms) and its codes.
 
-    Every column is a person; the first code that is not empty is the label.
+    Every column is a person; the first code that is not empty is the label. Raises: DataError for a cell without an offset.
     """
     tiers: dict[str, list[Annotation]] = {}
-    columns = list(rows[0]) if rows else []
-    people = [name.removesuffix(".onset") for name in columns if name.endswith(".onset")]
+    people = [name.removesuffix(".onset") for name in table.header if name.endswith(".onset")]
     for person in people:
         known = {f"{person}.{part}" for part in ("ordinal", "onset", "offset")}
-        codes = [name for name in columns if name.startswith(f"{person}.") and name not in known]
-        for number, row in enumerate(rows, start=2):
-            label = next((row[name].strip() for name in codes if (row[name] or "").strip()), "")
-            if not label or not (row[f"{person}.onset"] or "").strip():
+        codes = [name for name in table.header if name.startswith(f"{person}.") and name not in known]
+        tiers.setdefault(person, [])
+        for line, row in table.rows:
+            label = next((row[name].strip() for name in codes if row[name].strip()), "")
+            if not label or not row[f"{person}.onset"].strip():
                 continue
-            onset_s, offset_s = (_number(row[f"{person}.{part}"], path, number) / 1000 for part in ("onset", "offset"))
+            where = f"{table.path}, line {line}"
+            onset_s, offset_s = (_number(row[f"{person}.{part}"], where) / 1000 for part in ("onset", "offset"))
+            if offset_s < onset_s:
+                raise DataError(f"{where}: the cell {label} of {person} has no offset", fix="set it in Datavyu")
             if offset_s > onset_s:
-                tiers.setdefault(person, []).append(Annotation(label, onset_s, offset_s))
-    return [_video(path.stem, tiers)]
-
-
-def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """Return header and rows of a text table; the separator is that of the header: tab, semicolon or comma."""
-    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
-    head = text.partition("\n")[0]
-    separator = next((sign for sign in "\t;" if sign in head), ",")
-    reader = csv.DictReader(text.splitlines(), delimiter=separator, skipinitialspace=True)
-    rows = [{name: value or "" for name, value in row.items() if isinstance(name, str)} for row in reader]
-    return list(reader.fieldnames or []), rows
+                tiers[person].append(Annotation(label, onset_s, offset_s))
+    return [_video(table.path.stem, tiers)]
 
 
 def _video(video: str, tiers: Mapping[str, Sequence[Annotation]]) -> VideoAnnotations:
@@ -90,17 +99,15 @@ def _first(names: Mapping[str, str], kinds: Sequence[str]) -> str | None:
     return next((names[kind] for kind in kinds if kind in names), None)
 
 
-def _seconds(row: Mapping[str, str], name: str, path: Path, line: int) -> float:
-    value = _number(row[name], path, line)
-    return value / 1000 if re.search(r"\bms\b", name.lower().replace("_", " ")) else value
+def _seconds(row: Mapping[str, str], name: str, where: str) -> float:
+    value = _number(row[name], where)
+    return value / 1000 if _MILLISECONDS.search(name.lower().replace("_", " ")) else value
 
 
-def _number(text: str, path: Path, line: int) -> float:
-    """Return seconds of a number, m:ss or h:mm:ss."""
-    try:
-        seconds = 0.0
-        for part in text.strip().split(":"):
-            seconds = seconds * 60 + float(part.replace(",", "."))
-    except ValueError as error:
-        raise DataError(f"{path}, line {line}: {text!r} is no time", fix="seconds, m:ss or h:mm:ss") from error
-    return seconds
+def _number(text: str, where: str) -> float:
+    """Return seconds of a number, m:ss or h:mm:ss; the decimal sign is a point or a comma."""
+    match = _TIME.fullmatch(text.strip())
+    if match is None:
+        raise DataError(f"{where}: {text.strip()!r} is no time", fix="seconds, m:ss or h:mm:ss")
+    hours, minutes, seconds = (float((part or "0").replace(",", ".")) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds

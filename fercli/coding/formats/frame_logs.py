@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from fercli.coding.annotations import Annotation, VideoAnnotations
-from fercli.coding.formats.event_csv import read_table
+from fercli.coding.formats.text_table import TextTable, read_text
 from fercli.config.labels import canonical
 from fercli.errors import DataError
 
@@ -19,7 +19,7 @@ _FACE = "1"  # FaceReader analyses one face
 
 def is_facereader(path: Path) -> bool:
     """Return whether a text file is a log of FaceReader."""
-    return bool(_LOG_HEAD.match(path.read_text(encoding="utf-8-sig", errors="replace")[:100].strip()))
+    return bool(_LOG_HEAD.match(read_text(path)[:100].strip()))
 
 
 def read_facereader(path: Path) -> list[VideoAnnotations]:
@@ -28,7 +28,7 @@ def read_facereader(path: Path) -> list[VideoAnnotations]:
     Layout: FaceReader's reference manual, "Export data": lines with `Filename:` and others, then tab-separated rows that
     begin with the video time. Frames with FIT_FAILED or FIND_FAILED are missing. Raises: DataError for another layout.
     """
-    lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
+    lines = read_text(path).splitlines()
     facts = {key.strip().lower(): value.strip() for key, _, value in (line.partition(":") for line in lines[:20])}
     start = next((index for index, line in enumerate(lines) if line.lower().startswith("video time")), None)
     if start is None:
@@ -52,28 +52,35 @@ def read_facereader(path: Path) -> list[VideoAnnotations]:
     return [VideoAnnotations(video, {_FACE: tuple(_held(frames))}, frames[-1][0] if frames else None)]
 
 
-def read_openface(path: Path) -> list[VideoAnnotations]:
+def read_openface(table: TextTable) -> list[VideoAnnotations]:
     """Read the action units that OpenFace found present (AU01_c ...), one label per unit: AU1, AU12.
 
     Layout: https://github.com/TadasBaltrusaitis/OpenFace/wiki/Output-Format. OpenFace names no expressions; say which unit
-    stands for one, such as AU12 for happiness. Frames without `success` are missing.
+    stands for one, such as AU12 for happiness. Frames without `success` are missing. Raises: DataError with the line.
     """
-    header, rows = read_table(path)
-    units = [name for name in header if re.fullmatch(r"AU\d\d_c", name)]
+    units = [name for name in table.header if re.fullmatch(r"AU\d\d_c", name)]
+    if not units:
+        raise DataError(f"{table.path}: no columns AU01_c and so on", fix="run OpenFace with -aus")
+    faces: dict[int, list[tuple[float, dict[str, float]]]] = {}
+    for line, row in table.rows:
+        try:
+            values = {name: float(row[name]) for name in ("timestamp", "success", *units)}
+            face = int(float(row.get("face_id") or 0))
+        except ValueError as error:
+            raise DataError(f"{table.path}, line {line}: a cell is no number", fix="export it again") from error
+        faces.setdefault(face, []).append((values["timestamp"], values))
     tiers: dict[str, tuple[Annotation, ...]] = {}
-    faces = list(dict.fromkeys(row.get("face_id", "0") for row in rows))
-    for face in faces:
-        own = [row for row in rows if row.get("face_id", "0") == face]
-        items = [item for name in units for item in _held(_unit_frames(own, name))]
-        tiers[str(int(float(face)) + 1)] = tuple(sorted(items, key=lambda item: item.onset_s))
-    end_s = float(rows[-1]["timestamp"]) if rows else None
-    return [VideoAnnotations(path.stem, tiers, end_s)]
+    for face, frames in faces.items():
+        items = [item for name in units for item in _held(_unit_frames(frames, name))]
+        tiers[str(face + 1)] = tuple(sorted(items, key=lambda item: item.onset_s))
+    end_s = max((frames[-1][0] for frames in faces.values()), default=None)
+    return [VideoAnnotations(table.path.stem, tiers, end_s)]
 
 
-def _unit_frames(rows: Sequence[Mapping[str, str]], name: str) -> Iterator[tuple[float, str]]:
-    for row in rows:
-        present = float(row["success"]) == 1 and float(row[name]) == 1
-        yield float(row["timestamp"]), f"AU{int(name[2:4])}" if present else ""
+def _unit_frames(frames: Sequence[tuple[float, dict[str, float]]], name: str) -> Iterator[tuple[float, str]]:
+    for time_s, values in frames:
+        present = values["success"] == 1 and values[name] == 1
+        yield time_s, f"AU{int(name[2:4])}" if present else ""
 
 
 def _held(frames: Iterable[tuple[float, str]]) -> Iterator[Annotation]:

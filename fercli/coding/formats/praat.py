@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fercli.coding.annotations import SPAN_TIER, Annotation, VideoAnnotations
 from fercli.coding.formats.plain_names import with_plain_names
+from fercli.coding.formats.text_table import read_text
 from fercli.errors import DataError
 from fercli.system.files import replacing
 
@@ -97,12 +98,6 @@ def _items(tokens: Iterator[str], count: int, *, interval: bool) -> Iterator[Ann
 
 
 def _tokens(path: Path) -> Iterator[str]:
-    content = path.read_bytes()
-    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    for match in _TOKEN.finditer(text):
+    for match in _TOKEN.finditer(read_text(path)):
         string, flag, number = match.groups()
         yield string.replace('""', '"') if string is not None else flag or number

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from fercli.coding.annotations import Annotation, VideoAnnotations
+from fercli.coding.coders import read_coder
+from fercli.coding.episodes import EpisodeOptions
 from fercli.coding.formats.boris import read_boris, write_boris
 from fercli.coding.media_links import Media
 from fercli.errors import DataError
@@ -92,3 +94,38 @@ def test_read_boris__refuses_other_files(text: str, tmp_path: Path):
     (tmp_path / "a.boris").write_text(text)
     with pytest.raises(DataError, match="not a BORIS project"):
         read_boris(tmp_path / "a.boris")
+
+
+def _coded_by_two(path: Path) -> Path:
+    """A project in which two people coded one video; the second one's clock of the day is added to the times."""
+    behaviours = {"0": {"code": "smile", "type": "State event"}, "1": {"code": "blink", "type": "Point event"}}
+    file = {"1": ["C:\\clips\\talk.mp4"]}
+    events = [[1.5, "", "smile", "", "", 1], [2.0, "", "blink", "", "", 1], [2.5, "", "smile", "", "", 1]]
+    late = [[time_s + 100, "No focal subject", *rest] for time_s, _, *rest in events]
+    observations = {
+        "talk anna": {"file": file, "events": events, "time offset": 0},
+        "talk ben": {"file": file, "events": late, "time offset": 100.0},
+    }
+    path.write_text(json.dumps({"behaviors_conf": behaviours, "observations": observations}))
+    return path
+
+
+def test_read_boris__has_an_observation_per_coder_in_the_time_of_the_video(tmp_path: Path):
+    path = _coded_by_two(tmp_path / "study.boris")
+    smile = {"": (Annotation("smile", 1.5, 2.5),)}
+    assert [(item.video, item.tiers) for item in read_boris(path, "ben")] == [("C:\\clips\\talk.mp4", smile)]
+    coder = read_coder(tmp_path / "study.boris#anna", EpisodeOptions())
+    assert (coder.name, coder.videos["talk"].events.tiers) == ("study#anna", smile)
+    with pytest.raises(DataError, match="the video talk is coded twice"):
+        read_coder(path, EpisodeOptions())
+    with pytest.raises(DataError, match="no observation named carl"):
+        read_boris(path, "carl")
+
+
+def test_read_boris__refuses_an_event_without_its_end(tmp_path: Path):
+    path = _coded_by_two(tmp_path / "a.boris")
+    project = json.loads(path.read_text())
+    project["observations"]["talk anna"]["events"].pop()
+    path.write_text(json.dumps(project))
+    with pytest.raises(DataError, match=r"talk anna: smile of no focal subject begins at 1\.50 s and never ends"):
+        read_boris(path)

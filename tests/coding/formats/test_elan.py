@@ -55,6 +55,16 @@ def test_read_elan__takes_files_that_pympi_wrote(tmp_path: Path):
     assert dict(read.tiers) == {"Anna": (Annotation("sad", 0.1, 0.2), Annotation("Happy", 0.5, 0.9))}
 
 
+def test_read_elan__times_are_those_of_the_video(tmp_path: Path):
+    # the video of this file begins 1.5 s before the time of its annotations
+    eaf = Eaf(author="coder")
+    eaf.add_linked_file("file:///C:/my%20videos/talk%201.mp4", mimetype="video/mp4", time_origin=1500)
+    eaf.add_annotation("default", 500, 900, "Happy")
+    eaf.to_file(tmp_path / "talk.eaf")
+    (read,) = read_elan(tmp_path / "talk.eaf")
+    assert (read.video, read.tiers["default"]) == ("file:///C:/my videos/talk 1.mp4", (Annotation("Happy", 2.0, 2.4),))
+
+
 def test_read_elan__refuses_other_files(tmp_path: Path):
     (tmp_path / "a.eaf").write_text("no xml")
     with pytest.raises(DataError, match="not an ELAN file"):

@@ -57,9 +57,48 @@ def test_datavyu__has_a_column_of_cells_per_person(tmp_path: Path):
     }
 
 
+def test_event_csv__as_a_german_excel_saves_it(tmp_path: Path):
+    text = "sep=;\r\nVideo;Person;Emotion;Beginn;Ende\r\na.MP4;Jörg;Ärger;0,5;00:02,25\r\n;;;;\r\n"
+    (tmp_path / "x.csv").write_bytes(text.encode("cp1252"))
+    videos = read_coder(tmp_path / "x.csv", EpisodeOptions()).videos
+    assert {name: dict(item.events.tiers) for name, item in videos.items()} == {
+        "a": {"Jörg": (Annotation("Ärger", 0.5, 2.25),)}
+    }
+    (tmp_path / "y.txt").write_bytes("Video\tLabel\tStart\tEnd\nb\tangry\t1\t2\n".encode("utf-16"))
+    assert list(read_coder(tmp_path / "y.txt", EpisodeOptions()).videos) == ["b"]
+
+
+def test_event_csv__with_durations_and_the_tables_of_praat(tmp_path: Path):
+    found = read(tmp_path / "a.csv", "label,start (ms),duration (ms)\nhappy,1500,500\n")
+    assert found["a"] == {"": (Annotation("happy", 1.5, 2.0),)}
+    found = read(tmp_path / "a.tsv", "tmin\ttier\ttext\ttmax\n0.5\tAnna\thappy\t1.5\n")
+    assert found["a"] == {"Anna": (Annotation("happy", 0.5, 1.5),)}
+
+
+def test_event_csv__leaves_out_point_events_of_boris(tmp_path: Path):
+    text = "Media file name,Behavior,Behavior type,Start (s),Stop (s)\na.mp4,blink,POINT,1,1\na.mp4,smile,STATE,1,2\n"
+    assert read(tmp_path / "b.csv", text)["a"] == {"": (Annotation("smile", 1, 2),)}
+
+
+def test_datavyu__a_cell_without_an_offset_is_an_error(tmp_path: Path):
+    with pytest.raises(DataError, match="line 2: the cell h of face has no offset"):
+        read(tmp_path / "a.csv", "face.ordinal,face.onset,face.offset,face.code\n1,500,0,h\n")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("a,b\n1,2\n", "no column of the label"), ("label,start,end\nx,soon,2\n", "line 2: 'soon' is no time")],
+    [
+        (
+            "video;label;onset;offset\na;sad;0;6\n\na;happy;19,6;9,4\n",
+            r"line 4: happy ends at 9\.4 s, before it begins",
+        ),
+        ("label,start,end\nx,00:00:01:12,2\n", "line 2: '00:00:01:12' is no time"),
+        ("label,start,end\nx,-1,2\n", "line 2: '-1' is no time"),
+        ("label,start,end\nx,nan,2\n", "line 2: 'nan' is no time"),
+        ("label,start,end\nx,1,\n", "line 2: '' is no time"),
+        ("a,b\n1,2\n", "no column of the label"),
+        ("label,start,end\nx,soon,2\n", "line 2: 'soon' is no time"),
+    ],
 )
 def test_event_csv__refuses_other_tables(text: str, message: str, tmp_path: Path):
     with pytest.raises(DataError, match=message):

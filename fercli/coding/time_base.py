@@ -1,0 +1,107 @@
+"""Codings on one time base: units of time, time without a label, and which events both could have coded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.coding.annotations import Annotation, Span
+from fercli.coding.coders import UNCERTAIN
+
+MIN_GAP_S = 0.3  # a shorter time without a label is no event
+_COVERED = 0.5  # share of an event that the other coder must have coded
+LabelOf = Callable[[str], str]
+
+
+def unit_times(end_s: float, spans: Sequence[Span] | None, step_s: float) -> NDArray[np.float64]:
+    """Return the middles [T] of the steps of time up to the end, or of those in the parts that were to be coded."""
+    times: NDArray[np.float64] = (np.arange(int(np.ceil(end_s / step_s - 1e-9)), dtype=float) + 0.5) * step_s
+    if spans is None:
+        return times
+    inside = np.zeros(len(times), bool)
+    for begin_s, until_s in spans:
+        inside |= (times >= begin_s) & (times < until_s)
+    return times[inside]
+
+
+def units(
+    items: Sequence[Annotation], times_s: NDArray[np.float64], classes: Sequence[str], label_of: LabelOf
+) -> NDArray[np.int64]:
+    """Return the index of the class at every time [T]; -1: nothing or an unknown label, -2: uncertain.
+
+    Of overlapping annotations the one that begins last counts.
+    """
+    index = {name: number for number, name in enumerate(classes)} | {UNCERTAIN: -2}
+    labels = np.full(len(times_s), -1)
+    for item in sorted(items, key=lambda item: item.onset_s):
+        number = index.get(label_of(item.label))
+        if number is not None:
+            first, after = np.searchsorted(times_s, [item.onset_s, item.offset_s])
+            labels[first:after] = number
+    return labels
+
+
+def with_gaps(
+    items: Sequence[Annotation], spans: Sequence[Span], label: str, *, min_gap_s: float = 0.0
+) -> tuple[Annotation, ...]:
+    """Return annotations with one of a label for every part of the spans that has none."""
+    gaps = [
+        Annotation(label, begin_s, end_s)
+        for begin_s, end_s in _free(items, spans)
+        if end_s - begin_s > max(min_gap_s, 1e-9)
+    ]
+    return tuple(sorted((*items, *gaps), key=lambda item: item.onset_s))
+
+
+def _free(items: Sequence[Annotation], spans: Sequence[Span]) -> Iterator[Span]:
+    """Yield the parts of spans without an annotation."""
+    ordered = sorted(items, key=lambda item: item.onset_s)
+    for begin_s, end_s in spans:
+        at_s = begin_s
+        for item in ordered:
+            if item.offset_s <= at_s or item.onset_s >= end_s:
+                continue
+            if item.onset_s > at_s:
+                yield at_s, item.onset_s
+            at_s = max(at_s, item.offset_s)
+        if at_s < end_s:
+            yield at_s, end_s
+
+
+def overlap_s(items: Sequence[Annotation], label_of: LabelOf) -> float:
+    """Return for how long two annotations with different labels hold at the same time."""
+    total_s = 0.0
+    ordered = sorted(items, key=lambda item: item.onset_s)
+    for index, item in enumerate(ordered):
+        for later in ordered[index + 1 :]:
+            if later.onset_s >= item.offset_s:
+                break
+            if label_of(later.label) != label_of(item.label):
+                total_s += min(item.offset_s, later.offset_s) - later.onset_s
+    return total_s
+
+
+def known_events(
+    items: Sequence[Annotation],
+    classes: Sequence[str],
+    label_of: LabelOf,
+    *,
+    spans: Sequence[Span] | None,
+    other: Sequence[Annotation],
+) -> list[Annotation]:
+    """Return the events of known expressions that the other coder could have coded, with the names of the classes.
+
+    They begin in the parts that were to be coded, and at least half of their time has a label in the other coding: whatever
+    it is, `uncertain` for a program. other: the annotations of the other coder.
+    """
+    found = []
+    for item in items:
+        label = label_of(item.label)
+        inside = spans is None or any(begin <= item.onset_s < end for begin, end in spans)
+        if label in classes and inside:
+            free_s = sum(end - begin for begin, end in _free(other, [(item.onset_s, item.offset_s)]))
+            if free_s <= (1 - _COVERED) * (item.offset_s - item.onset_s) + 1e-9:
+                found.append(Annotation(label, item.onset_s, item.offset_s))
+    return found

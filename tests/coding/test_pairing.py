@@ -1,0 +1,78 @@
+"""Which people of codings are the same, and what is said of those who are not compared."""
+
+from __future__ import annotations
+
+import pytest
+
+from fercli.coding.annotations import Annotation, VideoAnnotations
+from fercli.coding.coders import CodedByOne, Coder
+from fercli.coding.pairing import PairingOptions, person_key, same_people
+
+
+def coder(name: str, people: dict[str, str], *, program: bool = False, seconds: float = 2) -> Coder:
+    """One video, in which every person has a label."""
+    tiers = {person: (Annotation(label, 0, seconds + at),) for at, (person, label) in enumerate(people.items())}
+    coding = VideoAnnotations("a.mp4", tiers)
+    return Coder(name, {"a": CodedByOne(coding, coding)}, ("neutral", "happiness") if program else None)
+
+
+def labels(*coders: Coder, **options) -> tuple[list[list[str | None]], list[str]]:
+    warnings: list[str] = []
+    people = same_people(coders, PairingOptions(**options), warnings)
+    return [[items[0].label if items else None for items in person.frames] for person in people], warnings
+
+
+@pytest.mark.parametrize("name", ["1", " Person 1", "person_1", "#1", "P1", "Track 01"])
+def test_person_key__is_equal_for_one_person(name: str):
+    assert person_key(name.replace("_", " ")) == "1"
+
+
+def test_person_key__keeps_names():
+    assert person_key("Anna 2b") == "anna 2b"
+    assert person_key("Face") == ""
+
+
+def test_same_people__names_whom_nobody_else_has():
+    machine = coder("results", {"1": "neutral", "2": "neutral", "3": "neutral"}, program=True)
+    found, warnings = labels(coder("anna", {"Person 3": "happiness", "Ben": "happiness", "Cleo": "neutral"}), machine)
+    assert found == [["happiness", "neutral"]]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("a: anna coded Ben, Cleo (7.0 s), whom nobody else has: not compared; nor are ")
+
+
+def test_same_people__the_last_one_on_both_sides_is_one_person():
+    machine = coder("results", {"1": "neutral", "2": "happiness"}, program=True)
+    found, warnings = labels(coder("anna", {"1": "neutral", "Ben": "happiness"}), machine)
+    assert found == [["neutral", "neutral"], ["happiness", "happiness"]]
+    assert [warning.partition(" are ")[0] for warning in warnings] == [
+        "a: names of people differ, taken for one person"
+    ]
+
+
+def test_same_people__the_only_one_of_a_program_joins_several_coders():
+    machine = coder("results", {"1": "happiness"}, program=True)
+    found, warnings = labels(coder("anna", {"": "neutral"}), coder("ben", {"": "neutral"}), machine)
+    assert found == [["neutral", "neutral", "happiness"]]
+    assert len(warnings) == 1
+
+
+def test_same_people__a_tier_without_expressions_is_nobody_if_another_has_some():
+    machine = coder("results", {"1": "neutral"}, program=True)
+    found, warnings = labels(coder("anna", {"Mimik": "happiness", "Kopf": "nods"}), machine)
+    assert found == [["happiness", "neutral"]]
+    assert len(warnings) == 1
+
+
+def test_same_people__tiers_named_by_expressions_are_labels():
+    machine = coder("results", {"1": "neutral"}, program=True)
+    found, _ = labels(coder("anna", {"Happy": "x", "smile": "2"}), machine, names={"smile": "happiness"})
+    assert found == [["Happy", "neutral"]]
+
+
+def test_same_people__times_of_a_coding_are_shifted():
+    warnings: list[str] = []
+    machine = coder("results", {"1": "neutral"}, program=True)
+    (person,) = same_people(
+        [coder("anna", {"1": "neutral"}), machine], PairingOptions(shifts_s={"anna": -0.5}), warnings
+    )
+    assert [(items[0].onset_s, items[0].offset_s) for items in person.frames] == [(0.0, 1.5), (0.0, 2.0)]

@@ -1,0 +1,49 @@
+"""Time without a label, overlaps, and the events that both coders could have coded."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fercli.coding.annotations import Annotation
+from fercli.coding.clock_offset import better_shift_s
+from fercli.coding.time_base import known_events, overlap_s, with_gaps
+
+
+def items(*found: tuple[str, float, float]) -> tuple[Annotation, ...]:
+    return tuple(Annotation(*item) for item in found)
+
+
+def test_with_gaps__fills_the_parts_that_were_to_be_coded():
+    coded = items(("happiness", 1, 2), ("sadness", 1.5, 3), ("fear", 3.1, 3.5))
+    filled = with_gaps(coded, [(0, 4), (6, 7)], "neutral")
+    assert [item for item in filled if item.label == "neutral"] == list(
+        items(("neutral", 0, 1), ("neutral", 3, 3.1), ("neutral", 3.5, 4), ("neutral", 6, 7))
+    )
+    longer = with_gaps(coded, [(0, 4)], "neutral", min_gap_s=0.3)
+    assert [item.onset_s for item in longer if item.label == "neutral"] == [0, 3.5]
+
+
+def test_known_events__count_where_the_other_coder_has_a_label():
+    found = known_events(
+        items(("happiness", 0, 1), ("happiness", 2, 4), ("happiness", 5, 6), ("nod", 0, 1)),
+        ("happiness",),
+        str,
+        spans=None,
+        other=items(("nod", 0, 0.6), ("sadness", 3.1, 4.4), ("sadness", 5.5, 7)),
+    )
+    assert [item.onset_s for item in found] == [0, 5]
+
+
+def test_overlap_s__is_the_time_of_two_labels():
+    coded = items(("happiness", 0, 2), ("sadness", 1.5, 3), ("sadness", 2.5, 4), ("fear", 5, 6))
+    assert overlap_s(coded, str) == 0.5
+
+
+def test_better_shift_s__finds_a_clock_that_is_late():
+    random = np.random.default_rng(0)
+    truth = np.repeat(random.integers(0, 3, 20), 25)  # 20 s of 25 units, a label per second
+    late = np.concatenate([np.full(60, -1), truth[:-60]])
+    shift_s, kappa, now = better_shift_s([np.stack([late, truth])], 3, 0.04) or (0, 0, 0)
+    assert (round(shift_s, 6), round(kappa, 6)) == (-2.4, 1.0)
+    assert now < 0.5
+    assert better_shift_s([np.stack([truth, truth])], 3, 0.04) is None

@@ -15,12 +15,12 @@ from fercli.config.labels import LabelSchema, schema
 from fercli.data.crops import LANDMARK_TEMPLATE
 from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.folder import open_official_folder
-from fercli.data.inside import inside
 from fercli.data.list_errors import ListErrors, first_few
 from fercli.data.reader import Published, Reader, class_counts
 from fercli.errors import DataError
 from fercli.faces.landmarks import five_of_68
 from fercli.results import Box, Landmarks
+from fercli.system.inside import inside
 
 _CSV_LAYOUT = "training.csv, validation.csv and Manually_Annotated_Images/1/HASH.jpg"
 _NPY_LAYOUT = "train_set/images/0.jpg with train_set/annotations/0_exp.npy, and val_set likewise"

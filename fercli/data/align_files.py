@@ -15,6 +15,7 @@ from fercli.errors import DataError
 from fercli.faces.crop import landmarks_of
 from fercli.results import Box, Face, Point
 from fercli.system.csv_file import csv_writer, write_rows
+from fercli.system.inside import inside
 from fercli.system.json_file import write_json
 from fercli.system.json_text import parse_json
 
@@ -78,6 +79,8 @@ class AlignJournal:
 
     def __init__(self, root: Path) -> None:
         path = root / ALIGN_JOURNAL
+        if path.is_symlink():  # not written by fer, and to whatever file
+            path.unlink()
         if path.is_file():
             path.write_bytes(_complete_lines(path))
         self._file = path.open("a", newline="", encoding=_TEXT[0], errors=_TEXT[1])
@@ -140,7 +143,7 @@ def _row(values: Mapping[str, str]) -> AlignRow:
     return AlignRow(
         source=values["source"],
         status=cast("AlignStatus", values["status"]),
-        output=values["output"] or None,
+        output=str(inside(Path(), values["output"])) if values["output"] else None,  # it may be deleted
         reason=values["reason"] or None,
         face=int(values["face"]) if values["face"] else None,
         faces=int(values["faces"]) if values.get("faces") else None,

@@ -8,10 +8,10 @@ from pathlib import Path
 from fercli.config.labels import LabelSchema, schema
 from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.folder import open_folder
-from fercli.data.inside import inside
 from fercli.data.list_errors import ListErrors
 from fercli.data.reader import Published, Reader, class_counts
 from fercli.results import Box
+from fercli.system.inside import inside
 
 _LIST = Path("label") / "label.lst"
 _IMAGES = ("image/origin/origin", "image/origin", "origin")

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from fercli.data.dataset import SPLITS, Dataset, Sample, Split
-from fercli.data.inside import inside
 from fercli.data.list_errors import ListErrors
 from fercli.errors import DataError
 from fercli.system.csv_file import csv_writer
+from fercli.system.inside import inside
 from fercli.system.json_file import write_json
 from fercli.system.json_text import parse_json
 

@@ -30,6 +30,7 @@ from fercli.rows.table import open_text
 from fercli.system.csv_file import BOM
 from fercli.system.digest import file_state
 from fercli.system.files import replacing, sync, write_errors_name
+from fercli.system.inside import inside
 from fercli.system.json_text import parse_json
 from fercli.system.locks import hold_lock
 
@@ -224,6 +225,8 @@ class Job:
                     start, end = values["rows"]
                     if not 0 <= start <= end:
                         raise ValueError(f"rows from byte {start} to {end}")
+                    if values.get("copy") is not None:
+                        inside(self.folder, values["copy"])  # it is written again
                     done = Finished(**{**values, "rows": (start, end)})
                     if end <= size:
                         self.finished[done.key] = done

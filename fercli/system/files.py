@@ -117,8 +117,16 @@ def writing_alone(path: Path) -> Iterator[None]:
     with hold_lock(path.with_name(_cut(f".{path.name}", ".lock") + ".lock"), output=path):
         for left_over in path.parent.glob(".*.part*"):
             if _is_left_over(left_over.name, path):
-                shutil.rmtree(left_over) if left_over.is_dir() else left_over.unlink(missing_ok=True)
+                _remove(left_over)
         yield
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, a folder or a link, but not what a link names."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _is_left_over(name: str, path: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from io import FileIO
@@ -13,6 +14,7 @@ from pathlib import Path
 from fercli.errors import RefusedError
 
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of network file systems without locks
+_LONGEST = 20  # bytes of a process number
 _OFFSET = 1 << 20  # of the byte that is locked on Windows, behind the text
 
 
@@ -21,7 +23,8 @@ def hold_lock(path: Path, *, output: Path) -> Iterator[None]:
     """Hold the lock file `path` in the `with` block; it exists only as long as it is held.
 
     output: what is written, for the message. On file systems without locks, nothing is locked.
-    Raises: RefusedError with the other process if another one holds it, or if the file cannot be created.
+    Raises: RefusedError with the other process if another one holds it, if the file cannot be created, or if there is
+    another file, folder or link of its name, which is left as it is.
     """
     file = _acquire(path, output)
     try:
@@ -40,8 +43,10 @@ def _acquire(path: Path, output: Path) -> FileIO:
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = path.open("a+b", buffering=0)
+            file = _open(path)
         except OSError as error:
+            if os.path.lexists(path):
+                raise _not_a_lock(path) from error
             raise RefusedError(
                 f"cannot write in {path.parent} ({error.strerror})", fix="another output name"
             ) from error
@@ -54,11 +59,36 @@ def _acquire(path: Path, output: Path) -> FileIO:
                 f"another run is writing {output}{holder}", fix="wait until it ends, or choose another output"
             ) from error
         if _is_current(file, path):
+            if not _is_lock(file):
+                file.close()
+                raise _not_a_lock(path)
             with contextlib.suppress(OSError):  # a full disk: the lock holds without the number
                 file.truncate(0)
                 file.write(str(os.getpid()).encode())
             return file
         file.close()  # its holder deleted it between our two steps
+
+
+def _open(path: Path) -> FileIO:
+    """Open or create a lock file, but nothing that a link names: its content is replaced later."""
+    if sys.platform == "win32" and path.is_symlink():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe would otherwise wait for its reader
+    return FileIO(os.fspath(path), "a+", opener=lambda name, mode: os.open(name, mode | flags, 0o666))
+
+
+def _is_lock(file: FileIO) -> bool:
+    """Whether an open file is empty or has the number of a process, and has no second name."""
+    state = os.fstat(file.fileno())
+    if not stat.S_ISREG(state.st_mode) or state.st_nlink > 1 or state.st_size > _LONGEST:
+        return False
+    file.seek(0)
+    content = file.read(_LONGEST)
+    return not content or content.isdigit()
+
+
+def _not_a_lock(path: Path) -> RefusedError:
+    return RefusedError(f"{path} is not a lock file of fer", fix="remove it, or choose another output")
 
 
 def _is_current(file: FileIO, path: Path) -> bool:
@@ -72,7 +102,7 @@ def _is_current(file: FileIO, path: Path) -> bool:
 def _holder(file: FileIO) -> str:
     try:
         file.seek(0)
-        number = file.read(20).decode("ascii")
+        number = file.read(_LONGEST).decode("ascii")
     except (OSError, UnicodeDecodeError):
         return ""
     return f" (process {number})" if number.isdigit() else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,22 @@ def test_read_alignment__refuses_a_broken_json(text: str, tmp_path: Path):
     (tmp_path / "align.json").write_text(text)
     with pytest.raises(DataError, match=r"align\.json"):
         read_alignment(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../x.png", "/etc/passwd", "a/../../x.png"])
+def test_read_alignment__refuses_crops_outside_its_folder(name: str, tmp_path: Path):
+    # fer align --overwrite deletes the crops that the rows name
+    write_settings(tmp_path, SETTINGS)
+    write_align_csv(tmp_path, [AlignRow("a.jpg", "no_face", name, faces=0)])
+    with pytest.raises(DataError, match=r"the row of a\.jpg is invalid"):
+        read_alignment(tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links of POSIX")
+def test_journal__that_is_a_link__writes_to_no_other_file(tmp_path: Path):
+    (tmp_path / "victim.csv").write_text("precious, without a line end")
+    (tmp_path / ".align.journal.csv").symlink_to(tmp_path / "victim.csv")
+    with AlignJournal(tmp_path) as journal:
+        journal.append(ROWS)
+    assert (tmp_path / "victim.csv").read_text() == "precious, without a line end"
+    assert not (tmp_path / ".align.journal.csv").is_symlink()

@@ -11,7 +11,7 @@ import pytest
 from fercli.config.labels import schema
 from fercli.config.presets import MODELS
 from fercli.config.templates import template
-from fercli.errors import RefusedError
+from fercli.errors import DataError, RefusedError
 from fercli.media.images import read_rgb, write_image
 from fercli.media.sources import Source, find_sources
 from fercli.predict.results_folder import ResultsFolder
@@ -65,6 +65,19 @@ def test_results_folder__yields_the_rows_of_an_earlier_run(tmp_path: Path, sourc
     with ResultsFolder(tmp_path / "out", sources, CARD, {"tracking": "on"}, resume=True) as results:
         earlier = [(source.path.name, [row.status for row in rows], fault) for source, rows, fault in results.earlier()]
     assert earlier == [("a.png", ["no_face"], None), ("b.png", ["no_face"], None)]
+
+
+def test_results_folder__of_a_stranger__replaces_no_file_outside(tmp_path: Path, sources: list[Source]):
+    out, victim = tmp_path / "out", tmp_path / "victim.png"
+    _run(out, sources)
+    write_image(victim, np.zeros((8, 8, 3), np.uint8))
+    before = victim.read_bytes()
+    job = (out / ".job.jsonl").read_text(encoding="utf-8")
+    (out / ".job.jsonl").write_text(job.replace('"copy": "a.png"', '"copy": "../victim.png"'), encoding="utf-8")
+    write_image(tmp_path / "in" / "a.png", np.full((80, 90, 3), 7, np.uint8))  # changed: its copy is written again
+    with pytest.raises(DataError, match="could not read"):
+        _run(out, sources, resume=True)
+    assert victim.read_bytes() == before
 
 
 def test_results_folder__interrupted_and_resumed__has_the_bytes_of_an_unbroken_one(tmp_path: Path):

@@ -95,3 +95,14 @@ def test_replacing_folder__removes_what_killed_runs_left(tmp_path):
     with replacing_folder(tmp_path / "out"), pytest.raises(RefusedError), replacing_folder(tmp_path / "out"):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links of POSIX")
+def test_writing_alone__removes_a_link_of_a_left_over_and_not_its_folder(tmp_path: Path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "a.txt").write_text("a")
+    (tmp_path / ".rows.12345678.part.csv").symlink_to(tmp_path / "kept")
+    with writing_alone(tmp_path / "rows.csv"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept"]
+    assert (tmp_path / "kept" / "a.txt").read_text() == "a"

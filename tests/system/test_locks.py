@@ -44,6 +44,31 @@ def test_lock__of_another_process__is_refused_with_its_number_and_freed_when_it_
     assert not path.exists()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes of POSIX")
+@pytest.mark.parametrize("kind", ["link", "dangling link", "second name", "text", "pipe", "folder"])
+def test_lock__replaces_no_other_file_of_its_name(kind: str, tmp_path: Path):
+    # an archive from a stranger may hold a link of this name to any file of the user
+    victim, path = tmp_path / "victim.txt", tmp_path / ".p.csv.lock"
+    if kind != "dangling link":
+        victim.write_text("precious")
+    if "link" in kind:
+        path.symlink_to(victim)
+    elif kind == "second name":
+        victim.write_text("")
+        path.hardlink_to(victim)
+    elif kind == "text":
+        path.write_text("precious")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    before = victim.read_text() if victim.exists() else None
+    with pytest.raises(RefusedError, match="is not a lock file of fer"), hold_lock(path, output=Path("out")):
+        pass
+    assert (victim.read_text() if victim.exists() else None) == before
+    assert os.path.lexists(path)
+
+
 def test_lock__has_no_gap(tmp_path: Path):
     path, inside, most = tmp_path / "lock", [], []
 

@@ -8,9 +8,9 @@ import pytest
 
 from fercli.config.labels import schema
 from fercli.data.expw import read_expw
-from fercli.data.inside import inside
 from fercli.data.open import open_dataset
 from fercli.errors import DataError
+from fercli.system.inside import inside
 
 OUTSIDE = (
     "../secret.jpg",

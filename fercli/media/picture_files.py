@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from fercli.errors import DataError, UsageError
+from fercli.media.tiff_size import tiff_size
 
 # Formats of photos. Others of Pillow start programs (EPS), read other files, or are no pictures of faces.
 FORMATS = (
@@ -19,6 +20,8 @@ FORMATS = (
 )
 LIMIT_VARIABLE = "FER_MAX_MEGAPIXELS"
 _DEFAULT_LIMIT = 64  # million pixels; 7 bytes a pixel are needed at most
+_TIFF_BYTES = 8  # for each pixel of the limit; floats in three colours have 12
+_SLOW = 8  # times as many pixels count for a picture whose decoder is written in Python
 _JPEG_SCALES = (2, 4, 8)  # a JPEG can be decoded at a fraction of its size
 # raised by Pillow's decoders for broken files, in addition to OSError
 BROKEN = (
@@ -33,10 +36,12 @@ def open_picture(file: Path | io.BytesIO) -> Image.Image:
     A JPEG over the limit is opened at a half, a quarter or an eighth of its size.
     Raises: DataError for a picture over the limit, OSError or one of BROKEN for a file that is not a picture.
     """
+    _check_tiff(file)
     picture = _opened(file)
     try:
         _shrink_jpeg(picture, file)
         check_size(*picture.size)
+        _check_decoder(picture)
     except BaseException:
         picture.close()
         raise
@@ -50,6 +55,32 @@ def check_size(width: int, height: int) -> None:
         raise DataError(
             f"{width} x {height} pixels, more than the limit of {limit / 1e6:g} million",
             fix=f"shrink it, or set {LIMIT_VARIABLE}",
+        )
+
+
+def _check_tiff(file: Path | io.BytesIO) -> None:
+    """Raise DataError for a TIFF whose picture, or one of its tiles, takes more memory than the limit allows."""
+    size = tiff_size(file)
+    if size is None:
+        return
+    check_size(size.width, size.height)
+    limit = _TIFF_BYTES * pixel_limit()
+    if size.decoded_bytes > limit:
+        raise DataError(
+            f"a TIFF of {size.decoded_bytes / 1e6:,.0f} MB when it is decoded, more than the limit of {limit / 1e6:,.0f} MB",
+            fix=f"shrink it, or set {LIMIT_VARIABLE}",
+        )
+
+
+def _check_decoder(picture: Image.Image) -> None:
+    """Raise DataError for a large picture that Pillow decodes in Python, which takes a minute for the full limit."""
+    slow = any(tile[0] in Image.DECODERS for tile in getattr(picture, "tile", ()))
+    limit = pixel_limit() // _SLOW
+    if slow and picture.width * picture.height > limit:
+        raise DataError(
+            f"{picture.width} x {picture.height} pixels, more than the limit of {limit / 1e6:g} million for its kind of "
+            f"{picture.format}, which is slow to read",
+            fix=f"save it as PNG, or set {LIMIT_VARIABLE}",
         )
 
 

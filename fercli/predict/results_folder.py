@@ -71,6 +71,7 @@ class ResultsFolder:
             card,
             shown_settings or settings,
             taken=taken,
+            has_removed=bool(self.removed),
             overwrite=replace,
             pictures=privacy.pictures,
             correction=correction,
@@ -95,6 +96,9 @@ class ResultsFolder:
             try:
                 self._end_source()
                 self._show_finished(before=None)
+                for source in self.removed:
+                    self._show(source)
+                    self._pages.add_removed(source, self._job.rows_of(source))
             except BaseException as raised:
                 self._open.__exit__(type(raised), raised, raised.__traceback__)
                 raise

@@ -67,6 +67,24 @@ def test_results_folder__yields_the_rows_of_an_earlier_run(tmp_path: Path, sourc
     assert earlier == [("a.png", ["no_face"], None), ("b.png", ["no_face"], None)]
 
 
+@pytest.mark.parametrize("deleted", [True, False])
+def test_results_folder__names_inputs_that_were_removed__on_the_page_as_in_the_rows(
+    deleted: bool, tmp_path: Path, sources: list[Source]
+):
+    out = tmp_path / "out"
+    _run(out, sources)
+    if deleted:
+        (tmp_path / "in" / "a.png").unlink()
+    again = _run(out, sources[1:], resume=True)
+    assert [source.path.name for source in again.removed] == ["a.png"]
+    assert (out / "predictions.csv").read_text().count("a.png") == 1
+    page = (out / "report.html").read_text()
+    assert "Inputs of an earlier run, whose rows are kept" in page
+    assert re.search(r">a\.png</th>\s*<td[^>]*>no face<", page) is not None
+    assert page.count('alt="') == (1 if deleted else 2)
+    assert "Inputs of an earlier run" not in (out / "report.html").read_text().split("</section>")[0]
+
+
 def test_results_folder__of_a_stranger__replaces_no_file_outside(tmp_path: Path, sources: list[Source]):
     out, victim = tmp_path / "out", tmp_path / "victim.png"
     _run(out, sources)

@@ -12,6 +12,7 @@ from typing import Any
 from fercli.coding.code import code_video
 from fercli.coding.correction import Correction
 from fercli.coding.recordings import recordings
+from fercli.formatting import pluralize
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
 from fercli.predict.annotated_copies import copy_paths, refuse_sources
@@ -30,7 +31,8 @@ class FolderReports:
     """Writes NAME.report.html beside the copy of every video when the video ends, and report.html as the index.
 
     The index has the pictures and links to the pages of the videos; a single video has none.
-    paths: the report of each video, by the key of the source. taken: copies of an earlier run.
+    paths: the report of each video, by the key of the source. taken: copies of an earlier run. has_removed: whether it had
+    inputs that this run was not given.
     correction: of the shares of time.
     Raises: RefusedError from the constructor if one of the files exists and `overwrite` is not set.
     """
@@ -43,11 +45,12 @@ class FolderReports:
         settings: Mapping[str, object] | None = None,
         *,
         taken: Mapping[str, Path] = MappingProxyType({}),
+        has_removed: bool = False,
         overwrite: bool = False,
         pictures: bool = True,
         correction: Correction | None = None,
     ) -> None:
-        self._copy_paths = copy_paths(folder, sources, taken)
+        self._copy_paths = {**taken, **copy_paths(folder, sources, taken)}
         videos = {source.key for source in sources if source.kind == "video"}
         self.paths = {
             key: fitting_name(copy.with_suffix(_SUFFIX)) for key, copy in self._copy_paths.items() if key in videos
@@ -58,7 +61,7 @@ class FolderReports:
         self._card, self._settings, self._overwrite, self._pictures = card, settings, overwrite, pictures
         self._correction = correction
         self._index: HtmlReport | None = None
-        if len(sources) != 1 or not videos:
+        if len(sources) != 1 or not videos or has_removed:
             self._index = HtmlReport(
                 folder / INDEX_NAME, card, settings, overwrite=overwrite, pictures=pictures, correction=correction
             )
@@ -101,6 +104,11 @@ class FolderReports:
                 poster = poster_of(self.paths[source.key]) if self._pictures else None
                 self._index.add_summary(str(source.relative), coded, video_overview(recording, coded), poster)
 
+    def add_removed(self, source: Source, predictions: Iterable[Prediction]) -> None:
+        """Name a source of an earlier run that this one was not given; predictions: its rows."""
+        if self._index is not None:
+            self._index.add_kept(str(source.relative), _described(predictions))
+
     def end_video(self) -> None:
         """Complete the page of the current video."""
         section = self._page.end_video() if self._page is not None else None
@@ -139,3 +147,14 @@ class FolderReports:
         self._name = str(source.relative)
         self._link(source)
         return self._page
+
+
+def _described(predictions: Iterable[Prediction]) -> str:
+    """How many frames a video has, or the expressions in a picture."""
+    frames, expressions = set(), []
+    for prediction in predictions:
+        if prediction.frame is None:
+            expressions.append(prediction.label or prediction.status.replace("_", " "))
+        else:
+            frames.add(prediction.frame)
+    return pluralize(len(frames), "frame") if frames else ", ".join(expressions)

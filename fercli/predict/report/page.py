@@ -36,6 +36,7 @@ from fercli.weights.card import WeightsCard
 
 _POSTER = re.compile('poster="data:image/jpeg;base64,([A-Za-z0-9+/=]+)"')
 _THUMBNAIL_PX = 240
+_KEPT = "Inputs of an earlier run, whose rows are kept"
 
 
 @dataclass
@@ -83,6 +84,7 @@ class HtmlReport:
         self._poster: bytes | None = None
         self._coded: list[tuple[str, CodedVideo]] = []
         self._unread: list[tuple[str, str]] = []
+        self._kept: list[tuple[str, str]] = []
 
     def __enter__(self) -> HtmlReport:
         self._temporary = self._open.enter_context(replacing(self.path))
@@ -128,6 +130,10 @@ class HtmlReport:
             )
             self._keep(self._picture_parts, card)
             self._cards += 1
+
+    def add_kept(self, name: str, what: str) -> None:
+        """Name an input of an earlier run that this one was not given, and what its rows say."""
+        self._kept.append((name, what))
 
     def link(self, name: str, target: str) -> None:
         """Show a link to another page, by its path relative to this one."""
@@ -191,6 +197,7 @@ class HtmlReport:
             picture_parts=_chunks(self._picture_parts),
             labels=card.labels,
             unread=Table("Could not be read", ("file", "reason"), self._unread) if self._unread else None,
+            kept=Table(_KEPT, ("file", "rows"), self._kept) if self._kept else None,
             accuracy=accuracy(card),
             uncertainty=uncertainty(card, self._settings),
             notes=card.notes,

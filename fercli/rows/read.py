@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -73,7 +74,7 @@ def _read_csv(path: Path) -> SavedRows:
 
 def _read_parquet(path: Path) -> SavedRows:
     try:
-        from pyarrow import ArrowInvalid
+        from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
     except ModuleNotFoundError as error:
         raise RefusedError(
@@ -82,17 +83,22 @@ def _read_parquet(path: Path) -> SavedRows:
 
     def rows() -> _Numbered:
         number = 0
-        with ParquetFile(path) as file:
-            for batch in file.iter_batches():
-                for row in batch.to_pylist():
-                    number += 1
-                    yield number, row
+        try:
+            with ParquetFile(path) as file:
+                for batch in file.iter_batches():
+                    for row in batch.to_pylist():
+                        number += 1
+                        yield number, row
+        except (ArrowException, OSError) as error:
+            raise _damaged(path, error) from error
 
     try:
         with ParquetFile(path) as file:
             names, metadata = file.schema_arrow.names, file.schema_arrow.metadata or {}
-    except ArrowInvalid as error:
-        raise DataError(f"{path}: not a Parquet file", fix=_FIX) from error
+    except (ArrowException, OSError) as error:
+        raise _damaged(path, error) from error
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise DataError(f"{path}: the column {twice[0]} is there twice", fix=_FIX)
     labels = _labels(names, path)
     run = RunRecord()
     if b"fer" in metadata:
@@ -101,6 +107,14 @@ def _read_parquet(path: Path) -> SavedRows:
         except (ValueError, TypeError, AttributeError) as error:
             raise DataError(f"{path}: the settings in its metadata are damaged ({error})", fix=_FIX) from error
     return SavedRows(path, labels, run, lambda: _parsed(path, rows(), lambda row: prediction_from_cells(row, labels)))
+
+
+def _damaged(path: Path, error: Exception) -> Exception:
+    """The error for a Parquet file that cannot be decoded; errors of the operating system are kept."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    reason = next(iter(str(error).splitlines()), "no reason was given")
+    return DataError(f"{path}: not a Parquet file, or a damaged one ({reason})", fix=_FIX)
 
 
 def _read_json_lines(path: Path) -> SavedRows:
@@ -130,10 +144,30 @@ def _labels(header: list[str], path: Path) -> tuple[str, ...]:
 
 
 def _parsed(path: Path, rows: _Numbered, parse: Callable[[Any], Prediction]) -> Iterator[Prediction]:
-    line = 0
+    line, last = 0, None
     try:
         for number, row in rows:
             line = number
-            yield parse(row)
+            prediction = parse(row)
+            _check(prediction, last)
+            last = prediction
+            yield prediction
     except (csv.Error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}, line {line}: {error}", fix=_FIX) from error
+
+
+def _check(row: Prediction, last: Prediction | None) -> None:
+    """Raise ValueError for values that no run writes, and which would change episodes and shares in silence."""
+    if not isinstance(row.source, str):
+        raise ValueError(f"the source is {row.source!r}, not a name")
+    numbers = [row.time_s, *(row.probabilities or {}).values()]
+    numbers += [] if row.detection is None else [*row.detection.box_xyxy, row.detection.score]
+    for number in numbers:
+        if number is not None and not (isinstance(number, int | float) and math.isfinite(number)):
+            raise ValueError(f"{number!r} is not a finite number")
+    if last is None or last.source != row.source or last.time_s is None or row.time_s is None:
+        return
+    if row.time_s < last.time_s:
+        raise ValueError(
+            f"the time goes back from {last.time_s:g} s to {row.time_s:g} s: sort the rows by source and time"
+        )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import random
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow
@@ -101,3 +105,70 @@ def test_read_rows__refuses_damaged_metadata_of_parquet(text: bytes, tmp_path: P
     write_table(table, tmp_path / "a.parquet")
     with pytest.raises(DataError, match=r"a\.parquet: the settings in its metadata are damaged"):
         read_rows(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("time_s", "nan", "nan is not a finite number"),
+        ("time_s", "inf", "inf is not a finite number"),
+        ("p_neutral", "nan", "nan is not a finite number"),
+        ("box_left", "-inf", "-inf is not a finite number"),
+        ("time_s", "-5", "the time goes back from 0.5 s to -5 s: sort the rows"),
+    ],
+)
+def test_read_rows__refuses_numbers_that_would_change_episodes_in_silence(
+    column: str, value: str, message: str, classified, write, tmp_path: Path
+):
+    path = write(tmp_path / "a.csv", replace(classified, time_s=0.5), replace(classified, time_s=1.0))
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows[1][column] = value
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    with pytest.raises(DataError, match=f"line 3: {re.escape(message)}"):
+        list(read_rows(path).predictions())
+
+
+def test_read_rows__of_damaged_parquet_is_an_error_of_the_file(classified, write, tmp_path: Path):
+    path = write(tmp_path / "a.parquet", *[classified] * 200)
+    content, draw, refused = path.read_bytes(), random.Random(24), []
+    for _ in range(100):
+        damaged = bytearray(content)
+        for _ in range(6):
+            damaged[draw.randrange(4, len(damaged) - 8)] ^= 1 << draw.randrange(8)
+        path.write_bytes(damaged)
+        try:
+            list(read_rows(path).predictions())
+        except DataError as error:
+            refused.append(error.message)
+    assert len(refused) > 50
+    assert all(str(path) in message for message in refused)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("source", pyarrow.array([7]), "the source is 7, not a name"),
+        ("source", pyarrow.array([b"a"]), "the source is b'a', not a name"),
+        ("time_s", pyarrow.array([{"a": 1}]), "is not a finite number"),
+    ],
+)
+def test_read_rows__refuses_columns_of_other_types(
+    name: str, values: pyarrow.Array, message: str, classified, write, tmp_path: Path
+):
+    path = write(tmp_path / "a.parquet", classified)
+    table = pyarrow.parquet.read_table(path)
+    pyarrow.parquet.write_table(table.set_column(table.column_names.index(name), name, values), path)
+    with pytest.raises(DataError, match=message):
+        list(read_rows(path).predictions())
+
+
+def test_read_rows__refuses_a_column_that_is_there_twice(classified, write, tmp_path: Path):
+    path = write(tmp_path / "a.parquet", classified)
+    table = pyarrow.parquet.read_table(path)
+    pyarrow.parquet.write_table(table.append_column("source", pyarrow.array(["b.mp4"])), path)
+    with pytest.raises(DataError, match="the column source is there twice"):
+        read_rows(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 _NO_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate memory", "cannot allocate memory", "pthread_create")
+MEMORY_BYTES = 4 << 30  # of networks that are not shipped; hundreds of times that of the shipped one
 _ENOUGH_BYTES = 256_000_000  # of memory for any file that is small itself
 _ERRORS_ONLY, _FATAL_ONLY = 3, 4  # ONNX Runtime's log severities
 _FUNCTIONS = 25  # field number of ModelProto
@@ -40,12 +42,13 @@ _DEVICES = {CUDA_PROVIDER: "cuda", TENSORRT_PROVIDER: "tensorrt"}
 
 
 def open_session(
-    path: Path, device: str = "auto", *, threads: int | None = None, batches: Sequence[int] = ()
+    path: Path, device: str = "auto", *, threads: int | None = None, batches: Sequence[int] = (), limited: bool = False
 ) -> tuple[onnxruntime.InferenceSession, str]:
     """Open an ONNX file; returns the session and the device it runs on ("cpu", "cuda:0", "tensorrt:0").
 
     threads: CPU threads of one run; None is `cpu_threads()`. batches: sorted batch sizes that will run, for which TensorRT
-    builds one engine; without them it builds another one whenever a batch is outside the range it has seen.
+    builds one engine; without them it builds another one whenever a batch is outside the range it has seen. limited: on
+    the CPU, let the networks of all such sessions together take at most MEMORY_BYTES.
     Raises: WeightsError for a missing, broken or changed file and for one with functions, DeviceError if a GPU was
     requested and is not available.
     Only `auto` may fall back to the CPU, and then returns the name of the CPU provider.
@@ -62,6 +65,9 @@ def open_session(
     options.intra_op_num_threads = threads or cpu_threads()
     # threads that wait for work would otherwise spin, and take the cores from decoding and from other programs
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if limited:
+        _register_limited_memory()
+        options.add_session_config_entry("session.use_env_allocators", "1")
     if preferred == [CPU_PROVIDER]:
         return _on_cpu(path, options), "cpu"
     on_cpu = _on_cpu(path, options)
@@ -90,6 +96,17 @@ def open_session(
     return session, f"{kind}:{0 if device == 'auto' else cuda_index(device)}" if kind else "cpu"
 
 
+@functools.cache
+def _register_limited_memory() -> None:
+    """Let ONNX Runtime have a CPU allocator with a limit, for the sessions that ask for it."""
+    onnxruntime = onnx_runtime()
+    place = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    limit = onnxruntime.OrtArenaCfg({"max_mem": MEMORY_BYTES, "arena_extend_strategy": 1})  # no more than is asked for
+    onnxruntime.create_and_register_allocator(place, limit)
+
+
 def _on_cpu(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
     """Open a session on the CPU; WeightsError for a file that ONNX Runtime cannot run."""
     try:
@@ -102,7 +119,7 @@ def _on_cpu(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.Infe
                 f"{path} asks for more memory than there is: its tensors claim sizes far beyond that of the file",
                 fix="fer export --onnx",
             ) from error
-        if not _is_runtime_error(error):
+        if not is_runtime_error(error):
             raise
         with path.open("rb"):
             pass  # too many open files, and a file without permission, are no fault of its content
@@ -124,10 +141,11 @@ def _has_memory(size: int) -> bool:
 
 def _is_provider_error(error: Exception) -> bool:
     """Whether ONNX Runtime or one of its providers raised an error (there is no public base class; some are built in)."""
-    return _is_runtime_error(error) or isinstance(error, (RuntimeError, ValueError))
+    return is_runtime_error(error) or isinstance(error, (RuntimeError, ValueError))
 
 
-def _is_runtime_error(error: Exception) -> bool:
+def is_runtime_error(error: Exception) -> bool:
+    """Whether ONNX Runtime raised an error."""
     return type(error).__module__.startswith("onnxruntime")
 
 
@@ -173,19 +191,22 @@ def _refusal(device: str, preferred: str, running: str, log: str) -> DeviceError
 
 
 def run_bound(
-    session: onnxruntime.InferenceSession, inputs: Mapping[str, NDArray[Any]], output: str
+    session: onnxruntime.InferenceSession,
+    inputs: Mapping[str, NDArray[Any]],
+    output: str,
+    options: onnxruntime.RunOptions | None = None,
 ) -> NDArray[np.float32]:
     """Run a session with bound inputs and output, so that only the copies to and from the device are made.
 
     Optional inputs cannot be bound (ONNX Runtime 1.31): with one, the session runs without binding.
     """
     if not inputs.keys() <= {value.name for value in session.get_inputs()}:
-        return np.asarray(session.run([output], dict(inputs))[0], np.float32)
+        return np.asarray(session.run([output], dict(inputs), options)[0], np.float32)
     binding = session.io_binding()
     for name, array in inputs.items():
         binding.bind_cpu_input(name, array)
     binding.bind_output(output)
-    session.run_with_iobinding(binding)
+    session.run_with_iobinding(binding, options)
     result: NDArray[np.float32] = binding.get_outputs()[0].numpy()
     return result
 

@@ -14,6 +14,12 @@ def weights_folders() -> tuple[Path, ...]:
     return package / "_weights", package.parent / "weights"
 
 
+def is_shipped(path: Path) -> bool:
+    """Whether a file is one of the shipped ones."""
+    folders = {folder.resolve() for folder in weights_folders()}
+    return not folders.isdisjoint(path.resolve().parents)
+
+
 def detector_file(name: str) -> Path:
     """Path of a shipped network of a face detector; WeightsError if the installation lacks it."""
     for folder in weights_folders():

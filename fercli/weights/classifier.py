@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
@@ -15,10 +16,11 @@ from fercli.system.chunks import chunked
 from fercli.system.devices import check_name, resolve_device
 from fercli.system.onnx_session import open_session, optional_inputs, padded_batch, run_bound, runs, session_metadata
 from fercli.system.packages import TORCH, require
+from fercli.system.shipped import is_shipped
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, card_from, find_weights
 from fercli.weights.onnx_interface import CROPS, EXPERT, INPUT, OUTPUT, POINTS, Interface, interface_of, output_of
-from fercli.weights.onnx_probe import check_finite, probe
+from fercli.weights.onnx_probe import check_finite, probe, run_limits
 from fercli.weights.preprocess import check_crops, softmax, to_input
 
 Engine = Literal["auto", "onnx", "torch"]
@@ -81,7 +83,8 @@ def open_onnx(path: Path, *, device: str = "auto", convention: str | None = None
     A GPU runs batches of GPU_BATCH_SIZES only, and each once before there is work: this loads its kernels, and no later
     batch waits for a new plan or engine. If that fails, DeviceError is raised, or `auto` falls back to the CPU.
     """
-    session, running = open_session(path, device, batches=GPU_BATCH_SIZES)
+    trusted = is_shipped(path)
+    session, running = open_session(path, device, batches=GPU_BATCH_SIZES, limited=not trusted)
 
     metadata = session_metadata(session)
     card = card_from(metadata, where=str(path)).for_convention(convention)
@@ -92,7 +95,8 @@ def open_onnx(path: Path, *, device: str = "auto", convention: str | None = None
 
     def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         inputs = onnx_inputs(crops, card, interface) | switches
-        return np.asarray(run_bound(session, inputs, output), np.float32)
+        with nullcontext() if trusted else run_limits(path, len(crops)) as options:
+            return np.asarray(run_bound(session, inputs, output, options), np.float32)
 
     if running == "cpu":
         return LoadedClassifier(card, "onnx", running, run)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
+from threading import Thread, Timer
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from fercli.errors import WeightsError
 from fercli.system.devices import onnx_runtime
+from fercli.system.onnx_session import is_runtime_error
 
 LIMIT_S = 20.0  # a face takes milliseconds
 _STOP_S = 10.0  # to wait for a run to stop; it looks between two operators
@@ -43,14 +45,41 @@ def probe(session: Any, inputs: Mapping[str, NDArray[Any]], output: str, classes
         thread.join(_STOP_S)  # a thread that comes back while the interpreter ends would abort the process
         raise WeightsError(f"{path}: one face takes more than {LIMIT_S:.0f} seconds", fix=_FIX)
     if faults:
-        reason = next(iter(str(faults[0]).strip().splitlines()), type(faults[0]).__name__)
-        raise WeightsError(f"{path} does not run as its card says ({reason})", fix=_FIX) from faults[0]
+        raise WeightsError(f"{path} does not run as its card says ({first_line(faults[0])})", fix=_FIX) from faults[0]
     scores = np.asarray(answers[0])
     if scores.dtype.kind != "f" or scores.shape != (1, classes):
         raise WeightsError(
             f"{path} returns {scores.dtype} {list(scores.shape)} for a face, its card has {classes} classes", fix=_FIX
         )
     check_finite(scores, str(path))
+
+
+@contextmanager
+def run_limits(path: Path, faces: int) -> Iterator[Any]:
+    """Yield RunOptions that end a run after LIMIT_S seconds for each face; its errors become those of the file.
+
+    A blank face may take another way through a network than the faces of a picture. Raises: WeightsError.
+    """
+    options = onnx_runtime().RunOptions()
+    options.log_severity_level = _FATAL_ONLY
+    timer = Timer(LIMIT_S * max(1, faces), setattr, (options, "terminate", True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield options
+    except Exception as error:
+        if not is_runtime_error(error):
+            raise
+        late = f"a face takes more than {LIMIT_S:.0f} seconds"
+        reason = late if options.terminate else f"it does not run for every face ({first_line(error)})"
+        raise WeightsError(f"{path}: {reason}", fix=_FIX) from error
+    finally:
+        timer.cancel()
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or its type."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def check_finite(logits: NDArray[Any], name: str) -> None:

@@ -30,7 +30,7 @@ from pathlib import Path
 from fercli.cli.main import main
 from fercli.weights import onnx_probe
 onnx_probe.LIMIT_S = {LIMIT_S}
-status = main(["predict", sys.argv[1], "--weights", sys.argv[2], "--device", "cpu"])
+status = main(["predict", sys.argv[1], "--weights", sys.argv[2], "--device", "cpu", "--crops"])
 print(Path('/proc/self/status').read_text().partition('VmHWM:')[2].split()[0]) # ru_maxrss may be that of the parent
 sys.exit(status)
 """
@@ -121,6 +121,37 @@ def _huge_run(_: Path) -> onnx.ModelProto:
     ]
     return _model(nodes, [helper.make_tensor("factor", TensorProto.INT64, [2], [2**20, 2**18]),
                           helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0])])  # fmt: skip
+
+
+def _contrast(factor: float) -> list[onnx.NodeProto]:
+    """Nodes that make `count`: the range of a face's values, times a factor; 0 for a blank face."""
+    value = helper.make_tensor("f", TensorProto.FLOAT, [], [factor])
+    return [
+        helper.make_node("ReduceMax", ["images"], ["most"], keepdims=0),
+        helper.make_node("ReduceMin", ["images"], ["least"], keepdims=0),
+        helper.make_node("Sub", ["most", "least"], ["range"]),
+        helper.make_node("Constant", [], ["factor"], value=value),
+        helper.make_node("Mul", ["range", "factor"], ["times"]),
+        helper.make_node("Cast", ["times"], ["count"], to=TensorProto.INT64),
+    ]
+
+
+def _huge_for_faces(_: Path) -> onnx.ModelProto:
+    """Asks for 8 GB or more as soon as it is given a face that is not blank."""
+    nodes = [
+        *_contrast(1e9),
+        helper.make_node("Reshape", ["count", "one"], ["shape"]),
+        helper.make_node("ConstantOfShape", ["shape"], ["filled"]),
+        helper.make_node("ReduceSum", ["filled"], ["sum"], keepdims=0),
+        helper.make_node("Add", ["means", "sum"], ["logits"]),
+    ]
+    return _model(nodes, [helper.make_tensor("one", TensorProto.INT64, [1], [1])])
+
+
+def _loop_for_faces(_: Path) -> onnx.ModelProto:
+    loop = _loop_nodes("means", "logits")
+    loop[-1].input[0] = "count"
+    return _model([*_contrast(1e9), *loop])
 
 
 def _field(number: int, content: bytes) -> bytes:
@@ -270,6 +301,8 @@ FILES: dict[str, Callable[[Path], onnx.ModelProto | bytes]] = {
     "huge-external": _huge_external,
     "huge-sparse": _huge_sparse,
     "huge-run": _huge_run,
+    "huge-for-faces": _huge_for_faces,
+    "loop-for-faces": _loop_for_faces,
     "nested-200": lambda _: _nested(200),
     "loop": _loop,
     "loop-in-function": _loop_in_function,
@@ -284,7 +317,7 @@ FILES: dict[str, Callable[[Path], onnx.ModelProto | bytes]] = {
 
 def _predict(folder: Path, model: onnx.ModelProto | bytes) -> subprocess.CompletedProcess[str]:
     (folder / "m.onnx").write_bytes(model if isinstance(model, bytes) else model.SerializeToString())
-    Image.new("RGB", (64, 64)).save(folder / "a.png")
+    Image.linear_gradient("L").convert("RGB").resize((64, 64)).save(folder / "a.png")  # not blank, as the probe's is
     return subprocess.run(
         [sys.executable, "-c", OPEN, str(folder / "a.png"), str(folder / "m.onnx")],
         capture_output=True, text=True, timeout=60, check=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 
@@ -17,6 +18,7 @@ def run() -> None:
 
         run_command()
     except SystemExit as end:
+        _ignore_signals()  # all is written: the exit code says how it went
         if isinstance(end.code, int) and any(thread.name in _BLOCKED for thread in threading.enumerate()):
             sys.stdout.flush()
             sys.stderr.flush()
@@ -25,6 +27,13 @@ def run() -> None:
     except KeyboardInterrupt:
         os.write(2, b"interrupted\n")
         os._exit(130)  # libraries that were loading may fail while Python shuts down
+
+
+def _ignore_signals() -> None:
+    """Let no further Ctrl-C, SIGTERM or SIGHUP end the process in the place of its exit code."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def _open_standard_streams() -> None:

@@ -76,6 +76,25 @@ def fer(
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; user errors go to stderr as `error: ...` and `fix: ...`."""
+    try:
+        return _main(arguments)
+    except Exception as error:
+        if not _was_interrupted(error):
+            raise
+        say("interrupted")
+        return ExitCode.INTERRUPTED
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C caused an error: libraries that are loading turn it into one of their own."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _main(arguments: Sequence[str]) -> int:
     limit_threads()
     session = GlobalOptions(arguments=tuple(arguments))
     command = typer.main.get_command(app)

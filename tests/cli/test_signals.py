@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from fercli.cli.main import main
+from fercli.errors import ExitCode
+
 ENDLESS = """
 import signal, sys, time
 from threading import Event
@@ -66,6 +69,39 @@ def test_interrupt__while_the_program_loads__is_no_traceback(wait_s: float, tmp_
     _, messages = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in messages
+
+
+@pytest.mark.parametrize("how", ["cause", "context"])
+def test_interrupt__that_a_library_turns_into_its_own_error__is_no_traceback(
+    how: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def load(*_: object, **__: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as interrupt:
+            if how == "cause":
+                raise ImportError("initialization failed") from interrupt
+            raise ImportError("initialization failed")  # noqa: B904 - as libraries do
+
+    monkeypatch.setattr("fercli.cli.checkup.check_installation", load)
+    assert main(["doctor"]) == ExitCode.INTERRUPTED
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+ENDING = """
+import atexit, os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from fercli import entry
+atexit.register(lambda: [os.kill(os.getpid(), number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)])
+entry.run()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_signal__when_all_is_written__does_not_change_the_exit_code():
+    done = subprocess.run([sys.executable, "-c", ENDING, "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("fer ")
 
 
 def _closed(which: str, *arguments: str) -> subprocess.CompletedProcess[str]:

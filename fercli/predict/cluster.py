@@ -215,6 +215,23 @@ def _join(address: str, options: Mapping[str, Any]) -> None:
 
 
 @contextmanager
+def _without_api_server() -> Iterator[None]:
+    """Let Ray start without its API server.
+
+    Without a dashboard it serves usage statistics alone and, also if these are off, asks the metadata servers of three
+    cloud providers who runs the machine.
+    """
+    from ray._private.node import Node
+
+    start = Node.start_api_server
+    Node.start_api_server = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        Node.start_api_server = start
+
+
+@contextmanager
 def _ray(options: ClusterOptions) -> Iterator[int]:
     """Connect to Ray, or start it on this machine without dashboard; yields the number of workers.
 
@@ -222,6 +239,8 @@ def _ray(options: ClusterOptions) -> Iterator[int]:
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_raylet_start_wait_time_s", str(_START_S))  # a busy machine needs minutes
+    if options.address is None:  # read when Ray is imported: it listens at the loopback address, and looks up no other
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     import ray.data
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
@@ -231,15 +250,16 @@ def _ray(options: ClusterOptions) -> Iterator[int]:
         if options.address is not None:
             _join(options.address, common)
         else:
-            ray.init(
-                address="local",
-                num_cpus=(options.workers or cpu_threads()) + 1,  # one for the list of files
-                include_dashboard=False,
-                object_store_memory=_OBJECT_STORE_BYTES,
-                _temp_dir=folder,
-                _node_ip_address="127.0.0.1",
-                **common,
-            )
+            with _without_api_server():
+                ray.init(
+                    address="local",
+                    num_cpus=(options.workers or cpu_threads()) + 1,  # one for the list of files
+                    include_dashboard=False,
+                    object_store_memory=_OBJECT_STORE_BYTES,
+                    _temp_dir=folder,
+                    _node_ip_address="127.0.0.1",
+                    **common,
+                )
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, on_terminate)  # Ray's would end the process without ours
         try:

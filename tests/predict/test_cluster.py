@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import ipaddress
 import os
 import pickle
 import shutil
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,7 @@ from fercli.predict.parts import read_parts, write_inventory
 from fercli.weights.classifier import load_classifier
 
 PHOTO = Path(__file__).parents[2] / "docs" / "images" / "astronaut.jpg"
+LISTENING = "0A"  # the state of a socket in /proc/net/tcp
 pytest.importorskip("pyarrow")
 
 
@@ -117,6 +120,37 @@ def _ray_workers(pid: int) -> list[int]:
     ]
 
 
+def _addresses(pid: int) -> set[str]:
+    """Addresses of the sockets of a process and its descendants: where they listen, and what they are connected to."""
+    inodes = set()
+    for number in (pid, *_descendants(pid)):
+        for link in (Path("/proc") / str(number) / "fd").iterdir():
+            with suppress(OSError):
+                inodes.add(link.readlink().name.removeprefix("socket:[").removesuffix("]"))
+    found = set()
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        for line in Path("/proc/net", table).read_text(encoding="ascii").splitlines()[1:]:
+            _, local, remote, state, *rest = line.split()
+            if rest[5] in inodes:
+                found.add(_address(local if state == LISTENING else remote))
+    return found
+
+
+def _address(text: str) -> str:
+    """The address of a line of /proc/net/tcp: words of four bytes, each in the order of the machine."""
+    words = bytes.fromhex(text.partition(":")[0])
+    ordered = b"".join(words[at : at + 4][::-1] for at in range(0, len(words), 4))
+    address = ipaddress.ip_address(ordered)
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def test_address__of_a_socket_is_read_from_proc():
+    assert _address("0100007F:1F90") == "127.0.0.1"
+    assert _address("0000000000000000FFFF00000100007F:1F90") == "127.0.0.1"
+    assert _address("00000000000000000000000001000000:1F90") == "::1"
+    assert _address("00000000000000000000000000000000:1F90") == "::"
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_ray__with_a_killed_worker_has_the_rows_of_one_process(files: Path, tmp_path: Path):
@@ -128,13 +162,18 @@ def test_ray__with_a_killed_worker_has_the_rows_of_one_process(files: Path, tmp_
         [*command, "--engine", "ray", "--workers", "2"], env=environment, stdout=subprocess.PIPE, text=True
     ) as run:
         deadline = time.monotonic() + 300
+        addresses: set[str] = set()
         while not list(parts.rglob("*.parquet")) and run.poll() is None and time.monotonic() < deadline:
+            with suppress(OSError):
+                addresses |= _addresses(run.pid)
             time.sleep(0.02)
         workers = _ray_workers(run.pid)
         for worker in workers[:1]:
             os.kill(worker, signal.SIGKILL)
         out, _ = run.communicate(timeout=300)
     assert run.returncode == ExitCode.DONE
+    assert addresses, "Ray's processes talk to each other"
+    assert {address for address in addresses if not ipaddress.ip_address(address).is_loopback} == set()
     assert workers, "a worker was killed while it read"
     assert main(["predict", str(files), "--save", str(one)]) == ExitCode.DONE
     assert main(["merge", str(parts), "--save", str(merged)]) == ExitCode.DONE

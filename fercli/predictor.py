@@ -21,6 +21,7 @@ from fercli.media.selection import FrameSelection
 from fercli.media.sources import Source, find_sources
 from fercli.predict.boxes_file import read_boxes
 from fercli.predict.given_faces import FacesByFrame, FaceTable, GivenFaces, with_given_faces
+from fercli.predict.image_result import ImageResult
 from fercli.predict.inputs import (
     Frames,
     Picture,
@@ -34,7 +35,7 @@ from fercli.predict.inputs import (
     pixels_of,
 )
 from fercli.predict.options import PredictOptions
-from fercli.predict.predict import ImageResult, predict_items
+from fercli.predict.predict import predict_items
 from fercli.weights.card import WeightsCard
 from fercli.weights.classifier import load_classifier
 from fercli.weights.flip import with_flip

@@ -13,6 +13,7 @@ Box = tuple[float, float, float, float]
 Landmarks = tuple[Point, Point, Point, Point, Point]
 Status = Literal["ok", "uncertain", "too_small", "no_face", "decode_error", "unreadable"]
 MIN_FACE_SCORE = 0.9  # of the detector; what scores lower is seldom a face: docs/predict.md
+MIN_TRACK_S = 0.5  # a face in view for a shorter time has no track
 _PX_DIGITS, _SCORE_DIGITS = 2, 4  # decimal places in tables
 Who = str | int | None  # a name, else the number of a track; None without tracking
 CLASSIFIED: tuple[Status, ...] = ("ok", "uncertain", "too_small")  # a face was classified, reliably or not
@@ -63,7 +64,8 @@ class Prediction:
     face: 0-based index of the face in the frame (largest first), None if there is no face.
     probabilities: class name -> probability; they sum to 1. label: the most probable class.
     detail: one sentence for a person if status is not `ok`.
-    track: number of the person, the same from frame to frame; None without tracking.
+    track: number of the track, the same from frame to frame, also after a cut or an absence; None without tracking, and for a
+    face in view for less than MIN_TRACK_S.
     detected: False if optical flow moved the face here from the previous frame.
     smoothing_s: time constant of the average over the track; None if probabilities are not smoothed.
     person: the name that the user gave to the track, None without one.
@@ -148,6 +150,13 @@ class Prediction:
                 raise ValueError(f"{self.label} is not the most probable class")
         elif self.label is not None or self.probabilities is not None:
             raise ValueError(f"status {self.status} has no label")
+
+
+def who_name(who: Who) -> str:
+    """Return what outputs call a track or person: `Track 1`, the name of a person, or `Largest face` without tracking."""
+    if who is None:
+        return "Largest face"
+    return f"Track {who}" if isinstance(who, int) else who
 
 
 def utf8_text(text: str) -> str:

@@ -12,9 +12,9 @@ import pandas as pd
 
 
 def read_people(results: Path, conditions: Path) -> pd.DataFrame:
-    """Return one row per person and video of summary.csv, with its condition. Raises: ValueError for a video without one."""
-    summary = pd.read_csv(results / "summary.csv", dtype={"person": str})
-    people = summary[summary["level"] == "person"]
+    """Return one row per track or person of summary.csv, with its condition. Raises: ValueError for a video without one."""
+    summary = pd.read_csv(results / "summary.csv", dtype={"track": str, "person": str})
+    people = summary[summary["level"] != "video"]
     people = people.assign(video=[Path(source).name for source in people["source"]])
     data = people.merge(pd.read_csv(conditions, dtype=str), on="video", how="left", validate="many_to_one")
     missing = sorted(set(data.loc[data["condition"].isna(), "video"]))

@@ -17,7 +17,7 @@ from fercli.coding.annotations import Annotation
 from fercli.coding.episodes import Episode, EpisodeOptions, episodes
 from fercli.coding.event_matching import match_events
 from fercli.coding.recordings import Recording, recordings
-from fercli.results import Prediction
+from fercli.results import Prediction, Who
 from fercli.rows.read import read_rows
 
 RAW = EpisodeOptions(smooth_s=0, enter=0, leave=0, min_duration_s=0, merge_gap_s=0)
@@ -47,8 +47,8 @@ def videos(paths: list[Path], keep: int | None = None) -> list[Recording]:
     return [video for table in tables for video in recordings(kept(table.predictions()), table.labels)]
 
 
-def by_person(found: list[Episode]) -> dict[str | None, list[Annotation]]:
-    people: dict[str | None, list[Annotation]] = {}
+def by_person(found: list[Episode]) -> dict[Who, list[Annotation]]:
+    people: dict[Who, list[Annotation]] = {}
     for episode in found:
         people.setdefault(episode.person, []).append(Annotation(episode.expression, episode.onset_s, episode.offset_s))
     return people

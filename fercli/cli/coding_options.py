@@ -75,7 +75,7 @@ MinView = Annotated[
         "--min-view",
         metavar="SECONDS",
         min=0,
-        help="People in view for a shorter time have no row of their own; the row of the video includes them.",
+        help="Tracks in view for a shorter time have no row of their own; the row of the video includes them.",
     ),
 ]
 

@@ -9,9 +9,11 @@ import typer
 
 from fercli.cli import coding_options, console, options
 from fercli.errors import UsageError
-from fercli.formatting import clock, pluralize, probability_percent
+from fercli.formatting import clock, pluralize, printable, probability_percent
+from fercli.results import who_name
 
 if TYPE_CHECKING:
+    from fercli.coding.code import CodedTables
     from fercli.coding.episodes import Episode
 
 
@@ -96,16 +98,26 @@ def events(
             console.json_line(dict(zip(EVENT_COLUMNS, event_row(episode), strict=True)))
     elif out is None:
         _show(coded.episodes)
+        _say_without(coded)
     if out is not None and not quiet:
         console.say(f"{pluralize(len(coded.episodes), 'episode')} written to {out}")
 
 
+def _say_without(coded: CodedTables) -> None:
+    """Name the tracks and people without an episode, which the table does not show."""
+    for video in coded.videos:
+        shown = {episode.person for episode in video.episodes}
+        names = [who_name(person) for person in video.people if person not in shown]
+        if names:
+            console.say(printable(f"{Path(video.source).name}: no episode of {', '.join(names)}"))
+
+
 def _show(found: list[Episode]) -> None:
-    head = ["video", "person", "expression", "onset", "apex", "offset", "duration (s)", "peak", "mean"]
+    head = ["video", "track or person", "expression", "onset", "apex", "offset", "duration (s)", "peak", "mean"]
     rows = [
         [
             Path(episode.source).name,
-            episode.person or "untracked",
+            who_name(episode.person),
             episode.expression,
             *(clock(time_s, decimals=2) for time_s in (episode.onset_s, episode.apex_s, episode.offset_s)),
             f"{episode.duration_s:.2f}",

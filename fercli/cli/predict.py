@@ -113,7 +113,7 @@ def predict(
         bool,
         typer.Option(
             "--track/--no-track",
-            help="Number the people of a video, the same in every frame.",
+            help="Number the tracks of faces in a video; a face keeps its number from frame to frame and after a cut.",
             rich_help_panel=options.VIDEO,
         ),
     ] = True,
@@ -123,7 +123,7 @@ def predict(
             "--smooth",
             metavar="SECONDS",
             min=0,
-            help="Time constant of the moving average of a person's probabilities; 0: no smoothing.",
+            help="Time constant of the moving average of the probabilities along a track; 0: no smoothing.",
             rich_help_panel=options.VIDEO,
         ),
     ] = 0.0,
@@ -286,7 +286,7 @@ def predict(
     )
     known = People.read(baseline, people, inputs, track=track)
     inputs = output.of_shard(inputs)
-    summary = Summary()
+    summary = Summary(track=track)
     _refuse_faults(inputs, summary)
     given = None if boxes is None else predict_inputs.given_faces(boxes, inputs)
     opened = partial(_open_classifier, weights, cluster.engine_of_worker, convention=convention, prior=prior, flip=flip)

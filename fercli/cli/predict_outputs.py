@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from fercli.coding.correction import Correction
     from fercli.media.sources import Source
     from fercli.predict.face_blur import FaceBlur
+    from fercli.predict.image_result import ImageResult
     from fercli.predict.parts import PartsFolder
-    from fercli.predict.predict import ImageResult
     from fercli.predict.processing_log import ProcessingLog
     from fercli.predict.report.page import HtmlReport
     from fercli.predict.results_folder import ResultsFolder

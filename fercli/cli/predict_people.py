@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from fercli.faces.detector import FaceDetector
     from fercli.media.sources import Source
     from fercli.predict.baseline.table import Baselines
+    from fercli.predict.image_result import ImageResult
     from fercli.predict.names import Names
     from fercli.predict.options import PredictOptions
-    from fercli.predict.predict import ImageResult
     from fercli.weights.classifier import Classifier
 
 PANEL = "People"

@@ -16,7 +16,7 @@ from fercli.formatting import printable
 if TYPE_CHECKING:
     from fercli.cli.predict_people import People
     from fercli.media.sources import Source
-    from fercli.predict.predict import ImageResult
+    from fercli.predict.image_result import ImageResult
     from fercli.predict.processing_log import ProcessingLog
     from fercli.predict.pseudonyms import Key, Pseudonyms
     from fercli.weights.card import WeightsCard

@@ -12,7 +12,7 @@ from fercli.formatting import percent, percents, pluralize, printable, probabili
 from fercli.results import lost_frames
 
 if TYPE_CHECKING:
-    from fercli.predict.predict import ImageResult
+    from fercli.predict.image_result import ImageResult
     from fercli.results import Prediction
     from fercli.system.stopwatch import Stopwatch
 
@@ -31,6 +31,7 @@ class _Video:
     faces: int = 0
     lost: int = 0
     end_s: float = 0.0
+    until_s: float | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     _shown: list[str] = field(default_factory=list)
     _begin_s: float | None = None
@@ -44,7 +45,9 @@ class _Video:
         self._begin_s, self._shown = time_s, shown
 
     def finish(self) -> None:
-        """End the last frame, which lasts as long as the one before it."""
+        """End the last frame, which lasts as long as the one before it, but not beyond the end that was asked for."""
+        if self.until_s is not None and self._begin_s is not None:
+            self._interval_s = max(min(self._interval_s, self.until_s - self._begin_s), 0.0)
         self._count()
         self._shown = []
 
@@ -56,10 +59,12 @@ class _Video:
 class Summary:
     """Counts results in constant memory per video; of pictures it keeps a row per face.
 
-    pictures, frames, faces: how many were read. finished_earlier: sources that an interrupted run had finished.
+    track: tracking is on. pictures, frames, faces: how many were read. finished_earlier: sources that an interrupted run had
+    finished.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, track: bool = True) -> None:
+        self._track = track
         self.pictures = self.frames = self.faces = self.finished_earlier = 0
         self._failed: dict[str, str] = {}
         self._notes: dict[str, list[str]] = {}
@@ -114,18 +119,21 @@ class Summary:
             return
         self._read.add(path)
         if result.rgb is None:
-            video = self._videos.setdefault(path, _Video())
+            video = self._video(result)
             video.lost += 1
             video.next_frame(result.time_s or 0.0, [])
             return
         self.faces += len(result.faces)
         if result.source.kind == "video":
             self.frames += 1
-            self._add_frame(self._videos.setdefault(path, _Video()), result)
+            self._add_frame(self._video(result), result)
         else:
             self.pictures += 1
             self._short_names[path] = str(result.source.relative)
             self._rows += [_row(prediction) for prediction in result.predictions]
+
+    def _video(self, result: ImageResult) -> _Video:
+        return self._videos.setdefault(result.source.name, _Video(until_s=result.source.selection.end_s))
 
     def _add_frame(self, video: _Video, result: ImageResult) -> None:
         video.frames += 1
@@ -133,7 +141,7 @@ class Summary:
         video.without_face += not result.faces
         video.end_s = result.time_s or 0.0
         # without tracking, the largest face of a frame counts, as in summary.csv
-        faces = [face for face in result.faces if face.track is not None or face.face == 0]
+        faces = result.faces if self._track else [face for face in result.faces if face.face == 0]
         video.next_frame(video.end_s, [UNCERTAIN if face.is_doubtful else face.label or "" for face in faces])
 
     def show(self) -> None:

@@ -1,4 +1,4 @@
-"""`fer summary`: time per expression of every person of videos, from tables of predictions."""
+"""`fer summary`: time per expression of every track or person of videos, from tables of predictions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fercli.cli import coding_options, console, options
 from fercli.formatting import percents, probability_percent
+from fercli.results import who_name
 
 if TYPE_CHECKING:
     from fercli.coding.code import CodedTables
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def summary(
     rows: coding_options.Rows,
     *,
-    out: Annotated[Path | None, coding_options.csv_file("one row per video and person")] = None,
+    out: Annotated[Path | None, coding_options.csv_file("one row per track or person, and per video")] = None,
     min_view: coding_options.MinView = 0.5,
     confusion: coding_options.Confusion = None,
     smooth: coding_options.Smooth = 0.4,
@@ -30,7 +31,7 @@ def summary(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Print the time that every person of a video showed each expression, and write it as a table.
+    """Print the time that every track or person of a video showed each expression, and write it as a table.
 
     Shares are shares of the time in view, uncertain time included; they add up to 100 %. fer predict --out writes the same
     table as summary.csv.
@@ -67,12 +68,20 @@ def show(coded: CodedTables) -> None:
     """Print a table of the people of every video."""
     names = [*coded.classes, "uncertain"]
     shown = [name for name, seconds in zip(names, _seconds(coded), strict=True) if seconds > 0]
-    head = ["video", "person", "in view (s)", *(f"{name} (%)" for name in shown), "no face (s)", "mean p", "episodes"]
+    head = [
+        "video",
+        "track or person",
+        "in view (s)",
+        *(f"{name} (%)" for name in shown),
+        "no face (s)",
+        "mean p",
+        "episodes",
+    ]
     rows = [row for video in coded.videos for row in _rows(video.summaries, [names.index(name) for name in shown])]
     console.show(console.table(None, head, rows))
     if coded.correction is not None:
         title = f"corrected shares (%) with 95 % intervals, by the confusion matrix of {coded.correction.source}"
-        console.show(console.table(title, ["video", "person", *coded.classes], _corrected_rows(coded)))
+        console.show(console.table(title, ["video", "track or person", *coded.classes], _corrected_rows(coded)))
 
 
 def _rows(found: tuple[Summary, ...], shown: list[int]) -> list[list[object]]:
@@ -82,7 +91,7 @@ def _rows(found: tuple[Summary, ...], shown: list[int]) -> list[list[object]]:
         rows.append(
             [
                 Path(summary.source).name,
-                "all" if summary.level == "video" else summary.person or "untracked",
+                "all" if summary.level == "video" else who_name(summary.person),
                 f"{summary.in_view_s:.1f}",
                 *(shares[index].removesuffix(" %") for index in shown),
                 None if summary.without_face_s is None else f"{summary.without_face_s:.1f}",
@@ -99,7 +108,7 @@ def _corrected_rows(coded: CodedTables) -> list[list[object]]:
     return [
         [
             Path(item.source).name,
-            "all" if item.level == "video" else item.person or "untracked",
+            "all" if item.level == "video" else who_name(item.person),
             *corrected_texts(item.corrected),
         ]
         for item in coded.summaries

@@ -32,10 +32,3 @@ class VideoAnnotations:
     tiers: Mapping[str, tuple[Annotation, ...]]
     end_s: float | None = None
     spans: tuple[Span, ...] | None = None
-
-
-def tier_name(person: str | None) -> str:
-    """Return the name of the tier or subject of a person: a number becomes `Person 1`."""
-    if person is None:
-        return "Face"
-    return f"Person {person}" if person.isdigit() else person

@@ -8,15 +8,14 @@ from pathlib import Path
 
 from fercli.coding.correction import Correction
 from fercli.coding.episodes import Episode, EpisodeOptions, episodes
-from fercli.coding.recordings import Recording, recordings
+from fercli.coding.recordings import ROUNDING_S, Recording, saved_recordings
 from fercli.coding.summary import Summary, summaries
 from fercli.coding.tables import EVENTS_NAME, SUMMARY_NAME, write_events, write_summary
 from fercli.config.labels import canonical
 from fercli.errors import DataError, UsageError
+from fercli.results import MIN_TRACK_S, Who
 from fercli.rows.read import SavedRows, read_rows
 from fercli.rows.run_record import RunRecord
-
-MIN_VIEW_S = 0.5  # a person in view for a shorter time has no row of their own
 
 
 @dataclass(frozen=True)
@@ -31,9 +30,10 @@ class CodedVideo:
     episodes: tuple[Episode, ...]
 
     @property
-    def people(self) -> list[str | None]:
-        """The people who have episodes, in order."""
-        return list(dict.fromkeys(episode.person for episode in self.episodes))
+    def people(self) -> list[Who]:
+        """The tracks and people that have a summary or an episode, in order."""
+        summed = [summary.person for summary in self.summaries if summary.level != "video"]
+        return list(dict.fromkeys([*summed, *(episode.person for episode in self.episodes)]))
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,12 @@ def code_tables(
     paths: Sequence[Path],
     options: EpisodeOptions | None = None,
     *,
-    min_view_s: float = MIN_VIEW_S,
+    min_view_s: float = MIN_TRACK_S,
     confusion: Callable[[Sequence[str]], Correction] | None = None,
 ) -> CodedTables:
     """Read tables of predictions and return their videos with summaries and episodes. Memory is that of the longest video.
 
-    min_view_s: people in view for a shorter time have no summary of their own; that of the video includes them.
+    min_view_s: tracks in view for a shorter time have no summary of their own; that of the video includes them.
     confusion: returns the correction of the shares for the classes of the tables.
     Raises: DataError for tables that cannot be read, have different classes, or no video; UsageError for a correction that does
     not fit the tables.
@@ -103,7 +103,7 @@ def write_coding(folder: Path, *, bom: bool = False, correction: Correction | No
     """Write summary.csv and events.csv from the predictions.csv of a folder of results, if it has rows of videos."""
     options = EpisodeOptions()
     table = read_rows(folder)
-    videos = tuple(_videos(table, options, MIN_VIEW_S, correction))
+    videos = tuple(_videos(table, options, MIN_TRACK_S, correction))
     if not videos:
         return
     coded = CodedTables(table.labels, table.run, videos)
@@ -117,24 +117,31 @@ def code_video(
     recording: Recording,
     options: EpisodeOptions | None = None,
     *,
-    min_view_s: float = MIN_VIEW_S,
+    min_view_s: float = MIN_TRACK_S,
     correction: Correction | None = None,
 ) -> CodedVideo:
-    """Return the summaries and episodes of one video."""
-    found = summaries(recording, options, correction=correction)
-    shown = [summary for summary in found if summary.level == "video" or summary.in_view_s >= min_view_s]
+    """Return the summaries and episodes of one video.
+
+    min_view_s: tracks in view for a shorter time have no summary; for less than MIN_TRACK_S, no episodes either. Neither
+    holds for a video in which no track is in view for MIN_TRACK_S.
+    """
+    if all(recording.in_view_s(track) < MIN_TRACK_S - ROUNDING_S for track in recording.tracks):
+        min_view_s = 0.0
+    shortest_s = min(min_view_s, MIN_TRACK_S)
+    found = summaries(recording, options, min_view_s=shortest_s, correction=correction)
+    shown = [item for item in found if item.level == "video" or item.in_view_s >= min_view_s - ROUNDING_S]
     return CodedVideo(
         recording.source,
         float(recording.begin_s[0]),
         float(recording.end_s[-1]),
         recording.frames_per_second,
         tuple(shown),
-        tuple(episodes(recording, options)),
+        tuple(episodes(recording, options, min_view_s=shortest_s)),
     )
 
 
 def _videos(
     table: SavedRows, options: EpisodeOptions | None, min_view_s: float, correction: Correction | None
 ) -> Iterator[CodedVideo]:
-    for recording in recordings(table.predictions(), table.labels):
+    for recording in saved_recordings(table):
         yield code_video(recording, options, min_view_s=min_view_s, correction=correction)

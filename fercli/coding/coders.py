@@ -18,9 +18,10 @@ from fercli.coding.formats.event_csv import read_datavyu, read_event_csv
 from fercli.coding.formats.frame_logs import is_facereader, read_facereader, read_openface
 from fercli.coding.formats.praat import read_praat
 from fercli.coding.formats.text_table import read_table
-from fercli.coding.recordings import Recording, recordings
+from fercli.coding.recordings import Recording, saved_recordings
 from fercli.coding.video_names import short_names
 from fercli.errors import DataError
+from fercli.results import who_name
 from fercli.rows.read import TABLE_NAME, read_rows
 
 UNCERTAIN = "uncertain"
@@ -113,7 +114,7 @@ def _read(path: Path, options: EpisodeOptions, observations: str) -> tuple[list[
     if suffix not in _TABLES:
         raise DataError(f"{path}: unknown format", fix=_KNOWN)
     rows = read_rows(path)
-    return [_machine(recording, options) for recording in recordings(rows.predictions(), rows.labels)], rows.labels
+    return [_machine(recording, options) for recording in saved_recordings(rows)], rows.labels
 
 
 def _table_reader(path: Path) -> Callable[[Path], list[VideoAnnotations]] | None:
@@ -131,7 +132,10 @@ def _table_reader(path: Path) -> Callable[[Path], list[VideoAnnotations]] | None
 
 
 def _machine(recording: Recording, options: EpisodeOptions) -> CodedByOne:
-    tiers = {track.person or "": tuple(_runs(recording, index)) for index, track in enumerate(recording.tracks)}
+    tiers = {
+        "" if track.person is None else who_name(track.person): tuple(_runs(recording, index))
+        for index, track in enumerate(recording.tracks)
+    }
     end_s = float(recording.end_s[-1])
     events = annotations_of(code_video(recording, options), recording.source)
     return CodedByOne(VideoAnnotations(recording.source, tiers, end_s), events)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.coding.recordings import Recording, Track
+from fercli.coding.recordings import ROUNDING_S, Recording, Track
 from fercli.errors import UsageError
+from fercli.results import Who
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,13 @@ class EpisodeOptions:
 class Episode:
     """A time in which a person shows one expression. Times are seconds of the video.
 
-    apex_s: begin of the frame with the highest smoothed probability, which is `peak`. mean: mean over time of the smoothed
-    probability from onset to offset.
+    person: the number of a track, or a name; tracks: the numbers of all its tracks. apex_s: begin of the frame with the highest
+    smoothed probability, which is `peak`. mean: mean over time of the smoothed probability from onset to offset.
     """
 
     source: str
-    person: str | None
+    person: Who
+    tracks: tuple[int, ...]
     expression: str
     onset_s: float
     apex_s: float
@@ -71,13 +73,15 @@ class Episode:
         return self.offset_s - self.onset_s
 
 
-def episodes(recording: Recording, options: EpisodeOptions | None = None) -> list[Episode]:
-    """Return the episodes of all people of a video, by person in the order of its tracks, then by onset.
+def episodes(recording: Recording, options: EpisodeOptions | None = None, *, min_view_s: float = 0.0) -> list[Episode]:
+    """Return the episodes of a video, by track or person in the order of the tracks, then by onset.
 
     Episodes of one person do not overlap. Faces that are too small or perhaps no faces are treated as not in view.
+    min_view_s: tracks that are in view for a shorter time are left out.
     """
     options = options or EpisodeOptions()
-    return [episode for track in recording.tracks for episode in _of_track(recording, track, options)]
+    tracks = [track for track in recording.tracks if recording.in_view_s(track) >= min_view_s - ROUNDING_S]
+    return [episode for track in tracks for episode in _of_track(recording, track, options)]
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,7 @@ def _of_track(recording: Recording, track: Track, options: EpisodeOptions) -> It
         yield Episode(
             recording.source,
             track.person,
+            track.numbers,
             recording.classes[run.index],
             float(begin_s[run.first]),
             float(begin_s[run.first + apex]),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fercli import __version__
-from fercli.coding.annotations import Annotation, VideoAnnotations, tier_name
+from fercli.coding.annotations import Annotation, VideoAnnotations
 from fercli.coding.code import CodedTables, CodedVideo
 from fercli.coding.episodes import EpisodeOptions
 from fercli.coding.formats.boris import write_boris
@@ -17,6 +17,7 @@ from fercli.coding.media_links import Media, link_media
 from fercli.coding.tables import with_episode_settings, write_events
 from fercli.coding.video_names import short_names
 from fercli.errors import UsageError
+from fercli.results import who_name
 from fercli.rows.run_record import write_settings
 from fercli.system.files import free_name, refuse_existing
 from fercli.system.names import clash_key
@@ -128,7 +129,7 @@ def _write_boris(job: _Job) -> None:
 def annotations_of(video: CodedVideo, media: str) -> VideoAnnotations:
     """Return the episodes of a video as annotations: a tier per person, also without an episode; one without anybody in view."""
     tiers = {
-        tier_name(person): tuple(
+        who_name(person): tuple(
             Annotation(
                 episode.expression,
                 episode.onset_s,

@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from fercli.coding.annotations import Annotation, Span, VideoAnnotations, tier_name
+from fercli.coding.annotations import Annotation, Span, VideoAnnotations
 from fercli.coding.coders import CodedByOne, Coder
 from fercli.coding.same_videos import SameVideo, same_videos
 from fercli.coding.video_names import common_end
 from fercli.config.labels import PAPER_ORDER, canonical
+from fercli.results import who_name
 
 STEP_S = 0.04
 _NUMBERED = re.compile(r"^(?:person|participant|subject|face|track|p|#)?\s*#?\s*(\d+)$")
@@ -58,7 +59,7 @@ def person_key(name: str) -> str:
     """Return a name that is equal for one person: `Person 1`, `Track 1`, `#1`, `P1` and `1` are the same; '' for `Face`."""
     plain = name.strip().lower()
     match = _NUMBERED.match(plain)
-    return str(int(match.group(1))) if match else "" if plain == tier_name(None).lower() else plain
+    return str(int(match.group(1))) if match else "" if plain == who_name(None).lower() else plain
 
 
 def same_people(coders: Sequence[Coder], options: PairingOptions, warnings: list[str]) -> list[SamePerson]:
@@ -167,7 +168,7 @@ def _only_ones(
     taken = list(base)
     for at in with_some:
         taken[at] = max(left[at], key=lambda name: _seconds(video.codings[at], name))
-    shown = [f"{coders[at].name}: {tier_name(name or None)}" for at, name in enumerate(taken) if name is not None]
+    shown = [f"{coders[at].name}: {name or who_name(None)}" for at, name in enumerate(taken) if name is not None]
     if any(person_key(name) for name in taken if name is not None):
         chosen = "" if len(single) == len(with_some) else " (who is in view or coded longest)"
         warnings.append(f"{video.name}: names of people differ, taken for one person are {', '.join(shown)}{chosen}")
@@ -189,7 +190,11 @@ def _warn_of_rest(
             seconds = sum(_seconds(video.codings[index], name) for name in names)
             shown = ", ".join(name or "somebody without a name" for name in names[:_SHOWN])
             others = list(dict.fromkeys(name for at, other in enumerate(rest) if at != index for name in other))
-            known = f"; nor are {', '.join(map(tier_name, others[:_SHOWN]))} of the others" if others else ""
+            known = (
+                f"; nor are {', '.join(name or who_name(None) for name in others[:_SHOWN])} of the others"
+                if others
+                else ""
+            )
             warnings.append(
                 f"{video.name}: {coder.name} coded {shown} ({seconds:.1f} s), whom nobody else has: not compared{known}"
             )

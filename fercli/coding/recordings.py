@@ -8,23 +8,28 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.results import CLASSIFIED, MIN_FACE_SCORE, Prediction
+from fercli.errors import UsageError
+from fercli.media.selection import FrameSelection
+from fercli.results import CLASSIFIED, MIN_FACE_SCORE, Prediction, Who
+from fercli.rows.read import SavedRows
 
 ONLY_FRAME_S = 0.04  # duration of the only frame of a video
+ROUNDING_S = 1e-6  # of times in tables
 
 
 @dataclass(frozen=True)
 class Track:
-    """One person of a video, in the K frames in which they are in view.
+    """One track of a video, or all tracks of a named person, in the K frames in which they are in view.
 
-    person: the number of the track, or the name of the person, as text; None without tracking, where the largest face of every
-    frame counts. frames: [K] indices into the frames of the recording, ascending. probabilities: [K, N]. labels: [K] index of
-    the predicted class. uncertain: [K] the status is not `ok`. unreliable: [K] too small, or perhaps not a face: its
-    probabilities say nothing (the other uncertain faces are those whose probability is low). boxes: [K, 4] left, top, right,
-    bottom in pixels.
+    person: the number of the track, or the name of the person; None without tracking, where the largest face of every frame
+    counts. numbers: of all tracks of the person. frames: [K] indices into the frames of the recording, ascending.
+    probabilities: [K, N]. labels: [K] index of the predicted class. uncertain: [K] the status is not `ok`. unreliable: [K] too
+    small, or perhaps not a face: its probabilities say nothing (the other uncertain faces are those whose probability is low).
+    boxes: [K, 4] left, top, right, bottom in pixels.
     """
 
-    person: str | None
+    person: Who
+    numbers: tuple[int, ...]
     frames: NDArray[np.int64]
     probabilities: NDArray[np.float64]
     labels: NDArray[np.int64]
@@ -38,8 +43,9 @@ class Recording:
     """One video, T frames of which were read.
 
     source: as in the rows. classes: N names. numbers: [T] frame numbers of the video. begin_s, end_s: [T] when a frame is
-    shown: until the next one begins, the last one as long as the one before it. decoded: [T] False for frames that could not
-    be decoded. has_face: [T]. tracks: in order of their first frame.
+    shown: until the next one begins, the last one as long as the one before it, but not beyond the end that was asked for.
+    decoded: [T] False for frames that could not be decoded. has_face: [T]. tracks: in order of their first frame. brief: all
+    faces that are in view too briefly for a track, where others have one; its frames repeat and do not ascend.
     """
 
     source: str
@@ -50,6 +56,7 @@ class Recording:
     decoded: NDArray[np.bool_]
     has_face: NDArray[np.bool_]
     tracks: tuple[Track, ...]
+    brief: Track | None = None
 
     @property
     def seconds(self) -> NDArray[np.float64]:
@@ -62,21 +69,33 @@ class Recording:
         duration_s = float(self.end_s[-1] - self.begin_s[0])
         return len(self.numbers) / duration_s if duration_s > 0 else 0.0
 
-
-def person_of(prediction: Prediction) -> str | None:
-    """Return the name of the person of a row, else the number of the track as text; None without tracking."""
-    return None if prediction.who is None else str(prediction.who)
-
-
-def frame_ends(begin_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return when frames [T] end that begin at ascending times [T]."""
-    if len(begin_s) < 2:
-        return begin_s + ONLY_FRAME_S
-    return np.append(begin_s[1:], begin_s[-1] + (begin_s[-1] - begin_s[-2]))
+    def in_view_s(self, track: Track) -> float:
+        """Return how long a track is in view."""
+        return float(self.seconds[track.frames].sum())
 
 
-def recordings(predictions: Iterable[Prediction], classes: Sequence[str]) -> Iterator[Recording]:
-    """Yield the videos of rows in order; pictures are left out.
+def frame_ends(begin_s: NDArray[np.float64], until_s: float | None = None) -> NDArray[np.float64]:
+    """Return when frames [T] end that begin at ascending times [T]. until_s: end of the part of the video that was read."""
+    interval_s = begin_s[-1] - begin_s[-2] if len(begin_s) > 1 else ONLY_FRAME_S
+    last_s = begin_s[-1] + interval_s
+    if until_s is not None:
+        last_s = max(begin_s[-1], min(last_s, until_s))
+    return np.append(begin_s[1:], last_s)
+
+
+def saved_recordings(rows: SavedRows) -> Iterator[Recording]:
+    """Yield the videos of a table of predictions, as `recordings` does, up to the end that its run was asked for."""
+    try:
+        until_s = FrameSelection.parse(rows.run.settings["frames of videos"]).end_s
+    except (KeyError, UsageError):  # a table of an earlier version, or of another program
+        until_s = None
+    return recordings(rows.predictions(), rows.labels, until_s=until_s)
+
+
+def recordings(
+    predictions: Iterable[Prediction], classes: Sequence[str], *, until_s: float | None = None
+) -> Iterator[Recording]:
+    """Yield the videos of rows in order; pictures are left out. until_s: end of the part of the videos that was read.
 
     Rows of one video follow each other, with ascending frames. A source that begins again, because it was given twice, is
     another video. Memory is that of one video.
@@ -88,7 +107,7 @@ def recordings(predictions: Iterable[Prediction], classes: Sequence[str]) -> Ite
         if builder is None or not builder.continues_with(prediction):
             if builder is not None:
                 yield builder.recording()
-            builder = RecordingBuilder(prediction.source, classes)
+            builder = RecordingBuilder(prediction.source, classes, until_s=until_s)
         builder.add(prediction)
     if builder is not None:
         yield builder.recording()
@@ -98,6 +117,7 @@ def recordings(predictions: Iterable[Prediction], classes: Sequence[str]) -> Ite
 class _Face:
     """Lists of the columns of a track."""
 
+    numbers: dict[int, None] = field(default_factory=dict)  # in order
     frames: list[int] = field(default_factory=list)
     probabilities: list[list[float]] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
@@ -105,18 +125,33 @@ class _Face:
     unreliable: list[bool] = field(default_factory=list)
     boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
 
+    def track(self, person: Who, *others: _Face) -> Track:
+        """Return the track, with the faces of other lists after its own."""
+        parts = (self, *others)
+        return Track(
+            person,
+            tuple(self.numbers),
+            np.array([value for part in parts for value in part.frames]),
+            np.array([value for part in parts for value in part.probabilities]),
+            np.array([value for part in parts for value in part.labels]),
+            np.array([value for part in parts for value in part.uncertain]),
+            np.array([value for part in parts for value in part.unreliable]),
+            np.array([value for part in parts for value in part.boxes]),
+        )
+
 
 class RecordingBuilder:
     """Collects the rows of one video, frame by frame, with the decimals of tables: saved rows give the same recording."""
 
-    def __init__(self, source: str, classes: Sequence[str]) -> None:
-        self._source, self._classes = source, tuple(classes)
+    def __init__(self, source: str, classes: Sequence[str], *, until_s: float | None = None) -> None:
+        self._source, self._classes, self._until_s = source, tuple(classes), until_s
         self._index = {name: index for index, name in enumerate(self._classes)}
         self._numbers: list[int] = []
         self._times: list[float] = []
         self._decoded: list[bool] = []
         self._has_face: list[bool] = []
-        self._tracks: dict[str | None, _Face] = {}
+        self._tracks: dict[Who, _Face] = {}
+        self._smaller = _Face()  # faces without a track beside a larger one
 
     @property
     def is_empty(self) -> bool:
@@ -138,9 +173,13 @@ class RecordingBuilder:
             return
         self._has_face[-1] = True
         index = len(self._numbers) - 1
-        face = self._tracks.setdefault(person_of(prediction), _Face())
+        face = self._tracks.setdefault(prediction.who, _Face())
         if face.frames and face.frames[-1] == index:
-            return  # without tracking, the first face of a frame is the largest
+            if prediction.who is not None:
+                return
+            face = self._smaller  # without tracking, the first face of a frame is the largest
+        if prediction.track is not None:
+            face.numbers[prediction.track] = None
         score = None if prediction.detection.score is None else round(prediction.detection.score, 4)
         face.frames.append(index)
         face.probabilities.append([round(prediction.probabilities[name], 6) for name in self._classes])
@@ -152,24 +191,17 @@ class RecordingBuilder:
     def recording(self) -> Recording:
         """Return the video so far, which has a frame."""
         begin_s = np.array(self._times)
+        tracked: dict[Who, _Face] = {who: face for who, face in self._tracks.items() if who is not None}
+        untracked = self._tracks.get(None)
+        shown: dict[Who, _Face] = {None: untracked} if untracked is not None and not tracked else tracked
         return Recording(
             self._source,
             self._classes,
             np.array(self._numbers),
             begin_s,
-            frame_ends(begin_s),
+            frame_ends(begin_s, self._until_s),
             np.array(self._decoded),
             np.array(self._has_face),
-            tuple(
-                Track(
-                    person,
-                    np.array(face.frames),
-                    np.array(face.probabilities),
-                    np.array(face.labels),
-                    np.array(face.uncertain),
-                    np.array(face.unreliable),
-                    np.array(face.boxes),
-                )
-                for person, face in self._tracks.items()
-            ),
+            tuple(face.track(who) for who, face in shown.items()),
+            untracked.track(None, self._smaller) if tracked and untracked is not None else None,
         )

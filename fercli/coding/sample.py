@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.coding.annotations import Span, VideoAnnotations, tier_name
-from fercli.coding.code import MIN_VIEW_S
+from fercli.coding.annotations import Span, VideoAnnotations
 from fercli.coding.coders import UNCERTAIN
-from fercli.coding.recordings import Recording, recordings
+from fercli.coding.recordings import ROUNDING_S, Recording, saved_recordings
 from fercli.errors import DataError
+from fercli.results import MIN_TRACK_S, Who, who_name
 from fercli.rows.read import SavedRows
 from fercli.system.csv_file import write_rows
 
@@ -38,7 +38,7 @@ class Sample:
     """The segments to code, by video and time; by video the people in view in them, and the end and frame rate of the rows."""
 
     segments: tuple[Segment, ...]
-    people: Mapping[str, tuple[str, ...]]
+    people: Mapping[str, tuple[Who, ...]]
     ends_s: Mapping[str, float]
     fps: Mapping[str, float]
 
@@ -51,7 +51,7 @@ class Sample:
         return [
             VideoAnnotations(
                 source,
-                {tier_name(person or None): () for person in self.people[source]},
+                {who_name(person): () for person in self.people[source]},
                 self.ends_s[source],
                 tuple((item.begin_s, item.end_s) for item in self.segments if item.source == source),
             )
@@ -65,19 +65,19 @@ def draw_sample(rows: SavedRows, *, minutes: float, segment_s: float = SEGMENT_S
     Segments without anybody in view are not drawn. Raises: DataError if the table has no video with a face.
     """
     segments: list[Segment] = []
-    people: dict[str, dict[str, set[int]]] = {}
+    people: dict[str, dict[Who, set[int]]] = {}
     ends_s: dict[str, float] = {}
     fps: dict[str, float] = {}
-    videos = list(recordings(rows.predictions(), rows.labels))
+    videos = list(saved_recordings(rows))
     totals = sum((_seconds(video, video.begin_s >= 0) for video in videos), np.zeros(len(rows.labels) + 1))
     for video in videos:
         segments += _segments(video, totals, segment_s)
         ends_s[video.source] = float(video.end_s[-1])
         fps[video.source] = video.frames_per_second
         people[video.source] = {
-            track.person or "": set(np.floor(video.begin_s[track.frames] / segment_s).astype(int).tolist())
+            track.person: set(np.floor(video.begin_s[track.frames] / segment_s).astype(int).tolist())
             for track in video.tracks
-            if video.seconds[track.frames].sum() >= MIN_VIEW_S
+            if video.in_view_s(track) >= MIN_TRACK_S - ROUNDING_S
         }
     if not segments:
         raise DataError(f"{rows.path}: no video with a face", fix="give a table that fer predict wrote for videos")

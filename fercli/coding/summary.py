@@ -1,4 +1,4 @@
-"""Time per expression of every person of a video, and of the video as a whole."""
+"""Time per expression of every track or person of a video, and of the video as a whole."""
 
 from __future__ import annotations
 
@@ -13,18 +13,22 @@ from numpy.typing import NDArray
 from fercli.coding.correction import CorrectedShares, Correction, corrected_shares
 from fercli.coding.episodes import Episode, EpisodeOptions, episodes
 from fercli.coding.recordings import Recording, Track
+from fercli.results import Who
 
 _SHARE_STEPS = 1_000_000
+Level = Literal["track", "person", "video"]
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A person of a video, or with the level `video` all its people together.
+    """A track of a video, a named person, or with the level `video` all of them together.
 
+    person: the number of the track, or the name; tracks: the numbers of all its tracks.
     first_s, last_s: begin of the first and end of the last frame with the person (of the video: of the frames that were read).
     frames: frames with the person (of the video: frames that were read). frames_without_face, without_face_s: decoded frames
     with nobody in view; not_decoded_s: frames that could not be decoded; of a person these three are None.
-    in_view_s: time with the person in view; of the video the sum over its people, so two people in view for 1 s are 2 s.
+    in_view_s: time with the person in view; of the video the sum over its people, so two people in view for 1 s are 2 s, with
+    faces that are in view too briefly for a track.
     seconds: [N] time in which each class was predicted with status `ok`. uncertain_s: the rest of in_view_s.
     mean_probability: mean over time of the predicted class's probability where the status is `ok`; None if there is no such time.
     mean_probabilities: [N] mean over the time in view, without faces that are too small or perhaps no faces; None without any.
@@ -32,8 +36,9 @@ class Summary:
     """
 
     source: str
-    level: Literal["person", "video"]
-    person: str | None
+    level: Level
+    person: Who
+    tracks: tuple[int, ...]
     classes: tuple[str, ...]
     first_s: float
     last_s: float
@@ -59,15 +64,29 @@ class Summary:
 
 
 def summaries(
-    recording: Recording, options: EpisodeOptions | None = None, *, correction: Correction | None = None
+    recording: Recording,
+    options: EpisodeOptions | None = None,
+    *,
+    min_view_s: float = 0.0,
+    correction: Correction | None = None,
 ) -> list[Summary]:
-    """Return one summary per person, in the order of the tracks, and one of the video."""
-    found = episodes(recording, options)
+    """Return one summary per track or named person, in the order of the tracks, and one of the video.
+
+    min_view_s: episodes of tracks that are in view for a shorter time do not count.
+    """
+    found = episodes(recording, options, min_view_s=min_view_s)
     people = [
-        _summary(recording, (track,), [episode for episode in found if episode.person == track.person], correction)
+        _summary(
+            recording,
+            (track,),
+            [episode for episode in found if episode.person == track.person],
+            correction,
+            level="person" if isinstance(track.person, str) else "track",
+        )
         for track in recording.tracks
     ]
-    return [*people, _summary(recording, recording.tracks, found, correction, level="video")]
+    everybody = recording.tracks if recording.brief is None else (*recording.tracks, recording.brief)
+    return [*people, _summary(recording, everybody, found, correction, level="video")]
 
 
 def whole_shares(shares: Sequence[float]) -> list[float]:
@@ -87,7 +106,7 @@ def _summary(
     found: Sequence[Episode],
     correction: Correction | None,
     *,
-    level: Literal["person", "video"] = "person",
+    level: Level,
 ) -> Summary:
     classes = len(recording.classes)
     seconds, sums = np.zeros(classes), np.zeros(classes)
@@ -103,14 +122,15 @@ def _summary(
         sums += (track.probabilities * shown_s[:, None])[reliable].sum(axis=0)
         reliable_s += float(shown_s[reliable].sum())
     counts = Counter(episode.expression for episode in found)
-    frames = tracks[0].frames if level == "person" else np.arange(len(recording.numbers))
-    alone = recording.decoded & ~recording.has_face
     is_video = level == "video"
+    frames = np.arange(len(recording.numbers)) if is_video else tracks[0].frames
+    alone = recording.decoded & ~recording.has_face
     certain_s = float(seconds.sum())
     return Summary(
         source=recording.source,
         level=level,
         person=None if is_video else tracks[0].person,
+        tracks=() if is_video else tracks[0].numbers,
         classes=recording.classes,
         first_s=float(recording.begin_s[frames[0]]),
         last_s=float(recording.end_s[frames[-1]]),

@@ -9,7 +9,7 @@ from pathlib import Path
 from fercli.coding.correction import Correction
 from fercli.coding.episodes import Episode, EpisodeOptions
 from fercli.coding.summary import Summary, whole_shares
-from fercli.results import utf8_text
+from fercli.results import Who, utf8_text
 from fercli.rows.run_record import RunRecord, write_settings
 from fercli.system.csv_file import write_rows
 
@@ -17,6 +17,7 @@ _CORRECTED = ("corrected", "corrected_low", "corrected_high")
 SUMMARY_NAME, EVENTS_NAME = "summary.csv", "events.csv"
 EVENT_COLUMNS = (
     "source",
+    "track",
     "person",
     "expression",
     "onset_s",
@@ -32,7 +33,7 @@ def summary_columns(classes: Sequence[str], *, corrected: bool = False) -> list[
     """Return the columns of summary.csv for a model with these classes. corrected: with those of corrected shares."""
     kinds = ("seconds", "share", "mean_p", "episodes", *(_CORRECTED if corrected else ()))
     return [
-        *("source", "level", "person", "first_s", "last_s", "frames", "frames_without_face", "without_face_s"),
+        *("source", "level", "track", "person", "first_s", "last_s", "frames", "frames_without_face", "without_face_s"),
         *("not_decoded_s", "in_view_s", "uncertain_s", "share_uncertain", "mean_probability", "episodes"),
         *(f"{kind}_{name}" for kind in kinds for name in classes),
     ]
@@ -45,7 +46,8 @@ def summary_row(summary: Summary, *, corrected: bool = False) -> list[object]:
     if summary.mean_probabilities is not None:
         means = summary.mean_probabilities.tolist()
     return [
-        *(summary.source, summary.level, summary.person, _number(summary.first_s), _number(summary.last_s)),
+        *(summary.source, summary.level, *_who_cells(summary.person, summary.tracks)),
+        *(_number(summary.first_s), _number(summary.last_s)),
         *(summary.frames, summary.frames_without_face, _number(summary.without_face_s)),
         *(_number(summary.not_decoded_s), _number(summary.in_view_s), _number(summary.uncertain_s), shares[-1]),
         *(_number(summary.mean_probability), int(summary.episodes.sum())),
@@ -70,13 +72,17 @@ def _corrected_cells(summary: Summary) -> list[float | None]:
 def event_row(episode: Episode) -> list[object]:
     """Return an episode as the cells of EVENT_COLUMNS."""
     numbers = (episode.onset_s, episode.apex_s, episode.offset_s, episode.duration_s, episode.peak, episode.mean)
-    person = None if episode.person is None else utf8_text(episode.person)
     return [
         utf8_text(episode.source),
-        person,
+        *_who_cells(episode.person, episode.tracks),
         utf8_text(episode.expression),
         *(_number(value) for value in numbers),
     ]
+
+
+def _who_cells(person: Who, tracks: Sequence[int]) -> tuple[str | None, str | None]:
+    """Return the cells track and person: the numbers of the tracks, and the name if there is one."""
+    return " ".join(map(str, tracks)) or None, utf8_text(person) if isinstance(person, str) else None
 
 
 def write_summary(

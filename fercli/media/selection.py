@@ -12,6 +12,8 @@ from fercli.formatting import clock
 _ROUNDING_S = 0.001  # containers round times: a frame this much early is on time
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?|\.\d+)", re.ASCII)
 
+_SELECTION = re.compile(r"(?:every frame|at most (\S+) per second)(?: from (\S+))?(?: to (\S+))?")
+
 
 @dataclass(frozen=True)
 class FrameSelection:
@@ -38,6 +40,15 @@ class FrameSelection:
         rate = "every frame" if self.fps is None else f"at most {self.fps:g} per second"
         begin = f" from {clock(self.start_s, decimals=3)}" if self.start_s else ""
         return rate + begin + ("" if self.end_s is None else f" to {clock(self.end_s, decimals=3)}")
+
+    @staticmethod
+    def parse(text: str) -> FrameSelection:
+        """Return the selection of a text that `str` returned, up to a thousandth of a second. Raises: UsageError."""
+        parts = _SELECTION.fullmatch(text)
+        if parts is None:
+            raise UsageError(f"{text}: not a selection of frames", fix="every frame from 0:10.000 to 0:20.000")
+        start, end = (None if part is None else parse_time(part, option="time") for part in (parts[2], parts[3]))
+        return FrameSelection(start or 0.0, end, None if parts[1] is None else float(parts[1]))
 
     @property
     def seek_s(self) -> float:

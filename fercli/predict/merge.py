@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fercli.coding.code import CodedVideo, code_video
 from fercli.coding.episodes import EpisodeOptions
-from fercli.coding.recordings import recordings
+from fercli.coding.recordings import saved_recordings
 from fercli.coding.tables import EVENTS_NAME, SUMMARY_NAME, write_events, write_summary
 from fercli.errors import UsageError
 from fercli.formatting import percents, pluralize
@@ -71,7 +71,7 @@ def merge_parts(
     if out is None:
         return Merged(count, tuple(tables))
     options, run = EpisodeOptions(), run or RunRecord()
-    videos = [code_video(item) for item in recordings(read_rows(out).predictions(), found.labels)]
+    videos = [code_video(item) for item in saved_recordings(read_rows(out))]
     if videos:
         summaries = [summary for video in videos for summary in video.summaries]
         write_summary(out / SUMMARY_NAME, summaries, found.labels, run, options, bom=False)

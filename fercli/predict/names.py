@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fercli.errors import DataError
-from fercli.predict.predict import ImageResult
+from fercli.predict.image_result import ImageResult
 from fercli.results import Prediction
 from fercli.system.csv_file import reading_csv
 

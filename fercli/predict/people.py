@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fercli.predict.peaks import Peaks
 from fercli.predict.samples import Samples
 from fercli.predict.timeline import FINEST_S, Timeline
-from fercli.results import Who
+from fercli.results import MIN_TRACK_S, Who
 
 _Item = TypeVar("_Item")
 
@@ -20,8 +20,8 @@ PEAK_COUNT, PEAK_APART_S = 2, 1.0
 SAMPLE_COUNT = 24
 MAX_PEOPLE = 40
 MAX_BINS_OF_ALL = 20_480  # of the timelines of all people together, so that pages stay small
-MIN_VIEW_S = 0.5  # people in view for a shorter time are folded, as in summary.csv
 _SINGLE_FRAME_S = 0.04  # duration of the only frame of a video
+_ROUNDING_S = 1e-6
 _GONE_S = 5.0  # a person not seen for this time may be folded
 
 
@@ -75,24 +75,30 @@ class Person(Generic[_Item]):
 
 @dataclass
 class Folded:
-    """People of whom only the total time is kept: in view for a short time, or more than `max_people`."""
+    """Tracks of which only the total time is kept: in view for a short time, or more than `max_people`.
+
+    brief_faces, brief_s: faces in view too briefly for a track, and their total time.
+    """
 
     tracks: set[Who] = field(default_factory=set)
     seen_s: float = 0.0
+    brief_faces: int = 0
+    brief_s: float = 0.0
 
 
 class People(Generic[_Item]):
     """Collects the faces of one video frame by frame, in memory that does not grow with its length.
 
-    A frame lasts until the next one begins, the last one as long as the one before it. At most `max_people` people have
+    A frame lasts until the next one begins, the last one as long as the one before it, but not beyond `until_s`. If no face
+    of the video has a track, the first face of every frame, the largest, counts as one person. At most `max_people` people have
     a timeline; beyond that, those in view for the shortest time and not recently are added to `folded`.
     """
 
-    def __init__(self, classes: int, *, max_people: int = MAX_PEOPLE) -> None:
+    def __init__(self, classes: int, *, max_people: int = MAX_PEOPLE, until_s: float | None = None) -> None:
         self.frames = self.frames_without_face = self.faces = self.uncertain_faces = 0
         self.end_s = self.without_face_s = 0.0
         self.folded = Folded()
-        self._classes, self._max_people = classes, max_people
+        self._classes, self._max_people, self._until_s = classes, max_people, until_s
         self._people: dict[Who, Person[_Item]] = {}
         self._pending: tuple[float, Sequence[SeenFace]] | None = None
         self._interval_s = self._shortest_s = _SINGLE_FRAME_S
@@ -120,25 +126,36 @@ class People(Generic[_Item]):
     def finish(self) -> list[Person[_Item]]:
         """End the last frame; returns the people, longest in view first, their timelines with bins of equal width.
 
-        People in view for less than MIN_VIEW_S are added to `folded`, unless everybody is. Bins are not shorter than half of
+        People in view for less than MIN_TRACK_S are added to `folded`, unless everybody is. Bins are not shorter than half of
         the shortest frame.
         """
         if self._pending is not None:
-            self._count_pending(self._pending[0] + self._interval_s)
+            end_s = self._pending[0] + self._interval_s
+            self._count_pending(end_s if self._until_s is None else min(end_s, self._until_s))
             self._pending = None
+        self._drop_untracked()
         people = sorted((p for p in self._people.values() if p.faces), key=lambda person: -person.seen_s)
-        if people and people[0].seen_s >= MIN_VIEW_S:
+        shortest_s = MIN_TRACK_S - _ROUNDING_S
+        if people and people[0].seen_s >= shortest_s:
             for person in people:
-                if person.seen_s < MIN_VIEW_S:
+                if person.seen_s < shortest_s:
                     self.folded.tracks.add(person.track)
                     self.folded.seen_s += person.seen_s
-            people = [person for person in people if person.seen_s >= MIN_VIEW_S]
+            people = [person for person in people if person.seen_s >= shortest_s]
         for person in people:
             person.timeline.reach(self.end_s)
         width_s = self._common_width(people)
         for person in people:
             person.timeline.widen(width_s)
         return people
+
+    def _drop_untracked(self) -> None:
+        """Keep faces without a track as one person only if the video has no track."""
+        self.folded.tracks.discard(None)
+        if self.folded.tracks or any(track is not None for track in self._people):
+            self._people.pop(None, None)
+        else:
+            self.folded.brief_faces, self.folded.brief_s = 0, 0.0
 
     def _common_width(self, people: Sequence[Person[_Item]]) -> float:
         """Return the width of the bins of all timelines."""
@@ -158,11 +175,14 @@ class People(Generic[_Item]):
             self._shortest_s = end_s - start_s if self.end_s == 0 else min(self._shortest_s, end_s - start_s)
         self.end_s = max(self.end_s, end_s)
         self.without_face_s += 0.0 if faces else end_s - start_s
-        for face in faces:
+        untracked = [face for face in faces if face.track is None]
+        self.folded.brief_faces += len(untracked)
+        self.folded.brief_s += len(untracked) * (end_s - start_s)
+        for face in [*(face for face in faces if face.track is not None), *untracked[:1]]:
             person = self._people.get(face.track)
             if person is None:
                 self.folded.tracks.add(face.track)
-                self.folded.seen_s += end_s - start_s
+                self.folded.seen_s += 0.0 if face.track is None else end_s - start_s
             else:
                 person.add(face, start_s=start_s, end_s=end_s)
 

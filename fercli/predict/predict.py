@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from threading import Event
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,63 +19,17 @@ from fercli.media.feed import Item, feed, in_chunks
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
 from fercli.predict.given_faces import FaceTable, with_given_faces
+from fercli.predict.image_result import ImageResult
 from fercli.predict.options import PredictOptions
 from fercli.predict.smoothing import Smoother
 from fercli.predict.status import status_of
+from fercli.predict.track_numbers import with_track_numbers
 from fercli.progress import Progress, silent
-from fercli.results import Face, Prediction, Status, utf8_text
-from fercli.rows.frames import Library, to_frame
+from fercli.results import Face, Prediction, Status
 from fercli.system.devices import cpu_threads
 from fercli.system.prefetch import prefetched
 from fercli.system.stopwatch import Stopwatch
 from fercli.weights.classifier import Classifier
-
-
-@dataclass(frozen=True)
-class ImageResult:
-    """The predictions for one picture or one frame of a video.
-
-    rgb: its pixels, None if it could not be decoded. frame, time_s: index and presentation time of a frame, None for a
-    picture. predictions: one per face, largest first, or a single one that says why there is none. duration_s: how long a
-    frame is shown. note: what is unusual about the file, such as broken EXIF data; of a video, with its first frame.
-    """
-
-    source: Source
-    rgb: Rgb | None
-    time_s: float | None
-    predictions: tuple[Prediction, ...]
-    frame: int | None = None
-    duration_s: float | None = None
-    note: str | None = None
-
-    @property
-    def faces(self) -> tuple[Prediction, ...]:
-        """The predictions that belong to a face; empty if no face was detected."""
-        return tuple(prediction for prediction in self.predictions if prediction.detection is not None)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values without the pixels: of the picture or frame, and `predictions` as rows of --json."""
-        return {
-            "source": utf8_text(self.source.name),
-            "frame": self.frame,
-            "time_s": self.time_s,
-            "duration_s": self.duration_s,
-            "note": None if self.note is None else utf8_text(self.note),
-            "predictions": [prediction.to_dict() for prediction in self.predictions],
-        }
-
-    def to_json(self) -> str:
-        """Return `to_dict` as one line of JSON."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
-
-    def to_frame(self, *, library: Library = "auto") -> Any:
-        """Return the predictions as a DataFrame of pandas or polars, see `fercli.rows.frames.to_frame` for several results."""
-        return to_frame(self.predictions, library=library)
-
-    @property
-    def fault(self) -> str | None:
-        """Why the picture or frame could not be decoded, None if it was."""
-        return self.predictions[0].detail if self.rgb is None else None
 
 
 def predict(
@@ -125,10 +76,15 @@ def predict_items(
 
     live: request a frame only after the previous one is done, so that it is recent; others are decoded ahead.
     """
-    watch = watch or Stopwatch()
-    pipeline = _Pipeline(classifier, detector, options or PredictOptions(), watch)
+    options = options or PredictOptions()
+    results = _results(items, _Pipeline(classifier, detector, options, watch or Stopwatch()), progress, live=live)
+    return with_track_numbers(results) if options.track else results
+
+
+def _results(items: Iterable[Item], pipeline: _Pipeline, progress: Progress, *, live: bool) -> Iterator[ImageResult]:
+    """Yield the results chunk by chunk; tracks have provisional numbers."""
     done = 0
-    chunks = in_chunks(items, watch, threads=cpu_threads())
+    chunks = in_chunks(items, pipeline.watch, threads=cpu_threads())
     for chunk in chunks if live else prefetched(chunks):
         yield from pipeline.run(chunk)
         done += len(chunk)
@@ -150,7 +106,7 @@ class _Pipeline:
     def __init__(
         self, classifier: Classifier, detector: FaceDetector | None, options: PredictOptions, watch: Stopwatch
     ) -> None:
-        self._classifier, self._options, self._watch = classifier, options, watch
+        self._classifier, self._options, self.watch = classifier, options, watch
         self._search: FaceSearch | None = None
         if options.detects and detector is not None:
             self._search = FaceSearch(detector, options.detect, every=options.detect_every)
@@ -158,11 +114,11 @@ class _Pipeline:
 
     def run(self, chunk: Sequence[Item]) -> Iterator[ImageResult]:
         """Yield one result per item."""
-        with self._watch.stage("detect"):
+        with self.watch.stage("detect"):
             faces = self._faces(chunk) if self._search is None else _rounded(self._search.faces(chunk))
-        with self._watch.stage("align"):
+        with self.watch.stage("align"):
             crops = self._crops(chunk, faces)
-        with self._watch.stage("classify"):
+        with self.watch.stage("classify"):
             probabilities = iter(self._classifier.classify(crops) if len(crops) else ())
         remaining_crops = iter(crops)
         for item, of_item in zip(chunk, faces, strict=True):
@@ -170,7 +126,7 @@ class _Pipeline:
             if of_item:
                 count = len(of_item)
                 own_crops, own_rows = (np.stack(list(islice(rest, count))) for rest in (remaining_crops, probabilities))
-                with self._watch.stage("track"):
+                with self.watch.stage("track"):
                     predictions = self._predictions(item, of_item, own_crops, own_rows)
             yield ImageResult(
                 item.source, item.rgb, item.time_s, predictions, item.frame, duration_s=item.duration_s, note=item.note

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fercli.errors import DataError, RefusedError
 from fercli.media.sources import Source
-from fercli.predict.predict import ImageResult
+from fercli.predict.image_result import ImageResult
 from fercli.results import Prediction
 from fercli.system.digest import file_sha256
 from fercli.system.files import replacing, writing_alone

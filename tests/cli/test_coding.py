@@ -41,7 +41,9 @@ def test_summary__prints_and_writes_time_per_expression(
     assert main(["summary", str(table), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     assert "uncertain (%)" in printed
-    assert ["a.mp4", "1", "2.5", "40", "40", "20", "90", "%", "2"] in [line.split() for line in printed.splitlines()]
+    assert ["a.mp4", "Track", "1", "2.5", "40", "40", "20", "90", "%", "2"] in [
+        line.split() for line in printed.splitlines()
+    ]
     with out.open(newline="") as file:
         person, video = csv.DictReader(file)  # the second person is in view too briefly
     assert (person["share_happiness"], person["share_uncertain"], person["episodes"]) == ("0.4", "0.2", "2")
@@ -49,7 +51,11 @@ def test_summary__prints_and_writes_time_per_expression(
     assert main(["summary", str(table), "--out", str(out)]) == 1
     assert main(["summary", str(table), "--min-view", "0", "--json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["person"] for line in lines] == ["1", "2", None]
+    assert [(line["level"], line["track"], line["person"]) for line in lines] == [
+        ("track", "1", None),
+        ("track", "2", None),
+        ("video", None, None),
+    ]
 
 
 def test_events__prints_writes_and_refuses(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -59,10 +65,9 @@ def test_events__prints_writes_and_refuses(table: Path, tmp_path: Path, capsys: 
     assert main(["events", str(table), *plain, "--out", str(tmp_path / "events.csv"), "--bom"]) == 0
     with (tmp_path / "events.csv").open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["person"], row["expression"], row["onset_s"], row["duration_s"]) for row in rows] == [
+    assert [(row["track"], row["expression"], row["onset_s"], row["duration_s"]) for row in rows] == [
         ("1", "neutral", "0.0", "1.0"),
         ("1", "happiness", "1.0", "1.5"),
-        ("2", "happiness", "2.5", "0.2"),
     ]
     assert main(["events", str(table), "--to", "elan"]) == 2
     assert "fix: --to elan --out elan" in capsys.readouterr().err

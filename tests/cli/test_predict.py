@@ -294,7 +294,7 @@ def test_predict__reads_a_part_of_a_video(folder: Path, capsys: pytest.CaptureFi
     with VideoReader(out / "c.mp4") as video:
         assert [round(frame.time_s, 3) for frame in video] == [0.0, 0.2]
     report = (out / "c.report.html").read_text()
-    assert "from 0:00.1 to 0:00.5" in report  # the last frame lasts as long as the one before it
+    assert "from 0:00.1 to 0:00.4" in report  # the part ends before the next frame that would be read
     assert "at most 5 per second from 0:00.100 to 0:00.400" in report
     assert main(["predict", str(clip), "--resume", *part]) == 0
     assert main(["predict", str(clip), "--resume", *part[:2], "--out", str(out)]) == 1  # other frames, another job

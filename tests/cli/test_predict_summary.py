@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fercli.cli.predict_summary import Summary
+from fercli.media.selection import FrameSelection
 from fercli.media.sources import Source
-from fercli.predict.predict import ImageResult
+from fercli.predict.image_result import ImageResult
 from fercli.results import Face, Prediction
 from fercli.system.stopwatch import Stopwatch
 
@@ -111,3 +113,15 @@ def test_table__of_a_narrow_terminal_has_one_line_per_face(
     (row,) = lines[2:]
     assert re.fullmatch(name, row.split()[0])
     assert len(row.rstrip()) <= width
+
+
+def test_show__of_a_part_of_a_video_ends_where_the_part_does(capsys: pytest.CaptureFixture[str]):
+    # frames of 0.4 s up to 1 s: the third one is shown for 0.2 s of it, with a face that has no track
+    part = replace(CLIP, selection=FrameSelection(end_s=1.0))
+    summary = Summary()
+    for frame, faces in enumerate(([1], [1], [1, None])):
+        rows = tuple(_face(0.8, frame=frame, track=track) for track in faces)
+        summary.add(ImageResult(part, RGB, frame * 0.4, rows, frame))
+    summary.show()
+    (line,) = [line.split() for line in capsys.readouterr().out.splitlines() if line.split()[:1] == ["fear"]]
+    assert line[:4] == ["fear", "1.2", "100", "%"]

@@ -97,7 +97,7 @@ def test_agree__takes_the_person_in_view_longest_if_names_differ(table_of, rows_
     result = agree([hand("anna", {"Ms X": [("neutral", 0, 1)]}), read_coder(table_of(*rows), PLAIN)], TENTHS)
     assert seconds(result) == {("neutral", "neutral"): 1.0}
     assert result.warnings == (
-        "a: names of people differ, taken for one person are anna: Ms X, predictions: Person 1 (who is in view or coded longest)",
+        "a: names of people differ, taken for one person are anna: Ms X, predictions: Track 1 (who is in view or coded longest)",
     )
 
 

@@ -37,17 +37,17 @@ def test_export_events__writes_a_file_per_video(table: Path, tmp_path: Path):
     ]
     (read,) = read_elan(tmp_path / "elan" / "in_talk.eaf")
     assert read.video == "../videos/talk.mp4"
-    assert [(item.label, item.onset_s, item.offset_s) for item in read.tiers["Person 1"]] == [
+    assert [(item.label, item.onset_s, item.offset_s) for item in read.tiers["Track 1"]] == [
         ("neutral", 0, 0.3),
         HAPPY,
     ]
     praat = export_events(coded, "praat", tmp_path / "praat", OPTIONS)
     (grid,) = read_praat(praat.paths[0])
-    assert (grid.end_s, grid.tiers["Person 1"]) == (0.6, read.tiers["Person 1"])
+    assert (grid.end_s, grid.tiers["Track 1"]) == (0.6, read.tiers["Track 1"])
     boris = export_events(coded, "boris", tmp_path / "all.boris", OPTIONS, media=tmp_path / "videos")
     first, second = read_boris(boris.paths[0])
     assert (first.video, second.video) == ("videos/talk.mp4", "talk.mov")
-    assert [item.label for item in second.tiers["Person 1"]] == ["happiness", "sadness"]
+    assert [item.label for item in second.tiers["Track 1"]] == ["happiness", "sadness"]
 
 
 def test_export_events__replaces_nothing_and_checks_names(table: Path, tmp_path: Path):

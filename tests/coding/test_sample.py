@@ -34,7 +34,7 @@ def test_sample__draws_every_stratum_and_nothing_without_a_face(sample: Sample):
     assert Counter(item.stratum for item in sample.segments) == {"neutral": 3, "happiness": 2, "sadness": 1}
     assert [item.begin_s for item in sample.segments] == sorted(item.begin_s for item in sample.segments)
     assert all(item.begin_s < 120 and item.end_s - item.begin_s == 10 for item in sample.segments)
-    assert sample.people == {"in/a.mp4": ("1",)}
+    assert sample.people == {"in/a.mp4": (1,)}
 
 
 def test_sample__is_the_same_for_a_seed_and_all_if_there_is_less(rows: SavedRows, sample: Sample):
@@ -63,12 +63,12 @@ def test_write_empty__has_the_people_and_the_parts(sample: Sample, classes, to: 
     coder = read_coder(paths[2], EpisodeOptions())
     if to in ("elan", "praat"):
         assert coder.videos["a"].frames.spans == spans
-        assert coder.videos["a"].frames.tiers == {"Person 1": ()}
+        assert coder.videos["a"].frames.tiers == {"Track 1": ()}
 
 
 def test_write_empty__is_read_by_pympi_and_praatio(sample: Sample, classes, tmp_path: Path):
     eaf = Eaf(write_empty(tmp_path / "e", sample, "elan", classes=classes, media=None, overwrite=False).paths[2])
-    assert set(eaf.get_tier_names()) == {"Person 1", "to code"}
+    assert set(eaf.get_tier_names()) == {"Track 1", "to code"}
     assert len(eaf.get_annotation_data_for_tier("to code")) == len(sample.segments)
     path = write_empty(tmp_path / "p", sample, "praat", classes=classes, media=None, overwrite=False).paths[2]
     grid = textgrid.openTextgrid(str(path), includeEmptyIntervals=False)

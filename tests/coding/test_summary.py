@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def test_summary__of_a_video_adds_its_people_up(rows_of, face_of, classes):
     one, two, video = summaries(recording, PLAIN)
     assert one.seconds.tolist() == pytest.approx([0.3, 0.1, 0])
     assert (one.uncertain_s, one.in_view_s) == pytest.approx((0.1, 0.5))
-    assert (two.person, two.in_view_s) == ("2", pytest.approx(0.1))
+    assert (two.person, two.tracks, two.in_view_s) == (2, (2,), pytest.approx(0.1))
     assert (video.level, video.person, video.in_view_s) == ("video", None, pytest.approx(0.6))
     assert (video.frames_without_face, video.without_face_s, video.not_decoded_s) == (
         2,
@@ -59,6 +60,32 @@ def test_summary__of_a_video_without_anybody(rows_of, classes):
     assert summary_row(video)[summary_columns(classes).index("without_face_s")] == pytest.approx(0.4)
 
 
+def test_summary__of_a_named_person_has_the_numbers_of_all_tracks(rows_of, face_of, classes):
+    rows = rows_of("nnhh")
+    rows += [face_of(0.4 + i / 10, [0.8, 0.1, 0.1], frame=4 + i, track=3) for i in range(2)]
+    rows = [replace(row, person="7") for row in rows]  # a name may be a number
+    rows.append(face_of(0.5, [0.8, 0.1, 0.1], frame=5, track=7, index=1))
+    (recording,) = recordings(rows, classes)
+    named, track, _ = (
+        dict(zip(summary_columns(classes), summary_row(item), strict=True)) for item in summaries(recording)
+    )
+    assert [(item["level"], item["track"], item["person"]) for item in (named, track)] == [
+        ("person", "1 3", "7"),
+        ("track", "7", None),
+    ]
+    assert (named["in_view_s"], track["in_view_s"]) == pytest.approx((0.6, 0.1))
+
+
+def test_summary__of_a_video_includes_faces_without_a_track(rows_of, face_of, classes):
+    rows = rows_of("nnhh")
+    rows += [face_of(0.3, [0.1, 0.1, 0.8], frame=3, track=None, index=index) for index in (1, 2)]
+    (recording,) = recordings(rows, classes)
+    track, video = summaries(recording, PLAIN)
+    assert (track.in_view_s, video.in_view_s) == pytest.approx((0.4, 0.6))
+    assert video.seconds.tolist() == pytest.approx([0.2, 0.2, 0.2])
+    assert video.episodes.tolist() == track.episodes.tolist() == [1, 1, 0]
+
+
 def test_whole_shares__add_up_to_one_exactly():
     thirds = whole_shares([1, 1, 1])
     assert sorted(thirds) == [0.333333, 0.333333, 0.333334]
@@ -75,7 +102,10 @@ def test_write_summary__has_columns_by_class_and_its_settings(rows_of, classes, 
     write_summary(tmp_path / "summary.csv", summaries(recording, PLAIN), classes, run, PLAIN, bom=True)
     with (tmp_path / "summary.csv").open(newline="", encoding="utf-8-sig") as file:
         person, video = csv.DictReader(file)
-    assert (person["level"], person["person"], video["level"], video["person"]) == ("person", "1", "video", "")
+    assert [(row["level"], row["track"], row["person"]) for row in (person, video)] == [
+        ("track", "1", ""),
+        ("video", "", ""),
+    ]
     assert (person["seconds_neutral"], person["share_neutral"], person["share_uncertain"]) == ("0.2", "0.5", "0.25")
     assert (person["episodes"], person["episodes_happiness"], person["frames_without_face"]) == ("2", "1", "")
     settings = read_settings(tmp_path / "summary.csv").settings
@@ -89,8 +119,8 @@ def test_write_events__of_a_person(rows_of, classes, tmp_path: Path):
     (recording,) = recordings(rows_of("nnhh"), classes)
     write_events(tmp_path / "events.csv", episodes(recording, PLAIN), RunRecord(), PLAIN)
     assert (tmp_path / "events.csv").read_text().splitlines() == [
-        "source,person,expression,onset_s,apex_s,offset_s,duration_s,peak_probability,mean_probability",
-        "a.mp4,1,neutral,0.0,0.0,0.2,0.2,0.8,0.8",
-        "a.mp4,1,happiness,0.2,0.2,0.4,0.2,0.8,0.8",
+        "source,track,person,expression,onset_s,apex_s,offset_s,duration_s,peak_probability,mean_probability",
+        "a.mp4,1,,neutral,0.0,0.0,0.2,0.2,0.8,0.8",
+        "a.mp4,1,,happiness,0.2,0.2,0.4,0.2,0.8,0.8",
     ]
     assert json.loads((tmp_path / "events.csv.settings.json").read_text())["settings"]["episode thresholds"]

@@ -9,13 +9,13 @@ import pytest
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "behaviour_table.py"
 SUMMARY = """\
-source,level,person,in_view_s,share_neutral,share_happiness,share_anger,share_uncertain,\
+source,level,track,person,in_view_s,share_neutral,share_happiness,share_anger,share_uncertain,\
 episodes_neutral,episodes_happiness,episodes_anger
-in/a.mp4,person,1,60,0.5,0.4,0,0.1,1,2,0
-in/a.mp4,person,2,120,0.7,0.2,0,0.1,3,2,0
-in/a.mp4,video,,180,0.63,0.27,0,0.1,4,4,0
-in/b.mp4,person,1,30,0.9,0.1,0,0,2,1,0
-in/b.mp4,person,Anna,30,0.8,0.1,0,0.1,2,0,0
+in/a.mp4,track,1,,60,0.5,0.4,0,0.1,1,2,0
+in/a.mp4,track,2,,120,0.7,0.2,0,0.1,3,2,0
+in/a.mp4,video,,,180,0.63,0.27,0,0.1,4,4,0
+in/b.mp4,track,1,,30,0.9,0.1,0,0,2,1,0
+in/b.mp4,person,2,Anna,30,0.8,0.1,0,0.1,2,0,0
 """
 
 

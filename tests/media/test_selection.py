@@ -160,3 +160,22 @@ def test_selection__refuses_impossible_parts(selection: tuple[float, ...]):
 def test_selection__refuses_impossible_rates(fps: float):
     with pytest.raises(UsageError, match="fps is"):
         FrameSelection(fps=fps)
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        FrameSelection(),
+        FrameSelection(end_s=6),
+        FrameSelection(2.5, 3661.125, 12.5),
+        FrameSelection(fps=0.1),
+        FrameSelection(10),
+    ],
+)
+def test_selection__is_read_back_from_its_text(selection: FrameSelection):
+    assert FrameSelection.parse(str(selection)) == selection
+
+
+def test_selection__of_another_text_is_refused():
+    with pytest.raises(UsageError, match="some frames: not a selection of frames"):
+        FrameSelection.parse("some frames")

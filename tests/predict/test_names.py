@@ -7,8 +7,8 @@ import pytest
 
 from fercli.errors import DataError
 from fercli.media.sources import find_sources
+from fercli.predict.image_result import ImageResult
 from fercli.predict.names import read_names, with_names
-from fercli.predict.predict import ImageResult
 from fercli.results import Face, Prediction
 
 

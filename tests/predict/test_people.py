@@ -61,3 +61,31 @@ def test_people__beyond_the_limit_only_the_sum_is_kept():
     assert [person.track for person in kept] == [0, 3]  # 2 came when 1 had just left, 3 long after 1 left
     assert people.folded.tracks == {1, 2}
     assert people.folded.seen_s + sum(person.seen_s for person in kept) == pytest.approx(60)
+
+
+def test_people__last_frame_ends_where_the_part_of_the_video_does():
+    people: People[str] = People(2, until_s=1.0)
+    for number in range(3):
+        people.add(number * 0.4, [_face(1, 0.9, 0.1)])
+    (person,) = people.finish()
+    assert (person.seen_s, person.last_s, people.end_s) == pytest.approx((1.0, 1.0, 1.0))
+
+
+def test_people__faces_without_a_track_are_counted_apart_beside_tracks():
+    people: People[str] = People(2)
+    for number in range(10):
+        brief = [_face(None, 0.2, 0.8), _face(None, 0.3, 0.7)] if number == 3 else []
+        people.add(number / 10, [_face(1, 0.9, 0.1), *brief])
+    (person,) = people.finish()
+    assert (person.track, people.faces) == (1, 12)
+    assert (people.folded.brief_faces, people.folded.brief_s) == (2, pytest.approx(0.2))
+    assert people.folded.tracks == set()
+
+
+def test_people__without_tracking_the_largest_face_is_one_person():
+    people: People[str] = People(2)
+    for number in range(10):
+        people.add(number / 10, [_face(None, 0.9, 0.1), _face(None, 0.2, 0.8)])
+    (person,) = people.finish()
+    assert person.seconds.tolist() == pytest.approx([1.0, 0.0])
+    assert (person.track, person.faces, people.faces, people.folded.brief_faces) == (None, 10, 20, 0)

@@ -20,8 +20,9 @@ from fercli.media.sources import find_sources
 from fercli.media.video_writer import VideoWriter
 from fercli.predict.boxes_file import read_boxes
 from fercli.predict.given_faces import FacesByFrame
+from fercli.predict.image_result import ImageResult
 from fercli.predict.options import PredictOptions
-from fercli.predict.predict import ImageResult, predict
+from fercli.predict.predict import predict
 from fercli.results import Face
 from fercli.rows.records import columns, prediction_row
 from fercli.system.stopwatch import Stopwatch

@@ -12,7 +12,7 @@ import pytest
 
 from fercli.errors import DataError
 from fercli.media.sources import Source, find_sources
-from fercli.predict.predict import ImageResult
+from fercli.predict.image_result import ImageResult
 from fercli.predict.pseudonyms import Key, Pseudonyms
 from fercli.results import Prediction
 

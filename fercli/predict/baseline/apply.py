@@ -20,8 +20,9 @@ from fercli.media.sources import Source, find_sources
 from fercli.predict.baseline.correction import neutral_index, resting, subtract_baseline
 from fercli.predict.baseline.spans import Rest, RestingFaces
 from fercli.predict.baseline.table import Baselines
+from fercli.predict.image_result import ImageResult
 from fercli.predict.options import PredictOptions
-from fercli.predict.predict import ImageResult, predict
+from fercli.predict.predict import predict
 from fercli.predict.status import status_of
 from fercli.results import Prediction, Who
 from fercli.weights.classifier import Classifier
@@ -138,6 +139,8 @@ def _video(
                 if face.status != "too_small":
                     resting_faces.add(face.who, face.time_s or 0.0, correction.values(face))
             pickle.dump((replace(result, rgb=None), result.rgb is not None), spool)
+        if len(tracks) > 1:
+            tracks.pop(None, None)  # faces in view too briefly for a track
         rests = resting_faces.rests(baselines.requests(source.name, tracks), neutral=neutral_index(correction.labels))
         without = [who for who in tracks if who not in rests]
         if without:

@@ -68,6 +68,8 @@ def _rests(
             faces.add(prediction.who, prediction.time_s or 0.0, correction.values(prediction))
     found: dict[tuple[str, Who], Rest] = {}
     for source, people in tracks.items():
+        if len(people) > 1:
+            people.pop(None, None)  # faces in view too briefly for a track
         requests = baselines.requests(source, people)
         rests = videos[source].rests(requests, neutral=neutral) if source in videos else {}
         found |= {(source, who): rest for who, rest in rests.items()}

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from fercli import __version__
-from fercli.coding.code import MIN_VIEW_S
 from fercli.coding.correction import SETTING
 from fercli.coding.episodes import EpisodeOptions
 from fercli.formatting import percent
 from fercli.html.colours import Colour, expression_colour
-from fercli.results import MIN_FACE_SCORE
+from fercli.results import MIN_FACE_SCORE, MIN_TRACK_S
 from fercli.weights.card import WeightsCard
 from fercli.weights.priors import describe_prior
 
@@ -113,7 +112,7 @@ def methods(card: WeightsCard, run: Mapping[str, object], *, videos: bool = True
             "Shares are shares of the time in view. Episodes were found in probabilities averaged over a centred window of "
             f"{options.smooth_s:g} s: the time in which an expression was the most probable one with at least "
             f"{options.leave:g}, if it reached {options.enter:g}. Gaps up to {options.merge_gap_s:g} s were merged, episodes "
-            f"shorter than {options.min_duration_s:g} s left out, and people in view for less than {MIN_VIEW_S:g} s."
+            f"shorter than {options.min_duration_s:g} s left out, and people in view for less than {MIN_TRACK_S:g} s."
         )
     return " ".join(parts)
 

@@ -11,6 +11,7 @@ from fercli.coding.correction import corrected_texts
 from fercli.coding.episodes import Episode
 from fercli.formatting import clock, percents, probability_percent
 from fercli.html.parts import Table
+from fercli.results import who_name
 
 _EPISODE_HEAD = ("expression", "onset", "apex", "offset", "seconds", "peak", "mean")
 
@@ -49,20 +50,27 @@ def summary_table(videos: Sequence[tuple[str, CodedVideo]], classes: Sequence[st
     names = [*classes, "uncertain"]
     seconds = [sum(float(video.summaries[-1].shares[index]) for _, video in videos) for index in range(len(names))]
     shown = [index for index, total in enumerate(seconds) if total > 0]
-    head = ("video", "person", "in view (s)", *(f"{names[index]} (%)" for index in shown), "no face (s)", "episodes")
+    head = (
+        "video",
+        "track or person",
+        "in view (s)",
+        *(f"{names[index]} (%)" for index in shown),
+        "no face (s)",
+        "episodes",
+    )
     return Table("Time per expression, as in summary.csv", head, list(_summary_rows(videos, shown)))
 
 
 def corrected_table(videos: Sequence[tuple[str, CodedVideo]], classes: Sequence[str]) -> Table:
     """Return the corrected shares, with their intervals where there are any, of the people of several videos."""
     rows = [
-        (name, "all" if item.level == "video" else item.person or "untracked", *corrected_texts(item.corrected))
+        (name, "all" if item.level == "video" else who_name(item.person), *corrected_texts(item.corrected))
         for name, video in videos
         for item in video.summaries
         if item.corrected is not None
     ]
     title = "Shares corrected by the confusion matrix (%), with 95 % intervals, as in summary.csv"
-    return Table(title, ("video", "person", *classes), rows)
+    return Table(title, ("video", "track or person", *classes), rows)
 
 
 def _summary_rows(videos: Sequence[tuple[str, CodedVideo]], shown: Sequence[int]) -> Iterator[tuple[object, ...]]:
@@ -71,7 +79,7 @@ def _summary_rows(videos: Sequence[tuple[str, CodedVideo]], shown: Sequence[int]
             shares = percents(item.shares.tolist()) if item.in_view_s > 0 else [""] * (len(item.classes) + 1)
             yield (
                 name,
-                "all" if item.level == "video" else item.person or "untracked",
+                "all" if item.level == "video" else who_name(item.person),
                 f"{item.in_view_s:.1f}",
                 *(shares[index].removesuffix(" %") for index in shown),
                 "" if item.without_face_s is None else f"{item.without_face_s:.1f}",

@@ -99,7 +99,7 @@ class FolderReports:
             self.paths[source.key] = fitting_name(self._copy_paths[source.key].with_suffix(_SUFFIX))
         self._link(source)
         if self._index is not None:
-            for recording in recordings(predictions, self._card.labels):
+            for recording in recordings(predictions, self._card.labels, until_s=source.selection.end_s):
                 coded = code_video(recording, correction=self._correction)
                 poster = poster_of(self.paths[source.key]) if self._pictures else None
                 self._index.add_summary(str(source.relative), coded, video_overview(recording, coded), poster)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.coding.code import MIN_VIEW_S, CodedVideo
+from fercli.coding.code import CodedVideo
 from fercli.coding.recordings import Recording, Track
 from fercli.coding.summary import Summary
 from fercli.formatting import duration, percents, pluralize
 from fercli.predict.report.strip import WIDTH, Band, strip_of
+from fercli.results import Who, who_name
 
 _BINS, _SAMPLES = 240, 16  # bins of a strip, and moments of each that are looked at
 _SHOWN_PEOPLE = 4
@@ -37,23 +39,25 @@ class VideoOverview:
 
 def video_overview(recording: Recording, coded: CodedVideo) -> VideoOverview:
     """Return the overview of one video."""
-    people = sorted((item for item in coded.summaries if item.level == "person"), key=lambda item: -item.in_view_s)
+    people = sorted((item for item in coded.summaries if item.level != "video"), key=lambda item: -item.in_view_s)
     tracks = {track.person: track for track in recording.tracks}
     duration_s = coded.end_s - coded.begin_s
     parts = [duration(duration_s), pluralize(len(recording.numbers), "frame")]
-    parts.append(f"{pluralize(len(people), 'track')} of at least {MIN_VIEW_S:g} s" if people else "nobody in view")
+    parts.append(count_text([item.person for item in people]) if people else "nobody in view")
     shown = tuple(
-        PersonOverview(person_name(item.person), track_strip(recording, tracks[item.person]), shares_text(item))
+        PersonOverview(who_name(item.person), track_strip(recording, tracks[item.person]), shares_text(item))
         for item in people[:_SHOWN_PEOPLE]
     )
     return VideoOverview(", ".join(parts), shown, len(people) - len(shown))
 
 
-def person_name(person: str | int | None) -> str:
-    """Return what a page calls a person: the name, else the track."""
-    if person is None:
-        return "Largest face (tracking off)"
-    return f"Track {person}" if str(person).isdecimal() else str(person)
+def count_text(everybody: Sequence[Who]) -> str:
+    """Return how many tracks and named people there are: "2 tracks", "1 person and 2 tracks", "largest face of every frame"."""
+    if None in everybody:
+        return "largest face of every frame"
+    named = sum(isinstance(who, str) for who in everybody)
+    counts = ((named, "person", "people"), (len(everybody) - named, "track", "tracks"))
+    return " and ".join(pluralize(*part) for part in counts if part[0]) or "no track"
 
 
 def shares_text(summary: Summary) -> str:

@@ -116,6 +116,7 @@ class HtmlReport:
                 name,
                 self._card.labels,
                 begin_s=source.selection.start_s,
+                until_s=source.selection.end_s,
                 anchor=anchor,
                 pictures=self._pictures,
                 player=self._player is not None,

@@ -18,12 +18,12 @@ from fercli.html.pages import render
 from fercli.html.parts import Table, Tile
 from fercli.html.thumbnail import face_jpeg, picture_jpeg
 from fercli.media.images import Rgb
-from fercli.predict.people import MAX_PEOPLE, MIN_VIEW_S, People, Person, SeenFace
+from fercli.predict.people import MAX_PEOPLE, People, Person, SeenFace
 from fercli.predict.report.chart import Chart, make_chart, time_table
 from fercli.predict.report.coding_tables import episode_table, moment
-from fercli.predict.report.overview import VideoOverview, person_name, track_strip, video_overview
+from fercli.predict.report.overview import VideoOverview, count_text, track_strip, video_overview
 from fercli.predict.report.strip import Band
-from fercli.results import Prediction, is_frame
+from fercli.results import MIN_TRACK_S, Prediction, Who, is_frame, who_name
 
 _FACE_PX = 64  # of a face in a tooltip
 _FACES_OF_ALL = 240  # in the tooltips of all people together, so that pages stay small
@@ -75,8 +75,8 @@ class PersonCard:
 class VideoSection:
     """Collects one video in constant memory; `html` returns its part of the page.
 
-    anchor: of links to people, unique in a page. begin_s: start of the part of the video that is read. `People` counts
-    times from there, the page shows those of the video. poster: a frame as JPEG, the first with a face.
+    anchor: of links to people, unique in a page. begin_s, until_s: the part of the video that is read. `People` counts times
+    from its start, the page shows those of the video. poster: a frame as JPEG, the first with a face.
     player: the page plays the video, so times are links.
     """
 
@@ -86,6 +86,7 @@ class VideoSection:
         labels: Sequence[str],
         *,
         begin_s: float = 0.0,
+        until_s: float | None = None,
         anchor: str = "person",
         pictures: bool = True,
         player: bool = False,
@@ -95,10 +96,10 @@ class VideoSection:
         self.name, self._begin_s, self._anchor = name, begin_s, anchor
         self._pictures, self._player = pictures, player
         self._labels = tuple(labels)
-        self._people: People[bytes] = People(len(self._labels))
+        self._people: People[bytes] = People(len(self._labels), until_s=None if until_s is None else until_s - begin_s)
         self._faults: list[str] = []
         self._lost_frames = 0
-        self._rows = RecordingBuilder(name, labels)
+        self._rows = RecordingBuilder(name, labels, until_s=until_s)
         self.poster: bytes | None = None
         self._poster_has_face = False
         self._recording: Recording | None = None
@@ -118,11 +119,8 @@ class VideoSection:
         if rgb is None:
             self._faults += [prediction.detail for prediction in predictions if prediction.detail]
             return
-        # without tracking, the largest face of a frame counts, as in summary.csv
         faces = [
-            (prediction, _seen(prediction, self._labels))
-            for prediction in predictions
-            if prediction.probabilities and (prediction.track is not None or not prediction.face)
+            (prediction, _seen(prediction, self._labels)) for prediction in predictions if prediction.probabilities
         ]
         self._people.add(since_begin_s, [face for _, face in faces])
         if not self._pictures:
@@ -162,21 +160,32 @@ class VideoSection:
 
     def _tiles(self, people: Sequence[Person[bytes]]) -> list[Tile]:
         seen = self._people
-        tracks = len(people) + len(seen.folded.tracks)
-        tracked = any(person.track is not None for person in people)
+        everybody = [*(person.track for person in people), *seen.folded.tracks]
+        named = any(isinstance(who, str) for who in everybody)
+        begin_s, end_s = self._span_s()
         without_face = f"{pluralize(seen.frames_without_face, 'frame')}, {seen.without_face_s:.1f} s"
         lost = [pluralize(self._lost_frames, "frame")] if self._lost_frames else []
         unread = [*lost, *self._faults]
         return [
-            Tile("Duration", clock(seen.end_s), "min:s" + (f", {self._span(0, seen.end_s)}" if self._begin_s else "")),
-            Tile("Frames", f"{seen.frames:,}", f"{seen.frames / max(seen.end_s, 1e-9):.1f} per second"),
-            Tile("Tracks", f"{tracks:,}" if tracked else "none", pluralize(seen.faces, "face")),
+            Tile(
+                "Duration",
+                clock(end_s - begin_s),
+                "min:s" + (f", from {clock(begin_s)} to {clock(end_s)}" if begin_s else ""),
+            ),
+            Tile("Frames", f"{seen.frames:,}", f"{seen.frames / max(end_s - begin_s, 1e-9):.1f} per second"),
+            Tile("People", f"{len(everybody):,}", f"{count_text(everybody)}, {pluralize(seen.faces, 'face')}")
+            if named
+            else Tile("Tracks", "none" if None in everybody else f"{len(everybody):,}", pluralize(seen.faces, "face")),
             Tile("Without a face", percent(seen.frames_without_face / max(seen.frames, 1)), without_face),
             self._uncertain(),
             Tile("Not decoded", "incomplete", "; ".join(unread), alarm=True)
             if unread
             else Tile("Not decoded", "nothing"),
         ]
+
+    def _span_s(self) -> tuple[float, float]:
+        """Return when the first frame begins and the last one ends."""
+        return (self._begin_s, self._begin_s) if self.coded is None else (self.coded.begin_s, self.coded.end_s)
 
     def _uncertain(self) -> Tile:
         """Share of the time in view, as in summary.csv."""
@@ -189,10 +198,10 @@ class VideoSection:
     def _person(self, person: Person[bytes], *, faces: int) -> PersonCard:
         end_s, width_s = self._people.end_s, person.timeline.width_s
         means = person.timeline.means(end_s)
-        name = person_name(person.track)
+        name = who_name(person.track)
         pictures = person.samples.at_most(faces)
         shares = self._shares(person)
-        who = None if person.track is None else str(person.track)
+        who = person.track
         episodes = [] if self.coded is None else [item for item in self.coded.episodes if item.person == who]
         summary = ", ".join(f"{share.name} {share.percent}" for share in shares)
         rows = [(share.name, f"{share.seconds:.2f}", share.percent) for share in shares]
@@ -254,7 +263,7 @@ class VideoSection:
                     moment(self._begin_s + peak.time_s, linked=self._player),
                 )
 
-    def _strip(self, who: str | None) -> tuple[Band, ...]:
+    def _strip(self, who: Who) -> tuple[Band, ...]:
         recording = self._recording
         if recording is None:
             return ()
@@ -264,14 +273,18 @@ class VideoSection:
         return f"from {clock(self._begin_s + first_s)} to {clock(self._begin_s + last_s)}"
 
     def _folded(self) -> str | None:
-        folded = self._people.folded
-        if not folded.tracks:
-            return None
-        return (
-            f"{pluralize(len(folded.tracks), 'more track')}, in view for {folded.seen_s:.1f} s in total, without a chart: "
-            f"a report leaves out tracks shorter than {MIN_VIEW_S:g} s and shows at most {MAX_PEOPLE}. The table of "
-            "predictions has every face."
-        )
+        folded, parts = self._people.folded, []
+        if folded.tracks:
+            parts.append(
+                f"{pluralize(len(folded.tracks), 'more track')}, in view for {folded.seen_s:.1f} s in total, without a chart: "
+                f"a report leaves out tracks shorter than {MIN_TRACK_S:g} s and shows at most {MAX_PEOPLE}."
+            )
+        if folded.brief_faces:
+            parts.append(
+                f"{pluralize(folded.brief_faces, 'face')} without a track, for {folded.brief_s:.1f} s in total: in view for "
+                f"less than {MIN_TRACK_S:g} s. The times of the whole video include them."
+            )
+        return " ".join([*parts, "The table of predictions has every face."]) if parts else None
 
 
 def _seen(prediction: Prediction, labels: Sequence[str]) -> SeenFace:

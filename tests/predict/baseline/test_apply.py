@@ -15,7 +15,7 @@ from fercli.media.video_writer import VideoWriter
 from fercli.predict.baseline.apply import Correction, with_baselines
 from fercli.predict.baseline.saved_rows import correct_rows
 from fercli.predict.baseline.table import read_baselines
-from fercli.predict.predict import ImageResult
+from fercli.predict.image_result import ImageResult
 from fercli.results import Face, Prediction
 from fercli.rows.formats import open_table
 from fercli.rows.read import read_rows

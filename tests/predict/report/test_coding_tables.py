@@ -87,19 +87,24 @@ def test_index__shows_the_numbers_of_summary_csv(folder: Path):
         shown = dict(zip(head, cells, strict=True))
         shares = percents([float(summary[f"share_{name}"]) for name in (*NAMES, "uncertain")])
         by_name = dict(zip((*NAMES, "uncertain"), shares, strict=True))
-        assert (shown["video"], shown["person"]) == (Path(summary["source"]).name, summary["person"] or "all")
+        assert shown["video"] == Path(summary["source"]).name
+        assert shown["track or person"] == (f"Track {summary['track']}" if summary["track"] else "all")
         assert shown["in view (s)"] == f"{float(summary['in_view_s']):.1f}"
         assert shown["episodes"] == summary["episodes"]
         printed = {name.removesuffix(" (%)"): f"{value} %" for name, value in shown.items() if name.endswith("(%)")}
         assert printed == {name: by_name[name] for name in printed}
         assert set(printed) == {"neutral", "happiness", "sadness", "uncertain"}
-        assert shown["no face (s)"] == (f"{float(summary['without_face_s']):.1f}" if not summary["person"] else "")
+        assert shown["no face (s)"] == (
+            f"{float(summary['without_face_s']):.1f}" if summary["level"] == "video" else ""
+        )
 
 
 def test_page_of_a_video__shows_the_numbers_of_both_tables(folder: Path):
     page = folder / "a.report.html"
     tables = _tables(page)
-    people = [row for row in _csv(folder / "summary.csv") if row["source"].endswith("a.mp4") and row["person"]]
+    people = [
+        row for row in _csv(folder / "summary.csv") if row["source"].endswith("a.mp4") and row["level"] == "track"
+    ]
     events = [row for row in _csv(folder / "events.csv") if row["source"].endswith("a.mp4")]
     assert len(tables["Episodes"]) == len(people) == 2
     for person, times, episodes in zip(people, tables["Time per expression"], tables["Episodes"], strict=True):
@@ -109,7 +114,7 @@ def test_page_of_a_video__shows_the_numbers_of_both_tables(folder: Path):
         assert {name: text for name, text, _ in times[1:]} == {
             name: f"{value:.2f}" for name, value in seconds.items() if value > 0
         }
-        own = [row for row in events if row["person"] == person["person"]]
+        own = [row for row in events if row["track"] == person["track"]]
         assert [row[:5] for row in episodes[1:]] == [
             [
                 row["expression"],
@@ -118,7 +123,9 @@ def test_page_of_a_video__shows_the_numbers_of_both_tables(folder: Path):
             ]
             for row in own
         ]
-    (video,) = [row for row in _csv(folder / "summary.csv") if row["source"].endswith("a.mp4") and not row["person"]]
+    (video,) = [
+        row for row in _csv(folder / "summary.csv") if row["source"].endswith("a.mp4") and row["level"] == "video"
+    ]
     tile = f"{float(video['uncertain_s']):.1f} of {float(video['in_view_s']):.1f} s in view"
     assert tile in page.read_text(encoding="utf-8")
     drawn = [
@@ -197,7 +204,7 @@ def test_index__has_a_picture_a_strip_and_the_numbers_of_every_video(folder: Pat
     assert text.count('<img class="thumbnail" src="data:image/jpeg;base64,/9j') == 2
     assert text.count('<svg class="strip"') == 4  # two people in each
     for summary in _csv(folder / "summary.csv"):
-        if not summary["person"]:
+        if summary["level"] == "video":
             continue
         names = (*NAMES, "uncertain")
         shares = percents([float(summary[f"share_{name}"]) for name in names])
@@ -248,5 +255,5 @@ def test_corrected_table__of_pages_and_summary_csv_have_the_same_shares(tmp_path
     assert "corrected by the confusion matrix of fake 7 on the val split of toys (70 images)" in page
     cells = re.search(r"Shares corrected.*?<tbody>(.*?)</tbody>", page, re.DOTALL)
     assert cells is not None
-    assert re.sub(r"<[^>]+>", " ", cells[1]).split()[:2] == ["a.mp4", "1"]
+    assert re.sub(r"<[^>]+>", " ", cells[1]).split()[:3] == ["a.mp4", "Track", "1"]
     assert "40" in re.sub(r"<[^>]+>", " ", cells[1]).split()

@@ -16,6 +16,7 @@ from fercli.config.labels import schema
 from fercli.config.presets import MODELS
 from fercli.config.templates import template
 from fercli.errors import RefusedError
+from fercli.media.selection import FrameSelection
 from fercli.media.sources import Source
 from fercli.predict.report.page import HtmlReport
 from fercli.results import Face, Prediction, Status
@@ -216,6 +217,21 @@ def test_report__stays_small_for_hours_with_hundreds_of_people(tmp_path: Path):
     assert "201 more tracks" in page.text  # 241 in all
     assert "2:00:00.0" in page.text
     assert all(len(json.loads(chart["data-chart"])["values"]) <= 512 for chart in page.all("div", "chart"))
+
+
+def test_report__of_a_part_of_a_video_has_its_length_and_faces_without_a_track(tmp_path: Path):
+    source = replace(_source("a.mp4"), selection=FrameSelection(2.0, 2.95))
+    with HtmlReport(tmp_path / "a.html", CARD) as report:
+        for number in range(10):  # from 2.0 s on, the last frame begins at 2.9 s
+            brief = [replace(_face("anger", 0.9, track=None), face=1)] if number == 4 else []
+            rows = [replace(row, frame=20 + number, time_s=2 + number / 10) for row in [_face("fear", 0.9), *brief]]
+            report.add(source, RGB, rows, time_s=2 + number / 10)
+    page = Page(tmp_path / "a.html")
+    assert " 0:01.0 min:s, from 0:02.0 to 0:03.0 " in " ".join(page.text.split())  # 0.95 s, in tenths
+    assert "1.0 s in view, from 0:02.0 to 0:03.0; 10 faces" in page.text
+    assert "1 face without a track, for 0.1 s in total: in view for less than 0.5 s." in page.text
+    assert "11 faces" in page.text
+    assert json.loads(page.all("div", "chart")[0]["data-chart"])["end"] == pytest.approx(0.95)
 
 
 def test_report__names_people_and_lists_them(tmp_path: Path):

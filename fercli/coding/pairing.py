@@ -56,7 +56,7 @@ class SamePerson:
 
 
 def person_key(name: str) -> str:
-    """Return a name that is equal for one person: `Person 1`, `Track 1`, `#1`, `P1` and `1` are the same; '' for `Face`."""
+    """Return a name that is equal for one person: `Person 1`, `Track 1`, `#1`, `P1` and `1` are the same; '' for `Largest face`."""
     plain = name.strip().lower()
     match = _NUMBERED.match(plain)
     return str(int(match.group(1))) if match else "" if plain == who_name(None).lower() else plain

@@ -106,5 +106,5 @@ def test_export_events__a_video_without_anybody_has_an_empty_tier(table_of, rows
         export_events(coded, to, tmp_path / to, OPTIONS)
     assert 'TIER_ID="Largest face"' in (tmp_path / "elan" / "a.eaf").read_text(encoding="utf-8")
     grid = textgrid.openTextgrid(str(tmp_path / "praat" / "a.TextGrid"), includeEmptyIntervals=True)
-    assert grid.tierNames == ("Face",)
+    assert grid.tierNames == ("Largest face",)
     assert [tuple(entry) for entry in grid.tiers[0].entries] == [(0, 0.6, "")]

@@ -13,6 +13,7 @@ from fercli.coding.annotations import SPAN_TIER, Annotation, VideoAnnotations
 from fercli.coding.formats.plain_names import with_plain_names
 from fercli.coding.formats.text_table import read_text
 from fercli.errors import DataError
+from fercli.results import who_name
 from fercli.system.files import replacing
 
 # Praat reads numbers, texts in quotes (a quote within is doubled) and <flags>; everything else is a comment
@@ -22,7 +23,7 @@ _TOKEN = re.compile(r'"((?:[^"]|"")*)"|<(\w+)>|(?<![^\s=\[])(-?\d+(?:\.\d+)?(?:[
 def write_praat(path: Path, video: VideoAnnotations, *, end_s: float) -> None:
     """Write one video as a TextGrid of end_s seconds; times without an annotation are intervals without a text."""
     video = with_plain_names(video)
-    tiers = dict(video.tiers) or {"Face": ()}
+    tiers = dict(video.tiers) or {who_name(None): ()}
     if video.spans is not None:
         tiers[SPAN_TIER] = tuple(Annotation("code this", *span) for span in video.spans)
     end_s = max([end_s, *(item.offset_s for items in tiers.values() for item in items)])

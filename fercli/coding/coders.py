@@ -17,12 +17,12 @@ from fercli.coding.formats.elan import read_elan
 from fercli.coding.formats.event_csv import read_datavyu, read_event_csv
 from fercli.coding.formats.frame_logs import is_facereader, read_facereader, read_openface
 from fercli.coding.formats.praat import read_praat
-from fercli.coding.formats.text_table import read_table
 from fercli.coding.recordings import Recording, saved_recordings
 from fercli.coding.video_names import short_names
 from fercli.errors import DataError
 from fercli.results import who_name
 from fercli.rows.read import TABLE_NAME, read_rows
+from fercli.system.text_table import read_table
 
 UNCERTAIN = "uncertain"
 _READERS: dict[str, Callable[[Path], list[VideoAnnotations]]] = {

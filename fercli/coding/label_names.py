@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fercli.coding.coders import UNCERTAIN, Coder
-from fercli.coding.formats.text_table import read_table
 from fercli.coding.pairing import PairingOptions, SamePerson
 from fercli.config.labels import PAPER_ORDER, canonical, misspelled
 from fercli.errors import DataError, UsageError
+from fercli.system.text_table import read_table
 
 _SHOWN = 8
 # what a label probably stands for; only proposed, never assumed

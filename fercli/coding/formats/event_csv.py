@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from fercli.coding.annotations import Annotation, VideoAnnotations
-from fercli.coding.formats.text_table import TextTable
 from fercli.errors import DataError
+from fercli.system.text_table import TextTable
 
 # names of columns in lower case without units, the first that occurs counts
 _VIDEO = ("source", "media file name", "media file", "media file(s)", "video", "file", "observation id", "datei")

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from fercli.coding.annotations import Annotation, VideoAnnotations
-from fercli.coding.formats.text_table import TextTable, read_text
 from fercli.config.labels import canonical
 from fercli.errors import DataError
+from fercli.system.text_table import TextTable, read_text
 
 _LOG_HEAD = re.compile(r"^video analysis (detailed|state) log", re.IGNORECASE)
 _EMOTIONS = ("neutral", "happiness", "sadness", "anger", "surprise", "fear", "disgust", "contempt")

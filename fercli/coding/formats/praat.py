@@ -11,10 +11,10 @@ from pathlib import Path
 
 from fercli.coding.annotations import SPAN_TIER, Annotation, VideoAnnotations
 from fercli.coding.formats.plain_names import with_plain_names
-from fercli.coding.formats.text_table import read_text
 from fercli.errors import DataError
 from fercli.results import who_name
 from fercli.system.files import replacing
+from fercli.system.text_table import read_text
 
 # Praat reads numbers, texts in quotes (a quote within is doubled) and <flags>; everything else is a comment
 _TOKEN = re.compile(r'"((?:[^"]|"")*)"|<(\w+)>|(?<![^\s=\[])(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?=\s|$)')

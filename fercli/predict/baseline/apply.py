@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.faces.detector import FaceDetector
-from fercli.formatting import pluralize
+from fercli.formatting import clock, pluralize
 from fercli.media.feed import Item, feed
 from fercli.media.sources import Source, find_sources
 from fercli.predict.baseline.correction import neutral_index, resting, subtract_baseline
-from fercli.predict.baseline.spans import Rest, RestingFaces
+from fercli.predict.baseline.spans import MIN_FRAMES, Request, Rest, RestingFaces
 from fercli.predict.baseline.table import Baselines
 from fercli.predict.image_result import ImageResult
 from fercli.predict.options import PredictOptions
@@ -131,20 +131,20 @@ def _video(
 ) -> Iterator[ImageResult]:
     resting_faces = RestingFaces()
     tracks: dict[Who, int | None] = {}
+    end_s = 0.0
     with tempfile.TemporaryFile() as spool:
         for result in results:
-            source = result.source
+            source, end_s = result.source, result.time_s or 0.0
             for face in result.faces:
                 tracks[face.who] = face.track
                 if face.status != "too_small":
                     resting_faces.add(face.who, face.time_s or 0.0, correction.values(face))
             pickle.dump((replace(result, rgb=None), result.rgb is not None), spool)
-        if len(tracks) > 1:
-            tracks.pop(None, None)  # faces in view too briefly for a track
-        rests = resting_faces.rests(baselines.requests(source.name, tracks), neutral=neutral_index(correction.labels))
-        without = [who for who in tracks if who not in rests]
+        requests = baselines.requests(source.name, tracked(tracks))
+        rests = resting_faces.rests(requests, neutral=neutral_index(correction.labels))
+        without = [who for who in tracked(tracks) if who not in rests]
         if without:
-            on_note(source, without_baseline(without))
+            on_note(source, without_baseline(without, requests, end_s))
         spool.seek(0)
         for result in _read_again(spool, feed([source])):
             yield replace(result, predictions=tuple(_corrected(result.predictions, rests, correction)))
@@ -169,9 +169,32 @@ def _read_again(spool: Any, items: Iterator[Item]) -> Iterator[ImageResult]:
         yield replace(result, rgb=rgb)
 
 
-def without_baseline(people: Sequence[Who]) -> str:
-    """Return the sentence about the people of a video who have no baseline."""
-    if people == [None]:
-        return "no baseline was subtracted: too few frames of the span show a face"
-    shown = ", ".join(map(str, people[:5])) + (", ..." if len(people) > 5 else "")
-    return f"no baseline for {pluralize(len(people), 'track')} ({shown}): too few frames of the span show the face"
+def without_baseline(people: Sequence[Who], requests: Mapping[Who, Request], end_s: float) -> str:
+    """Return the sentence about the people of a video who have no baseline. requests: of all its people. end_s: of the video."""
+    reasons: dict[str, list[Who]] = {}
+    for who in people:
+        reasons.setdefault(
+            _reason(requests[who], end_s) if who in requests else "no row of the table is about them", []
+        ).append(who)
+    parts = []
+    for reason, members in reasons.items():
+        if members == [None]:
+            parts.append(f"no baseline: {reason}")
+            continue
+        shown = ", ".join(map(str, members[:5])) + (", ..." if len(members) > 5 else "")
+        parts.append(f"no baseline for {pluralize(len(members), 'track')} ({shown}): {reason}")
+    return "; ".join(parts)
+
+
+def _reason(request: Request, end_s: float) -> str:
+    if request is None:
+        return "in view for too short a time to know when they rest"
+    if request.start_s >= end_s:
+        return f"the span is after the end of the video ({clock(end_s)})"
+    return f"less than {MIN_FRAMES} frames of the span show the face"
+
+
+def tracked(people: Mapping[Who, int | None]) -> dict[Who, int | None]:
+    """Return the people of a video who have a baseline of their own: if any is tracked, not the others, who may be anybody."""
+    named: dict[Who, int | None] = {who: track for who, track in people.items() if who is not None}
+    return named or dict(people)

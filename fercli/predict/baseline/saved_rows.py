@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fercli.config.detect import MIN_RELIABLE_PX
 from fercli.errors import DataError
-from fercli.predict.baseline.apply import Correction, without_baseline
+from fercli.predict.baseline.apply import Correction, tracked, without_baseline
 from fercli.predict.baseline.correction import MARGIN, neutral_index
 from fercli.predict.baseline.spans import Rest, RestingFaces
 from fercli.predict.baseline.table import Baselines
@@ -26,12 +26,18 @@ def correct_rows(
     """Write the rows with the baselines subtracted as a new table; returns how many faces were corrected.
 
     A neutral picture is one of the pictures of the table. on_note: called with sentences about who has no baseline.
-    Raises: DataError if a baseline was subtracted before; what `open_table` raises.
+    Raises: DataError if a baseline was subtracted before, a row of the table of people is about nobody, or nobody has a baseline;
+    what `open_table` raises.
     """
     check_table_path(out, overwrite=overwrite)
     neutral = neutral_index(rows.labels)
     correction = Correction(rows.labels, rows.run.uncertain_below or 0.0, _min_reliable_px(rows.run))
     rests = _rests(rows, baselines, correction, neutral, on_note)
+    if not rests:
+        raise DataError(
+            f"{rows.path}: nobody has a baseline, so there is nothing to correct",
+            fix="a span in which faces are in view, auto, or a table of people",
+        )
     corrected = 0
     settings = {**rows.run.settings, SETTING: baseline_setting(baselines)}
     with open_table(out, rows.labels, run=replace(rows.run, settings=settings), overwrite=overwrite) as table:
@@ -54,7 +60,11 @@ def _rests(
     videos: dict[str, RestingFaces] = {}
     tracks: dict[str, dict[Who, int | None]] = {}
     pictures: dict[str, Prediction] = {}
+    ends_s: dict[str, float] = {}
     for prediction in rows.predictions():
+        if _moves(prediction):
+            tracks.setdefault(prediction.source, {})
+            ends_s[prediction.source] = prediction.time_s or 0.0
         if prediction.baseline is not None:
             raise DataError(f"{rows.path}: a baseline was subtracted before", fix="use the table without it")
         if prediction.probabilities is None:
@@ -62,25 +72,25 @@ def _rests(
         if not _moves(prediction):
             pictures.setdefault(prediction.source, prediction)
             continue
-        tracks.setdefault(prediction.source, {})[prediction.who] = prediction.track
+        tracks[prediction.source][prediction.who] = prediction.track
         if prediction.status != "too_small":
             faces = videos.setdefault(prediction.source, RestingFaces())
             faces.add(prediction.who, prediction.time_s or 0.0, correction.values(prediction))
     found: dict[tuple[str, Who], Rest] = {}
-    for source, people in tracks.items():
-        if len(people) > 1:
-            people.pop(None, None)  # faces in view too briefly for a track
+    baselines.check_people(tracks, ends_s, list(pictures))
+    for source, everybody in tracks.items():
+        people = tracked(everybody)
         requests = baselines.requests(source, people)
         rests = videos[source].rests(requests, neutral=neutral) if source in videos else {}
         found |= {(source, who): rest for who, rest in rests.items()}
         missing = [who for who in people if who not in rests]
         if missing:
-            on_note(f"{source}: {without_baseline(missing)}")
+            on_note(f"{source}: {without_baseline(missing, requests, ends_s[source])}")
     for source, prediction in pictures.items():
         row = baselines.row_of_picture(source)
         at_rest = None if row is None or row.neutral is None else _picture(row.neutral, pictures)
         if at_rest is None or row is None or row.neutral is None:
-            on_note(f"{source}: no baseline: the neutral picture of its person is not in the table")
+            on_note(f"{source}: no baseline: no row is about it, or its neutral picture is not among the predictions")
         else:
             found[source, prediction.who] = Rest(correction.at_rest(at_rest), row.neutral.name, 1)
     return found

@@ -18,7 +18,7 @@ from fercli.predict.baseline.table import read_baselines
 from fercli.predict.image_result import ImageResult
 from fercli.results import Face, Prediction
 from fercli.rows.formats import open_table
-from fercli.rows.read import read_rows
+from fercli.rows.read import SavedRows, read_rows
 from fercli.rows.run_record import new_record
 
 LABELS = ("neutral", "happiness", "sadness")
@@ -80,7 +80,7 @@ def test_video__without_a_face_in_the_span_stays_as_it_is_with_a_note(clip: Sour
         )
     )
     assert [result.predictions for result in same] == [result.predictions for result in results]
-    assert notes == ["no baseline for 1 track (1): too few frames of the span show the face"]
+    assert notes == ["no baseline for 1 track (1): the span is after the end of the video (0:01.9)"]
 
 
 def test_saved_rows__are_corrected_like_the_video(clip: Source, tmp_path: Path):
@@ -120,3 +120,39 @@ def test_saved_rows__of_pictures_are_corrected_by_the_neutral_picture_in_the_tab
         ("happiness", "anna", "anna_0.jpg"),
         ("sadness", None, None),  # whose face this is, is unknown
     ]
+
+
+def _saved(path: Path) -> SavedRows:
+    """A clip of 2 s with the tracks 1 and 2, the second one in view for 0.3 s, and a face without a track."""
+    with open_table(path / "raw.csv", LABELS) as table:
+        for frame in range(20):
+            faces = [_face("in/clip.mp4", REST, frame=frame)]
+            faces += [replace(_face("in/clip.mp4", REST, frame=frame, track=2), face=1)] if frame < 3 else []
+            faces += [replace(_face("in/clip.mp4", SMILE, frame=frame, track=None), face=2)] if frame > 3 else []
+            table.add(faces)
+    return read_rows(path / "raw.csv")
+
+
+def test_saved_rows__faces_without_a_track_have_no_baseline_beside_people(tmp_path: Path):
+    notes: list[str] = []
+    assert correct_rows(_saved(tmp_path), read_baselines("0:00-0:01"), tmp_path / "new.csv", on_note=notes.append) == 20
+    assert notes == ["in/clip.mp4: no baseline for 1 track (2): less than 5 frames of the span show the face"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("source,person,span\nclip.mp4,Ana,0:00-0:01\n", "line 2: no person Ana"),
+        ("source,person,span\nclpi.mp4,1,0:00-0:01\n", r"line 2: no video clpi\.mp4"),
+        ("person;span\n1;0:10-0:12\n", r"line 2: 0:10\.0 to 0:12\.0 is after the end of clip\.mp4 \(0:01\.9\)"),
+        ("Person,Span\n2,0:00-0:01\n", "nobody has a baseline"),
+        ("person,neutral\nanna,rest.csv\n", "line 2: no picture of anna"),
+    ],
+)
+def test_saved_rows__a_row_about_nobody_is_an_error(text: str, message: str, tmp_path: Path):
+    (tmp_path / "rest.csv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        correct_rows(
+            _saved(tmp_path), read_baselines(str(tmp_path / "rest.csv")), tmp_path / "new.csv", on_note=lambda _: None
+        )
+    assert not (tmp_path / "new.csv").exists()

@@ -52,6 +52,8 @@ def test_table__neutral_pictures_belong_to_people_by_folder_or_file_name(tmp_pat
         ("person,span\nanna,1-2\nbert,soon\n", "line 3: soon is not a span"),
         ("person,neutral\nanna,none.jpg\n", "line 2: none.jpg: no such file"),
         ("person,neutral\n,rest.csv\n", "line 2: whose neutral picture"),
+        ("person,span\n1,0-2\n1,1-3\n", "line 3: a second row for 1 of every file"),
+        ("person,span\n", "no row"),
     ],
 )
 def test_table__errors_name_the_line(tmp_path: Path, text: str, message: str):
@@ -63,5 +65,9 @@ def test_check__refuses_cameras_and_a_span_for_pictures_alone(tmp_path: Path):
     (tmp_path / "a.png").touch()
     with pytest.raises(UsageError, match="pictures have no time"):
         read_baselines("0:00-0:10").check(find_sources([str(tmp_path / "a.png")]))
+    with pytest.raises(DataError, match=r"line 2: no file b\.png"):
+        read_baselines(_table(tmp_path, "source,neutral\nb.png,rest.csv\n")).check(
+            find_sources([str(tmp_path / "a.png")])
+        )
     with pytest.raises(UsageError, match="needs files"):
         read_baselines("auto").check(find_sources(["0"]))

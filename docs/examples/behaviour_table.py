@@ -1,6 +1,7 @@
 """A table for a paper from a folder of fer predict: `python behaviour_table.py RESULTS CONDITIONS.csv`.
 
-CONDITIONS.csv has the columns video (file name) and condition. Prints Markdown: mean (SD) over people. Needs pandas.
+CONDITIONS.csv has the columns video (file name, with its folder where two have one name) and condition.
+Prints Markdown: mean (SD) over people. Needs pandas.
 """
 
 from __future__ import annotations
@@ -12,14 +13,39 @@ import pandas as pd
 
 
 def read_people(results: Path, conditions: Path) -> pd.DataFrame:
-    """Return one row per track or person of summary.csv, with its condition. Raises: ValueError for a video without one."""
+    """Return one row per track or person and condition; someone with a name is one person in all videos of a condition.
+
+    Raises: ValueError for a video without a condition, and for two videos of one name that the conditions do not tell apart.
+    """
     summary = pd.read_csv(results / "summary.csv", dtype={"track": str, "person": str})
     people = summary[summary["level"] != "video"]
-    people = people.assign(video=[Path(source).name for source in people["source"]])
-    data = people.merge(pd.read_csv(conditions, dtype=str), on="video", how="left", validate="many_to_one")
-    missing = sorted(set(data.loc[data["condition"].isna(), "video"]))
+    given = dict(pd.read_csv(conditions, dtype=str)[["video", "condition"]].itertuples(index=False))
+    found = {source: _video(source, given) for source in people["source"].unique()}
+    missing = sorted(Path(source).name for source, video in found.items() if video is None)
     if missing:
         raise ValueError(f"{conditions} has no condition for {', '.join(missing)}")
+    twice = sorted({str(video) for video in found.values() if list(found.values()).count(video) > 1})
+    if twice:
+        raise ValueError(f"{conditions}: several videos are called {', '.join(twice)}: add their folders")
+    condition = people["source"].map(lambda source: given[found[source]])
+    who = people["person"].fillna(people["source"] + " " + people["track"].fillna(""))
+    return _one_row_each(people.assign(condition=condition, who=who))
+
+
+def _video(source: str, given: dict[str, str]) -> str | None:
+    """Return the name in the conditions that a path ends in, the longest one."""
+    parts = Path(source).parts
+    fitting = [name for name in given if parts[-len(Path(name).parts) :] == Path(name).parts]
+    return max(fitting, key=len, default=None)
+
+
+def _one_row_each(people: pd.DataFrame) -> pd.DataFrame:
+    """Add up the rows of one person and condition: times and episodes are summed, shares weighted by the time in view."""
+    shares = [name for name in people.columns if name.startswith("share_")]
+    sums = ["in_view_s", *(name for name in people.columns if name.startswith("episodes_"))]
+    weighted = people.assign(**{name: people[name] * people["in_view_s"] for name in shares})
+    data = weighted.groupby(["condition", "who"], as_index=False)[[*sums, *shares]].sum()
+    data[shares] = data[shares].div(data["in_view_s"], axis=0)
     return data
 
 

@@ -25,10 +25,11 @@ class VideoAnnotations:
 
     video: path or name of the media file, else the name of the file that holds the annotations. tiers: person ->
     annotations in order of onset. end_s: end of what was coded; None if the format does not say. spans: the parts that were
-    coded; None: everything up to end_s.
+    coded; None: everything up to end_s. note: about the whole video.
     """
 
     video: str
     tiers: Mapping[str, tuple[Annotation, ...]]
     end_s: float | None = None
     spans: tuple[Span, ...] | None = None
+    note: str = ""

@@ -55,7 +55,8 @@ class Episode:
     """A time in which a person shows one expression. Times are seconds of the video.
 
     person: the number of a track, or a name; tracks: the numbers of all its tracks. apex_s: begin of the frame with the highest
-    smoothed probability, which is `peak`. mean: mean over time of the smoothed probability from onset to offset.
+    smoothed probability, which is `peak`. mean: mean over time of the smoothed probability from onset to offset. baseline: of
+    the person, see `Track`.
     """
 
     source: str
@@ -67,6 +68,7 @@ class Episode:
     offset_s: float
     peak: float
     mean: float
+    baseline: str | None = None
 
     @property
     def duration_s(self) -> float:
@@ -117,6 +119,7 @@ def _of_track(recording: Recording, track: Track, options: EpisodeOptions) -> It
             float(end_s[run.last]),
             float(values[apex]),
             float(np.average(values, weights=seconds) if seconds.sum() > 0 else values.mean()),
+            track.baseline,
         )
 
 

@@ -120,7 +120,8 @@ def _write_boris(job: _Job) -> None:
     for video in job.coded.videos:
         media = job.linked(video, job.out.parent)
         videos.append((media, annotations_of(video, media.path)))
-    settings = "; ".join(f"{name}: {value}" for name, value in job.options.as_settings().items())
+    baseline = {name: value for name, value in job.coded.run.settings.items() if name == "baseline"}
+    settings = "; ".join(f"{name}: {value}" for name, value in {**baseline, **job.options.as_settings()}.items())
     write_boris(job.out, videos, behaviours=job.coded.classes, description=f"{job.author}. {settings}")
     job.written.paths.append(job.out)
     write_settings(job.out, with_episode_settings(job.coded.run, job.options))
@@ -141,7 +142,17 @@ def annotations_of(video: CodedVideo, media: str) -> VideoAnnotations:
         )
         for person in video.people or [None]
     }
-    return VideoAnnotations(media, tiers, video.end_s)
+    return VideoAnnotations(media, tiers, video.end_s, note=_note(video))
+
+
+def _note(video: CodedVideo) -> str:
+    """Return whose resting expression was subtracted, and whose was not; empty if nobody's was."""
+    people = {summary.person: summary.baseline for summary in video.summaries if summary.level != "video"}
+    if not any(people.values()):
+        return ""
+    having = ", ".join(f"{who_name(person)} ({rest})" for person, rest in people.items() if rest)
+    without = ", ".join(who_name(person) for person, rest in people.items() if not rest) or "nobody"
+    return f"resting expression subtracted: {having}; not subtracted: {without}"
 
 
 def _free_paths(job: _Job, suffix: str) -> list[tuple[CodedVideo, Path]]:

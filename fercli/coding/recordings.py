@@ -25,7 +25,8 @@ class Track:
     counts. numbers: of all tracks of the person. frames: [K] indices into the frames of the recording, ascending.
     probabilities: [K, N]. labels: [K] index of the predicted class. uncertain: [K] the status is not `ok`. unreliable: [K] too
     small, or perhaps not a face: its probabilities say nothing (the other uncertain faces are those whose probability is low).
-    boxes: [K, 4] left, top, right, bottom in pixels.
+    boxes: [K, 4] left, top, right, bottom in pixels. baseline: where the person rests, if the resting probabilities are
+    subtracted; None if not.
     """
 
     person: Who
@@ -36,6 +37,7 @@ class Track:
     uncertain: NDArray[np.bool_]
     unreliable: NDArray[np.bool_]
     boxes: NDArray[np.float64]
+    baseline: str | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ class _Face:
     uncertain: list[bool] = field(default_factory=list)
     unreliable: list[bool] = field(default_factory=list)
     boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
+    baseline: str | None = None
 
     def track(self, person: Who, *others: _Face) -> Track:
         """Return the track, with the faces of other lists after its own."""
@@ -137,6 +140,7 @@ class _Face:
             np.array([value for part in parts for value in part.uncertain]),
             np.array([value for part in parts for value in part.unreliable]),
             np.array([value for part in parts for value in part.boxes]),
+            self.baseline,
         )
 
 
@@ -187,6 +191,7 @@ class RecordingBuilder:
         face.uncertain.append(prediction.is_doubtful)
         face.unreliable.append(prediction.status == "too_small" or (score is not None and score < MIN_FACE_SCORE))
         face.boxes.append(prediction.detection.box_xyxy)
+        face.baseline = face.baseline or prediction.baseline
 
     def recording(self) -> Recording:
         """Return the video so far, which has a frame."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fercli.coding.correction import CorrectedShares, Correction, corrected_shares
 from fercli.coding.episodes import Episode, EpisodeOptions, episodes
 from fercli.coding.recordings import Recording, Track
+from fercli.formatting import pluralize
 from fercli.results import Who
 
 _SHARE_STEPS = 1_000_000
@@ -33,6 +34,7 @@ class Summary:
     mean_probability: mean over time of the predicted class's probability where the status is `ok`; None if there is no such time.
     mean_probabilities: [N] mean over the time in view, without faces that are too small or perhaps no faces; None without any.
     episodes: [N] number of episodes. corrected: shares by a confusion matrix, None without one or if nobody was in view.
+    baseline: of the person, see `Track`; of the video, how many of its tracks have one.
     """
 
     source: str
@@ -53,6 +55,7 @@ class Summary:
     mean_probabilities: NDArray[np.float64] | None
     episodes: NDArray[np.int64]
     corrected: CorrectedShares | None = None
+    baseline: str | None = None
 
     @property
     def shares(self) -> NDArray[np.float64]:
@@ -145,4 +148,11 @@ def _summary(
         mean_probabilities=sums / reliable_s if reliable_s > 0 else None,
         episodes=np.array([counts[name] for name in recording.classes]),
         corrected=None if correction is None else corrected_shares(recording, tracks, correction),
+        baseline=_baselines(tracks) if is_video else tracks[0].baseline,
     )
+
+
+def _baselines(tracks: Sequence[Track]) -> str | None:
+    """Return how many tracks have a baseline; None if none has."""
+    count = sum(track.baseline is not None for track in tracks)
+    return f"{count} of {pluralize(len(tracks), 'track')}" if count else None

@@ -26,6 +26,7 @@ EVENT_COLUMNS = (
     "duration_s",
     "peak_probability",
     "mean_probability",
+    "baseline",
 )
 
 
@@ -35,6 +36,7 @@ def summary_columns(classes: Sequence[str], *, corrected: bool = False) -> list[
     return [
         *("source", "level", "track", "person", "first_s", "last_s", "frames", "frames_without_face", "without_face_s"),
         *("not_decoded_s", "in_view_s", "uncertain_s", "share_uncertain", "mean_probability", "episodes"),
+        "baseline",
         *(f"{kind}_{name}" for kind in kinds for name in classes),
     ]
 
@@ -50,7 +52,7 @@ def summary_row(summary: Summary, *, corrected: bool = False) -> list[object]:
         *(_number(summary.first_s), _number(summary.last_s)),
         *(summary.frames, summary.frames_without_face, _number(summary.without_face_s)),
         *(_number(summary.not_decoded_s), _number(summary.in_view_s), _number(summary.uncertain_s), shares[-1]),
-        *(_number(summary.mean_probability), int(summary.episodes.sum())),
+        *(_number(summary.mean_probability), int(summary.episodes.sum()), summary.baseline),
         *(_number(value) for value in summary.seconds.tolist()),
         *shares[:-1],
         *(_number(value) for value in means),
@@ -77,6 +79,7 @@ def event_row(episode: Episode) -> list[object]:
         *_who_cells(episode.person, episode.tracks),
         utf8_text(episode.expression),
         *(_number(value) for value in numbers),
+        episode.baseline,
     ]
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pympi.Elan import Eaf
 
 from fercli.coding.code import code_tables
 from fercli.coding.episodes import EpisodeOptions
@@ -12,6 +16,7 @@ from fercli.coding.export import export_events
 from fercli.coding.formats.boris import read_boris
 from fercli.coding.formats.elan import read_elan
 from fercli.coding.formats.praat import read_praat
+from fercli.coding.tables import write_summary
 from fercli.errors import RefusedError, UsageError
 
 OPTIONS = EpisodeOptions(smooth_s=0, min_duration_s=0, merge_gap_s=0)
@@ -68,3 +73,25 @@ def test_coded_tables__keep_some_expressions(table: Path):
     assert [item.expression for item in coded.only(["Happy"]).episodes] == ["happiness", "happiness"]
     with pytest.raises(UsageError, match="joyless is not among the classes"):
         coded.only(["joyless"])
+
+
+def test_export_events__states_whose_resting_expression_was_subtracted(table_of, rows_of, tmp_path: Path):
+    rows = [*rows_of("nnhh"), *rows_of("nnhh", track=2)]
+    rows = [replace(row, baseline="0:00.0 to 0:05.0") if row.track == 1 else row for row in rows]
+    rows.sort(key=lambda row: row.frame)
+    coded = code_tables([table_of(*rows)], OPTIONS, min_view_s=0)
+    note = "resting expression subtracted: Track 1 (0:00.0 to 0:05.0); not subtracted: Track 2"
+    export_events(coded, "boris", tmp_path / "a.boris", OPTIONS)
+    (observation,) = json.loads((tmp_path / "a.boris").read_text(encoding="utf-8"))["observations"].values()
+    assert observation["description"] == note
+    export_events(coded, "elan", tmp_path / "elan", OPTIONS)
+    assert ("note", note) in Eaf(tmp_path / "elan" / "a.eaf").properties
+    export_events(coded, "csv", tmp_path / "events.csv", OPTIONS)
+    with (tmp_path / "events.csv").open(newline="", encoding="utf-8") as file:
+        assert {(row["track"], row["baseline"]) for row in csv.DictReader(file)} == {
+            ("1", "0:00.0 to 0:05.0"),
+            ("2", ""),
+        }
+    write_summary(tmp_path / "summary.csv", coded.summaries, coded.classes, coded.run, OPTIONS, bom=False)
+    with (tmp_path / "summary.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["baseline"] for row in csv.DictReader(file)] == ["0:00.0 to 0:05.0", "", "1 of 2 tracks"]

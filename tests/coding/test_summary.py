@@ -119,8 +119,8 @@ def test_write_events__of_a_person(rows_of, classes, tmp_path: Path):
     (recording,) = recordings(rows_of("nnhh"), classes)
     write_events(tmp_path / "events.csv", episodes(recording, PLAIN), RunRecord(), PLAIN)
     assert (tmp_path / "events.csv").read_text().splitlines() == [
-        "source,track,person,expression,onset_s,apex_s,offset_s,duration_s,peak_probability,mean_probability",
-        "a.mp4,1,,neutral,0.0,0.0,0.2,0.2,0.8,0.8",
-        "a.mp4,1,,happiness,0.2,0.2,0.4,0.2,0.8,0.8",
+        "source,track,person,expression,onset_s,apex_s,offset_s,duration_s,peak_probability,mean_probability,baseline",
+        "a.mp4,1,,neutral,0.0,0.0,0.2,0.2,0.8,0.8,",
+        "a.mp4,1,,happiness,0.2,0.2,0.4,0.2,0.8,0.8,",
     ]
     assert json.loads((tmp_path / "events.csv.settings.json").read_text())["settings"]["episode thresholds"]

@@ -44,3 +44,21 @@ def test_table__names_videos_without_a_condition(tmp_path: Path):
     (tmp_path / "conditions.csv").write_text("video,condition\na.mp4,alone\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"no condition for b\.mp4"):
         example["read_people"](tmp_path, tmp_path / "conditions.csv")
+
+
+def test_table__someone_with_a_name_is_one_person_in_all_videos(tmp_path: Path):
+    example = runpy.run_path(str(EXAMPLE))
+    head = "source,level,track,person,in_view_s,share_happiness,share_uncertain,episodes_happiness\n"
+    rows = (
+        "P1/day1.mp4,person,1,Anna,30,0.2,0,1\nP2/day1.mp4,person,1,Anna,90,0.6,0,2\nP2/day1.mp4,track,2,,60,0.1,0,0\n"
+    )
+    (tmp_path / "summary.csv").write_text(head + rows, encoding="utf-8")
+    conditions = tmp_path / "conditions.csv"
+    conditions.write_text("video,condition\nP1/day1.mp4,talk\nP2/day1.mp4,talk\n", encoding="utf-8")
+    data = example["read_people"](tmp_path, conditions)
+    # Anna: (30 s * 0.2 + 90 s * 0.6) / 120 s
+    assert data.set_index("who")["share_happiness"].to_dict() == pytest.approx({"Anna": 0.5, "P2/day1.mp4 2": 0.1})
+    assert example["table"](data)["talk"]["people"] == "2"
+    conditions.write_text("video,condition\nday1.mp4,talk\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"several videos are called day1\.mp4"):
+        example["read_people"](tmp_path, conditions)

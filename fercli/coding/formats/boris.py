@@ -75,7 +75,7 @@ def _observations(videos: Sequence[tuple[Media, VideoAnnotations]], now: str) ->
             "file": {player: [media.path] if player == "1" else [] for player in _PLAYERS},
             "type": "MEDIA",
             "date": now,
-            "description": "",
+            "description": video.note,
             "time offset": 0,
             "events": _events(video.tiers),
             "observation time interval": [0, 0],

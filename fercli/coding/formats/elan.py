@@ -66,6 +66,8 @@ def write_elan(path: Path, video: VideoAnnotations, *, vocabulary: Sequence[str]
     for time_ms, slot in sorted(slots):
         ET.SubElement(times, "TIME_SLOT", TIME_SLOT_ID=slot, TIME_VALUE=str(time_ms))
     ET.SubElement(header, "PROPERTY", NAME="lastUsedAnnotationId").text = str(count)
+    if video.note:
+        ET.SubElement(header, "PROPERTY", NAME="note").text = video.note
     _add_types(root, vocabulary)
     ET.indent(root)
     with replacing(path) as temporary:

@@ -35,4 +35,4 @@ def with_plain_names(video: VideoAnnotations) -> VideoAnnotations:
         tiers[name] = tuple(
             replace(item, label=plain_name(item.label), comment=plain_name(item.comment)) for item in items
         )
-    return replace(video, video=plain_name(video.video), tiers=tiers)
+    return replace(video, video=plain_name(video.video), tiers=tiers, note=plain_name(video.note))

@@ -32,14 +32,15 @@ def correct_rows(
     check_table_path(out, overwrite=overwrite)
     neutral = neutral_index(rows.labels)
     correction = Correction(rows.labels, rows.run.uncertain_below or 0.0, _min_reliable_px(rows.run))
-    rests = _rests(rows, baselines, correction, neutral, on_note)
+    rests, people = _rests(rows, baselines, correction, neutral, on_note)
     if not rests:
         raise DataError(
             f"{rows.path}: nobody has a baseline, so there is nothing to correct",
             fix="a span in which faces are in view, auto, or a table of people",
         )
     corrected = 0
-    settings = {**rows.run.settings, SETTING: baseline_setting(baselines)}
+    stated = f"{baseline_setting(baselines)}; subtracted for {len(rests)} of {people} tracks and pictures"
+    settings = {**rows.run.settings, SETTING: stated}
     with open_table(out, rows.labels, run=replace(rows.run, settings=settings), overwrite=overwrite) as table:
         for prediction in rows.predictions():
             result = _corrected(prediction, rests, baselines, correction)
@@ -55,8 +56,8 @@ def baseline_setting(baselines: Baselines) -> str:
 
 def _rests(
     rows: SavedRows, baselines: Baselines, correction: Correction, neutral: int, on_note: Callable[[str], None]
-) -> dict[tuple[str, Who], Rest]:
-    """Everybody at rest, by source and person."""
+) -> tuple[dict[tuple[str, Who], Rest], int]:
+    """Return the people at rest by source and person, and how many people there are."""
     videos: dict[str, RestingFaces] = {}
     tracks: dict[str, dict[Who, int | None]] = {}
     pictures: dict[str, Prediction] = {}
@@ -93,7 +94,7 @@ def _rests(
             on_note(f"{source}: no baseline: no row is about it, or its neutral picture is not among the predictions")
         else:
             found[source, prediction.who] = Rest(correction.at_rest(at_rest), row.neutral.name, 1)
-    return found
+    return found, len(pictures) + sum(len(tracked(people)) for people in tracks.values())
 
 
 def _picture(path: Path, pictures: dict[str, Prediction]) -> Prediction | None:

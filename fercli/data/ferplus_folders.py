@@ -12,7 +12,7 @@ from fercli.config.labels import LabelSchema
 from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.fer2013_csv import SIDE, VOTE_CLASSES
 from fercli.data.fer2013_labels import label_of_votes
-from fercli.data.list_errors import ListErrors
+from fercli.data.list_errors import ListErrors, pixels
 from fercli.errors import DataError
 from fercli.results import Box
 
@@ -69,7 +69,7 @@ def _read_list(folder: Path) -> list[tuple[str, Box, tuple[int, ...]]]:
         fix=f"expected layout: {FERPLUS_LAYOUT}; FERPlus' generate_training_data.py writes the pictures from fer2013.csv",
     )
     rows = []
-    with (folder / _LIST).open(newline="", encoding="utf-8-sig") as file:
+    with errors.reading(), (folder / _LIST).open(newline="", encoding="utf-8-sig") as file:
         for line, cells in enumerate(csv.reader(file), start=1):
             try:
                 name, box, votes = _parse(cells)
@@ -93,7 +93,7 @@ def _parse(cells: Sequence[str]) -> tuple[str, Box, tuple[int, ...]]:
         raise ValueError(f"{name!r} is no file name")
     if not all(vote.isascii() and vote.isdigit() for vote in votes):
         raise ValueError("votes are not all whole numbers")
-    left, top, right, bottom = map(float, box.groups())
+    left, top, right, bottom = map(pixels, box.groups())
     return name, (left, top, right, bottom), tuple(map(int, votes))
 
 

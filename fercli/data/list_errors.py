@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import contextlib
+import csv
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from fercli.errors import DataError
 
 _SHOWN = 10
+_FARTHEST_PX = 1e6
 
 
 class ListErrors:
@@ -27,6 +30,14 @@ class ListErrors:
         self.missing.append(f"{self.path.name}, {where}: {image} does not exist")
         self._all.append(f"{where}: {image} does not exist")
 
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Turn the errors of a text that is not UTF-8, or not csv, into DataError."""
+        try:
+            yield
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise DataError(f"{self.path} cannot be read ({error})", fix=self.fix) from error
+
     def raise_if_any(self) -> None:
         """DataError with the first ten errors, missing images among them; images alone that are missing raise nothing."""
         if len(self._all) > len(self.missing):
@@ -37,6 +48,14 @@ class ListErrors:
         if not samples:
             missing = f": {first_few(self.missing)}" if self.missing else ""
             raise DataError(f"{self.path} lists no image that exists{missing}", fix=self.fix)
+
+
+def pixels(text: str) -> float:
+    """Return a coordinate of a list. Raises: ValueError for a text that is no number, or no place in a picture."""
+    number = float(text)
+    if not abs(number) <= _FARTHEST_PX:  # neither is NaN
+        raise ValueError(f"{text.strip()!r} is no place in a picture")
+    return number
 
 
 def first_few(messages: Sequence[str]) -> str:

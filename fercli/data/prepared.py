@@ -19,6 +19,7 @@ from fercli.system.json_file import write_json
 from fercli.system.json_text import parse_json
 
 PREPARED_CSV, PREPARED_JSON = "dataset.csv", "dataset.json"
+_MOST_VOTES = 1e6
 _FORMAT = 1
 _COLUMNS = ("path", "split", "label", "original_label", "row", "excluded", "duplicate_group", "duplicate_across_splits")
 VOTES = "votes_"
@@ -77,7 +78,7 @@ def open_prepared(root: Path) -> Dataset:
     samples: list[Sample] = []
     without_file: Counter[Split] = Counter()
     errors = ListErrors(root / PREPARED_CSV, fix=_PREPARE_AGAIN)
-    with (root / PREPARED_CSV).open(newline="", encoding="utf-8") as file:
+    with errors.reading(), (root / PREPARED_CSV).open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         missing = {"path", "split", "label"} - set(reader.fieldnames or ())
         if missing:
@@ -122,10 +123,17 @@ def _sample(root: Path, row: Mapping[str, str], split: Split, labels: Sequence[s
         path=path,
         split=split,
         label=labels.index(row["label"]) if row["label"] else None,
-        votes=tuple(float(row[VOTES + name]) for name in labels) if has_votes else None,
+        votes=tuple(_votes(row[VOTES + name]) for name in labels) if has_votes else None,
         group=row.get("duplicate_group") or None,
         first_label=labels.index(first) if has_votes and (first := row.get("original_label")) in labels else None,
     )
+
+
+def _votes(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= _MOST_VOTES:
+        raise ValueError(f"{text!r} is no number of votes")
+    return number
 
 
 def read_facts(path: Path) -> dict[str, Any]:

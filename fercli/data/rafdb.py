@@ -10,7 +10,7 @@ from fercli.data.align_files import finished_alignment
 from fercli.data.crops import LANDMARK_TEMPLATE
 from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.folder import open_official_folder
-from fercli.data.list_errors import ListErrors
+from fercli.data.list_errors import ListErrors, pixels
 from fercli.data.reader import Published, Reader, class_counts
 from fercli.results import Landmarks
 
@@ -45,7 +45,7 @@ def basic_folder(root: Path) -> Path | None:
 def official_landmarks(basic: Path, stem: str) -> Landmarks:
     """The five official landmarks, set by annotators: eyes, nose, mouth corners, one `x y` a line."""
     lines = (basic / "Annotation" / "manual" / f"{stem}_manu_attri.txt").read_text(encoding="utf-8").splitlines()
-    left_eye, right_eye, nose, *corners = [(float(x), float(y)) for x, y in (line.split() for line in lines[:5])]
+    left_eye, right_eye, nose, *corners = [(pixels(x), pixels(y)) for x, y in (line.split() for line in lines[:5])]
     left_corner, right_corner = corners
     return left_eye, right_eye, nose, left_corner, right_corner
 
@@ -76,7 +76,9 @@ def _read_list(basic: Path, images: Path, labels: LabelSchema) -> Dataset:
     photos = images.name == ORIGINAL.name
     samples: list[Sample] = []
     errors = ListErrors(basic / LABEL_LIST, fix=f"expected layout: {_LAYOUT}")
-    for line, text in enumerate((basic / LABEL_LIST).read_text(encoding="utf-8").splitlines(), start=1):
+    with errors.reading():
+        lines = (basic / LABEL_LIST).read_text(encoding="utf-8").splitlines()
+    for line, text in enumerate(lines, start=1):
         if not text.strip():
             continue
         try:

@@ -7,10 +7,10 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from fercli.errors import DataError, RefusedError
-from fercli.results import Prediction
+from fercli.results import Prediction, Status
 from fercli.rows.records import PROBABILITY_PREFIX, prediction_from_cells, prediction_from_record
 from fercli.rows.run_record import RunRecord, read_settings, record_from
 from fercli.system.json_text import parse_json
@@ -18,6 +18,8 @@ from fercli.system.packages import install_command
 
 TABLE_NAME = "predictions.csv"  # in a folder of fer predict --out
 _FIX = "give a table of fer predict --save, or a folder of fer predict --out"
+_WHOLE, _TEXTS = ("frame", "face", "track"), ("label", "person", "baseline", "detail")  # fields of a prediction
+_LONGEST_S = 1e8  # three years
 _Numbered = Iterator[tuple[int, Any]]
 
 
@@ -160,11 +162,23 @@ def _check(row: Prediction, last: Prediction | None) -> None:
     """Raise ValueError for values that no run writes, and which would change episodes and shares in silence."""
     if not isinstance(row.source, str):
         raise ValueError(f"the source is {row.source!r}, not a name")
+    if row.status not in get_args(Status):
+        raise ValueError(f"the status is {row.status!r}, none of {', '.join(get_args(Status))}")
+    for name in _WHOLE:
+        value = getattr(row, name)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+            raise ValueError(f"{name} is {value!r}, not a whole number")
+    for name in _TEXTS:
+        value = getattr(row, name)
+        if value is not None and not isinstance(value, str):
+            raise ValueError(f"{name} is {value!r}, not a text")
     numbers = [row.time_s, *(row.probabilities or {}).values()]
     numbers += [] if row.detection is None else [*row.detection.box_xyxy, row.detection.score]
     for number in numbers:
         if number is not None and not (isinstance(number, int | float) and math.isfinite(number)):
             raise ValueError(f"{number!r} is not a finite number")
+    if row.time_s is not None and abs(row.time_s) > _LONGEST_S:
+        raise ValueError(f"{row.time_s:g} s is no time in a recording")
     if last is None or last.source != row.source or last.time_s is None or row.time_s is None:
         return
     if row.time_s < last.time_s:

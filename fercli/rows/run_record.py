@@ -57,7 +57,17 @@ def record_from(values: Mapping[str, Any], *, where: str) -> RunRecord:
         raise DataError(f"{where}: unknown format {values['format']}", fix="use the version of fer that wrote it")
     known = {name: values[name] for name in RunRecord.__dataclass_fields__ if name in values}
     known["labels"] = tuple(known.get("labels", ()))
-    return RunRecord(**known)
+    record = RunRecord(**known)
+    texts = (record.program, record.made_at, record.weights)
+    limit = record.uncertain_below
+    if not (
+        all(text is None or isinstance(text, str) for text in texts)
+        and all(isinstance(label, str) for label in record.labels)
+        and (limit is None or (isinstance(limit, int | float) and 0 <= limit <= 1))
+        and isinstance(record.settings, Mapping)
+    ):
+        raise TypeError("a value of another type")
+    return record
 
 
 def settings_path(table: Path) -> Path:

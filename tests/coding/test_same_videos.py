@@ -71,3 +71,11 @@ def test_same_videos__two_of_three_coders_are_enough():
     found = same_videos([coder("a", "x.mp4", "y.mp4"), coder("b", "y.mp4", "z.mp4"), coder("c", "z.mp4")], warnings)
     assert paths(found) == [["y.mp4", "y.mp4", None], [None, "z.mp4", "z.mp4"]]
     assert warnings == ["only a has x (1 video): not compared"]
+
+
+def test_short_names__of_a_path_without_a_name_is_a_name():
+    # a table can name anything as its source
+    names = short_names(["..", ".", "/", "a.mp4"])
+    assert names[-1] == "a"
+    assert all(names)
+    assert common_end("..", "a.mp4") == 0

@@ -47,3 +47,24 @@ def test_expw__names_invalid_lines(official_tree):
         open_dataset("expw", root)
     for part in ("expression '7'", "is empty", "gone.jpg does not exist", "2 fields, not 8", "a second time"):
         assert part in caught.value.message
+
+
+@pytest.mark.parametrize("box", ["nan nan nan nan", "-inf -inf inf inf", "1e300 1e300 1e301 1e301"])
+def test_expw__refuses_boxes_that_are_in_no_picture(box: str, official_tree):
+    root = official_tree("expw")
+    with (root / "label" / "label.lst").open("a") as file:
+        file.write(f"\nphoto_0_0.jpg 7 {box} 80.5 0\n")
+    with pytest.raises(DataError, match="is not four numbers of a picture"):
+        open_dataset("expw", root)
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [("expw", "label/label.lst"), ("rafdb", "EmoLabel/list_patition_label.txt")],
+)
+def test_list__that_is_not_utf8__is_an_error_of_the_file(name: str, table: str, official_tree):
+    root = official_tree(name)
+    [path] = [path for path in root.rglob("*") if path.as_posix().endswith(table)]
+    path.write_bytes(path.read_bytes() + b"\xff\n")
+    with pytest.raises(DataError, match="cannot be read"):
+        open_dataset(name, root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import random
 import re
 from dataclasses import replace
@@ -146,6 +147,36 @@ def test_read_rows__of_damaged_parquet_is_an_error_of_the_file(classified, write
             refused.append(error.message)
     assert len(refused) > 50
     assert all(str(path) in message for message in refused)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("source", 5, "the source is 5"),
+        ("time_s", "abc", "'abc' is not a finite number"),
+        ("time_s", -1e18, "-1e+18 s is no time in a recording"),
+        ("track", [1], r"track is [1], not a whole number"),
+        ("frame", "x", "frame is 'x', not a whole number"),
+        ("person", {"a": 1}, "person is {'a': 1}, not a text"),
+    ],
+)
+def test_read_rows__refuses_json_of_other_types(
+    name: str, value: object, message: str, classified, write, tmp_path: Path
+):
+    path = write(tmp_path / "a.jsonl", classified)
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {name: value}), encoding="utf-8")
+    with pytest.raises(DataError, match=f"line 1: {re.escape(message)}"):
+        list(read_rows(path).predictions())
+
+
+@pytest.mark.parametrize(
+    "values", [{"settings": "abc"}, {"uncertain_below": "x"}, {"uncertain_below": float("nan")}, {"labels": [1, 2]}]
+)
+def test_read_rows__refuses_settings_of_other_types(values: dict[str, object], classified, write, tmp_path: Path):
+    path = write(tmp_path / "a.csv", classified)
+    settings_path(path).write_text(json.dumps({"format": 1, **values}), encoding="utf-8")
+    with pytest.raises(DataError, match="not the settings of a table"):
+        read_rows(path)
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,12 @@ import typer
 from fercli.cli.progress_line import Part, Speed, named, progress_line
 from fercli.formatting import duration, printable
 from fercli.progress import Progress, silent
+from fercli.system.files import write_errors_name
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+STDOUT = Path("stdout")  # as errors name it
 _WHOLE = 20  # characters of a cell that is kept in one piece
 _LISTED = 20  # warnings of one kind
 _PIPE_WIDTH = 10_000  # characters; wide enough that no row is wrapped in a pipe
@@ -51,11 +53,13 @@ def warn_each(texts: Sequence[str]) -> None:
 def show(result: str | RenderableType) -> None:
     """Write a result for people to stdout: text as it is, a table as wide as the terminal or, in a pipe, as needed."""
     if isinstance(result, str):
-        typer.echo(printable(result, lines=True))
+        with write_errors_name(STDOUT):
+            typer.echo(printable(result, lines=True))
         return
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False).print(result)
+    with write_errors_name(STDOUT):
+        Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False).print(result)
 
 
 def width() -> int:
@@ -67,7 +71,8 @@ def width() -> int:
 
 def json_line(value: object) -> None:
     """Write a value to stdout as one line of JSON; dataclasses, paths and numpy values are turned into plain ones."""
-    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain))
+    with write_errors_name(STDOUT):
+        typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain))
 
 
 def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> RenderableType:

@@ -18,10 +18,11 @@ from typer.exceptions import TyperException
 from fercli import __version__
 from fercli.cli import signals
 from fercli.cli.commands import Fer, group
-from fercli.cli.console import say
+from fercli.cli.console import STDOUT, say
 from fercli.errors import ExitCode, FerError
 from fercli.formatting import printable
 from fercli.system.devices import disable_telemetry, limit_threads, process_rank
+from fercli.system.files import write_errors_name
 from fercli.system.packages import OPTIONAL, missing_packages
 
 # Errors of the operating system that a user can fix: they end in two lines, not in a traceback.
@@ -35,6 +36,8 @@ _FIXES = {
     errno.ENFILE: "close other programs: the system has no more open files",
     errno.ENOMEM: "close other programs, raise the limit of memory (ulimit -v), or read smaller pictures",
 }
+_NO_FOLDER = ("the working folder no longer exists", "cd into a folder that exists")
+_OF_PATHS = (ExitCode.REFUSED, ExitCode.DATA, ExitCode.WEIGHTS)  # whose errors may be those of a relative path
 _NO_MEMORY = ("cannot allocate memory", "failed to map segment", "out of memory", "unable to allocate", "bad_alloc")
 
 
@@ -100,10 +103,12 @@ def _main(arguments: Sequence[str]) -> int:
     command = typer.main.get_command(app)
     try:
         code = command.main(list(arguments), prog_name="fer", standalone_mode=False, obj=session) or ExitCode.DONE
-        sys.stdout.flush()
+        with write_errors_name(STDOUT):
+            sys.stdout.flush()
     except FerError as error:
-        _print_error(error.message, error.fix, debug=session.debug)
-        return error.exit_code
+        is_gone = error.exit_code in _OF_PATHS and not _has_working_folder()
+        _print_error(*(_NO_FOLDER if is_gone else (error.message, error.fix)), debug=session.debug)
+        return ExitCode.REFUSED if is_gone else error.exit_code
     except TyperException as error:
         _print_usage_error(error)
         return ExitCode.USAGE
@@ -147,8 +152,8 @@ def _main(arguments: Sequence[str]) -> int:
 
 def _system_error(error: OSError) -> tuple[str, str]:
     """What failed and how to fix it; the file is named if the system states it."""
-    if error.errno == errno.ENOENT and error.filename is None and not _has_working_folder():
-        return "the working folder no longer exists", "cd into a folder that exists"
+    if error.errno == errno.ENOENT and not _has_working_folder():
+        return _NO_FOLDER
     where = f"{error.filename}: " if error.filename is not None else ""
     return f"{where}{error.strerror}", _FIXES[error.errno or 0]
 

@@ -94,12 +94,22 @@ def test_predict__with_other_limits_says_which(limit: str, fix: str, pictures: P
     assert fix in lines[-1]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full disk of Linux")
+@pytest.mark.parametrize("command", [["describe", "btn-tiny", "--json"], ["weights", "list"]])
+def test_stdout__on_a_full_disk_is_named(command: list[str]):
+    code, lines = _fer("exec >/dev/full;", *command)
+    assert code == ExitCode.REFUSED
+    assert lines[0] == "error: stdout: No space left on device"
+    assert "free space" in lines[1]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="a folder that is in use cannot be deleted on Windows")
-def test_predict__in_a_deleted_folder_says_so(tmp_path: Path):
+@pytest.mark.parametrize("command", ["predict a.png", "summary a.csv", "data check faces", "eval fer-compact faces"])
+def test_command__in_a_deleted_folder_says_so(command: str, tmp_path: Path):
     gone = tmp_path / "gone"
     gone.mkdir()
-    code, lines = _fer("rmdir ../gone;", "predict", "a.png", cwd=gone)
+    code, lines = _fer("rmdir ../gone;", *command.split(), cwd=gone)
     assert code == ExitCode.REFUSED
     assert lines == ["error: the working folder no longer exists", "fix: cd into a folder that exists"]
 

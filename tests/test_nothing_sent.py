@@ -7,6 +7,7 @@ connect; strace, where it may trace, shows the same of ONNX Runtime, FFmpeg and 
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import re
@@ -16,10 +17,12 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +33,8 @@ SHIPPED = str(ROOT / "weights" / "fer-compact.safetensors")
 TINY = ["--model", "btn-tiny", "--from-scratch", "--device", "cpu", "--set", "epochs=1", "--set", "batch_size=4"]
 TINY += ["--set", "loss.soft_targets=false", "--workers", "0"]
 
-# In order, later ones read what earlier ones wrote; FACES, CLIP and CSV are inputs, everything else below OUT is output.
+# In order, later ones read what earlier ones wrote; words in capitals are inputs, everything below OUT is output. All of
+# them run with --quiet.
 LINES = {
     "fer predict": [
         "predict",
@@ -60,19 +64,19 @@ LINES = {
     "fer calibrate": ["calibrate", "OUT/run/last.safetensors", "FACES", "OUT/calibrated.safetensors"],
     "fer audit": ["audit", SHIPPED, "FACES", "--out", "OUT/audit"],
     "fer describe": ["describe", "btn-tiny"],
-    "fer distill": ["distill", SHIPPED, "FACES", "--out", "OUT/branch.safetensors"],
+    "fer distill": ["distill", "FOREIGN", "FACES", "--images", "4", "--epochs", "1", "--out", "OUT/branch.safetensors"],
     "fer export": ["export", "--onnx", "--weights", "OUT/run/last.safetensors", "--out", "OUT/run.onnx"],
-    "fer convert": ["convert", "OUT/run/last.safetensors", "OUT/converted.safetensors"],
+    "fer convert": ["convert", "FOREIGN", "OUT/converted.safetensors"],
     "fer visualize probabilities": ["visualize", "probabilities", "FACES", "-w", SHIPPED, "--out", "OUT/shown"],
     "fer visualize scorecam": ["visualize", "scorecam", "FACES", "-w", SHIPPED, "--out", "OUT/cam", "--count", "1"],
     "fer visualize tsne": ["visualize", "tsne", "FACES", "-w", SHIPPED, "--out", "OUT/tsne", "--perplexity", "2"],
     "fer visualize attention": ["visualize", "attention", "FACES", "-w", "OUT/run", "--out", "OUT/attention"],
     "fer weights list": ["weights", "list"],
     "fer weights verify": ["weights", "verify", "fer-compact"],
-    "fer weights import": ["weights", "import", "OUT/run/last.safetensors", "mine"],
+    "fer weights import": ["weights", "import", "FOREIGN", "mine"],
     "fer weights average": ["weights", "average", SHIPPED, SHIPPED, "--out", "OUT/mean.safetensors"],
     "fer weights pull": ["weights", "pull", "no-such-weights"],
-    "fer weights restore": ["weights", "restore", "no-such-version"],
+    "fer weights restore": ["weights", "restore", "toy-1", "--clone", "CLONE", "--registry", "REGISTRY"],
     "fer doctor": ["doctor"],
     "fer bench models": [
         "bench",
@@ -105,14 +109,19 @@ LINES = {
     "fer bench start": ["bench", "start", PHOTO, "--rounds", "1"],
     "Predictor": [],
 }
+# What says more than the lines above without --quiet: run before them.
+MORE_LINES = {
+    "parts": ["predict", "CLIP", "--out", "OUT/parts", "--shard", "1/1"],
+    "first run": ["predict", PHOTO, "--out", "OUT/twice", "--pseudonyms", "OUT/key.csv"],
+    "resumed run": ["predict", PHOTO, "--out", "OUT/twice", "--pseudonyms", "OUT/key.csv", "--resume"],
+    "crops": ["align", str(ROOT / "docs" / "images"), "OUT/crops", "--shard", "1/1"],
+    "merged crops": ["merge", "OUT/crops"],
+}
+QUIET = "--quiet"
 # What does not end with 0 here, and why: the error comes after the command has loaded what it works with.
 CODES = {
     "fer bench gpu": 5,  # without a GPU
     "fer weights pull": 4,  # a name that the registry lacks; the test below pulls a real one
-    "fer weights restore": 4,  # needs the history of a clone
-    "fer convert": 2,  # not a file of another project
-    "fer weights import": 2,
-    "fer distill": 4,  # not a landmark network
     **({} if find_spec("pytorch_grad_cam") else {"fer visualize scorecam": 1}),  # its own extra
 }
 # Files outside of OUT and who asked for them.
@@ -157,11 +166,17 @@ for name, line in lines:
 """
 
 
+def _is_quiet(name: str) -> bool:
+    """Whether a command has --quiet."""
+    command = COMMANDS.get(name)
+    return command is not None and any(QUIET in parameter.opts for parameter in command.params)
+
+
 def test_commands__are_all_run_here():
     assert {*LINES} == {*COMMANDS} - GROUPS | {"Predictor"}
 
 
-def _inputs(folder: Path) -> dict[str, str]:
+def _inputs(folder: Path, foreign: ModuleType) -> dict[str, str]:
     from fercli.media.video_writer import VideoWriter
 
     face = Image.open(PHOTO).convert("RGB").crop((170, 50, 280, 190)).resize((100, 100))
@@ -182,7 +197,37 @@ def _inputs(folder: Path) -> dict[str, str]:
     with VideoWriter(folder / "clip.mp4") as writer:
         for number in range(12):
             writer.write(np.asarray(Image.open(PHOTO).convert("RGB").resize((320, 240))), number / 10)
-    return {"FACES": str(folder / "faces"), "CSV": str(folder / "fer2013.csv"), "CLIP": str(folder / "clip.mp4")}
+    torch.save(foreign.random_state(foreign.mobilefacenet()), folder / "mobilefacenet.pth")
+    return {
+        "FACES": str(folder / "faces"),
+        "CSV": str(folder / "fer2013.csv"),
+        "CLIP": str(folder / "clip.mp4"),
+        "FOREIGN": str(folder / "mobilefacenet.pth"),
+        **_earlier_version(folder),
+    }
+
+
+def _earlier_version(folder: Path) -> dict[str, str]:
+    """A clone with an earlier version of weights in its history, and the registry that lists it."""
+    clone, contents = folder / "clone", {".onnx": b"graph", ".safetensors": b"tensors"}
+    (clone / "weights").mkdir(parents=True)
+
+    def git(*words: str) -> str:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+        return subprocess.run(["git", *identity, *words], cwd=clone, capture_output=True, check=True, text=True).stdout
+
+    for suffix, content in contents.items():
+        (clone / "weights" / f"toy{suffix}").write_bytes(content)
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "weights")
+    version = {
+        "name": "toy-1",
+        "blob": {suffix: git("rev-parse", f"HEAD:weights/toy{suffix}").strip() for suffix in contents},
+        "sha256": {suffix: hashlib.sha256(content).hexdigest() for suffix, content in contents.items()},
+    }
+    (folder / "registry.json").write_text(json.dumps({"format": 1, "weights": [], "versions": [version]}))
+    return {"CLONE": str(clone), "REGISTRY": str(folder / "registry.json")}
 
 
 def _traces(folder: Path) -> bool:
@@ -207,21 +252,23 @@ def _environment(root: Path) -> dict[str, str]:
     unwanted = ("CI", "FER_", "XDG_", "ORT_", "MPL", "TORCH")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     home, temporary = str(root / "home"), str(root / "tmp")
+    kept["FER_CACHE"] = str(root / "out" / "cache")  # of imported and restored weights
     return kept | {"HOME": home, "USERPROFILE": home, "TMPDIR": temporary, "TMP": temporary, "TEMP": temporary}
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def runs(tmp_path_factory: pytest.TempPathFactory, foreign: ModuleType) -> dict[str, Any]:
     """Run everything; by name what happened, and under "" what the whole process did."""
     root = tmp_path_factory.mktemp("watched")
     inputs = tmp_path_factory.mktemp("inputs")
-    names = _inputs(inputs) | {"OUT": str(root / "out")}
+    names = _inputs(inputs, foreign) | {"OUT": str(root / "out")}
 
-    def filled(line: list[str]) -> list[str]:
-        return [names.get(word) or re.sub(r"^OUT(?=/)", names["OUT"], word) for word in line]
+    def filled(name: str, line: list[str]) -> list[str]:
+        quiet = [QUIET] if _is_quiet(name) else []
+        return [names.get(word) or re.sub(r"^OUT(?=/)", names["OUT"], word) for word in line] + quiet
 
-    lines = [["fer predict", filled(["predict", "CLIP", "--out", "OUT/parts", "--shard", "1/1"])]]
-    lines += [[name, filled(line)] for name, line in LINES.items()]
+    lines = [[name, filled("fer predict", line)] for name, line in MORE_LINES.items()]
+    lines += [[name, filled(name, line)] for name, line in LINES.items()]
     (inputs / "lines.json").write_text(json.dumps(lines))
     command = [sys.executable, "-c", DRIVER, str(inputs / "lines.json"), str(inputs / "report"), PHOTO]
     trace = inputs / "trace"
@@ -245,6 +292,20 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_commands__do_their_work_without_network(runs: dict[str, Any]):
     codes = {name: runs[name]["code"] for name in LINES}
     assert codes == {name: CODES.get(name, 0) for name in LINES}, runs[""]["stderr"][-6000:]
+
+
+@pytest.mark.slow
+def test_commands__with_quiet_write_only_warnings_and_errors(runs: dict[str, Any]):
+    written = re.split(r"^===== (.*)\n", runs[""]["stderr"], flags=re.M)
+    messages = dict(zip(written[1::2], written[2::2], strict=True))
+    spoken = {
+        name: [line for line in text.splitlines() if not line.startswith(("warning: ", "error: ", "fix: "))]
+        for name, text in messages.items()
+        if _is_quiet(name) or name in MORE_LINES
+    }
+    assert {name: lines for name, lines in spoken.items() if lines} == {}
+    # those without the option have nothing but results to write
+    assert {name for name in COMMANDS if not _is_quiet(name)} - GROUPS == {"fer weights verify", "fer weights restore"}
 
 
 @pytest.mark.slow

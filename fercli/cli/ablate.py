@@ -137,8 +137,9 @@ def ablate(
     silent = quiet or dry_run
     config = run_setup.starting_weights(config, from_scratch=from_scratch, settings=settings, quiet=silent)
     loaded = apply_changes(opened, config.changes)
-    if not silent:
-        run_setup.show_setup(config, loaded, run_setup.reason_of_recipe(opened.schema, recipe, None))
+    if not dry_run:
+        reason = run_setup.reason_of_recipe(opened.schema, recipe, None)
+        run_setup.show_setup(config, loaded, reason, quiet=quiet)
     config = replace(config, fingerprint=loaded.fingerprint)
     folder = out if out is not None else Path("runs") / f"ablate-{folder_name(loaded.name)}-{config.model.preset}"
     runs = ablation.plan(table, folder, config=config, seeds=seed_list)

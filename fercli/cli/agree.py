@@ -136,7 +136,7 @@ def agree(
     spans = {} if sample is None else read_sample(sample)
     pairing = PairingOptions(step, _mapping(names or []), gaps, spans, _shifts(shifts or []))
     result = step_agree(read_coders(codings, episode), pairing, tolerance_s=tolerance, seed=seed)
-    for warning in result.warnings if not quiet else ():
+    for warning in result.warnings:
         console.warn(warning)
     if out is not None:
         write_agreement(out, result)
@@ -144,9 +144,9 @@ def agree(
         console.json_line(agreement_record(result))
     else:
         _show(result)
+    if out is not None and not is_installed("matplotlib"):
+        console.warn(f"{out} has no figure, as matplotlib is not installed: {install_command('train')}")
     if out is not None and not quiet:
-        if not is_installed("matplotlib"):
-            console.warn(f"{out} has no figure, as matplotlib is not installed: {install_command('train')}")
         console.say(f"written to {out}")
 
 
@@ -188,7 +188,7 @@ def draw(
     table = read_rows(rows)
     sample = draw_sample(table, minutes=minutes, segment_s=segment, seed=seed)
     written = write_empty(out, sample, to, classes=table.labels, media=media, overwrite=overwrite)
-    for warning in written.warnings if not quiet else ():
+    for warning in written.warnings:
         console.warn(warning)
     counts: dict[str, int] = {}
     for item in sample.segments:

@@ -90,9 +90,8 @@ def audit(
             overwrite=overwrite,
             progress=progress,
         )
-    if not quiet:
-        for remark in result.remarks:
-            console.warn(remark)
+    for remark in result.remarks:
+        console.warn(remark)
     console.json_line(result) if json else _show(result)
 
 

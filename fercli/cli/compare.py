@@ -45,9 +45,8 @@ def compare(
     from fercli.evaluate.compare import compare as step
 
     result = step.compare(a, b, images=images, folder=data, seed=seed, out=out, overwrite=overwrite)
-    if not quiet:
-        for warning in result.warnings:
-            console.warn(warning)
+    for warning in result.warnings:
+        console.warn(warning)
     if json:
         console.json_line(step.comparison_record(result))
     else:

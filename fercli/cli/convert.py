@@ -52,6 +52,7 @@ def convert(
     faces: StatisticsFaces = None,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Convert a checkpoint of another project to a weights file, and report every tensor.
 
@@ -66,7 +67,7 @@ def convert(
 
     with showing_missing_tensors(json=json):
         report = step.convert(source, out, source_format=source_format, labels=labels, faces=faces, overwrite=overwrite)
-    show_report(report, json=json)
+    show_report(report, json=json, quiet=quiet)
 
 
 @contextmanager
@@ -88,12 +89,14 @@ def showing_missing_tensors(*, json: bool) -> Iterator[None]:
         raise
 
 
-def show_report(report: ConvertReport, *, json: bool) -> None:
-    """Show the tensors by what was done with them, and the commands that use the file."""
+def show_report(report: ConvertReport, *, json: bool, quiet: bool) -> None:
+    """Show the tensors by what was done with them, and, unless `quiet`, the commands that use the file."""
     if json:
         json_line(report)
         return
     show(table(f"{report.source} ({report.format})", _COLUMNS, _rows(report.renamed, report.dropped)))
+    if quiet:
+        return
     say(f"wrote {report.out}: {report.part.replace('_', ' ')}, {report.parameters:,} parameters")
     if report.labels:
         say(f"classes: {', '.join(report.labels)}")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fercli.cli.checkup import Checkup
 
 
-def doctor(json: options.Json = False) -> None:
+def doctor(*, json: options.Json = False, quiet: options.Quiet = False) -> None:
     """Show versions, devices, execution providers and weights, and how to fix what is missing.
 
     The exit code is 0 if `fer predict` can run, else 1.
@@ -35,7 +35,8 @@ def doctor(json: options.Json = False) -> None:
         if checkup.faults:
             rows = [("error" if fault.blocking else "warning", fault.problem, fault.fix) for fault in checkup.faults]
             show(table("problems", ("", "problem", "fix"), rows))
-        say("ready: fer predict PHOTO" if checkup.ready else "not ready: fix the errors first")
+        if not quiet:
+            say("ready: fer predict PHOTO" if checkup.ready else "not ready: fix the errors first")
     if not checkup.ready:
         raise typer.Exit(ExitCode.REFUSED)
 

@@ -143,13 +143,12 @@ def evaluate(
             Path(weights), data, choices, data_folder=folder, out=out, overwrite=overwrite, json=json, quiet=quiet
         )
         return
-    if out is not None and not quiet and not is_installed("matplotlib"):
+    if out is not None and not is_installed("matplotlib"):
         console.warn(f"{out} will have no plots, as matplotlib is not installed: {install_command('train')}")
     with console.progress("eval", quiet=quiet) as progress:
         result = step.evaluate(weights, data, choices, folder=folder, out=out, overwrite=overwrite, progress=progress)
-    if not quiet:
-        for warning in result.warnings:
-            console.warn(warning)
+    for warning in result.warnings:
+        console.warn(warning)
     if json:
         console.json_line(to_result_file(result, with_predictions=out is not None).as_dict())
     else:

@@ -35,10 +35,9 @@ def evaluate_all_seeds(
         result = evaluate_seeds(
             folder, data, options, data_folder=data_folder, out=out, overwrite=overwrite, progress=progress
         )
-    if not quiet:
-        for run, evaluation in result.runs:
-            for warning in evaluation.warnings:
-                console.warn(f"{run.name}: {warning}")
+    for run, evaluation in result.runs:
+        for warning in evaluation.warnings:
+            console.warn(f"{run.name}: {warning}")
     if json:
         console.json_line(result.as_dict())
     else:

@@ -91,7 +91,7 @@ def events(
         coded = coded.only(expressions.split(","))
     if out is not None:
         written = export_events(coded, to, out, settings, media=media, bom=bom, overwrite=overwrite)
-        for warning in written.warnings if not quiet else ():
+        for warning in written.warnings:
             console.warn(warning)
     if json:
         for episode in coded.episodes:

@@ -54,7 +54,7 @@ def merge(
     if crops is not None:
         if save is not None or out is not None:
             raise UsageError(f"{parts} has crops, whose record stays with them", fix=f"fer merge {parts}")
-        _merge_crops(crops, strict=strict, json=json)
+        _merge_crops(crops, strict=strict, json=json, quiet=quiet)
         return
     if save is None and out is None:
         raise UsageError("no output given", fix=f"fer merge {parts} --save FILE.csv, or --out DIR")
@@ -83,7 +83,7 @@ def _merge_predictions(
     _end(problems, found.missing, found.missing_shards, written, strict=strict)
 
 
-def _merge_crops(folder: Path, *, strict: bool, json: bool) -> None:
+def _merge_crops(folder: Path, *, strict: bool, json: bool, quiet: bool) -> None:
     from fercli.align.shards import merge_shards
     from fercli.cli.align import show
 
@@ -96,7 +96,8 @@ def _merge_crops(folder: Path, *, strict: bool, json: bool) -> None:
         )
     else:
         show(merged.result)
-        console.say(printable(f"contact sheet: {merged.result.contact_sheet}"))
+        if not quiet:
+            console.say(printable(f"contact sheet: {merged.result.contact_sheet}"))
     problems = [f"could not be read: {row.source}: {row.reason}" for row in unreadable]
     _end(problems, merged.missing, merged.missing_shards, str(folder), strict=strict)
 

@@ -281,7 +281,10 @@ Strict = Annotated[
 Quiet = Annotated[
     bool,
     typer.Option(
-        "--quiet", "-q", help="Write errors only to stderr, no progress and no messages.", rich_help_panel=OUTPUT
+        "--quiet",
+        "-q",
+        help="Write only warnings and errors to stderr: no progress, no messages.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 

@@ -294,7 +294,7 @@ def predict(
     if settings.detects:
         _warn_of_alignment(classifier, detector)
     face_detector = open_detector(detect, device) if settings.detects and not cluster.is_used else None
-    names = protection.open_names(inputs, known)
+    names = protection.open_names(inputs, known, quiet=quiet)
     recorded = (
         names.settings(
             {
@@ -337,7 +337,7 @@ def predict(
             log=protection.log(classifier.card, recorded | {"engine": runs_on}, output.paths),
         ) as outputs,
         console.progress("predict", quiet=quiet) as progress,
-        _until_stopped(inputs, stop, seconds),
+        _until_stopped(inputs, stop, seconds, quiet=quiet),
     ):
         results = stage.predict(
             names.originals(outputs.todo),
@@ -362,7 +362,7 @@ def predict(
                 outputs.add(result)
     summary.warn_of_notes()
     if not json:
-        summary.show()
+        summary.show(quiet=quiet)
     if not quiet:
         summary.show_times(watch, runs_on)
         for path in output.paths:
@@ -420,12 +420,12 @@ def _warn_of_alignment(classifier: Classifier, detector: str) -> None:
 
 
 @contextmanager
-def _until_stopped(sources: list[Source], stop: Event, seconds: float | None) -> Iterator[None]:
+def _until_stopped(sources: list[Source], stop: Event, seconds: float | None, *, quiet: bool) -> Iterator[None]:
     """With a live source, Ctrl-C or the end of --seconds sets `stop`; otherwise Ctrl-C interrupts."""
     if not any(source.is_live for source in sources):
         yield
         return
-    if seconds is None:
+    if seconds is None and not quiet:
         console.say("press Ctrl-C to stop")
     with console.interrupt_sets(stop, after_s=seconds):
         yield

@@ -68,14 +68,14 @@ class Protection:
                     fix="--pseudonyms with a file elsewhere",
                 )
 
-    def open_names(self, sources: Sequence[Source], people: People) -> Names:
+    def open_names(self, sources: Sequence[Source], people: People, *, quiet: bool = False) -> Names:
         """Return the names of the run: ids with --pseudonyms."""
         if self.key_file is None:
             return Names(sources)
         from fercli.predict.pseudonyms import Key, Pseudonyms
 
         key = Key(self.key_file)
-        if key.is_new:
+        if key.is_new and not quiet:
             console.say(printable(f"new key {self.key_file}: keep it secret, and apart from the results"))
         ids = Pseudonyms(key, sources, people=people.all_names, files=people.neutral_pictures)
         return Names(ids.sources, ids, key, self.files)

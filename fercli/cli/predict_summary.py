@@ -144,9 +144,9 @@ class Summary:
         faces = result.faces if self._track else [face for face in result.faces if face.face == 0]
         video.next_frame(video.end_s, [UNCERTAIN if face.is_doubtful else face.label or "" for face in faces])
 
-    def show(self) -> None:
-        """Write the tables to stdout."""
-        if self.finished_earlier:
+    def show(self, *, quiet: bool = False) -> None:
+        """Write the tables to stdout, and to stderr, unless `quiet`, how much was read earlier."""
+        if self.finished_earlier and not quiet:
             console.say(f"{pluralize(self.finished_earlier, 'source')} finished by an earlier run")
         if self._rows:
             # names below the given folders, unless two of them are the same

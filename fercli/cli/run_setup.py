@@ -173,11 +173,12 @@ def warn_about_saved(saved: SavedConfig, config: RunConfig, fingerprint: str | N
             console.warn(f"the starting weights differ from those of {saved.path}: the files have changed")
 
 
-def show_setup(config: RunConfig, dataset: Dataset, reason: str) -> None:
-    """Say which model and recipe are used and why, and warn about the classes of the data set."""
+def show_setup(config: RunConfig, dataset: Dataset, reason: str, *, quiet: bool) -> None:
+    """Say, unless `quiet`, which model and recipe are used and why; warn about the classes of the data set."""
     from fercli.cli import console
 
-    console.say(f"{config.model.preset}, recipe {config.train.recipe} ({reason})")
+    if not quiet:
+        console.say(f"{config.model.preset}, recipe {config.train.recipe} ({reason})")
     warn_about_classes(dataset)
 
 

@@ -168,8 +168,9 @@ def train(
     silent = quiet or is_silent_process()
     config = run_setup.starting_weights(config, from_scratch=from_scratch, settings=settings, quiet=silent)
     loaded = apply_changes(opened, config.changes)
-    if not silent:
-        run_setup.show_setup(config, loaded, run_setup.reason_of_recipe(opened.schema, recipe, saved))
+    if not is_silent_process():
+        reason = run_setup.reason_of_recipe(opened.schema, recipe, saved)
+        run_setup.show_setup(config, loaded, reason, quiet=quiet)
         if saved is not None:
             run_setup.warn_about_saved(saved, config, loaded.fingerprint)
     train_options = TrainOptions(

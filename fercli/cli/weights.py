@@ -20,7 +20,7 @@ Registry = Annotated[
 ]
 
 
-def list_weights(registry: Registry = None, json: options.Json = False) -> None:
+def list_weights(registry: Registry = None, json: options.Json = False, quiet: options.Quiet = False) -> None:
     """List public weights (description, URL, licence, whether they are downloaded) and earlier versions of the default model.
 
     Example:
@@ -68,8 +68,10 @@ def list_weights(registry: Registry = None, json: options.Json = False) -> None:
     if versions:
         found = [(each.name, each.blob[".onnx"][:7], "yes" if each.is_restored else "no") for each in versions.values()]
         console.show(console.table("earlier versions of the default model", ("name", "git", "restored"), found))
-        console.say("next:  fer weights restore NAME copies one from the history of a clone")
-    console.say(f"next:  fer weights pull NAME (into {cache_folder()}; FER_CACHE=DIR changes it)")
+        if not quiet:
+            console.say("next:  fer weights restore NAME copies one from the history of a clone")
+    if not quiet:
+        console.say(f"next:  fer weights pull NAME (into {cache_folder()}; FER_CACHE=DIR changes it)")
 
 
 def pull(
@@ -138,17 +140,17 @@ def pull(
             failed.append(error)
             console.say(f"error: {error.message}\nfix: {error.fix}")
         else:
-            console.json_line(result) if json else _show_pulled(result)
+            console.json_line(result) if json else _show_pulled(result, quiet=quiet)
     if failed:
         raise WeightsError(f"{len(failed)} of {len(requested)} could not be pulled", fix="see the errors above")
 
 
-def _show_pulled(result: PullResult) -> None:
+def _show_pulled(result: PullResult, *, quiet: bool) -> None:
     if not result.fresh:
         console.show(f"{result.name}: already downloaded ({', '.join(map(str, result.outputs.values()))})")
         return
     for report in result.reports:
-        show_report(report, json=False)
+        show_report(report, json=False, quiet=quiet)
     for name, reason in (result.skipped or {}).items():
         console.warn(f"{name} in {result.name} was skipped: {reason}")
     trust = {
@@ -235,6 +237,7 @@ def import_weights(
     faces: StatisticsFaces = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Convert a checkpoint of another project, as fer convert does, and keep it in the cache under a name.
 
@@ -248,7 +251,7 @@ def import_weights(
 
     with showing_missing_tensors(json=json):
         report = step(source, name, source_format=source_format, labels=labels, faces=faces, overwrite=overwrite)
-    show_report(report, json=json)
+    show_report(report, json=json, quiet=quiet)
 
 
 def average_weights(

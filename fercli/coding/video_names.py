@@ -43,7 +43,7 @@ def common_end(one: str, other: str) -> int:
 def _parts(video: str) -> tuple[str, ...]:
     path = PurePosixPath(video.replace("\\", "/"))
     parts = tuple(portable_name(part) for part in (*path.parts[:-1], path.stem) if part not in (".", "..", "/"))
-    return parts or (portable_name(video),)  # a name such as `..`
+    return parts or ("video",)  # of a path without a name, such as `..`
 
 
 def _joined(parts: Sequence[str], count: int) -> str:

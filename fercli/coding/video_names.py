@@ -42,7 +42,7 @@ def common_end(one: str, other: str) -> int:
 
 def _parts(video: str) -> tuple[str, ...]:
     path = PurePosixPath(video.replace("\\", "/"))
-    parts = tuple(portable_name(part) for part in (*path.parts[:-1], path.stem) if part not in (".", "..", "/"))
+    parts = tuple(portable_name(part) for part in (*path.parts[:-1], path.stem) if part not in ("", ".", "..", "/"))
     return parts or ("video",)  # of a path without a name, such as `..`
 
 

@@ -268,7 +268,16 @@ def _show_pair(pair: PairAgreement, result: Agreement) -> None:
     overall = pair.events[-1]
     named = [(item.name, _percent(item.precision), _percent(item.recall)) for item in pair.classes]
     table = [
-        [name, share, found, event.coded, event.read, event.matched, _number(event.f1), _number(event.onset_error_s)]
+        [
+            name,
+            share,
+            found,
+            event.coded,
+            event.read,
+            event.matched,
+            _with_interval(event.f1),
+            _number(event.onset_error_s),
+        ]
         for (name, share, found), event in zip([*named, (overall.name, None, None)], pair.events, strict=True)
         if event.coded or event.read or share or found
     ]
@@ -282,6 +291,11 @@ def _percent(score: Score) -> str | None:
 
 def _number(value: float | None) -> str | None:
     return None if value is None else f"{value:.2f}"
+
+
+def _with_interval(score: Score) -> str | None:
+    interval = _interval(score)
+    return f"{_number(score.value)} ({interval})" if interval else _number(score.value)
 
 
 def _interval(score: Score, *, as_percent: bool = False) -> str | None:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from fercli.coding import agreement
 from fercli.coding.agreement import ClassScore, Counts, Score
-from fercli.coding.annotations import Annotation
 from fercli.coding.clock_offset import better_shift_s
 from fercli.coding.coders import UNCERTAIN, Coder
-from fercli.coding.event_matching import EventScore, Pair, event_score, match_events
+from fercli.coding.event_matching import match_events
+from fercli.coding.event_scores import EventScore, PersonEvents, event_scores
 from fercli.coding.label_names import classes_of
 from fercli.coding.pairing import PairingOptions, SamePerson, same_people
 from fercli.coding.time_base import MIN_GAP_S, known_events, overlap_s, unit_times, units, with_gaps
@@ -183,7 +183,7 @@ class _Comparison:
         """Compare two coders by their indices."""
         count = len(self.classes)
         both = [found[[one, two]] for found in self.labels]
-        blocks, described = _blocks(self.people, both, count, self.options.step_s)
+        blocks, described, by_people = _blocks(self.people, both, count, self.options.step_s)
         counts = blocks.sum(axis=0)
         sampled = agreement.resampled(blocks, seed=self.seed)
         if len(blocks) < MIN_RESAMPLED:
@@ -211,7 +211,7 @@ class _Comparison:
             alpha,
             by_class,
             described,
-            self._events(one, two),
+            self._events(one, two, None if by_people else BLOCK_S),
         )
 
     def offsets(self) -> Iterator[str]:
@@ -232,25 +232,17 @@ class _Comparison:
                     f"if its times were shifted: --shift {coder.name}={shift_s:.1f}"
                 )
 
-    def _events(self, one: int, two: int) -> tuple[EventScore, ...]:
-        coded: list[Annotation] = []
-        read: list[Annotation] = []
-        pairs: list[Pair] = []
+    def _events(self, one: int, two: int, block_s: float | None) -> tuple[EventScore, ...]:
+        people = []
         for person in self.people:
-            own, others = (
+            coded, read = (
                 known_events(
                     person.events[at], self.classes, self.options.label, spans=person.spans, other=person.frames[other]
                 )
                 for at, other in ((one, two), (two, one))
             )
-            pairs += match_events(own, others, self.tolerance_s)
-            coded += own
-            read += others
-        scores = []
-        for name in self.classes:
-            own, others = ([item for item in items if item.label == name] for items in (coded, read))
-            scores.append(event_score(name, len(own), len(others), [pair for pair in pairs if pair[0].label == name]))
-        return (*scores, event_score("all", len(coded), len(read), pairs))
+            people.append(PersonEvents(_key(person), coded, read, match_events(coded, read, self.tolerance_s)))
+        return event_scores(people, self.classes, block_s=block_s, min_blocks=MIN_RESAMPLED, seed=self.seed)
 
 
 _OVERALL = (agreement.percent_agreement, agreement.cohens_kappa, agreement.pair_alpha)
@@ -267,26 +259,29 @@ def _table(pair: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 def _blocks(
     people: Sequence[SamePerson], pairs: Sequence[NDArray[np.int64]], count: int, step_s: float
-) -> tuple[Counts, str]:
-    """Return counts [B, N, N] of the units that both coded, by person; by blocks of time if there are few people.
+) -> tuple[Counts, str, bool]:
+    """Return counts [B, N, N] of the units that both coded, a description of the blocks, and whether they are people.
 
-    Someone with a name is one person in all videos; numbers are of one video.
+    With few people they are blocks of time.
     """
     by_person: dict[str, NDArray[np.int64]] = {}
     for person, pair in zip(people, pairs, strict=True):
-        named = person.person and not person.person.isdigit()
-        key = person.person if named else f"{person.video}\n{person.person}"
-        by_person[key] = by_person.get(key, 0) + _table(pair, count)[:count, :count]
+        by_person[_key(person)] = by_person.get(_key(person), 0) + _table(pair, count)[:count, :count]
     used = [counts for counts in by_person.values() if counts.sum()]
     if len(used) >= MIN_BLOCKS:
-        return np.stack(used).astype(float), f"{len(used)} people"
+        return np.stack(used).astype(float), f"{len(used)} people", True
     length = round(BLOCK_S / step_s)
     parts = [pair[:, at : at + length] for pair in pairs for at in range(0, pair.shape[1], length)]
     tables = [_table(part, count)[:count, :count] for part in parts]
     used = [counts for counts in tables if counts.sum()] or [np.zeros((count, count), np.int64)]
-    return np.stack(used).astype(
-        float
-    ), f"{pluralize(len(used), 'block')} of {BLOCK_S:g} s, as there are fewer than {MIN_BLOCKS} people"
+    described = f"{pluralize(len(used), 'block')} of {BLOCK_S:g} s, as there are fewer than {MIN_BLOCKS} people"
+    return np.stack(used).astype(float), described, False
+
+
+def _key(person: SamePerson) -> str:
+    """Return what is the same for one person: a name in all videos, a number in its video."""
+    named = person.person and not person.person.isdigit()
+    return person.person if named else f"{person.video}\n{person.person}"
 
 
 def _known(value: float) -> float | None:

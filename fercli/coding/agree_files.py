@@ -20,7 +20,8 @@ from fercli.system.json_file import write_json
 _CLASS_HEAD = (
     *("coded", "read", "expression", "coded_s", "read_s", "precision", "precision_low", "precision_high"),
     *("recall", "recall_low", "recall_high", "coded_events", "read_events", "matched_events"),
-    *("event_precision", "event_recall", "event_f1", "onset_error_s", "offset_error_s"),
+    *("event_precision", "event_precision_low", "event_precision_high", "event_recall", "event_recall_low"),
+    *("event_recall_high", "event_f1", "event_f1_low", "event_f1_high", "onset_error_s", "offset_error_s"),
 )
 
 
@@ -37,8 +38,6 @@ def agreement_record(result: Agreement) -> dict[str, Any]:
         rows, columns = confusion_names(pair)
         values["confusion"] = {"rows": rows, "columns": columns, "seconds": _seconds(pair, result.step_s)}
         values["compared_s"] = round(pair.compared * result.step_s, 6)
-        for item, scores in zip(pair.events, values["events"], strict=True):
-            scores |= {"precision": item.precision, "recall": item.recall, "f1": item.f1}
     return record
 
 
@@ -88,7 +87,10 @@ def _class_rows(result: Agreement) -> Iterator[list[object]]:
                 *_cells(item.precision),
                 *_cells(item.recall),
                 *(events.coded, events.read, events.matched),
-                *(events.precision, events.recall, events.f1, events.onset_error_s, events.offset_error_s),
+                *_cells(events.precision),
+                *_cells(events.recall),
+                *_cells(events.f1),
+                *(events.onset_error_s, events.offset_error_s),
             ]
 
 

@@ -37,15 +37,15 @@ class ClassScore:
 
 def percent_agreement(counts: Counts) -> Counts:
     """Return the share of units [...] with the same class in both codings, of counts [..., N, N]."""
-    return _ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum(axis=(-2, -1)))
+    return ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum(axis=(-2, -1)))
 
 
 def cohens_kappa(counts: Counts) -> Counts:
     """Return Cohen's kappa (Cohen 1960) of counts [..., N, N]; NaN if both coders used the same single class."""
     total = counts.sum(axis=(-2, -1))
     observed = percent_agreement(counts)
-    expected = _ratio((counts.sum(axis=-1) * counts.sum(axis=-2)).sum(axis=-1), total**2)
-    return _ratio(observed - expected, 1 - expected)
+    expected = ratio((counts.sum(axis=-1) * counts.sum(axis=-2)).sum(axis=-1), total**2)
+    return ratio(observed - expected, 1 - expected)
 
 
 def pair_alpha(counts: Counts) -> Counts:
@@ -68,17 +68,17 @@ def _alpha(coincidences: Counts) -> Counts:
     by_class = coincidences.sum(axis=-1)
     total = by_class.sum(axis=-1)
     disagreement = (total - np.trace(coincidences, axis1=-2, axis2=-1)) * (total - 1)
-    return 1 - _ratio(disagreement, total**2 - (by_class**2).sum(axis=-1))
+    return 1 - ratio(disagreement, total**2 - (by_class**2).sum(axis=-1))
 
 
 def precision(counts: Counts) -> Counts:
     """Return per class [..., N] the share of the second coder's units that the first one coded so too."""
-    return _ratio(np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(axis=-2))
+    return ratio(np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(axis=-2))
 
 
 def recall(counts: Counts) -> Counts:
     """Return per class [..., N] the share of the first coder's units that the second one coded so too."""
-    return _ratio(np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(axis=-1))
+    return ratio(np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(axis=-1))
 
 
 def resampled(blocks: Counts, *, seed: int, resamples: int = RESAMPLES) -> Counts:
@@ -98,7 +98,7 @@ def score(value: float | Counts, values: Counts) -> Score:
     return Score(number if np.isfinite(number) else None, interval)
 
 
-def _ratio(numerator: Counts, denominator: Counts) -> Counts:
+def ratio(numerator: Counts, denominator: Counts) -> Counts:
     """Divide; 0 / 0 is NaN."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(np.abs(denominator) > 1e-12, np.divide(numerator, denominator), np.nan)

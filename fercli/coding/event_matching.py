@@ -5,37 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fercli.coding.annotations import Annotation
-
-Pair = tuple[Annotation, Annotation]
-
 
 @dataclass(frozen=True)
-class EventScore:
-    """Events of one expression. onset_error_s, offset_error_s: mean distance of matched ones; None without any."""
+class Event:
+    """A label from onset to offset in seconds. cut_onset, cut_offset: it goes on outside of the part that was to be coded."""
 
-    name: str
-    coded: int
-    read: int
-    matched: int
-    onset_error_s: float | None
-    offset_error_s: float | None
-
-    @property
-    def precision(self) -> float | None:
-        return self.matched / self.read if self.read else None
-
-    @property
-    def recall(self) -> float | None:
-        return self.matched / self.coded if self.coded else None
-
-    @property
-    def f1(self) -> float | None:
-        total = self.coded + self.read
-        return 2 * self.matched / total if total else None
+    label: str
+    onset_s: float
+    offset_s: float
+    cut_onset: bool = False
+    cut_offset: bool = False
 
 
-def match_events(coded: Sequence[Annotation], read: Sequence[Annotation], tolerance_s: float) -> list[Pair]:
+Pair = tuple[Event, Event]
+
+
+def match_events(coded: Sequence[Event], read: Sequence[Event], tolerance_s: float) -> list[Pair]:
     """Return the largest set of pairs of equal label whose onsets are at most tolerance_s apart; each event is in one at most."""
     pairs: list[Pair] = []
     for label in dict.fromkeys(item.label for item in coded):
@@ -53,15 +38,8 @@ def match_events(coded: Sequence[Annotation], read: Sequence[Annotation], tolera
     return pairs
 
 
-def event_score(name: str, coded: int, read: int, pairs: Sequence[Pair]) -> EventScore:
-    """Return the score of one expression from its matched pairs."""
-    onset = [abs(a.onset_s - b.onset_s) for a, b in pairs]
-    offset = [abs(a.offset_s - b.offset_s) for a, b in pairs]
-    return EventScore(
-        name,
-        coded,
-        read,
-        len(pairs),
-        sum(onset) / len(onset) if onset else None,
-        sum(offset) / len(offset) if offset else None,
-    )
+def mean_errors_s(pairs: Sequence[Pair]) -> tuple[float | None, float | None]:
+    """Return the mean distance of the onsets and of the offsets of matched events, without those that are cut; None without any."""
+    onset = [abs(a.onset_s - b.onset_s) for a, b in pairs if not (a.cut_onset or b.cut_onset)]
+    offset = [abs(a.offset_s - b.offset_s) for a, b in pairs if not (a.cut_offset or b.cut_offset)]
+    return sum(onset) / len(onset) if onset else None, sum(offset) / len(offset) if offset else None

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fercli.coding.annotations import Annotation, Span
 from fercli.coding.coders import UNCERTAIN
+from fercli.coding.event_matching import Event
 
 MIN_GAP_S = 0.3  # a shorter time without a label is no event
 _COVERED = 0.5  # share of an event that the other coder must have coded
@@ -90,18 +91,31 @@ def known_events(
     *,
     spans: Sequence[Span] | None,
     other: Sequence[Annotation],
-) -> list[Annotation]:
+) -> list[Event]:
     """Return the events of known expressions that the other coder could have coded, with the names of the classes.
 
-    They begin in the parts that were to be coded, and at least half of their time has a label in the other coding: whatever
-    it is, `uncertain` for a program. other: the annotations of the other coder.
+    They are cut at the ends of the parts that were to be coded, as a coder sees nothing else. At least half of their time has
+    a label in the other coding: whatever it is, `uncertain` for a program. other: the annotations of the other coder.
     """
     found = []
     for item in items:
         label = label_of(item.label)
-        inside = spans is None or any(begin <= item.onset_s < end for begin, end in spans)
-        if label in classes and inside:
-            free_s = sum(end - begin for begin, end in _free(other, [(item.onset_s, item.offset_s)]))
-            if free_s <= (1 - _COVERED) * (item.offset_s - item.onset_s) + 1e-9:
-                found.append(Annotation(label, item.onset_s, item.offset_s))
+        if label not in classes:
+            continue
+        for begin_s, end_s in [(item.onset_s, item.offset_s)] if spans is None else _joined(spans):
+            onset_s, offset_s = max(item.onset_s, begin_s), min(item.offset_s, end_s)
+            free_s = sum(end - begin for begin, end in _free(other, [(onset_s, offset_s)]))
+            if offset_s > onset_s and free_s <= (1 - _COVERED) * (offset_s - onset_s) + 1e-9:
+                found.append(Event(label, onset_s, offset_s, onset_s > item.onset_s, offset_s < item.offset_s))
     return found
+
+
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    """Return spans in order, those that touch as one."""
+    joined: list[Span] = []
+    for begin_s, end_s in sorted(spans):
+        if joined and begin_s <= joined[-1][1] + 1e-9:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end_s))
+        else:
+            joined.append((begin_s, end_s))
+    return joined

@@ -6,6 +6,7 @@ import numpy as np
 
 from fercli.coding.annotations import Annotation
 from fercli.coding.clock_offset import better_shift_s
+from fercli.coding.event_matching import Event
 from fercli.coding.time_base import known_events, overlap_s, with_gaps
 
 
@@ -32,6 +33,14 @@ def test_known_events__count_where_the_other_coder_has_a_label():
         other=items(("nod", 0, 0.6), ("sadness", 3.1, 4.4), ("sadness", 5.5, 7)),
     )
     assert [item.onset_s for item in found] == [0, 5]
+
+
+def test_known_events__are_cut_at_the_parts_to_code():
+    # sadness 0 to 6 s; the coder of 2 to 4 s, and of 4 to 5 s, cannot see where it begins
+    found = known_events(
+        items(("sadness", 0, 6)), ("sadness",), str, spans=((4, 5), (2, 4), (7, 8)), other=items(("x", 2, 5))
+    )
+    assert found == [Event("sadness", 2, 5, cut_onset=True, cut_offset=True)]
 
 
 def test_overlap_s__is_the_time_of_two_labels():

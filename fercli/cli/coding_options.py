@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fercli.cli import options
+from fercli.cli import console, options
+from fercli.formatting import printable
+
+if TYPE_CHECKING:
+    from fercli.coding.names import Names
 
 EPISODES = "Episodes"
 
@@ -79,6 +83,15 @@ MinView = Annotated[
     ),
 ]
 
+PeopleFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--people",
+        metavar="FILE",
+        help="csv file with the columns source, track and name: names for tracks; tracks with one name are one person.",
+        rich_help_panel="People",
+    ),
+]
 Confusion = Annotated[
     Path | None,
     typer.Option(
@@ -87,6 +100,19 @@ Confusion = Annotated[
         help="Folder of fer eval --out: also print shares that are corrected by its confusion matrix, with 95 % intervals.",
     ),
 ]
+
+
+def read_people(path: Path | None) -> Names | None:
+    """Read the file of --people."""
+    from fercli.coding.names import read_names
+
+    return None if path is None else read_names(path)
+
+
+def warn_of_names(names: Names | None) -> None:
+    """Write to stderr what does not fit in the file of --people."""
+    for warning in [] if names is None else names.warnings():
+        console.warn(printable(warning))
 
 
 def csv_file(content: str) -> typer.models.OptionInfo:

@@ -57,6 +57,7 @@ def events(
             rich_help_panel=coding_options.EPISODES,
         ),
     ] = None,
+    people: coding_options.PeopleFile = None,
     smooth: coding_options.Smooth = 0.4,
     enter: coding_options.Enter = 0.6,
     leave: coding_options.Leave = 0.5,
@@ -86,7 +87,9 @@ def events(
         raise UsageError(f"--to {to}: unknown format", fix=f"--to {', '.join(EXPORTS)}")
     if out is None and to != "csv":
         raise UsageError(f"--to {to} writes files", fix=f"--to {to} --out {EXPORTS[to].example}")
-    coded = code_tables(rows, settings)
+    names = coding_options.read_people(people)
+    coded = code_tables(rows, settings, names=names)
+    coding_options.warn_of_names(names)
     if expressions is not None:
         coded = coded.only(expressions.split(","))
     if out is not None:

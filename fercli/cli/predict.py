@@ -13,7 +13,7 @@ import typer
 
 from fercli.cli import coding_options, console, options, predict_inputs
 from fercli.cli.predict_cluster import AddressOption, Cluster, EngineOption, GpusOption, WorkersOption
-from fercli.cli.predict_people import BaselineOption, BlurOption, DrawOption, NoPicturesOption, People, PeopleOption
+from fercli.cli.predict_people import BaselineOption, BlurOption, DrawOption, NoPicturesOption, People
 from fercli.cli.predict_privacy import LogOption, Protection, PseudonymsOption, command_line
 from fercli.errors import DataError, RefusedError
 from fercli.formatting import pluralize, printable
@@ -199,7 +199,7 @@ def predict(
     bom: options.Bom = False,
     confusion: coding_options.Confusion = None,
     baseline: BaselineOption = None,
-    people: PeopleOption = None,
+    people: coding_options.PeopleFile = None,
     blur_faces: BlurOption = False,
     draw: DrawOption = "labels",
     no_pictures: NoPicturesOption = False,
@@ -360,7 +360,7 @@ def predict(
             summary.add(result)
             with watch.stage("write"):
                 outputs.add(result)
-    summary.warn_of_notes()
+    summary.warn_of_notes(known.warnings(outputs.finished))
     if not json:
         summary.show(quiet=quiet)
     if not quiet:

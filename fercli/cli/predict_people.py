@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,11 +12,11 @@ import typer
 from fercli.errors import UsageError
 
 if TYPE_CHECKING:
+    from fercli.coding.names import Names
     from fercli.faces.detector import FaceDetector
     from fercli.media.sources import Source
     from fercli.predict.baseline.table import Baselines
     from fercli.predict.image_result import ImageResult
-    from fercli.predict.names import Names
     from fercli.predict.options import PredictOptions
     from fercli.weights.classifier import Classifier
 
@@ -32,16 +32,6 @@ BaselineOption = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
-PeopleOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--people",
-        metavar="FILE",
-        help="csv file with the columns source, track and name: names for tracks; tracks with one name are one person.",
-        rich_help_panel=PANEL,
-    ),
-]
-
 BlurOption = Annotated[
     bool,
     typer.Option(
@@ -70,8 +60,8 @@ class People:
     @staticmethod
     def read(baseline: str | None, people: Path | None, sources: Sequence[Source], *, track: bool) -> People:
         """Read both files. Raises: UsageError, DataError before any work is done."""
+        from fercli.coding.names import read_names
         from fercli.predict.baseline.table import read_baselines
-        from fercli.predict.names import read_names
 
         if people is not None and not track:
             raise UsageError("--people names tracks, but tracking is off", fix="remove --people or --no-track")
@@ -86,6 +76,10 @@ class People:
         named = [] if self.names is None else self.names.names
         return named + ([] if self.baselines is None else self.baselines.people)
 
+    def warnings(self, not_read: Iterable[Source]) -> list[str]:
+        """Return what does not fit in the file of names. not_read: sources that an earlier run read."""
+        return [] if self.names is None else self.names.warnings([source.name for source in not_read])
+
     @property
     def neutral_pictures(self) -> list[Path]:
         """The pictures of the baseline, which rows name."""
@@ -99,7 +93,9 @@ class People:
 
             settings[SETTING] = baseline_setting(self.baselines)
         if self.names is not None:
-            settings["names of people"] = "given"
+            from fercli.coding.names import SETTING as NAMES
+
+            settings[NAMES] = "given"
         return settings
 
     def apply(
@@ -113,9 +109,8 @@ class People:
     ) -> Iterator[ImageResult]:
         """Return the results with names, and with the resting expressions subtracted."""
         from fercli.predict.baseline.apply import Correction, neutral_rests, with_baselines
-        from fercli.predict.names import with_names
 
-        named = iter(results) if self.names is None else with_names(results, self.names)
+        named = iter(results) if self.names is None else _with_names(results, self.names)
         if self.baselines is None:
             return named
         card = classifier.card
@@ -125,3 +120,9 @@ class People:
         if pictures:
             neutral = neutral_rests(pictures, classifier, correction, detector=detector, options=options)
         return with_baselines(named, self.baselines, correction, neutral=neutral, on_note=on_note)
+
+
+def _with_names(results: Iterable[ImageResult], names: Names) -> Iterator[ImageResult]:
+    """Yield the results with the names of their people."""
+    for result in results:
+        yield replace(result, predictions=names.of_frame(result.predictions))

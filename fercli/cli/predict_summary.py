@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -97,8 +98,10 @@ class Summary:
         """Keep a sentence about a source that was read, such as one about its sound."""
         self._notes.setdefault(path, []).append(note)
 
-    def warn_of_notes(self) -> None:
-        """Write the notes to stderr."""
+    def warn_of_notes(self, others: Iterable[str] = ()) -> None:
+        """Write the notes, and other warnings, to stderr."""
+        for text in others:
+            console.warn(printable(text))
         for path, notes in self._notes.items():
             console.warn(f"{path}: {'; '.join(notes)}")
 

@@ -21,6 +21,7 @@ def summary(
     out: Annotated[Path | None, coding_options.csv_file("one row per track or person, and per video")] = None,
     min_view: coding_options.MinView = 0.5,
     confusion: coding_options.Confusion = None,
+    people: coding_options.PeopleFile = None,
     smooth: coding_options.Smooth = 0.4,
     enter: coding_options.Enter = 0.6,
     leave: coding_options.Leave = 0.5,
@@ -50,14 +51,16 @@ def summary(
     if out is not None:
         refuse_existing(out, overwrite=overwrite)
     known = None if confusion is None else partial(read_correction, confusion)
-    coded = code_tables(rows, settings, min_view_s=min_view, confusion=known)
+    names = coding_options.read_people(people)
+    coded = code_tables(rows, settings, min_view_s=min_view, confusion=known, names=names)
+    coding_options.warn_of_names(names)
     corrected = coded.correction is not None
     if out is not None:
         write_summary(out, coded.summaries, coded.classes, coded.run, settings, bom=bom, correction=coded.correction)
     if json:
-        names = summary_columns(coded.classes, corrected=corrected)
+        columns = summary_columns(coded.classes, corrected=corrected)
         for item in coded.summaries:
-            console.json_line(dict(zip(names, summary_row(item, corrected=corrected), strict=True)))
+            console.json_line(dict(zip(columns, summary_row(item, corrected=corrected), strict=True)))
     else:
         show(coded)
     if out is not None and not quiet:

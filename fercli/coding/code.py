@@ -8,6 +8,8 @@ from pathlib import Path
 
 from fercli.coding.correction import Correction
 from fercli.coding.episodes import Episode, EpisodeOptions, episodes
+from fercli.coding.names import SETTING as NAMES
+from fercli.coding.names import Names
 from fercli.coding.recordings import ROUNDING_S, Recording, saved_recordings
 from fercli.coding.summary import Summary, summaries
 from fercli.coding.tables import EVENTS_NAME, SUMMARY_NAME, write_events, write_summary
@@ -72,11 +74,12 @@ def code_tables(
     *,
     min_view_s: float = MIN_TRACK_S,
     confusion: Callable[[Sequence[str]], Correction] | None = None,
+    names: Names | None = None,
 ) -> CodedTables:
     """Read tables of predictions and return their videos with summaries and episodes. Memory is that of the longest video.
 
     min_view_s: tracks in view for a shorter time have no summary of their own; that of the video includes them.
-    confusion: returns the correction of the shares for the classes of the tables.
+    confusion: returns the correction of the shares for the classes of the tables. names: of tracks.
     Raises: DataError for tables that cannot be read, have different classes, or no video; UsageError for a correction that does
     not fit the tables.
     """
@@ -92,11 +95,14 @@ def code_tables(
     if correction is not None:
         for table in tables:
             correction.check(table.run)
-    videos = tuple(video for table in tables for video in _videos(table, options, min_view_s, correction))
+    videos = tuple(video for table in tables for video in _videos(table, options, min_view_s, correction, names))
     if not videos:
-        names = ", ".join(str(path) for path in paths)
-        raise DataError(f"{names}: no rows of videos", fix="give tables that fer predict wrote for videos")
-    return CodedTables(classes, tables[0].run, videos, correction)
+        paths_text = ", ".join(str(path) for path in paths)
+        raise DataError(f"{paths_text}: no rows of videos", fix="give tables that fer predict wrote for videos")
+    run = tables[0].run
+    if names is not None:
+        run = replace(run, settings={**run.settings, NAMES: "given"})
+    return CodedTables(classes, run, videos, correction)
 
 
 def write_coding(folder: Path, *, bom: bool = False, correction: Correction | None = None) -> None:
@@ -141,7 +147,11 @@ def code_video(
 
 
 def _videos(
-    table: SavedRows, options: EpisodeOptions | None, min_view_s: float, correction: Correction | None
+    table: SavedRows,
+    options: EpisodeOptions | None,
+    min_view_s: float,
+    correction: Correction | None,
+    names: Names | None = None,
 ) -> Iterator[CodedVideo]:
-    for recording in saved_recordings(table):
+    for recording in saved_recordings(table, names):
         yield code_video(recording, options, min_view_s=min_view_s, correction=correction)

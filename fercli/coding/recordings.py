@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.coding.names import Names
 from fercli.errors import UsageError
 from fercli.media.selection import FrameSelection
 from fercli.results import CLASSIFIED, MIN_FACE_SCORE, Prediction, Who
@@ -85,13 +86,17 @@ def frame_ends(begin_s: NDArray[np.float64], until_s: float | None = None) -> ND
     return np.append(begin_s[1:], last_s)
 
 
-def saved_recordings(rows: SavedRows) -> Iterator[Recording]:
-    """Yield the videos of a table of predictions, as `recordings` does, up to the end that its run was asked for."""
+def saved_recordings(rows: SavedRows, names: Names | None = None) -> Iterator[Recording]:
+    """Yield the videos of a table of predictions, as `recordings` does, up to the end that its run was asked for.
+
+    names: of tracks; those of the table are kept for other tracks.
+    """
     try:
         until_s = FrameSelection.parse(rows.run.settings["frames of videos"]).end_s
     except (KeyError, UsageError):  # a table of an earlier version, or of another program
         until_s = None
-    return recordings(rows.predictions(), rows.labels, until_s=until_s)
+    predictions = rows.predictions() if names is None else names.of_rows(rows.predictions())
+    return recordings(predictions, rows.labels, until_s=until_s)
 
 
 def recordings(

@@ -58,6 +58,27 @@ def test_summary__prints_and_writes_time_per_expression(
     ]
 
 
+def test_people__names_tracks_of_a_saved_table(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    names = tmp_path / "names.csv"
+    names.write_text("source,track,name\na.mp4,1,Anna\na.mp4,7,Zed\n")
+    out = tmp_path / "summary.csv"
+    assert main(["summary", str(table), "--people", str(names), "--out", str(out)]) == 0
+    shown = capsys.readouterr()
+    assert "Anna" in shown.out
+    assert "the name Zed (line 3) is not used: a.mp4 has no track 7" in shown.err
+    with out.open(newline="") as file:
+        person, _ = csv.DictReader(file)
+    assert (person["level"], person["track"], person["person"]) == ("person", "1", "Anna")
+    assert json.loads((tmp_path / "summary.csv.settings.json").read_text())["settings"]["names of people"] == "given"
+    assert main(["events", str(table), "--people", str(names), "--json"]) == 0
+    assert {json.loads(line)["person"] for line in capsys.readouterr().out.splitlines()} == {"Anna"}
+
+
+def test_events__names_tracks_without_an_episode(table: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["events", str(table), "--expressions", "happy", "--enter", "0.99"]) == 0
+    assert "a.mp4: no episode of Track 1" in capsys.readouterr().err
+
+
 def test_events__prints_writes_and_refuses(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     plain = ["--smooth", "0", "--merge-gap", "0", "--min-duration", "0"]
     assert main(["events", str(table), *plain, "--expressions", "happy"]) == 0

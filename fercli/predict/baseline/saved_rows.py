@@ -50,8 +50,8 @@ def correct_rows(
 
 
 def baseline_setting(baselines: Baselines) -> str:
-    """Return how the settings of a run state the baseline."""
-    return f"{baselines.text}, subtracted in logit space, margin {MARGIN:g} for neutral"
+    """Return how the settings of a run state the baseline that was asked for."""
+    return f"{baselines.text}, subtracted in logit space where the column baseline has a value, margin {MARGIN:g} for neutral"
 
 
 def _rests(

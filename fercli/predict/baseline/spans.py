@@ -33,6 +33,10 @@ class Span:
         return f"{clock(self.start_s)} to {clock(self.end_s)}"
 
 
+CALMEST = (
+    f"of the half of the seconds in which neutral was most probable those in which the logits varied least: "
+    f"{_CALM_SHARE:.0%} of the time in view, at least {_MIN_CALM_S:g} s"
+).replace("%", " %")
 Request = Span | None  # None: the calmest seconds
 
 

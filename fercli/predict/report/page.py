@@ -25,12 +25,13 @@ from fercli.html.parts import Table
 from fercli.html.thumbnail import smaller_jpeg
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
-from fercli.predict.report.about import accuracy, legend, methods, references, settings, uncertainty
+from fercli.predict.report.about import accuracy, legend, settings, uncertainty
 from fercli.predict.report.coding_tables import corrected_table, summary_table
+from fercli.predict.report.methods import Baselined, methods, references
 from fercli.predict.report.overview import VideoOverview
 from fercli.predict.report.pictures import picture_card
 from fercli.predict.report.video import VideoSection
-from fercli.results import Prediction, is_frame
+from fercli.results import Prediction, is_frame, who_name
 from fercli.system.files import refuse_existing, replacing, write_errors_name
 from fercli.weights.card import WeightsCard
 
@@ -84,6 +85,7 @@ class HtmlReport:
         self._poster: bytes | None = None
         self._coded: list[tuple[str, CodedVideo]] = []
         self._unread: list[tuple[str, str]] = []
+        self._baselined = Baselined()
         self._kept: list[tuple[str, str]] = []
 
     def __enter__(self) -> HtmlReport:
@@ -121,6 +123,7 @@ class HtmlReport:
                 pictures=self._pictures,
                 player=self._player is not None,
                 correction=self._correction,
+                baseline="baseline" in self._settings,
             )
             self._video.add(rgb, predictions, time_s=time_s)
         elif rgb is None:
@@ -130,6 +133,8 @@ class HtmlReport:
                 name, rgb, predictions, labels=self._card.labels, index=self._cards, picture=self._pictures
             )
             self._keep(self._picture_parts, card)
+            if predictions[0].detection is not None:
+                self._baselined.add(name, predictions[0].baseline)
             self._cards += 1
 
     def add_kept(self, name: str, what: str) -> None:
@@ -145,6 +150,9 @@ class HtmlReport:
     ) -> None:
         """Add a video to the table of the time per expression, and what the card of the last link shows."""
         self._coded.append((name, coded))
+        for item in coded.summaries:
+            if item.level != "video":
+                self._baselined.add(f"{who_name(item.person)} of {name}", item.baseline)
         if self._links and overview is not None:
             link = self._links[-1]
             link.overview = overview
@@ -185,7 +193,7 @@ class HtmlReport:
             player=self._player if single else None,
             poster=self._poster if single else None,
             player_begin_s=self._source.selection.start_s if self._source is not None else 0.0,
-            methods=methods(card, self._settings, videos=bool(self._videos or self._links)),
+            methods=methods(card, self._settings, videos=bool(self._videos or self._links), baselined=self._baselined),
             references=references(self._settings),
             videos=self._videos,
             links=self._links,

@@ -77,7 +77,7 @@ class VideoSection:
 
     anchor: of links to people, unique in a page. begin_s, until_s: the part of the video that is read. `People` counts times
     from its start, the page shows those of the video. poster: a frame as JPEG, the first with a face.
-    player: the page plays the video, so times are links.
+    player: the page plays the video, so times are links. baseline: resting expressions were to be subtracted.
     """
 
     def __init__(
@@ -91,8 +91,9 @@ class VideoSection:
         pictures: bool = True,
         player: bool = False,
         correction: Correction | None = None,
+        baseline: bool = False,
     ) -> None:
-        self._correction = correction
+        self._correction, self._baseline = correction, baseline
         self.name, self._begin_s, self._anchor = name, begin_s, anchor
         self._pictures, self._player = pictures, player
         self._labels = tuple(labels)
@@ -210,7 +211,7 @@ class VideoSection:
             colour=None if person.number is None else track_colour(person.number),
             in_view=(
                 f"{person.seen_s:.1f} s in view, {self._span(person.first_s, person.last_s)}; "
-                f"{pluralize(person.faces, 'face')}"
+                f"{pluralize(person.faces, 'face')}{self._rest(who)}"
             ),
             summary=summary,
             strip=self._strip(who),
@@ -233,6 +234,15 @@ class VideoSection:
                 time_table(means, self._labels, width_s=width_s, end_s=end_s, begin_s=self._begin_s),
                 episode_table(episodes, linked=self._player),
             ),
+        )
+
+    def _rest(self, who: Who) -> str:
+        """Return which resting expression was subtracted, if that was asked for."""
+        if not self._baseline or self._recording is None:
+            return ""
+        baseline = next((track.baseline for track in self._recording.tracks if track.person == who), None)
+        return (
+            "; no resting expression subtracted" if baseline is None else f"; resting expression subtracted: {baseline}"
         )
 
     def _shares(self, person: Person[bytes]) -> tuple[TimeShare, ...]:

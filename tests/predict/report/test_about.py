@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from pathlib import Path
 
 from fercli.config.labels import schema
 from fercli.config.presets import MODELS
 from fercli.config.templates import template
-from fercli.predict.report.about import accuracy, legend, methods, references, settings, uncertainty
+from fercli.predict.report.about import accuracy, legend, settings, uncertainty
 from fercli.weights.card import WeightsCard
 
 CARD = WeightsCard("fake", "7", schema("rafdb").names, "rafdb", template("arcface"), MODELS["btn-tiny"])
@@ -36,7 +34,7 @@ def test_accuracy_and_uncertainty__report_what_is_missing():
     card = replace(CARD, abstain_below=0.5)
     assert uncertainty(card, {}).startswith("Faces whose highest probability is below 50 % are marked uncertain.")
     assert "faces with a detection score below 0.9 and faces with a side below 20 px are marked" in uncertainty(
-        card, RUN
+        card, {"detector": "yunet", "minimum reliable face size": "20 px"}
     )
 
 
@@ -57,52 +55,3 @@ def test_settings__state_the_class_shares_that_the_probabilities_assume():
     assert dict(settings(card, {}, made="fer 1"))["class shares"].startswith("of the weights: surprise 14.3 %")
     assert dict(settings(card, {"class shares": "uniform"}, made="fer 1"))["class shares"] == "uniform"
     assert "class shares" not in dict(settings(CARD, {}, made="fer 1"))
-
-
-RUN = {
-    "label convention": "mixed: a stated mixture",
-    "detector": "yunet n 0047ac2, thresholds 0.6, 0.7, 0.7, pictures shrunk to a longest side of 1600 px",
-    "minimum face size": "20 px in pictures, 40 px in videos",
-    "detection": "every frame",
-    "minimum reliable face size": "20 px",
-    "tracking": "on",
-    "smoothing": "off",
-    "frames of videos": "every frame",
-}
-
-
-def test_methods__has_the_settings_of_the_run_and_cites_what_it_names():
-    text = methods(replace(CARD, abstain_below=0.5), RUN)
-    for words in (
-        "the model fake, version 7",
-        "Label convention: mixed: a stated mixture.",
-        "Faces were detected with YuNet (Wu et al., 2023).",
-        "a side of 20 px in pictures, 40 px in videos.",
-        "Faces whose highest probability was below 50 % and faces with a detection score below 0.9 and faces with a side "
-        "below 20 px were counted as uncertain.",
-        "and people in view for less than 0.5 s",
-        "averaged over a centred window of 0.4 s",
-        "with at least 0.5, if it reached 0.6",
-    ):
-        assert words in text
-    assert "time constant" not in text  # smoothing is off
-    cited = references(RUN)
-    assert [reference.split(" ")[0] for reference in cited] == ["fer", "Her,", "Wu,"]
-    assert [reference.split(" ")[0] for reference in references({"detector": "mtcnn 1"})][-1] == "Zhang,"
-
-
-def test_methods__of_pictures_says_nothing_of_videos():
-    text = methods(CARD, RUN, videos=False)
-    assert "tracked" not in text
-    assert "Episodes" not in text
-
-
-def test_references__are_those_of_the_citation_file():
-    citation = (Path(__file__).parents[3] / "CITATION.cff").read_text(encoding="utf-8")
-    software, paper, _ = references(RUN)
-    assert re.search(r"^version: (.*)", citation, re.MULTILINE)[1] in software
-    assert re.search(r'^title: "(.*)"', citation, re.MULTILINE)[1] in software
-    assert re.search(r'    title: "(.*)"', citation)[1].lower() in paper.lower()
-    assert (re.search(r"    year: (.*)", citation)[1], re.search(r"    volume: (.*)", citation)[1]) == ("2025", "13")
-    assert "(2025)" in paper
-    assert paper.endswith("IEEE Access, 13.")

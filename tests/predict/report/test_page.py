@@ -265,14 +265,16 @@ def test_report__plays_its_video_and_has_a_methods_paragraph(tmp_path: Path):
     run = {"baseline": "0:00-0:10", "smoothing": "off"}
     with HtmlReport(tmp_path / "a.html", CARD, run, video=tmp_path / "a b.mp4") as report:
         for number in range(10):
-            report.add(_source("a.mp4"), RGB, [_face("anger", 0.9)], time_s=number / 10)
+            face = replace(_face("anger", 0.9), frame=number, time_s=number / 10)
+            report.add(_source("a.mp4"), RGB, [face], time_s=number / 10)
     page = Page(tmp_path / "a.html")
     (player,) = page.all("video")
     assert player["src"] == "a%20b.mp4"
     assert player["poster"].startswith("data:image/jpeg;base64,/9j")
     assert "media-src 'self' file:" in page.source
     assert "the model fake, version 7" in page.text
-    assert "Resting expressions: 0:00-0:10." in page.text
+    assert "No resting expression was subtracted, although it was asked for (0:00-0:10)" in page.text
+    assert "10 faces; no resting expression subtracted" in page.text
     assert "below 45 % were counted as uncertain" in page.text
     assert "averaged over time" not in page.text
 

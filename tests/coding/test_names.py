@@ -2,13 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+from fercli.coding.names import read_names
 from fercli.errors import DataError
-from fercli.media.sources import find_sources
-from fercli.predict.image_result import ImageResult
-from fercli.predict.names import read_names, with_names
 from fercli.results import Face, Prediction
 
 
@@ -27,17 +24,40 @@ def test_names__belong_to_a_track_of_one_source_or_of_all(tmp_path: Path):
     assert read_names(_names(tmp_path, "track,name\n2,Bert\n")).name_of("a.mp4", 2) == "Bert"
 
 
+def _rows(*tracks: int, frame: int = 0) -> list[Prediction]:
+    face, values = Face((0.0, 0.0, 9.0, 9.0), 0.9, None), {"neutral": 0.6, "anger": 0.4}
+    return [
+        Prediction("a.mp4", "ok", frame, frame / 10, index, face, "neutral", values, track=track)
+        for index, track in enumerate(tracks)
+    ]
+
+
 def test_names__tracks_with_one_name_are_one_person(tmp_path: Path):
     names = read_names(_names(tmp_path, "track,name\n1,Anna\n3,Anna\n"))
-    (source,) = find_sources([str(tmp_path / "a.mp4")])
-    face = Face((0.0, 0.0, 9.0, 9.0), 0.9, None)
-    rows = [
-        Prediction("a.mp4", "ok", 0, 0.0, 0, face, "neutral", {"neutral": 0.6, "anger": 0.4}, track=track)
-        for track in (1, 2, 3)
+    rows = list(names.of_rows([*_rows(1, 2), *_rows(2, 3, frame=1)]))
+    assert [row.who for row in rows] == ["Anna", 2, 2, "Anna"]
+    assert [row.track for row in rows] == [1, 2, 2, 3]
+    assert names.warnings() == []
+
+
+def test_names__two_tracks_in_view_together_are_not_one_person(tmp_path: Path):
+    names = read_names(_names(tmp_path, "track,name\n1,Anna\n3,Anna\n"))
+    for frame in range(2):
+        names.of_frame(_rows(1, 2, 3, frame=frame))
+    assert names.warnings() == [
+        "a.mp4: tracks 1 and 3 are both named Anna, but in view together in 2 frames, where only the larger face counts: "
+        "give them different names"
     ]
-    (result,) = with_names([ImageResult(source, np.zeros((9, 9, 3), np.uint8), 0.0, tuple(rows), 0)], names)
-    assert [prediction.who for prediction in result.predictions] == ["Anna", 2, "Anna"]
-    assert [prediction.track for prediction in result.predictions] == [1, 2, 3]
+
+
+def test_names__rows_about_no_track_are_named(tmp_path: Path):
+    names = read_names(_names(tmp_path, "source,track,name\na.mp4,1,Anna\nb.mp4,1,Bert\n,7,Zed\n"))
+    names.of_frame(_rows(1, 2))
+    assert names.warnings() == [
+        "the name Bert (line 3) is not used: b.mp4 has no track 1",
+        "the name Zed (line 4) is not used: no video has a track 7",
+    ]
+    assert names.warnings(not_read=["in/b.mp4"]) == []  # also for any video: it was not read
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,119 @@
+"""Names of the people of videos, given by the user; tracks with the same name are one person."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+
+from fercli.errors import DataError
+from fercli.formatting import pluralize
+from fercli.results import Prediction
+from fercli.system.csv_file import reading_csv
+
+COLUMNS = ("source", "track", "name")
+SETTING = "names of people"
+_EXAMPLE = "a csv file with the columns source,track,name"
+_DIGITS = 9  # of the number of a track
+
+
+@dataclass(frozen=True)
+class NameRow:
+    """A name for a track. source: name or pattern of the video, None for any. line: of the file."""
+
+    source: str | None
+    track: int
+    name: str
+    line: int | None = None
+
+    def fits(self, source: str) -> bool:
+        """Whether the row is about a video."""
+        return self.source is None or self.source == source or Path(source).match(self.source)
+
+
+class Names:
+    """Names by source and track; remembers what does not fit the tracks that it named."""
+
+    def __init__(self, rows: Iterable[NameRow]) -> None:
+        self._rows = tuple(rows)
+        self._used: set[NameRow] = set()
+        self._together: dict[tuple[str, str], tuple[set[int], set[int]]] = {}  # source, name -> tracks, frames
+
+    @property
+    def names(self) -> list[str]:
+        """All names."""
+        return [row.name for row in self._rows]
+
+    def name_of(self, source: str, track: int | None) -> str | None:
+        """Return the name of a track, by the first row that fits; None without one."""
+        row = next((row for row in self._rows if row.track == track and row.fits(source)), None)
+        if row is not None:
+            self._used.add(row)
+        return None if row is None else row.name
+
+    def of_frame(self, predictions: Sequence[Prediction]) -> tuple[Prediction, ...]:
+        """Return the predictions of one frame with the names of their tracks."""
+        named = []
+        tracks: dict[str, int] = {}
+        for prediction in predictions:
+            track = prediction.track
+            name = None if track is None else self.name_of(prediction.source, track)
+            if name is None or track is None:
+                named.append(prediction)
+                continue
+            if name in tracks:
+                both, frames = self._together.setdefault((prediction.source, name), (set(), set()))
+                both.update((tracks[name], track))
+                frames.add(prediction.frame or 0)
+            tracks[name] = track
+            named.append(replace(prediction, person=name))
+        return tuple(named)
+
+    def of_rows(self, predictions: Iterable[Prediction]) -> Iterator[Prediction]:
+        """Yield rows of a table with the names of their tracks."""
+        for _, frame in groupby(predictions, key=lambda row: (row.source, row.frame)):
+            yield from self.of_frame(list(frame))
+
+    def warnings(self, not_read: Collection[str] = ()) -> list[str]:
+        """Return what the user should correct: tracks of one name that are in view together, and rows about no track.
+
+        not_read: sources that were left out, whose rows are not used.
+        """
+        found = []
+        for (source, name), (tracks, frames) in self._together.items():
+            shown = " and ".join(map(str, sorted(tracks)))
+            found.append(
+                f"{source}: tracks {shown} are both named {name}, but in view together in {pluralize(len(frames), 'frame')}, "
+                "where only the larger face counts: give them different names"
+            )
+        for row in self._rows:
+            if row not in self._used and not any(row.fits(source) for source in not_read):
+                where = "no video has a" if row.source is None else f"{row.source} has no"
+                line = "" if row.line is None else f" (line {row.line})"
+                found.append(f"the name {row.name}{line} is not used: {where} track {row.track}")
+        return found
+
+
+def read_names(path: Path) -> Names:
+    """Read a csv file with the columns track and name, and optionally source.
+
+    Raises: DataError with the line for a missing column, a track that is no number and an empty name.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file", fix=_EXAMPLE)
+    with reading_csv(path, fix=_EXAMPLE), path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        if not {"track", "name"} <= set(reader.fieldnames or ()):
+            raise DataError(f"{path} lacks the column track or name", fix="a header source,track,name")
+        rows = []
+        for cells in reader:
+            source, track, name = ((cells.get(column) or "").strip() for column in COLUMNS)
+            if not track.isdecimal() or len(track) > _DIGITS or not name:
+                raise DataError(
+                    f"{path}, line {reader.line_num}: needs the number of a track and a name",
+                    fix="interview.mp4,1,Anna",
+                )
+            rows.append(NameRow(source or None, int(track), name, reader.line_num))
+    return Names(rows)

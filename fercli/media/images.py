@@ -13,8 +13,9 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from fercli.errors import DataError, UsageError
-from fercli.media.picture_files import BROKEN, head_of, open_picture
-from fercli.media.pixel_values import read_deep_rgb
+from fercli.media.deep_tiff import read_deep_tiff
+from fercli.media.picture_files import BROKEN, open_picture
+from fercli.media.pixel_values import read_deep_png
 from fercli.media.rgb_pixels import ORIENTATIONS, to_rgb, turned
 from fercli.media.rgb_pixels import Rgb as Rgb  # noqa: PLC0414 - for the modules that read pictures
 from fercli.system.files import replacing
@@ -54,14 +55,9 @@ def read_rgb(path: Path, content: bytes | None = None, *, notes: list[str] | Non
     with picture_errors(path):
         if path.exists() and not path.is_file() and not path.is_dir():
             raise DataError(f"{path}: not a regular file", fix="give a file, not a pipe or a device")
-        try:
-            picture = open_picture(file)
-        except UnidentifiedImageError:
-            deep = _other_tiff(file)
-            if deep is None:
-                raise
-            return deep
-        with picture:
+        if (of_tiff := read_deep_tiff(file, notes)) is not None:
+            return of_tiff
+        with open_picture(file) as picture:
             if full := picture.info.get("full_size"):
                 notes.append("read at {} x {} of its {} x {} pixels".format(*picture.size, *full))
             is_deep = _is_deep_colour(picture)
@@ -81,7 +77,7 @@ def _deep_rgb(file: Path | io.BytesIO, loaded: Image.Image, notes: list[str]) ->
         notes.append("only the upper 8 bits of its colours are read, since it is large and dark")
         return turned(shallow, orientation)
     loaded.close()  # its memory is needed
-    deep = read_deep_rgb(file)
+    deep = read_deep_png(file)
     return turned(shallow if deep is None or deep.shape[1::-1] != size else deep, orientation)
 
 
@@ -150,11 +146,6 @@ def _is_dark(picture: Image.Image) -> bool:
     """Whether a picture is so dark as if it used a part of its bits only; transparency does not count."""
     pixels = np.asarray(picture)[:: 1 + picture.width * picture.height // _SAMPLED_PIXELS]
     return float(np.percentile(pixels[..., :-1] if picture.mode in ("RGBA", "LA") else pixels, 99.9)) < _LIKELY_16_BITS
-
-
-def _other_tiff(file: Path | io.BytesIO) -> Rgb | None:
-    """Read a TIFF of a kind that Pillow does not know, such as colours in floats; None for any other file."""
-    return read_deep_rgb(file) if head_of(file, 4) in (b"II*\0", b"MM\0*") else None
 
 
 def write_image(path: Path, rgb: Rgb) -> None:

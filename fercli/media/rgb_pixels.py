@@ -13,7 +13,6 @@ from fercli.media.pixel_values import to_eight_bits
 Rgb = NDArray[np.uint8]  # [H, W, 3]
 
 _STRIP_PIXELS = 1 << 22
-_UNSIGNED, _SIGNED = 1, 2  # SampleFormat of TIFF
 _TURNS: dict[int, Callable[[Rgb], Rgb]] = {
     2: lambda rgb: rgb[:, ::-1],
     3: lambda rgb: rgb[::-1, ::-1],
@@ -35,13 +34,7 @@ def turned(rgb: Rgb, orientation: int) -> Rgb:
 def to_rgb(picture: Image.Image) -> Rgb:
     """Return the pixels of a loaded picture as stored, RGB uint8 [H, W, 3]; transparency is blended on white."""
     if picture.mode.startswith(("I", "F")):
-        grey = np.asarray(picture)
-        bits, kind = _tiff_samples(picture)
-        if (bits, kind) == (32, _UNSIGNED):
-            grey = grey.view(np.uint32)  # Pillow reads it as signed
-        elif (bits, kind) == (16, _SIGNED):
-            grey = grey.astype(np.int16)
-        return np.repeat(to_eight_bits(grey)[..., None], 3, axis=2)
+        return np.repeat(to_eight_bits(np.asarray(picture))[..., None], 3, axis=2)
     width, height = picture.size
     rgb = np.empty((height, width, 3), np.uint8)
     rows = max(1, _STRIP_PIXELS // max(1, width))
@@ -52,9 +45,3 @@ def to_rgb(picture: Image.Image) -> Rgb:
             strip = Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip)
         rgb[top : top + rows] = np.asarray(strip.convert("RGB"))
     return rgb
-
-
-def _tiff_samples(picture: Image.Image) -> tuple[int | None, int]:
-    """Bits of a sample of a grey TIFF, and its kind; None for other files."""
-    tags = getattr(picture, "tag_v2", {})
-    return tags.get(258, (None,))[0], tags.get(339, (_UNSIGNED,))[0]  # BitsPerSample, SampleFormat of TIFF 6.0

@@ -1,0 +1,51 @@
+"""Read TIFF files of more than 8 bits a sample, or with a sign, as RGB uint8."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.media.picture_files import BROKEN, head_of
+from fercli.media.pixel_values import blend_on_white, levels_of, to_eight_bits
+from fercli.media.rgb_pixels import Rgb, turned
+from fercli.media.tiff import ASSOCIATED, BLACK_IS_ZERO, RGB, UNASSOCIATED, WHITE_IS_ZERO, Layout, is_tiff, layout_of
+
+
+def read_deep_tiff(file: Path | io.BytesIO, notes: list[str]) -> Rgb | None:
+    """Read the first picture of a TIFF upright, transparency blended on white; None for other files, and for plain bytes.
+
+    notes: gets a sentence if the file has more pages. Raises: OSError or an error of Pillow for missing and broken pixels.
+    """
+    if not is_tiff(head_of(file, 4)):
+        return None
+    try:
+        layout = layout_of(file.read_bytes() if isinstance(file, Path) else file.getvalue())
+        colours = {RGB: 3, BLACK_IS_ZERO: 1, WHITE_IS_ZERO: 1}.get(layout.photometric, 0)
+        if layout.is_plain or not 0 < colours <= layout.samples:
+            return None
+    except (OSError, *BROKEN):  # Pillow may know better
+        return None
+    values = layout.values()
+    if values is None:
+        return None
+    if layout.pages > 1:
+        notes.append(f"the first of {layout.pages} pages is read")
+    return turned(_rgb(layout, values, colours), layout.orientation)
+
+
+def _rgb(layout: Layout, values: NDArray[np.generic], colours: int) -> Rgb:
+    levels = levels_of(values[..., :colours], layout.maximum)
+    rgb = to_eight_bits(values[..., :colours], levels)
+    if layout.photometric == WHITE_IS_ZERO:
+        rgb = 255 - rgb
+    rgb = np.repeat(rgb, 3, axis=2) if colours == 1 else rgb
+    # a fourth sample without a meaning is opacity, as for Pillow
+    extra = layout.extra or (UNASSOCIATED,) * (layout.samples - colours)
+    for kind, sample in zip(extra, range(colours, layout.samples), strict=False):
+        if kind in (ASSOCIATED, UNASSOCIATED):
+            blend_on_white(rgb, values[..., sample, None], levels.white, multiplied=kind == ASSOCIATED)
+            break
+    return rgb

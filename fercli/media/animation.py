@@ -39,8 +39,6 @@ def is_animation(path: Path, content: bytes | None = None) -> bool:
 class AnimationReader:
     """Iterates over the frames of an animated picture, as VideoReader does over those of a video."""
 
-    note: str | None = None
-
     def __init__(
         self, path: Path, content: bytes | None = None, *, name: str, selection: FrameSelection = EVERY_FRAME
     ) -> None:
@@ -49,6 +47,7 @@ class AnimationReader:
         with picture_errors(path):
             self._picture = open_picture(path if content is None else io.BytesIO(content))
             self._count = int(getattr(self._picture, "n_frames", 1))
+        self.note: str | None = self._picture.info.get("fault")
         self.frames: int | None = self._count
 
     def __enter__(self) -> AnimationReader:

@@ -14,7 +14,8 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from fercli.errors import DataError, UsageError
 from fercli.media.deep_tiff import read_deep_tiff
-from fercli.media.picture_files import BROKEN, open_picture
+from fercli.media.jpeg_end import without_end_marker
+from fercli.media.picture_files import BROKEN, open_picture, open_without_metadata
 from fercli.media.pixel_values import read_deep_png
 from fercli.media.rgb_pixels import ORIENTATIONS, to_rgb, turned
 from fercli.media.rgb_pixels import Rgb as Rgb  # noqa: PLC0414 - for the modules that read pictures
@@ -40,7 +41,6 @@ _FIX = "check that another program opens the file; if not, get it again"
 _LIKELY_16_BITS = 64  # upper 8 bits of a colour; if all are lower, at most 14 of 16 bits are used
 _DEEP_PIXELS = 32_000_000  # that are read with all their bits; needs 20 bytes a pixel
 _SAMPLED_PIXELS = 1 << 23  # of larger pictures only some rows are looked at
-_FILLING = 4096  # bytes; more than those of any 16 x 16 pixels
 
 
 def read_rgb(path: Path, content: bytes | None = None, *, notes: list[str] | None = None) -> Rgb:
@@ -63,7 +63,7 @@ def read_rgb(path: Path, content: bytes | None = None, *, notes: list[str] | Non
             is_deep = _is_deep_colour(picture)
             if picture.format == "TIFF" and (pages := int(getattr(picture, "n_frames", 1))) > 1:
                 notes.append(f"the first of {pages} pages is read")
-            loaded = _loaded(picture, file, notes)
+            loaded = load_picture(picture, file, notes)
             if is_deep and _is_dark(loaded):
                 return _deep_rgb(file, loaded, notes)
             return upright_rgb(loaded, notes=notes)
@@ -114,27 +114,38 @@ def _orientation(picture: Image.Image, notes: list[str]) -> int:
     return value if isinstance(value, int) and value in ORIENTATIONS else 1
 
 
-def _loaded(picture: Image.Image, file: Path | io.BytesIO, notes: list[str]) -> Image.Image:
-    """Decode a picture; also a JPEG that lacks only its end marker."""
+def load_picture(picture: Image.Image, file: Path | io.BytesIO | None, notes: list[str]) -> Image.Image:
+    """Decode a picture; also one that lacks only the end marker of JPEG, or whose metadata are broken.
+
+    file: None if it is not at hand.
+    """
+    if (fault := picture.info.get("fault")) is not None:
+        notes.append(fault)
     try:
         picture.load()
-    except OSError as error:
-        complete = _without_end_marker(file) if picture.format == "JPEG" and "truncated" in str(error) else None
-        if complete is None:
+    except (OSError, *BROKEN) as error:
+        loaded = None if file is None else _loaded_in_spite(picture, file, error, notes)
+        if loaded is None:
             raise
-        notes.append("the end marker of the JPEG file is missing, all pixels are there")
-        return complete
+        return loaded
     return picture
 
 
-def _without_end_marker(file: Path | io.BytesIO) -> Image.Image | None:
-    """Decode a JPEG without its last bytes; None if pixels are missing.
-
-    Two different fillings are put behind the data. Pixels that are missing would be decoded from them, and differ.
-    """
-    content = (file.read_bytes() if isinstance(file, Path) else file.getvalue()).rstrip(b"\xff")
-    one, other = (Image.open(io.BytesIO(content + filling * _FILLING + b"\xff\xd9")) for filling in (b"\x00", b"\x55"))
-    return one if np.array_equal(np.asarray(one), np.asarray(other)) else None
+def _loaded_in_spite(
+    picture: Image.Image, file: Path | io.BytesIO, error: Exception, notes: list[str]
+) -> Image.Image | None:
+    if picture.format in ("JPEG", "MPO"):
+        content = file.read_bytes() if isinstance(file, Path) else file.getvalue()
+        complete = without_end_marker(content) if "truncated" in str(error) else None
+        if complete is not None:
+            notes.append("the end marker of the JPEG file is missing, all pixels are there")
+        return complete
+    plain = open_without_metadata(file)
+    if plain is None:
+        return None
+    notes.append(plain.info["fault"])
+    plain.load()
+    return plain
 
 
 def _is_deep_colour(picture: Image.Image) -> bool:

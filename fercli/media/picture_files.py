@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from fercli.errors import DataError, UsageError
+from fercli.media.metadata import without_metadata
 from fercli.media.tiff_size import tiff_size
 
 # Formats of photos. Others of Pillow start programs (EPS), read other files, or are no pictures of faces.
@@ -22,6 +23,7 @@ LIMIT_VARIABLE = "FER_MAX_MEGAPIXELS"
 _DEFAULT_LIMIT = 64  # million pixels; 7 bytes a pixel are needed at most
 _TIFF_BYTES = 8  # for each pixel of the limit; floats in three colours have 12
 _SLOW = 8  # times as many pixels count for a picture whose decoder is written in Python
+_WITH_METADATA = (b"\x89PNG", b"RIFF")  # and HEIC, AVIF
 _JPEG_SCALES = (2, 4, 8)  # a JPEG can be decoded at a fraction of its size
 # raised by Pillow's decoders for broken files, in addition to OSError
 BROKEN = (
@@ -33,11 +35,18 @@ BROKEN = (
 def open_picture(file: Path | io.BytesIO) -> Image.Image:
     """Open a picture in one of FORMATS, whatever the file's suffix; its pixels are not decoded yet.
 
-    A JPEG over the limit is opened at a half, a quarter or an eighth of its size.
+    A JPEG over the limit is opened at a half, a quarter or an eighth of its size. If broken metadata were left out, there is
+    a sentence in `picture.info["fault"]`.
     Raises: DataError for a picture over the limit, OSError or one of BROKEN for a file that is not a picture.
     """
-    _check_tiff(file)
-    picture = _opened(file)
+    check_tiff(file)
+    try:
+        picture = _opened(file)
+    except (OSError, *BROKEN):
+        plain = open_without_metadata(file)
+        if plain is None:
+            raise
+        picture = plain
     try:
         _shrink_jpeg(picture, file)
         check_size(*picture.size)
@@ -45,6 +54,20 @@ def open_picture(file: Path | io.BytesIO) -> Image.Image:
     except BaseException:
         picture.close()
         raise
+    return picture
+
+
+def open_without_metadata(file: Path | io.BytesIO) -> Image.Image | None:
+    """Open a PNG, WebP, HEIC or AVIF without its metadata; None if this does not help, and for other files."""
+    try:
+        if not head_of(file, 12).startswith(_WITH_METADATA) and not starts_like_mp4(file):
+            return None
+        content = without_metadata(file.read_bytes() if isinstance(file, Path) else file.getvalue())
+        picture = None if content is None else _opened(io.BytesIO(content))
+    except (OSError, *BROKEN):
+        return None
+    if picture is not None:
+        picture.info["fault"] = "the metadata of the file are broken: shown as stored, perhaps not upright"
     return picture
 
 
@@ -58,7 +81,7 @@ def check_size(width: int, height: int) -> None:
         )
 
 
-def _check_tiff(file: Path | io.BytesIO) -> None:
+def check_tiff(file: Path | io.BytesIO) -> None:
     """Raise DataError for a TIFF whose picture, or one of its tiles, takes more memory than the limit allows."""
     size = tiff_size(file)
     if size is None:
@@ -121,13 +144,7 @@ def _opened(file: Path | io.BytesIO) -> Image.Image:
         from pi_heif import register_heif_opener
 
         register_heif_opener()
-    try:
-        return _pillow(file)
-    except UnidentifiedImageError:
-        picture = _heic_pixels(file)  # Pillow's plugin refuses broken EXIF data
-        if picture is None:
-            raise
-        return picture
+    return _pillow(file)
 
 
 def _pillow(file: Path | io.BytesIO) -> Image.Image:
@@ -187,18 +204,3 @@ def _is_sequential(file: Path | io.BytesIO) -> bool:
             return colours > 0 and content[place + 4] == colours
         place += 2 + size if marker != 0xFF else 1
     return False
-
-
-def _heic_pixels(file: Path | io.BytesIO) -> Image.Image | None:
-    """Read a HEIC picture whose EXIF data are broken; None for other files. Its orientation is not in the EXIF data."""
-    from pi_heif import HeifFile
-
-    try:
-        heif = HeifFile(file, convert_hdr_to_8bit=True)
-        image = heif[heif.primary_index]
-        check_size(*image.size)
-        picture = Image.frombytes(image.mode, image.size, image.data, "raw", image.mode, image.stride)
-    except (OSError, *BROKEN):
-        return None
-    picture.info["exif"] = image.info.get("exif")
-    return picture

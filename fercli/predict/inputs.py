@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,7 @@ from PIL import Image
 
 from fercli.errors import DataError, UsageError
 from fercli.media.feed import Item, feed
-from fercli.media.images import Rgb, picture_errors, read_rgb, upright_rgb
+from fercli.media.images import Rgb, load_picture, picture_errors, read_rgb, upright_rgb
 from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
 from fercli.media.sources import Source, find_sources
 from fercli.predict.given_faces import FacesByFrame, with_given_faces
@@ -114,11 +115,22 @@ def pixels_of(picture: object) -> Rgb:
     """Return the pixels of an array or PIL picture, RGB uint8 [H, W, 3]. Raises: UsageError for anything else."""
     if isinstance(picture, Image.Image):
         with picture_errors(Path("picture")):
-            picture.load()
-            return upright_rgb(picture)
+            return upright_rgb(load_picture(picture, _file_of(picture), []))
     if not isinstance(picture, np.ndarray):
         raise _refusal(picture)
     return _checked(picture)
+
+
+def _file_of(picture: Image.Image) -> io.BytesIO | None:
+    """The bytes of the file that a picture will be loaded from; None for a picture that is loaded."""
+    file = getattr(picture, "fp", None)
+    if file is None or file.closed:
+        return None
+    position = file.tell()
+    file.seek(0)
+    content = file.read()
+    file.seek(position)
+    return io.BytesIO(content)
 
 
 def _item(picture: Picture, index: int) -> Item:

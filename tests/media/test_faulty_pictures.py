@@ -26,6 +26,10 @@ BROKEN_EXIF = (
 )
 
 
+BROKEN_EXIF_NOTE = "the EXIF data are broken: shown as stored, perhaps not upright"
+BROKEN_METADATA = "the metadata of the file are broken: shown as stored, perhaps not upright"
+
+
 def _png(rgb: np.ndarray, exif: bytes) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(rgb).save(buffer, "PNG")
@@ -68,20 +72,70 @@ def test_feed__reports_that_exif_is_broken(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Image.Image, "getexif", refuse)
     (item,) = feed(find_sources([str(tmp_path / "a.png")]))
     assert item.rgb is not None
-    assert item.note == "the EXIF data are broken: shown as stored, perhaps not upright"
+    assert item.note == BROKEN_EXIF_NOTE
 
 
-def test_read_rgb__reads_heic_beside_broken_exif(tmp_path: Path):
+def test_read_rgb__reads_heic_beside_broken_exif():
     content = bytearray((Path(__file__).parent / "astronaut.heic").read_bytes())
     whole = read_rgb(Path(__file__).parent / "astronaut.heic")
     place = content.rfind(b"Exif\0\0")  # the first one is the type of the item
-    if place < 0:
-        pytest.skip("the file has no EXIF data")
-    content[place + 6 : place + 14] = b"\xff" * 8
-    (tmp_path / "a.heic").write_bytes(content)
+    for begin in (-4, 0, 6, 10):  # the offset of the data, their name, their byte order, the offset of the directory
+        broken = content.copy()
+        broken[place + begin : place + begin + 4] = b"\xff" * 4
+        notes: list[str] = []
+        np.testing.assert_array_equal(read_rgb(Path("a.heic"), bytes(broken), notes=notes), whole)
+        assert set(notes) <= {BROKEN_METADATA, BROKEN_EXIF_NOTE}
+
+
+@pytest.mark.parametrize("fault", [b"zzzz", b"MM\0*\xff\xff\xff\xff"])
+def test_read_rgb__reads_avif_beside_broken_exif(fault: bytes, astronaut: np.ndarray, tmp_path: Path):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x0131] = 6, "the program of a camera"
+    buffer = io.BytesIO()
+    Image.fromarray(astronaut[:200, 100:400]).save(buffer, "AVIF", quality=95, exif=exif.tobytes())
+    whole = read_rgb(Path("a.avif"), buffer.getvalue())
+    assert whole.shape == (300, 200, 3)
+    content = buffer.getvalue()
+    place = content.rindex(b"MM\0*", 0, content.index(b"the program of a camera"))
+    broken = content[:place] + fault + content[place + len(fault) :]
     notes: list[str] = []
-    np.testing.assert_array_equal(read_rgb(tmp_path / "a.heic", notes=notes), whole)
-    assert notes == ["the EXIF data are broken: shown as stored, perhaps not upright"]
+    np.testing.assert_array_equal(read_rgb(Path("a.avif"), broken, notes=notes), whole)
+    assert set(notes) <= {BROKEN_METADATA, BROKEN_EXIF_NOTE}
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "checksum"), [(b"eXIf", b"MM\0*", 1), (b"pHYs", b"xx", None), (b"pHYs", b"x" * 9, 5)]
+)
+@pytest.mark.parametrize("before", [b"IDAT", b"IEND"])
+def test_read_rgb__reads_png_beside_a_broken_chunk(kind: bytes, data: bytes, checksum: int | None, before: bytes):
+    rgb = np.full((40, 60, 3), (200, 90, 30), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(rgb).save(buffer, "PNG")
+    content = buffer.getvalue()
+    chunk = struct.pack(">I", len(data)) + kind + data
+    chunk += struct.pack(">I", zlib.crc32(kind + data) if checksum is None else checksum)
+    place = content.index(before) - 4
+    notes: list[str] = []
+    np.testing.assert_array_equal(read_rgb(Path("a.png"), content[:place] + chunk + content[place:], notes=notes), rgb)
+    assert set(notes) <= {BROKEN_METADATA, BROKEN_EXIF_NOTE}
+
+
+def test_read_rgb__reads_webp_whose_exif_is_cut_off():
+    rgb = np.full((40, 60, 3), (200, 90, 30), np.uint8)
+    content = _webp(rgb, b"II*\0" + b"MARKER" * 4)
+    notes: list[str] = []
+    np.testing.assert_array_equal(read_rgb(Path("a.webp"), content[:-10], notes=notes), rgb)
+    assert notes == [BROKEN_METADATA]
+
+
+def test_feed__reads_all_frames_of_an_animation_beside_broken_exif(tmp_path: Path):
+    frames = [Image.new("RGB", (40, 40), colour) for colour in ("red", "blue", "green")]
+    exif = b"Exif\0\0II*\0" + b"MARKER" * 4
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:], lossless=True, exif=exif)
+    (tmp_path / "a.webp").write_bytes((tmp_path / "a.webp").read_bytes()[:-10])
+    items = list(feed(find_sources([str(tmp_path / "a.webp")])))
+    assert [tuple(item.rgb[0, 0]) for item in items if item.rgb is not None] == [(255, 0, 0), (0, 0, 255), (0, 128, 0)]
+    assert [item.note for item in items] == [BROKEN_METADATA, None, None]
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"restart_marker_rows": 1}])
@@ -103,6 +157,28 @@ def test_read_rgb__reads_a_jpeg_that_lacks_only_its_end_marker(
         path.write_bytes(content[:-missing])
         with pytest.raises(DataError, match="truncated"):
             read_rgb(path)
+
+
+def test_read_rgb__refuses_a_progressive_jpeg_that_lacks_scans(astronaut: np.ndarray):
+    buffer = io.BytesIO()
+    Image.fromarray(astronaut[:203, :301]).save(buffer, "JPEG", quality=90, progressive=True)
+    content = buffer.getvalue()
+    scans = [place for place in range(len(content)) if content[place : place + 2] == b"\xff\xda"]
+    assert len(scans) > 5
+    for place in scans[1:]:
+        with pytest.raises(DataError, match="truncated"):
+            read_rgb(Path("a.jpg"), content[:place])
+
+
+def test_read_rgb__reads_a_phone_picture_whose_second_picture_and_end_marker_are_missing(
+    astronaut: np.ndarray, tmp_path: Path
+):
+    first, second = Image.fromarray(astronaut[:203, :301]), Image.fromarray(astronaut[:100, :100])
+    first.save(tmp_path / "a.mpo", "MPO", save_all=True, append_images=[second])
+    content = (tmp_path / "a.mpo").read_bytes()
+    whole = read_rgb(tmp_path / "a.mpo")
+    end = content.index(b"\xff\xd9\xff\xd8")
+    np.testing.assert_array_equal(read_rgb(Path("a.jpg"), content[:end]), whole)
 
 
 def test_read_rgb__keeps_the_orientation_of_a_jpeg_without_end_marker(astronaut: np.ndarray, tmp_path: Path):

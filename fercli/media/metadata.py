@@ -1,0 +1,50 @@
+"""Take broken metadata out of the bytes of a picture, so that its pixels can be read."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"acTL", b"fcTL", b"fdAT")
+_WEBP_PIXELS = (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF")
+_WEBP_METADATA = 0x20 | 0x08 | 0x04  # flags of VP8X: colour profile, EXIF, XMP
+
+
+def without_metadata(content: bytes) -> bytes | None:
+    """Return a PNG, WebP, HEIC or AVIF file without what does not concern its pixels; None for any other file.
+
+    A PNG keeps EXIF data whose checksum is right. The orientation of HEIC and AVIF is not in their EXIF data.
+    """
+    if content.startswith(_PNG):
+        return _PNG + b"".join(_png_pixels(content))
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        chunks = b"".join(_webp_pixels(content))
+        return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks
+    if content[4:8] == b"ftyp":
+        return content.replace(b"Exif", b"free", 1)  # the type of the item, which readers then skip
+    return None
+
+
+def _png_pixels(content: bytes) -> Iterator[bytes]:
+    position = len(_PNG)
+    while position + 12 <= len(content):
+        size, kind = int.from_bytes(content[position : position + 4], "big"), content[position + 4 : position + 8]
+        chunk = content[position : position + 12 + size]
+        whole_exif = kind == b"eXIf" and zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
+        if kind in _PNG_PIXELS or whole_exif:
+            yield chunk
+        position += 12 + size
+
+
+def _webp_pixels(content: bytes) -> Iterator[bytes]:
+    position = 12
+    while position + 8 <= len(content):
+        kind, size = content[position : position + 4], int.from_bytes(content[position + 4 : position + 8], "little")
+        chunk = content[position : position + 8 + size + size % 2]
+        if kind == b"VP8X":
+            chunk = chunk[:8] + bytes([chunk[8] & ~_WEBP_METADATA]) + chunk[9:]
+        if kind in _WEBP_PIXELS:
+            yield chunk
+        position += 8 + size + size % 2

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.media.picture_files import BROKEN, head_of
+from fercli.media.picture_files import BROKEN, check_tiff, head_of
 from fercli.media.pixel_values import blend_on_white, levels_of, to_eight_bits
 from fercli.media.rgb_pixels import Rgb, turned
 from fercli.media.tiff import ASSOCIATED, BLACK_IS_ZERO, RGB, UNASSOCIATED, WHITE_IS_ZERO, Layout, is_tiff, layout_of
@@ -17,10 +17,12 @@ from fercli.media.tiff import ASSOCIATED, BLACK_IS_ZERO, RGB, UNASSOCIATED, WHIT
 def read_deep_tiff(file: Path | io.BytesIO, notes: list[str]) -> Rgb | None:
     """Read the first picture of a TIFF upright, transparency blended on white; None for other files, and for plain bytes.
 
-    notes: gets a sentence if the file has more pages. Raises: OSError or an error of Pillow for missing and broken pixels.
+    notes: gets a sentence if the file has more pages. Raises: DataError over the limit of pixels, OSError or an
+    error of Pillow for missing and broken pixels.
     """
     if not is_tiff(head_of(file, 4)):
         return None
+    check_tiff(file)
     try:
         layout = layout_of(file.read_bytes() if isinstance(file, Path) else file.getvalue())
         colours = {RGB: 3, BLACK_IS_ZERO: 1, WHITE_IS_ZERO: 1}.get(layout.photometric, 0)

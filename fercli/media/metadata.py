@@ -7,16 +7,28 @@ import zlib
 from collections.abc import Iterator
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
 _PNG_PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"acTL", b"fcTL", b"fdAT")
 _WEBP_PIXELS = (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF")
 _WEBP_METADATA = 0x20 | 0x08 | 0x04  # flags of VP8X: colour profile, EXIF, XMP
 
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis")
+_ADOBE = 12  # bytes of a segment of JPEG that states the colours
+
+
+def may_have_metadata(head: bytes) -> bool:
+    """Whether `without_metadata` knows the format. head: the first 12 bytes of a file."""
+    is_heif = head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
+    return is_heif or head.startswith((_PNG, _JPEG)) or (head[:4], head[8:12]) == (b"RIFF", b"WEBP")
+
 
 def without_metadata(content: bytes) -> bytes | None:
-    """Return a PNG, WebP, HEIC or AVIF file without what does not concern its pixels; None for any other file.
+    """Return a JPEG, PNG, WebP, HEIC or AVIF file without what does not concern its pixels; None for any other file.
 
     A PNG keeps EXIF data whose checksum is right. The orientation of HEIC and AVIF is not in their EXIF data.
     """
+    if content.startswith(_JPEG):
+        return content[:2] + b"".join(_jpeg_pixels(content))
     if content.startswith(_PNG):
         return _PNG + b"".join(_png_pixels(content))
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
@@ -25,6 +37,20 @@ def without_metadata(content: bytes) -> bytes | None:
     if content[4:8] == b"ftyp":
         return content.replace(b"Exif", b"free", 1)  # the type of the item, which readers then skip
     return None
+
+
+def _jpeg_pixels(content: bytes) -> Iterator[bytes]:
+    position = 2
+    while position + 4 <= len(content) and content[position] == 0xFF:
+        marker, size = content[position + 1], int.from_bytes(content[position + 2 : position + 4], "big")
+        segment = content[position : position + 2 + size]
+        if marker == 0xDA:
+            break
+        is_application = 0xE0 <= marker <= 0xEF or marker == 0xFE
+        if not is_application or (marker == 0xEE and size >= 2 + _ADOBE):
+            yield segment
+        position += 2 + size
+    yield content[position:]
 
 
 def _png_pixels(content: bytes) -> Iterator[bytes]:

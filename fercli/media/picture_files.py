@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from fercli.errors import DataError, UsageError
-from fercli.media.metadata import without_metadata
+from fercli.media.metadata import may_have_metadata, without_metadata
 from fercli.media.tiff_size import tiff_size
 
 # Formats of photos. Others of Pillow start programs (EPS), read other files, or are no pictures of faces.
@@ -23,7 +23,6 @@ LIMIT_VARIABLE = "FER_MAX_MEGAPIXELS"
 _DEFAULT_LIMIT = 64  # million pixels; 7 bytes a pixel are needed at most
 _TIFF_BYTES = 8  # for each pixel of the limit; floats in three colours have 12
 _SLOW = 8  # times as many pixels count for a picture whose decoder is written in Python
-_WITH_METADATA = (b"\x89PNG", b"RIFF")  # and HEIC, AVIF
 _JPEG_SCALES = (2, 4, 8)  # a JPEG can be decoded at a fraction of its size
 # raised by Pillow's decoders for broken files, in addition to OSError
 BROKEN = (
@@ -58,9 +57,9 @@ def open_picture(file: Path | io.BytesIO) -> Image.Image:
 
 
 def open_without_metadata(file: Path | io.BytesIO) -> Image.Image | None:
-    """Open a PNG, WebP, HEIC or AVIF without its metadata; None if this does not help, and for other files."""
+    """Open a JPEG, PNG, WebP, HEIC or AVIF without its metadata; None if this does not help, and for other files."""
     try:
-        if not head_of(file, 12).startswith(_WITH_METADATA) and not starts_like_mp4(file):
+        if not may_have_metadata(head_of(file, 12)):
             return None
         content = without_metadata(file.read_bytes() if isinstance(file, Path) else file.getvalue())
         picture = None if content is None else _opened(io.BytesIO(content))

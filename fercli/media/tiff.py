@@ -163,21 +163,25 @@ class Layout:
 
 def layout_of(content: bytes) -> Layout:
     """Read the directory of a TIFF. Raises: OSError or an error of Pillow if it is broken."""
-    file = io.BytesIO(content)
-    pages, seen, first = 0, set[int](), None
-    header = content[:16] if content[2:4] in (b"+\0", b"\0+") else content[:8]
-    directory = TiffImagePlugin.ImageFileDirectory_v2(header)
-    position = directory.next
-    while position and position not in seen and pages < _PAGES:
-        seen.add(position)
-        file.seek(position)
-        directory = TiffImagePlugin.ImageFileDirectory_v2(header)
-        directory.load(file)
-        position, pages = directory.next, pages + 1
-        first = first or directory
-    if first is None:
-        raise OSError("the file has no directory")
-    return Layout(content, first, "<" if content[:1] == b"I" else ">", pages)
+    is_big = content[2:4] in (b"+\0", b"\0+")
+    directory = TiffImagePlugin.ImageFileDirectory_v2(content[: 16 if is_big else 8])
+    file, order = io.BytesIO(content), "<" if content[:1] == b"I" else ">"
+    file.seek(directory.next)
+    positions = [directory.next]
+    directory.load(file)
+    while (position := _next(content, positions[-1], order, is_big)) not in (0, *positions) and len(positions) < _PAGES:
+        positions.append(position)
+    return Layout(content, directory, order, len(positions))
+
+
+def _next(content: bytes, position: int, order: str, is_big: bool) -> int:
+    """Position of the directory behind one; 0 if there is none."""
+    count_code, entry, next_code = ("Q", 20, "Q") if is_big else ("H", 12, "I")
+    size = struct.calcsize(order + count_code)
+    (count,) = struct.unpack(order + count_code, content[position : position + size])
+    end = position + size + count * entry
+    behind = content[end : end + struct.calcsize(order + next_code)]
+    return int(struct.unpack(order + next_code, behind)[0]) if len(behind) == struct.calcsize(order + next_code) else 0
 
 
 def _with_directory(content: bytes, order: str, fields: dict[int, tuple[int, ...]]) -> bytes:

@@ -120,6 +120,26 @@ def test_read_rgb__reads_png_beside_a_broken_chunk(kind: bytes, data: bytes, che
     assert set(notes) <= {BROKEN_METADATA, BROKEN_EXIF_NOTE}
 
 
+@pytest.mark.parametrize("segment", [b"\xff\xee\0\x07Adobe", b"\xff\xe0\0\x07JFIF\0", b"\xff\xe2\0\x10ICC_PROFILE\0\1"])
+def test_read_rgb__reads_jpeg_beside_a_short_segment(segment: bytes, astronaut: np.ndarray):
+    buffer = io.BytesIO()
+    Image.fromarray(astronaut[:60, 100:180]).save(buffer, "JPEG")
+    whole, content = np.asarray(Image.open(buffer)), buffer.getvalue()
+    notes: list[str] = []
+    np.testing.assert_array_equal(read_rgb(Path("a.jpg"), content[:2] + segment + content[2:], notes=notes), whole)
+    assert set(notes) <= {BROKEN_METADATA}
+
+
+def test_read_rgb__reads_heic_whose_exif_is_cut_off():
+    content = (Path(__file__).parent / "astronaut.heic").read_bytes()
+    whole = read_rgb(Path("a.heic"), content)
+    place = content.rfind(b"Exif\0\0")
+    assert place > len(content) // 2
+    notes: list[str] = []
+    np.testing.assert_array_equal(read_rgb(Path("a.heic"), content[: place + 8], notes=notes), whole)
+    assert notes == [BROKEN_METADATA]
+
+
 def test_read_rgb__reads_webp_whose_exif_is_cut_off():
     rgb = np.full((40, 60, 3), (200, 90, 30), np.uint8)
     content = _webp(rgb, b"II*\0" + b"MARKER" * 4)

@@ -36,6 +36,11 @@ def named_sources(arguments: list[str], out: Path | None, *, quiet: bool) -> lis
             raise DataError(
                 f"all sources are results of an earlier run in {out}", fix="give pictures or videos to read"
             )
+    sources, copies = _without_copies(sources, names)
+    if copies:
+        console.warn(
+            f"not read: {pluralize(len(copies), 'annotated copy', 'annotated copies')} of an earlier run, e.g. {copies[0].name}"
+        )
     if skipped and not quiet:
         files = pluralize(len(skipped), "file")
         console.say(f"skipped {files} whose names are not those of pictures or videos, e.g. {min(skipped)}")
@@ -122,6 +127,24 @@ def _without_results(
 
     left = [source for source in sources if source.address is not None or not is_result(source.path)]
     return left, {path for path in skipped if not is_result(path)}
+
+
+def _without_copies(sources: list[Source], names: list[str]) -> tuple[list[Source], list[Source]]:
+    """Leave out annotated copies of earlier runs in folders that hold other files too, and return them.
+
+    Files that are named are read, and a folder with nothing else.
+    """
+    from fercli.predict.job import earlier_copies
+
+    named = {Path(os.path.realpath(name)) for name in names}
+    files = [source for source in sources if source.address is None and not source.fault]
+    folders = {parent for source in files for parent in source.real_path.parents}
+    copies = {Path(os.path.realpath(path)) for folder in folders for path in earlier_copies(folder)} - named
+    left_out = [source for source in files if source.real_path in copies]
+    if not left_out or len(left_out) == len(sources):
+        return sources, []
+    keys = {source.key for source in left_out}
+    return [source for source in sources if source.key not in keys], left_out
 
 
 def _searched(name: str) -> Path | None:

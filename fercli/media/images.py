@@ -15,7 +15,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from fercli.errors import DataError, UsageError
 from fercli.media.deep_tiff import read_deep_tiff
 from fercli.media.jpeg_end import without_end_marker
-from fercli.media.picture_files import BROKEN, open_picture, open_without_metadata
+from fercli.media.picture_files import BROKEN, is_of_system, open_picture, open_without_metadata
 from fercli.media.pixel_values import read_deep_png
 from fercli.media.rgb_pixels import ORIENTATIONS, to_rgb, turned
 from fercli.media.rgb_pixels import Rgb as Rgb  # noqa: PLC0414 - for the modules that read pictures
@@ -124,7 +124,7 @@ def load_picture(picture: Image.Image, file: Path | io.BytesIO | None, notes: li
     try:
         picture.load()
     except (OSError, *BROKEN) as error:
-        loaded = None if file is None else _loaded_in_spite(picture, file, error, notes)
+        loaded = None if file is None or is_of_system(error) else _loaded_in_spite(picture, file, error, notes)
         if loaded is None:
             raise
         return loaded

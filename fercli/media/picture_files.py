@@ -41,8 +41,8 @@ def open_picture(file: Path | io.BytesIO) -> Image.Image:
     check_tiff(file)
     try:
         picture = _opened(file)
-    except (OSError, *BROKEN):
-        plain = open_without_metadata(file)
+    except (OSError, *BROKEN) as error:
+        plain = None if is_of_system(error) else open_without_metadata(file)
         if plain is None:
             raise
         picture = plain
@@ -54,6 +54,11 @@ def open_picture(file: Path | io.BytesIO) -> Image.Image:
         picture.close()
         raise
     return picture
+
+
+def is_of_system(error: Exception) -> bool:
+    """Whether an error is one of the operating system, such as a missing file, and not of a broken picture."""
+    return isinstance(error, OSError) and error.errno is not None
 
 
 def open_without_metadata(file: Path | io.BytesIO) -> Image.Image | None:

@@ -13,6 +13,7 @@ from fercli.media.images import Rgb, writable_name, write_image
 from fercli.media.sources import Source
 from fercli.media.video_writer import VideoWriter
 from fercli.predict.draw import annotate
+from fercli.predict.job import earlier_copies
 from fercli.predict.privacy import Drawn
 from fercli.results import Prediction
 from fercli.system.background import BackgroundCalls
@@ -49,6 +50,7 @@ class AnnotatedCopies:
         self._overwrite, self._on_note, self._drawn = overwrite, on_note, drawn
         self.paths = copy_paths(folder, sources, taken)
         refuse_sources(self.paths.values(), sources)
+        _refuse_beside_sources(folder, self.paths.values(), sources)
         for path in self.paths.values():
             refuse_existing(path, overwrite=overwrite)
         self._video: Source | None = None
@@ -144,6 +146,19 @@ def refuse_sources(outputs: Iterable[Path], sources: Sequence[Source]) -> None:
     for path in outputs:
         if path.parent.resolve() / path.name in files:
             raise UsageError(f"{path} would be replaced, but is one of the sources", fix="another output folder")
+
+
+def _refuse_beside_sources(folder: Path, outputs: Iterable[Path], sources: Sequence[Source]) -> None:
+    """Raise UsageError if sources are in the folder, and a copy would replace a file that is no copy of an earlier run."""
+    root = folder.resolve()
+    if not any(source.address is None and root in source.real_path.parents for source in sources):
+        return
+    earlier = earlier_copies(folder)
+    for path in outputs:
+        if path.exists() and path not in earlier:
+            raise UsageError(
+                f"{path} would be replaced, but is not a result of an earlier run", fix="another output folder"
+            )
 
 
 def _sound(source: Source) -> Path | str | None:

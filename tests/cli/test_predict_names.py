@@ -124,6 +124,37 @@ def test_predict__refuses_a_nested_picture_that_would_replace_a_source(photos: P
     assert (photos / "a.jpg").read_bytes() == before
 
 
+@pytest.mark.parametrize("again", ["--overwrite", "--resume"])
+def test_predict__replaces_no_other_picture_above_its_sources(
+    again: str, photos: Path, capsys: pytest.CaptureFixture[str]
+):
+    shutil.copy(photos / "a.jpg", photos.parent / "a.jpg")  # not a source
+    (photos.parent / "link").symlink_to(photos.parent)
+    before = (photos.parent / "a.jpg").read_bytes()
+    for out in (".", "link"):
+        assert main(["predict", "photos", "--out", out, again]) == 2
+        assert "a.jpg would be replaced, but is not a result of an earlier run" in capsys.readouterr().err
+    assert (photos.parent / "a.jpg").read_bytes() == before
+
+
+def test_predict__does_not_read_copies_of_an_earlier_run_beside_other_files(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+):
+    with VideoWriter(photos / "v.mkv.mp4") as writer:
+        writer.write(np.full((80, 70, 3), 120, np.uint8), 0.0)
+    (photos / "v.mkv.mp4").rename(photos / "v.avi")
+    assert main(["predict", "photos/v.avi", "--out", "photos"]) == 0
+    assert (photos / "v.mp4").is_file()
+    capsys.readouterr()
+    assert main(["predict", "photos", "--out", "out"]) == 0
+    assert _sources(Path("out/predictions.csv")) == ["photos/a.jpg", "photos/v.avi"]
+    assert "not read: 1 annotated copy of an earlier run, e.g. photos/v.mp4" in capsys.readouterr().err
+    assert (
+        main(["predict", "photos/v.mp4", "out", "--out", "other"]) == 0
+    )  # what is named is read, and a folder of copies
+    assert set(_sources(Path("other/predictions.csv"))) >= {"photos/v.mp4"}
+
+
 def test_predict__reports_if_only_results_are_left(photos: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["predict", "photos", "--out", "photos/out"]) == 0
     assert main(["predict", "photos/out/a.jpg", "--out", "photos/out", "--overwrite"]) == 3

@@ -6,14 +6,21 @@ from pathlib import Path
 from typing import BinaryIO
 
 _GIF_EXTENSION, _GIF_IMAGE, _GIF_TRAILER = 0x21, 0x2C, 0x3B  # labels of its blocks
+_FLV_TAG = 11  # bytes of the head of a tag
+_ASF_HEADER = 65_536  # bytes in which the properties of the file are searched
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_BOUNDARY = 256  # bytes of a line between two parts, and their headers
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067  # the two elements of a Matroska file
 
 
-def is_complete(path: Path | None, format_name: str, *, packets: int, stated_packets: int) -> bool | None:
+def is_complete(
+    path: Path | None, format_name: str, *, packets: int, stated_packets: int, read_to: int = 0
+) -> bool | None:
     """Return whether nothing is missing at the end of a file; None if the container does not tell.
 
     Fewer packets than stated are no proof of a missing end, as edit lists remove some; nor is a missing index of Matroska.
     packets: how many were read of the picture track. stated_packets: how many it has by the header, 0 if unknown.
+    read_to: position in the file behind the last packet.
     """
     try:
         if format_name.startswith("mov"):
@@ -24,9 +31,53 @@ def is_complete(path: Path | None, format_name: str, *, packets: int, stated_pac
             return _gif_is_complete(path)
         if format_name.startswith("matroska"):
             return _segment_is_complete(path) or None
+        if format_name == "mpjpeg":  # ends with a line that begins the next picture
+            return path.stat().st_size - read_to < _BOUNDARY or None
+        if format_name in _BY_SIZE:
+            return _BY_SIZE[format_name](path)
     except OSError:  # deleted meanwhile
         return None
     return None
+
+
+def _avi_is_complete(path: Path) -> bool | None:
+    """Whether an AVI file has all bytes of its RIFF chunks; None if they do not state their size."""
+    size, end = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while (head := file.read(8))[:4] == b"RIFF" and len(head) == 8:
+            stated = int.from_bytes(head[4:], "little")
+            if stated in (0, 0xFFFFFFFF):
+                return None
+            if end + 8 + stated > size:
+                return False
+            end += 8 + stated + stated % 2
+            file.seek(end)
+    return True if end else None
+
+
+def _flv_is_complete(path: Path) -> bool | None:
+    """True if an FLV file ends with the size of its last tag, else None."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(0, size - 4))
+        tag = int.from_bytes(file.read(4), "big")
+        if not _FLV_TAG <= tag <= size - 4:
+            return None
+        file.seek(size - 4 - tag)
+        head = file.read(_FLV_TAG)
+    return True if head[0] in (8, 9, 18) and int.from_bytes(head[1:4], "big") + _FLV_TAG == tag else None
+
+
+def _asf_is_complete(path: Path) -> bool | None:
+    """Whether an ASF or WMV file has the size that it states; None if it states none."""
+    with path.open("rb") as file:
+        header = file.read(_ASF_HEADER)
+    place = header.find(_ASF_PROPERTIES)
+    stated = int.from_bytes(header[place + 40 : place + 48], "little") if place >= 0 else 0
+    return stated <= path.stat().st_size if stated else None
+
+
+_BY_SIZE = {"avi": _avi_is_complete, "flv": _flv_is_complete, "asf": _asf_is_complete}
 
 
 def _gif_is_complete(path: Path) -> bool | None:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import av
+import av.sidedata.sidedata
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +19,7 @@ _CORNER_PX = 16  # side of the corner that is copied
 _UNIT_PX = 4096
 _ASPECT_AS_WIDTH = f"trunc({_UNIT_PX}*clip(sar,{0.5 / _MAX_ASPECT},{2 * _MAX_ASPECT})+0.5)"
 _MAX_DENOMINATOR = 255
+_NEWER_TYPES = 16  # of side data, which FFmpeg has and PyAV does not
 
 Matrix = tuple[int, int, int, int]  # a, b, c, d: x' = a x + c y, y' = b x + d y
 
@@ -65,7 +67,14 @@ class FrameShapes:
 
 
 def _corner_filter(picture: Any) -> Any:
-    """A filter that turns a frame into one with a width of `_UNIT_PX` times its aspect."""
+    """A filter that turns a frame into one with a width of `_UNIT_PX` times its aspect, and no side data but its matrix.
+
+    PyAV 18 refuses side data of types that are newer than it, such as EXIF, and frees the description of a colour profile
+    twice, which ends the process.
+    """
+    known = av.sidedata.sidedata.Type
+    newest = max(kind.value for kind in known)
+    removed = {*range(newest + 1 + _NEWER_TYPES)} - {known.DISPLAYMATRIX.value}
     graph = av.filter.Graph()
     graph.threads = 1
     steps = [
@@ -74,6 +83,7 @@ def _corner_filter(picture: Any) -> Any:
         ),
         graph.add("crop", w=str(min(_CORNER_PX, picture.width)), h=str(min(_CORNER_PX, picture.height)), x="0", y="0"),
         graph.add("scale", w=_ASPECT_AS_WIDTH, h=str(_CORNER_PX), eval="frame", flags="neighbor"),
+        *(graph.add("sidedata", mode="delete", type=str(kind)) for kind in sorted(removed)),
         graph.add("buffersink"),
     ]
     for step, following in pairwise(steps):

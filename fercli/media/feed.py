@@ -10,8 +10,10 @@ from typing import Any
 
 from fercli.errors import DataError
 from fercli.formatting import pluralize
+from fercli.media.addresses import path_of, scheme_of
 from fercli.media.animation import ANIMATED_SUFFIXES, AnimationReader, is_animation
 from fercli.media.counts import Remaining
+from fercli.media.frames import VIDEO_SUFFIXES
 from fercli.media.images import Rgb, read_rgb
 from fercli.media.latest_frames import LatestFrames
 from fercli.media.reconnect import Reconnecting
@@ -97,18 +99,38 @@ def _picture(source: Source, index: int, remaining: Remaining) -> Iterator[Item]
         from fercli.media.web import fetch
 
         content = fetch(source.address, name=source.name)
+    yield from _picture_items(source, content, index, remaining)
+
+
+def _picture_items(source: Source, content: bytes | None, index: int, remaining: Remaining) -> Iterator[Item]:
     if (content is not None or source.path.suffix.lower() in ANIMATED_SUFFIXES) and is_animation(source.path, content):
         with AnimationReader(source.path, content, name=source.name, selection=source.selection) as animation:
             yield from _video_items(replace(source, kind="video"), animation, index, remaining)
         return
     notes: list[str] = []
     rgb = read_rgb(source.path, content, notes=notes)
-    yield Item(source, rgb=rgb, left=remaining.after(index), note="; ".join(notes) or None)
+    frame, time_s = (0, 0.0) if source.kind == "video" else (None, None)
+    yield Item(source, rgb, frame, time_s, left=remaining.after(index), note="; ".join(notes) or None)
+
+
+def _picture_without_suffix(source: Source) -> bytes | None:
+    """The bytes of a picture at an address that does not show what it is; None for any other source."""
+    address = source.address
+    if not isinstance(address, str) or scheme_of(address) not in ("http", "https"):
+        return None
+    if path_of(address).lower().endswith(VIDEO_SUFFIXES):
+        return None
+    from fercli.media.web import fetch_picture
+
+    return fetch_picture(address, name=source.name)
 
 
 def _frames(source: Source, index: int, remaining: Remaining, stop: Event | None) -> Iterator[Item]:
     if source.is_live:
         yield from _live_frames(source, stop)
+        return
+    if (picture := _picture_without_suffix(source)) is not None:
+        yield from _picture_items(source, picture, index, remaining)
         return
     with open_video(source) as video:
         yield from _video_items(source, video, index, remaining)

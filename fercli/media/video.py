@@ -25,6 +25,7 @@ from fercli.media.seek import Start, find_start
 from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
 from fercli.media.tracks import DecodeError, DemuxError, choose_video, decode_packet, describe_choice, packets
 
+_HELD_S = 60  # a last frame that is held longer has a wrong duration, if the whole file states it
 _MISSING_S = 0.5  # a video that ends this much earlier than its header states was cut off
 _STATING_ASPECT = (
     "mov",
@@ -246,10 +247,16 @@ class VideoReader:
             return f"another recording is appended to the file and not read; {pluralize(frames, 'frame')} read", end_s
         stated_s = _stated_duration_s(self._container, self._stream)
         complete = is_complete(
-            self._path, self._container.format.name, packets=self._packets, stated_packets=self._stream.frames
+            self._path,
+            self._container.format.name,
+            packets=self._packets,
+            stated_packets=self._stream.frames,
+            read_to=self._read_to,
         )
-        if complete and not self._failed:
-            return None, max(end_s, stated_s or 0.0)
+        if complete and (not self._failed or self._container.format.name == "mpjpeg"):
+            held_s = (stated_s or 0.0) - end_s
+            if held_s <= _HELD_S or self._stream.duration is not None:
+                return None, end_s + max(0.0, held_s)
         if stated_s is not None and end_s < stated_s - _MISSING_S:
             return f"cut off after {end_s:.1f} s of {stated_s:.1f} s; {pluralize(frames, 'frame')} read", end_s
         if self._failed or complete is False:

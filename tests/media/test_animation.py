@@ -39,6 +39,20 @@ def test_feed__has_every_frame_of_an_animated_picture(name: str, over_http: bool
     assert items[-1].duration_s == pytest.approx(0.2, abs=0.011)
 
 
+@pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png", "a.avif"])
+def test_feed__has_every_frame_from_an_address_without_a_suffix(name: str, file_server: Any, tmp_path: Path):
+    address = file_server.serve("/picture", _animated(tmp_path / name).read_bytes()) + "?id=3"
+    items = list(feed(find_sources([address])))
+    assert [item.frame for item in items] == [0, 1, 2]
+    np.testing.assert_allclose([item.time_s for item in items], [0, 0.1, 0.4], atol=0.011)
+    Image.new("RGB", (20, 16), "red").save(tmp_path / name)
+    address = file_server.serve("/picture", (tmp_path / name).read_bytes())
+    (item,) = feed(find_sources([address]))
+    assert (item.frame, item.fault) == (0, None)
+    assert item.rgb is not None
+    np.testing.assert_allclose(item.rgb[8, 10], (255, 0, 0), atol=2)
+
+
 @pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png"])
 def test_feed__has_the_selected_frames_of_an_animated_picture(name: str, tmp_path: Path):
     (source,) = find_sources([str(_animated(tmp_path / name))])

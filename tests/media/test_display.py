@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 import io
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from fercli.media.display import square_size
 from fercli.media.feed import feed
@@ -289,3 +291,95 @@ def test_reader__does_not_take_pixels_for_the_end_of_a_gif(missing: int, tmp_pat
     with VideoReader(clip) as video:
         assert list(video)
     assert video.broken is not None
+
+
+@pytest.mark.parametrize("suffix", ["mjpeg", "avi", "mov"])
+@pytest.mark.parametrize("orientation", [1, 5, 6])
+def test_reader__reads_motion_jpeg_whose_pictures_have_exif(orientation: int, suffix: str, tmp_path: Path):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pictures = io.BytesIO()
+    for _ in range(3):
+        Image.fromarray(_marked()).save(pictures, "JPEG", quality=95, subsampling=0, exif=exif.tobytes())
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "mjpeg":
+        path.write_bytes(pictures.getvalue())
+    else:
+        with av.open(io.BytesIO(pictures.getvalue()), format="mjpeg") as source, av.open(str(path), "w") as target:
+            stream = target.add_stream_from_template(source.streams.video[0])
+            for packet in source.demux():
+                if packet.size:
+                    packet.stream = stream
+                    target.mux(packet)
+    with VideoReader(path) as video:
+        frames = [frame.rgb for frame in video]
+    assert len(frames) == 3
+    # orientation 5 exchanges rows and columns, 6 turns clockwise
+    shape, row, column = {1: ((48, 64, 3), 8, 8), 5: ((64, 48, 3), 8, 8), 6: ((64, 48, 3), 8, 40)}[orientation]
+    for rgb in frames:
+        assert rgb is not None
+        assert rgb.shape == shape
+        assert rgb[row, column, 0] > 200
+        assert rgb[row, column, 1] < 60
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_reader__survives_a_png_with_a_colour_profile(turned: bool, tmp_path: Path):
+    exif = Image.Exif()
+    exif[0x0112] = 6 if turned else 1
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(_marked()).save(tmp_path / "a.png", exif=exif, icc_profile=profile)
+    (tmp_path / "a.png").rename(tmp_path / "a.mp4")
+    program = (
+        "import gc, sys, pathlib; from fercli.media.video import VideoReader\n"
+        "with VideoReader(pathlib.Path(sys.argv[1])) as video: shapes = [frame.rgb.shape for frame in video]\n"
+        "gc.collect(); print(shapes)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "a.mp4")], capture_output=True, check=False)
+    assert done.returncode == 0
+    assert done.stdout.decode().strip() == ("[(64, 48, 3)]" if turned else "[(48, 64, 3)]")
+
+
+def _held_clip(path: Path, codec: str, seconds: int) -> Path:
+    """Five frames of 0.2 s, the last one held for some seconds."""
+    noise = np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=5)
+        stream.width, stream.height = 64, 48
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        packets = []
+        for number in range(5):
+            rgb = noise.integers(0, 255, (48, 64, 3), np.uint8)
+            frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format=stream.pix_fmt)
+            frame.pts, frame.time_base = number, Fraction(1, 5)
+            packets += stream.encode(frame)
+        packets += stream.encode(None)
+        for packet in packets:
+            packet.duration = round((Fraction(1, 5) if packet is not packets[-1] else seconds) / packet.time_base)
+            container.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("avi", "mjpeg"), ("flv", "flv1"), ("wmv", "wmv2")])
+def test_reader__holds_the_last_frame_of_a_complete_file(suffix: str, codec: str, tmp_path: Path):
+    path = _held_clip(tmp_path / f"a.{suffix}", codec, seconds=7)
+    with VideoReader(path) as video:
+        frames = list(video)
+    assert len(frames) == 5
+    assert video.broken is None
+    assert frames[-1].time_s + (frames[-1].duration_s or 0) == pytest.approx(7.8, abs=0.21)
+    path.write_bytes(path.read_bytes()[:-2000])
+    with VideoReader(path) as video:
+        assert len(list(video)) <= 5  # of an AVI file, the index is missing
+    assert video.broken is not None
+
+
+def test_reader__reads_a_multipart_file_of_a_camera_to_its_end(tmp_path: Path):
+    picture = io.BytesIO()
+    Image.fromarray(_marked()).save(picture, "JPEG", quality=95)
+    part = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(picture.getvalue()) + picture.getvalue()
+    path = tmp_path / "a.mjpeg"
+    path.write_bytes(b"--ffmpeg\r\n" + b"\r\n--ffmpeg\r\n".join([part] * 4) + b"\r\n--ffmpeg\r\n")
+    with VideoReader(path) as video:
+        assert len(list(video)) == 4
+    assert video.broken is None

@@ -56,13 +56,15 @@ def read_rows(path: Path) -> SavedRows:
 def _read_csv(path: Path) -> SavedRows:
     def lines() -> _Numbered:
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            reader = csv.DictReader(file, strict=True)
+            reader = csv.DictReader(file, strict=True, delimiter=separator)
             for row in reader:
                 yield reader.line_num, row
 
     try:
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            header = next(csv.reader(file), [])
+            first = file.readline()
+            separator = ";" if first.count(";") > first.count(",") else ","  # some spreadsheets write semicolons
+            header = next(csv.reader([first], delimiter=separator), [])
     except csv.Error as error:
         raise DataError(f"{path}: {error}", fix=_FIX) from error
     labels = _labels(header, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -15,6 +16,8 @@ BOX_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom")
 LANDMARK_COLUMNS = tuple(
     f"{name}_{axis}" for name in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right") for axis in ("x", "y")
 )
+# in the languages of spreadsheets
+_TRUTH = {"TRUE": True, "WAHR": True, "VRAI": True, "FALSE": False, "FALSCH": False, "FAUX": False}
 PROBABILITY_PREFIX = "p_"  # of columns, before the name of a class
 _PLAIN_FIELDS = (
     "source",
@@ -131,12 +134,24 @@ def prediction_from_record(record: Mapping[str, Any]) -> Prediction:
 
 
 def _value(cell: CellValue, type_: ColumnType) -> CellValue:
-    if cell is None or cell == "":
+    """Return a cell as its type; also as pandas or a spreadsheet writes it again: 3.0 for 3, NaN for empty, 0,5 for 0.5."""
+    if cell is None or cell == "" or (isinstance(cell, float) and math.isnan(cell)):
         return None
     if not isinstance(cell, str):
+        return int(cell) if type_ == "int" and isinstance(cell, float) and cell.is_integer() else cell
+    if type_ == "text":
         return cell
     if type_ == "bool":
-        if cell.upper() not in ("TRUE", "FALSE"):
-            raise ValueError(f"{cell!r} is neither TRUE nor FALSE")
-        return cell.upper() == "TRUE"
-    return {"text": str, "int": int, "float": float}[type_](cell)
+        return _truth(cell)
+    number = float(cell.replace(",", "."))
+    if type_ == "float":
+        return number
+    if not number.is_integer():
+        raise ValueError(f"{cell!r} is not a whole number")
+    return int(number)
+
+
+def _truth(text: str) -> bool:
+    if text.upper() not in _TRUTH:
+        raise ValueError(f"{text!r} is neither TRUE nor FALSE")
+    return _TRUTH[text.upper()]

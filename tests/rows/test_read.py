@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pandas
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -54,6 +55,25 @@ def test_read_rows__takes_csv_of_earlier_versions(tmp_path: Path):
     assert (face.track, face.detected, face.box_xyxy) == (None, True, (1, 2, 3, 4))
     assert dict(face.probabilities or {}) == {"neutral": 0.25, "happiness": 0.75}
     assert (missing.status, missing.probabilities) == ("no_face", None)
+
+
+@pytest.mark.parametrize("options", [{}, {"sep": ";", "decimal": ","}], ids=["plain", "german"])
+def test_read_rows__takes_csv_that_pandas_wrote_again(classified, without_face, write, options, tmp_path: Path):
+    path = write(tmp_path / "a.csv", classified, without_face)
+    expected = [prediction_record(prediction) for prediction in read_rows(path).predictions()]
+    pandas.read_csv(path).to_csv(tmp_path / "b.csv", index=False, **options)  # face is 0.0 and empty
+    assert [prediction_record(prediction) for prediction in read_rows(tmp_path / "b.csv").predictions()] == expected
+    pandas.read_csv(path).to_parquet(tmp_path / "b.parquet")
+    assert [prediction_record(prediction) for prediction in read_rows(tmp_path / "b.parquet").predictions()] == expected
+
+
+def test_read_rows__takes_the_truth_of_a_german_spreadsheet(classified, write, tmp_path: Path):
+    path = write(tmp_path / "a.csv", classified)
+    path.write_text(path.read_text().replace("FALSE", "FALSCH"))
+    assert not next(read_rows(path).predictions()).detected
+    path.write_text(path.read_text().replace("FALSCH", "JA"))
+    with pytest.raises(DataError, match="line 2: 'JA' is neither TRUE nor FALSE"):
+        list(read_rows(path).predictions())
 
 
 def test_read_rows__takes_flat_settings_of_earlier_parquet_files(tmp_path: Path):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,14 +19,16 @@ from fercli.formatting import pluralize
 from fercli.media.feed import Item, feed
 from fercli.media.selection import FrameSelection
 from fercli.media.sources import Source, find_sources
+from fercli.predict.arguments import check_flags, check_networks, real_number
 from fercli.predict.boxes_file import read_boxes
+from fercli.predict.forked import OfOneProcess, never_freed
 from fercli.predict.given_faces import FacesByFrame, FaceTable, GivenFaces, with_given_faces
 from fercli.predict.image_result import ImageResult
 from fercli.predict.inputs import (
     Frames,
     Picture,
-    check_fps,
     check_pictures,
+    checked_fps,
     frame_items,
     is_one_picture,
     is_path,
@@ -40,6 +42,18 @@ from fercli.weights.card import WeightsCard
 from fercli.weights.classifier import load_classifier
 from fercli.weights.flip import with_flip
 from fercli.weights.priors import class_shares, with_prior
+
+_reloading = threading.Lock()
+
+
+def _new_lock() -> None:
+    """A thread that does not exist in the forked process may hold the lock of its parent."""
+    global _reloading  # noqa: PLW0603 - a lock for each process
+    _reloading = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_new_lock)
 
 
 class Predictor:
@@ -68,10 +82,15 @@ class Predictor:
         min_face_px: int | None = None,
         min_reliable_px: float = MIN_RELIABLE_PX,
         detector: str = DetectConfig.detector,
-        thresholds: tuple[float, float, float] = DetectConfig.thresholds,
+        thresholds: tuple[float, float, float] | NDArray[np.floating] = DetectConfig.thresholds,
         max_side: int = DetectConfig.max_side,
     ) -> None:
-        detect = DetectConfig(detector=detector, thresholds=thresholds, max_side=max_side).with_min_face(min_face_px)
+        check_networks(weights, device, prior)
+        check_flags(flip=flip)
+        three = cast(
+            "tuple[float, float, float]", tuple(thresholds) if isinstance(thresholds, np.ndarray) else thresholds
+        )
+        detect = DetectConfig(detector=detector, thresholds=three, max_side=max_side).with_min_face(min_face_px)
         self._options = PredictOptions(detect, min_reliable_px)
         self._networks, self._prior, self._flip = (weights, engine, device, convention), prior, flip
         self._load()
@@ -87,7 +106,7 @@ class Predictor:
         return self.card.labels
 
     def image(
-        self, picture: Picture, *, boxes: str | Path | ArrayLike | None = None, crops: bool = False
+        self, picture: Picture, *, boxes: str | os.PathLike[str] | ArrayLike | None = None, crops: bool = False
     ) -> ImageResult:
         """Predict one picture: `faces` of the result has one prediction per face, largest first, and may be empty.
 
@@ -97,13 +116,13 @@ class Predictor:
         Raises: DataError for a file that cannot be decoded, a video or several files; UsageError for anything else.
         """
         if is_path(picture):
-            name = str(picture)
+            name = os.fspath(cast("str | os.PathLike[str]", picture))
             sources = find_sources([name])
             if len(sources) != 1 or sources[0].kind == "video":
                 raise DataError(f"{name}: not one picture", fix="images() takes several, video() a video")
         elif not is_one_picture(picture):
             pixels_of(picture)  # raises
-        of_pictures = boxes if boxes is None or isinstance(boxes, str | Path) else [boxes]
+        of_pictures = boxes if boxes is None or isinstance(boxes, str | os.PathLike) else [boxes]
         result = next(self.images([picture], boxes=of_pictures, crops=crops))
         if result.fault is not None:
             raise DataError(f"{result.source.name}: {result.fault}", fix="check that a viewer opens the file")
@@ -113,7 +132,7 @@ class Predictor:
         self,
         pictures: Iterable[Picture] | Picture,
         *,
-        boxes: str | Path | Iterable[ArrayLike] | None = None,
+        boxes: str | os.PathLike[str] | Iterable[ArrayLike] | None = None,
         crops: bool = False,
     ) -> Iterator[ImageResult]:
         """Predict pictures in batches; yields one result per picture, in order and in constant memory.
@@ -124,16 +143,22 @@ class Predictor:
         boxes: a CSV file as for `fer predict --boxes`, or one array per picture as for `image`. crops: as for `image`.
         """
         check_pictures(pictures)
+        check_flags(crops=crops)
         options = replace(self._options, boxes=None if boxes is None else "given", crops=crops)
         several = cast("Iterable[Picture]", [pictures] if is_one_picture(pictures) else pictures)
-        if boxes is not None and not isinstance(boxes, str | Path):
+        if boxes is not None and not isinstance(boxes, str | os.PathLike):
+            if not isinstance(boxes, Iterable):
+                raise UsageError(
+                    f"boxes are a CSV file or one array for each picture, not {type(boxes).__name__}",
+                    fix="boxes=[[[left, top, right, bottom], ...], ...]",
+                )
             return self._predict(pictures_with_faces(several, boxes), options)
         given = None if boxes is None else read_boxes(Path(boxes))
         return self._predict(_attached(picture_items(several), given), options)
 
     def video(
         self,
-        video: str | Path | int | Frames,
+        video: str | os.PathLike[str] | int | Frames,
         *,
         fps: float | None = None,
         start_s: float = 0.0,
@@ -141,7 +166,7 @@ class Predictor:
         track: bool = True,
         smooth_s: float = 0.0,
         detect_every: int = 1,
-        boxes: str | Path | Mapping[int, ArrayLike] | None = None,
+        boxes: str | os.PathLike[str] | Mapping[int, ArrayLike] | None = None,
         crops: bool = False,
     ) -> Iterator[ImageResult]:
         """Predict a video frame by frame, in constant memory; yields one result per frame with `frame` and `time_s`.
@@ -157,7 +182,10 @@ class Predictor:
         A frame that cannot be decoded, and a video that breaks off, yield a result with a `fault`.
         Raises: DataError if the video cannot be opened; UsageError for invalid options, arrays or times.
         """
-        check_fps(fps)
+        check_flags(track=track, crops=crops)
+        fps = checked_fps(fps)
+        start_s = real_number(start_s, "start_s", fix="start_s=10")
+        end_s = None if end_s is None else real_number(end_s, "end_s", fix="end_s=20")
         options = replace(
             self._options,
             track=track,
@@ -168,9 +196,10 @@ class Predictor:
         )
         given: FaceTable | None = None
         if boxes is not None:
-            given = read_boxes(Path(boxes)) if isinstance(boxes, str | Path) else FacesByFrame(boxes)
+            given = read_boxes(Path(boxes)) if isinstance(boxes, str | os.PathLike) else FacesByFrame(boxes)
         if is_path(video) or (isinstance(video, (int, np.integer)) and not isinstance(video, bool)):
-            source = replace(_one_video(str(video)), selection=FrameSelection(start_s, end_s, fps))
+            name = os.fspath(video) if isinstance(video, os.PathLike) else str(video)
+            source = replace(_one_video(name), selection=FrameSelection(start_s, end_s, fps))
             if isinstance(given, GivenFaces):
                 given.check([source])
             return self._file_or_stream(source, options, given)
@@ -213,13 +242,13 @@ class Predictor:
 
     def _load(self) -> None:
         weights, engine, device, convention = self._networks
-        self._process = os.getpid()
         self._classifier = load_classifier(weights, engine, device, convention=convention)
         if self._prior is not None:
             self._classifier = with_prior(self._classifier, class_shares(self._prior, self.card.labels))
         if self._flip:
             self._classifier = with_flip(self._classifier)
         self._detector = open_detector(self._options.detect, device)
+        self._process = os.getpid()  # last: another thread may use the networks from here on
 
     def _reload_after_fork(self) -> None:
         """Load the networks again in a child process: a fork copies no threads, and the old ones would wait for theirs.
@@ -228,20 +257,24 @@ class Predictor:
         """
         if os.getpid() == self._process:
             return
-        fix = 'create it in the child process, or multiprocessing.get_context("spawn")'
-        if {self._classifier.device, self._detector.device} != {"cpu"}:
-            device = self._classifier.device
-            raise DeviceError(f"this Predictor runs on {device}, which cannot be used in a forked process", fix=fix)
-        if self._classifier.engine == "torch":
-            raise RefusedError("this Predictor runs in torch, which would wait forever in a forked process", fix=fix)
-        for networks in (self._classifier, self._detector):
-            # never freed: that would wait for the threads of the parent, at the latest when the child ends
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(networks))
-        self._load()
+        with _reloading:
+            if os.getpid() == self._process:
+                return  # another thread was first
+            fix = 'create it in the child process, or multiprocessing.get_context("spawn")'
+            if {self._classifier.device, self._detector.device} != {"cpu"}:
+                device = self._classifier.device
+                raise DeviceError(f"this Predictor runs on {device}, which cannot be used in a forked process", fix=fix)
+            if self._classifier.engine == "torch":
+                raise RefusedError(
+                    "this Predictor runs in torch, which would wait forever in a forked process", fix=fix
+                )
+            never_freed(self._classifier)
+            never_freed(self._detector)
+            self._load()
 
     def _predict(self, items: Iterable[Item], options: PredictOptions, *, live: bool = False) -> Iterator[ImageResult]:
         self._reload_after_fork()
-        return predict_items(items, self._classifier, detector=self._detector, options=options, live=live)
+        return OfOneProcess(predict_items(items, self._classifier, detector=self._detector, options=options, live=live))
 
     def _file_or_stream(
         self, source: Source, options: PredictOptions, given: FaceTable | None

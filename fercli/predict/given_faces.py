@@ -43,6 +43,14 @@ class FacesByFrame:
     """
 
     def __init__(self, arrays: Mapping[int, ArrayLike] | Mapping[None, ArrayLike]) -> None:
+        if not isinstance(arrays, Mapping):
+            raise UsageError(
+                f"boxes of a video are a CSV file or arrays by frame, not {type(arrays).__name__}",
+                fix="boxes={0: [[left, top, right, bottom], ...], ...}",
+            )
+        wrong = next((frame for frame in arrays if not _is_frame(frame)), None)
+        if wrong is not None:
+            raise UsageError(f"boxes: {wrong!r} is not a frame", fix="count frames from 0: boxes={0: ...}")
         self._faces: dict[int | None, list[tuple[Face, str]]] = {}
         for frame, values in arrays.items():
             name = "boxes" if frame is None else f"boxes of frame {frame}"
@@ -170,8 +178,18 @@ def _face(row: Row) -> Face:
     return Face(cast("Box", box), score, landmarks)
 
 
+def _is_frame(frame: object) -> bool:
+    is_number = isinstance(frame, (int, np.integer)) and not isinstance(frame, bool)
+    return frame is None or (is_number and cast("int", frame) >= 0)  # None: a picture
+
+
 def _from_array(values: ArrayLike, name: str) -> list[Face]:
-    array = np.asarray(values, np.float64)
+    try:
+        array = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"{name}: neither boxes [K, 4] nor landmarks [K, 5, 2] in pixels", fix="[[left, top, right, bottom], ...]"
+        ) from error
     if array.size == 0:
         return []
     if array.shape[1:] not in ((4,), (5, 2)) or not np.isfinite(array).all():

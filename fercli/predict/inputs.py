@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,7 @@ from fercli.media.feed import Item, feed
 from fercli.media.images import Rgb, load_picture, picture_errors, read_rgb, upright_rgb
 from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
 from fercli.media.sources import Source, find_sources
+from fercli.predict.arguments import real_number
 from fercli.predict.given_faces import FacesByFrame, with_given_faces
 
 # RGB uint8 [H, W, 3]; the bytes of a picture file, or an open one; the path or address of a picture
@@ -28,6 +29,7 @@ Pixels: TypeAlias = Rgb | Image.Image
 Frames: TypeAlias = Iterable[Pixels] | Iterable[tuple[float, Pixels]]  # frames alone, or each with its time in seconds
 
 _Encoded = bytes | bytearray | memoryview
+_LONGEST_PATH = 4096  # PATH_MAX of Linux; Windows allows 32,767 with a prefix, macOS 1,024
 _PICTURES = "an array, a PIL picture, encoded bytes or a path"
 
 
@@ -40,6 +42,11 @@ def is_one_picture(given: object) -> bool:
 
 def is_path(given: object) -> bool:
     """Whether something names a file or address. Raises: UsageError for a picture in a text."""
+    if isinstance(given, str) and len(given) > _LONGEST_PATH and not given.startswith("data:"):
+        raise UsageError(
+            f"a text of {len(given):,} characters is neither a path nor an address",
+            fix="base64.b64decode(text), as bytes, if it is an encoded picture",
+        )
     if isinstance(given, str) and given.startswith("data:"):
         raise UsageError(
             "a data: URL is neither a path nor an address", fix="base64.b64decode(url.partition(',')[2]), as bytes"
@@ -60,7 +67,7 @@ def picture_items(pictures: Iterable[Picture], *, first: int = 0) -> Iterator[It
     """
     for index, picture in enumerate(pictures, first):
         if is_path(picture):
-            yield from feed(find_sources([str(picture)]))
+            yield from feed(find_sources([os.fspath(cast("str | os.PathLike[str]", picture))]))
         else:
             yield _item(picture, index)
 
@@ -103,19 +110,33 @@ def frame_items(frames: Frames, fps: float | None, part: FrameSelection = EVERY_
             return
         if chooser.takes(time_s):
             yield Item(source, rgb=pixels_of(pixels), frame=index, time_s=time_s)
+    if part.begins_after(last_s) and last_s >= 0:
+        raise UsageError(
+            f"the last frame is shown at {last_s:g} s, before the start at {part.start_s:g} s", fix="start_s=0"
+        )
 
 
-def check_fps(fps: float | None) -> None:
-    """Raise UsageError for a rate that is not a number above 0."""
-    if fps is not None and not (_is_number(fps) and 0 < fps < math.inf):
-        raise UsageError(f"fps is {fps!r}: must be a number above 0", fix="video(frames, fps=25)")
+def checked_fps(fps: object) -> float | None:
+    """Return a rate as a float. Raises: UsageError unless it is None or a number above 0."""
+    if fps is None:
+        return None
+    fix = "video(frames, fps=25)"
+    rate = real_number(fps, "fps", fix=fix)
+    if not 0 < rate < math.inf:
+        raise UsageError(f"fps is {rate:g}: must be above 0", fix=fix)
+    return rate
 
 
-def pixels_of(picture: object) -> Rgb:
-    """Return the pixels of an array or PIL picture, RGB uint8 [H, W, 3]. Raises: UsageError for anything else."""
+def pixels_of(picture: object, *, notes: list[str] | None = None) -> Rgb:
+    """Return the pixels of an array or PIL picture, RGB uint8 [H, W, 3]. Raises: UsageError for anything else.
+
+    notes: gets what is unusual about a PIL picture.
+    """
     if isinstance(picture, Image.Image):
+        if not all(picture.size):
+            raise UsageError(f"a picture of {picture.width} x {picture.height} pixels is empty", fix="check its size")
         with picture_errors(Path("picture")):
-            return upright_rgb(load_picture(picture, _file_of(picture), []))
+            return upright_rgb(load_picture(picture, _file_of(picture), [] if notes is None else notes))
     if not isinstance(picture, np.ndarray):
         raise _refusal(picture)
     return _checked(picture)
@@ -136,12 +157,13 @@ def _file_of(picture: Image.Image) -> io.BytesIO | None:
 def _item(picture: Picture, index: int) -> Item:
     path = Path(f"picture-{index}")
     source = Source(path, "image", path)
+    notes: list[str] = []
     try:
         if isinstance(picture, (bytes, bytearray, memoryview)) or hasattr(picture, "read"):
-            notes: list[str] = []
             rgb = read_rgb(path, _content(picture), notes=notes)
-            return Item(source, rgb=rgb, note="; ".join(notes) or None)
-        return Item(source, rgb=pixels_of(picture))
+        else:
+            rgb = pixels_of(picture, notes=notes)
+        return Item(source, rgb=rgb, note="; ".join(notes) or None)
     except DataError as error:
         return Item(source, fault=error.message.partition(": ")[2])
 
@@ -163,13 +185,10 @@ def _checked(rgb: NDArray[Any]) -> Rgb:
 
 
 def _seconds(time_s: object) -> float:
-    if not _is_number(time_s) or not math.isfinite(time_s):  # type: ignore[arg-type]
-        raise UsageError(f"the time of a frame is {time_s!r}: must be seconds", fix="pairs (seconds, frame)")
-    return float(time_s)  # type: ignore[arg-type]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    seconds = real_number(time_s, "the time of a frame", fix="pairs (seconds, frame)")
+    if not math.isfinite(seconds):
+        raise UsageError(f"the time of a frame is {seconds}: must be finite", fix="pairs (seconds, frame)")
+    return seconds
 
 
 def _refusal(given: object) -> UsageError:

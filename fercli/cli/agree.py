@@ -167,13 +167,16 @@ def draw(
     media: Annotated[
         Path | None, typer.Option("--media", metavar="DIR", help="Folder of the videos, to link them.")
     ] = None,
+    no_pictures: Annotated[
+        bool, typer.Option("--no-pictures", help="Do not write people.html, which shows the face of everybody to code.")
+    ] = False,
     seed: Annotated[int, options.seed_of("the sample")] = 0,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Draw parts of videos to code by hand, rare expressions as often as frequent ones, with empty files to code in.
 
-    The files name the parts and the people, and do not show what was predicted; sample.csv does.
+    The files name the parts and the people, and do not show what was predicted; sample.csv does. people.html shows who is who.
 
     Example:
 
@@ -187,7 +190,9 @@ def draw(
         raise UsageError(f"--to {to}: unknown format", fix=f"--to {', '.join(FORMATS)}")
     table = read_rows(rows)
     sample = draw_sample(table, minutes=minutes, segment_s=segment, seed=seed)
-    written = write_empty(out, sample, to, classes=table.labels, media=media, overwrite=overwrite)
+    written = write_empty(
+        out, sample, to, classes=table.labels, media=media, overwrite=overwrite, pictures=not no_pictures
+    )
     for warning in written.warnings:
         console.warn(warning)
     counts: dict[str, int] = {}

@@ -13,7 +13,7 @@ from fercli.coding.episodes import EpisodeOptions
 from fercli.coding.formats.boris import write_boris
 from fercli.coding.formats.elan import write_elan
 from fercli.coding.formats.praat import write_praat
-from fercli.coding.media_links import Media, link_media
+from fercli.coding.media_links import Media, MediaFolder, link_media
 from fercli.coding.tables import with_episode_settings, write_events
 from fercli.coding.video_names import short_names
 from fercli.errors import UsageError
@@ -62,7 +62,7 @@ class _Job:
         return link_media(
             video.source,
             folder,
-            self.media,
+            MediaFolder(self.media, tuple(other.source for other in self.coded.videos)),
             end_s=video.end_s,
             fps=video.frames_per_second,
             warnings=self.written.warnings,

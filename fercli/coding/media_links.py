@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from fercli.formatting import clock
 from fercli.media.details import media_details
+from fercli.media.frames import VIDEO_SUFFIXES
 
 _SHORTER_S = 1.0  # by which a file may end before the last frame that was read
 
@@ -23,16 +24,38 @@ class Media:
     has_sound: bool = False
 
 
+@dataclass(frozen=True)
+class MediaFolder:
+    """Where the videos of rows are. folder: None for where they were when they were read. sources: of all rows."""
+
+    folder: Path | None
+    sources: tuple[str, ...] = ()
+
+    def find(self, source: str) -> Path | None:
+        """Return the file of a video, None if it is not there.
+
+        In a folder it may have another suffix, as the copies of `fer predict --out` have, if no other source has its name.
+        """
+        if self.folder is None:
+            return Path(source) if Path(source).is_file() else None
+        name = _name(source)
+        found = next((path for path in (self.folder / source, self.folder / name) if path.is_file()), None)
+        stem = PurePosixPath(name).stem
+        if found is not None or sum(PurePosixPath(_name(other)).stem == stem for other in self.sources) > 1:
+            return found
+        copies = (self.folder / f"{stem}{suffix}" for suffix in VIDEO_SUFFIXES)
+        return next((path for path in copies if path.is_file()), None)
+
+
 def link_media(
-    source: str, folder: Path, media: Path | None, *, end_s: float, fps: float, warnings: list[str]
+    source: str, folder: Path, media: MediaFolder, *, end_s: float, fps: float, warnings: list[str]
 ) -> Media:
     """Return the video of rows as a file in `folder` links it, with what the header of the video states.
 
-    media: folder of the videos; None for where they were when they were read. end_s, fps: by the rows, for a video that is not
-    there or whose header cannot be read; both add a sentence to `warnings`.
+    end_s, fps: by the rows, for a video that is not there or whose header cannot be read; both add a sentence to `warnings`.
     """
-    name = PurePosixPath(source.replace("\\", "/")).name
-    path = next((path for path in _candidates(source, name, media) if path.is_file()), None)
+    name = _name(source)
+    path = media.find(source)
     if path is None:
         warnings.append(
             f"{source} was not found and is linked as {name}, with the length and frame rate of the rows: "
@@ -57,5 +80,5 @@ def link_media(
     )
 
 
-def _candidates(source: str, name: str, media: Path | None) -> list[Path]:
-    return [Path(source)] if media is None else [media / source, media / name]
+def _name(source: str) -> str:
+    return PurePosixPath(source.replace("\\", "/")).name

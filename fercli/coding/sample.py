@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fercli.coding.annotations import Span, VideoAnnotations
 from fercli.coding.coders import UNCERTAIN
+from fercli.coding.people_page import Moment
 from fercli.coding.recordings import ROUNDING_S, Recording, saved_recordings
 from fercli.errors import DataError
 from fercli.results import MIN_TRACK_S, Who, who_name
@@ -35,12 +36,15 @@ class Segment:
 
 @dataclass(frozen=True)
 class Sample:
-    """The segments to code, by video and time; by video the people in view in them, and the end and frame rate of the rows."""
+    """The segments to code, by video and time; by video the people in view in them, the end and
+    frame rate of the rows, and when every person is seen well.
+    """
 
     segments: tuple[Segment, ...]
     people: Mapping[str, tuple[Who, ...]]
     ends_s: Mapping[str, float]
     fps: Mapping[str, float]
+    moments: Mapping[str, Mapping[Who, Moment]]
 
     @property
     def seconds(self) -> float:
@@ -91,7 +95,27 @@ def draw_sample(rows: SavedRows, *, minutes: float, segment_s: float = SEGMENT_S
         )
         for source, tracks in people.items()
     }
-    return Sample(ordered, shown, ends_s, fps)
+    moments = {video.source: _moments(video, shown[video.source], ordered) for video in videos}
+    return Sample(ordered, shown, ends_s, fps, moments)
+
+
+def _moments(video: Recording, people: Sequence[Who], segments: Sequence[Segment]) -> dict[Who, Moment]:
+    """Return for every person the frame of the segments with the largest face; of a reliable one if there is any."""
+    own = [item for item in segments if item.source == video.source]
+    found = {}
+    for track in video.tracks:
+        times = video.begin_s[track.frames]
+        inside = np.zeros(len(times), bool)
+        for item in own:
+            inside |= (times >= item.begin_s) & (times < item.end_s)
+        if track.person not in people or not inside.any():
+            continue
+        usable = inside & ~track.unreliable if (inside & ~track.unreliable).any() else inside
+        areas = (track.boxes[:, 2] - track.boxes[:, 0]) * (track.boxes[:, 3] - track.boxes[:, 1])
+        best = int(np.where(usable, areas, -1.0).argmax())
+        left, top, right, bottom = track.boxes[best].tolist()
+        found[track.person] = Moment(float(times[best]), (left, top, right, bottom))
+    return found
 
 
 def _drawn(segments: Sequence[Segment], seconds: float, random: np.random.Generator) -> Iterator[Segment]:

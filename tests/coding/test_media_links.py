@@ -14,7 +14,8 @@ from praatio import textgrid
 from fercli.coding.code import code_tables
 from fercli.coding.episodes import EpisodeOptions
 from fercli.coding.export import export_events
-from fercli.coding.media_links import Media, link_media
+from fercli.coding.media_links import Media, MediaFolder, link_media
+from fercli.coding.people_page import Moment
 from fercli.coding.sample import draw_sample
 from fercli.coding.sample_files import write_empty
 from fercli.media.details import MediaDetails, media_details
@@ -87,11 +88,13 @@ def test_write_empty__files_to_code_span_the_whole_video(table: Path, tmp_path: 
 
 def test_link_media__says_what_is_taken_from_the_rows(tmp_path: Path):
     warnings: list[str] = []
-    assert link_media("in/a.mp4", tmp_path, None, end_s=2.0, fps=10.0, warnings=warnings) == Media("a.mp4", 2.0, 10.0)
+    assert link_media("in/a.mp4", tmp_path, MediaFolder(None), end_s=2.0, fps=10.0, warnings=warnings) == Media(
+        "a.mp4", 2.0, 10.0
+    )
     (tmp_path / "a.mp4").write_bytes(b"no video")
-    assert link_media("a.mp4", tmp_path, tmp_path, end_s=2.0, fps=10.0, warnings=warnings).length_s == 2.0
+    assert link_media("a.mp4", tmp_path, MediaFolder(tmp_path), end_s=2.0, fps=10.0, warnings=warnings).length_s == 2.0
     write_clip(tmp_path / "b.mp4", seconds=1.0, sound=False)
-    assert link_media("b.mp4", tmp_path, tmp_path, end_s=9.0, fps=10.0, warnings=warnings).length_s == 9.0
+    assert link_media("b.mp4", tmp_path, MediaFolder(tmp_path), end_s=9.0, fps=10.0, warnings=warnings).length_s == 9.0
     assert warnings == [
         "in/a.mp4 was not found and is linked as a.mp4, with the length and frame rate of the rows: "
         "name its folder with --media",
@@ -108,3 +111,29 @@ def test_export_events__a_video_without_anybody_has_an_empty_tier(table_of, rows
     grid = textgrid.openTextgrid(str(tmp_path / "praat" / "a.TextGrid"), includeEmptyIntervals=True)
     assert grid.tierNames == ("Largest face",)
     assert [tuple(entry) for entry in grid.tiers[0].entries] == [(0, 0.6, "")]
+
+
+def test_media_folder__has_copies_with_another_suffix(tmp_path: Path):
+    # the copies of pseudonymised videos, whose sources have no file of their name
+    (tmp_path / "file-1.mp4").touch()
+    assert MediaFolder(tmp_path, ("file-1.mov",)).find("file-1.mov") == tmp_path / "file-1.mp4"
+    assert MediaFolder(tmp_path, ("file-1.mov", "file-1.mp4")).find("file-1.mov") is None
+    assert MediaFolder(tmp_path).find("file-2.mov") is None
+    assert MediaFolder(None).find(str(tmp_path / "file-1.mp4")) == tmp_path / "file-1.mp4"
+
+
+def test_write_empty__shows_who_is_who(table: Path, tmp_path: Path, classes):
+    sample = draw_sample(read_rows(table), minutes=1)
+    (moments,) = sample.moments.values()
+    assert moments == {1: Moment(0.0, (10.0, 20.0, 60.0, 80.0))}
+    written = write_empty(tmp_path / "a", sample, "csv", classes=classes, media=None, overwrite=False)
+    assert (written.paths[-1].name, written.warnings) == ("people.html", [])
+    page = written.paths[-1].read_text(encoding="utf-8")
+    assert page.count("data:image/jpeg") == 2
+    assert "<b>Track 1</b><br>at 0:00.0" in page
+    assert not any(name in page for name in classes)  # coders must not see what was predicted
+    without = write_empty(tmp_path / "b", sample, "csv", classes=classes, media=None, overwrite=False, pictures=False)
+    assert "people.html" not in [path.name for path in without.paths]
+    (tmp_path / "talk.mp4").write_bytes(b"no video")
+    damaged = write_empty(tmp_path / "c", sample, "csv", classes=classes, media=None, overwrite=False)
+    assert "people.html does not show the people of talk.mp4" in damaged.warnings[0]

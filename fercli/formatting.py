@@ -5,14 +5,23 @@ Shares are fractions in 0..1. Functions that end in `_percent` return the bare n
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
-from typing import overload
+from collections.abc import Callable, Sequence
+from typing import Any, overload
 
 Interval = tuple[float, float]
 
 # C0 and C1 controls, line separators, signs without width, and the controls of bidirectional text
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+
+
+_LINE_ENDS = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "\x85\u2028\u2029"})  # which JSON allows in texts
+
+
+def one_line_json(value: Any, *, default: Callable[[Any], Any] | None = None) -> str:
+    """Return a value as one line of JSON, whatever a program takes for the end of a line. Raises: ValueError for NaN."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=default).translate(_LINE_ENDS)
 
 
 def printable(text: str, *, lines: bool = False) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
+
+from fercli.formatting import one_line_json
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
@@ -118,7 +119,7 @@ class Prediction:
 
     def to_json(self) -> str:
         """Return the prediction as one line of JSON, as `fer predict --json` prints it."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+        return one_line_json(self.to_dict())
 
     @property
     def box_xyxy(self) -> Box | None:

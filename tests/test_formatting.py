@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from fercli.formatting import (
@@ -10,6 +12,7 @@ from fercli.formatting import (
     in_percent,
     interval_percent,
     mean_sd_percent,
+    one_line_json,
     p_value,
     percent,
     percents,
@@ -125,3 +128,16 @@ def test_printable__keeps_joiners_of_names_and_emoji():
         printable("\u0645\u06cc\u200c\u062e \U0001f469\u200d\U0001f52c")
         == "\u0645\u06cc\u200c\u062e \U0001f469\u200d\U0001f52c"
     )
+
+
+def test_one_line_json__is_one_line_for_every_reader():
+    value = {"source": "a\x85b\u2028c\u2029d\ne\x1cf.jpg", "name": "Zo\u00eb"}
+    text = one_line_json(value)
+    assert text.splitlines() == [text]
+    assert json.loads(text) == value
+    assert "Zo\u00eb" in text
+
+
+def test_one_line_json__refuses_what_json_does_not_have():
+    with pytest.raises(ValueError, match="JSON"):
+        one_line_json(float("nan"))

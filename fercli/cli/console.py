@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import signal
 import sys
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from fercli.cli.progress_line import Part, Speed, named, progress_line
-from fercli.formatting import duration, printable
+from fercli.formatting import duration, one_line_json, printable
 from fercli.progress import Progress, silent
 from fercli.system.files import write_errors_name
 
@@ -72,7 +71,7 @@ def width() -> int:
 def json_line(value: object) -> None:
     """Write a value to stdout as one line of JSON; dataclasses, paths and numpy values are turned into plain ones."""
     with write_errors_name(STDOUT):
-        typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain))
+        typer.echo(one_line_json(value, default=_plain))
 
 
 def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> RenderableType:

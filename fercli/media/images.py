@@ -15,7 +15,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from fercli.errors import DataError, UsageError
 from fercli.media.deep_tiff import read_deep_tiff
 from fercli.media.jpeg_end import without_end_marker
-from fercli.media.picture_files import BROKEN, is_of_system, open_picture, open_without_metadata
+from fercli.media.picture_files import BROKEN, TURNED_FORMATS, is_of_system, open_picture, open_without_metadata
 from fercli.media.pixel_values import read_deep_png
 from fercli.media.rgb_pixels import ORIENTATIONS, to_rgb, turned
 from fercli.media.rgb_pixels import Rgb as Rgb  # noqa: PLC0414 - for the modules that read pictures
@@ -109,7 +109,8 @@ def _orientation(picture: Image.Image, notes: list[str]) -> int:
     try:
         value = picture.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # noqa: BLE001 - whatever Pillow's parser raises, the pixels do not depend on it
-        notes.append("the EXIF data are broken: shown as stored, perhaps not upright")
+        stored = "" if picture.format in TURNED_FORMATS else ": shown as stored, perhaps not upright"
+        notes.append(f"the EXIF data are broken{stored}")
         return 1
     return value if isinstance(value, int) and value in ORIENTATIONS else 1
 

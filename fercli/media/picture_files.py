@@ -19,6 +19,7 @@ FORMATS = (
     *("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "DIB", "PPM", "GIF", "AVIF"),
     *("JPEG2000", "TGA", "QOI", "PCX", "SGI", "HEIF"),
 )
+TURNED_FORMATS = ("HEIF", "AVIF")  # whose decoders turn pictures upright, whatever the EXIF data say
 LIMIT_VARIABLE = "FER_MAX_MEGAPIXELS"
 _DEFAULT_LIMIT = 64  # million pixels; 7 bytes a pixel are needed at most
 _TIFF_BYTES = 8  # for each pixel of the limit; floats in three colours have 12
@@ -71,7 +72,8 @@ def open_without_metadata(file: Path | io.BytesIO) -> Image.Image | None:
     except (OSError, *BROKEN):
         return None
     if picture is not None:
-        picture.info["fault"] = "the metadata of the file are broken: shown as stored, perhaps not upright"
+        stored = "" if picture.format in TURNED_FORMATS else ": shown as stored, perhaps not upright"
+        picture.info["fault"] = f"the metadata of the file are broken{stored}"
     return picture
 
 

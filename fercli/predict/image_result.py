@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
+from fercli.formatting import one_line_json
 from fercli.media.images import Rgb
 from fercli.media.sources import Source
 from fercli.results import Prediction, utf8_text
@@ -47,7 +47,7 @@ class ImageResult:
 
     def to_json(self) -> str:
         """Return `to_dict` as one line of JSON."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+        return one_line_json(self.to_dict())
 
     def to_frame(self, *, library: Library = "auto") -> Any:
         """Return the predictions as a DataFrame of pandas or polars, see `fercli.rows.frames.to_frame` for several results."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Any
 
 from fercli import __version__
 from fercli.errors import DataError, UsageError
-from fercli.formatting import pluralize
+from fercli.formatting import one_line_json, pluralize
 from fercli.media.sources import Source
 from fercli.results import Prediction, is_frame, utf8_text
 from fercli.rows.run_record import settings_path
@@ -95,7 +94,7 @@ class ProcessingLog:
         line: Event = {"run": self._run, "event": event, "at": _now(), **values}
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.write(one_line_json(line) + "\n")
 
 
 def check_log_path(path: Path) -> None:

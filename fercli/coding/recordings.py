@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -122,29 +123,30 @@ def recordings(
 
 @dataclass
 class _Face:
-    """Lists of the columns of a track."""
+    """The columns of a track: as arrays, since a day of video has millions of rows."""
 
     numbers: dict[int, None] = field(default_factory=dict)  # in order
-    frames: list[int] = field(default_factory=list)
-    probabilities: list[list[float]] = field(default_factory=list)
-    labels: list[int] = field(default_factory=list)
-    uncertain: list[bool] = field(default_factory=list)
-    unreliable: list[bool] = field(default_factory=list)
-    boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
+    frames: array[int] = field(default_factory=lambda: array("q"))
+    probabilities: array[float] = field(default_factory=lambda: array("d"))  # one face after the other
+    labels: array[int] = field(default_factory=lambda: array("q"))
+    uncertain: bytearray = field(default_factory=bytearray)
+    unreliable: bytearray = field(default_factory=bytearray)
+    boxes: array[float] = field(default_factory=lambda: array("d"))
     baseline: str | None = None
 
     def track(self, person: Who, *others: _Face) -> Track:
         """Return the track, with the faces of other lists after its own."""
         parts = (self, *others)
+        faces = sum(len(part.frames) for part in parts)
         return Track(
             person,
             tuple(self.numbers),
-            np.array([value for part in parts for value in part.frames]),
-            np.array([value for part in parts for value in part.probabilities]),
-            np.array([value for part in parts for value in part.labels]),
-            np.array([value for part in parts for value in part.uncertain]),
-            np.array([value for part in parts for value in part.unreliable]),
-            np.array([value for part in parts for value in part.boxes]),
+            np.concatenate([np.array(part.frames, np.int64) for part in parts]),
+            np.concatenate([np.array(part.probabilities) for part in parts]).reshape(faces, -1),
+            np.concatenate([np.array(part.labels, np.int64) for part in parts]),
+            np.concatenate([np.array(part.uncertain, np.bool_) for part in parts]),
+            np.concatenate([np.array(part.unreliable, np.bool_) for part in parts]),
+            np.concatenate([np.array(part.boxes) for part in parts]).reshape(faces, 4),
             self.baseline,
         )
 
@@ -155,10 +157,8 @@ class RecordingBuilder:
     def __init__(self, source: str, classes: Sequence[str], *, until_s: float | None = None) -> None:
         self._source, self._classes, self._until_s = source, tuple(classes), until_s
         self._index = {name: index for index, name in enumerate(self._classes)}
-        self._numbers: list[int] = []
-        self._times: list[float] = []
-        self._decoded: list[bool] = []
-        self._has_face: list[bool] = []
+        self._numbers, self._times = array("q"), array("d")
+        self._decoded, self._has_face = bytearray(), bytearray()
         self._tracks: dict[Who, _Face] = {}
         self._smaller = _Face()  # faces without a track beside a larger one
 
@@ -191,11 +191,11 @@ class RecordingBuilder:
             face.numbers[prediction.track] = None
         score = None if prediction.detection.score is None else round(prediction.detection.score, 4)
         face.frames.append(index)
-        face.probabilities.append([round(prediction.probabilities[name], 6) for name in self._classes])
+        face.probabilities.extend(round(prediction.probabilities[name], 6) for name in self._classes)
         face.labels.append(self._index[prediction.label or ""])
         face.uncertain.append(prediction.is_doubtful)
         face.unreliable.append(prediction.status == "too_small" or (score is not None and score < MIN_FACE_SCORE))
-        face.boxes.append(prediction.detection.box_xyxy)
+        face.boxes.extend(prediction.detection.box_xyxy)
         face.baseline = face.baseline or prediction.baseline
 
     def recording(self) -> Recording:
@@ -207,11 +207,11 @@ class RecordingBuilder:
         return Recording(
             self._source,
             self._classes,
-            np.array(self._numbers),
+            np.array(self._numbers, np.int64),
             begin_s,
             frame_ends(begin_s, self._until_s),
-            np.array(self._decoded),
-            np.array(self._has_face),
+            np.array(self._decoded, np.bool_),
+            np.array(self._has_face, np.bool_),
             tuple(face.track(who) for who, face in shown.items()),
             untracked.track(None, self._smaller) if tracked and untracked is not None else None,
         )

@@ -73,7 +73,7 @@ class PersonCard:
 
 
 class VideoSection:
-    """Collects one video in constant memory; `html` returns its part of the page.
+    """Collects one video in memory of 0.1 KB for each face of a frame; `html` returns its part of the page.
 
     anchor: of links to people, unique in a page. begin_s, until_s: the part of the video that is read. `People` counts times
     from its start, the page shows those of the video. poster: a frame as JPEG, the first with a face.

@@ -10,10 +10,9 @@ from fercli.errors import DataError
 from fercli.formatting import pluralize
 from fercli.media.frames import Frame
 from fercli.media.images import picture_errors, upright_rgb
-from fercli.media.picture_files import open_picture
+from fercli.media.picture_files import ANIMATED_FORMATS, open_picture
 from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
 
-_FORMATS = ("GIF", "WEBP", "PNG", "AVIF")  # the others have pages or previews, not frames
 ANIMATED_SUFFIXES = (".webp", ".png", ".apng", ".avif")  # that may be animated; .gif files are read as videos
 _DEFAULT_MS = 100  # of a frame without a duration, as browsers show it
 
@@ -22,7 +21,7 @@ def count_frames(path: Path) -> int:
     """Frames of an animated picture; 1 for any other file."""
     try:
         with picture_errors(path), open_picture(path) as picture:
-            return int(getattr(picture, "n_frames", 1)) if picture.format in _FORMATS else 1
+            return int(getattr(picture, "n_frames", 1)) if picture.format in ANIMATED_FORMATS else 1
     except DataError:
         return 1  # the error comes when it is read
 
@@ -31,7 +30,7 @@ def is_animation(path: Path, content: bytes | None = None) -> bool:
     """Whether a picture has several frames. content: the bytes of the file, if they were read already."""
     try:
         with picture_errors(path), open_picture(path if content is None else io.BytesIO(content)) as picture:
-            return picture.format in _FORMATS and int(getattr(picture, "n_frames", 1)) > 1
+            return picture.format in ANIMATED_FORMATS and int(getattr(picture, "n_frames", 1)) > 1
     except DataError:
         return False  # the error comes when it is read
 

@@ -24,6 +24,8 @@ LIMIT_VARIABLE = "FER_MAX_MEGAPIXELS"
 _DEFAULT_LIMIT = 64  # million pixels; 7 bytes a pixel are needed at most
 _TIFF_BYTES = 8  # for each pixel of the limit; floats in three colours have 12
 _SLOW = 8  # times as many pixels count for a picture whose decoder is written in Python
+_COMPOSED = 4  # times as many pixels count for the frames of an animation
+ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")  # the others have pages or previews, not frames
 _JPEG_SCALES = (2, 4, 8)  # a JPEG can be decoded at a fraction of its size
 # raised by Pillow's decoders for broken files, in addition to OSError
 BROKEN = (
@@ -51,6 +53,7 @@ def open_picture(file: Path | io.BytesIO) -> Image.Image:
         _shrink_jpeg(picture, file)
         check_size(*picture.size)
         _check_decoder(picture)
+        _check_animation(picture)
     except BaseException:
         picture.close()
         raise
@@ -110,6 +113,20 @@ def _check_decoder(picture: Image.Image) -> None:
             f"{picture.width} x {picture.height} pixels, more than the limit of {limit / 1e6:g} million for its kind of "
             f"{picture.format}, which is slow to read",
             fix=f"save it as PNG, or set {LIMIT_VARIABLE}",
+        )
+
+
+def _check_animation(picture: Image.Image) -> None:
+    """Raise DataError for a large animation: Pillow keeps several of its frames to compose the next one."""
+    limit = pixel_limit() // _COMPOSED
+    if (
+        picture.width * picture.height > limit
+        and picture.format in ANIMATED_FORMATS
+        and getattr(picture, "n_frames", 1) > 1
+    ):
+        raise DataError(
+            f"{picture.width} x {picture.height} pixels, more than the limit of {limit / 1e6:g} million for an animation",
+            fix=f"shrink it, or set {LIMIT_VARIABLE}",
         )
 
 

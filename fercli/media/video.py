@@ -20,7 +20,7 @@ from fercli.media.display import FrameShapes, display_rgb, square_size
 from fercli.media.frame_clock import FrameClock, frame_interval_s
 from fercli.media.frames import Frame
 from fercli.media.images import Rgb, reason_of
-from fercli.media.picture_files import check_size
+from fercli.media.picture_files import check_size, pixel_limit
 from fercli.media.seek import Start, find_start
 from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
 from fercli.media.tracks import DecodeError, DemuxError, choose_video, decode_packet, describe_choice, packets
@@ -97,6 +97,8 @@ class VideoReader:
         except DataError as error:
             self._container.close()
             raise DataError(f"{self.name}: {error.message}", fix=error.fix) from error
+        # a frame may be larger than the header says: its decoder allocates no more than this
+        stream.codec_context.options = {"max_pixels": str(pixel_limit())}
         self._stream = stream
         aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
         self._shapes = FrameShapes(aspect, fixed=self._container.format.name.startswith(_STATING_ASPECT))

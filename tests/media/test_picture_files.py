@@ -137,6 +137,17 @@ def test_large_progressive_jpeg__is_refused(astronaut: np.ndarray, tmp_path: Pat
         read_rgb(tmp_path / "a.jpg")  # decoding it at any size needs memory for all its pixels
 
 
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_animation__has_a_lower_limit(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    frames = [Image.new("RGB", (200, 200), colour) for colour in ("red", "green", "blue")]
+    frames[0].save(tmp_path / "moving", kind, save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "still", kind)
+    monkeypatch.setenv("FER_MAX_MEGAPIXELS", "0.05")
+    assert read_rgb(tmp_path / "still").shape == (200, 200, 3)
+    with pytest.raises(DataError, match=r"200 x 200 pixels, more than the limit of 0\.0125 million for an animation"):
+        read_rgb(tmp_path / "moving")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak from Linux")
 @pytest.mark.parametrize("case", ["png16", "rgba16", "grey", "gif", "jpeg"])

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import subprocess
+import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -212,3 +216,34 @@ def test_reader__refuses_frames_over_the_limit_of_pixels(tmp_path: Path, monkeyp
     monkeypatch.setenv("FER_MAX_MEGAPIXELS", "0.003")
     with pytest.raises(DataError, match="64 x 48 pixels, more than the limit"):
         VideoReader(path)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from Linux")
+def test_frame__larger_than_the_header_says__is_not_decoded(tmp_path: Path):
+    def png(side: int) -> bytes:
+        memory = io.BytesIO()
+        Image.new("L", (side, side)).save(memory, "PNG", compress_level=1)
+        return memory.getvalue()
+
+    with av.open(str(tmp_path / "a.mov"), "w") as container:
+        stream = container.add_stream("png", rate=10)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "gray"
+        stream.codec_context.open()
+        for number, side in enumerate((64, 64, 12_000, *[64] * 6)):  # 144 million pixels
+            packet = av.Packet(png(side))
+            packet.stream, packet.pts, packet.dts, packet.duration = stream, number, number, 1
+            packet.time_base, packet.is_keyframe = Fraction(1, 10), True
+            container.mux(packet)
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom fercli.media.video import VideoReader\n"
+        "with VideoReader(Path(sys.argv[1])) as reader:\n    print([frame.rgb is not None for frame in reader])\n"
+        "print(Path('/proc/self/status').read_text().partition('VmHWM:')[2].split()[0])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "a.mov")], capture_output=True, text=True, check=True
+    )
+    frames, peak_kb = done.stdout.splitlines()
+    assert frames == str([True, True, False, *[True] * 6])
+    assert int(peak_kb) < 200_000  # one such frame has 144 MB, and its copies

@@ -56,15 +56,20 @@ def probability_percent(probability: float) -> str:
     return percent(min(probability, 0.999))
 
 
-def percents(shares: Sequence[float]) -> list[str]:
-    """Shares of one whole as percentages that add up to 100: those cut off most are rounded up (largest remainder)."""
-    total = sum(shares)
-    exact = [100 * share / total if total else 0.0 for share in shares]
-    whole = [int(value) for value in exact]
+def percents(shares: Sequence[float], decimals: int = 0) -> list[str]:
+    """Shares of one whole as percentages that add up to 100: those cut off most are rounded up (largest remainder).
+
+    Each differs from the exact value by less than its last decimal.
+    """
+    total, steps = sum(shares), 10**decimals
+    exact = [100 * steps * share / total if total else 0.0 for share in shares]
+    whole = [int(value + 1e-9) for value in exact]
     missing = round(sum(exact)) - sum(whole)
     for index in sorted(range(len(exact)), key=lambda index: whole[index] - exact[index])[:missing]:
         whole[index] += 1
-    return ["< 1 %" if count == 0 and value > 0 else f"{count} %" for count, value in zip(whole, exact, strict=True)]
+    least = f"< {1 / steps:.{decimals}f} %"
+    pairs = zip(whole, exact, strict=True)
+    return [least if count == 0 and value > 0 else f"{count / steps:.{decimals}f} %" for count, value in pairs]
 
 
 @overload

@@ -88,6 +88,10 @@ def test_percents__add_up_to_100():
     assert percents([0.125, 0.625, 0.25]) == ["13 %", "62 %", "25 %"]
     assert percents([0.997, 0.003]) == ["100 %", "< 1 %"]
     assert percents([]) == []
+    assert percents([0.972222, 0.013889, 0.013889], 1) == ["97.2 %", "1.4 %", "1.4 %"]
+    assert percents([1, 1, 1], 1) == ["33.4 %", "33.3 %", "33.3 %"]
+    assert percents([0.29, 0.71], 1) == ["29.0 %", "71.0 %"]
+    assert percents([0.9999, 0.0001], 1) == ["100.0 %", "< 0.1 %"]
 
 
 def test_clock__rounds_once():

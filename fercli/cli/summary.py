@@ -90,7 +90,7 @@ def show(coded: CodedTables) -> None:
 def _rows(found: tuple[Summary, ...], shown: list[int]) -> list[list[object]]:
     rows: list[list[object]] = []
     for summary in found:
-        shares = percents(summary.shares.tolist()) if summary.in_view_s > 0 else [""] * (len(summary.classes) + 1)
+        shares = percents(summary.shares.tolist(), 1) if summary.in_view_s > 0 else [""] * (len(summary.classes) + 1)
         rows.append(
             [
                 Path(summary.source).name,

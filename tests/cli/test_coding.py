@@ -41,7 +41,7 @@ def test_summary__prints_and_writes_time_per_expression(
     assert main(["summary", str(table), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     assert "uncertain (%)" in printed
-    assert ["a.mp4", "Track", "1", "2.5", "40", "40", "20", "90", "%", "2"] in [
+    assert ["a.mp4", "Track", "1", "2.5", "40.0", "40.0", "20.0", "90", "%", "2"] in [
         line.split() for line in printed.splitlines()
     ]
     with out.open(newline="") as file:

@@ -64,7 +64,7 @@ def test_show__shares_of_a_video_add_up_to_100(capsys: pytest.CaptureFixture[str
     summary.show()
     out = capsys.readouterr().out
     assert "3 frames, the last at 0.1 s; 3 faces, 0 frames without a face" in out
-    assert [word for word in ("34 %", "33 %") if word in out] == ["34 %", "33 %"]
+    assert [word for word in ("33.4 %", "33.3 %") if word in out] == ["33.4 %", "33.3 %"]
 
 
 def test_show__a_near_certain_face_is_above_99_percent(capsys: pytest.CaptureFixture[str]):
@@ -86,9 +86,9 @@ def test_show__counts_time_in_view_not_frames(capsys: pytest.CaptureFixture[str]
         summary.add(ImageResult(CLIP, RGB, time_s, (face,), frame))
     summary.show()
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["fear", "0.8", "73", "%"] in [row[:4] for row in rows]
-    assert ["anger", "0.1", "9", "%"] in [row[:4] for row in rows]
-    assert ["uncertain", "0.2", "18", "%"] in [row[:4] for row in rows]
+    assert ["fear", "0.8", "72.7", "%"] in [row[:4] for row in rows]
+    assert ["anger", "0.1", "9.1", "%"] in [row[:4] for row in rows]
+    assert ["uncertain", "0.2", "18.2", "%"] in [row[:4] for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -124,4 +124,4 @@ def test_show__of_a_part_of_a_video_ends_where_the_part_does(capsys: pytest.Capt
         summary.add(ImageResult(part, RGB, frame * 0.4, rows, frame))
     summary.show()
     (line,) = [line.split() for line in capsys.readouterr().out.splitlines() if line.split()[:1] == ["fear"]]
-    assert line[:4] == ["fear", "1.2", "100", "%"]
+    assert line[:4] == ["fear", "1.2", "100.0", "%"]

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from fercli.coding.code import CodedVideo
 from fercli.coding.correction import corrected_texts
 from fercli.coding.episodes import Episode
+from fercli.coding.summary import Summary
 from fercli.formatting import clock, percents, probability_percent
 from fercli.html.parts import Table
 from fercli.results import who_name
@@ -54,11 +55,15 @@ def summary_table(videos: Sequence[tuple[str, CodedVideo]], classes: Sequence[st
         "video",
         "track or person",
         "in view (s)",
-        *(f"{names[index]} (%)" for index in shown),
+        *(f"{names[index]}, s (%)" for index in shown),
         "no face (s)",
+        "frames without a face",
+        "mean probability",
         "episodes",
     )
-    return Table("Time per expression, as in summary.csv", head, list(_summary_rows(videos, shown)))
+    absent = [name for index, name in enumerate(names) if index not in shown]
+    none = f"; never {' or '.join(absent)}" if absent else ""
+    return Table(f"Time per expression, as in summary.csv{none}", head, list(_summary_rows(videos, shown)))
 
 
 def corrected_table(videos: Sequence[tuple[str, CodedVideo]], classes: Sequence[str]) -> Table:
@@ -76,12 +81,20 @@ def corrected_table(videos: Sequence[tuple[str, CodedVideo]], classes: Sequence[
 def _summary_rows(videos: Sequence[tuple[str, CodedVideo]], shown: Sequence[int]) -> Iterator[tuple[object, ...]]:
     for name, video in videos:
         for item in video.summaries:
-            shares = percents(item.shares.tolist()) if item.in_view_s > 0 else [""] * (len(item.classes) + 1)
+            shares = percents(item.shares.tolist(), 1) if item.in_view_s > 0 else [""] * (len(item.classes) + 1)
             yield (
                 name,
-                "all" if item.level == "video" else who_name(item.person),
+                "all" if item.level == "video" else who_name(item.person).replace("Track ", "Track\u00a0"),
                 f"{item.in_view_s:.1f}",
-                *(shares[index].removesuffix(" %") for index in shown),
+                *(_seconds_and_share(item, index, shares[index]) for index in shown),
                 "" if item.without_face_s is None else f"{item.without_face_s:.1f}",
+                "" if item.frames_without_face is None else f"{item.frames_without_face:,}",
+                "" if item.mean_probability is None else probability_percent(item.mean_probability),
                 int(item.episodes.sum()),
             )
+
+
+def _seconds_and_share(summary: Summary, index: int, share: str) -> str:
+    """Return the time of a class, or uncertain time, in seconds and percent: "1.6 (40.0)"."""
+    seconds = summary.uncertain_s if index == len(summary.classes) else float(summary.seconds[index])
+    return f"{seconds:.1f} ({share.removesuffix(' %')})" if share else ""

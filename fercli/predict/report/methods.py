@@ -25,6 +25,8 @@ _ALWAYS = {
     "class shares": "The probabilities assume these class shares: {}.",
     "test-time augmentation": "Test-time augmentation: {}.",
     "faces": "The faces were given: {}.",
+}
+_OF_FACES = {
     "minimum face size": "The smallest face that was looked for had a side of {}.",
     "crop template": "Faces were aligned to the template {}.",
 }
@@ -93,6 +95,7 @@ def methods(
         *_assumed_shares(card, run),
         *_stated(run, _ALWAYS),
         *_detector(run),
+        *_stated(run, _OF_FACES),
         *(_stated(run, _OF_VIDEOS) if videos else ()),
         *(_tracking(run) if videos else ()),
         *_baseline(str(run.get("baseline", "off")), baselined or Baselined()),
@@ -141,7 +144,8 @@ def _stated(run: Mapping[str, object], sentences: Mapping[str, str]) -> Iterator
 
 def _assumed_shares(card: WeightsCard, run: Mapping[str, object]) -> Iterator[str]:
     if card.prior and "class shares" not in run:
-        yield from _stated({"class shares": describe_prior("those of the training", card.prior)}, _ALWAYS)
+        shares = describe_prior("", card.prior).removeprefix(": ")
+        yield f"The probabilities assume the class shares of the training: {shares}."
 
 
 def _detector(run: Mapping[str, object]) -> Iterator[str]:

@@ -62,7 +62,7 @@ def count_text(everybody: Sequence[Who]) -> str:
 
 def shares_text(summary: Summary) -> str:
     """Return the time per expression as text, longest first, uncertain last: "happiness 52 %, uncertain 48 %"."""
-    texts = percents(summary.shares.tolist())
+    texts = percents(summary.shares.tolist(), 1)
     ranked = sorted(range(len(summary.classes)), key=lambda index: -summary.shares[index])
     names = (*summary.classes, "uncertain")
     return ", ".join(f"{names[i]} {texts[i]}" for i in (*ranked, len(summary.classes)) if summary.shares[i] > 0)

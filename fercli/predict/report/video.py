@@ -247,18 +247,25 @@ class VideoSection:
 
     def _shares(self, person: Person[bytes]) -> tuple[TimeShare, ...]:
         """Time per expression that was shown, longest first, uncertain last; the percentages add up to 100."""
-        ranked = sorted(zip(self._labels, person.seconds.tolist(), strict=True), key=lambda item: -item[1])
-        seconds = [(name, value) for name, value in [*ranked, ("uncertain", person.uncertain_s)] if value > 0]
-        shares = whole_shares([value for _, value in seconds])
+        seconds = [*person.seconds.tolist(), person.uncertain_s]
+        summaries = () if self.coded is None else self.coded.summaries
+        for summary in summaries:
+            if summary.level != "video" and summary.person == person.track:
+                seconds = [*summary.seconds.tolist(), summary.uncertain_s]  # exactly those of summary.csv
+        shares = whole_shares(seconds)
+        names = (*self._labels, "uncertain")
+        ranked = sorted(range(len(names)), key=lambda index: (index == len(self._labels), -seconds[index]))
+        texts = percents(shares, 1)
         return tuple(
             TimeShare(
-                name,
-                None if name == "uncertain" else expression_colour(name, self._labels),
-                value,
-                share,
-                text,
+                names[index],
+                None if index == len(self._labels) else expression_colour(names[index], self._labels),
+                seconds[index],
+                shares[index],
+                texts[index],
             )
-            for (name, value), share, text in zip(seconds, shares, percents(shares), strict=True)
+            for index in ranked
+            if seconds[index] > 0
         )
 
     def _peaks(self, person: Person[bytes]) -> Iterator[PeakCard]:

@@ -15,7 +15,7 @@ from fercli.coding.correction import Correction
 from fercli.config.labels import schema
 from fercli.config.presets import MODELS
 from fercli.config.templates import template
-from fercli.formatting import clock, percent, percents, pluralize
+from fercli.formatting import clock, percent, percents, pluralize, probability_percent
 from fercli.media.sources import Source
 from fercli.predict.results_folder import ResultsFolder
 from fercli.results import Face, Prediction
@@ -80,20 +80,28 @@ def _csv(path: Path) -> list[dict[str, str]]:
 
 
 def test_index__shows_the_numbers_of_summary_csv(folder: Path):
-    (head, *rows) = _tables(folder / "report.html")["Time per expression, as in summary.csv"][0]
+    caption = "Time per expression, as in summary.csv; never surprise or fear or disgust or anger"
+    (head, *rows) = _tables(folder / "report.html")[caption][0]
     summaries = _csv(folder / "summary.csv")
     assert len(rows) == len(summaries) == 6
     for cells, summary in zip(rows, summaries, strict=True):
         shown = dict(zip(head, cells, strict=True))
-        shares = percents([float(summary[f"share_{name}"]) for name in (*NAMES, "uncertain")])
-        by_name = dict(zip((*NAMES, "uncertain"), shares, strict=True))
+        names = (*NAMES, "uncertain")
+        shares = percents([float(summary[f"share_{name}"]) for name in names], 1)
+        seconds = [float(summary[f"seconds_{name}"]) for name in NAMES] + [float(summary["uncertain_s"])]
+        by_name = {
+            f"{name}, s (%)": f"{value:.1f} ({share.removesuffix(' %')})"
+            for name, value, share in zip(names, seconds, shares, strict=True)
+        }
         assert shown["video"] == Path(summary["source"]).name
-        assert shown["track or person"] == (f"Track {summary['track']}" if summary["track"] else "all")
+        assert shown["track or person"] == (f"Track\u00a0{summary['track']}" if summary["track"] else "all")
         assert shown["in view (s)"] == f"{float(summary['in_view_s']):.1f}"
         assert shown["episodes"] == summary["episodes"]
-        printed = {name.removesuffix(" (%)"): f"{value} %" for name, value in shown.items() if name.endswith("(%)")}
+        assert shown["mean probability"] == probability_percent(float(summary["mean_probability"]))
+        assert shown["frames without a face"] == summary["frames_without_face"]
+        printed = {name: value for name, value in shown.items() if name.endswith("s (%)")}
         assert printed == {name: by_name[name] for name in printed}
-        assert set(printed) == {"neutral", "happiness", "sadness", "uncertain"}
+        assert {name.partition(",")[0] for name in printed} == {"neutral", "happiness", "sadness", "uncertain"}
         assert shown["no face (s)"] == (
             f"{float(summary['without_face_s']):.1f}" if summary["level"] == "video" else ""
         )
@@ -194,6 +202,101 @@ def test_page_of_a_video__every_other_number_follows_from_predictions_csv(folder
         )
 
 
+def _numbers(page: Path) -> set[str]:
+    """The texts with digits that the page shows above the notes on reliability, without the axes of charts."""
+    text = page.read_text(encoding="utf-8")
+    main = text[text.index("<main") : text.index("How reliable is this?")]
+    main = re.sub(
+        r'<div class="(scale|axis)".*?</div>|<style.*?</style>|<output>.*?</output>', "", main, flags=re.DOTALL
+    )
+    texts = (unescape(part).strip() for part in re.split("<[^>]*>", main))
+    return {part for part in texts if re.search(r"\d", part)}
+
+
+def _texts_of_tables(page: Path) -> set[str]:
+    return {cell for tables in _tables(page).values() for table in tables for row in table for cell in row}
+
+
+def test_page_of_a_video__has_no_number_beside_those_that_were_compared(folder: Path):
+    page = folder / "a.report.html"
+    expected = {"a.mp4", "at"}
+    for row in _csv(folder / "summary.csv"):
+        if not row["source"].endswith("a.mp4") or row["level"] == "video":
+            continue
+        names = (*NAMES, "uncertain")
+        seconds = dict(
+            zip(names, [*(float(row[f"seconds_{name}"]) for name in NAMES), float(row["uncertain_s"])], strict=True)
+        )
+        shares = percents([float(row[f"share_{name}"]) for name in names], 1)
+        shown = {name: share for name, share in zip(names, shares, strict=True) if seconds[name] > 0}
+        ranked = sorted(shown, key=lambda name: (name == "uncertain", -seconds[name]))
+        expected |= {f"Track {row['track']}", f"Data tables of Track {row['track']}"}
+        expected |= {", ".join(f"{name} {shown[name]}" for name in ranked)}
+        lengths = {name: f"{value:.1f}" if value >= 1 else f"{value:.2f}" for name, value in seconds.items()}
+        expected |= {f"{name} {shown[name]}, {lengths[name]} s" for name in shown}
+        (times,) = [table for table in _tables(page)["Time per expression"] if table[1][0] == ranked[0]]
+        assert [line[2] for line in times[1:]] == [shown[name] for name in ranked]
+    rows = [row for row in _csv(folder / "predictions.csv") if row["source"].endswith("a.mp4") and row["label"]]
+    for row in rows:  # peak moments, which another test compares
+        expected |= {clock(float(row["time_s"])), f"{row['label']} {percent(float(row['p_' + row['label']]))}"}
+    beside = _numbers(page) - expected - _texts_of_tables(page)
+    tiles = {part for tile in re.findall("<dt>.*?</dd>", page.read_text()) for part in re.split("<[^>]*>", tile)}
+    beside -= {unescape(part) for part in tiles}  # compared above
+    assert all("s in view, from" in text for text in beside)  # compared above
+    assert len(beside) == 2
+
+
+def test_page_of_a_video__time_table_and_episodes_have_the_probabilities_of_the_rows(folder: Path):
+    page = folder / "a.report.html"
+    rows = [row for row in _csv(folder / "predictions.csv") if row["source"].endswith("a.mp4")]
+    begins = sorted({float(row["time_s"]) for row in rows})
+    ends = dict(zip(begins, [*begins[1:], 2 * begins[-1] - begins[-2]], strict=True))
+    charts = [json.loads(unescape(found)) for found in re.findall('data-chart="([^"]*)"', page.read_text())]
+    tables = _tables(page)
+    for track, data, table in zip(("1", "2"), charts, tables["Most probable expression over time"], strict=True):
+        own = [row for row in rows if row["track"] == track]
+        bins = []
+        for number in range(len(data["values"])):
+            begin_s, end_s = number * data["width"], (number + 1) * data["width"]
+            weights = [
+                max(min(ends[float(row["time_s"])], end_s) - max(float(row["time_s"]), begin_s), 0.0) for row in own
+            ]
+            values = np.array(
+                [[*(float(row[f"p_{name}"]) for name in NAMES), row["status"] != "ok"] for row in own], float
+            )
+            bins.append(np.average(values, axis=0, weights=weights) if sum(weights) > 1e-9 else None)
+        step = -(-len(bins) // 40)
+        for index, cells in enumerate(table[1:]):
+            part = [value for value in bins[index * step : (index + 1) * step] if value is not None]
+            if not part:
+                assert cells[1:] == ["not seen", "", ""]
+                continue
+            mean = np.mean(part, axis=0)
+            best = int(mean[:-1].argmax())
+            assert cells[1:3] == [NAMES[best], probability_percent(mean[best])]
+            assert float(cells[3].removesuffix(" %")) == pytest.approx(100 * mean[-1], abs=0.51)
+    events = [row for row in _csv(folder / "events.csv") if row["source"].endswith("a.mp4")]
+    shown = [cells[5:] for table in tables["Episodes"] for cells in table[1:]]
+    assert shown == [
+        [probability_percent(float(row[name])) for name in ("peak_probability", "mean_probability")] for row in events
+    ]
+
+
+def test_index__has_no_number_beside_those_of_its_table_and_cards(folder: Path):
+    page = folder / "report.html"
+    expected = {"2 videos", "a.mp4", "b.mp4"} | _texts_of_tables(page)
+    for row in _csv(folder / "summary.csv"):
+        names = (*NAMES, "uncertain")
+        shares = percents([float(row[f"share_{name}"]) for name in names], 1)
+        ranked = sorted(range(len(names)), key=lambda i: (i == len(NAMES), -float(row[f"share_{names[i]}"])))
+        expected |= {
+            f"Track {row['track']}",
+            ", ".join(f"{names[i]} {shares[i]}" for i in ranked if float(row[f"share_{names[i]}"]) > 0),
+        }
+        expected |= {f"{float(row['last_s']) - float(row['first_s']):.1f} s, {row['frames']} frames, 2 tracks"}
+    assert _numbers(page) - expected == set()
+
+
 def test_index__has_a_picture_a_strip_and_the_numbers_of_every_video(folder: Path):
     text = (folder / "report.html").read_text(encoding="utf-8")
     cards = re.findall(
@@ -207,7 +310,7 @@ def test_index__has_a_picture_a_strip_and_the_numbers_of_every_video(folder: Pat
         if summary["level"] == "video":
             continue
         names = (*NAMES, "uncertain")
-        shares = percents([float(summary[f"share_{name}"]) for name in names])
+        shares = percents([float(summary[f"share_{name}"]) for name in names], 1)
         for name, share in zip(names, shares, strict=True):
             if float(summary[f"share_{name}"]) > 0:
                 assert f"{name} {share}" in text

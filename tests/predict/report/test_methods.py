@@ -100,7 +100,7 @@ def test_methods__states_every_option_that_changes_predictions():
 
 def test_methods__state_the_class_shares_of_the_weights():
     card = replace(CARD, prior=dict.fromkeys(CARD.labels, 1 / 7))
-    assert "class shares: those of the training: surprise 14.3 %" in methods(card, RUN)
+    assert "assume the class shares of the training: surprise 14.3 %" in methods(card, RUN)
 
 
 @pytest.mark.parametrize(

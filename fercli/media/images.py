@@ -19,6 +19,7 @@ from fercli.media.picture_files import BROKEN, TURNED_FORMATS, is_of_system, ope
 from fercli.media.pixel_values import read_deep_png
 from fercli.media.rgb_pixels import ORIENTATIONS, to_rgb, turned
 from fercli.media.rgb_pixels import Rgb as Rgb  # noqa: PLC0414 - for the modules that read pictures
+from fercli.media.tiff import is_tiff
 from fercli.system.files import replacing
 
 _PLAIN_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif")
@@ -273,6 +274,8 @@ def _describe_unknown(path: Path) -> str:
         head = file.read(12)
     if head[4:8] == b"ftyp" and head[8:] in _PICTURE_BRANDS:
         return "the picture is broken"
+    if is_tiff(head[:4]):
+        return "a TIFF of a kind that cannot be read"
     content = "a video, not a picture" if _is_video(head) else "not a picture"
     return f"{content}, despite its suffix {path.suffix}" if path.suffix else content
 

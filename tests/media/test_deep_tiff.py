@@ -192,3 +192,9 @@ def test_read_rgb__raises_nothing_but_data_error_for_a_broken_tiff(kind: str, rg
             assert read_rgb(path).ndim == 3
         except DataError:
             continue
+
+
+def test_read_rgb__says_that_a_tiff_is_of_another_kind(grey: np.ndarray, tmp_path: Path):
+    tifffile.imwrite(tmp_path / "a.tif", grey.astype(np.complex64), photometric="minisblack")
+    with pytest.raises(DataError, match=r"a\.tif: a TIFF of a kind that cannot be read"):
+        read_rgb(tmp_path / "a.tif")

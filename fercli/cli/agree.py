@@ -99,6 +99,7 @@ def agree(
         typer.Option("--sample", metavar="FILE", help="sample.csv of fer agree sample: only its parts were coded."),
     ] = None,
     out: Annotated[Path | None, options.new_folder("agreement.json, classes.csv, confusion.csv and a figure")] = None,
+    people: coding_options.PeopleFile = None,
     smooth: coding_options.Smooth = 0.4,
     enter: coding_options.Enter = 0.6,
     leave: coding_options.Leave = 0.5,
@@ -135,7 +136,9 @@ def agree(
     episode = EpisodeOptions(smooth, enter, leave, min_duration, merge_gap)
     spans = {} if sample is None else read_sample(sample)
     pairing = PairingOptions(step, _mapping(names or []), gaps, spans, _shifts(shifts or []))
-    result = step_agree(read_coders(codings, episode), pairing, tolerance_s=tolerance, seed=seed)
+    track_names = coding_options.read_people(people)
+    result = step_agree(read_coders(codings, episode, track_names), pairing, tolerance_s=tolerance, seed=seed)
+    coding_options.warn_of_names(track_names)
     for warning in result.warnings:
         console.warn(warning)
     if out is not None:
@@ -167,6 +170,7 @@ def draw(
     media: Annotated[
         Path | None, typer.Option("--media", metavar="DIR", help="Folder of the videos, to link them.")
     ] = None,
+    people: coding_options.PeopleFile = None,
     no_pictures: Annotated[
         bool, typer.Option("--no-pictures", help="Do not write people.html, which shows the face of everybody to code.")
     ] = False,
@@ -189,7 +193,9 @@ def draw(
     if to not in FORMATS:
         raise UsageError(f"--to {to}: unknown format", fix=f"--to {', '.join(FORMATS)}")
     table = read_rows(rows)
-    sample = draw_sample(table, minutes=minutes, segment_s=segment, seed=seed)
+    track_names = coding_options.read_people(people)
+    sample = draw_sample(table, minutes=minutes, segment_s=segment, seed=seed, names=track_names)
+    coding_options.warn_of_names(track_names)
     written = write_empty(
         out, sample, to, classes=table.labels, media=media, overwrite=overwrite, pictures=not no_pictures
     )

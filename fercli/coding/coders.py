@@ -17,6 +17,7 @@ from fercli.coding.formats.elan import read_elan
 from fercli.coding.formats.event_csv import read_datavyu, read_event_csv
 from fercli.coding.formats.frame_logs import is_facereader, read_facereader, read_openface
 from fercli.coding.formats.praat import read_praat
+from fercli.coding.names import Names
 from fercli.coding.recordings import Recording, saved_recordings
 from fercli.coding.video_names import short_names
 from fercli.errors import DataError
@@ -52,19 +53,19 @@ class Coder:
     classes: tuple[str, ...] | None = None
 
 
-def read_coders(paths: Sequence[Path], options: EpisodeOptions) -> list[Coder]:
+def read_coders(paths: Sequence[Path], options: EpisodeOptions, names: Names | None = None) -> list[Coder]:
     """Read several codings, with names that tell them apart: files of one name have that of their folder as well."""
-    coders = [read_coder(path, options) for path in paths]
-    names: list[str] = []
+    coders = [read_coder(path, options, names) for path in paths]
+    shown: list[str] = []
     for path, coder in zip(paths, coders, strict=True):
         alone = [other.name for other in coders].count(coder.name) == 1
         name = coder.name if alone else f"{path.resolve().parent.name}/{coder.name}"
-        names.append(name if name not in names else f"{name} ({names.count(name) + 1})")
-    return [replace(coder, name=name) for coder, name in zip(coders, names, strict=True)]
+        shown.append(name if name not in shown else f"{name} ({shown.count(name) + 1})")
+    return [replace(coder, name=name) for coder, name in zip(coders, shown, strict=True)]
 
 
-def read_coder(path: Path, options: EpisodeOptions) -> Coder:
-    """Read a file, or all files of a folder, as one coder. options: the episodes of tables of predictions.
+def read_coder(path: Path, options: EpisodeOptions, names: Names | None = None) -> Coder:
+    """Read a file, or all files of a folder, as one coder. options, names: episodes and people of tables of predictions.
 
     Of a BORIS project, PROJECT.boris#TEXT are the observations with TEXT in their names.
     Raises: DataError for files that cannot be read, a folder without any, and a video that is coded twice.
@@ -81,7 +82,7 @@ def read_coder(path: Path, options: EpisodeOptions) -> Coder:
     found: list[tuple[Path, CodedByOne]] = []
     classes: tuple[str, ...] | None = None
     for file in files:
-        items, of_file = _read(file, options, observations)
+        items, of_file = _read(file, options, observations, names)
         classes = of_file or classes
         found += [(file, item) for item in items]
     videos: dict[str, CodedByOne] = {}
@@ -102,7 +103,9 @@ def _observations(path: Path) -> tuple[Path, str]:
     return (Path(file), text) if sign and file.lower().endswith(".boris") else (path, "")
 
 
-def _read(path: Path, options: EpisodeOptions, observations: str) -> tuple[list[CodedByOne], tuple[str, ...] | None]:
+def _read(
+    path: Path, options: EpisodeOptions, observations: str, names: Names | None
+) -> tuple[list[CodedByOne], tuple[str, ...] | None]:
     suffix = path.suffix.lower()
     if suffix == ".boris":
         return [CodedByOne(item, item) for item in read_boris(path, observations)], None
@@ -114,7 +117,7 @@ def _read(path: Path, options: EpisodeOptions, observations: str) -> tuple[list[
     if suffix not in _TABLES:
         raise DataError(f"{path}: unknown format", fix=_KNOWN)
     rows = read_rows(path)
-    return [_machine(recording, options) for recording in saved_recordings(rows)], rows.labels
+    return [_machine(recording, options) for recording in saved_recordings(rows, names)], rows.labels
 
 
 def _table_reader(path: Path) -> Callable[[Path], list[VideoAnnotations]] | None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fercli.coding.annotations import Span, VideoAnnotations
 from fercli.coding.coders import UNCERTAIN
+from fercli.coding.names import Names
 from fercli.coding.people_page import Moment
 from fercli.coding.recordings import ROUNDING_S, Recording, saved_recordings
 from fercli.errors import DataError
@@ -63,16 +64,18 @@ class Sample:
         ]
 
 
-def draw_sample(rows: SavedRows, *, minutes: float, segment_s: float = SEGMENT_S, seed: int = 0) -> Sample:
+def draw_sample(
+    rows: SavedRows, *, minutes: float, segment_s: float = SEGMENT_S, seed: int = 0, names: Names | None = None
+) -> Sample:
     """Draw segments until they last so many minutes: in turn one from every stratum, at random within it.
 
-    Segments without anybody in view are not drawn. Raises: DataError if the table has no video with a face.
+    Segments without anybody in view are not drawn. names: of tracks. Raises: DataError if the table has no video with a face.
     """
     segments: list[Segment] = []
     people: dict[str, dict[Who, set[int]]] = {}
     ends_s: dict[str, float] = {}
     fps: dict[str, float] = {}
-    videos = list(saved_recordings(rows))
+    videos = list(saved_recordings(rows, names))
     totals = sum((_seconds(video, video.begin_s >= 0) for video in videos), np.zeros(len(rows.labels) + 1))
     for video in videos:
         segments += _segments(video, totals, segment_s)

@@ -130,6 +130,19 @@ def test_agree__needs_two_codings_and_valid_options(table: Path, capsys: pytest.
     assert main(["agree", str(table), str(table), "--tolerance", "0.2"]) == 0
 
 
+def test_agree__names_tracks_as_the_coder_does(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "ben.csv").write_text(
+        "video,person,label,onset,offset\na,Ben,neutral,0,1\na,Cleo,happy,0,1\na,Dan,sad,0,2\n"
+    )
+    (tmp_path / "names.csv").write_text("source,track,name\na.mp4,1,Ben\na.mp4,9,Eve\n")
+    command = ["agree", str(tmp_path / "ben.csv"), str(table), "--people", str(tmp_path / "names.csv"), "--json"]
+    assert main(command) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["pairs"][0]["compared_s"] == 1.0
+    assert "ben coded Cleo, Dan (3.0 s), whom nobody else has" in captured.err
+    assert "Eve" in captured.err  # there is no track 9
+
+
 def test_agree__shifts_the_clock_of_a_coding(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "anna.csv").write_text("video,person,label,onset,offset\na,1,neutral,0.5,1.5\na,1,joy,1.5,2.5\n")
     (tmp_path / "map.csv").write_text("label,expression\njoy,happiness\n")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from fercli.formatting import clock
-from fercli.media.details import media_details
 from fercli.media.frames import VIDEO_SUFFIXES
 
 _SHORTER_S = 1.0  # by which a file may end before the last frame that was read
@@ -63,6 +62,8 @@ def link_media(
         )
         return Media(name, end_s, fps)
     linked = Media(Path(os.path.relpath(path, folder)).as_posix(), end_s, fps)
+    from fercli.media.details import media_details  # FFmpeg is needed for exports only
+
     details = media_details(path)
     if details is None:
         warnings.append(f"{path}: no length could be read from its header, so it is that of the rows")

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Timer
 from typing import TYPE_CHECKING, Any
@@ -32,8 +32,9 @@ _PIPE_WIDTH = 10_000  # characters; wide enough that no row is wrapped in a pipe
 def say(text: str) -> None:
     """Write a message to stderr, above the progress line if there is one."""
     # not typer.echo, which writes past the stream that rich puts in the place of stderr while a line is drawn
-    sys.stderr.write(f"{printable(text, lines=True)}\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # a message that nobody can read is no reason to lose results
+        sys.stderr.write(f"{printable(text, lines=True)}\n")
+        sys.stderr.flush()
 
 
 def warn(text: str) -> None:

@@ -138,7 +138,7 @@ def _loaded_in_spite(
 ) -> Image.Image | None:
     if picture.format in ("JPEG", "MPO"):
         content = file.read_bytes() if isinstance(file, Path) else file.getvalue()
-        complete = without_end_marker(content) if "truncated" in str(error) else None
+        complete = without_end_marker(content, picture.size) if "truncated" in str(error) else None
         if complete is not None:
             notes.append("the end marker of the JPEG file is missing, all pixels are there")
         return complete

@@ -12,9 +12,10 @@ _SCAN, _PROGRESSIVE = 0xDA, 0xC2
 _WITHOUT_SIZE = (0x01, *range(0xD0, 0xD9))  # markers
 
 
-def without_end_marker(content: bytes) -> Image.Image | None:
+def without_end_marker(content: bytes, size_wh: tuple[int, int]) -> Image.Image | None:
     """Decode a JPEG without its last bytes; None if pixels, or scans that refine them, are missing.
 
+    size_wh: at which it is decoded; large ones are read at a fraction of their size.
     Two different fillings are put behind the data. Pixels that are missing would be decoded from them, and differ.
     """
     content = content.rstrip(b"\xff")
@@ -24,6 +25,8 @@ def without_end_marker(content: bytes) -> Image.Image | None:
         JpegImagePlugin.JpegImageFile(io.BytesIO(content + filling * _FILLING + b"\xff\xd9"))
         for filling in (b"\x00", b"\x55")
     )
+    for picture in (one, other):
+        picture.draft(None, size_wh)
     return one if np.array_equal(np.asarray(one), np.asarray(other)) else None
 
 

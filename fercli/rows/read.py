@@ -19,6 +19,8 @@ from fercli.system.packages import install_command
 TABLE_NAME = "predictions.csv"  # in a folder of fer predict --out
 _FIX = "give a table of fer predict --save, or a folder of fer predict --out"
 _WHOLE, _TEXTS = ("frame", "face", "track"), ("label", "person", "baseline", "detail")  # fields of a prediction
+_BATCH_ROWS, _LONGEST_TEXT = 1024, 131_072  # of Parquet files; csv has the same limit of a text
+_LEAST_BYTES, _PACKED = 64_000_000, 100  # of a row group: always allowed, and as many times the file
 _LONGEST_S = 1e8  # three years
 _Numbered = Iterator[tuple[int, Any]]
 
@@ -89,8 +91,9 @@ def _read_parquet(path: Path) -> SavedRows:
         number = 0
         try:
             with ParquetFile(path) as file:
-                for batch in file.iter_batches():
-                    for row in batch.to_pylist():
+                _check_sizes(file.metadata, path)
+                for batch in file.iter_batches(batch_size=_BATCH_ROWS):
+                    for row in batch.to_pylist() if _has_short_texts(batch) else _refuse_texts():
                         number += 1
                         yield number, row
         except (ArrowException, OSError) as error:
@@ -111,6 +114,31 @@ def _read_parquet(path: Path) -> SavedRows:
         except (ValueError, TypeError, AttributeError) as error:
             raise DataError(f"{path}: the settings in its metadata are damaged ({error})", fix=_FIX) from error
     return SavedRows(path, labels, run, lambda: _parsed(path, rows(), lambda row: prediction_from_cells(row, labels)))
+
+
+def _check_sizes(metadata: Any, path: Path) -> None:
+    """Raise ValueError for a part of a Parquet file that takes far more memory than the file is large."""
+    limit = max(_LEAST_BYTES, _PACKED * path.stat().st_size)
+    for number in range(metadata.num_row_groups):
+        size = metadata.row_group(number).total_byte_size
+        if size > limit:
+            raise ValueError(f"a part takes {size / 1e6:,.0f} MB when it is unpacked")
+
+
+def _has_short_texts(batch: Any) -> bool:
+    """Whether no text of a batch of rows is longer than those of a CSV file may be."""
+    import pyarrow
+    from pyarrow import compute
+
+    for column in batch.columns:
+        is_text = pyarrow.types.is_string(column.type) or pyarrow.types.is_large_string(column.type)
+        if is_text and (compute.max(compute.binary_length(column)).as_py() or 0) > _LONGEST_TEXT:
+            return False
+    return True
+
+
+def _refuse_texts() -> list[Any]:
+    raise ValueError(f"a text of more than {_LONGEST_TEXT:,} bytes")
 
 
 def _damaged(path: Path, error: Exception) -> Exception:

@@ -130,6 +130,19 @@ def test_large_jpeg__is_decoded_at_a_reduced_size(
     assert notes == [f"read at {side} x {side} of its 512 x 512 pixels"]
 
 
+def test_large_jpeg_without_its_end__is_decoded_at_a_reduced_size_too(
+    astronaut: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    Image.fromarray(astronaut).save(tmp_path / "a.jpg", quality=95)
+    monkeypatch.setenv("FER_MAX_MEGAPIXELS", "0.1")
+    complete = read_rgb(tmp_path / "a.jpg")
+    (tmp_path / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:-2])
+    notes: list[str] = []
+    assert np.array_equal(read_rgb(tmp_path / "a.jpg", notes=notes), complete)
+    assert complete.shape == (256, 256, 3)
+    assert any("end marker" in note for note in notes)
+
+
 def test_large_progressive_jpeg__is_refused(astronaut: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     Image.fromarray(astronaut).save(tmp_path / "a.jpg", progressive=True)
     monkeypatch.setenv("FER_MAX_MEGAPIXELS", "0.1")

@@ -96,6 +96,9 @@ def test_picture_of_a_slow_decoder__has_a_lower_limit(tmp_path: Path):
     (tmp_path / "b.ppm").write_bytes(b"P3\n3000 3000\n255\n" + b"9 " * 100)  # numbers as text
     with pytest.raises(DataError, match="limit of 8 million for its kind of PPM"):
         read_rgb(tmp_path / "b.ppm")
+    (tmp_path / "d.pgm").write_bytes(b"P5\n3000 3000\n254\n" + bytes(3000 * 3000))
+    with pytest.raises(DataError, match="limit of 8 million for its kind of PPM"):
+        read_rgb(tmp_path / "d.pgm")
     (tmp_path / "c.ppm").write_bytes(b"P6\n3000 3000\n255\n" + bytes(3000 * 3000 * 3))
     assert read_rgb(tmp_path / "c.ppm").shape == (3000, 3000, 3)
     assert not np.any(read_rgb(tmp_path / "c.ppm"))

@@ -217,6 +217,17 @@ def test_read_rows__refuses_columns_of_other_types(
         list(read_rows(path).predictions())
 
 
+def test_read_rows__refuses_texts_that_fill_the_memory(classified, write, tmp_path: Path):
+    path = write(tmp_path / "a.parquet", classified)
+    table = pyarrow.parquet.read_table(path)
+    index = table.column_names.index("detail")
+    for text, message in (("x" * 200_000, "a text of more than 131,072 bytes"), ("x" * 80_000_000, "takes 80 MB")):
+        pyarrow.parquet.write_table(table.set_column(index, "detail", pyarrow.array([text])), path, compression="zstd")
+        assert path.stat().st_size < 100_000
+        with pytest.raises(DataError, match=message):
+            list(read_rows(path).predictions())
+
+
 def test_read_rows__refuses_a_column_that_is_there_twice(classified, write, tmp_path: Path):
     path = write(tmp_path / "a.parquet", classified)
     table = pyarrow.parquet.read_table(path)

@@ -258,6 +258,21 @@ def test_download__from_a_server_that_trickles__ends(target, monkeypatch):
     assert time.monotonic() - begun < 3
 
 
+def test_download__from_a_server_that_trickles_its_headers__ends(target, monkeypatch):
+    monkeypatch.setattr(download_module, "_ANSWER_S", 0.3)
+
+    def trickle(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        for _ in range(100):
+            connection.sendall(b"x")
+            time.sleep(0.03)
+
+    begun = time.monotonic()
+    with _raw_server(trickle) as url, pytest.raises(DownloadError, match="has not answered in 0 s"):
+        fetch(url, target)
+    assert time.monotonic() - begun < 2
+
+
 def test_download__from_a_silent_server__ends(target, monkeypatch):
     monkeypatch.setattr(locations, "TIMEOUT_S", 0.1)
     begun = time.monotonic()

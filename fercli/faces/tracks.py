@@ -19,6 +19,7 @@ _REACH, _REACH_PER_S, _MAX_REACH = 0.6, 2.0, 3.0  # allowed distance from the ex
 _GROWTH, _GROWTH_PER_S = np.log(1.6), 0.5  # allowed change of size: log of the ratio of sides
 _MIN_SIMILARITY = 0.5  # correlation of appearance that is required of a face that was out of sight
 _OUT_OF_SIGHT_S = 0.25
+_MISSED_S = 0.1  # after a gap of more than this, the head must not be that of another person
 _DISSIMILARITY_COST, _GROWTH_COST = 2.0, 0.5  # relative to 1 for a distance of the whole reach
 _VELOCITY_UPDATE, _APPEARANCE_UPDATE = 0.3, 0.1  # weight of the new value in the running averages
 _IMPOSSIBLE = 1e6
@@ -46,7 +47,8 @@ class Tracker:
     """Tracks the faces of one video. Numbers count from 1 in order of first appearance.
 
     Faces are assigned to tracks by expected position, size and appearance, all faces of a frame together (minimum total
-    cost, Hungarian method). A track without a face ends after LOST_S. A face that fits no track gets the number of an
+    cost, Hungarian method). A face that was missed for more than 0.1 s continues its track only if the colours of its head are
+    not those of another person. A track without a face ends after LOST_S. A face that fits no track gets the number of an
     earlier one that is not in view if it looks the same (`KnownHeads`), otherwise a new number.
     """
 
@@ -80,7 +82,7 @@ class Tracker:
         numbers = []
         for index, (face, match) in enumerate(zip(faces, matches, strict=True)):
             head = heads[index] if heads is not None else None
-            if match is None:
+            if match is None or self._is_other(match, head, face[1], time_s):
                 number = self._number(head, face[1], taken)
                 taken.add(number)
                 self._tracks = [track for track in self._tracks if track.number != number]
@@ -92,6 +94,11 @@ class Tracker:
                 self._known.see(number, head, face[1], time_s)
             numbers.append(number)
         return numbers
+
+    def _is_other(self, track: _Track, head: Head | None, side: float, time_s: float) -> bool:
+        """Whether a face at the position of a track that was missed for a while is another person's."""
+        missed = time_s - track.seen_s > _MISSED_S + 1e-6
+        return missed and head is not None and self._known.contradicts(track.number, head, side)
 
     def _number(self, head: Head | None, side: float, taken: Collection[int]) -> int:
         """The number of a face that fits no track: an earlier one, or the next."""

@@ -94,3 +94,14 @@ def test_tracks__small_faces_are_not_recognised():
     tracker, same = Tracker(), np.full(768, 120, np.float32)
     assert tracker.assign(0.0, [_box(100, side=24)], ANNA[None], [lambda: same]) == [1]
     assert tracker.assign(9.0, [_box(600, side=24)], ANNA[None], [lambda: same]) == [2]
+
+
+def test_tracks__do_not_pass_to_another_person_at_the_same_position():
+    def head(value: float):
+        return lambda: np.full(768, value, np.float32)
+
+    for value, gap_s, expected in ((104, 0.16, 1), (120, 0.16, 2), (120, 0.08, 1)):  # in the last one frame was missed
+        tracker = Tracker()
+        for number in range(10):
+            assert tracker.assign(number / 25, [_box(100)], ANNA[None], [head(100)]) == [1]
+        assert tracker.assign(0.36 + gap_s, [_box(100)], ANNA[None], [head(value)]) == [expected]

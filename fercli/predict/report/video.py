@@ -174,7 +174,9 @@ class VideoSection:
                 "min:s" + (f", from {clock(begin_s)} to {clock(end_s)}" if begin_s else ""),
             ),
             Tile("Frames", f"{seen.frames:,}", f"{seen.frames / max(end_s - begin_s, 1e-9):.1f} per second"),
-            Tile("People", f"{len(everybody):,}", f"{count_text(everybody)}, {pluralize(seen.faces, 'face')}")
+            Tile(
+                "People and tracks", f"{len(everybody):,}", f"{count_text(everybody)}, {pluralize(seen.faces, 'face')}"
+            )
             if named
             else Tile("Tracks", "none" if None in everybody else f"{len(everybody):,}", pluralize(seen.faces, "face")),
             Tile("Without a face", percent(seen.frames_without_face / max(seen.frames, 1)), without_face),

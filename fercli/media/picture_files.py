@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from fercli.errors import DataError, UsageError
+from fercli.media.jpeg_scans import has_many_scans
 from fercli.media.metadata import may_have_metadata, without_metadata
 from fercli.media.tiff_size import tiff_size
 
@@ -24,7 +25,8 @@ LIMIT_VARIABLE = "FER_MAX_MEGAPIXELS"
 _DEFAULT_LIMIT = 64  # million pixels; 7 bytes a pixel are needed at most
 _TIFF_BYTES = 8  # for each pixel of the limit; floats in three colours have 12
 _SLOW = 8  # times as many pixels count for a picture whose decoder is written in Python
-_COMPOSED = 4  # times as many pixels count for the frames of an animation
+_COMPOSED = 4  # for animations, of which Pillow keeps several frames to compose the next one
+_WIDE = 2  # for JPEG 2000, whose decoder keeps 12 bytes a pixel and a copy
 ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")  # the others have pages or previews, not frames
 _JPEG_SCALES = (2, 4, 8)  # a JPEG can be decoded at a fraction of its size
 # raised by Pillow's decoders for broken files, in addition to OSError
@@ -52,8 +54,7 @@ def open_picture(file: Path | io.BytesIO) -> Image.Image:
     try:
         _shrink_jpeg(picture, file)
         check_size(*picture.size)
-        _check_decoder(picture)
-        _check_animation(picture)
+        _check_decoder(picture, file)
     except BaseException:
         picture.close()
         raise
@@ -104,29 +105,23 @@ def check_tiff(file: Path | io.BytesIO) -> None:
         )
 
 
-def _check_decoder(picture: Image.Image) -> None:
-    """Raise DataError for a large picture that Pillow decodes in Python, which takes a minute for the full limit."""
-    slow = any(tile[0] in Image.DECODERS for tile in getattr(picture, "tile", ()))
-    limit = pixel_limit() // _SLOW
-    if slow and picture.width * picture.height > limit:
+def _check_decoder(picture: Image.Image, file: Path | io.BytesIO) -> None:
+    """Raise DataError for a picture that takes more time or memory for its pixels than others do, and has many."""
+    pixels, whole = picture.width * picture.height, pixel_limit()
+    if any(tile[0] in Image.DECODERS for tile in getattr(picture, "tile", ())):  # written in Python
+        factor, what, fix = _SLOW, f"its kind of {picture.format}, which is slow to read", "save it as PNG"
+    elif picture.format in ("JPEG", "MPO") and pixels > whole // _SLOW and has_many_scans(file):
+        factor, what, fix = _SLOW, "a JPEG of so many scans, which is slow to read", "save it again"
+    elif picture.format == "JPEG2000":
+        factor, what, fix = _WIDE, "JPEG 2000", "save it as PNG"
+    elif pixels > whole // _COMPOSED and picture.format in ANIMATED_FORMATS and getattr(picture, "n_frames", 1) > 1:
+        factor, what, fix = _COMPOSED, "an animation", "shrink it"
+    else:
+        return
+    if pixels > whole // factor:
         raise DataError(
-            f"{picture.width} x {picture.height} pixels, more than the limit of {limit / 1e6:g} million for its kind of "
-            f"{picture.format}, which is slow to read",
-            fix=f"save it as PNG, or set {LIMIT_VARIABLE}",
-        )
-
-
-def _check_animation(picture: Image.Image) -> None:
-    """Raise DataError for a large animation: Pillow keeps several of its frames to compose the next one."""
-    limit = pixel_limit() // _COMPOSED
-    if (
-        picture.width * picture.height > limit
-        and picture.format in ANIMATED_FORMATS
-        and getattr(picture, "n_frames", 1) > 1
-    ):
-        raise DataError(
-            f"{picture.width} x {picture.height} pixels, more than the limit of {limit / 1e6:g} million for an animation",
-            fix=f"shrink it, or set {LIMIT_VARIABLE}",
+            f"{picture.width} x {picture.height} pixels, more than the limit of {whole / factor / 1e6:g} million for {what}",
+            fix=f"{fix}, or set {LIMIT_VARIABLE}",
         )
 
 

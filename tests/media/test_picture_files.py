@@ -150,6 +150,14 @@ def test_large_progressive_jpeg__is_refused(astronaut: np.ndarray, tmp_path: Pat
         read_rgb(tmp_path / "a.jpg")  # decoding it at any size needs memory for all its pixels
 
 
+def test_jpeg2000__has_half_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    Image.new("RGB", (200, 200), "red").save(tmp_path / "a.jpg", "JPEG2000")
+    assert read_rgb(tmp_path / "a.jpg").shape == (200, 200, 3)
+    monkeypatch.setenv("FER_MAX_MEGAPIXELS", "0.05")
+    with pytest.raises(DataError, match=r"more than the limit of 0\.025 million for JPEG 2000"):
+        read_rgb(tmp_path / "a.jpg")
+
+
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
 def test_animation__has_a_lower_limit(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     frames = [Image.new("RGB", (200, 200), colour) for colour in ("red", "green", "blue")]

@@ -66,7 +66,7 @@ def same_people(coders: Sequence[Coder], options: PairingOptions, warnings: list
     """Return the people of the videos that two coders have, by name or number.
 
     Someone without a counterpart is compared with the only person of the other coder who has none either, or if no name is
-    common with the one coded longest. Everybody else is left out, which is added to `warnings`.
+    common with the one coded longest. Everybody else is missing in the other codings, which is added to `warnings`.
     """
     people = []
     for video in same_videos(coders, warnings):
@@ -133,6 +133,12 @@ def _of_video(
     codings = [coding for coding in video.codings if coding is not None]
     spans = next((s for c in codings if (s := options.spans_of(c.frames.video))), None)
     spans = spans or next((c.frames.spans for c in codings if c.frames.spans is not None), None)
+    for at, names in enumerate(left):  # whom nobody else has: their time is missing in the other codings
+        for name in names:
+            if all(name != one[at] for one in taken):
+                alone: list[str | None] = [None] * len(coders)
+                alone[at] = name
+                found[f"{coders[at].name}: {name}"] = alone
     return [_person(video, key, names, spans) for key, names in found.items()]
 
 

@@ -95,7 +95,7 @@ def test_agree__maps_labels_and_reports_unknown_ones(machine: Coder):
 def test_agree__takes_the_person_in_view_longest_if_names_differ(table_of, rows_of, face_of):
     rows = [*rows_of("n" * 10), face_of(1.0, [0.1, 0.8, 0.1], frame=10, track=2)]
     result = agree([hand("anna", {"Ms X": [("neutral", 0, 1)]}), read_coder(table_of(*rows), PLAIN)], TENTHS)
-    assert seconds(result) == {("neutral", "neutral"): 1.0}
+    assert seconds(result) == {("neutral", "neutral"): 1.0, ("not coded", "happiness"): 0.1}
     assert result.warnings == (
         "a: names of people differ, taken for one person are anna: Ms X, predictions: Track 1 (who is in view or coded longest)",
     )

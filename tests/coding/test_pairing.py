@@ -35,7 +35,9 @@ def test_person_key__keeps_names():
 def test_same_people__names_whom_nobody_else_has():
     machine = coder("results", {"1": "neutral", "2": "neutral", "3": "neutral"}, program=True)
     found, warnings = labels(coder("anna", {"Person 3": "happiness", "Ben": "happiness", "Cleo": "neutral"}), machine)
-    assert found == [["happiness", "neutral"]]
+    # the others have no counterpart: a row or column of the confusion matrix
+    assert found[0] == ["happiness", "neutral"]
+    assert found[1:] == [["happiness", None], ["neutral", None], [None, "neutral"], [None, "neutral"]]
     assert len(warnings) == 1
     assert warnings[0].startswith("a: anna coded Ben, Cleo (7.0 s), whom nobody else has: not compared; nor are ")
 

@@ -5,7 +5,7 @@ Layout: https://boris.readthedocs.io, and the project files of BORIS 8. A state 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -121,22 +121,63 @@ def _keys(behaviours: Sequence[str]) -> dict[str, str]:
 def read_boris(path: Path, observations: str = "") -> list[VideoAnnotations]:
     """Read the state events of observations of media files, those whose name contains a text. Times are those of the video.
 
-    Raises: DataError for another file, a state event without its end, or no such observation.
+    Raises: DataError for another file, a state event without its end, point events alone, or no such observation.
     """
     try:
         project = parse_json(path.read_text(encoding="utf-8-sig"))
         states = {item["code"] for item in project["behaviors_conf"].values() if item["type"].startswith("State")}
         found = {name: item for name, item in project["observations"].items() if observations in name}
-        read = [_observation(path, name, item, states) for name, item in found.items()]
+        read = [video for name, item in found.items() for video in _videos(path, name, item, states)]
+        used = {str(row[2]) for item in found.values() for row in item["events"]}
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise DataError(f"{path}: not a BORIS project ({error})", fix="save the project in BORIS 8") from error
-    if not read:
+    if not found:
         shown = ", ".join(list(project["observations"])[:8]) or "none"
         raise DataError(f"{path}: no observation named {observations or 'at all'}", fix=f"its observations: {shown}")
+    if used and not used & states:
+        raise DataError(
+            f"{path}: only point events were coded ({', '.join(sorted(used)[:5])}), which have no duration",
+            fix="code state events: in BORIS, Edit project > Ethogram",
+        )
     return read
 
 
-def _observation(path: Path, name: str, observation: Mapping[str, Any], states: set[str]) -> VideoAnnotations:
+def _videos(path: Path, name: str, observation: Mapping[str, Any], states: set[str]) -> Iterator[VideoAnnotations]:
+    """Yield the videos of an observation: BORIS plays the files of the first player one after the other."""
+    tiers = _state_events(path, name, observation, states)
+    files = observation.get("file", {})
+    played = list(files.get(_PLAYERS[0], ()))
+    media = played or [file for player in _PLAYERS for file in files.get(player, ())]
+    lengths = observation.get("media_info", {}).get("length", {})
+    if len(played) < 2:
+        end_s = float(lengths[media[0]]) if media and media[0] in lengths else None
+        yield VideoAnnotations(media[0] if media else name, tiers, end_s)
+        return
+    begin_s = 0.0
+    for file in played:
+        if file not in lengths:
+            raise DataError(
+                f"{path}, observation {name}: the length of {file} is missing", fix="open the observation in BORIS"
+            )
+        length_s = float(lengths[file])
+        yield VideoAnnotations(
+            file, {person: tuple(_within(items, begin_s, length_s)) for person, items in tiers.items()}, length_s
+        )
+        begin_s += length_s
+
+
+def _within(items: Sequence[Annotation], begin_s: float, length_s: float) -> Iterator[Annotation]:
+    """Yield the parts of annotations within a file that begins at begin_s, in its own time."""
+    for item in items:
+        onset_s, offset_s = max(item.onset_s - begin_s, 0.0), min(item.offset_s - begin_s, length_s)
+        if offset_s > onset_s:
+            yield replace(item, onset_s=onset_s, offset_s=offset_s)
+
+
+def _state_events(
+    path: Path, name: str, observation: Mapping[str, Any], states: set[str]
+) -> dict[str, tuple[Annotation, ...]]:
+    """Return the state events of every subject, in the time that the first player shows."""
     shift_s = float(observation.get("time offset") or 0)  # which BORIS adds to the time of the video
     begun: dict[tuple[str, str, str], tuple[float, str]] = {}
     tiers: dict[str, list[Annotation]] = {}
@@ -155,14 +196,7 @@ def _observation(path: Path, name: str, observation: Mapping[str, Any], states: 
             f"{path}, observation {name}: {behaviour} of {subject or 'no focal subject'} begins at {time_s:.2f} s and never ends",
             fix="in BORIS: Observations > Fix unpaired events",
         )
-    media = [file for player in _PLAYERS for file in observation.get("file", {}).get(player, ())]
-    lengths = observation.get("media_info", {}).get("length", {})
-    end_s = float(lengths[media[0]]) if media and media[0] in lengths else None
-    return VideoAnnotations(
-        media[0] if media else name,
-        {
-            "" if person == _NOBODY else person: tuple(sorted(items, key=lambda item: item.onset_s))
-            for person, items in tiers.items()
-        },
-        end_s,
-    )
+    return {
+        "" if person == _NOBODY else person: tuple(sorted(items, key=lambda item: item.onset_s))
+        for person, items in tiers.items()
+    }

@@ -135,7 +135,7 @@ def _video(
     with tempfile.TemporaryFile() as spool:
         for result in results:
             source, end_s = result.source, result.time_s or 0.0
-            for face in result.faces:
+            for face in filter(is_known, result.faces):
                 tracks[face.who] = face.track
                 if face.status != "too_small":
                     resting_faces.add(face.who, face.time_s or 0.0, correction.values(face))
@@ -154,7 +154,7 @@ def _corrected(
     predictions: Iterable[Prediction], rests: Mapping[Who, Rest], correction: Correction
 ) -> Iterator[Prediction]:
     for prediction in predictions:
-        rest = rests.get(prediction.who)
+        rest = rests.get(prediction.who) if is_known(prediction) else None
         yield prediction if rest is None else correction.apply(prediction, rest)
 
 
@@ -192,6 +192,11 @@ def _reason(request: Request, end_s: float) -> str:
     if request.start_s >= end_s:
         return f"the span is after the end of the video ({clock(end_s)})"
     return f"less than {MIN_FRAMES} frames of the span show the face"
+
+
+def is_known(face: Prediction) -> bool:
+    """Whether it is known who a face is: that of a track, or without tracking the largest one of a frame."""
+    return face.who is not None or face.face == 0
 
 
 def tracked(people: Mapping[Who, int | None]) -> dict[Who, int | None]:

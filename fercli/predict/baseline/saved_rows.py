@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fercli.config.detect import MIN_RELIABLE_PX
 from fercli.errors import DataError
-from fercli.predict.baseline.apply import Correction, tracked, without_baseline
+from fercli.predict.baseline.apply import Correction, is_known, tracked, without_baseline
 from fercli.predict.baseline.correction import MARGIN, neutral_index
 from fercli.predict.baseline.spans import Rest, RestingFaces
 from fercli.predict.baseline.table import Baselines
@@ -68,7 +68,7 @@ def _rests(
             ends_s[prediction.source] = prediction.time_s or 0.0
         if prediction.baseline is not None:
             raise DataError(f"{rows.path}: a baseline was subtracted before", fix="use the table without it")
-        if prediction.probabilities is None:
+        if prediction.probabilities is None or not is_known(prediction):
             continue
         if not _moves(prediction):
             pictures.setdefault(prediction.source, prediction)
@@ -108,11 +108,9 @@ def _picture(path: Path, pictures: dict[str, Prediction]) -> Prediction | None:
 def _corrected(
     prediction: Prediction, rests: Mapping[tuple[str, Who], Rest], baselines: Baselines, correction: Correction
 ) -> Prediction:
-    rest = rests.get((prediction.source, prediction.who))
+    rest = rests.get((prediction.source, prediction.who)) if is_known(prediction) else None
     if rest is None or _moves(prediction):
         return prediction if rest is None else correction.apply(prediction, rest)
-    if prediction.face != 0:
-        return prediction  # of a picture, only the largest face
     row = baselines.row_of_picture(prediction.source)
     return correction.apply(replace(prediction, person=row.person if row else None), rest)
 

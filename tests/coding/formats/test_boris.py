@@ -129,3 +129,24 @@ def test_read_boris__refuses_an_event_without_its_end(tmp_path: Path):
     path.write_text(json.dumps(project))
     with pytest.raises(DataError, match=r"talk anna: smile of no focal subject begins at 1\.50 s and never ends"):
         read_boris(path)
+
+
+def test_read_boris__files_that_are_played_one_after_the_other_are_videos(tmp_path: Path):
+    path = _coded_by_two(tmp_path / "a.boris")
+    project = json.loads(path.read_text())
+    observation = project["observations"]["talk anna"]
+    observation["file"] = {"1": ["one.mp4", "two.mp4"], "2": ["other-side.mp4"]}
+    observation["media_info"] = {"length": {"one.mp4": 2.0, "two.mp4": 5.0, "other-side.mp4": 7.0}}
+    observation["events"] += [[4.0, "", "smile", "", "", 1], [4.5, "", "smile", "", "", 1]]
+    path.write_text(json.dumps(project))
+    one, two = read_boris(path, "anna")
+    assert (one.video, one.end_s, one.tiers[""]) == ("one.mp4", 2.0, (Annotation("smile", 1.5, 2.0),))
+    assert (two.video, two.end_s) == ("two.mp4", 5.0)
+    assert two.tiers[""] == (Annotation("smile", 0.0, 0.5), Annotation("smile", 2.0, 2.5))
+
+
+def test_read_boris__says_that_point_events_have_no_duration(tmp_path: Path):
+    path = _coded_by_two(tmp_path / "a.boris")
+    path.write_text(path.read_text().replace("State event", "Point event"))
+    with pytest.raises(DataError, match=r"only point events were coded \(blink, smile\)"):
+        read_boris(path)

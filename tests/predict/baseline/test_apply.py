@@ -156,3 +156,14 @@ def test_saved_rows__a_row_about_nobody_is_an_error(text: str, message: str, tmp
             _saved(tmp_path), read_baselines(str(tmp_path / "rest.csv")), tmp_path / "new.csv", on_note=lambda _: None
         )
     assert not (tmp_path / "new.csv").exists()
+
+
+def test_saved_rows__without_tracking_only_the_largest_face_has_a_baseline(tmp_path: Path):
+    with open_table(tmp_path / "raw.csv", LABELS) as table:
+        for frame in range(10):
+            largest = _face("in/clip.mp4", REST, frame=frame, track=None)
+            table.add([largest, replace(_face("in/clip.mp4", LAUGH, frame=frame, track=None), face=1)])
+    rows = read_rows(tmp_path / "raw.csv")
+    assert correct_rows(rows, read_baselines("0:00-0:01"), tmp_path / "new.csv", on_note=lambda _: None) == 10
+    labels = [(row.face, row.label, row.baseline) for row in read_rows(tmp_path / "new.csv").predictions()]
+    assert set(labels) == {(0, "neutral", "0:00.0 to 0:01.0"), (1, "happiness", None)}

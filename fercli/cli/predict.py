@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from fercli.cli import coding_options, console, options, predict_inputs
+from fercli.cli import coding_options, console, options, predict_inputs, predict_options
 from fercli.cli.predict_cluster import AddressOption, Cluster, EngineOption, GpusOption, WorkersOption
+from fercli.cli.predict_models import (
+    assumptions,
+    describe_engine,
+    open_classifier,
+    open_models,
+    warn_of_alignment,
+    weights_settings,
+)
 from fercli.cli.predict_people import BaselineOption, BlurOption, DrawOption, NoPicturesOption, People
 from fercli.cli.predict_privacy import LogOption, Protection, PseudonymsOption, command_line
 from fercli.errors import DataError, RefusedError
@@ -20,22 +28,12 @@ from fercli.formatting import pluralize, printable
 
 if TYPE_CHECKING:
     from fercli.cli.predict_summary import Summary
-    from fercli.config.detect import DetectConfig
-    from fercli.faces.detector import FaceDetector
     from fercli.media.sources import Source
-    from fercli.weights.classifier import Classifier
 
 
 def predict(
     context: typer.Context,
-    sources: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SOURCES",
-            help="Pictures, videos, folders (searched recursively), globs, http and rtsp addresses, camera numbers; "
-            "- reads a list of them from stdin.",
-        ),
-    ],
+    sources: predict_options.Sources,
     *,
     weights: options.Weights = None,
     convention: options.Convention = None,
@@ -44,155 +42,25 @@ def predict(
     engine: EngineOption = "auto",
     device: options.Device = "auto",
     min_face: options.VideoMinFace = None,
-    min_reliable: Annotated[
-        float,
-        typer.Option(
-            "--min-reliable",
-            metavar="PX",
-            min=0,
-            help="Minimum reliable face size: the prediction of a face with a smaller side has status too_small.",
-            rich_help_panel=options.DETECTION,
-        ),
-    ] = options.MIN_RELIABLE,
+    min_reliable: predict_options.MinReliable = options.MIN_RELIABLE,
     detector: options.Detector = options.DETECTOR,
-    boxes: Annotated[
-        Path | None,
-        typer.Option(
-            "--boxes",
-            metavar="FILE",
-            help="CSV file with the boxes or landmarks of the faces, instead of detection; predictions.csv is such a file.",
-            rich_help_panel=options.DETECTION,
-        ),
-    ] = None,
-    crops: Annotated[
-        bool,
-        typer.Option(
-            "--crops",
-            help="Every picture is the crop of one face: nothing is detected, the whole picture is classified.",
-            rich_help_panel=options.DETECTION,
-        ),
-    ] = False,
+    boxes: predict_options.Boxes = None,
+    crops: predict_options.Crops = False,
     thresholds: options.Thresholds = options.THRESHOLDS,
     max_side: options.MaxSide = options.MAX_SIDE,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="DIR",
-            help="Output folder for annotated copies (H.264 with sound), HTML reports and predictions.csv.",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = None,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="Continue an interrupted run in --out DIR: finished files are kept.",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = False,
-    save: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--save",
-            metavar="FILE",
-            help="Table of predictions: .csv, .parquet or .jsonl. Repeatable.",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            "--report",
-            metavar="FILE",
-            help="One HTML report of all sources; --out writes one per video.",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = None,
-    track: Annotated[
-        bool,
-        typer.Option(
-            "--track/--no-track",
-            help="Number the tracks of faces in a video; a face keeps its number from frame to frame and after a cut.",
-            rich_help_panel=options.VIDEO,
-        ),
-    ] = True,
-    smooth: Annotated[
-        float,
-        typer.Option(
-            "--smooth",
-            metavar="SECONDS",
-            min=0,
-            help="Time constant of the moving average of the probabilities along a track; 0: no smoothing.",
-            rich_help_panel=options.VIDEO,
-        ),
-    ] = 0.0,
-    detect_every: Annotated[
-        int,
-        typer.Option(
-            "--detect-every",
-            metavar="N",
-            min=1,
-            help="Run the detector on every N-th frame of a video, move the faces by optical flow in between.",
-            rich_help_panel=options.VIDEO,
-        ),
-    ] = 1,
-    fps: Annotated[
-        float | None,
-        typer.Option(
-            "--fps",
-            metavar="N",
-            help="Read at most N frames per second of a video, by their presentation times (default: every frame).",
-            rich_help_panel=options.VIDEO,
-        ),
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            "--start",
-            metavar="TIME",
-            help="Read videos from this time on: seconds, m:ss or h:mm:ss.",
-            rich_help_panel=options.VIDEO,
-        ),
-    ] = None,
-    end: Annotated[
-        str | None,
-        typer.Option(
-            "--end",
-            metavar="TIME",
-            help="Read videos up to this time: seconds, m:ss or h:mm:ss.",
-            rich_help_panel=options.VIDEO,
-        ),
-    ] = None,
-    seconds: Annotated[
-        float | None,
-        typer.Option(
-            "--seconds",
-            metavar="S",
-            min=0.1,
-            help="Stop cameras and streams after this time; Ctrl-C stops them too.",
-            rich_help_panel=options.VIDEO,
-        ),
-    ] = None,
-    reconnect: Annotated[
-        float | None,
-        typer.Option(
-            "--reconnect",
-            metavar="S",
-            min=0.1,
-            help="Open a camera or stream that breaks off again, until it was away for S seconds; rows mark the gap.",
-            rich_help_panel=options.VIDEO,
-        ),
-    ] = None,
-    shard: Annotated[
-        str | None,
-        typer.Option(
-            "--shard",
-            metavar="I/N",
-            help="Read only part I of N of the sources, and write a Parquet file for each into --out; fer merge joins them.",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = None,
+    out: predict_options.Out = None,
+    resume: predict_options.Resume = False,
+    save: predict_options.Save = None,
+    report: predict_options.Report = None,
+    track: predict_options.Track = True,
+    smooth: predict_options.Smooth = 0.0,
+    detect_every: predict_options.DetectEvery = 1,
+    fps: predict_options.Fps = None,
+    start: predict_options.Start = None,
+    end: predict_options.End = None,
+    seconds: predict_options.Seconds = None,
+    reconnect: predict_options.Reconnect = None,
+    shard: predict_options.Shard = None,
     address: AddressOption = None,
     workers: WorkersOption = None,
     gpus_per_worker: GpusOption = None,
@@ -289,17 +157,17 @@ def predict(
     summary = Summary(track=track)
     _refuse_faults(inputs, summary)
     given = None if boxes is None else predict_inputs.given_faces(boxes, inputs)
-    opened = partial(_open_classifier, weights, cluster.engine_of_worker, convention=convention, prior=prior, flip=flip)
+    opened = partial(open_classifier, weights, cluster.engine_of_worker, convention=convention, prior=prior, flip=flip)
     classifier = opened(device)
     if settings.detects:
-        _warn_of_alignment(classifier, detector)
+        warn_of_alignment(classifier, detector)
     face_detector = open_detector(detect, device) if settings.detects and not cluster.is_used else None
     names = protection.open_names(inputs, known, quiet=quiet)
     recorded = (
         names.settings(
             {
-                **_weights_file(classifier, weights),
-                **_assumptions(classifier, prior, flip=flip),
+                **weights_settings(classifier, weights),
+                **assumptions(classifier, prior, flip=flip),
                 **settings.as_settings(),
                 **known.as_settings(),
                 **output.privacy.as_settings(),
@@ -315,7 +183,7 @@ def predict(
             out,
             settings,
             recorded,
-            partial(_open_models, opened, detect if settings.detects else None, cluster.device(device)),
+            partial(open_models, opened, detect if settings.detects else None, cluster.device(device)),
             classifier.card.labels,
             strict=strict,
             quiet=quiet,
@@ -323,7 +191,7 @@ def predict(
         return
     correction = output.correction(classifier.card, recorded)
     recorded |= {} if correction is None else correction.as_settings()
-    runs_on = _runs_on(classifier, face_detector)
+    runs_on = describe_engine(classifier, face_detector)
     watch, stop = Stopwatch(), Event()
     with (
         Outputs(
@@ -378,47 +246,6 @@ def _refuse_faults(inputs: list[Source], summary: Summary) -> None:
         _finish(summary, strict=False)
 
 
-def _open_models(
-    open_classifier: Callable[[str], Classifier], detect: DetectConfig | None, device: str
-) -> tuple[Classifier, FaceDetector | None]:
-    """Load the networks of a worker."""
-    from fercli.faces.detector import open_detector
-
-    return open_classifier(device), None if detect is None else open_detector(detect, device)
-
-
-def _runs_on(classifier: Classifier, detector: FaceDetector | None) -> str:
-    runs_on = f"{classifier.engine} on {classifier.device}"
-    return (
-        runs_on
-        if detector is None or detector.device == classifier.device
-        else f"{runs_on}, detector on {detector.device}"
-    )
-
-
-def _open_classifier(
-    weights: str | None, engine: str, device: str, *, convention: str | None, prior: str | None, flip: bool
-) -> Classifier:
-    from fercli.weights.classifier import load_classifier
-    from fercli.weights.flip import with_flip
-    from fercli.weights.priors import class_shares, with_prior
-
-    classifier = load_classifier(weights, engine, device, convention=convention)
-    if prior is not None:
-        classifier = with_prior(classifier, class_shares(prior, classifier.card.labels))
-    return with_flip(classifier) if flip else classifier
-
-
-def _warn_of_alignment(classifier: Classifier, detector: str) -> None:
-    """Warn if the network was trained on faces that another detector aligned."""
-    from fercli.data.align_record import alignment_differences
-    from fercli.faces.detector import detector_version
-
-    differences = alignment_differences(classifier.card.data.get("alignment"), {"detector": detector_version(detector)})
-    if differences:
-        console.warn(f"faces are aligned differently from the training data of {classifier.card.name}: {differences}")
-
-
 @contextmanager
 def _until_stopped(sources: list[Source], stop: Event, seconds: float | None, *, quiet: bool) -> Iterator[None]:
     """With a live source, Ctrl-C or the end of --seconds sets `stop`; otherwise Ctrl-C interrupts."""
@@ -429,30 +256,6 @@ def _until_stopped(sources: list[Source], stop: Event, seconds: float | None, *,
         console.say("press Ctrl-C to stop")
     with console.interrupt_sets(stop, after_s=seconds):
         yield
-
-
-def _weights_file(classifier: Classifier, weights: str | None) -> dict[str, str]:
-    from fercli.system.digest import file_sha256
-    from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
-
-    file = find_weights(weights, (ONNX_SUFFIX if classifier.engine == "onnx" else TORCH_SUFFIX,))
-    crop = classifier.card.crop
-    measured = f", measured with {crop.detector}" if crop.detector else ""
-    return {"weights file": f"{file.name}, sha256 {file_sha256(file)[:16]}", "crop template": f"{crop.name}{measured}"}
-
-
-def _assumptions(classifier: Classifier, prior: str | None, *, flip: bool) -> dict[str, str]:
-    """The label convention of a model that has several, the class shares of --prior, and --flip, as settings."""
-    from fercli.weights.conventions import describe_convention
-    from fercli.weights.flip import FLIP
-    from fercli.weights.priors import describe_prior
-
-    card = classifier.card
-    return {
-        **({} if card.convention is None else {"label convention": describe_convention(card.convention)}),
-        **({} if prior is None else {"class shares": describe_prior(prior, card.prior)}),
-        **({"test-time augmentation": FLIP} if flip else {}),
-    }
 
 
 def _finish(summary: Summary, *, strict: bool) -> None:

@@ -426,7 +426,7 @@ def test_predict__states_the_label_convention_in_its_outputs(
         return posed
 
     monkeypatch.setattr("fercli.weights.classifier.load_classifier", load)
-    monkeypatch.setattr("fercli.cli.predict._weights_file", lambda *_: {})
+    monkeypatch.setattr("fercli.cli.predict.weights_settings", lambda *_: {})
     table, report = tmp_path / "t.parquet", tmp_path / "r.html"
     picture = str(folder / "a.png")
     assert main(["predict", picture, "--convention", "posed", "--save", str(table), "--report", str(report)]) == 0
@@ -444,7 +444,7 @@ def test_predict__states_the_class_shares_of_prior(
     assert main(["predict", picture, "--prior", "uniform"]) == 2
     assert "does not state the class shares that its probabilities assume" in capsys.readouterr().err
     monkeypatch.setattr(Surprised, "card", replace(Surprised.card, prior=dict.fromkeys(NAMES, 1 / 7)))
-    monkeypatch.setattr("fercli.cli.predict._weights_file", lambda *_: {})
+    monkeypatch.setattr("fercli.cli.predict.weights_settings", lambda *_: {})
     monkeypatch.setattr(Surprised, "logits", lambda self, crops: np.zeros((len(crops), 7), np.float32), raising=False)
     shares = tmp_path / "mine.csv"
     rows = [f"{name},{2 if name == 'fear' else 1}" for name in NAMES]
@@ -467,7 +467,7 @@ def test_predict__flip_averages_a_face_and_its_mirror_image_and_says_so(
         return np.tile(np.log(np.float32([surprise] + [(1 - surprise) / 6] * 6)), (len(crops), 1))
 
     monkeypatch.setattr(Surprised, "logits", logits, raising=False)
-    monkeypatch.setattr("fercli.cli.predict._weights_file", lambda *_: {})
+    monkeypatch.setattr("fercli.cli.predict.weights_settings", lambda *_: {})
     table = tmp_path / "t.parquet"
     assert main(["predict", str(folder / "a.png"), "--flip", "--save", str(table), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["probability"] == 0.7

@@ -260,19 +260,20 @@ def _until_stopped(sources: list[Source], stop: Event, seconds: float | None, *,
 
 def _finish(summary: Summary, *, strict: bool) -> None:
     """List what could not be read; raise if that is everything, or with --strict anything."""
+    from fercli.cli.predict_summary import CHECK
+
     failed = summary.failed
     if not failed:
         return
-    fix = "check the path and that a viewer opens the file"
     nothing_read = not summary.images and not summary.finished_earlier
     if nothing_read and len(failed) == 1:
         part = failed[0][1].startswith("no frame to read")
-        raise DataError(": ".join(failed[0]), fix="another --start and --end" if part else fix)
+        raise DataError(": ".join(failed[0]), fix="another --start and --end" if part else summary.fix_of(failed[0][0]))
     count = f"{len(failed)} of {pluralize(len(failed) + summary.complete, 'source')} could not be read"
     console.warn(f"{count} completely:" if not nothing_read else f"{count}:")
     for path, reason in failed:
         console.say(printable(f"  {path}: {reason}"))
     if nothing_read:
-        raise DataError(f"none of the {len(failed)} sources could be read", fix=fix)
+        raise DataError(f"none of the {len(failed)} sources could be read", fix=CHECK)
     if strict:
         raise RefusedError(f"{count} completely (--strict)", fix="remove these sources, or run without --strict")

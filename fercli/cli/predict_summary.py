@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fercli.results import Prediction
     from fercli.system.stopwatch import Stopwatch
 
+CHECK = "check the path and that a viewer opens the file"
 _BAR_LENGTH = 20  # characters
 _NAME = 16  # characters of a shortened name at least
 _STAGES = ("decode", "detect", "align", "classify", "track", "write")
@@ -68,6 +69,7 @@ class Summary:
         self._track = track
         self.pictures = self.frames = self.faces = self.finished_earlier = 0
         self._failed: dict[str, str] = {}
+        self._fixes: dict[str, str] = {}
         self._notes: dict[str, list[str]] = {}
         self._rows: list[tuple[object, ...]] = []
         self._short_names: dict[str, str] = {}
@@ -90,9 +92,15 @@ class Summary:
         """Number of sources that were read completely."""
         return len(self._read - {path for path, _ in self.failed})
 
-    def add_failed(self, path: str, reason: str) -> None:
-        """Count a source that could not be read."""
+    def add_failed(self, path: str, reason: str, fix: str | None = None) -> None:
+        """Count a source that could not be read. fix: what to do about it, if that is known."""
         self._failed[path] = reason
+        if fix is not None:
+            self._fixes[path] = fix
+
+    def fix_of(self, path: str) -> str:
+        """Return what to do about a source that could not be read."""
+        return self._fixes.get(path, CHECK)
 
     def add_note(self, path: str, note: str) -> None:
         """Keep a sentence about a source that was read, such as one about its sound."""
@@ -118,7 +126,7 @@ class Summary:
         if result.note:
             self.add_note(path, result.note)
         if result.rgb is None and result.frame is None:
-            self.add_failed(path, result.fault or "")
+            self.add_failed(path, result.fault or "", result.fix)
             return
         self._read.add(path)
         if result.rgb is None:

@@ -30,10 +30,10 @@ _ENOUGH_PIXELS = 4_000_000  # if there is a picture for every thread
 class Item:
     """A picture or frame, or the error that replaced it.
 
-    rgb: None if it could not be read; fault is the reason. frame: its index, None for a picture and for an error about the
-    whole source. duration_s: how long the frame is shown. note: what is unusual about the file, with its picture or first
-    frame. left: number of pictures and frames still to come from all sources; None if unknown. faces: where the faces are,
-    if that is known.
+    rgb: None if it could not be read; fault is the reason, fix what to do, if that is known. frame: its index, None for a
+    picture and for an error about the whole source. duration_s: how long the frame is shown. note: what is unusual about the
+    file, with its picture or first frame. left: number of pictures and frames still to come from all sources; None if
+    unknown. faces: where the faces are, if that is known.
     """
 
     source: Source
@@ -45,6 +45,7 @@ class Item:
     duration_s: float | None = None
     note: str | None = None
     faces: Sequence[Face] | None = None
+    fix: str | None = None
 
     @property
     def is_frame(self) -> bool:
@@ -66,7 +67,8 @@ def feed(sources: Sequence[Source], *, stop: Event | None = None) -> Iterator[It
                 else:
                     yield from _frames(source, index, remaining, stop)
             except DataError as error:
-                yield Item(source, fault=error.message.removeprefix(f"{source.name}: "), left=remaining.after(index))
+                fault = error.message.removeprefix(f"{source.name}: ")
+                yield Item(source, fault=fault, left=remaining.after(index), fix=error.fix)
 
 
 def in_chunks(items: Iterable[Item], watch: Stopwatch, *, threads: int) -> Iterator[list[Item]]:

@@ -19,6 +19,7 @@ class ImageResult:
     rgb: its pixels, None if it could not be decoded. frame, time_s: index and presentation time of a frame, None for a
     picture. predictions: one per face, largest first, or a single one that says why there is none. duration_s: how long a
     frame is shown. note: what is unusual about the file, such as broken EXIF data; of a video, with its first frame.
+    fix: what to do about a file that could not be read, if that is known.
     """
 
     source: Source
@@ -28,6 +29,7 @@ class ImageResult:
     frame: int | None = None
     duration_s: float | None = None
     note: str | None = None
+    fix: str | None = None
 
     @property
     def faces(self) -> tuple[Prediction, ...]:

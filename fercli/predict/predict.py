@@ -129,7 +129,14 @@ class _Pipeline:
                 with self.watch.stage("track"):
                     predictions = self._predictions(item, of_item, own_crops, own_rows)
             yield ImageResult(
-                item.source, item.rgb, item.time_s, predictions, item.frame, duration_s=item.duration_s, note=item.note
+                item.source,
+                item.rgb,
+                item.time_s,
+                predictions,
+                item.frame,
+                duration_s=item.duration_s,
+                note=item.note,
+                fix=item.fix,
             )
 
     def _faces(self, chunk: Sequence[Item]) -> list[list[Seen]]:

@@ -123,6 +123,16 @@ def test_predict__fails_once_if_nothing_could_be_read(
     assert Path(name).name in err
 
 
+def test_predict__says_what_to_do_about_its_only_source(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FER_MAX_MEGAPIXELS", "0.001")
+    assert main(["predict", str(folder / "a.png")]) == 3
+    assert "fix: shrink it, or set FER_MAX_MEGAPIXELS" in capsys.readouterr().err
+    assert main(["predict", str(folder / "no.png")]) == 3
+    assert "fix: check the path and that a viewer opens the file" in capsys.readouterr().err
+
+
 def test_predict__writes_copies_and_refuses_to_replace_them(folder: Path, tmp_path: Path):
     arguments = ["predict", str(folder), "--out", str(tmp_path / "out")]
     assert main(arguments) == 0

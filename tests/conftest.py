@@ -66,6 +66,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def predict_fakes() -> Any:
+    """Fake models and inputs of the command `fer predict`; see `predict_fakes.py`."""
+    return _beside("predict_fakes")
+
+
+@pytest.fixture
 def file_server() -> Iterator[Any]:
     """A web server on this machine; see `file_server.py`."""
     with _beside("file_server").running() as server:

@@ -10,6 +10,8 @@ import typer
 
 from fercli.cli import coding_options, console, options
 from fercli.cli.help_pages import GroupedCommand, GroupedGroup
+from fercli.cli.predict_privacy import LogOption
+from fercli.cli.table_log import table_log
 from fercli.errors import UsageError
 from fercli.formatting import percent, pluralize
 
@@ -106,6 +108,7 @@ def agree(
     min_duration: coding_options.MinDuration = 0.3,
     merge_gap: coding_options.MergeGap = 0.3,
     seed: Annotated[int, options.seed_of("the bootstrap")] = 0,
+    processing_log: LogOption = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -137,12 +140,13 @@ def agree(
     spans = {} if sample is None else read_sample(sample)
     pairing = PairingOptions(step, _mapping(names or []), gaps, spans, _shifts(shifts or []))
     track_names = coding_options.read_people(people)
-    result = step_agree(read_coders(codings, episode, track_names), pairing, tolerance_s=tolerance, seed=seed)
+    with table_log(processing_log, context, [*codings, sample, people], [out]):
+        result = step_agree(read_coders(codings, episode, track_names), pairing, tolerance_s=tolerance, seed=seed)
+        if out is not None:
+            write_agreement(out, result)
     coding_options.warn_of_names(track_names)
     for warning in result.warnings:
         console.warn(warning)
-    if out is not None:
-        write_agreement(out, result)
     if json:
         console.json_line(agreement_record(result))
     else:
@@ -155,6 +159,7 @@ def agree(
 
 @app.command("sample", cls=GroupedCommand)
 def draw(
+    context: typer.Context,
     rows: Annotated[Path, typer.Argument(metavar="READ", help="A table of fer predict, or a folder of its --out.")],
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for sample.csv and the files to code.")
@@ -175,6 +180,7 @@ def draw(
         bool, typer.Option("--no-pictures", help="Do not write people.html, which shows the face of everybody to code.")
     ] = False,
     seed: Annotated[int, options.seed_of("the sample")] = 0,
+    processing_log: LogOption = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -196,9 +202,10 @@ def draw(
     track_names = coding_options.read_people(people)
     sample = draw_sample(table, minutes=minutes, segment_s=segment, seed=seed, names=track_names)
     coding_options.warn_of_names(track_names)
-    written = write_empty(
-        out, sample, to, classes=table.labels, media=media, overwrite=overwrite, pictures=not no_pictures
-    )
+    with table_log(processing_log, context, [rows, people], [out]):
+        written = write_empty(
+            out, sample, to, classes=table.labels, media=media, overwrite=overwrite, pictures=not no_pictures
+        )
     for warning in written.warnings:
         console.warn(warning)
     counts: dict[str, int] = {}

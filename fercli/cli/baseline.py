@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 
 from fercli.cli import console, options
+from fercli.cli.predict_privacy import LogOption
+from fercli.cli.table_log import table_log
 from fercli.formatting import pluralize
 
 
 def baseline(
+    context: typer.Context,
     table: Annotated[
         Path,
         typer.Argument(metavar="TABLE", help="Table of fer predict: .csv, .parquet, .jsonl, or a folder of --out."),
@@ -31,6 +34,7 @@ def baseline(
             "--save", metavar="FILE", help="New table: .csv, .parquet or .jsonl.", rich_help_panel=options.OUTPUT
         ),
     ],
+    processing_log: LogOption = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -47,6 +51,7 @@ def baseline(
     from fercli.rows.read import read_rows
 
     rows = read_rows(table)
-    corrected = correct_rows(rows, read_baselines(rest), save, overwrite=overwrite, on_note=console.warn)
+    with table_log(processing_log, context, [table, Path(rest) if Path(rest).is_file() else None], [save]):
+        corrected = correct_rows(rows, read_baselines(rest), save, overwrite=overwrite, on_note=console.warn)
     if not quiet:
         console.say(f"baseline subtracted from {pluralize(corrected, 'face')}, written to {save}")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fercli.cli import coding_options, console, options
+from fercli.cli.predict_privacy import LogOption
+from fercli.cli.table_log import table_log
 from fercli.errors import UsageError
 from fercli.formatting import clock, pluralize, printable, probability_percent
 from fercli.results import who_name
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def events(
+    context: typer.Context,
     rows: coding_options.Rows,
     *,
     to: Annotated[
@@ -64,6 +67,7 @@ def events(
     min_duration: coding_options.MinDuration = 0.3,
     merge_gap: coding_options.MergeGap = 0.3,
     bom: options.Bom = False,
+    processing_log: LogOption = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -87,23 +91,24 @@ def events(
         raise UsageError(f"--to {to}: unknown format", fix=f"--to {', '.join(EXPORTS)}")
     if out is None and to != "csv":
         raise UsageError(f"--to {to} writes files", fix=f"--to {to} --out {EXPORTS[to].example}")
-    names = coding_options.read_people(people)
-    coded = code_tables(rows, settings, names=names)
-    coding_options.warn_of_names(names)
-    if expressions is not None:
-        coded = coded.only(expressions.split(","))
-    if out is not None:
-        written = export_events(coded, to, out, settings, media=media, bom=bom, overwrite=overwrite)
-        for warning in written.warnings:
-            console.warn(warning)
-    if json:
-        for episode in coded.episodes:
-            console.json_line(dict(zip(EVENT_COLUMNS, event_row(episode), strict=True)))
-    elif out is None:
-        _show(coded.episodes)
-        _say_without(coded)
-    if out is not None and not quiet:
-        console.say(f"{pluralize(len(coded.episodes), 'episode')} written to {out}")
+    with table_log(processing_log, context, [*rows, people], [out]):
+        names = coding_options.read_people(people)
+        coded = code_tables(rows, settings, names=names)
+        coding_options.warn_of_names(names)
+        if expressions is not None:
+            coded = coded.only(expressions.split(","))
+        if out is not None:
+            written = export_events(coded, to, out, settings, media=media, bom=bom, overwrite=overwrite)
+            for warning in written.warnings:
+                console.warn(warning)
+        if json:
+            for episode in coded.episodes:
+                console.json_line(dict(zip(EVENT_COLUMNS, event_row(episode), strict=True)))
+        elif out is None:
+            _show(coded.episodes)
+            _say_without(coded)
+        if out is not None and not quiet:
+            console.say(f"{pluralize(len(coded.episodes), 'episode')} written to {out}")
 
 
 def _say_without(coded: CodedTables) -> None:

@@ -6,7 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from fercli.cli import coding_options, console, options
+from fercli.cli.predict_privacy import LogOption
+from fercli.cli.table_log import table_log
 from fercli.formatting import percents, probability_percent
 from fercli.results import who_name
 
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def summary(
+    context: typer.Context,
     rows: coding_options.Rows,
     *,
     out: Annotated[Path | None, coding_options.csv_file("one row per track or person, and per video")] = None,
@@ -28,6 +33,7 @@ def summary(
     min_duration: coding_options.MinDuration = 0.3,
     merge_gap: coding_options.MergeGap = 0.3,
     bom: options.Bom = False,
+    processing_log: LogOption = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -50,21 +56,24 @@ def summary(
     settings = EpisodeOptions(smooth, enter, leave, min_duration, merge_gap)
     if out is not None:
         refuse_existing(out, overwrite=overwrite)
-    known = None if confusion is None else partial(read_correction, confusion)
-    names = coding_options.read_people(people)
-    coded = code_tables(rows, settings, min_view_s=min_view, confusion=known, names=names)
-    coding_options.warn_of_names(names)
-    corrected = coded.correction is not None
-    if out is not None:
-        write_summary(out, coded.summaries, coded.classes, coded.run, settings, bom=bom, correction=coded.correction)
-    if json:
-        columns = summary_columns(coded.classes, corrected=corrected)
-        for item in coded.summaries:
-            console.json_line(dict(zip(columns, summary_row(item, corrected=corrected), strict=True)))
-    else:
-        show(coded)
-    if out is not None and not quiet:
-        console.say(f"written to {out}")
+    with table_log(processing_log, context, [*rows, people, confusion], [out]):
+        known = None if confusion is None else partial(read_correction, confusion)
+        names = coding_options.read_people(people)
+        coded = code_tables(rows, settings, min_view_s=min_view, confusion=known, names=names)
+        coding_options.warn_of_names(names)
+        corrected = coded.correction is not None
+        if out is not None:
+            write_summary(
+                out, coded.summaries, coded.classes, coded.run, settings, bom=bom, correction=coded.correction
+            )
+        if json:
+            columns = summary_columns(coded.classes, corrected=corrected)
+            for item in coded.summaries:
+                console.json_line(dict(zip(columns, summary_row(item, corrected=corrected), strict=True)))
+        else:
+            show(coded)
+        if out is not None and not quiet:
+            console.say(f"written to {out}")
 
 
 def show(coded: CodedTables) -> None:

@@ -68,6 +68,13 @@ class ProcessingLog:
         """Log a source whose results an earlier run stored."""
         self._write("kept", source=utf8_text(source.name))
 
+    def read_file(self, path: Path) -> None:
+        """Log a table or another file that is read, or every file of a folder."""
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                size, _ = file_state(file)
+                self._write("read file", source=utf8_text(str(file)), size=size, sha256=file_sha256(file))
+
     def add(self, source: Source, predictions: Sequence[Prediction], *, decoded: bool) -> None:
         """Count a picture or frame; a source is logged when the next one begins."""
         if self._source is None or source.key != self._source.key:
@@ -127,7 +134,7 @@ def write_text(path: Path) -> None:
     runs: dict[str, list[Event]] = {}
     for event in read_log(path):
         runs.setdefault(event["run"], []).append(event)
-    lines = ["Processing log of fer predict"]
+    lines = ["Processing log of fer"]
     for run, events in runs.items():
         lines += ["", *_section(run, events)]
     with replacing(path.with_suffix(".txt")) as temporary:
@@ -144,7 +151,14 @@ def _section(run: str, events: Sequence[Event]) -> Iterator[str]:
         yield f"  program: {started['program']}"
         yield f"  weights: {started['weights']}"
         yield from (f"  {name}: {value}" for name, value in started["settings"].items())
-    yield f"  read: {pluralize(len(of.get('read', ())), 'source')}"
+    if "read file" in of:
+        yield f"  read: {pluralize(len(of['read file']), 'file')}"
+        yield from (
+            f"    {event['source']}: {pluralize(event['size'], 'byte')}, sha256 {event['sha256']}; at {event['at']}"
+            for event in of["read file"]
+        )
+    else:
+        yield f"  read: {pluralize(len(of.get('read', ())), 'source')}"
     yield from (f"    {_read_line(event)}" for event in of.get("read", ()))
     if "kept" in of:
         yield f"  results of an earlier run kept: {', '.join(event['source'] for event in of['kept'])}"

@@ -58,6 +58,31 @@ def test_summary__prints_and_writes_time_per_expression(
     ]
 
 
+def test_processing_log__of_every_command_has_what_was_read_and_stored(table: Path, tmp_path: Path):
+    log, names, coded = tmp_path / "log.jsonl", tmp_path / "names.csv", tmp_path / "anna.csv"
+    names.write_text("track,name\n1,Anna\n")
+    coded.write_text("video,person,label,onset,offset\na,1,neutral,0,1\n")
+    commands = [
+        ["summary", str(table), "--people", str(names), "--out", str(tmp_path / "summary.csv")],
+        ["events", str(table), "--out", str(tmp_path / "events.csv")],
+        ["baseline", str(table), "0:00-0:01", "--save", str(tmp_path / "rest.csv")],
+        ["agree", str(coded), str(table), "--out", str(tmp_path / "agreement")],
+        ["agree", "sample", str(table), "--minutes", "0.1", "--no-pictures", "--out", str(tmp_path / "to-code")],
+    ]
+    for command in commands:
+        assert main([*command, "--processing-log", str(log)]) == 0
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    read = [Path(event["source"]).name for event in events if event["event"] == "read file"]
+    assert read == ["rows.csv", "names.csv", "rows.csv", "rows.csv", "anna.csv", "rows.csv", "rows.csv"]
+    stored = {Path(event["path"]).name for event in events if event["event"] == "stored"}
+    assert {"summary.csv", "events.csv", "rest.csv", "agreement.json", "a.eaf", "sample.csv"} <= stored
+    assert [event["command"].split()[1] for event in events if event["event"] == "started"] == [
+        command[0] for command in commands
+    ]
+    assert [event["outcome"] for event in events if event["event"] == "ended"] == ["done"] * 5
+    assert "read: 2 files" in (tmp_path / "log.txt").read_text(encoding="utf-8")
+
+
 def test_people__names_tracks_of_a_saved_table(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     names = tmp_path / "names.csv"
     names.write_text("source,track,name\na.mp4,1,Anna\na.mp4,7,Zed\n")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fercli.cli import console, options
-from fercli.formatting import printable
+from fercli.formatting import pluralize, printable
 
 if TYPE_CHECKING:
+    from fercli.coding.code import CodedTables
     from fercli.coding.names import Names
 
 EPISODES = "Episodes"
@@ -113,6 +114,17 @@ def warn_of_names(names: Names | None) -> None:
     """Write to stderr what does not fit in the file of --people."""
     for warning in [] if names is None else names.warnings():
         console.warn(printable(warning))
+
+
+def show_baseline(coded: CodedTables) -> None:
+    """Print which resting expressions were subtracted, if any was."""
+    found = [item for item in coded.summaries if item.level != "video"]
+    with_one = sum(item.baseline is not None for item in found)
+    if with_one:
+        source = coded.run.settings.get("baseline", "").partition(", subtracted")[0] or "see the column baseline"
+        console.show(
+            f"Resting expression subtracted for {with_one} of {pluralize(len(found), 'track')}: {printable(source)}"
+        )
 
 
 def csv_file(content: str) -> typer.models.OptionInfo:

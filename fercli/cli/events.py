@@ -106,6 +106,7 @@ def events(
                 console.json_line(dict(zip(EVENT_COLUMNS, event_row(episode), strict=True)))
         elif out is None:
             _show(coded.episodes)
+            coding_options.show_baseline(coded)
             _say_without(coded)
         if out is not None and not quiet:
             console.say(f"{pluralize(len(coded.episodes), 'episode')} written to {out}")

@@ -72,6 +72,7 @@ def summary(
                 console.json_line(dict(zip(columns, summary_row(item, corrected=corrected), strict=True)))
         else:
             show(coded)
+            coding_options.show_baseline(coded)
         if out is not None and not quiet:
             console.say(f"written to {out}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -51,7 +51,10 @@ class PairAgreement:
 
 @dataclass(frozen=True)
 class Agreement:
-    """All pairs of coders, and Krippendorff's alpha of all of them and of the people among them; None if there are just two."""
+    """All pairs of coders, and Krippendorff's alpha of all of them and of the people among them; None if there are just two.
+
+    settings: of the comparison, and by name those of programs among the coders.
+    """
 
     classes: tuple[str, ...]
     step_s: float
@@ -62,6 +65,7 @@ class Agreement:
     alpha_of_all: float | None
     alpha_of_people: float | None
     warnings: tuple[str, ...]
+    settings: Mapping[str, str | Mapping[str, str]]
 
 
 def agree(
@@ -100,6 +104,12 @@ def agree(
         _known(agreement.krippendorffs_alpha(ratings, len(classes))) if several else None,
         _known(agreement.krippendorffs_alpha(ratings[hands], len(classes))) if several and len(hands) > 1 else None,
         tuple(warnings),
+        {
+            **options.as_settings(),
+            "tolerance of onsets": f"{tolerance_s:g} s",
+            "seed of the bootstrap": str(seed),
+            **{coder.name: coder.settings for coder in coders if coder.settings},
+        },
     )
 
 

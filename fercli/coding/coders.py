@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from fercli.coding.recordings import Recording, saved_recordings
 from fercli.coding.video_names import short_names
 from fercli.errors import DataError
 from fercli.results import who_name
-from fercli.rows.read import TABLE_NAME, read_rows
+from fercli.rows.read import TABLE_NAME, SavedRows, read_rows
 from fercli.system.text_table import read_table
 
 UNCERTAIN = "uncertain"
@@ -46,11 +46,12 @@ class CodedByOne:
 
 @dataclass(frozen=True)
 class Coder:
-    """One coder. videos: by name, see `short_names`. classes: of a program; None for a person."""
+    """One coder. videos: by name, see `short_names`. classes: of a program; None for a person. settings: of a program."""
 
     name: str
     videos: Mapping[str, CodedByOne]
     classes: tuple[str, ...] | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_coders(paths: Sequence[Path], options: EpisodeOptions, names: Names | None = None) -> list[Coder]:
@@ -80,10 +81,10 @@ def read_coder(path: Path, options: EpisodeOptions, names: Names | None = None) 
     if not files or not files[0].is_file():
         raise DataError(f"{path}: no such file, or a folder without coded files", fix=_KNOWN)
     found: list[tuple[Path, CodedByOne]] = []
-    classes: tuple[str, ...] | None = None
+    program: SavedRows | None = None
     for file in files:
-        items, of_file = _read(file, options, observations, names)
-        classes = of_file or classes
+        items, rows = _read(file, options, observations, names)
+        program = rows or program
         found += [(file, item) for item in items]
     videos: dict[str, CodedByOne] = {}
     for name, (file, item) in zip(short_names([item.frames.video for _, item in found]), found, strict=True):
@@ -94,7 +95,11 @@ def read_coder(path: Path, options: EpisodeOptions, names: Names | None = None) 
             raise DataError(f"{file}: the video {name} is coded twice", fix=fix)
         videos[name] = item
     name = path.name if path.is_dir() else path.stem
-    return Coder(f"{name}#{observations}" if observations else name, videos, classes)
+    name = f"{name}#{observations}" if observations else name
+    if program is None:
+        return Coder(name, videos)
+    settings = {"weights": program.run.weights or "unknown", **program.run.settings, **options.as_settings()}
+    return Coder(name, videos, program.labels, settings)
 
 
 def _observations(path: Path) -> tuple[Path, str]:
@@ -105,7 +110,7 @@ def _observations(path: Path) -> tuple[Path, str]:
 
 def _read(
     path: Path, options: EpisodeOptions, observations: str, names: Names | None
-) -> tuple[list[CodedByOne], tuple[str, ...] | None]:
+) -> tuple[list[CodedByOne], SavedRows | None]:
     suffix = path.suffix.lower()
     if suffix == ".boris":
         return [CodedByOne(item, item) for item in read_boris(path, observations)], None
@@ -117,7 +122,7 @@ def _read(
     if suffix not in _TABLES:
         raise DataError(f"{path}: unknown format", fix=_KNOWN)
     rows = read_rows(path)
-    return [_machine(recording, options) for recording in saved_recordings(rows, names)], rows.labels
+    return [_machine(recording, options) for recording in saved_recordings(rows, names)], rows
 
 
 def _table_reader(path: Path) -> Callable[[Path], list[VideoAnnotations]] | None:

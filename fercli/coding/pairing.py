@@ -33,6 +33,20 @@ class PairingOptions:
     spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
     shifts_s: Mapping[str, float] = field(default_factory=dict)
 
+    def as_settings(self) -> dict[str, str]:
+        """Return the settings as name and value, as results record them."""
+        settings = {
+            "unit of time": f"{self.step_s:g} s",
+            "time without a label": "not coded" if self.gaps is None else self.gaps,
+            "parts that were coded": "a sample" if self.spans else "as the files say",
+        }
+        if self.names:
+            stated = {label.strip().lower(): name for label, name in self.names.items()}
+            settings["labels"] = ", ".join(f"{label} is {name}" for label, name in stated.items() if label != name)
+        if self.shifts_s:
+            settings["shifts"] = ", ".join(f"{name} by {shift:g} s" for name, shift in self.shifts_s.items())
+        return settings
+
     def label(self, text: str) -> str:
         """Return the expression that a label stands for."""
         return self.names.get(text) or self.names.get(canonical(text)) or canonical(text)
@@ -174,11 +188,15 @@ def _only_ones(
     taken = list(base)
     for at in with_some:
         taken[at] = max(left[at], key=lambda name: _seconds(video.codings[at], name))
-    shown = [f"{coders[at].name}: {name or who_name(None)}" for at, name in enumerate(taken) if name is not None]
+    shown = [f"{coders[at].name}: {_shown_name(name, coders[at])}" for at, name in enumerate(taken) if name is not None]
     if any(person_key(name) for name in taken if name is not None):
         chosen = "" if len(single) == len(with_some) else " (who is in view or coded longest)"
         warnings.append(f"{video.name}: names of people differ, taken for one person are {', '.join(shown)}{chosen}")
     return [taken]
+
+
+def _shown_name(name: str, coder: Coder) -> str:
+    return name or (who_name(None) if coder.classes else "a person without a name")
 
 
 def _warn_of_rest(

@@ -122,6 +122,17 @@ def test_events__prints_writes_and_refuses(table: Path, tmp_path: Path, capsys: 
     assert main(["events", str(table), "--enter", "0.3", "--leave", "0.5"]) == 2
 
 
+def test_summary_and_events__state_a_baseline(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    new = str(tmp_path / "new.csv")
+    assert main(["baseline", str(table), "0:00-0:01", "--save", new]) == 0
+    capsys.readouterr()
+    for command in ("summary", "events"):
+        assert main([command, new]) == 0
+        assert "Resting expression subtracted for 1 of 1 track: 0:00-0:01\n" in capsys.readouterr().out
+        assert main([command, str(table)]) == 0
+        assert "Resting" not in capsys.readouterr().out
+
+
 def test_events__need_rows_of_videos(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     with open_table(tmp_path / "rows.csv", CLASSES) as file:
         file.add([Prediction("a.jpg", "no_face", detail="no face detected")])

@@ -153,6 +153,9 @@ def test_write_agreement__has_seconds_and_a_figure(machine: Coder, tmp_path: Pat
     record = json.loads((tmp_path / "out" / "agreement.json").read_text())
     assert record == json.loads(json.dumps(agreement_record(result)))
     assert record["pairs"][0]["confusion"]["seconds"][0][:2] == [1.0, 1.0]
+    assert record["settings"]["unit of time"] == "0.1 s"
+    assert record["settings"]["predictions"]["weights"] == "toy, version 1"
+    assert record["settings"]["predictions"]["tracking"] == "on"
     assert (tmp_path / "out" / "confusion.csv").read_text().splitlines()[1] == "neutral,1.0,1.0,0.0,0.0,0.0"
     figures = ("confusion.png", "confusion.pdf", "confusion.svg")
     assert [(tmp_path / "out" / name).read_bytes()[:4] for name in figures] == [b"\x89PNG", b"%PDF", b"<?xm"]

@@ -9,8 +9,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
-from threading import Event, Timer
+from threading import Event, Thread, Timer
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -73,6 +74,12 @@ def json_line(value: object) -> None:
     """Write a value to stdout as one line of JSON; dataclasses, paths and numpy values are turned into plain ones."""
     with write_errors_name(STDOUT):
         typer.echo(one_line_json(value, default=_plain))
+
+
+def prepare_tables(*, needed: bool) -> None:
+    """Import what tables need on another thread, while the caller loads networks."""
+    if needed:
+        Thread(target=import_module, args=("rich.table",), name="tables").start()
 
 
 def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> RenderableType:

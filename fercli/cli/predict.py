@@ -158,6 +158,7 @@ def predict(
     _refuse_faults(inputs, summary)
     given = None if boxes is None else predict_inputs.given_faces(boxes, inputs)
     opened = partial(open_classifier, weights, cluster.engine_of_worker, convention=convention, prior=prior, flip=flip)
+    console.prepare_tables(needed=not json)
     classifier = opened(device)
     if settings.detects:
         warn_of_alignment(classifier, detector)

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fercli.cli import console
-from fercli.coding.coders import UNCERTAIN
-from fercli.coding.recordings import ONLY_FRAME_S
+from fercli.coding.recordings import ONLY_FRAME_S, UNCERTAIN
 from fercli.formatting import percent, percents, pluralize, printable, probability_percent, without_middle
 from fercli.results import lost_frames
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from fercli.coding import agreement
 from fercli.coding.agreement import ClassScore, Counts, Score
 from fercli.coding.clock_offset import better_shift_s
-from fercli.coding.coders import UNCERTAIN, Coder
+from fercli.coding.coders import Coder
 from fercli.coding.event_matching import match_events
 from fercli.coding.event_scores import EventScore, PersonEvents, event_scores
 from fercli.coding.label_names import classes_of
 from fercli.coding.pairing import PairingOptions, SamePerson, same_people
+from fercli.coding.recordings import UNCERTAIN
 from fercli.coding.time_base import MIN_GAP_S, known_events, overlap_s, unit_times, units, with_gaps
 from fercli.errors import DataError, UsageError
 from fercli.formatting import percent, pluralize

@@ -11,7 +11,7 @@ import numpy as np
 
 from fercli.coding.agree import NOT_CODED, NOT_SEEN, Agreement, PairAgreement
 from fercli.coding.agreement import Score
-from fercli.coding.coders import UNCERTAIN
+from fercli.coding.recordings import UNCERTAIN
 from fercli.formatting import percent
 from fercli.media.figures import empty_figure, plots_available, save_figure
 from fercli.system.csv_file import write_rows

@@ -18,14 +18,13 @@ from fercli.coding.formats.event_csv import read_datavyu, read_event_csv
 from fercli.coding.formats.frame_logs import is_facereader, read_facereader, read_openface
 from fercli.coding.formats.praat import read_praat
 from fercli.coding.names import Names
-from fercli.coding.recordings import Recording, saved_recordings
+from fercli.coding.recordings import UNCERTAIN, Recording, saved_recordings
 from fercli.coding.video_names import short_names
 from fercli.errors import DataError
 from fercli.results import who_name
 from fercli.rows.read import TABLE_NAME, SavedRows, read_rows
 from fercli.system.text_table import read_table
 
-UNCERTAIN = "uncertain"
 _READERS: dict[str, Callable[[Path], list[VideoAnnotations]]] = {
     ".eaf": read_elan,
     ".textgrid": read_praat,

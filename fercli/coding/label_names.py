@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fercli.coding.coders import UNCERTAIN, Coder
+from fercli.coding.coders import Coder
 from fercli.coding.pairing import PairingOptions, SamePerson
+from fercli.coding.recordings import UNCERTAIN
 from fercli.config.labels import PAPER_ORDER, canonical, misspelled
 from fercli.errors import DataError, UsageError
 from fercli.system.text_table import read_table

@@ -16,6 +16,7 @@ from fercli.results import CLASSIFIED, MIN_FACE_SCORE, Prediction, Who
 from fercli.rows.read import SavedRows
 
 ONLY_FRAME_S = 0.04  # duration of the only frame of a video
+UNCERTAIN = "uncertain"  # in the place of a class: somebody is in view, but which expression it is, is not certain
 ROUNDING_S = 1e-6  # of times in tables
 
 

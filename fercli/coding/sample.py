@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.coding.annotations import Span, VideoAnnotations
-from fercli.coding.coders import UNCERTAIN
 from fercli.coding.names import Names
 from fercli.coding.people_page import Moment
-from fercli.coding.recordings import ROUNDING_S, Recording, saved_recordings
+from fercli.coding.recordings import ROUNDING_S, UNCERTAIN, Recording, saved_recordings
 from fercli.errors import DataError
 from fercli.results import MIN_TRACK_S, Who, who_name
 from fercli.rows.read import SavedRows

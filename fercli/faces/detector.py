@@ -8,7 +8,6 @@ from typing import Protocol
 
 from fercli.config.detect import DetectConfig
 from fercli.errors import UsageError
-from fercli.faces import mtcnn, yunet
 from fercli.media.images import Rgb
 from fercli.results import Face
 
@@ -34,9 +33,22 @@ class DetectorEntry:
     open: Callable[[DetectConfig, str], FaceDetector]
 
 
+def _open_yunet(config: DetectConfig, device: str) -> FaceDetector:
+    from fercli.faces.yunet import YuNetDetector
+
+    return YuNetDetector(config, device)
+
+
+def _open_mtcnn(config: DetectConfig, device: str) -> FaceDetector:
+    from fercli.faces.mtcnn import MtcnnDetector
+
+    return MtcnnDetector(config, device)
+
+
 DETECTORS: dict[str, DetectorEntry] = {
-    "yunet": DetectorEntry(yunet.VERSION, yunet.YuNetDetector),
-    "mtcnn": DetectorEntry(mtcnn.VERSION, mtcnn.MtcnnDetector),
+    "yunet": DetectorEntry("yunet n 0047ac2", _open_yunet),
+    # whose weights it runs, with the same results
+    "mtcnn": DetectorEntry("mtcnn facenet-pytorch 2.5.3", _open_mtcnn),
 }
 
 

@@ -18,7 +18,6 @@ from fercli.results import Box, Face, Landmarks
 from fercli.system.chunks import chunked
 from fercli.system.devices import cpu_threads
 
-VERSION = "mtcnn facenet-pytorch 2.5.3"  # whose weights it runs, with the same results
 _SMALL_SIDE = 192  # a smaller picture is enlarged to this, as MTCNN finds few faces that fill a tiny picture
 _SMALL_CANVAS = MAX_SIDE_RANGE[0]  # side of the black canvas that an enlarged picture is centred on
 _MIN_SHRUNKEN_FACE = 20  # px: the smallest face searched for in a picture that was shrunk to max_side

@@ -18,8 +18,6 @@ from fercli.results import Box, Face, Landmarks
 from fercli.system.chunks import chunked
 from fercli.system.devices import cpu_threads
 
-VERSION = "yunet n 0047ac2"
-
 _SAME_IOU = 0.3  # overlap from which two detections are the same face
 _PART_SHARE, _PART_SIDE = 0.8, 0.4  # a detection inside a face, with less than this share of its side, is a part of it
 _SMALL_PICTURE_FACTOR = 0.43  # on the minimum score: a picture that small is usually a face

@@ -38,6 +38,44 @@ def test_predict__reads_a_file_with_the_name_of_a_windows_path(
     assert (tmp_path / "out" / "C__x.jpg").is_file()
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="needs long paths there")
+def test_commands__read_and_write_paths_of_more_than_260_characters(tmp_path: Path):
+    deep = Path(*["a folder with a long name"] * 11)
+    photos = tmp_path / "photos" / deep
+    photos.mkdir(parents=True)
+    shutil.copy(PHOTO, photos / "a.jpg")
+    assert len(str(photos / "a.jpg")) > 260
+    results, parts, faces = (tmp_path / name / deep for name in ("results", "parts", "faces"))
+    assert main(["predict", str(photos), "--out", str(results), "--report", str(results / "r.html")]) == ExitCode.DONE
+    assert {"a.jpg", "predictions.csv", "r.html"} <= {path.name for path in results.iterdir()}
+    assert main(["align", str(photos), str(faces)]) == ExitCode.DONE
+    assert (faces / "a.jpg").is_file() or (faces / "a.png").is_file()
+    pytest.importorskip("pyarrow")
+    assert main(["predict", str(photos), "--out", str(parts), "--shard", "1/1"]) == ExitCode.DONE
+    assert main(["merge", str(parts), "--save", str(parts / "all.csv")]) == ExitCode.DONE
+    assert "happiness" in (parts / "all.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", [["predict"], ["predict", str(PHOTO), "--save"]], ids=["source", "output"])
+def test_path__that_is_too_long_for_windows__names_its_limit(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """Where long paths are off, Windows reports a path of 260 characters as one that does not exist."""
+    path = tmp_path / ("x" * (260 - len(str(tmp_path)) - 5) + ".csv")
+
+    def refuse(self: Path, *_: Any, **__: Any) -> None:
+        raise FileNotFoundError(errno.ENOENT, "The system cannot find the path specified", str(self))
+
+    monkeypatch.setattr("fercli.system.names._ON_WINDOWS", True)
+    monkeypatch.setattr(Path, "replace", refuse)
+    assert main([*command, str(path)]) in (ExitCode.DATA, ExitCode.REFUSED)
+    said = capsys.readouterr().err
+    assert "259 characters" in said
+    assert "long paths" in said
+    assert len(said.strip().splitlines()) == 2
+
+
 @pytest.fixture
 def windows_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse what Windows refuses: to rename, replace or remove a file that this process has open, and names it does not know."""

@@ -23,6 +23,7 @@ from fercli.errors import ExitCode, FerError
 from fercli.formatting import printable
 from fercli.system.devices import disable_telemetry, limit_threads, process_rank
 from fercli.system.files import write_errors_name
+from fercli.system.names import LONG_PATHS, is_too_long
 from fercli.system.packages import OPTIONAL, missing_packages
 
 # Errors of the operating system that a user can fix: they end in two lines, not in a traceback.
@@ -155,7 +156,8 @@ def _system_error(error: OSError) -> tuple[str, str]:
     if error.errno == errno.ENOENT and not _has_working_folder():
         return _NO_FOLDER
     where = f"{error.filename}: " if error.filename is not None else ""
-    return f"{where}{error.strerror}", _FIXES[error.errno or 0]
+    too_long = isinstance(error.filename, str) and error.errno in _PATH_ERRORS and is_too_long(Path(error.filename))
+    return f"{where}{error.strerror}", LONG_PATHS if too_long else _FIXES[error.errno or 0]
 
 
 def _has_working_folder() -> bool:

@@ -160,8 +160,7 @@ def predict(
     opened = partial(open_classifier, weights, cluster.engine_of_worker, convention=convention, prior=prior, flip=flip)
     console.prepare_tables(needed=not json)
     classifier = opened(device)
-    if settings.detects:
-        warn_of_alignment(classifier, detector)
+    warn_of_alignment(classifier, detector if settings.detects else None)
     face_detector = open_detector(detect, device) if settings.detects and not cluster.is_used else None
     names = protection.open_names(inputs, known, quiet=quiet)
     recorded = (

@@ -46,11 +46,13 @@ def open_classifier(
     return with_flip(classifier) if flip else classifier
 
 
-def warn_of_alignment(classifier: Classifier, detector: str) -> None:
-    """Warn if the network was trained on faces that another detector aligned."""
+def warn_of_alignment(classifier: Classifier, detector: str | None) -> None:
+    """Warn if the network was trained on faces that another detector aligned; None: nothing is aligned here."""
     from fercli.data.align_record import alignment_differences
     from fercli.faces.detector import detector_version
 
+    if detector is None:
+        return
     differences = alignment_differences(classifier.card.data.get("alignment"), {"detector": detector_version(detector)})
     if differences:
         console.warn(f"faces are aligned differently from the training data of {classifier.card.name}: {differences}")

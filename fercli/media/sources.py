@@ -15,6 +15,7 @@ from fercli.media.addresses import LIVE_SCHEMES, address_error, is_address, path
 from fercli.media.frames import VIDEO_SUFFIXES
 from fercli.media.images import IMAGE_SUFFIXES, files_below, is_animated, is_picture, reason_of
 from fercli.media.selection import EVERY_FRAME, FrameSelection
+from fercli.system.names import LONG_PATHS, is_too_long
 
 _GLOB_SIGNS = frozenset("*?[")
 _CAMERA_FILE = re.compile(r"/dev/video(\d{1,4})")
@@ -161,6 +162,8 @@ def _from_file(path: Path, relative: Path) -> Source:
         if path.is_file():
             return Source(path, "video" if _is_video(path) else "image", relative)
         fault = "neither a file nor a folder" if path.exists() else "no such file or folder"
+        if is_too_long(path):
+            fault = f"{fault}: {LONG_PATHS}"
         return Source(path, "video" if path.suffix.lower() in VIDEO_SUFFIXES else "image", relative, fault)
     except OSError as error:
         return _inaccessible(path, error)

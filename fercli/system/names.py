@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TypeVar
 
 _AnyPath = TypeVar("_AnyPath", bound=PurePath)
 
+_ON_WINDOWS = os.name == "nt"
+_WINDOWS_LENGTH = 260  # of a path, with the null character after it
+LONG_PATHS = "a shorter path (Windows allows 259 characters), or turn on long paths in the settings of Windows"
 _REFUSED = re.compile(r'[<>:"|?*\\\x00-\x1f]')  # by Windows, in any name
-_DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)", re.IGNORECASE)
+_DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?= *(?:\.|$))", re.IGNORECASE)
 
 
 def portable_path(path: _AnyPath) -> _AnyPath:
@@ -33,3 +37,8 @@ def portable_name(name: str) -> str:
 def clash_key(path: PurePath) -> str:
     """Return a text that is equal for paths of one file: Windows and macOS ignore case, macOS the form of accents."""
     return unicodedata.normalize("NFC", str(path)).casefold()
+
+
+def is_too_long(path: Path) -> bool:
+    """Whether Windows refuses a path for its length, unless long paths are turned on; it then says that there is no such file."""
+    return _ON_WINDOWS and len(str(path.absolute())) >= _WINDOWS_LENGTH

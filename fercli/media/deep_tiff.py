@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.media.picture_files import BROKEN, check_tiff, head_of
+from fercli.errors import DataError
+from fercli.media.picture_files import BROKEN, LIMIT_VARIABLE, check_tiff, head_of, pixel_limit
 from fercli.media.pixel_values import blend_on_white, levels_of, to_eight_bits
 from fercli.media.rgb_pixels import Rgb, turned
 from fercli.media.tiff import ASSOCIATED, BLACK_IS_ZERO, RGB, UNASSOCIATED, WHITE_IS_ZERO, Layout, is_tiff, layout_of
+
+_BYTES = 4  # for each pixel of the limit, of samples that are read with all their bits
 
 
 def read_deep_tiff(file: Path | io.BytesIO, notes: list[str]) -> Rgb | None:
@@ -30,6 +33,15 @@ def read_deep_tiff(file: Path | io.BytesIO, notes: list[str]) -> Rgb | None:
             return None
     except (OSError, *BROKEN):  # Pillow may know better
         return None
+    limit = _BYTES * pixel_limit()
+    if layout.decoded_bytes > limit:
+        if layout.dtype == np.uint16:
+            return None  # Pillow reads the upper 8 bits
+        raise DataError(
+            f"a TIFF of {layout.decoded_bytes / 1e6:,.0f} MB when it is decoded, more than the limit of {limit / 1e6:,.0f} MB "
+            "for its kind",
+            fix=f"shrink it, or set {LIMIT_VARIABLE}",
+        )
     values = layout.values()
     if values is None:
         return None

@@ -17,7 +17,7 @@ _SHARE = 99.9  # percentile of integers that decides: a few bright pixels are se
 _MARKED = 0.02  # largest share of pixels at the maximum of the type that are marks in a picture of fewer bits
 _FLOAT_SHARE = 95  # of the positive floats: highlights may be brighter than white
 _FLOAT_MARGIN = 2.0
-_SAMPLE = 1 << 24  # values; of larger pictures only some rows decide
+_SAMPLE = 1 << 22  # values; of larger pictures only some rows decide
 _STRIP = 1 << 22  # values that are converted together
 
 

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 
+from fercli.errors import DataError
 from fercli.media.picture_files import check_size
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
 _STRIPS, _ORIENTATION, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES = 273, 274, 277, 278, 279
 _PLANAR, _PREDICTOR, _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 284, 317, 322, 323, 324, 325
 _MAXIMUM, _EXTRA, _FORMAT = 281, 338, 339
-_LOSSLESS = (1, 5, 8, 32773, 32946, 34925, 50000)  # none, LZW, deflate, PackBits, deflate, LZMA, Zstandard
+_PLAIN, _DEFLATE = 1, (8, 32946)
+_LOSSLESS = (_PLAIN, *_DEFLATE, 5, 32773, 34925, 50000)  # and LZW, PackBits, LZMA, Zstandard
+_MOST_BLOCKS, _MOST_BLOCKS_OF_PILLOW = 1_000_000, 20_000  # strips or tiles that are decoded in about ten seconds
+_MOST_BYTES_OF_PILLOW = 128_000_000  # of a strip or tile
 _LETTERS = {1: "u", 2: "i", 3: "f", 4: "u"}  # of numpy, by the sample format; 4 is undefined
 _PACKED = (10, 12, 14)  # bits of samples that are stored without the bits that are not used
 _PAGES = 1000  # that are counted
@@ -101,64 +106,90 @@ class Layout:
             return None
         return np.dtype(f"{self.order}{letter}{self.bits // 8}")
 
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes of all samples of the picture."""
+        width, height = self.size_wh
+        return width * height * self.samples * (self.dtype.itemsize if self.dtype else 1)
+
     def values(self) -> NDArray[np.generic] | None:
         """Return the samples [H, W, samples]; None for what is not stored without loss, or in another way.
 
         Raises: OSError or an error of Pillow for missing and broken pixels.
         """
         dtype, (width, height) = self.dtype, self.size_wh
-        if dtype is None or self.number(_COMPRESSION, 1) not in _LOSSLESS or self.number(_FILL_ORDER, 1) != 1:
+        compression, blocks = self.number(_COMPRESSION, 1), self._blocks()
+        most = _MOST_BLOCKS if compression in (_PLAIN, *_DEFLATE) else _MOST_BLOCKS_OF_PILLOW
+        if dtype is None or compression not in _LOSSLESS or self.number(_FILL_ORDER, 1) != 1 or blocks.in_plane > most:
             return None
         check_size(width, height)
-        separate = self.number(_PLANAR, 1) == 2
-        in_block = 1 if separate else self.samples
         values = np.empty((height, width, self.samples), dtype.newbyteorder("="))
-        for plane in range(self.samples if separate else 1):
-            stored = self._plane(plane, in_block, dtype)
-            values[..., slice(plane, plane + 1) if separate else slice(None)] = stored
+        for plane in range(self.samples if blocks.separate else 1):
+            samples = slice(plane, plane + 1) if blocks.separate else slice(None)
+            for number in range(blocks.in_plane):
+                top, left = number // blocks.across * blocks.height, number % blocks.across * blocks.width
+                target = values[top : top + blocks.height, left : left + blocks.width, samples]
+                target[:] = self._block(blocks, plane * blocks.in_plane + number, dtype)[
+                    : len(target), : target.shape[1]
+                ]
         return values
 
-    def _plane(self, plane: int, samples: int, dtype: np.dtype[Any]) -> NDArray[np.generic]:
-        """Samples [H, W, samples] of all planes that are stored together."""
+    def _blocks(self) -> _Blocks:
         width, height = self.size_wh
-        tiled = _TILES in self.tags
-        block_width = self.number(_TILE_WIDTH) if tiled else width
-        across = -(-width // block_width)
-        row_bytes = -(-block_width * samples * self.bits // 8)
-        raw = self._bytes(plane, tiled, row_bytes * across)
-        predictor = self.number(_PREDICTOR, 1)
-        rows = np.empty((height, across * block_width, samples), dtype)
-        for column in range(across):
-            block = np.ascontiguousarray(raw[:, column * row_bytes : (column + 1) * row_bytes])
-            target = rows[:, column * block_width : (column + 1) * block_width]
-            if self.bits in _PACKED:
-                target[:] = _unpacked(block, self.bits, block_width * samples).reshape(target.shape)
-            else:
-                target[:] = _unpredicted(block, predictor, samples, dtype)
-        return rows[:, :width]
-
-    def _bytes(self, plane: int, tiled: bool, width: int) -> NDArray[np.uint8]:
-        """Decompressed bytes [H, width]: Pillow reads them as a grey picture."""
-        height = self.number(_HEIGHT)
-        block_rows = self.number(_TILE_HEIGHT) if tiled else min(self.number(_STRIP_ROWS, height), height)
-        across = -(-self.number(_WIDTH) // self.number(_TILE_WIDTH)) if tiled else 1
-        blocks = across * -(-height // block_rows)
-        chosen = slice(plane * blocks, (plane + 1) * blocks)
-        offsets = self._numbers(_TILES if tiled else _STRIPS, 0)[chosen]
-        counts = self._numbers(_TILE_BYTES if tiled else _STRIP_BYTES, len(self.content))[chosen]
-        if any(offset + count > len(self.content) for offset, count in zip(offsets, counts, strict=True)):
-            raise OSError("image file is truncated")
-        fields: dict[int, tuple[int, ...]] = {
-            **{_WIDTH: (width,), _HEIGHT: (height,), _BITS: (8,), _PHOTOMETRIC: (BLACK_IS_ZERO,), _SAMPLES: (1,)},
-            _COMPRESSION: (self.number(_COMPRESSION, 1),),
-        }
-        if tiled:
-            fields |= {_TILE_WIDTH: (width // across,), _TILE_HEIGHT: (block_rows,)}
-            fields |= {_TILES: offsets, _TILE_BYTES: counts}
+        separate = self.number(_PLANAR, 1) == 2
+        if _TILES in self.tags:
+            size = self.number(_TILE_WIDTH), self.number(_TILE_HEIGHT)
+            tags = _TILES, _TILE_BYTES
         else:
-            fields |= {_STRIP_ROWS: (block_rows,), _STRIPS: offsets, _STRIP_BYTES: counts}
-        with TiffImagePlugin.TiffImageFile(io.BytesIO(_with_directory(self.content, self.order, fields))) as picture:
-            return np.asarray(picture)
+            size = width, min(self.number(_STRIP_ROWS, height), height)
+            tags = _STRIPS, _STRIP_BYTES
+        across, down = -(-width // size[0]), -(-height // size[1])
+        offsets, counts = self._numbers(tags[0], 0), self._numbers(tags[1], len(self.content))
+        needed = across * down * (self.samples if separate else 1)
+        if min(len(offsets), len(counts)) < needed:
+            raise OSError("image file is truncated")
+        return _Blocks(*size, across, across * down, separate, offsets, counts)
+
+    def _block(self, blocks: _Blocks, number: int, dtype: np.dtype[Any]) -> NDArray[np.generic]:
+        """Samples [H, W, samples] of a strip or tile; the last strip may be shorter."""
+        samples = 1 if blocks.separate else self.samples
+        row_bytes = -(-blocks.width * samples * self.bits // 8)
+        top = number % blocks.in_plane // blocks.across * blocks.height
+        rows = blocks.height if _TILES in self.tags else min(blocks.height, self.number(_HEIGHT) - top)
+        raw = self._decompressed(blocks.offsets[number], blocks.counts[number], rows, row_bytes)
+        if self.bits in _PACKED:
+            return _unpacked(raw, self.bits, blocks.width * samples).reshape(rows, blocks.width, samples)
+        return _unpredicted(raw, self.number(_PREDICTOR, 1), samples, dtype)
+
+    def _decompressed(self, offset: int, count: int, rows: int, row_bytes: int) -> NDArray[np.uint8]:
+        """Bytes [rows, row_bytes] of a block."""
+        compression, size = self.number(_COMPRESSION, 1), rows * row_bytes
+        stored = memoryview(self.content)[offset : offset + count]
+        if compression == _PLAIN or compression in _DEFLATE:
+            raw = stored[:size] if compression == _PLAIN else zlib.decompressobj().decompress(stored, size)
+            if len(raw) < size:
+                raise OSError("image file is truncated")
+            return np.frombuffer(raw, np.uint8).reshape(rows, row_bytes)
+        if len(stored) < count:
+            raise OSError("image file is truncated")
+        if size > _MOST_BYTES_OF_PILLOW:
+            raise DataError(f"one of its strips has {size / 1e6:,.0f} MB", fix="save it with smaller strips, or as PNG")
+        with TiffImagePlugin.TiffImageFile(
+            io.BytesIO(_one_strip(stored, self.order, compression, rows, row_bytes))
+        ) as grey:
+            return np.asarray(grey)
+
+
+class _Blocks(NamedTuple):
+    """The strips or tiles of a picture. in_plane: their number in one plane. separate: every sample has a plane of its own."""
+
+    width: int
+    height: int
+    across: int
+    in_plane: int
+    separate: bool
+    offsets: tuple[int, ...]
+    counts: tuple[int, ...]
 
 
 def layout_of(content: bytes) -> Layout:
@@ -184,22 +215,17 @@ def _next(content: bytes, position: int, order: str, is_big: bool) -> int:
     return int(struct.unpack(order + next_code, behind)[0]) if len(behind) == struct.calcsize(order + next_code) else 0
 
 
-def _with_directory(content: bytes, order: str, fields: dict[int, tuple[int, ...]]) -> bytes:
-    """Return a classic TIFF with the same data behind its header, and with these tags only."""
-    start = len(content) + len(content) % 2
-    arrays = b""
-    behind = start + 2 + 12 * len(fields) + 4
-    entries = b""
-    for tag, values in sorted(fields.items()):
-        packed = struct.pack(f"{order}{len(values)}I", *values)
-        if len(values) == 1:
-            entries += struct.pack(f"{order}HHI", tag, 4, 1) + packed
-        else:
-            entries += struct.pack(f"{order}HHII", tag, 4, len(values), behind + len(arrays))
-            arrays += packed
+def _one_strip(data: memoryview, order: str, compression: int, rows: int, row_bytes: int) -> bytes:
+    """Return a classic TIFF of bytes in grey, which Pillow decompresses."""
+    fields = {
+        **{_WIDTH: row_bytes, _HEIGHT: rows, _BITS: 8, _COMPRESSION: compression, _PHOTOMETRIC: BLACK_IS_ZERO},
+        **{_STRIPS: 8, _SAMPLES: 1, _STRIP_ROWS: rows, _STRIP_BYTES: len(data)},
+    }
+    start = 8 + len(data) + len(data) % 2
+    entries = [struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in sorted(fields.items())]
     header = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", start)
-    directory = struct.pack(f"{order}H", len(fields)) + entries + struct.pack(f"{order}I", 0)
-    return b"".join((header, content[len(header) :], b"\0" * (start - len(content)), directory, arrays))
+    directory = struct.pack(f"{order}H", len(fields)) + b"".join(entries) + struct.pack(f"{order}I", 0)
+    return b"".join((header, data, b"\0" * (len(data) % 2), directory))
 
 
 def _unpacked(block: NDArray[np.uint8], bits: int, count: int) -> NDArray[np.uint16]:

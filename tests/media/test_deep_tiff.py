@@ -177,6 +177,28 @@ def test_read_rgb__refuses_a_deep_tiff_that_is_cut_off_or_too_large(
         read_rgb(path)
 
 
+def test_read_rgb__reads_large_deep_tiffs_within_the_limit_of_memory(
+    rgb: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FER_MAX_MEGAPIXELS", "0.06")  # 0.24 MB of samples that are read with all their bits
+    tifffile.imwrite(tmp_path / "a.tif", _of_type(rgb, "u2"), photometric="rgb")
+    _check(tmp_path / "a.tif", rgb)  # 0.244 MB: the upper 8 bits
+    tifffile.imwrite(tmp_path / "a.tif", _of_type(rgb, "f4"), photometric="rgb")
+    with pytest.raises(DataError, match="more than the limit of 0 MB"):
+        read_rgb(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_read_rgb__reads_a_strip_larger_than_pillows_own_limit(
+    compression: str | None, rgb: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    tifffile.imwrite(
+        tmp_path / "a.tif", _of_type(rgb, "u2"), photometric="rgb", compression=compression, rowsperstrip=203
+    )
+    _check(tmp_path / "a.tif", rgb)
+
+
 @pytest.mark.parametrize("kind", ["i1", "u2", "f4"])
 def test_read_rgb__raises_nothing_but_data_error_for_a_broken_tiff(kind: str, rgb: np.ndarray, tmp_path: Path):
     path = tmp_path / "a.tif"

@@ -98,7 +98,11 @@ def agree(
     ] = None,
     sample: Annotated[
         Path | None,
-        typer.Option("--sample", metavar="FILE", help="sample.csv of fer agree sample: only its parts were coded."),
+        typer.Option(
+            "--sample",
+            metavar="FILE",
+            help="sample.csv of fer agree sample, or a csv file with source, begin_s and end_s: only these parts were coded.",
+        ),
     ] = None,
     out: Annotated[Path | None, options.new_folder("agreement.json, classes.csv, confusion.csv and a figure")] = None,
     people: coding_options.PeopleFile = None,
@@ -115,7 +119,8 @@ def agree(
 ) -> None:
     """Compare codings of the same videos: percent agreement, Cohen's kappa, Krippendorff's alpha, matched events.
 
-    Videos are the same if their names are, without folder and suffix. Intervals are bootstrap intervals over people.
+    Videos are the same if their names are, without suffix; folders count where two videos have one name. Intervals are bootstrap
+    intervals over people.
 
     Example:
 

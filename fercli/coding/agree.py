@@ -20,14 +20,15 @@ from fercli.coding.pairing import PairingOptions, SamePerson, same_people
 from fercli.coding.recordings import UNCERTAIN
 from fercli.coding.time_base import MIN_GAP_S, known_events, overlap_s, unit_times, units, with_gaps
 from fercli.errors import DataError, UsageError
-from fercli.formatting import percent, pluralize
+from fercli.formatting import clock, percent, pluralize
 
 NOT_CODED, NOT_SEEN = "not coded", "not in view"
 MIN_BLOCKS = 6  # with fewer people, blocks of time are resampled
 MIN_RESAMPLED = 4  # blocks; there is no interval with fewer
 BLOCK_S = 10.0
 TOLERANCE_S = 0.5
-_OVERLAP_S, _MUCH_UNCODED = 0.2, 0.2  # above which a warning is given
+# above which a warning is given
+_OVERLAP_S, _MUCH_UNCODED, _LONG_TAIL_S, _LONG_TAIL = 0.2, 0.2, 5.0, 0.2
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def agree(
         raise _nothing_in_common(coders)
     classes = classes_of(coders, people, options, warnings)
     if options.gaps is not None:
+        warnings += _tails(coders, people)
         people = [_filled(person, coders, classes, options) for person in people]
     labels = [_labels(person, classes, options) for person in people]  # one [coders, T] per person
     compared = [person for person, found in zip(people, labels, strict=True) if ((found >= 0).sum(axis=0) > 1).any()]
@@ -145,6 +147,21 @@ def _filled(person: SamePerson, coders: Sequence[Coder], classes: Sequence[str],
             frames[index] = with_gaps(known, spans, label)
             events[index] = with_gaps(known, spans, label, min_gap_s=MIN_GAP_S)
     return replace(person, frames=tuple(frames), events=tuple(events))
+
+
+def _tails(coders: Sequence[Coder], people: Sequence[SamePerson]) -> Iterator[str]:
+    """Yield a warning for every coding by a person that ends long before the video: --gaps fills the rest."""
+    for index, coder in enumerate(coders):
+        for person in people:
+            items = person.frames[index]
+            if coder.classes is not None or not items or person.spans is not None:
+                continue
+            last_s = max(item.offset_s for item in items)
+            if person.end_s - last_s > max(_LONG_TAIL_S, _LONG_TAIL * person.end_s):
+                yield (
+                    f"{coder.name}: the last label of {person.video} ends at {clock(last_s)} of {clock(person.end_s)}, and --gaps "
+                    "counts the rest: if only a part was coded, name it with --sample (a csv file: source,begin_s,end_s)"
+                )
 
 
 def _labels(person: SamePerson, classes: Sequence[str], options: PairingOptions) -> NDArray[np.int64]:

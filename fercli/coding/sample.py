@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from fercli.errors import DataError
 from fercli.results import MIN_TRACK_S, Who, who_name
 from fercli.rows.read import SavedRows
 from fercli.system.csv_file import write_rows
+from fercli.system.text_table import read_table
 
 SEGMENT_S = 10.0
 _SHOWN_S = 0.5  # an expression counts for a segment that shows it for this long
@@ -175,13 +176,19 @@ def _rows(sample: Sample) -> list[list[object]]:
 
 def read_sample(path: Path) -> dict[str, tuple[Span, ...]]:
     """Return the spans of a sample.csv by the path of the video. Raises: DataError for another file."""
+    fix = "give the file that fer agree sample wrote, or a csv file with the columns source, begin_s and end_s"
+    if not path.is_file():
+        raise DataError(f"{path}: no such file", fix=fix)
+    table = read_table(path)
+    if not {"source", "begin_s", "end_s"} <= set(table.header):
+        raise DataError(f"{path}: not a sample.csv, its columns are {', '.join(table.header)}", fix=fix)
     spans: dict[str, list[Span]] = {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            for row in csv.DictReader(file):
-                spans.setdefault(row["source"], []).append((float(row["begin_s"]), float(row["end_s"])))
-    except (OSError, KeyError, ValueError, csv.Error) as error:
-        raise DataError(
-            f"{path}: not a sample.csv ({error})", fix="give the file that fer agree sample wrote"
-        ) from error
+    for line, row in table.rows:
+        try:
+            begin_s, end_s = (float(row[name].replace(",", ".")) for name in ("begin_s", "end_s"))
+        except ValueError as error:
+            raise DataError(f"{path}, line {line}: not a sample.csv ({error})", fix=fix) from error
+        if not 0 <= begin_s < end_s < math.inf:
+            raise DataError(f"{path}, line {line}: {begin_s:g} to {end_s:g} s is no part of a video", fix=fix)
+        spans.setdefault(row["source"], []).append((begin_s, end_s))
     return {name: tuple(items) for name, items in spans.items()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,13 +100,17 @@ def known_events(
     a label in the other coding: whatever it is, `uncertain` for a program. other: the annotations of the other coder.
     """
     found = []
+    ordered = sorted(other, key=lambda item: item.onset_s)
+    onsets_s = [item.onset_s for item in ordered]
+    ends_s = list(accumulate((item.offset_s for item in ordered), max))  # of all so far
     for item in items:
         label = label_of(item.label)
         if label not in classes:
             continue
         for begin_s, end_s in [(item.onset_s, item.offset_s)] if spans is None else _joined(spans):
             onset_s, offset_s = max(item.onset_s, begin_s), min(item.offset_s, end_s)
-            free_s = sum(end - begin for begin, end in _free(other, [(onset_s, offset_s)]))
+            near = ordered[bisect_right(ends_s, onset_s) : bisect_left(onsets_s, offset_s)]
+            free_s = sum(end - begin for begin, end in _free(near, [(onset_s, offset_s)]))
             if offset_s > onset_s and free_s <= (1 - _COVERED) * (offset_s - onset_s) + 1e-9:
                 found.append(Event(label, onset_s, offset_s, onset_s > item.onset_s, offset_s < item.offset_s))
     return found

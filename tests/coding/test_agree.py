@@ -73,6 +73,15 @@ def test_agree__gaps_can_be_an_expression(machine: Coder):
     assert (filled["neutral", "neutral"], filled["neutral", "not in view"]) == (1.0, 0.5)
 
 
+def test_agree__warns_if_gaps_fill_the_rest_of_a_video(table_of, rows_of):
+    machine = read_coder(table_of(*rows_of("n" * 200)), PLAIN)
+    coder = hand("anna", {"1": [("neutral", 0, 8)]})
+    options = PairingOptions(step_s=0.1, gaps="neutral")
+    (warning,) = agree([coder, machine], options).warnings
+    assert warning.startswith("anna: the last label of a ends at 0:08.0 of 0:20.0, and --gaps counts the rest")
+    assert agree([hand("anna", {"1": [("neutral", 0, 17)]}), machine], options).warnings == ()
+
+
 def test_agree__only_the_parts_that_were_coded(machine: Coder):
     coder = hand("anna", {"1": [("happiness", 1.0, 1.5)]}, spans=((1.0, 1.5),))
     assert seconds(agree([coder, machine], TENTHS)) == {("happiness", "happiness"): 0.5}

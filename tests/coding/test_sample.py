@@ -79,3 +79,11 @@ def test_read_sample__refuses_other_files(tmp_path: Path):
     (tmp_path / "a.csv").write_text("source,begin\nx,1\n")
     with pytest.raises(DataError, match=r"not a sample\.csv"):
         read_sample(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_text("source,begin_s,end_s\nx,5,1\n")
+    with pytest.raises(DataError, match="line 2: 5 to 1 s is no part of a video"):
+        read_sample(tmp_path / "a.csv")
+
+
+def test_read_sample__takes_what_a_spreadsheet_saves(tmp_path: Path):
+    (tmp_path / "a.csv").write_bytes("source;begin_s;end_s\r\nJörg.mp4;0,5;10\r\n;;\r\n".encode("cp1252"))
+    assert read_sample(tmp_path / "a.csv") == {"Jörg.mp4": ((0.5, 10.0),)}

@@ -70,7 +70,7 @@ def test_command__interrupted_at_drawn_moments__says_so_and_goes_on_to_the_same_
 
     started = time.monotonic()
     whole = _start(line(tmp_path / "whole"))
-    _, messages = whole.communicate(timeout=300)
+    _, messages = whole.communicate(timeout=900)
     whole_s = time.monotonic() - started
     assert whole.returncode == 0, messages
     draw, interrupted, begun = random.Random(f"{SEED} {command}"), 0, 0
@@ -80,7 +80,7 @@ def test_command__interrupted_at_drawn_moments__says_so_and_goes_on_to_the_same_
             process.wait(draw.uniform(0, whole_s))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)
-        _, messages = process.communicate(timeout=300)
+        _, messages = process.communicate(timeout=900)
         assert "Traceback" not in messages
         assert process.returncode in (0, 130), messages
         if process.returncode == 130:
@@ -89,7 +89,7 @@ def test_command__interrupted_at_drawn_moments__says_so_and_goes_on_to_the_same_
         else:
             begun += 1
     last = _start(line(tmp_path / f"broken{begun}"))
-    _, messages = last.communicate(timeout=300)
+    _, messages = last.communicate(timeout=900)
     assert last.returncode == 0, messages
     for number in range(begun + 1):
         assert _differences(tmp_path / "whole", tmp_path / f"broken{number}") == [], number

@@ -105,7 +105,7 @@ def bench_train(
                 "gradient": str(gradient),
             }
             measurements[name].append(run_isolated("fercli.bench.train", task))
-        gradients = [torch.load(Path(folder) / f"{index}.pt") for index in range(len(variants))]
+        gradients = [torch.load(Path(folder) / f"{index}.pt", weights_only=True) for index in range(len(variants))]
     steps = tuple(
         _step(name, results, cosine(gradients[0], gradient))
         for (name, results), gradient in zip(measurements.items(), gradients, strict=True)

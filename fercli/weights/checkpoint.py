@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise WeightsError(f"there is no checkpoint {path}", fix="start without --resume")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about other versions of pickle, whose contents are refused
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except _BROKEN as error:
         raise WeightsError(
             f"{path} is damaged, or contains more than tensors and plain values", fix="--overwrite starts the run again"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import struct
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,7 +58,8 @@ def _load(path: Path) -> Any:
     if start != b"PK" and start[:1] != b"\x80":
         raise WeightsError(f"{path} is not a torch checkpoint", fix="a checkpoint ends in .pth, .pt or .tar")
     try:
-        with torch.serialization.safe_globals(_allowed()):
+        with torch.serialization.safe_globals(_allowed()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about other versions of pickle, whose contents are refused
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(

@@ -27,7 +27,7 @@ from fercli.results import Prediction
 from fercli.rows.csv_table import CsvTable
 from fercli.rows.records import columns, prediction_from_row
 from fercli.rows.table import open_text
-from fercli.system.csv_file import BOM
+from fercli.system.csv_file import BOM, plain_text
 from fercli.system.digest import file_state
 from fercli.system.files import replacing, sync, write_errors_name
 from fercli.system.inside import inside
@@ -138,7 +138,8 @@ class Job:
             file.seek(start)
             lines = _lines(file, end - start)
             for row in csv.DictReader(lines, names):
-                yield prediction_from_row(row, self._labels)
+                plain = {name: plain_text(cell) for name, cell in row.items()} if self._bom else row
+                yield prediction_from_row(plain, self._labels)
 
     def fault_of(self, source: Source) -> str | None:
         """Return what could not be decoded of a finished source."""

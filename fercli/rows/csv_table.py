@@ -10,10 +10,7 @@ from typing import TextIO
 from fercli.results import Prediction
 from fercli.rows.records import CellValue, columns, prediction_row
 from fercli.rows.table import TableFormat, open_text
-from fercli.system.csv_file import BOM, csv_writer
-
-# also the signs of double width, which spreadsheets in East Asian languages accept
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+from fercli.system.csv_file import BOM, csv_writer, spreadsheet_text
 
 
 class CsvTable:
@@ -40,8 +37,7 @@ def _cell(value: CellValue) -> CellValue:
 
 
 def _spreadsheet_cell(value: CellValue) -> CellValue:
-    """Return a text that a spreadsheet would take for a formula after an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_SIGNS) else _cell(value)
+    return spreadsheet_text(_cell(value))
 
 
 @contextmanager

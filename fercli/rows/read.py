@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from fercli.errors import DataError, RefusedError
 from fercli.results import Prediction, Status
 from fercli.rows.records import PROBABILITY_PREFIX, prediction_from_cells, prediction_from_record
 from fercli.rows.run_record import RunRecord, read_settings, record_from
+from fercli.system.csv_file import plain_text
 from fercli.system.json_text import parse_json
 from fercli.system.packages import install_command
 
@@ -60,8 +62,10 @@ def _read_csv(path: Path) -> SavedRows:
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             reader = csv.DictReader(file, strict=True, delimiter=separator)
             for row in reader:
-                yield reader.line_num, row
+                yield reader.line_num, {name: plain_text(cell) for name, cell in row.items()} if is_marked else row
 
+    with path.open("rb") as content:
+        is_marked = content.read(len(BOM_UTF8)) == BOM_UTF8  # for spreadsheets: texts may follow an apostrophe
     try:
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             first = file.readline()

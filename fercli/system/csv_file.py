@@ -14,6 +14,22 @@ from fercli.system.files import replacing
 BOM = "\ufeff"  # tells spreadsheets that a file is UTF-8
 
 
+# how formulas begin; also in double width, which spreadsheets in East Asian languages accept
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_APOSTROPHE = "'"
+
+
+def spreadsheet_text(value: Any) -> Any:
+    """Return a text that a spreadsheet would take for a formula after an apostrophe; other values as they are."""
+    return f"{_APOSTROPHE}{value}" if isinstance(value, str) and value.startswith(_FORMULA_SIGNS) else value
+
+
+def plain_text(value: Any) -> Any:
+    """Return what `spreadsheet_text` was given."""
+    is_marked = isinstance(value, str) and value.startswith(_APOSTROPHE) and value[1:].startswith(_FORMULA_SIGNS)
+    return value[1:] if is_marked else value
+
+
 class LineFeeds:
     """Ends rows with a line feed only, although the csv writer ends them with both signs so that it quotes both in cells."""
 
@@ -42,7 +58,7 @@ def reading_csv(path: Path, *, fix: str) -> Iterator[None]:
 
 
 def write_rows(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]], *, bom: bool = False) -> None:
-    """Write rows of cells under their column names."""
+    """Write rows of cells under their column names. bom: for spreadsheets, where no text may be a formula."""
     with (
         replacing(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
@@ -50,7 +66,7 @@ def write_rows(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]
         file.write(BOM if bom else "")
         writer = csv_writer(file)
         writer.writerow(head)
-        writer.writerows(rows)
+        writer.writerows([spreadsheet_text(cell) for cell in row] for row in rows) if bom else writer.writerows(rows)
 
 
 def write_csv(path: Path, records: Sequence[Mapping[str, Any]]) -> None:

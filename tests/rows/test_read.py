@@ -234,3 +234,10 @@ def test_read_rows__refuses_a_column_that_is_there_twice(classified, write, tmp_
     pyarrow.parquet.write_table(table.append_column("source", pyarrow.array(["b.mp4"])), path)
     with pytest.raises(DataError, match="the column source is there twice"):
         read_rows(path)
+
+
+@pytest.mark.parametrize("name", ["=cmd|calc.mp4", "-1.mp4", "@a.mp4", "a.mp4", "'quoted'.mp4"])
+def test_read_rows__of_a_table_for_spreadsheets_has_the_names_of_files(name: str, labels, classified, tmp_path: Path):
+    with open_table(tmp_path / "a.csv", labels, bom=True) as table:
+        table.add([replace(classified, source=name)])
+    assert [row.source for row in read_rows(tmp_path / "a.csv").predictions()] == [name]

@@ -119,7 +119,10 @@ def references(run: Mapping[str, object]) -> list[str]:
         f"fer contributors ({_YEAR}). fer: facial expression recognition with the Batch Transformer Network "
         f"(version {__version__}) [Computer software]."
     )
-    paper = "Her, Jeong, Song, & Han (2025). Batch Transformer: Look for attention in batch. IEEE Access, 13."
+    paper = (
+        "Her, M. B., Jeong, J., Song, H., & Han, J.-H. (2025). Batch Transformer: Look for attention in batch. "
+        "IEEE Access, 13, 190093-190107."
+    )
     detectors = [item.reference for item in _DETECTORS if str(run.get("detector", "")).startswith(item.key)]
     return [software, paper, *detectors]
 

@@ -65,7 +65,10 @@ def test_references__are_those_of_the_citation_file():
     assert re.search(r'    title: "(.*)"', citation)[1].lower() in paper.lower()
     assert (re.search(r"    year: (.*)", citation)[1], re.search(r"    volume: (.*)", citation)[1]) == ("2025", "13")
     assert "(2025)" in paper
-    assert paper.endswith("IEEE Access, 13.")
+    first, last = (re.search(rf"    {name}: (.*)", citation)[1] for name in ("start", "end"))
+    assert paper.endswith(f"IEEE Access, 13, {first}-{last}.")
+    names = re.findall(r"family-names: (\w+)", citation)
+    assert all(name in paper for name in names)
 
 
 def test_methods__states_every_option_that_changes_predictions():

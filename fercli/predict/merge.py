@@ -13,7 +13,7 @@ from fercli.coding.code import CodedVideo, code_video
 from fercli.coding.episodes import EpisodeOptions
 from fercli.coding.recordings import saved_recordings
 from fercli.coding.tables import EVENTS_NAME, SUMMARY_NAME, write_events, write_summary
-from fercli.errors import UsageError
+from fercli.errors import DataError, UsageError
 from fercli.formatting import percents, pluralize
 from fercli.html.pages import write_template
 from fercli.html.parts import Table, Tile
@@ -28,6 +28,7 @@ from fercli.rows.run_record import RunRecord
 from fercli.system.files import refuse_existing, replacing
 
 INDEX_NAME = "index.html"
+_DAMAGED = "remove it and run its shard again"
 _LISTED = 1_000  # videos and files that the page lists
 
 
@@ -55,7 +56,7 @@ def merge_parts(
     if out is not None:
         for name in (SUMMARY_NAME, EVENTS_NAME, INDEX_NAME):
             refuse_existing(out / name, overwrite=overwrite)
-    run = read_rows(found.parts[0][1]).run if found.parts else None
+    run = _run_of(found.parts[0][1]) if found.parts else None
     pictures: Counter[str] = Counter()
     count = 0
     with ExitStack() as opened:
@@ -80,9 +81,19 @@ def merge_parts(
     return Merged(count, (*tables, out / INDEX_NAME))
 
 
+def _run_of(part: Path) -> RunRecord:
+    try:
+        return read_rows(part).run
+    except DataError as error:
+        raise DataError(error.message, fix=_DAMAGED) from error
+
+
 def _rows(found: Parts, progress: Progress) -> Iterator[Prediction]:
     for done, (source, path) in enumerate(found.parts, 1):
-        yield from read_rows(path).predictions()
+        try:
+            yield from read_rows(path).predictions()
+        except DataError as error:
+            raise DataError(error.message, fix=_DAMAGED) from error
         progress(done, len(found.parts), source)
 
 

@@ -19,7 +19,7 @@ from fercli.media.images import Rgb
 from fercli.media.sources import Source
 from fercli.predict.record import record_run
 from fercli.results import Prediction, is_frame, utf8_text
-from fercli.rows.parquet import PARQUET
+from fercli.rows.parquet import PARQUET, is_whole
 from fercli.rows.read import read_rows
 from fercli.rows.table import TableWriter
 from fercli.system.digest import file_sha256
@@ -31,6 +31,7 @@ from fercli.weights.card import WeightsCard
 
 _FORMAT = 1
 _HASH = 24  # hexadecimal digits
+_LISTED = 3  # differences in a message
 _WHOLE = Shard(1, 1)
 
 
@@ -64,7 +65,7 @@ class PartsFolder:
         self._settings, self._code = settings, _settings_code(settings, card.labels)
         self._paths = {source.key: self._part_path(source) for source in sources}
         self.removed: list[Source] = []
-        exists = {key: path.is_file() for key, path in self._paths.items()}
+        exists = {key: is_whole(path) for key, path in self._paths.items()}
         self.finished = [source for source in sources if exists[source.key]]
         self.todo = [source for source in sources if not exists[source.key]]
         self._sources = list(sources)
@@ -153,6 +154,7 @@ def write_inventory(
         "shard": shard.index,
         "shards": shard.count,
         "settings": _settings_code(settings, labels),
+        "run": {"fer": __version__, **{name: str(value) for name, value in settings.items()}},
     }
     listed = [{"source": utf8_text(name), "part": part} for name, part in sources]
     write_json(folder / f"shard-{shard.name}.json", {**values, "labels": list(labels), "sources": listed})
@@ -167,7 +169,7 @@ def _settings_code(settings: Mapping[str, object], labels: Sequence[str]) -> str
 class Parts:
     """What a folder of parts has. parts: finished files by source, sorted. failed: source and reason.
 
-    missing: sources without a part. missing_shards: numbers of shards that never began.
+    missing: sources without a part, or with one that was cut off. missing_shards: numbers of shards that never began.
     """
 
     labels: tuple[str, ...]
@@ -184,15 +186,21 @@ def read_parts(folder: Path) -> Parts:
         raise DataError(f"{folder} has no parts", fix="fer predict DIR --out PARTS --shard 1/4, ... --shard 4/4")
     first = inventories[0]
     for name, what in (("shards", "number of shards"), ("settings", "settings"), ("labels", "classes")):
-        if any(inventory[name] != first[name] for inventory in inventories):
-            raise DataError(f"shards in {folder} differ in their {what}", fix="run all shards into a new folder")
+        for other in inventories[1:]:
+            if other[name] != first[name]:
+                both = " and ".join(f"{inventory['shard']}/{inventory['shards']}" for inventory in (first, other))
+                raise DataError(
+                    f"shards {both} in {folder} differ in their {what}{_difference(first, other)}",
+                    fix="run all shards with the same settings and version of fer; shards of another run belong into "
+                    "another folder",
+                )
     parts, failed, missing = [], [], []
     for entry in sorted((entry for inventory in inventories for entry in inventory["sources"]), key=_source_of):
         if entry["part"] is None:
             missing.append(entry["source"])
             continue
         path, failure = folder / entry["part"], (folder / entry["part"]).with_suffix(".failed.json")
-        if path.is_file():
+        if is_whole(path):
             parts.append((entry["source"], path))
         elif failure.is_file():
             failed.append((entry["source"], _reason(failure)))
@@ -206,6 +214,16 @@ def read_parts(folder: Path) -> Parts:
         missing=tuple(missing),
         missing_shards=tuple(number for number in range(1, first["shards"] + 1) if number not in began),
     )
+
+
+def _difference(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
+    """How the runs of two shards differ, as far as they say it."""
+    before, after = (inventory.get("run") for inventory in (first, second))
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return ""
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    texts = [f"{name} {before.get(name, 'not set')} and {after.get(name, 'not set')}" for name in names[:_LISTED]]
+    return f": {'; '.join(texts)}" if texts else ""
 
 
 def _read_inventory(path: Path) -> dict[str, Any]:

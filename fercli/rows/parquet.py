@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from fercli.rows.records import CellValue, columns, prediction_row
 from fercli.rows.table import TableFormat
 from fercli.system.packages import install_command
 
+_MAGIC = b"PAR1"  # the first and the last bytes of a Parquet file
 GROUP_ROWS = 4096  # rows of a row group, which are kept in memory
 
 
@@ -67,3 +69,14 @@ def _pyarrow() -> Any:
 
 
 PARQUET = TableFormat(open_parquet, check=_pyarrow, holds_settings=True)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a Parquet file exists and was not cut off: it begins and ends with the four bytes of the format."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(len(_MAGIC))
+            file.seek(max(file.seek(0, os.SEEK_END) - len(_MAGIC), len(_MAGIC)))
+            return begin == file.read() == _MAGIC
+    except FileNotFoundError:
+        return False

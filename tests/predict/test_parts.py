@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from fercli import __version__
 from fercli.cli.main import main
 from fercli.errors import DataError, ExitCode, UsageError
 from fercli.media.sources import find_sources
@@ -120,6 +122,50 @@ def test_merge__refuses_shards_that_do_not_belong_together(run: Callable[..., in
         read_parts(tmp_path / "parts")
 
 
+def test_merge__says_which_shards_differ_and_how(
+    run: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run(1, 2)
+    run(2, 2, "--min-reliable", "10")
+    with pytest.raises(DataError, match=r"shards 1/2 and 2/2 .*: minimum reliable face size 20.* and 10"):
+        read_parts(tmp_path / "parts")
+    monkeypatch.setattr("fercli.predict.parts.__version__", "0.1.9")
+    run(2, 2)
+    with pytest.raises(DataError, match=rf"shards 1/2 and 2/2 .*: fer {re.escape(__version__)} and 0\.1\.9$"):
+        read_parts(tmp_path / "parts")
+
+
+@pytest.mark.parametrize("length", [0, 4, 500], ids=["empty", "first bytes", "half"])
+def test_part__that_was_cut_off__is_not_finished_and_read_again(
+    length: int, run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """As after a failure of a network drive, which renames files before it has them."""
+    run(1, 1)
+    part = min((tmp_path / "parts").rglob("*.parquet"))
+    whole = part.read_bytes()
+    part.write_bytes(whole[:length])
+    [missing] = read_parts(tmp_path / "parts").missing
+    assert main(["merge", str(tmp_path / "parts"), "--save", str(tmp_path / "merged.csv")]) == ExitCode.DONE
+    assert f"not finished: {missing}" in capsys.readouterr().err
+    run(1, 1)
+    assert len(part.read_bytes()) == len(whole)
+    assert read_parts(tmp_path / "parts").missing == ()
+
+
+def test_merge__of_a_part_that_is_damaged_inside__says_that_it_must_be_removed(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    run(1, 1)
+    part = max((tmp_path / "parts").rglob("*.parquet"))
+    content = part.read_bytes()
+    part.write_bytes(content[:8] + bytes(len(content) - 16) + content[-8:])
+    assert main(["merge", str(tmp_path / "parts"), "--save", str(tmp_path / "merged.csv")]) == ExitCode.DATA
+    said = capsys.readouterr().err
+    assert part.name in said
+    assert "fix: remove it and run its shard again" in said
+    assert not (tmp_path / "merged.csv").exists()
+
+
 @pytest.mark.parametrize(
     "text", ["[" * 200_000, "{", "[]", '{"shard": 1, "shards": 1}'], ids=["deep", "cut", "list", "incomplete"]
 )
@@ -156,7 +202,6 @@ def test_shard__needs_a_folder():
 def test_slurm_script__of_the_page_runs_as_an_array(photos: Path, tmp_path: Path):
     """A stand-in for sbatch runs the script once for each number of its array."""
     import os
-    import re
     import subprocess
     import sys
 
@@ -227,8 +272,6 @@ def smiling_clip(tmp_path: Path) -> Path:
 
 
 def test_slurm_script__for_ray_is_read_by_a_shell():
-    import re
-    import shutil
     import subprocess
 
     page = (Path(__file__).parents[2] / "docs" / "scale.md").read_text(encoding="utf-8")

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from fercli.cli import coding_options, console, options
+from fercli.cli.agree_sample import draw
+from fercli.cli.agree_tables import show_agreement
 from fercli.cli.help_pages import GroupedCommand, GroupedGroup
 from fercli.cli.predict_privacy import LogOption
 from fercli.cli.table_log import table_log
 from fercli.errors import UsageError
-from fercli.formatting import percent, pluralize
-
-if TYPE_CHECKING:
-    from fercli.coding.agree import Agreement, PairAgreement
-    from fercli.coding.agreement import Score
 
 
 class AgreeGroup(GroupedGroup):
@@ -155,72 +152,14 @@ def agree(
     if json:
         console.json_line(agreement_record(result))
     else:
-        _show(result)
+        show_agreement(result)
     if out is not None and not is_installed("matplotlib"):
         console.warn(f"{out} has no figure, as matplotlib is not installed: {install_command('train')}")
     if out is not None and not quiet:
         console.say(f"written to {out}")
 
 
-@app.command("sample", cls=GroupedCommand)
-def draw(
-    context: typer.Context,
-    rows: Annotated[Path, typer.Argument(metavar="READ", help="A table of fer predict, or a folder of its --out.")],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for sample.csv and the files to code.")
-    ],
-    *,
-    minutes: Annotated[float, typer.Option("--minutes", min=0.1, help="How much to code.")] = 20.0,
-    segment: Annotated[
-        float, typer.Option("--segment", metavar="SECONDS", min=1, help="Length of the parts that are drawn.")
-    ] = 10.0,
-    to: Annotated[
-        str, typer.Option("--to", metavar="elan|praat|boris|csv", help="Format of the empty files.")
-    ] = "elan",
-    media: Annotated[
-        Path | None, typer.Option("--media", metavar="DIR", help="Folder of the videos, to link them.")
-    ] = None,
-    people: coding_options.PeopleFile = None,
-    no_pictures: Annotated[
-        bool, typer.Option("--no-pictures", help="Do not write people.html, which shows the face of everybody to code.")
-    ] = False,
-    seed: Annotated[int, options.seed_of("the sample")] = 0,
-    processing_log: LogOption = None,
-    overwrite: options.Overwrite = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Draw parts of videos to code by hand, rare expressions as often as frequent ones, with empty files to code in.
-
-    The files name the parts and the people, and do not show what was predicted; sample.csv does. people.html shows who is who.
-
-    Example:
-
-      fer agree sample results --minutes 20 --to elan --out to-code
-    """
-    from fercli.coding.sample import draw_sample
-    from fercli.coding.sample_files import FORMATS, write_empty
-    from fercli.rows.read import read_rows
-
-    if to not in FORMATS:
-        raise UsageError(f"--to {to}: unknown format", fix=f"--to {', '.join(FORMATS)}")
-    table = read_rows(rows)
-    track_names = coding_options.read_people(people)
-    sample = draw_sample(table, minutes=minutes, segment_s=segment, seed=seed, names=track_names)
-    coding_options.warn_of_names(track_names)
-    with table_log(processing_log, context, [rows, people], [out]):
-        written = write_empty(
-            out, sample, to, classes=table.labels, media=media, overwrite=overwrite, pictures=not no_pictures
-        )
-    for warning in written.warnings:
-        console.warn(warning)
-    counts: dict[str, int] = {}
-    for item in sample.segments:
-        counts[item.stratum] = counts.get(item.stratum, 0) + 1
-    cells = [[name, count] for name, count in sorted(counts.items(), key=lambda pair: -pair[1])]
-    console.show(console.table(None, ["rarest expression shown", "parts"], cells))
-    if not quiet:
-        files = pluralize(len(written.paths), "file")
-        console.say(f"{sample.seconds / 60:.1f} minutes in {pluralize(len(sample.segments), 'part')}: {files} in {out}")
+app.command("sample", cls=GroupedCommand)(draw)
 
 
 def _mapping(texts: list[str]) -> dict[str, str]:
@@ -250,78 +189,3 @@ def _shifts(texts: list[str]) -> dict[str, float]:
         if not name or not math.isfinite(shifts[name]):
             raise UsageError(f"--shift {text}: not CODING=SECONDS", fix="--shift anna=2.4")
     return shifts
-
-
-def _show(result: Agreement) -> None:
-    people, videos = pluralize(result.people, "person", "people"), pluralize(result.videos, "video")
-    console.show(f"{people} in {videos}, compared every {result.step_s:g} s; 95 % intervals")
-    for pair in result.pairs:
-        _show_pair(pair, result)
-    if result.alpha_of_all is not None:
-        console.show(
-            f"Krippendorff's alpha of all {len({p.coded for p in result.pairs}) + 1} codings: {result.alpha_of_all:.3f}"
-        )
-    if result.alpha_of_people is not None:
-        console.show(f"Krippendorff's alpha of the codings by people: {result.alpha_of_people:.3f}")
-
-
-def _show_pair(pair: PairAgreement, result: Agreement) -> None:
-    from fercli.coding.agree_files import confusion_names
-
-    rows, columns = confusion_names(pair)
-    seconds = pair.confusion * result.step_s
-    kept = [index for index in range(len(columns)) if seconds[:, index].sum() > 0]
-    cells = [
-        [name, *(f"{seconds[row, index]:.1f}" for index in kept)]
-        for row, name in enumerate(rows)
-        if seconds[row].sum() > 0
-    ]
-    title = f"{pair.coded} (rows) and {pair.read} (columns), seconds"
-    console.show(console.table(title, ["", *(columns[index] for index in kept)], cells))
-    console.show(
-        f"Both have an expression for {pair.compared * result.step_s:.1f} s. Resampled for intervals: {pair.blocks}."
-    )
-    scores = [
-        ["agreement", _percent(pair.agreement), _interval(pair.agreement, as_percent=True)],
-        ["Cohen's kappa", _number(pair.kappa.value), _interval(pair.kappa)],
-        ["Krippendorff's alpha", _number(pair.alpha.value), _interval(pair.alpha)],
-    ]
-    console.show(console.table(None, ["", "value", "interval"], scores))
-    head = ["expression", "precision", "recall", "events coded", "events read", "matched", "F1", "onset apart (s)"]
-    overall = pair.events[-1]
-    named = [(item.name, _percent(item.precision), _percent(item.recall)) for item in pair.classes]
-    table = [
-        [
-            name,
-            share,
-            found,
-            event.coded,
-            event.read,
-            event.matched,
-            _with_interval(event.f1),
-            _number(event.onset_error_s),
-        ]
-        for (name, share, found), event in zip([*named, (overall.name, None, None)], pair.events, strict=True)
-        if event.coded or event.read or share or found
-    ]
-    title = f"By expression: time of {pair.read}, and events whose onsets are at most {result.tolerance_s:g} s apart"
-    console.show(console.table(title, head, table))
-
-
-def _percent(score: Score) -> str | None:
-    return None if score.value is None else percent(score.value)
-
-
-def _number(value: float | None) -> str | None:
-    return None if value is None else f"{value:.2f}"
-
-
-def _with_interval(score: Score) -> str | None:
-    interval = _interval(score)
-    return f"{_number(score.value)} ({interval})" if interval else _number(score.value)
-
-
-def _interval(score: Score, *, as_percent: bool = False) -> str | None:
-    if score.interval is None:
-        return None
-    return " to ".join(percent(end) if as_percent else f"{end:.2f}" for end in score.interval)

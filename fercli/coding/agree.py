@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -11,24 +11,22 @@ from numpy.typing import NDArray
 
 from fercli.coding import agreement
 from fercli.coding.agreement import ClassScore, Counts, Score
-from fercli.coding.clock_offset import better_shift_s
+from fercli.coding.agreement_hints import half_coded, late_clocks, unusual
 from fercli.coding.coders import Coder
 from fercli.coding.event_matching import match_events
 from fercli.coding.event_scores import EventScore, PersonEvents, event_scores
 from fercli.coding.label_names import classes_of
 from fercli.coding.pairing import PairingOptions, SamePerson, same_people
 from fercli.coding.recordings import UNCERTAIN
-from fercli.coding.time_base import MIN_GAP_S, known_events, overlap_s, unit_times, units, with_gaps
+from fercli.coding.time_base import MIN_GAP_S, known_events, unit_times, units, with_gaps
 from fercli.errors import DataError, UsageError
-from fercli.formatting import clock, percent, pluralize
+from fercli.formatting import pluralize
 
 NOT_CODED, NOT_SEEN = "not coded", "not in view"
 MIN_BLOCKS = 6  # with fewer people, blocks of time are resampled
 MIN_RESAMPLED = 4  # blocks; there is no interval with fewer
 BLOCK_S = 10.0
 TOLERANCE_S = 0.5
-# above which a warning is given
-_OVERLAP_S, _MUCH_UNCODED, _LONG_TAIL_S, _LONG_TAIL = 0.2, 0.2, 5.0, 0.2
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def agree(
         raise _nothing_in_common(coders)
     classes = classes_of(coders, people, options, warnings)
     if options.gaps is not None:
-        warnings += _tails(coders, people)
+        warnings += half_coded(coders, people)
         people = [_filled(person, coders, classes, options) for person in people]
     labels = [_labels(person, classes, options) for person in people]  # one [coders, T] per person
     compared = [person for person, found in zip(people, labels, strict=True) if ((found >= 0).sum(axis=0) > 1).any()]
@@ -93,7 +91,7 @@ def agree(
         raise _nothing_in_common(coders)
     compare = _Comparison(tuple(coders), tuple(people), tuple(labels), classes, options, tolerance_s, seed)
     pairs = [compare.pair(one, two) for one, two in combinations(range(len(coders)), 2)]
-    warnings += [*_hints(coders, people, labels, options), *compare.offsets()]
+    warnings += [*unusual(coders, people, labels, options), *late_clocks(coders, people, labels, classes, options)]
     ratings = np.maximum(np.concatenate(labels, axis=1), -1)
     hands = [index for index, coder in enumerate(coders) if coder.classes is None]
     several = len(coders) > 2
@@ -149,50 +147,10 @@ def _filled(person: SamePerson, coders: Sequence[Coder], classes: Sequence[str],
     return replace(person, frames=tuple(frames), events=tuple(events))
 
 
-def _tails(coders: Sequence[Coder], people: Sequence[SamePerson]) -> Iterator[str]:
-    """Yield a warning for every coding by a person that ends long before the video: --gaps fills the rest."""
-    for index, coder in enumerate(coders):
-        for person in people:
-            items = person.frames[index]
-            if coder.classes is not None or not items or person.spans is not None:
-                continue
-            last_s = max(item.offset_s for item in items)
-            if person.end_s - last_s > max(_LONG_TAIL_S, _LONG_TAIL * person.end_s):
-                yield (
-                    f"{coder.name}: the last label of {person.video} ends at {clock(last_s)} of {clock(person.end_s)}, and --gaps "
-                    "counts the rest: if only a part was coded, name it with --sample (a csv file: source,begin_s,end_s)"
-                )
-
-
 def _labels(person: SamePerson, classes: Sequence[str], options: PairingOptions) -> NDArray[np.int64]:
     """Return the classes [coders, T] of one person."""
     times = unit_times(person.end_s, person.spans, options.step_s)
     return np.stack([units(items, times, classes, options.label) for items in person.frames])
-
-
-def _hints(
-    coders: Sequence[Coder],
-    people: Sequence[SamePerson],
-    labels: Sequence[NDArray[np.int64]],
-    options: PairingOptions,
-) -> Iterator[str]:
-    """Yield what is unusual about the codings by people: much time without a label, and two labels at one time."""
-    for index, coder in enumerate(coders):
-        if coder.classes is not None:
-            continue
-        both_s = sum(overlap_s(person.frames[index], options.label) for person in people)
-        if both_s > _OVERLAP_S:
-            yield f"{coder.name}: for {both_s:.1f} s a person has two labels at a time; the one that begins later counts"
-        own = [found for found, person in zip(labels, people, strict=True) if person.frames[index]]
-        seen = sum(int((np.delete(found, index, axis=0) >= 0).any(axis=0).sum()) for found in own)
-        empty = sum(
-            int(((np.delete(found, index, axis=0) >= 0).any(axis=0) & (found[index] == -1)).sum()) for found in own
-        )
-        if options.gaps is None and seen and empty / seen > _MUCH_UNCODED:
-            yield (
-                f"{coder.name}: {percent(empty / seen)} of the time has no label and is not compared; "
-                "if the coder left out what is neutral: --gaps neutral"
-            )
 
 
 @dataclass(frozen=True)
@@ -241,24 +199,6 @@ class _Comparison:
             described,
             self._events(one, two, None if by_people else BLOCK_S),
         )
-
-    def offsets(self) -> Iterator[str]:
-        """Yield a hint for every coding by a person that agrees much better with another one if its times are shifted."""
-        whole = [found for found, person in zip(self.labels, self.people, strict=True) if person.spans is None]
-        for index, coder in enumerate(self.coders):
-            other = next(
-                (at for at in range(len(self.coders)) if at != index and (at > index or self.coders[at].classes)), None
-            )
-            if coder.classes is not None or other is None or not whole:
-                continue
-            better = better_shift_s([found[[index, other]] for found in whole], len(self.classes), self.options.step_s)
-            if better is not None:
-                shift_s, kappa, now = better
-                shift_s += self.options.shifts_s.get(coder.name, 0.0)
-                yield (
-                    f"{coder.name}: Cohen's kappa with {self.coders[other].name} would be {kappa:.2f} instead of {now:.2f} "
-                    f"if its times were shifted: --shift {coder.name}={shift_s:.1f}"
-                )
 
     def _events(self, one: int, two: int, block_s: float | None) -> tuple[EventScore, ...]:
         people = []

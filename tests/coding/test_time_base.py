@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from fercli.coding.annotations import Annotation
-from fercli.coding.clock_offset import better_shift_s
 from fercli.coding.event_matching import Event
 from fercli.coding.time_base import known_events, overlap_s, with_gaps
 
@@ -46,13 +43,3 @@ def test_known_events__are_cut_at_the_parts_to_code():
 def test_overlap_s__is_the_time_of_two_labels():
     coded = items(("happiness", 0, 2), ("sadness", 1.5, 3), ("sadness", 2.5, 4), ("fear", 5, 6))
     assert overlap_s(coded, str) == 0.5
-
-
-def test_better_shift_s__finds_a_clock_that_is_late():
-    random = np.random.default_rng(0)
-    truth = np.repeat(random.integers(0, 3, 20), 25)  # 20 s of 25 units, a label per second
-    late = np.concatenate([np.full(60, -1), truth[:-60]])
-    shift_s, kappa, now = better_shift_s([np.stack([late, truth])], 3, 0.04) or (0, 0, 0)
-    assert (round(shift_s, 6), round(kappa, 6)) == (-2.4, 1.0)
-    assert now < 0.5
-    assert better_shift_s([np.stack([truth, truth])], 3, 0.04) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from fercli.formatting import one_line_json
@@ -80,7 +80,7 @@ class Prediction:
     face: int | None = None
     detection: Face | None = None
     label: str | None = None
-    probabilities: Mapping[str, float] | None = None
+    probabilities: Mapping[str, float] | None = field(default=None, hash=False)
     detail: str | None = None
     track: int | None = None
     detected: bool = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fercli.formatting import one_line_json
@@ -19,17 +19,20 @@ class ImageResult:
     rgb: its pixels, None if it could not be decoded. frame, time_s: index and presentation time of a frame, None for a
     picture. predictions: one per face, largest first, or a single one that says why there is none. duration_s: how long a
     frame is shown. note: what is unusual about the file, such as broken EXIF data; of a video, with its first frame.
-    fix: what to do about a file that could not be read, if that is known.
+    fix: what to do about a file that could not be read, if that is known. labels: names of the classes.
+
+    Results are equal if all but their pixels is.
     """
 
     source: Source
-    rgb: Rgb | None
+    rgb: Rgb | None = field(compare=False)
     time_s: float | None
     predictions: tuple[Prediction, ...]
     frame: int | None = None
     duration_s: float | None = None
     note: str | None = None
     fix: str | None = None
+    labels: tuple[str, ...] = ()
 
     @property
     def faces(self) -> tuple[Prediction, ...]:
@@ -53,7 +56,7 @@ class ImageResult:
 
     def to_frame(self, *, library: Library = "auto") -> Any:
         """Return the predictions as a DataFrame of pandas or polars, see `fercli.rows.frames.to_frame` for several results."""
-        return to_frame(self.predictions, library=library)
+        return to_frame(self.predictions, library=library, labels=self.labels or None)
 
     @property
     def fault(self) -> str | None:

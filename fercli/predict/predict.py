@@ -137,6 +137,7 @@ class _Pipeline:
                 duration_s=item.duration_s,
                 note=item.note,
                 fix=item.fix,
+                labels=self._classifier.card.labels,
             )
 
     def _faces(self, chunk: Sequence[Item]) -> list[list[Seen]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any, Literal
 
@@ -14,13 +14,18 @@ Library = Literal["auto", "pandas", "polars"]
 _LIBRARIES = ("pandas", "polars")
 
 
-def to_frame(predictions: Iterable[Prediction], *, library: Library = "auto") -> Any:
+def to_frame(
+    predictions: Iterable[Prediction], *, library: Library = "auto", labels: Sequence[str] | None = None
+) -> Any:
     """Return predictions as a DataFrame, one row each, with the columns of predictions.csv.
 
-    library: auto is pandas if it is installed, else polars. Raises: RefusedError if the library is not installed.
+    library: auto is pandas if it is installed, else polars. labels: names of the classes (default: those of the first
+    prediction with a face; without one, there are no columns of probabilities).
+    Raises: RefusedError if the library is not installed.
     """
     rows = list(predictions)
-    labels = next((tuple(row.probabilities) for row in rows if row.probabilities), ())
+    if labels is None:
+        labels = next((tuple(row.probabilities) for row in rows if row.probabilities), ())
     names = [column.name for column in columns(labels)]
     cells = [prediction_row(row, labels) for row in rows]
     chosen = _library(library)

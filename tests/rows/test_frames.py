@@ -31,6 +31,16 @@ def test_to_frame__of_polars_has_the_same_columns(labels, classified: Prediction
     assert frame["label"].to_list() == [None, "happiness"]
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_to_frame__without_a_face_has_the_columns_of_the_classes(labels, library, without_face: Prediction):
+    pytest.importorskip(library)
+    expected = [column.name for column in columns(labels)]
+    for rows in ([], [without_face]):
+        frame = to_frame(rows, library=library, labels=labels)
+        assert list(frame.columns) == expected
+        assert len(frame) == len(rows)
+
+
 def test_to_frame__says_what_to_install(monkeypatch: pytest.MonkeyPatch, classified: Prediction):
     for library in ("pandas", "polars"):
         monkeypatch.setitem(sys.modules, library, None)

@@ -180,19 +180,23 @@ def _labels(header: list[str], path: Path) -> tuple[str, ...]:
 
 
 def _parsed(path: Path, rows: _Numbered, parse: Callable[[Any], Prediction]) -> Iterator[Prediction]:
-    line, last = 0, None
+    line, first, last = 0, None, None
     try:
         for number, row in rows:
             line = number
             prediction = parse(row)
-            _check(prediction, last)
+            _check(prediction)
+            if first is None or first.source != prediction.source:
+                first = prediction
+            elif last is not None and prediction.frame != first.frame:  # else the video was given a second time
+                _check_order(last, prediction)
             last = prediction
             yield prediction
     except (csv.Error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}, line {line}: {error}", fix=_FIX) from error
 
 
-def _check(row: Prediction, last: Prediction | None) -> None:
+def _check(row: Prediction) -> None:
     """Raise ValueError for values that no run writes, and which would change episodes and shares in silence."""
     if not isinstance(row.source, str):
         raise ValueError(f"the source is {row.source!r}, not a name")
@@ -213,9 +217,11 @@ def _check(row: Prediction, last: Prediction | None) -> None:
             raise ValueError(f"{number!r} is not a finite number")
     if row.time_s is not None and abs(row.time_s) > _LONGEST_S:
         raise ValueError(f"{row.time_s:g} s is no time in a recording")
-    if last is None or last.source != row.source or last.time_s is None or row.time_s is None:
-        return
-    if row.time_s < last.time_s:
+
+
+def _check_order(last: Prediction, row: Prediction) -> None:
+    """Raise ValueError where a row of a video is earlier than the one before it."""
+    if last.time_s is not None and row.time_s is not None and row.time_s < last.time_s:
         raise ValueError(
             f"the time goes back from {last.time_s:g} s to {row.time_s:g} s: sort the rows by source and time"
         )

@@ -141,7 +141,7 @@ def test_read_rows__refuses_damaged_metadata_of_parquet(text: bytes, tmp_path: P
 def test_read_rows__refuses_numbers_that_would_change_episodes_in_silence(
     column: str, value: str, message: str, classified, write, tmp_path: Path
 ):
-    path = write(tmp_path / "a.csv", replace(classified, time_s=0.5), replace(classified, time_s=1.0))
+    path = write(tmp_path / "a.csv", *(replace(classified, frame=frame, time_s=frame / 2) for frame in (1, 2)))
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     rows[1][column] = value
@@ -241,3 +241,11 @@ def test_read_rows__of_a_table_for_spreadsheets_has_the_names_of_files(name: str
     with open_table(tmp_path / "a.csv", labels, bom=True) as table:
         table.add([replace(classified, source=name)])
     assert [row.source for row in read_rows(tmp_path / "a.csv").predictions()] == [name]
+
+
+def test_read_rows__takes_a_video_that_was_given_twice(classified, write, tmp_path: Path):
+    rows = [replace(classified, frame=frame, time_s=frame / 10) for frame in (0, 1, 2, 0, 1, 2)]
+    read = read_rows(write(tmp_path / "a.csv", *rows)).predictions()
+    assert [row.frame for row in read] == [0, 1, 2, 0, 1, 2]
+    with pytest.raises(DataError, match=r"line 3: the time goes back from 0\.2 s to 0\.1 s"):
+        list(read_rows(write(tmp_path / "b.csv", *rows[2::-1])).predictions())

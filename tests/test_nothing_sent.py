@@ -168,8 +168,8 @@ for name, line in lines:
 
 def _is_quiet(name: str) -> bool:
     """Whether a command has --quiet."""
-    command = COMMANDS.get(name)
-    return command is not None and any(QUIET in parameter.opts for parameter in command.params)
+    context = COMMANDS.get(name)
+    return context is not None and any(QUIET in parameter.opts for parameter in context.command.params)
 
 
 def test_commands__are_all_run_here():

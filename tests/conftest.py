@@ -8,6 +8,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -178,6 +179,31 @@ def damaged_clip() -> Callable[..., Path]:
             place, size = packets[number].pos, packets[number].size
             content[place : place + size] = bytes(size)
         path.write_bytes(content)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_clip() -> Callable[..., Path]:
+    """Write a black video of 20 frames a second: write_clip(path, seconds=4.0, sound=True)."""
+
+    def write(path: Path, *, seconds: float, sound: bool) -> Path:
+        import av
+
+        with av.open(str(path), "w") as container:
+            video = container.add_stream("mpeg4", rate=20)
+            video.width, video.height, video.pix_fmt = 32, 32, "yuv420p"
+            tone = container.add_stream("aac", rate=8000) if sound else None
+            for _ in range(round(seconds * 20)):
+                container.mux(video.encode(av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")))
+            container.mux(video.encode(None))
+            for begin in range(0, round(seconds * 8000) if tone else 0, 1024):
+                frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+                frame.sample_rate, frame.pts, frame.time_base = 8000, begin, Fraction(1, 8000)
+                container.mux(tone.encode(frame))
+            if tone:
+                container.mux(tone.encode(None))
         return path
 
     return write

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from fractions import Fraction
 from pathlib import Path
 
-import av
-import numpy as np
 import pytest
 from praatio import textgrid
 
@@ -18,46 +15,16 @@ from fercli.coding.media_links import Media, MediaFolder, link_media
 from fercli.coding.people_page import Moment
 from fercli.coding.sample import draw_sample
 from fercli.coding.sample_files import write_empty
-from fercli.media.details import MediaDetails, media_details
 from fercli.rows.read import read_rows
 
 OPTIONS = EpisodeOptions(smooth_s=0, min_duration_s=0, merge_gap_s=0)
 
 
-def write_clip(path: Path, *, seconds: float, sound: bool) -> Path:
-    """A black video of 20 frames a second."""
-    with av.open(str(path), "w") as container:
-        video = container.add_stream("mpeg4", rate=20)
-        video.width, video.height, video.pix_fmt = 32, 32, "yuv420p"
-        tone = container.add_stream("aac", rate=8000) if sound else None
-        for _ in range(round(seconds * 20)):
-            container.mux(video.encode(av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")))
-        container.mux(video.encode(None))
-        for begin in range(0, round(seconds * 8000) if tone else 0, 1024):
-            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-            frame.sample_rate, frame.pts, frame.time_base = 8000, begin, Fraction(1, 8000)
-            container.mux(tone.encode(frame))
-        if tone:
-            container.mux(tone.encode(None))
-    return path
-
-
 @pytest.fixture
-def table(table_of, rows_of, tmp_path: Path) -> Path:
+def table(table_of, rows_of, write_clip, tmp_path: Path) -> Path:
     """The first 0.6 s of a clip of 4 s, at ten of its twenty frames a second."""
     clip = write_clip(tmp_path / "talk.mp4", seconds=4.0, sound=True)
     return table_of(*rows_of("nnnhhh", source=str(clip)))
-
-
-def test_media_details__are_those_of_the_header(tmp_path: Path):
-    silent = write_clip(tmp_path / "a.mp4", seconds=1.5, sound=False)
-    assert media_details(silent) == MediaDetails(1.5, 20.0, has_sound=False)
-    found = media_details(write_clip(tmp_path / "b.mp4", seconds=1.5, sound=True))
-    assert found is not None
-    assert (found.length_s, found.has_picture, found.has_sound) == (pytest.approx(1.5, abs=0.2), True, True)
-    (tmp_path / "c.mp4").write_bytes(b"no video")
-    assert media_details(tmp_path / "c.mp4") is None
-    assert media_details(tmp_path / "missing.mp4") is None
 
 
 def test_export_events__boris_has_length_rate_and_sound_of_the_video(table: Path, tmp_path: Path):
@@ -86,7 +53,7 @@ def test_write_empty__files_to_code_span_the_whole_video(table: Path, tmp_path: 
     assert observation["media_info"]["fps"] == {"../talk.mp4": 20.0}
 
 
-def test_link_media__says_what_is_taken_from_the_rows(tmp_path: Path):
+def test_link_media__says_what_is_taken_from_the_rows(write_clip, tmp_path: Path):
     warnings: list[str] = []
     assert link_media("in/a.mp4", tmp_path, MediaFolder(None), end_s=2.0, fps=10.0, warnings=warnings) == Media(
         "a.mp4", 2.0, 10.0

@@ -72,8 +72,9 @@ def test_page__its_python_code_runs(results: Path):
     assert sorted(namespace["data"]["smiles_per_minute"]) == pytest.approx([3.0, 3.0])
 
 
-@pytest.mark.skipif(not has_r(), reason="R with lme4 and jsonlite is not installed")
 def test_page__its_r_code_gives_the_same(results: Path):
+    if not has_r():
+        pytest.skip("R with lme4 and jsonlite is not installed")
     (results / "page.R").write_text(blocks("r"), encoding="utf-8")
     output = subprocess.run(["Rscript", "page.R"], capture_output=True, text=True, check=True).stdout
     shown = re.search(r"talk\s+(\S+)\s+(\S+)\s+(\S+)", output)

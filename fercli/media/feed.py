@@ -67,7 +67,7 @@ def feed(sources: Sequence[Source], *, stop: Event | None = None) -> Iterator[It
                 else:
                     yield from _frames(source, index, remaining, stop)
             except DataError as error:
-                fault = error.message.removeprefix(f"{source.name}: ")
+                fault = error.message.removeprefix(f"{source.name}: ").removeprefix(f"{source.path}: ")
                 yield Item(source, fault=fault, left=remaining.after(index), fix=error.fix)
 
 

@@ -32,16 +32,18 @@ def _docker_runs() -> bool:
     )
 
 
-def test_changelog__begins_with_the_version_of_the_program():
-    assert SECTIONS[0].split()[0] == __version__
+RELEASES = SECTIONS[1:] if SECTIONS[0] == "Unreleased" else SECTIONS
+
+
+def test_changelog__has_the_version_of_the_program_after_what_is_unreleased():
+    assert RELEASES[0].split()[0] == __version__
 
 
 def test_changelog__dates_every_released_version_newest_first():
-    parsed = [re.fullmatch(r"(\d+)\.(\d+)\.(\d+) \((\d{4}-\d\d-\d\d|unreleased)\)", section) for section in SECTIONS]
-    assert all(parsed), SECTIONS
+    parsed = [re.fullmatch(r"(\d+)\.(\d+)\.(\d+) \((\d{4}-\d\d-\d\d)\)", section) for section in RELEASES]
+    assert all(parsed), RELEASES
     numbers = [tuple(int(part) for part in match.groups()[:3]) for match in parsed if match]
     assert numbers == sorted(numbers, reverse=True)
-    assert all(match[4] != "unreleased" for match in parsed[1:] if match), "only the next version is without a date"
 
 
 def test_readme__says_how_to_get_the_source_without_a_host():

@@ -179,9 +179,21 @@ def _checked(rgb: NDArray[Any]) -> Rgb:
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
         raise UsageError(
             f"a picture is uint8 [H, W, 3] in RGB order, not {rgb.dtype} {list(rgb.shape)}",
-            fix="np.repeat(grey[..., None], 3, axis=2) for grey, bgr[..., ::-1] for OpenCV's order",
+            fix=_array_fix(rgb),
         )
     return np.ascontiguousarray(rgb)
+
+
+def _array_fix(array: NDArray[Any]) -> str:
+    if not array.size:
+        return "check its size"
+    if array.ndim == 2 or array.shape[2:] == (1,):
+        return "np.repeat(grey.reshape(*grey.shape[:2], 1), 3, axis=2)"
+    if array.ndim == 3 and array.shape[2] == 4:
+        return "rgba[..., :3], or give the PIL picture or the path"
+    if array.ndim == 3 and array.shape[2] == 3 and array.dtype.kind == "f":
+        return "np.uint8(np.clip(255 * rgb, 0, 255).round()) for values from 0 to 1"
+    return "rgb[..., ::-1] gives RGB for OpenCV's order; several pictures are a list for images()"
 
 
 def _seconds(time_s: object) -> float:

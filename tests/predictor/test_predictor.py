@@ -58,13 +58,20 @@ def test_image__raises_for_what_is_not_one_picture(predictor: Predictor, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "array",
-    [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)],
-    ids=["grey", "alpha", "float", "empty"],
+    ("array", "fix"),
+    [
+        (np.zeros((4, 4), np.uint8), "np.repeat"),
+        (np.zeros((4, 4, 4), np.uint8), "[..., :3]"),
+        (np.zeros((4, 4, 3)), "255 * rgb"),
+        (np.zeros((0, 4, 3), np.uint8), "size"),
+        (np.zeros((2, 4, 4, 3), np.uint8), "images()"),
+    ],
+    ids=["grey", "alpha", "float", "empty", "several"],
 )
-def test_image__refuses_other_arrays(array: np.ndarray, predictor: Predictor):
-    with pytest.raises(UsageError, match=r"uint8 \[H, W, 3\] in RGB order, not"):
+def test_image__refuses_other_arrays_and_says_how_to_convert_them(array: np.ndarray, fix: str, predictor: Predictor):
+    with pytest.raises(UsageError, match=r"uint8 \[H, W, 3\] in RGB order, not") as caught:
         predictor.image(array)
+    assert fix in caught.value.fix
 
 
 def test_images__continues_after_a_file_that_cannot_be_decoded(predictor: Predictor, tmp_path: Path):

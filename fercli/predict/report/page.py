@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from array import array
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -37,6 +38,7 @@ from fercli.weights.card import WeightsCard
 
 _POSTER = re.compile('poster="data:image/jpeg;base64,([A-Za-z0-9+/=]+)"')
 _THUMBNAIL_PX = 240
+MOST_CARDS = 2000  # of pictures, so that browsers open the page: 10 to 50 MB
 _KEPT = "Inputs of an earlier run, whose rows are kept"
 
 
@@ -81,6 +83,7 @@ class HtmlReport:
         self._source: Source | None = None
         self._videos: list[str] = []
         self._cards = 0
+        self._card_lengths = array("q")
         self._links: list[VideoLink] = []
         self._poster: bytes | None = None
         self._coded: list[tuple[str, CodedVideo]] = []
@@ -133,6 +136,7 @@ class HtmlReport:
                 name, rgb, predictions, labels=self._card.labels, index=self._cards, picture=self._pictures
             )
             self._keep(self._picture_parts, card)
+            self._card_lengths.append(len(card) + 1)
             if predictions[0].detection is not None:
                 self._baselined.add(name, predictions[0].baseline)
             self._cards += 1
@@ -182,6 +186,7 @@ class HtmlReport:
 
     def _write(self) -> None:
         card = self._card
+        every = -(-self._cards // MOST_CARDS)
         single = len(self._videos) == 1 and not self._cards  # one video, whose name is the title of the page
         made = f"fer {__version__}, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"
         write_template(
@@ -203,7 +208,8 @@ class HtmlReport:
             first_heading=self._videos[0] if self._videos and not single else None,
             video_parts=_chunks(self._video_parts),
             cards=self._cards,
-            picture_parts=_chunks(self._picture_parts),
+            every=every,
+            picture_parts=_every(self._picture_parts, self._card_lengths, every),
             labels=card.labels,
             unread=Table("Could not be read", ("file", "reason"), self._unread) if self._unread else None,
             kept=Table(_KEPT, ("file", "rows"), self._kept) if self._kept else None,
@@ -221,7 +227,7 @@ def poster_of(page: Path) -> bytes | None:
 
 
 def _spool() -> Any:
-    return tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+    return tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace", newline="")
 
 
 def _chunks(parts: Any) -> Iterator[Markup]:
@@ -229,3 +235,12 @@ def _chunks(parts: Any) -> Iterator[Markup]:
     parts.seek(0)
     while chunk := parts.read(1 << 16):
         yield Markup(chunk)
+
+
+def _every(parts: Any, lengths: Sequence[int], step: int) -> Iterator[Markup]:
+    """Every so many pieces of HTML, from the first on. lengths: characters of the pieces."""
+    parts.seek(0)
+    for index, length in enumerate(lengths):
+        piece = parts.read(length)
+        if index % step == 0:
+            yield Markup(piece)

@@ -194,6 +194,22 @@ def test_report__cards_can_be_sorted_by_expression_and_doubt(tmp_path: Path):
     assert page.all("img")[0]["alt"] == "a.jpg: happiness 95 %, fear 40 %, uncertain"
 
 
+def test_report__of_many_pictures_shows_some_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("fercli.predict.report.page.MOST_CARDS", 4)
+    with HtmlReport(tmp_path / "page.html", CARD) as report:
+        for number in range(10):
+            name = f"{number}\u00e9\r\n.jpg"  # characters of several bytes, and line ends
+            source = Source(Path(name), "image", Path(name))
+            report.add(source, RGB, [Prediction(name, "no_face", detail="no face detected")])
+    page = Page(tmp_path / "page.html")
+    assert "10 pictures" in page.text
+    assert "One of 3 is shown" in page.text
+    shown = [
+        attributes["alt"] for tag, attributes in page.tags if tag == "img" and "\u00e9" in attributes.get("alt", "")
+    ]
+    assert [alt[alt.index("\u00e9") - 1] for alt in shown] == ["0", "3", "6", "9"]
+
+
 def test_report__is_complete_or_absent(tmp_path: Path):
     def interrupted() -> None:
         with HtmlReport(tmp_path / "a.html", CARD) as report:

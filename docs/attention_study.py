@@ -10,7 +10,8 @@ reads S3 (bt.source=s3; with --mla F_MLA). Trunk and test images are the same in
 the wrong labels, the initial weights and the order of the images. Conditions: the share of wrong labels, `0`, `20` and `30`
 percent (symmetric), or `owner`, the labels of FER2013's owner. Scores are against FERPlus's majority labels. An interrupted study
 is continued by the same command. With --controls it trains `paper` and `cosine` with corrected targets, `+ attention` with a
-tenth of the weight of L_VIT, and the baseline with smoothed labels. `tables` writes results.md, rows.csv and the plots.
+tenth of the weight of L_VIT, and the baseline with smoothed labels. `tables` writes results.md, rows.csv and the plots; with
+--against ROW it compares with that row instead of the baseline.
 """
 
 from __future__ import annotations
@@ -71,9 +72,9 @@ CONTROLS = (
 )
 
 
-def compute_features(data: str, out: Path) -> None:
+def compute_features(data: str, out: Path, weights: str) -> None:
     """Write S1, S2, S3 (float16) of validation, mirrored validation and test images, with both labels."""
-    network, dataset = load_network("fer-compact", device="cpu"), open_dataset(data)
+    network, dataset = load_network(weights, device="cpu"), open_dataset(data)
     found: dict[str, Any] = {}
     for split in ("val", "test"):
         samples = dataset.split(split)
@@ -228,26 +229,28 @@ def read_runs(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.read_text("utf-8").splitlines()] if log.is_file() else []
 
 
-def write_tables(out: Path) -> None:
-    """Write results.md, rows.csv and a plot for each condition and embedding (S3 or F_MLA) with at least two seeds."""
+def write_tables(out: Path, against: str) -> None:
+    """Write results.md, rows.csv and a plot for each condition and embedding (S3 or F_MLA) with at least two seeds.
+
+    against: the row that the others are compared with.
+    """
     runs, lines, table = read_runs(out), [], []
     groups = sorted({(run["condition"], run["mla"]) for run in runs})
-    for condition, mla, choice in [(*group, rows) for group in groups for rows in (ROWS, (ROWS[0], *CONTROLS))]:
+    choices = (ROWS, (*_compared_with_controls(against), *CONTROLS))
+    for condition, mla, choice in [(*group, rows) for group in groups for rows in choices]:
         group = [run for run in runs if (run["condition"], run["mla"]) == (condition, mla)]
         rows = [row for row in choice if any(run["row"] == row.name for run in group)]
         if len(rows) < 2:
             continue
         by_row = {row.name: {run["seed"]: run for run in group if run["row"] == row.name} for row in rows}
         seeds = sorted(set.intersection(*(set(found) for found in by_row.values())))
-        if len(seeds) < 2 or "baseline" not in by_row:
+        if len(seeds) < 2 or against not in by_row:
             continue
         name = f"{condition}{'-mla' if mla else ''}{'' if choice is ROWS else '-controls'}"
         lines += [f"**{name}**, seeds {', '.join(map(str, seeds))}", "", *_HEADER]
         accuracy = {row.name: {seed: by_row[row.name][seed]["accuracy"] for seed in seeds} for row in rows}
         differences = {
-            row.name: paired_difference(accuracy[row.name], accuracy["baseline"])
-            for row in rows
-            if row.name != "baseline"
+            row.name: paired_difference(accuracy[row.name], accuracy[against]) for row in rows if row.name != against
         }
         corrected = dict(zip(differences, holm([difference.p for difference in differences.values()]), strict=True))
         for row in rows:
@@ -269,6 +272,10 @@ def write_tables(out: Path) -> None:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(table)
+
+
+def _compared_with_controls(against: str) -> tuple[Setting, ...]:
+    return tuple(row for row in ROWS if row.name in (ROWS[0].name, against))
 
 
 _TITLES = {
@@ -323,6 +330,7 @@ def main() -> None:
     features = commands.add_parser("features")
     features.add_argument("data")
     features.add_argument("out", type=Path)
+    features.add_argument("--weights", default="fer-compact")
     run = commands.add_parser("run")
     run.add_argument("features", type=Path)
     run.add_argument("out", type=Path)
@@ -333,11 +341,12 @@ def main() -> None:
     run.add_argument("--mla", action="store_true")
     tables = commands.add_parser("tables")
     tables.add_argument("out", type=Path)
+    tables.add_argument("--against", default="baseline", choices=[row.name for row in (*ROWS, *CONTROLS)])
     options = parser.parse_args()
     if options.command == "features":
-        compute_features(options.data, options.out)
+        compute_features(options.data, options.out, options.weights)
     elif options.command == "tables":
-        write_tables(options.out)
+        write_tables(options.out, options.against)
     else:
         run_study(
             options.features,

@@ -46,9 +46,19 @@ def test_study__continues_where_it_stopped_and_writes_its_tables(study: ModuleTy
     ]
     wrong = study.noisy_labels(features, "30", 0) != features["val-label"]
     assert int(wrong.sum()) == 24  # 30 % of 80, never the same class
-    study.write_tables(tmp_path / "out")
+    study.write_tables(tmp_path / "out", "baseline")
     with (tmp_path / "out" / "rows.csv").open() as file:
         found = list(csv.DictReader(file))
     assert {row["row"] for row in found} == {"baseline", "+ refine"}
     assert [row["attention_own"] for row in found if row["row"] == "+ refine"] == ["0.0", "0.0"]
-    assert "| + refine |" in (tmp_path / "out" / "results.md").read_text(encoding="utf-8")
+    of_baseline = (tmp_path / "out" / "results.md").read_text(encoding="utf-8")
+    assert "| + refine |" in of_baseline
+    study.write_tables(tmp_path / "out", "+ refine")
+    of_refine = (tmp_path / "out" / "results.md").read_text(encoding="utf-8")
+    assert difference_of("baseline", of_refine) == -difference_of("+ refine", of_baseline)
+
+
+def difference_of(row: str, results: str) -> float:
+    """The difference in points of a row of the printed table."""
+    line = next(line for line in results.splitlines() if line.startswith(f"| {row} |"))
+    return float(line.split("|")[8].split()[0])

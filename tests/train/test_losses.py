@@ -108,3 +108,17 @@ def test_btn_loss__supervised_attention_is_added_with_its_weight():
     assert float(loss) == pytest.approx(0.5 * math.log(4))
     assert float(terms["attention"]) == pytest.approx(math.log(4))
     assert float(terms["attention_own"]) == pytest.approx(0.75)
+
+
+def test_btn_loss__refined_by_itself_has_the_gradient_of_a_smaller_weight_of_l_vit():
+    # target (1 - R) y + R p: the gradient is p - target = (1 - R) (p - y), so `own teacher` of docs/ablate.md is no teacher
+    logits, truth = torch.randn(8, 7, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 7
+
+    def gradient(config: LossConfig, refine: float) -> torch.Tensor:
+        p_vit = logits.clone().requires_grad_()
+        btn_loss(BatchOutput(p_vit, None, None, None), truth, config, refine=refine)[0].backward()
+        assert p_vit.grad is not None
+        return p_vit.grad
+
+    itself = gradient(LossConfig(vit=2, bt=0, cba=0, refine=0.9, refine_from="vit"), 0.9)
+    torch.testing.assert_close(itself, gradient(LossConfig(vit=0.2, bt=0, cba=0), 0.0))

@@ -13,7 +13,7 @@ from fercli.coding.episodes import EpisodeOptions
 from fercli.coding.formats.boris import write_boris
 from fercli.coding.formats.elan import write_elan
 from fercli.coding.formats.praat import write_praat
-from fercli.coding.media_links import Media, MediaFolder, link_media
+from fercli.coding.media_links import Media, MediaFolder, link_media, within_media
 from fercli.coding.tables import with_episode_settings, write_events
 from fercli.coding.video_names import short_names
 from fercli.errors import UsageError
@@ -57,9 +57,9 @@ class _Job:
     def author(self) -> str:
         return self.coded.run.weights or f"fer {__version__}"
 
-    def linked(self, video: CodedVideo, folder: Path) -> Media:
-        """Return the video as a file in a folder links it."""
-        return link_media(
+    def linked_annotations(self, video: CodedVideo, folder: Path) -> tuple[Media, VideoAnnotations]:
+        """Return the video as a file in a folder links it, and its episodes."""
+        media = link_media(
             video.source,
             folder,
             MediaFolder(self.media, tuple(other.source for other in self.coded.videos)),
@@ -67,6 +67,7 @@ class _Job:
             fps=video.frames_per_second,
             warnings=self.written.warnings,
         )
+        return media, within_media(annotations_of(video, media.path), media.length_s)
 
 
 def export_events(
@@ -103,23 +104,20 @@ def _write_csv(job: _Job) -> None:
 
 def _write_elan(job: _Job) -> None:
     for video, path in _free_paths(job, ".eaf"):
-        annotations = annotations_of(video, job.linked(video, path.parent).path)
+        _, annotations = job.linked_annotations(video, path.parent)
         write_elan(path, annotations, vocabulary=job.coded.classes, author=job.author)
     _write_settings(job)
 
 
 def _write_praat(job: _Job) -> None:
     for video, path in _free_paths(job, ".TextGrid"):
-        media = job.linked(video, path.parent)
-        write_praat(path, annotations_of(video, media.path), end_s=media.length_s)
+        media, annotations = job.linked_annotations(video, path.parent)
+        write_praat(path, annotations, end_s=media.length_s)
     _write_settings(job)
 
 
 def _write_boris(job: _Job) -> None:
-    videos = []
-    for video in job.coded.videos:
-        media = job.linked(video, job.out.parent)
-        videos.append((media, annotations_of(video, media.path)))
+    videos = [job.linked_annotations(video, job.out.parent) for video in job.coded.videos]
     baseline = {name: value for name, value in job.coded.run.settings.items() if name == "baseline"}
     settings = "; ".join(f"{name}: {value}" for name, value in {**baseline, **job.options.as_settings()}.items())
     write_boris(job.out, videos, behaviours=job.coded.classes, description=f"{job.author}. {settings}")

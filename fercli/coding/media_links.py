@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from fercli.coding.annotations import VideoAnnotations
 from fercli.formatting import clock
 from fercli.media.frames import VIDEO_SUFFIXES
 
@@ -74,11 +75,23 @@ def link_media(
         )
     return replace(
         linked,
-        length_s=max(details.length_s, end_s),
+        length_s=details.length_s if end_s - details.length_s <= _SHORTER_S else end_s,
         fps=details.fps or fps,
         has_picture=details.has_picture,
         has_sound=details.has_sound,
     )
+
+
+def within_media(annotations: VideoAnnotations, length_s: float) -> VideoAnnotations:
+    """Return annotations cut at the end of the video: the last frame of a video that was read in steps seems to last longer."""
+    tiers = {
+        person: tuple(replace(item, offset_s=min(item.offset_s, length_s)) for item in items if item.onset_s < length_s)
+        for person, items in annotations.tiers.items()
+    }
+    spans = annotations.spans
+    if spans is not None:
+        spans = tuple((begin_s, min(end_s, length_s)) for begin_s, end_s in spans if begin_s < length_s)
+    return replace(annotations, tiers=tiers, spans=spans)
 
 
 def _name(source: str) -> str:

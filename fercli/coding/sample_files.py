@@ -12,7 +12,7 @@ from fercli.coding.export import Written
 from fercli.coding.formats.boris import write_boris
 from fercli.coding.formats.elan import write_elan
 from fercli.coding.formats.praat import write_praat
-from fercli.coding.media_links import MediaFolder, link_media
+from fercli.coding.media_links import MediaFolder, link_media, within_media
 from fercli.coding.people_page import PAGE_NAME, write_people
 from fercli.coding.sample import Sample, write_parts, write_sample
 from fercli.coding.video_names import short_names
@@ -68,7 +68,10 @@ def write_empty(
         link_media(video.video, folder, there, end_s=video.end_s or 0.0, fps=sample.fps[video.video], warnings=warnings)
         for video in videos
     ]
-    entries = [(item, replace(video, video=item.path)) for item, video in zip(linked, videos, strict=True)]
+    entries = [
+        (item, within_media(replace(video, video=item.path), item.length_s))
+        for item, video in zip(linked, videos, strict=True)
+    ]
     if to == "elan":
         for path, (_, video) in zip(coded, entries, strict=True):
             write_elan(path, video, vocabulary=classes, author="")

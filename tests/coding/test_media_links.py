@@ -44,6 +44,18 @@ def test_export_events__a_textgrid_spans_the_whole_video(table: Path, tmp_path: 
     assert grid.tiers[0].entries[-1].end == grid.maxTimestamp
 
 
+def test_export_events__ends_with_the_video(table_of, rows_of, write_clip, tmp_path: Path):
+    # read at two frames a second, the last frame seems to last until 2.0 s
+    clip = write_clip(tmp_path / "talk.mp4", seconds=1.6, sound=False)
+    coded = code_tables([table_of(*rows_of("nnhh", fps=2, source=str(clip)))], OPTIONS)
+    written = export_events(coded, "praat", tmp_path / "praat", OPTIONS)
+    (tier,) = textgrid.openTextgrid(str(written.paths[0]), includeEmptyIntervals=True).tiers
+    assert [tuple(entry) for entry in tier.entries] == [(0, 1, "neutral"), (1, 1.6, "happiness")]
+    written = export_events(coded, "boris", tmp_path / "a.boris", OPTIONS)
+    (observation,) = json.loads(written.paths[0].read_text(encoding="utf-8"))["observations"].values()
+    assert [row[0] for row in observation["events"]] == [0.0, 1.0, 1.0, 1.6]
+
+
 def test_write_empty__files_to_code_span_the_whole_video(table: Path, tmp_path: Path, classes):
     sample = draw_sample(read_rows(table), minutes=1)
     written = write_empty(tmp_path / "praat", sample, "praat", classes=classes, media=None, overwrite=False)

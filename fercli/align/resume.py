@@ -24,7 +24,7 @@ def earlier_rows(
     Raises: RefusedError if `target` contains a run with other settings or other files, DataError if it cannot be read.
     """
     record = target if record is None else record
-    earlier = _read_earlier(record, overwrite=overwrite)
+    earlier = _read_earlier(record, overwrite=overwrite, of_shard=record != target)
     if earlier is None:
         record.mkdir(parents=True, exist_ok=True)
         remove_partial(record)
@@ -48,11 +48,19 @@ def earlier_rows(
     return kept, {row.output for row in earlier.rows if row.output and row.source not in kept}
 
 
-def _read_earlier(target: Path, *, overwrite: bool) -> Alignment | None:
+def read_record(record: Path) -> Alignment | None:
+    """Read the record of a shard, None if there is none. Raises: DataError that says what to remove if it is damaged."""
+    try:
+        return read_alignment(record)
+    except DataError as error:
+        raise DataError(error.message, fix=f"remove {record}, and run its shard again") from error
+
+
+def _read_earlier(target: Path, *, overwrite: bool, of_shard: bool) -> Alignment | None:
     if target.exists() and not target.is_dir():
         raise RefusedError(f"the output {target} is a file, not a folder", fix="give another output folder")
     try:
-        earlier = read_alignment(target)
+        earlier = read_record(target) if of_shard else read_alignment(target)
     except DataError:
         if not overwrite:
             raise

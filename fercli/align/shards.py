@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fercli.align.paths import AlignPaths, align_paths
 from fercli.align.result import AlignResult, finish
-from fercli.align.resume import remove_partial, settings_difference
+from fercli.align.resume import read_record, remove_partial, settings_difference
 from fercli.data.align_files import ALIGN_JSON, read_alignment, write_settings
 from fercli.data.align_record import Alignment, AlignSettings
 from fercli.data.rafdb import ALIGNED
@@ -62,7 +62,10 @@ def sharded_folder(root: Path) -> Path | None:
 
 @dataclass(frozen=True)
 class MergedShards:
-    """What the shards have done. missing: pictures that no finished shard has a row for. missing_shards: by number."""
+    """What the shards have done.
+
+    missing: pictures that no shard has a row for, or whose crop was deleted. missing_shards: by number.
+    """
 
     result: AlignResult
     missing: tuple[str, ...]
@@ -86,11 +89,13 @@ def merge_shards(folder: Path) -> MergedShards:
     closed: list[Path] = []
     pictures = list_images(paths.source, on_unreadable=lambda error: closed.append(Path(error.filename)))
     listed = {path.relative_to(paths.source).as_posix() for path in pictures + closed}
-    missing = sorted(listed - {row.source for row in rows})
+    deleted = {row.source for row in rows if row.output and not (folder / row.output).is_file()}
+    missing = sorted(listed - {row.source for row in rows if row.source not in deleted})
     running = [number for number, alignment in by_number.items() if not alignment.complete]
     remove_partial(folder)
     complete = not missing and not running
-    alignment = Alignment(settings, tuple(row for row in rows if row.source in listed or row.status == "unreadable"))
+    kept = (row for row in rows if row.source not in deleted)
+    alignment = Alignment(settings, tuple(row for row in kept if row.source in listed or row.status == "unreadable"))
     return MergedShards(
         result=finish(paths, alignment, complete=complete),
         missing=tuple(missing),
@@ -112,7 +117,7 @@ def _read_records(records: Path) -> tuple[int, dict[int, Alignment]]:
     """Number of shards, and the alignment of each that began."""
     by_shard: dict[Shard, Alignment] = {}
     for path in sorted(records.iterdir()):
-        alignment = read_alignment(path) if path.is_dir() else None
+        alignment = read_record(path) if path.is_dir() else None
         if alignment is not None:
             index, _, count = path.name.partition("-of-")
             by_shard[Shard(int(index), int(count))] = alignment

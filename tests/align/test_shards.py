@@ -136,6 +136,42 @@ def test_merge__refuses_a_damaged_record_of_the_source(
     assert "source.json is damaged" in capsys.readouterr().err
 
 
+def test_merge__takes_a_deleted_crop_for_missing_until_its_shard_has_run_again(
+    shard: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    for number in ("1/2", "2/2"):
+        shard(number)
+    faces = tmp_path / "faces"
+    (faces / "c.jpg").unlink()
+    capsys.readouterr()
+    assert main(["merge", str(faces), "--json", "--strict"]) == ExitCode.REFUSED
+    assert json.loads(capsys.readouterr().out)["missing"] == ["c.jpg"]
+    assert "c.jpg" not in {row["source"] for row in rows(faces)}
+    for number in ("1/2", "2/2"):
+        shard(number)
+    capsys.readouterr()
+    assert main(["merge", str(faces), "--json", "--strict"]) == ExitCode.DONE
+    assert (faces / "c.jpg").is_file()
+    assert json.loads(capsys.readouterr().out)["missing"] == []
+
+
+def test_shard__with_a_damaged_record_says_what_to_remove(
+    shard: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    shard("1/1")
+    faces = tmp_path / "faces"
+    record = faces / RECORDS / "1-of-1"
+    (record / "align.json").write_text('{"format": 1, ', encoding="utf-8")
+    for attempt in (lambda: main(["merge", str(faces)]), lambda: shard("1/1")):
+        capsys.readouterr()
+        assert attempt() == ExitCode.DATA
+        assert f"fix: remove {record}, and run its shard again" in capsys.readouterr().err
+    shutil.rmtree(record)
+    assert shard("1/1") == ExitCode.DONE
+    assert main(["merge", str(faces), "--strict"]) == ExitCode.DONE
+    assert len(crops(faces)) == 6
+
+
 def test_shard__is_not_written_into_other_files(shard: Callable[..., int], tmp_path: Path):
     (tmp_path / "faces").mkdir()
     (tmp_path / "faces" / "mine.txt").touch()

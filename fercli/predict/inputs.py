@@ -143,9 +143,9 @@ def pixels_of(picture: object, *, notes: list[str] | None = None) -> Rgb:
 
 
 def _file_of(picture: Image.Image) -> io.BytesIO | None:
-    """The bytes of the file that a picture will be loaded from; None for a picture that is loaded."""
+    """The bytes of the file that a JPEG will be loaded from; None for one that is loaded, and for other pictures."""
     file = getattr(picture, "fp", None)
-    if file is None or file.closed:
+    if picture.format not in ("JPEG", "MPO") or file is None or file.closed:
         return None
     position = file.tell()
     file.seek(0)

@@ -95,6 +95,8 @@ def _summary_rows(videos: Sequence[tuple[str, CodedVideo]], shown: Sequence[int]
 
 
 def _seconds_and_share(summary: Summary, index: int, share: str) -> str:
-    """Return the time of a class, or uncertain time, in seconds and percent: "1.6 (40.0)"."""
+    """Return the time of a class, or uncertain time, in seconds and percent: "1.6 (40.0)", or "0"."""
     seconds = summary.uncertain_s if index == len(summary.classes) else float(summary.seconds[index])
+    if seconds == 0:
+        return "0" if share else ""
     return f"{seconds:.1f}\u00a0({share.removesuffix(' %')})" if share else ""

@@ -90,7 +90,7 @@ def test_index__shows_the_numbers_of_summary_csv(folder: Path):
         shares = percents([float(summary[f"share_{name}"]) for name in names], 1)
         seconds = [float(summary[f"seconds_{name}"]) for name in NAMES] + [float(summary["uncertain_s"])]
         by_name = {
-            f"{name}, s (%)": f"{value:.1f}\u00a0({share.removesuffix(' %')})"
+            f"{name}, s (%)": f"{value:.1f}\u00a0({share.removesuffix(' %')})" if value else "0"
             for name, value, share in zip(names, seconds, shares, strict=True)
         }
         assert shown["video"] == Path(summary["source"]).name

@@ -25,7 +25,8 @@ async def predict_batches(waiting: asyncio.Queue, predictor: Predictor) -> None:
             results = await asyncio.to_thread(lambda: list(predictor.images(pictures)))  # noqa: B023 - awaited here
         except Exception as error:  # noqa: BLE001 - the clients must not wait forever
             for _, answer in batch:
-                answer.set_exception(error)
+                if not answer.cancelled():
+                    answer.set_exception(error)
             continue
         for (_, answer), result in zip(batch, results, strict=True):
             if not answer.cancelled():

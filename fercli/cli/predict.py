@@ -153,9 +153,9 @@ def predict(
         inputs if seconds is None else predict_inputs.with_endless(inputs), reconnect
     )
     known = People.read(baseline, people, inputs, track=track)
-    inputs = output.of_shard(inputs)
     summary = Summary(track=track)
     _refuse_faults(inputs, summary)
+    inputs = output.of_shard(inputs)
     given = None if boxes is None else predict_inputs.given_faces(boxes, inputs)
     opened = partial(open_classifier, weights, cluster.engine_of_worker, convention=convention, prior=prior, flip=flip)
     console.prepare_tables(needed=not json)
@@ -235,7 +235,7 @@ def predict(
         summary.show_times(watch, runs_on)
         for path in output.paths:
             console.say(printable(f"written to {path}"))
-    _finish(summary, strict=strict)
+    _finish(summary, strict=strict, is_part=shard is not None)
 
 
 def _refuse_faults(inputs: list[Source], summary: Summary) -> None:
@@ -258,14 +258,17 @@ def _until_stopped(sources: list[Source], stop: Event, seconds: float | None, *,
         yield
 
 
-def _finish(summary: Summary, *, strict: bool) -> None:
-    """List what could not be read; raise if that is everything, or with --strict anything."""
+def _finish(summary: Summary, *, strict: bool, is_part: bool = False) -> None:
+    """List what could not be read; raise if that is everything, or with --strict anything.
+
+    is_part: the rest is in other shards, so that a few unreadable files may be everything here.
+    """
     from fercli.cli.predict_summary import CHECK
 
     failed = summary.failed
     if not failed:
         return
-    nothing_read = not summary.images and not summary.finished_earlier
+    nothing_read = not summary.images and not summary.finished_earlier and not is_part
     if nothing_read and len(failed) == 1:
         part = failed[0][1].startswith("no frame to read")
         raise DataError(": ".join(failed[0]), fix="another --start and --end" if part else summary.fix_of(failed[0][0]))

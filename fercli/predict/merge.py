@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -91,7 +91,8 @@ def _run_of(part: Path) -> RunRecord:
 def _rows(found: Parts, progress: Progress) -> Iterator[Prediction]:
     for done, (source, path) in enumerate(found.parts, 1):
         try:
-            yield from read_rows(path).predictions()
+            for row in read_rows(path).predictions():  # its folder may have had another path when it was read
+                yield row if row.source == source else replace(row, source=source)
         except DataError as error:
             raise DataError(error.message, fix=_DAMAGED) from error
         progress(done, len(found.parts), source)

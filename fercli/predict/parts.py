@@ -189,11 +189,10 @@ def read_parts(folder: Path) -> Parts:
         for other in inventories[1:]:
             if other[name] != first[name]:
                 both = " and ".join(f"{inventory['shard']}/{inventory['shards']}" for inventory in (first, other))
-                raise DataError(
-                    f"shards {both} in {folder} differ in their {what}{_difference(first, other)}",
-                    fix="run all shards with the same settings and version of fer; shards of another run belong into "
-                    "another folder",
-                )
+                fix = "run all shards with the same settings and version of fer; another run needs another folder"
+                if name == "shards":
+                    fix = f"remove shard-*-of-{first[name]}.json or shard-*-of-{other[name]}.json: finished parts stay"
+                raise DataError(f"shards {both} in {folder} differ in their {what}{_difference(first, other)}", fix=fix)
     parts, failed, missing = [], [], []
     for entry in sorted((entry for inventory in inventories for entry in inventory["sources"]), key=_source_of):
         if entry["part"] is None:

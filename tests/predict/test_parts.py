@@ -104,6 +104,48 @@ def test_shard__with_other_settings_writes_other_parts(run: Callable[..., int], 
     assert len(read_parts(tmp_path / "parts").parts) == 5, "the inventory names those of the last run"
 
 
+def test_shard__with_unreadable_files_only_is_done_and_names_them(
+    photos: Path, run: Callable[..., int], tmp_path: Path
+):
+    for path in photos.rglob("[1-4].jpg"):
+        path.write_bytes(b"")
+    for index in (1, 2, 3, 4):
+        assert run(index, 4) == ExitCode.DONE
+        assert run(index, 4) == ExitCode.DONE, "as often as it is started"
+    found = read_parts(tmp_path / "parts")
+    assert (len(found.parts), len(found.failed), found.missing, found.missing_shards) == (1, 5, (), ())
+
+
+def test_shard__of_files_that_are_all_unreadable_is_an_error(photos: Path, run: Callable[..., int]):
+    shutil.rmtree(photos)
+    assert run(1, 2) == ExitCode.DATA
+
+
+def test_merged_rows__have_the_names_of_the_last_run_wherever_the_folder_is(
+    photos: Path, run: Callable[..., int], tmp_path: Path
+):
+    run(1, 1)
+    moved = tmp_path / "other mount"
+    photos.rename(moved)
+    assert main(["predict", str(moved), "--out", str(tmp_path / "parts"), "--shard", "1/1"]) == ExitCode.DONE
+    assert main(["merge", str(tmp_path / "parts"), "--save", str(tmp_path / "merged.csv")]) == ExitCode.DONE
+    assert {row["source"] for row in rows(tmp_path / "merged.csv")} == {
+        str(moved / name) for name in ("0/0.jpg", "0/2.jpg", "0/4.jpg", "1/1.jpg", "1/3.jpg")
+    }
+
+
+def test_merge__of_another_number_of_shards_says_what_to_remove(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    run(1, 2)
+    run(1, 1)
+    merge = ["merge", str(tmp_path / "parts"), "--save", str(tmp_path / "merged.csv")]
+    assert main(merge) == ExitCode.DATA
+    assert "shard-*-of-2.json" in capsys.readouterr().err
+    (tmp_path / "parts" / "shard-1-of-2.json").unlink()
+    assert main(merge) == ExitCode.DONE
+
+
 def test_merge__says_which_shards_did_not_begin(
     run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

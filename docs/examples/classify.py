@@ -15,7 +15,10 @@ def read_picture(path: str) -> np.ndarray:
     """A picture of any format that Pillow reads, as it is meant to be seen: uint8 [H, W, 3] RGB."""
     try:
         with Image.open(path) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+            upright = ImageOps.exif_transpose(picture)
+            if upright.mode.startswith("I;16"):  # 16 bits per pixel, which Pillow would clip
+                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+            return np.asarray(upright.convert("RGB"))
     except OSError as error:
         raise SystemExit(f"{path} is not a picture ({error})") from error
 

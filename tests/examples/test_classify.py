@@ -87,6 +87,9 @@ def _read(path):
 def test_read_picture__reads_any_format_as_it_is_meant_to_be_seen(crop, tmp_path):
     Image.fromarray(crop).convert("CMYK").save(tmp_path / "print.jpg", quality=100, subsampling=0)
     assert np.abs(_read(tmp_path / "print.jpg").astype(int) - crop).mean() < 3
+    grey = np.asarray(Image.fromarray(crop).convert("L"))
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "deep.png")  # 16 bits per pixel
+    np.testing.assert_array_equal(_read(tmp_path / "deep.png"), np.repeat(grey[..., None], 3, axis=2))
     turned = Image.Exif()
     turned[274] = 6  # to be shown turned by 90 degrees clockwise
     Image.fromarray(np.rot90(crop)).save(tmp_path / "phone.png", exif=turned)

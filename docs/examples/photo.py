@@ -46,7 +46,10 @@ def overlap(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def main(detector_file: str, faces_file: str, photo: str) -> None:
-    picture = ImageOps.exif_transpose(Image.open(photo)).convert("RGB")
+    picture = ImageOps.exif_transpose(Image.open(photo))
+    if picture.mode.startswith("I;16"):  # 16 bits per pixel, which Pillow would clip
+        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    picture = picture.convert("RGB")
     detector, network = (
         onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"]) for file in (detector_file, faces_file)
     )

@@ -107,7 +107,7 @@ def _differences(one: Path, other: Path) -> list[str]:
 
 def _is_compared(path: Path) -> bool:
     suffixes = {".png", ".csv", ".html", ".safetensors", ".jpg"}
-    return path.is_file() and path.suffix in suffixes and path.name != "metrics.csv"
+    return path.is_file() and path.suffix in suffixes and path.stem not in ("metrics", "curves")  # times, a title
 
 
 def _content(path: Path) -> object:

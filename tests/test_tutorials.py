@@ -45,6 +45,7 @@ def folder(tmp_path: Path, astronaut: np.ndarray) -> Path:
             writer.write(np.roll(astronaut, 4 * frame, axis=1), frame / 10)
     shutil.copytree(PAGES / "examples", tmp_path / "docs" / "examples")
     shutil.copytree(PAGES / "images", tmp_path / "docs" / "images")
+    shutil.copytree(ROOT / "weights" / "detector", tmp_path / "weights" / "detector")
     crop = astronaut[60:170, 170:280][np.linspace(0, 109, 96).astype(int)][:, np.linspace(0, 109, 96).astype(int)]
     (tmp_path / "crop.ppm").write_bytes(b"P6 96 96 255\n" + crop.tobytes())
     return tmp_path

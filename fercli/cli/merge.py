@@ -30,7 +30,7 @@ def merge(
         typer.Option(
             "--out",
             metavar="DIR",
-            help="Folder for predictions.csv, and for videos summary.csv, events.csv and report.html.",
+            help="Folder for predictions.csv and index.html, and for videos summary.csv and events.csv.",
             show_default=False,
         ),
     ] = None,

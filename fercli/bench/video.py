@@ -129,7 +129,9 @@ def measure_video(
     with tempfile.TemporaryDirectory() as folder:
         copies = AnnotatedCopies(Path(folder), sources) if write else None
         with copies or nullcontext():
-            for reading in predict(sources * times, classifier, detector=face_detector, options=options, watch=watch):
+            for reading in predict(
+                sources * times, classifier, detector=face_detector, options=options, watch=watch, pixels=write
+            ):
                 frames += 1
                 if frames > len(faces) and times == 1:
                     faces.append(

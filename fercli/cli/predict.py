@@ -216,6 +216,7 @@ def predict(
             watch=watch,
             progress=progress,
             stop=stop,
+            pixels=output.needs_pixels,
         )
         corrected = known.apply(
             results,

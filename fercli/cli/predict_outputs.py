@@ -66,6 +66,11 @@ class OutputOptions:
         for path in self.tables:
             check_table_path(path, overwrite=self.replace_tables)
 
+    @property
+    def needs_pixels(self) -> bool:
+        """Whether copies or pages show what was read."""
+        return self.report is not None or (self.folder is not None and self.shard is None)
+
     def _check_shard(self) -> None:
         from fercli.rows.parquet import PARQUET
         from fercli.system.shards import Shard

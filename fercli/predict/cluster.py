@@ -98,7 +98,7 @@ class Worker:
         faces: Counter[str] = Counter()
         faults: dict[str, str | None] = {}
         with parts:
-            results = predict(parts.todo, classifier, detector=self._detector, options=work.options)
+            results = predict(parts.todo, classifier, detector=self._detector, options=work.options, pixels=False)
             for result in results if parts.todo else ():
                 parts.add(result.source, result.rgb, result.predictions)
                 key = result.source.key

@@ -42,13 +42,15 @@ def predict(
     watch: Stopwatch | None = None,
     progress: Progress = silent,
     stop: Event | None = None,
+    pixels: bool = True,
 ) -> Iterator[ImageResult]:
     """Yield the result of every picture and frame, in order; detection and classification run in batches.
 
     A source that cannot be decoded yields one result with status `unreadable`, also after the frames of a video that
     breaks off; the remaining sources follow. detector: not needed if the options say that nothing is detected. given: the
     faces of `options.boxes`. watch: gets the time of the stages decode, detect, align, classify and
-    track; decoding runs in parallel. stop: ends cameras and streams when it is set.
+    track; decoding runs in parallel. stop: ends cameras and streams when it is set. pixels: whether the results need the
+    pixels of video frames; if not, they may be black.
     """
     items = feed(sources, stop=stop)
     return predict_items(
@@ -59,6 +61,7 @@ def predict(
         watch=watch,
         progress=progress,
         live=any(source.is_live for source in sources),
+        pixels=pixels,
     )
 
 
@@ -71,6 +74,7 @@ def predict_items(
     watch: Stopwatch | None = None,
     progress: Progress = silent,
     live: bool = False,
+    pixels: bool = True,
 ) -> Iterator[ImageResult]:
     """Yield the results of pictures and frames that are decoded already, as `predict` does.
 
@@ -78,7 +82,7 @@ def predict_items(
     """
     options = options or PredictOptions()
     results = _results(items, _Pipeline(classifier, detector, options, watch or Stopwatch()), progress, live=live)
-    return with_track_numbers(results) if options.track else results
+    return with_track_numbers(results, pixels=pixels) if options.track else results
 
 
 def _results(items: Iterable[Item], pipeline: _Pipeline, progress: Progress, *, live: bool) -> Iterator[ImageResult]:

@@ -6,22 +6,26 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from fercli.media.images import Rgb
 from fercli.media.sources import Source
 from fercli.predict.image_result import ImageResult
 from fercli.results import MIN_TRACK_S, Prediction
 
 LOOK_AHEAD_S = 1.0
-_MAX_PIXELS = 128_000_000  # of the frames that are held back: 384 MB, half a second of 4K with 30 frames per second
+_MAX_PIXELS = 32_000_000  # of the frames that are held back: 96 MB, half a second of full HD with 30 frames per second
 _ROUNDING_S = 1e-6
 
 
-def with_track_numbers(results: Iterable[ImageResult]) -> Iterator[ImageResult]:
+def with_track_numbers(results: Iterable[ImageResult], *, pixels: bool = True) -> Iterator[ImageResult]:
     """Yield the results with the final numbers of their tracks, in order of first appearance.
 
     A frame in which a track begins is held back until it is known that the track is in view for MIN_TRACK_S, or for
     LOOK_AHEAD_S. A face whose track is shorter has `track` None afterwards. If no track of a video is long enough, those of
-    its last second keep a number. Frames of live sources, and those beyond 128 megapixels, are not held back: in them
+    its last second keep a number. Frames of live sources, and those beyond 32 megapixels, are not held back: in them
     every track has a number.
+    pixels: whether the pixels of frames are needed. If not, they are freed and read as black, with the same shape.
     """
     video: _Video | None = None
     for result in results:
@@ -32,9 +36,14 @@ def with_track_numbers(results: Iterable[ImageResult]) -> Iterator[ImageResult]:
             yield result
             continue
         video = video or _Video(result.source)
-        yield from video.add(result)
+        yield from video.add(result if pixels or result.rgb is None else replace(result, rgb=_black(result.rgb)))
     if video is not None:
         yield from video.end()
+
+
+def _black(rgb: Rgb) -> Rgb:
+    """Return black pixels of the same shape, which take no memory."""
+    return np.broadcast_to(np.uint8(0), rgb.shape)
 
 
 @dataclass

@@ -98,3 +98,12 @@ def test_track_numbers__wait_no_longer_than_for_a_second_and_never_for_a_live_so
 def test_track_numbers__are_given_at_once_beyond_the_limit_of_pixels(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(track_numbers, "_MAX_PIXELS", 250)  # two frames of 100 pixels
     assert _numbers([_frame(number, [1] if number else [1, 2]) for number in range(20)])[0] == [1, 2]
+
+
+def test_track_numbers__do_not_keep_pixels_that_nobody_needs():
+    frames = [replace(_frame(number, [1]), rgb=np.full((10, 10, 3), 99, np.uint8)) for number in range(8)]
+    without = list(with_track_numbers(iter(frames), pixels=False))
+    assert [result.faces for result in without] == [result.faces for result in with_track_numbers(iter(frames))]
+    for result in without:
+        assert result.rgb is not None
+        assert (result.rgb.shape, result.rgb.strides, result.rgb.max()) == ((10, 10, 3), (0, 0, 0), 0)

@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -116,12 +117,13 @@ def _main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # the reader of stdout is gone: discard what is buffered, so that Python does not complain at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_stdout()  # its reader is gone
         return ExitCode.REFUSED
     except OSError as error:
         if error.errno not in _FIXES:
             raise
+        if error.filename == str(STDOUT):
+            _discard_stdout()
         _print_error(*_system_error(error), debug=session.debug)
         return ExitCode.REFUSED
     except MemoryError as error:
@@ -149,6 +151,12 @@ def _main(arguments: Sequence[str]) -> int:
     if code == ExitCode.INTERRUPTED:
         say("interrupted")
     return int(code)
+
+
+def _discard_stdout() -> None:
+    """Discard what is buffered for stdout: Python would try to write it at exit, fail, and change the exit code to 120."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _system_error(error: OSError) -> tuple[str, str]:

@@ -26,6 +26,10 @@ def pictures(astronaut: np.ndarray, tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
+# settings of the tests' environment that change when stdout is written, and what warnings precede messages
+_OF_TESTS = ("PYTHONUNBUFFERED", "PYTHONWARNDEFAULTENCODING")
+
+
 @contextmanager
 def file_size_limit(count: int) -> Iterator[None]:
     """Let no file grow beyond so many bytes, as a disk that is full does."""
@@ -41,7 +45,8 @@ def file_size_limit(count: int) -> Iterator[None]:
 
 def _fer(limit: str, *arguments: str, cwd: Path | None = None) -> tuple[int, list[str]]:
     command = " ".join([limit, sys.executable, "-m", "fercli", *arguments])
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, cwd=cwd)
+    buffered = {name: value for name, value in os.environ.items() if name not in _OF_TESTS}
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, cwd=cwd, env=buffered)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stderr.splitlines()
 

@@ -168,7 +168,9 @@ def test_open_session__tensorrt_may_compute_in_halves_where_the_file_does(gpu, o
 
 
 def test_load_classifier__tensorrt_builds_one_engine_for_all_batch_sizes(gpu, onnx_file, monkeypatch):
-    monkeypatch.setattr(inference, "run_bound", lambda session, given, output: session.run([output], dict(given))[0])
+    monkeypatch.setattr(
+        inference, "run_bound", lambda session, given, output, options=None: session.run([output], dict(given))[0]
+    )
     load_classifier(onnx_file, device="tensorrt")
     size = CARD.model.input.size
     options = next(providers for providers, _ in gpu.calls if len(providers) > 1)[0][1]
@@ -208,7 +210,7 @@ def test_open_session__a_broken_file_is_no_fault_of_the_gpu(gpu, tmp_path):
 
 
 def test_open_onnx__a_gpu_that_fails_at_the_first_faces_is_refused_or_replaced_by_auto(gpu, onnx_file, monkeypatch):
-    def fail(session, given, output):
+    def fail(session, given, output, options=None):
         raise RuntimeError("no kernel image is available for execution on the device")
 
     monkeypatch.setattr(inference, "run_bound", fail)
@@ -226,7 +228,7 @@ def test_open_onnx__a_gpu_runs_batches_of_the_sizes_that_it_ran_first(onnx_file,
     seen = []
     opened, _ = inference.open_session(onnx_file, "cpu")
 
-    def run_bound(session, given, output):
+    def run_bound(session, given, output, options=None):
         seen.append(given["images"].shape[0])
         return session.run([output], dict(given))[0]
 

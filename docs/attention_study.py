@@ -11,7 +11,9 @@ the wrong labels, the initial weights and the order of the images. Conditions: t
 percent (symmetric), or `owner`, the labels of FER2013's owner. Scores are against FERPlus's majority labels. An interrupted study
 is continued by the same command. With --controls it trains `paper` and `cosine` with corrected targets, `+ attention` with a
 tenth of the weight of L_VIT, and the baseline with smoothed labels. `tables` writes results.md, rows.csv and the plots; with
---against ROW it compares with that row instead of the baseline.
+--against ROW it compares with that row instead of the baseline. `curves` plots a study of `fer ablate` over the epochs:
+
+    python docs/attention_study.py curves runs/attention-noise/attention--refine-runs.csv curves.png
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ from fercli.evaluate.seed_scores import seed_score
 from fercli.explain.batch_attention import Similarity, predict_from_others
 from fercli.explain.label_noise import average_precision, cross_entropy, most_doubtful, precision_at
 from fercli.formatting import interval_percent, mean_sd_percent, p_value, signed_percent
+from fercli.media.figures import empty_figure
 from fercli.models.btn import BTN, training_network
 from fercli.models.cross_attention import Levels
 from fercli.system.files import replacing
@@ -323,6 +326,33 @@ def _flat(run: dict[str, Any]) -> dict[str, float]:
     return {"accuracy": run["accuracy"], "mean_accuracy": run["mean_accuracy"], **run["training"], **run["audit"]}
 
 
+def plot_curves(runs: Path, out: Path) -> None:
+    """Plot training and validation accuracy over the epochs, the mean of the seeds and their range, for rows of `fer ablate`."""
+    with runs.open(encoding="utf-8", newline="") as file:
+        found = list(csv.DictReader(file))
+    figure = empty_figure(9, 3.6)
+    for column, (key, title) in enumerate(
+        (("train_accuracy", "training, wrong labels included"), ("val_accuracy", "validation, correct labels")), start=1
+    ):
+        axes = figure.add_subplot(1, 2, column, title=title, xlabel="epoch", ylabel="accuracy (%)")
+        for row in dict.fromkeys(run["row"] for run in found):
+            seeds = [_metric(runs.parent / "runs" / run["folder"], key) for run in found if run["row"] == row]
+            table, epochs = 100 * np.array(seeds), np.arange(1, len(seeds[0]) + 1)
+            (line,) = axes.plot(epochs, table.mean(axis=0), label=row)
+            axes.fill_between(
+                epochs, table.min(axis=0), table.max(axis=0), color=line.get_color(), alpha=0.2, linewidth=0
+            )
+        axes.grid(alpha=0.3)
+        axes.legend()
+    with replacing(out) as temporary:
+        figure.savefig(temporary, dpi=150)
+
+
+def _metric(run: Path, key: str) -> list[float]:
+    with (run / "metrics.csv").open(encoding="utf-8", newline="") as file:
+        return [float(row[key]) for row in csv.DictReader(file)]
+
+
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -342,11 +372,16 @@ def main() -> None:
     tables = commands.add_parser("tables")
     tables.add_argument("out", type=Path)
     tables.add_argument("--against", default="baseline", choices=[row.name for row in (*ROWS, *CONTROLS)])
+    curves = commands.add_parser("curves")
+    curves.add_argument("runs", type=Path)
+    curves.add_argument("out", type=Path)
     options = parser.parse_args()
     if options.command == "features":
         compute_features(options.data, options.out, options.weights)
     elif options.command == "tables":
         write_tables(options.out, options.against)
+    elif options.command == "curves":
+        plot_curves(options.runs, options.out)
     else:
         run_study(
             options.features,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 
 from fercli.media.figures import FIGURE_DPI, empty_figure
 from fercli.train.ablation.studies import Study
 
+_LETTERS_PER_INCH = 12  # of a title in 10 points
 _SEED_COLOUR, _MEAN_COLOUR = "#7a8696", "#0b62a8"
 
 
@@ -26,7 +28,9 @@ def plot_study(path: Path, study: Study, scores: Sequence[Sequence[float]], *, y
     numbers = [row.x for row in study.rows if row.x is not None]
     numeric = len(numbers) == len(study.rows)
     positions = np.array(numbers) if numeric else np.arange(len(study.rows), dtype=float)
-    figure = empty_figure(max(5.0, 1.1 * len(study.rows) + 2), 4)
+    width = max(5.0, 1.1 * len(study.rows) + 2)
+    figure = empty_figure(width, 4)
+    title = fill(title, int(width * _LETTERS_PER_INCH))
     axes = figure.add_subplot(ylabel=ylabel, xlabel=study.axis or "", title=title)
     axes.title.set_fontsize(10)
     for column in table.T:

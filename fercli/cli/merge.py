@@ -74,10 +74,17 @@ def _merge_predictions(
         merged = merge_parts(found, save, out, overwrite=overwrite, progress=progress)
     written = ", ".join(str(path) for path in merged.files)
     if json:
-        console.json_line({"rows": merged.rows, "sources": len(found.parts), "failed": _failed(found), **_gaps(found)})
+        failed = _failed(found)
+        counts = {"rows": merged.rows, "sources": len(found.parts), "left_out": found.left_out}
+        console.json_line({**counts, "failed": failed, **_gaps(found)})
     else:
         console.show(
             printable(f"{pluralize(merged.rows, 'row')} of {pluralize(len(found.parts), 'source')} in {written}")
+        )
+    if found.left_out:
+        console.warn(
+            f"{pluralize(found.left_out, 'part')} in {folder} left out: of another list of sources, of files that changed, or "
+            "of other settings"
         )
     problems = [f"could not be read: {source}: {detail}" for source, detail in found.failed]
     _end(problems, found.missing, found.missing_shards, written, strict=strict)

@@ -170,6 +170,7 @@ class Parts:
     """What a folder of parts has. parts: finished files by source, sorted. failed: source and reason.
 
     missing: sources without a part, or with one that was cut off. missing_shards: numbers of shards that never began.
+    left_out: number of parts that no shard lists: of another list of sources, of changed files, or of other settings.
     """
 
     labels: tuple[str, ...]
@@ -177,6 +178,7 @@ class Parts:
     failed: tuple[tuple[str, str], ...]
     missing: tuple[str, ...]
     missing_shards: tuple[int, ...]
+    left_out: int = 0
 
 
 def read_parts(folder: Path) -> Parts:
@@ -212,6 +214,7 @@ def read_parts(folder: Path) -> Parts:
         failed=tuple(failed),
         missing=tuple(missing),
         missing_shards=tuple(number for number in range(1, first["shards"] + 1) if number not in began),
+        left_out=sum(1 for _ in folder.glob("*/*.parquet")) - len({path for _, path in parts}),
     )
 
 

@@ -324,3 +324,17 @@ def test_slurm_script__for_ray_is_read_by_a_shell():
     if bash is None:
         pytest.skip("no bash")
     subprocess.run([bash, "-n"], input=script, text=True, encoding="utf-8", check=True)
+
+
+def test_merge__says_how_many_parts_belong_to_another_list(
+    photos: Path, run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert run(1, 1) == 0
+    shutil.rmtree(photos / "1")
+    assert run(1, 1) == 0
+    capsys.readouterr()
+    assert main(["merge", str(tmp_path / "parts"), "--save", str(tmp_path / "all.csv"), "--json"]) == 0
+    captured = capsys.readouterr()
+    assert (json.loads(captured.out)["sources"], json.loads(captured.out)["left_out"]) == (3, 2)
+    assert "2 parts in" in captured.err
+    assert "left out" in captured.err

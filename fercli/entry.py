@@ -10,12 +10,12 @@ import threading
 
 _BLOCKED = ("latest frames", "prefetch")  # threads that may wait for an address; nothing can break that off
 # Loading creates 150,000 objects and no garbage; searching them every 700, as Python does, is a tenth of the time of a picture
-_OBJECTS_BETWEEN_COLLECTIONS = 30_000
+_OBJECTS_BETWEEN_COLLECTIONS, _LOADING_S = 30_000, 1.0
 
 
 def run() -> None:
     """Run the command line and exit."""
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    _collect_seldom_while_loading()
     try:
         _open_standard_streams()
         from fercli.cli.main import run as run_command
@@ -33,6 +33,15 @@ def run() -> None:
         os._exit(130)  # libraries that were loading may fail while Python shuts down
     finally:
         gc.freeze()  # the process ends: a last search for garbage would only cost time
+
+
+def _collect_seldom_while_loading() -> None:
+    """Search for garbage seldom until everything is loaded, then as usual: frames of videos are freed by these searches."""
+    usual = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *usual[1:])
+    loaded = threading.Timer(_LOADING_S, gc.set_threshold, usual)
+    loaded.daemon = True
+    loaded.start()
 
 
 def _ignore_signals() -> None:

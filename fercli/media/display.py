@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
@@ -57,6 +58,8 @@ class FrameShapes:
         self._corner.push(picture)
         corner = self._corner.pull()
         self._shape = Shape(self._aspect_of(corner), _matrix_of(corner))
+        del corner
+        gc.collect(0)  # frees the copy: otherwise thousands of them wait for a search of everything
         return self._shape
 
     def _aspect_of(self, corner: Any) -> Fraction | None:

@@ -383,3 +383,22 @@ def test_reader__reads_a_multipart_file_of_a_camera_to_its_end(tmp_path: Path):
     with VideoReader(path) as video:
         assert len(list(video)) == 4
     assert video.broken is None
+
+
+def test_frames__whose_side_data_was_read_are_freed_at_once(tmp_path: Path):
+    path = tmp_path / "a.avi"  # of key frames only, each of which is asked for its display matrix
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for shade in range(40):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), shade, np.uint8), "rgb24")))
+        container.mux(stream.encode())
+    gc.collect()
+    gc.disable()
+    try:
+        with VideoReader(path) as frames:
+            assert sum(1 for _ in frames) == 40
+        left = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert left <= 2, "PyAV's cycle of a frame and its side data keeps it until the next search for garbage"

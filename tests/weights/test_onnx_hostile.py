@@ -23,6 +23,7 @@ CARD = WeightsCard(
     crop=template("arcface"), model=model_preset("btn-tiny"),
 )  # fmt: skip
 PEAK_KB = 400_000  # a started `fer` has about 110,000
+RUN_PEAK_KB = 4_600_000  # a network that runs may take 4 GB (docs/security.md)
 LIMIT_S = 2  # for one face, in these tests
 OPEN = f"""
 import sys
@@ -336,7 +337,7 @@ def test_predict__refuses_a_hostile_onnx_file(kind: str, tmp_path: Path):
     assert [line.partition(":")[0] for line in lines] == ["error", "fix"], done.stderr
     assert str(folder / "m.onnx") in lines[0]
     assert elapsed_s < LIMIT_S + 20  # starting takes a second; more on a busy machine
-    assert int(done.stdout.split()[-1]) < PEAK_KB
+    assert int(done.stdout.split()[-1]) < (RUN_PEAK_KB if kind.endswith("-for-faces") else PEAK_KB)
 
 
 def test_predict__takes_shallow_branches_and_values_in_a_file_beside_it(tmp_path: Path):

@@ -398,7 +398,7 @@ def test_frames__whose_side_data_was_read_are_freed_at_once(tmp_path: Path):
     try:
         with VideoReader(path) as frames:
             assert sum(1 for _ in frames) == 40
-        left = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+        left = sum(type(thing) is av.VideoFrame for thing in gc.get_objects())
     finally:
         gc.enable()
     assert left <= 2, "PyAV's cycle of a frame and its side data keeps it until the next search for garbage"

@@ -20,18 +20,7 @@ from fercli.media.images import Rgb
 from fercli.media.video import VideoReader
 from fercli.results import Face
 
-
-@pytest.fixture(autouse=True)
-def fakes(predict_fakes: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The fake models of `predict_fakes.py`, in use."""
-    predict_fakes.use_fakes(monkeypatch)
-    return predict_fakes
-
-
-@pytest.fixture
-def folder(fakes: Any, tmp_path: Path) -> Path:
-    """One picture, one clip of five frames, one text file that claims to be a picture."""
-    return fakes.write_inputs(tmp_path / "in")
+pytestmark = pytest.mark.usefixtures("fakes")
 
 
 def test_predict__shows_pictures_and_sums_up_videos(folder: Path, capsys: pytest.CaptureFixture[str]):

@@ -14,18 +14,7 @@ import pytest
 from fercli.cli.main import main
 from fercli.faces.detector import detector_version
 
-
-@pytest.fixture(autouse=True)
-def fakes(predict_fakes: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The fake models of `predict_fakes.py`, in use."""
-    predict_fakes.use_fakes(monkeypatch)
-    return predict_fakes
-
-
-@pytest.fixture
-def folder(fakes: Any, tmp_path: Path) -> Path:
-    """One picture, one clip of five frames, one text file that claims to be a picture."""
-    return fakes.write_inputs(tmp_path / "in")
+pytestmark = pytest.mark.usefixtures("fakes")
 
 
 def test_predict__reports_the_device_of_the_detector_if_it_differs(

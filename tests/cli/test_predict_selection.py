@@ -16,18 +16,7 @@ from fercli.media.camera import CameraReader
 from fercli.media.images import write_image
 from fercli.media.video import VideoReader
 
-
-@pytest.fixture(autouse=True)
-def fakes(predict_fakes: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The fake models of `predict_fakes.py`, in use."""
-    predict_fakes.use_fakes(monkeypatch)
-    return predict_fakes
-
-
-@pytest.fixture
-def folder(fakes: Any, tmp_path: Path) -> Path:
-    """One picture, one clip of five frames, one text file that claims to be a picture."""
-    return fakes.write_inputs(tmp_path / "in")
+pytestmark = pytest.mark.usefixtures("fakes")
 
 
 def test_predict__reads_a_part_of_a_video(folder: Path, capsys: pytest.CaptureFixture[str]):

@@ -72,8 +72,8 @@ def _asf_is_complete(path: Path) -> bool | None:
     """Whether an ASF or WMV file has the size that it states; None if it states none."""
     with path.open("rb") as file:
         header = file.read(_ASF_HEADER)
-    place = header.find(_ASF_PROPERTIES)
-    stated = int.from_bytes(header[place + 40 : place + 48], "little") if place >= 0 else 0
+    position = header.find(_ASF_PROPERTIES)
+    stated = int.from_bytes(header[position + 40 : position + 48], "little") if position >= 0 else 0
     return stated <= path.stat().st_size if stated else None
 
 

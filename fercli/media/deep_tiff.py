@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import DataError
-from fercli.media.picture_files import BROKEN, LIMIT_VARIABLE, check_tiff, head_of, pixel_limit
+from fercli.media.picture_files import BROKEN, LIMIT_VARIABLE, check_tiff, content_of, head_of, pixel_limit
 from fercli.media.pixel_values import blend_on_white, levels_of, to_eight_bits
 from fercli.media.rgb_pixels import Rgb, turned
 from fercli.media.tiff import ASSOCIATED, BLACK_IS_ZERO, RGB, UNASSOCIATED, WHITE_IS_ZERO, Layout, is_tiff, layout_of
@@ -27,7 +27,7 @@ def read_deep_tiff(file: Path | io.BytesIO, notes: list[str]) -> Rgb | None:
         return None
     check_tiff(file)
     try:
-        layout = layout_of(file.read_bytes() if isinstance(file, Path) else file.getvalue())
+        layout = layout_of(content_of(file))
         colours = {RGB: 3, BLACK_IS_ZERO: 1, WHITE_IS_ZERO: 1}.get(layout.photometric, 0)
         if layout.is_plain or not 0 < colours <= layout.samples:
             return None

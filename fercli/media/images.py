@@ -15,7 +15,14 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from fercli.errors import DataError, UsageError
 from fercli.media.deep_tiff import read_deep_tiff
 from fercli.media.jpeg_end import without_end_marker
-from fercli.media.picture_files import BROKEN, TURNED_FORMATS, is_of_system, open_picture, open_without_metadata
+from fercli.media.picture_files import (
+    BROKEN,
+    TURNED_FORMATS,
+    content_of,
+    is_of_system,
+    open_picture,
+    open_without_metadata,
+)
 from fercli.media.pixel_values import read_deep_png
 from fercli.media.rgb_pixels import ORIENTATIONS, to_rgb, turned
 from fercli.media.rgb_pixels import Rgb as Rgb  # noqa: PLC0414 - for the modules that read pictures
@@ -78,7 +85,7 @@ def _deep_rgb(file: Path | io.BytesIO, loaded: Image.Image, notes: list[str]) ->
         notes.append("only the upper 8 bits of its colours are read, since it is large and dark")
         return turned(shallow, orientation)
     loaded.close()  # its memory is needed
-    deep = read_deep_png(file)
+    deep = read_deep_png(content_of(file))
     return turned(shallow if deep is None or deep.shape[1::-1] != size else deep, orientation)
 
 
@@ -137,7 +144,7 @@ def _loaded_in_spite(
     picture: Image.Image, file: Path | io.BytesIO, error: Exception, notes: list[str]
 ) -> Image.Image | None:
     if picture.format in ("JPEG", "MPO"):
-        content = file.read_bytes() if isinstance(file, Path) else file.getvalue()
+        content = content_of(file)
         complete = without_end_marker(content, picture.size) if "truncated" in str(error) else None
         if complete is not None:
             notes.append("the end marker of the JPEG file is missing, all pixels are there")

@@ -6,12 +6,13 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+from fercli.media.jpeg import SCAN, segments
+
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _PNG_PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"acTL", b"fcTL", b"fdAT")
 _WEBP_PIXELS = (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF")
 _WEBP_METADATA = 0x20 | 0x08 | 0x04  # flags of VP8X: colour profile, EXIF, XMP
-
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis")
 _ADOBE = 12  # bytes of a segment of JPEG that states the colours
 
@@ -40,17 +41,15 @@ def without_metadata(content: bytes) -> bytes | None:
 
 
 def _jpeg_pixels(content: bytes) -> Iterator[bytes]:
-    position = 2
-    while position + 4 <= len(content) and content[position] == 0xFF:
-        marker, size = content[position + 1], int.from_bytes(content[position + 2 : position + 4], "big")
-        segment = content[position : position + 2 + size]
-        if marker == 0xDA:
+    end = 2
+    for segment in segments(content):
+        if segment.marker == SCAN:
             break
-        is_application = 0xE0 <= marker <= 0xEF or marker == 0xFE
-        if not is_application or (marker == 0xEE and size >= 2 + _ADOBE):
-            yield segment
-        position += 2 + size
-    yield content[position:]
+        end = segment.end
+        is_application = 0xE0 <= segment.marker <= 0xEF or segment.marker == 0xFE
+        if not is_application or (segment.marker == 0xEE and len(segment.payload) >= _ADOBE):
+            yield content[segment.start : end]
+    yield content[end:]
 
 
 def _png_pixels(content: bytes) -> Iterator[bytes]:

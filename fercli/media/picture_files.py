@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from fercli.errors import DataError, UsageError
-from fercli.media.jpeg_scans import has_many_scans
+from fercli.media.jpeg import has_many_scans, is_sequential
 from fercli.media.metadata import may_have_metadata, without_metadata
 from fercli.media.tiff_size import tiff_size
 
@@ -29,6 +29,7 @@ _COMPOSED = 4  # for animations, of which Pillow keeps several frames to compose
 _WIDE = 2  # for JPEG 2000, whose decoder keeps 12 bytes a pixel and a copy
 ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")  # the others have pages or previews, not frames
 _JPEG_SCALES = (2, 4, 8)  # a JPEG can be decoded at a fraction of its size
+_JPEG_HEAD = 1 << 20  # bytes with the segments before its first scan
 # raised by Pillow's decoders for broken files, in addition to OSError
 BROKEN = (
     *(SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError),
@@ -71,7 +72,7 @@ def open_without_metadata(file: Path | io.BytesIO) -> Image.Image | None:
     try:
         if not may_have_metadata(head_of(file, 12)):
             return None
-        content = without_metadata(file.read_bytes() if isinstance(file, Path) else file.getvalue())
+        content = without_metadata(content_of(file))
         picture = None if content is None else _opened(io.BytesIO(content))
     except (OSError, *BROKEN):
         return None
@@ -110,7 +111,7 @@ def _check_decoder(picture: Image.Image, file: Path | io.BytesIO) -> None:
     pixels, whole = picture.width * picture.height, pixel_limit()
     if any(tile[0] in Image.DECODERS for tile in getattr(picture, "tile", ())):  # written in Python
         factor, what, fix = _SLOW, f"its kind of {picture.format}, which is slow to read", "save it as PNG"
-    elif picture.format in ("JPEG", "MPO") and pixels > whole // _SLOW and has_many_scans(file):
+    elif picture.format in ("JPEG", "MPO") and pixels > whole // _SLOW and has_many_scans(content_of(file)):
         factor, what, fix = _SLOW, "a JPEG of so many scans, which is slow to read", "save it again"
     elif picture.format == "JPEG2000":
         factor, what, fix = _WIDE, "JPEG 2000", "save it as PNG"
@@ -143,6 +144,11 @@ def pixel_limit() -> int:
 def starts_like_mp4(file: Path | io.BytesIO) -> bool:
     """Whether a file starts with the `ftyp` box of MP4, QuickTime, HEIC and AVIF."""
     return head_of(file, 8)[4:] == b"ftyp"
+
+
+def content_of(file: Path | io.BytesIO) -> bytes:
+    """Return all bytes of a file."""
+    return file.read_bytes() if isinstance(file, Path) else file.getvalue()
 
 
 def head_of(file: Path | io.BytesIO, size: int) -> bytes:
@@ -199,7 +205,7 @@ def _shrink_jpeg(picture: Image.Image, file: Path | io.BytesIO) -> None:
 
     Its full size is in `picture.info["full_size"]`.
     """
-    if not isinstance(picture, JpegImagePlugin.JpegImageFile) or not _is_sequential(file):
+    if not isinstance(picture, JpegImagePlugin.JpegImageFile) or not is_sequential(head_of(file, _JPEG_HEAD)):
         return
     width, height = picture.size
     if width * height <= pixel_limit():
@@ -208,17 +214,3 @@ def _shrink_jpeg(picture: Image.Image, file: Path | io.BytesIO) -> None:
     scale = next(fits, _JPEG_SCALES[-1])
     picture.draft(None, (width // scale, height // scale))
     picture.info["full_size"] = (width, height)
-
-
-def _is_sequential(file: Path | io.BytesIO) -> bool:
-    """Whether a JPEG is decoded row by row: baseline, all colours in one scan."""
-    content = head_of(file, 1 << 20)
-    place, colours = 2, 0
-    while place + 10 < len(content) and content[place] == 0xFF:
-        marker, size = content[place + 1], int.from_bytes(content[place + 2 : place + 4], "big")
-        if marker in (0xC0, 0xC1):
-            colours = content[place + 9]
-        if marker == 0xDA:
-            return colours > 0 and content[place + 4] == colours
-        place += 2 + size if marker != 0xFF else 1
-    return False

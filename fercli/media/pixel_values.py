@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -77,14 +75,13 @@ def _without_marks(values: NDArray[np.float64], most: float) -> NDArray[np.float
     return values[~is_most] if 0 < is_most.mean(dtype=float) < _MARKED else values
 
 
-def read_deep_png(file: Path | io.BytesIO) -> NDArray[np.uint8] | None:
+def read_deep_png(content: bytes) -> NDArray[np.uint8] | None:
     """Read a PNG of 16 bits a channel, which Pillow cuts to 8; None for any other file.
 
     Returns RGB uint8 [H, W, 3] as stored, without its orientation; transparency is blended on white.
     """
     import cv2
 
-    content = file.read_bytes() if isinstance(file, Path) else file.getvalue()
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the error is reported by the caller
     try:

@@ -11,7 +11,6 @@ from fercli.formatting import clock
 
 _ROUNDING_S = 0.001  # containers round times: a frame this much early is on time
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?|\.\d+)", re.ASCII)
-
 _SELECTION = re.compile(r"(?:every frame|at most (\S+) per second)(?: from (\S+))?(?: to (\S+))?")
 
 

@@ -80,9 +80,9 @@ def _tags(file: BinaryIO) -> Iterator[tuple[int, int]]:
 
 
 def _largest(file: BinaryIO, order: str, code: str, values: int, content: bytes) -> int:
-    place, size = file.tell(), struct.calcsize(order + code)
+    position, size = file.tell(), struct.calcsize(order + code)
     (start,) = struct.unpack(order + ("Q" if len(content) == 8 else "I"), content)
     file.seek(start)
     read = file.read(min(values, _MOST_TAGS) * size)
-    file.seek(place)
+    file.seek(position)
     return max(struct.unpack(f"{order}{len(read) // size}{code}", read[: len(read) // size * size]), default=1)

@@ -14,6 +14,7 @@ from urllib.request import Request, urlopen
 from fercli.errors import DataError
 from fercli.media.addresses import encoded
 from fercli.media.metadata import may_have_metadata
+from fercli.media.tiff import is_tiff
 
 _TIMEOUT_S = 20.0
 _HEAD = 12  # bytes that tell the format of a picture
@@ -48,7 +49,7 @@ def _begins_like_picture(head: bytes) -> bool:
     """Whether this is the beginning of a PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF file."""
     if head.startswith(b"\xff\xd8"):
         return False
-    return may_have_metadata(head) or head.startswith((b"GIF8", b"BM", b"II*\0", b"MM\0*"))
+    return may_have_metadata(head) or is_tiff(head[:4]) or head.startswith((b"GIF8", b"BM"))
 
 
 def _rest(response: Any, head: bytes, name: str) -> bytes:

@@ -12,8 +12,6 @@ from fercli.errors import DataError
 from fercli.system.files import replacing
 
 BOM = "\ufeff"  # tells spreadsheets that a file is UTF-8
-
-
 # how formulas begin; also in double width, which spreadsheets in East Asian languages accept
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _APOSTROPHE = "'"

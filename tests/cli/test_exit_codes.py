@@ -100,8 +100,9 @@ def test_interrupted__by_ctrl_c(tmp_path: Path):
         try:
             writing = _open_when_read(pipe, running)
             running.send_signal(signal.SIGINT)
-            _, said = running.communicate(timeout=30)
+            # a signal between Python's last check and its read() sets a flag only: end the read, so that it is seen
             os.close(writing)
+            _, said = running.communicate(timeout=300)
         finally:
             running.kill()
     assert running.returncode == ExitCode.INTERRUPTED
@@ -111,7 +112,7 @@ def test_interrupted__by_ctrl_c(tmp_path: Path):
 
 def _open_when_read(pipe: Path, running: subprocess.Popen[str]) -> int:
     """Open a named pipe for writing once the command reads from it."""
-    for _ in range(300):
+    for _ in range(3000):
         try:
             return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
         except OSError:

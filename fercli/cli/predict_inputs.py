@@ -57,13 +57,14 @@ def frame_selection(fps: float | None, start: str | None, end: str | None) -> Fr
 
 def with_selection(sources: list[Source], selection: FrameSelection) -> list[Source]:
     """Read only the selected frames of videos, one of which must be among the sources."""
-    from fercli.media.animation import ANIMATED_SUFFIXES
+    from fercli.media.animation import ANIMATED_SUFFIXES, is_animation
     from fercli.media.selection import EVERY_FRAME
 
-    may_move = any(
-        source.kind == "video" or source.fault or source.path.suffix.lower() in ANIMATED_SUFFIXES for source in sources
-    )
-    if selection != EVERY_FRAME and not may_move:
+    def may_move(source: Source) -> bool:
+        named = source.kind == "video" or source.fault or source.path.suffix.lower() in ANIMATED_SUFFIXES
+        return bool(named) or (source.address is None and is_animation(source.path))
+
+    if selection != EVERY_FRAME and not any(map(may_move, sources)):
         raise UsageError("--fps, --start and --end need a video among the sources", fix="remove them")
     return [replace(source, selection=selection) for source in sources]
 

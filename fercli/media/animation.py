@@ -10,10 +10,11 @@ from fercli.errors import DataError
 from fercli.formatting import pluralize
 from fercli.media.frames import Frame
 from fercli.media.images import picture_errors, upright_rgb
-from fercli.media.picture_files import ANIMATED_FORMATS, open_picture
+from fercli.media.picture_files import ANIMATED_FORMATS, head_of, open_picture
 from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
 
-ANIMATED_SUFFIXES = (".webp", ".png", ".apng", ".avif")  # that may be animated; .gif files are read as videos
+ANIMATED_SUFFIXES = (".webp", ".png", ".apng", ".avif")  # of animated pictures; .gif files are read as videos
+_GIF = b"GIF8"
 _DEFAULT_MS = 100  # of a frame without a duration, as browsers show it
 
 
@@ -27,12 +28,29 @@ def count_frames(path: Path) -> int:
 
 
 def is_animation(path: Path, content: bytes | None = None) -> bool:
-    """Whether a picture has several frames. content: the bytes of the file, if they were read already."""
+    """Whether a picture has several frames, whatever its suffix. content: the bytes of the file, if they were read already."""
+    file = path if content is None else io.BytesIO(content)
     try:
-        with picture_errors(path), open_picture(path if content is None else io.BytesIO(content)) as picture:
+        if not _may_be_animated(head_of(file, 12)):
+            return False
+        with picture_errors(path), open_picture(file) as picture:
             return picture.format in ANIMATED_FORMATS and int(getattr(picture, "n_frames", 1)) > 1
-    except DataError:
+    except (DataError, OSError):
         return False  # the error comes when it is read
+
+
+def is_other_than_gif(path: Path) -> bool:
+    """Whether a file is an animated picture of a format that FFmpeg does not read with all its frames."""
+    try:
+        return head_of(path, 4) != _GIF and is_animation(path)
+    except OSError:
+        return False
+
+
+def _may_be_animated(head: bytes) -> bool:
+    """Whether a file is a GIF, PNG, WebP or AVIF. head: its first 12 bytes."""
+    is_webp = head[:4] == b"RIFF" and head[8:] == b"WEBP"
+    return is_webp or head.startswith((_GIF, b"\x89PNG")) or head[4:] in (b"ftypavif", b"ftypavis")
 
 
 class AnimationReader:

@@ -11,6 +11,7 @@ _ASF_HEADER = 65_536  # bytes in which the properties of the file are searched
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _BOUNDARY = 256  # bytes of a line between two parts, and their headers
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067  # the two elements of a Matroska file
+_CLUSTER = 0x1F43B675  # an element of a segment, with frames
 
 
 def is_complete(
@@ -22,15 +23,15 @@ def is_complete(
     packets: how many were read of the picture track. stated_packets: how many it has by the header, 0 if unknown.
     read_to: position in the file behind the last packet.
     """
+    if path is None:
+        return (format_name.startswith("mov") and 0 < stated_packets <= packets) or None
     try:
         if format_name.startswith("mov"):
-            return (stated_packets > 0 and packets >= stated_packets) or None
-        if path is None:
-            return None
+            return (stated_packets > 0 and packets >= stated_packets) or _boxes_are_complete(path)
         if format_name == "gif":
             return _gif_is_complete(path)
         if format_name.startswith("matroska"):
-            return _segment_is_complete(path) or None
+            return _segment_is_complete(path)
         if format_name == "mpjpeg":  # ends with a line that begins the next picture
             return path.stat().st_size - read_to < _BOUNDARY or None
         if format_name in _BY_SIZE:
@@ -77,7 +78,32 @@ def _asf_is_complete(path: Path) -> bool | None:
     return stated <= path.stat().st_size if stated else None
 
 
-_BY_SIZE = {"avi": _avi_is_complete, "flv": _flv_is_complete, "asf": _asf_is_complete}
+def _mjpeg_is_complete(path: Path) -> bool | None:
+    """False if a file of JPEGs ends within one, else None."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _BOUNDARY))
+        return None if file.read().rstrip(b"\0\r\n").endswith(b"\xff\xd9") else False
+
+
+_BY_SIZE = {"avi": _avi_is_complete, "flv": _flv_is_complete, "asf": _asf_is_complete, "mjpeg": _mjpeg_is_complete}
+
+
+def _boxes_are_complete(path: Path) -> bool | None:
+    """False if an MP4 or MOV file ends within a box of frames or of their index, else None."""
+    size, position = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while position + 8 <= size:
+            file.seek(position)
+            head = file.read(16)
+            stated = int.from_bytes(head[:4], "big")
+            if stated == 1:
+                stated = int.from_bytes(head[8:16], "big")
+            if stated < 8:  # up to the end of the file, or no box
+                return None
+            position += stated
+            if position > size:
+                return False if head[4:8] in (b"mdat", b"moof", b"moov") else None
+    return None
 
 
 def _gif_is_complete(path: Path) -> bool | None:
@@ -109,18 +135,25 @@ def _skip_colours(file: BinaryIO, flags: int) -> None:
         file.seek(3 << ((flags & 7) + 1), 1)
 
 
-def _segment_is_complete(path: Path) -> bool:
-    """Whether a Matroska file has all bytes of its segment; False if their number is not stated."""
+def _segment_is_complete(path: Path) -> bool | None:
+    """Whether a Matroska file has all bytes of its segment, False if it ends within a cluster; None if this is unknown."""
+    whole = path.stat().st_size
     with path.open("rb") as file:
-        for expected in (_EBML, _SEGMENT):
-            if _number(file, keep_marker=True) != expected:
-                return False
+        if _number(file, keep_marker=True) != _EBML:
+            return None
+        file.seek(_number(file, keep_marker=False) or 0, 1)
+        if _number(file, keep_marker=True) != _SEGMENT:
+            return None
+        size = _number(file, keep_marker=False)
+        if size is not None and file.tell() + size <= whole:
+            return True
+        while (kind := _number(file, keep_marker=True)) is not None:
             size = _number(file, keep_marker=False)
             if size is None:
-                return False
-            end = file.tell() + size
-            file.seek(end if expected == _EBML else 0, 0 if expected == _EBML else 1)
-        return path.stat().st_size >= end
+                return None
+            if file.seek(size, 1) > whole:
+                return False if kind == _CLUSTER else None
+    return None
 
 
 def _number(file: BinaryIO, *, keep_marker: bool) -> int | None:

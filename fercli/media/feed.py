@@ -11,7 +11,7 @@ from typing import Any
 from fercli.errors import DataError
 from fercli.formatting import pluralize
 from fercli.media.addresses import path_of, scheme_of
-from fercli.media.animation import ANIMATED_SUFFIXES, AnimationReader, is_animation
+from fercli.media.animation import AnimationReader, is_animation, is_other_than_gif
 from fercli.media.counts import Remaining
 from fercli.media.frames import VIDEO_SUFFIXES
 from fercli.media.images import Rgb, read_rgb
@@ -105,7 +105,7 @@ def _picture(source: Source, index: int, remaining: Remaining) -> Iterator[Item]
 
 
 def _picture_items(source: Source, content: bytes | None, index: int, remaining: Remaining) -> Iterator[Item]:
-    if (content is not None or source.path.suffix.lower() in ANIMATED_SUFFIXES) and is_animation(source.path, content):
+    if is_animation(source.path, content):
         with AnimationReader(source.path, content, name=source.name, selection=source.selection) as animation:
             yield from _video_items(replace(source, kind="video"), animation, index, remaining)
         return
@@ -187,7 +187,7 @@ def open_video(source: Source) -> Any:
         from fercli.media.camera import CameraReader
 
         return CameraReader(source.address, selection=source.selection)
-    if source.address is None and source.path.suffix.lower() in ANIMATED_SUFFIXES and is_animation(source.path):
+    if source.address is None and is_other_than_gif(source.path):
         return AnimationReader(source.path, name=source.name, selection=source.selection)
     from fercli.media.video import VideoReader  # FFmpeg is not needed for pictures
 

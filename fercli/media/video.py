@@ -35,6 +35,7 @@ _STATING_ASPECT = (
     "mxf",
     "nut",
 )  # formats whose header may overrule that of the frames
+_STATING_END = ("matroska", "flv")  # formats whose duration may be the time at which the last frame ends
 _FIX = "check that a video player opens the file; if not, get it again"
 _FIX_ADDRESS = "check the address in a video player"
 
@@ -206,13 +207,17 @@ class VideoReader:
         overtakes, as many as there were errors (some formats have packets without a frame).
         """
         waiting: set[int] = set()
+        cut: set[int] = set()  # of which bytes are missing
         errors, time_base = 0, self._stream.time_base
+        marks_cut = self._container.format.name != "mpegts"  # which marks packets before any gap, complete or not
         try:
             for packet in self._start.packets if self._start else packets(self._container, self._stream):
                 self._packets += bool(packet.size)
                 self._read_to = max(self._read_to, (packet.pos or 0) + packet.size)
                 if packet.size and packet.pts is not None and not packet.is_discard:
                     waiting.add(packet.pts)
+                    if packet.is_corrupt and marks_cut:
+                        cut.add(packet.pts)
                 try:
                     pictures = decode_packet(packet)
                 except DecodeError:
@@ -225,9 +230,10 @@ class VideoReader:
                         lost = overtaken[max(0, len(overtaken) - errors) :]
                         errors -= len(lost)
                         yield from (_Lost(pts, time_base) for pts in lost)
-                    yield (
-                        _Lost(picture.pts, time_base, picture.dts, picture.key_frame) if picture.is_corrupt else picture
-                    )
+                    if picture.is_corrupt or picture.pts in cut:
+                        yield _Lost(picture.pts, time_base, picture.dts, picture.key_frame)
+                    else:
+                        yield picture
         except DemuxError:
             self._failed = True
         yield from (_Lost(pts, time_base) for pts in sorted(waiting)[:errors])
@@ -247,7 +253,7 @@ class VideoReader:
         """Return what is missing at the end, and when the last frame ends: in a complete file it is held to the end."""
         if self._path and has_unread_recording(self._path, self._container.format.name, self._read_to):
             return f"another recording is appended to the file and not read; {pluralize(frames, 'frame')} read", end_s
-        stated_s = _stated_duration_s(self._container, self._stream)
+        stated_s = _stated_duration_s(self._container, self._stream, end_s)
         complete = is_complete(
             self._path,
             self._container.format.name,
@@ -276,16 +282,21 @@ def _duration_s(picture: Any) -> float:
     return float((picture.duration or 0) * picture.time_base) if picture.time_base else 0.0
 
 
-def _stated_duration_s(container: Any, stream: Any) -> float | None:
-    """Duration of the video track by the header; None if unknown, or if it may be that of the sound."""
+def _stated_duration_s(container: Any, stream: Any, end_s: float) -> float | None:
+    """Duration of the video track by the header; None if unknown, or if it may be that of the sound.
+
+    end_s: of the last frame. In Matroska and FLV files the duration counts from time 0 or, by some programs, from the start.
+    """
     if stream.duration is not None:
         return float(stream.duration * stream.time_base)
     tag = stream.metadata.get("DURATION")
-    if tag is not None:
-        return _tagged_s(tag)
-    if container.duration is None or len(container.streams) > 1:
+    if tag is None and (container.duration is None or len(container.streams) > 1):
         return None
-    return float(container.duration) / av.time_base
+    stated_s = float(container.duration) / av.time_base if tag is None else _tagged_s(tag)
+    start_s = float(container.start_time or 0) / av.time_base
+    if stated_s is None or start_s <= 0 or not container.format.name.startswith(_STATING_END):
+        return stated_s
+    return max(stated_s - start_s, min(stated_s, end_s))
 
 
 def _tagged_s(tag: str) -> float | None:

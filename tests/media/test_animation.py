@@ -39,6 +39,19 @@ def test_feed__has_every_frame_of_an_animated_picture(name: str, over_http: bool
     assert items[-1].duration_s == pytest.approx(0.2, abs=0.011)
 
 
+@pytest.mark.parametrize("kind", ["gif", "webp", "png", "avif"])
+@pytest.mark.parametrize("name", ["a.jpg", "a.gif", "a.mp4", "a"])
+def test_feed__has_every_frame_whatever_the_suffix(name: str, kind: str, tmp_path: Path):
+    path = tmp_path / name
+    _animated(tmp_path / f"source.{kind}").rename(path)
+    items = list(feed(find_sources([str(path)])))
+    assert [(item.frame, item.fault) for item in items] == [(0, None), (1, None), (2, None)]
+    np.testing.assert_allclose([item.time_s for item in items], [0, 0.1, 0.4], atol=0.011)
+    for item, colour in zip(items, COLOURS, strict=True):
+        assert item.rgb is not None
+        np.testing.assert_allclose(item.rgb[8, 10], colour, atol=2)
+
+
 @pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png", "a.avif"])
 def test_feed__has_every_frame_from_an_address_without_a_suffix(name: str, file_server: Any, tmp_path: Path):
     address = file_server.serve("/picture", _animated(tmp_path / name).read_bytes()) + "?id=3"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -11,7 +10,7 @@ from pathlib import Path
 from fercli.errors import DataError
 from fercli.formatting import pluralize
 from fercli.results import Prediction
-from fercli.system.csv_file import reading_csv
+from fercli.system.text_table import read_table
 
 COLUMNS = ("source", "track", "name")
 SETTING = "names of people"
@@ -90,30 +89,34 @@ class Names:
             )
         for row in self._rows:
             if row not in self._used and not any(row.fits(source) for source in not_read):
-                where = "no video has a" if row.source is None else f"{row.source} has no"
                 line = "" if row.line is None else f" (line {row.line})"
-                found.append(f"the name {row.name}{line} is not used: {where} track {row.track}")
+                found.append(f"the name {row.name}{line} is not used: {self._why_unused(row)}")
         return found
+
+    def _why_unused(self, row: NameRow) -> str:
+        """Return why a row is about no track: an earlier one names it, or there is none."""
+        same = (other for other in self._used if (other.source, other.track) == (row.source, row.track))
+        if (earlier := next(same, None)) is not None:
+            return f"track {row.track} is called {earlier.name} by an earlier row"
+        return f"{'no video has a' if row.source is None else f'{row.source} has no'} track {row.track}"
 
 
 def read_names(path: Path) -> Names:
-    """Read a csv file with the columns track and name, and optionally source.
+    """Read a table with the columns track and name, and optionally source, as people and spreadsheets save it.
 
     Raises: DataError with the line for a missing column, a track that is no number and an empty name.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file", fix=_EXAMPLE)
-    with reading_csv(path, fix=_EXAMPLE), path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if not {"track", "name"} <= set(reader.fieldnames or ()):
-            raise DataError(f"{path} lacks the column track or name", fix="a header source,track,name")
-        rows = []
-        for cells in reader:
-            source, track, name = ((cells.get(column) or "").strip() for column in COLUMNS)
-            if not track.isdecimal() or len(track) > _DIGITS or not name:
-                raise DataError(
-                    f"{path}, line {reader.line_num}: needs the number of a track and a name",
-                    fix="interview.mp4,1,Anna",
-                )
-            rows.append(NameRow(source or None, int(track), name, reader.line_num))
+    table = read_table(path)
+    columns = {name.strip().lower(): name for name in table.header}
+    if not {"track", "name"} <= set(columns):
+        raise DataError(f"{path} lacks the column track or name", fix="a header source,track,name")
+    rows = []
+    for line, cells in table.rows:
+        source, track, name = (cells[columns[column]].strip() if column in columns else "" for column in COLUMNS)
+        track = track.removesuffix(".0")  # as pandas writes it
+        if not track.isdecimal() or len(track) > _DIGITS or not name:
+            raise DataError(f"{path}, line {line}: needs the number of a track and a name", fix="interview.mp4,1,Anna")
+        rows.append(NameRow(source or None, int(track), name, line))
     return Names(rows)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from fercli.errors import DataError
+
+_ARCHIVE = "PK\x03\x04"  # how workbooks of Excel and LibreOffice begin
+_MOST_ABOVE = 20  # lines of a title
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
 
 
 @dataclass(frozen=True)
@@ -33,15 +39,13 @@ def read_text(path: Path) -> str:
 def read_table(path: Path) -> TextTable:
     """Read a table; the separator is that of the header, or of a first line such as Excel's `sep=;`.
 
-    Raises: DataError if it cannot be parsed.
+    The header is the first row with two cells that are not empty: rows above it are a title. Raises: DataError if the file
+    cannot be parsed, or is a workbook.
     """
     text = read_text(path)
-    first = text.partition("\n")[0].strip().strip('"').lower()
-    skipped = 0
-    if first.startswith("sep=") and len(first) == 5:
-        separator, text, skipped = first[-1], text.partition("\n")[2], 1
-    else:
-        separator = next((sign for sign in "\t;" if sign in first), ",")
+    if text.startswith(_ARCHIVE):
+        raise DataError(f"{path}: a workbook, not a text table", fix="save it as csv: in Excel, File > Save as > CSV UTF-8")
+    text, skipped, separator = _from_header(text)
     rows = []
     try:
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
@@ -53,3 +57,21 @@ def read_table(path: Path) -> TextTable:
     except csv.Error as error:
         raise DataError(f"{path}: not a table ({error})", fix="save it as csv") from error
     return TextTable(path, header, tuple(rows))
+
+
+def _from_header(text: str) -> tuple[str, int, str]:
+    """Return a text from its header on, how many lines are above it, and the separator."""
+    stated, begin = None, 0
+    for number, match in enumerate(islice(_LINE.finditer(text), _MOST_ABOVE)):
+        line = match.group().strip()
+        if number == 0 and re.fullmatch('"?sep=."?', line.lower()):
+            stated, begin = line.strip('"')[-1], match.end()
+            continue
+        separator = stated or _separator(line)
+        if sum(bool(cell.strip()) for cell in next(csv.reader([line], delimiter=separator), ())) > 1:
+            return text[match.start() :], number, separator
+    return text[begin:], int(begin > 0), stated or ","
+
+
+def _separator(line: str) -> str:
+    return next((sign for sign in "\t;" if sign in line), ",")

@@ -60,6 +60,25 @@ def test_names__rows_about_no_track_are_named(tmp_path: Path):
     assert names.warnings(not_read=["in/b.mp4"]) == []  # also for any video: it was not read
 
 
+def test_names__a_second_name_of_a_track_is_told(tmp_path: Path):
+    names = read_names(_names(tmp_path, "source,track,name\na.mp4,1,Anna\na.mp4,1,Bert\n"))
+    names.of_frame(_rows(1))
+    assert names.warnings() == ["the name Bert (line 3) is not used: track 1 is called Anna by an earlier row"]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("source;track;name\r\na.mp4;1;Jörg\r\n;;\r\n", "cp1252"),
+        ("Source\tTrack\tName\r\na.mp4\t1\tJörg\r\n", "utf-16"),
+        ("People of the study,,\r,,\rsource,track,name\ra.mp4,1.0,Jörg\r", "utf-8-sig"),
+    ],
+)
+def test_names__as_spreadsheets_save_them(text: str, encoding: str, tmp_path: Path):
+    (tmp_path / "names.csv").write_bytes(text.encode(encoding))
+    assert read_names(tmp_path / "names.csv").name_of("talks/a.mp4", 1) == "Jörg"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

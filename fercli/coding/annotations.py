@@ -25,7 +25,7 @@ class VideoAnnotations:
 
     video: path or name of the media file, else the name of the file that holds the annotations. tiers: person ->
     annotations in order of onset. end_s: end of what was coded; None if the format does not say. spans: the parts that were
-    coded; None: everything up to end_s. note: about the whole video.
+    coded; None: everything up to end_s. note: about the whole video. warnings: what its reader found unusual.
     """
 
     video: str
@@ -33,3 +33,4 @@ class VideoAnnotations:
     end_s: float | None = None
     spans: tuple[Span, ...] | None = None
     note: str = ""
+    warnings: tuple[str, ...] = ()

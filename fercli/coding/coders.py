@@ -13,6 +13,7 @@ from fercli.coding.code import code_video
 from fercli.coding.episodes import EpisodeOptions
 from fercli.coding.export import annotations_of
 from fercli.coding.formats.boris import read_boris
+from fercli.coding.formats.boris_csv import is_boris_export, read_boris_export
 from fercli.coding.formats.elan import read_elan
 from fercli.coding.formats.event_csv import read_datavyu, read_event_csv
 from fercli.coding.formats.frame_logs import is_facereader, read_facereader, read_openface
@@ -30,6 +31,7 @@ _READERS: dict[str, Callable[[Path], list[VideoAnnotations]]] = {
     ".textgrid": read_praat,
 }
 _TABLES = (".csv", ".tsv", ".txt", ".parquet", ".jsonl")
+_WORKBOOKS = (".xlsx", ".xls", ".ods", ".numbers")
 SAMPLE_NAME = "sample.csv"
 PARTS_NAME = "parts.csv"  # the same without the predictions, for the coder
 _KNOWN = "give .eaf, .TextGrid, .boris or csv files, or tables of fer predict"
@@ -119,7 +121,8 @@ def _read(
     if reader is not None:
         return [CodedByOne(item, item) for item in reader(path)], None
     if suffix not in _TABLES:
-        raise DataError(f"{path}: unknown format", fix=_KNOWN)
+        fix = "save every sheet as csv: in Excel, File > Save as > CSV UTF-8" if suffix in _WORKBOOKS else _KNOWN
+        raise DataError(f"{path}: unknown format", fix=fix)
     rows = read_rows(path)
     return [_machine(recording, options) for recording in saved_recordings(rows, names)], rows
 
@@ -133,6 +136,8 @@ def _table_reader(path: Path) -> Callable[[Path], list[VideoAnnotations]] | None
         return None
     if {"timestamp", "success"} <= set(table.header):
         return lambda _: read_openface(table)
+    if is_boris_export(table.header):
+        return lambda _: read_boris_export(table)
     if any(name.endswith(".onset") for name in table.header):
         return lambda _: read_datavyu(table)
     return lambda _: read_event_csv(table)

@@ -44,7 +44,9 @@ def read_table(path: Path) -> TextTable:
     """
     text = read_text(path)
     if text.startswith(_ARCHIVE):
-        raise DataError(f"{path}: a workbook, not a text table", fix="save it as csv: in Excel, File > Save as > CSV UTF-8")
+        raise DataError(
+            f"{path}: a workbook, not a text table", fix="save it as csv: in Excel, File > Save as > CSV UTF-8"
+        )
     text, skipped, separator = _from_header(text)
     rows = []
     try:

@@ -20,7 +20,7 @@ ROWS = ((2, {"name": "Zoë", "time": "1,5"}), (4, {"name": "x;y", "time": ""}))
         ("name\ttime\nZoë\t1,5\n\t\nx;y\t\n", "utf-16", 2),
         ('name,time\nZoë,"1,5"\n,\nx;y,\n', "utf-8", 2),
         ('name,time\rZoë,"1,5"\r,\rx;y,\r', "utf-8", 2),  # line ends of old Macs
-        ("Study of 2026;\r\n;\r\nname;time\r\nZoë;1,5\r\n;\r\n\"x;y\";\r\n", "utf-8", 4),  # a title above
+        ('Study of 2026;\r\n;\r\nname;time\r\nZoë;1,5\r\n;\r\n"x;y";\r\n', "utf-8", 4),  # a title above
         ('"Smith, J.",,\nname,time\nZoë,"1,5"\n,\nx;y,\n', "utf-8", 3),
         ("sep=|\nname|time\nZoë|1,5\n|\nx;y|\n", "utf-8", 3),
     ],

@@ -142,28 +142,36 @@ def read_boris(path: Path, observations: str = "") -> list[VideoAnnotations]:
     return read
 
 
-def _videos(path: Path, name: str, observation: Mapping[str, Any], states: set[str]) -> Iterator[VideoAnnotations]:
-    """Yield the videos of an observation: BORIS plays the files of the first player one after the other."""
+def _videos(path: Path, name: str, observation: Mapping[str, Any], states: set[str]) -> list[VideoAnnotations]:
+    """Return the videos of an observation."""
     tiers = _state_events(path, name, observation, states)
     files = observation.get("file", {})
-    played = list(files.get(_PLAYERS[0], ()))
-    media = played or [file for player in _PLAYERS for file in files.get(player, ())]
-    lengths = observation.get("media_info", {}).get("length", {})
+    played = list(files.get(_PLAYERS[0], ())) or [file for player in _PLAYERS for file in files.get(player, ())][:1]
+    return videos_of(
+        f"{path}, observation {name}", tiers, played or [name], observation.get("media_info", {}).get("length", {})
+    )
+
+
+def videos_of(
+    where: str, tiers: Mapping[str, Sequence[Annotation]], played: Sequence[str], lengths: Mapping[str, Any]
+) -> list[VideoAnnotations]:
+    """Return the videos of an observation: BORIS plays the files of the first player one after the other.
+
+    where: for errors. lengths: of files in seconds. Raises: DataError for an unknown length of one of several files.
+    """
     if len(played) < 2:
-        end_s = float(lengths[media[0]]) if media and media[0] in lengths else None
-        yield VideoAnnotations(media[0] if media else name, tiers, end_s)
-        return
+        end_s = float(lengths[played[0]]) if played[0] in lengths else None
+        return [VideoAnnotations(played[0], {person: tuple(items) for person, items in tiers.items()}, end_s)]
+    videos = []
     begin_s = 0.0
     for file in played:
         if file not in lengths:
-            raise DataError(
-                f"{path}, observation {name}: the length of {file} is missing", fix="open the observation in BORIS"
-            )
+            raise DataError(f"{where}: the length of {file} is missing", fix="open the observation in BORIS")
         length_s = float(lengths[file])
-        yield VideoAnnotations(
-            file, {person: tuple(_within(items, begin_s, length_s)) for person, items in tiers.items()}, length_s
-        )
+        of_file = {person: tuple(_within(items, begin_s, length_s)) for person, items in tiers.items()}
+        videos.append(VideoAnnotations(file, of_file, length_s))
         begin_s += length_s
+    return videos
 
 
 def _within(items: Sequence[Annotation], begin_s: float, length_s: float) -> Iterator[Annotation]:
@@ -192,11 +200,21 @@ def _state_events(
         else:
             tiers.setdefault(subject, []).append(Annotation(behaviour, begin[0], time_s, begin[1]))
     for (subject, behaviour, _), (time_s, _) in begun.items():
-        raise DataError(
-            f"{path}, observation {name}: {behaviour} of {subject or 'no focal subject'} begins at {time_s:.2f} s and never ends",
-            fix="in BORIS: Observations > Fix unpaired events",
-        )
+        raise unpaired(f"{path}, observation {name}", subject, behaviour, time_s)
+    return by_person(tiers)
+
+
+def unpaired(where: str, subject: str, behaviour: str, time_s: float) -> DataError:
+    """Return the error for a state event that only begins."""
+    return DataError(
+        f"{where}: {behaviour} of {subject or _NOBODY.lower()} begins at {time_s:.2f} s and never ends",
+        fix="in BORIS: Observations > Fix unpaired events",
+    )
+
+
+def by_person(tiers: Mapping[str, Sequence[Annotation]]) -> dict[str, tuple[Annotation, ...]]:
+    """Return the events of subjects in order of onset; the name of nobody is empty."""
     return {
-        "" if person == _NOBODY else person: tuple(sorted(items, key=lambda item: item.onset_s))
-        for person, items in tiers.items()
+        "" if subject == _NOBODY else subject: tuple(sorted(items, key=lambda item: item.onset_s))
+        for subject, items in tiers.items()
     }

@@ -1,12 +1,15 @@
-"""Tables with a row per event: events.csv of fer, exports of BORIS and Datavyu, and others with the same kind of columns."""
+"""Tables with a row per event: events.csv of fer, exports of Datavyu, and others with the same kind of columns."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from fercli.coding.annotations import Annotation, VideoAnnotations
+from fercli.coding.formats.clock_times import looks_like_frames, seconds_of
 from fercli.errors import DataError
+from fercli.formatting import pluralize
 from fercli.system.text_table import TextTable
 
 # names of columns in lower case without units, the first that occurs counts
@@ -16,50 +19,108 @@ _LABEL = ("expression", "behavior", "behaviour", "label", "emotion", "code", "va
 _ONSET = ("onset", "start", "begin", "start time", "begin time", "onset time", "tmin", "beginn", "anfang")
 _OFFSET = ("offset", "stop", "end", "stop time", "end time", "offset time", "tmax", "ende")
 _DURATION = ("duration", "dauer")
-_TYPE, _POINT = "behavior type", "point"  # of BORIS's exports
-_NOBODY = ("", "no focal subject")
+_NOBODY = ("no focal subject",)
 _UNIT = re.compile(r"(?:[\s_]+|\s*[(\[]|\s+-\s+)(s|sec|seconds|ms|msec|ss\.msec|hh:mm:ss\.ms)[)\]]?$")
 _MILLISECONDS = re.compile(r"(?<![a-z.])m(?:s|sec|illiseconds)\b")
 _COLUMNS = "columns: video, person, expression, onset_s, offset_s"
-_TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:[.,]\d*)?(?:e[-+]?\d+)?)", re.IGNORECASE)
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The columns of a table of events. offset: None if there is a duration instead."""
+
+    label: str
+    onset: str
+    offset: str | None
+    duration: str
+    video: str | None
+    people: tuple[str, ...]
+
+    def video_of(self, row: Mapping[str, str]) -> str:
+        return row[self.video].strip() if self.video else ""
+
+    def person_of(self, row: Mapping[str, str]) -> str:
+        return next((row[name].strip() for name in self.people if row[name].strip()), "")
 
 
 def read_event_csv(table: TextTable) -> list[VideoAnnotations]:
     """Return the events of a table, one column per kind of value; a unit in the name of a time column is obeyed.
 
-    The cells of a video without events may be empty. Point events of BORIS are left out. Raises: DataError for missing
-    columns, a time that is no number, and an event that ends before it begins.
+    The cells of a video without events may be empty. Events without a duration are left out, with a warning.
+    Raises: DataError for missing columns, a time that is no number, an event that ends before it begins, and one whose video or
+    person is missing although other rows have one.
     """
+    columns = _columns(table)
+    names_videos = any(columns.video_of(row) for _, row in table.rows)
+    with_people = {columns.video_of(row) for _, row in table.rows if columns.person_of(row)}
+    videos: dict[str, dict[str, list[Annotation]]] = {}
+    points: list[str] = []
+    times: list[str] = []
+    for line, row in table.rows:
+        where = f"{table.path}, line {line}"
+        video, person, text = columns.video_of(row), columns.person_of(row), row[columns.label].strip()
+        tiers = videos.setdefault(video or table.path.stem, {}) if video or not names_videos else {}
+        if not text:
+            continue
+        if (names_videos and not video) or (video in with_people and not person):
+            raise DataError(
+                f"{where}: {text} has no {'person' if video or not names_videos else 'video'}, which other rows have",
+                fix="repeat it in every row: of merged cells only the first one is saved",
+            )
+        onset_s, offset_s = _span_s(row, columns, text, where)
+        times += [row[columns.onset], row[columns.offset or columns.duration]]
+        if offset_s > onset_s:
+            tiers.setdefault("" if person.lower() in _NOBODY else person, []).append(
+                Annotation(text, onset_s, offset_s)
+            )
+        else:
+            points.append(text)
+    found = [_video(video, tiers) for video, tiers in (videos or {table.path.stem: {}}).items()]
+    return [replace(found[0], warnings=tuple(_warnings(points, times))), *found[1:]]
+
+
+def _columns(table: TextTable) -> _Columns:
+    """Return the columns of a table. Raises: DataError if one is missing."""
     names = {_plain(name): name for name in reversed(table.header)}
-    label, onset, offset = (_first(names, kinds) for kinds in (_LABEL, _ONSET, _OFFSET))
-    duration = _first(names, _DURATION)
+    label, onset, offset, duration, video = (
+        _first(names, kinds) for kinds in (_LABEL, _ONSET, _OFFSET, _DURATION, _VIDEO)
+    )
     missing = [
         kind for kind, name in (("label", label), ("onset", onset), ("offset", offset or duration)) if name is None
     ]
     if missing or label is None or onset is None:
-        shown = ", ".join(table.header) or "none"
+        shown = ", ".join(name for name in table.header if name.strip()) or "none"
         raise DataError(f"{table.path}: no column of the {missing[0]} of events; it has {shown}", fix=_COLUMNS)
-    video_column = _first(names, _VIDEO)
-    people = [name for name in (_first(names, _PERSON), names.get("track")) if name is not None]
-    videos: dict[str, dict[str, list[Annotation]]] = {}
-    for line, row in table.rows:
-        video = row[video_column].strip() if video_column else ""
-        tiers = videos.setdefault(video or table.path.stem, {})
-        text = row[label].strip()
-        if not text or row.get(names.get(_TYPE, ""), "").strip().lower() == _POINT:
-            continue
-        where = f"{table.path}, line {line}"
-        onset_s = _seconds(row, onset, where)
-        offset_s = _seconds(row, offset, where) if offset else onset_s + _seconds(row, duration or "", where)
-        if offset_s < onset_s:
-            raise DataError(
-                f"{where}: {text} ends at {offset_s:g} s, before it begins ({onset_s:g} s)", fix="correct the times"
-            )
-        person = next((row[name].strip() for name in people if row[name].strip()), "")
-        person = "" if person.lower() in _NOBODY else person
-        if offset_s > onset_s:
-            tiers.setdefault(person, []).append(Annotation(text, onset_s, offset_s))
-    return [_video(video, tiers) for video, tiers in (videos or {table.path.stem: {}}).items()]
+    people = tuple(name for name in (_first(names, _PERSON), names.get("track")) if name is not None)
+    return _Columns(label, onset, offset, duration or "", video, people)
+
+
+def _span_s(row: Mapping[str, str], columns: _Columns, text: str, where: str) -> tuple[float, float]:
+    """Return onset and offset of an event."""
+    length = columns.offset or columns.duration
+    for name in (columns.onset, length):
+        if not row[name].strip():
+            raise DataError(f"{where}: {text} has no {name.strip()}", fix="fill it in, or delete the row")
+    onset_s = _seconds(row, columns.onset, where)
+    offset_s = _seconds(row, length, where) + (0.0 if columns.offset else onset_s)
+    if offset_s < onset_s:
+        raise DataError(
+            f"{where}: {text} ends at {offset_s:g} s, before it begins ({onset_s:g} s)", fix="correct the times"
+        )
+    return onset_s, offset_s
+
+
+def _warnings(points: Sequence[str], times: Sequence[str]) -> Iterator[str]:
+    """Yield what is unusual about the events of a table."""
+    if points:
+        shown = ", ".join(list(dict.fromkeys(points))[:_SHOWN])
+        yield f"{pluralize(len(points), 'event')} without a duration ({shown}): left out"
+    if looks_like_frames(times):
+        yield (
+            "the last two digits of all times are below 30 and are read as hundredths of a second: if they count frames, "
+            "divide them by the frame rate"
+        )
 
 
 def read_datavyu(table: TextTable) -> list[VideoAnnotations]:
@@ -78,7 +139,7 @@ def read_datavyu(table: TextTable) -> list[VideoAnnotations]:
             if not label or not row[f"{person}.onset"].strip():
                 continue
             where = f"{table.path}, line {line}"
-            onset_s, offset_s = (_number(row[f"{person}.{part}"], where) / 1000 for part in ("onset", "offset"))
+            onset_s, offset_s = (seconds_of(row[f"{person}.{part}"], where) / 1000 for part in ("onset", "offset"))
             if offset_s < onset_s:
                 raise DataError(f"{where}: the cell {label} of {person} has no offset", fix="set it in Datavyu")
             if offset_s > onset_s:
@@ -100,14 +161,5 @@ def _first(names: Mapping[str, str], kinds: Sequence[str]) -> str | None:
 
 
 def _seconds(row: Mapping[str, str], name: str, where: str) -> float:
-    value = _number(row[name], where)
+    value = seconds_of(row[name], where)
     return value / 1000 if _MILLISECONDS.search(name.lower().replace("_", " ")) else value
-
-
-def _number(text: str, where: str) -> float:
-    """Return seconds of a number, m:ss or h:mm:ss; the decimal sign is a point or a comma."""
-    match = _TIME.fullmatch(text.strip())
-    if match is None:
-        raise DataError(f"{where}: {text.strip()!r} is no time", fix="seconds, m:ss or h:mm:ss")
-    hours, minutes, seconds = (float((part or "0").replace(",", ".")) for part in match.groups())
-    return hours * 3600 + minutes * 60 + seconds

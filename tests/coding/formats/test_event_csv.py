@@ -27,18 +27,6 @@ def test_event_csv__of_fer(tmp_path: Path):
     assert found["b"] == {}
 
 
-def test_event_csv__aggregated_events_of_boris(tmp_path: Path):
-    text = (
-        "Observation id\tObservation date\tMedia file name\tSubject\tBehavior\tBehavior type\tStart (s)\tStop (s)\n"
-        "obs1\t2026-01-01\tclips/a.mp4\tAnna\tsmile\tSTATE\t1.25\t2.5\n"
-        "obs1\t2026-01-01\tclips/a.mp4\tNo focal subject\tfrown\tSTATE\t3\t4\n"
-    )
-    assert read(tmp_path / "boris.tsv", text)["a"] == {
-        "Anna": (Annotation("smile", 1.25, 2.5),),
-        "": (Annotation("frown", 3, 4),),
-    }
-
-
 def test_event_csv__with_semicolons_clock_times_and_milliseconds(tmp_path: Path):
     found = read(tmp_path / "a.csv", "Label;Start;End\nhappy;0:01,5;1:02,0\n")
     assert found["a"] == {"": (Annotation("happy", 1.5, 62.0),)}
@@ -75,6 +63,44 @@ def test_event_csv__with_durations_and_the_tables_of_praat(tmp_path: Path):
     assert found["a"] == {"Anna": (Annotation("happy", 0.5, 1.5),)}
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("video,person,label,onset,offset\na.mp4,1,sad,0,1\n,,happy,1,2\n", "line 3: happy has no video, which other"),
+        ("video,person,label,onset,offset\na.mp4,1,sad,0,1\na.mp4,,happy,1,2\n", "line 3: happy has no person"),
+        ("source,person,expression,onset_s,offset_s\na.mp4,1,,,\n,,sad,0,1\n", "line 3: sad has no video"),
+    ],
+)
+def test_event_csv__cells_that_were_merged_are_refused(text: str, message: str, tmp_path: Path):
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=message):
+        read_coder(tmp_path / "a.csv", EpisodeOptions())
+
+
+def test_event_csv__another_video_may_be_without_people(tmp_path: Path):
+    found = read(tmp_path / "a.csv", "video,person,label,onset,offset\na.mp4,1,sad,0,1\nb.mp4,,sad,1,2\n")
+    assert found == {"a": {"1": (Annotation("sad", 0, 1),)}, "b": {"": (Annotation("sad", 1, 2),)}}
+
+
+def warnings_of(path: Path, text: str) -> tuple[str, ...]:
+    path.write_text(text, encoding="utf-8")
+    return next(iter(read_coder(path, EpisodeOptions()).videos.values())).frames.warnings
+
+
+def test_event_csv__warns_of_events_without_a_duration(tmp_path: Path):
+    text = "label,onset,offset\nsad,0,1\nblink,1,1\nnod,2,2\nblink,2,2\n"
+    assert warnings_of(tmp_path / "a.csv", text) == ("3 events without a duration (blink, nod): left out",)
+
+
+@pytest.mark.parametrize(("first", "second", "warned"), [("12", "29", True), ("12", "31", False), ("00", "00", False)])
+def test_event_csv__warns_of_numbers_of_frames(first: str, second: str, warned: bool, tmp_path: Path):
+    lines = [f'sad,"0:00:0{at},{first}","0:00:0{at + 1},{second}"' for at in range(5)]
+    found = warnings_of(tmp_path / "a.csv", "\n".join(["label,onset,offset", *lines]))
+    assert [text.partition(" and are read as ")[0] for text in found] == (
+        ["the last two digits of all times are below 30"] if warned else []
+    )
+
+
 def test_event_csv__leaves_out_point_events_of_boris(tmp_path: Path):
     text = "Media file name,Behavior,Behavior type,Start (s),Stop (s)\na.mp4,blink,POINT,1,1\na.mp4,smile,STATE,1,2\n"
     assert read(tmp_path / "b.csv", text)["a"] == {"": (Annotation("smile", 1, 2),)}
@@ -95,7 +121,7 @@ def test_datavyu__a_cell_without_an_offset_is_an_error(tmp_path: Path):
         ("label,start,end\nx,00:00:01:12,2\n", "line 2: '00:00:01:12' is no time"),
         ("label,start,end\nx,-1,2\n", "line 2: '-1' is no time"),
         ("label,start,end\nx,nan,2\n", "line 2: 'nan' is no time"),
-        ("label,start,end\nx,1,\n", "line 2: '' is no time"),
+        ("label,start,end\nx,1,\n", "line 2: x has no end"),
         ("a,b\n1,2\n", "no column of the label"),
         ("label,start,end\nx,soon,2\n", "line 2: 'soon' is no time"),
     ],

@@ -78,6 +78,12 @@ def agree(
     """
     warnings: list[str] = []
     _check_names(coders, options)
+    warnings += [
+        f"{coder.name}: {text}"
+        for coder in coders
+        for coding in coder.videos.values()
+        for text in coding.frames.warnings
+    ]
     people = same_people(coders, options, warnings)
     if not people:
         raise _nothing_in_common(coders)
@@ -248,8 +254,7 @@ def _blocks(
 
 def _key(person: SamePerson) -> str:
     """Return what is the same for one person: a name in all videos, a number in its video."""
-    named = person.person and not person.person.isdigit()
-    return person.person if named else f"{person.video}\n{person.person}"
+    return f"{person.video}\n{person.person}" if person.name is None else person.name
 
 
 def _known(value: float) -> float | None:

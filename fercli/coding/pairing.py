@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fercli.coding.annotations import Annotation, Span, VideoAnnotations
 from fercli.coding.coders import CodedByOne, Coder
+from fercli.coding.person_names import name_in_all_videos, one_tier_each, person_key, person_keys
 from fercli.coding.same_videos import SameVideo, same_videos
 from fercli.coding.video_names import common_end
 from fercli.config.labels import PAPER_ORDER, canonical
+from fercli.formatting import clock
 from fercli.results import who_name
 
 STEP_S = 0.04
-_NUMBERED = re.compile(r"^(?:person|participant|subject|face|track|p|#)?\s*#?\s*(\d+)$")
 _SHOWN = 5
+_LATE_S = 1.0  # by which a label may end behind the last frame
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,10 @@ class PairingOptions:
 
 @dataclass(frozen=True)
 class SamePerson:
-    """One person of one video in the codings of several coders; a coder without the person has no annotations."""
+    """One person of one video in the codings of several coders; a coder without the person has no annotations.
+
+    name: what the person is called in all videos; None for a number, which is that of one video.
+    """
 
     video: str
     person: str
@@ -67,13 +71,7 @@ class SamePerson:
     events: tuple[tuple[Annotation, ...], ...]
     end_s: float
     spans: tuple[Span, ...] | None
-
-
-def person_key(name: str) -> str:
-    """Return a name that is equal for one person: `Person 1`, `Track 1`, `#1`, `P1` and `1` are the same; '' for `Largest face`."""
-    plain = name.strip().lower()
-    match = _NUMBERED.match(plain)
-    return str(int(match.group(1))) if match else "" if plain == who_name(None).lower() else plain
+    name: str | None = None
 
 
 def same_people(coders: Sequence[Coder], options: PairingOptions, warnings: list[str]) -> list[SamePerson]:
@@ -88,7 +86,9 @@ def same_people(coders: Sequence[Coder], options: PairingOptions, warnings: list
             None if coding is None else _prepared(coding, coder, options)
             for coding, coder in zip(video.codings, coders, strict=True)
         ]
-        people += _of_video(video, coders, options, warnings)
+        keys = person_keys(video.codings)
+        video.codings = [None if coding is None else one_tier_each(coding, keys) for coding in video.codings]
+        people += _of_video(video, coders, options, keys, warnings)
     return people
 
 
@@ -128,12 +128,14 @@ def _with_labels(coding: VideoAnnotations, options: PairingOptions) -> VideoAnno
 
 
 def _of_video(
-    video: SameVideo, coders: Sequence[Coder], options: PairingOptions, warnings: list[str]
+    video: SameVideo,
+    coders: Sequence[Coder],
+    options: PairingOptions,
+    key_of: Mapping[str, str],
+    warnings: list[str],
 ) -> list[SamePerson]:
-    """Return the people of one video."""
-    keyed = [
-        {} if coding is None else {person_key(name): name for name in coding.frames.tiers} for coding in video.codings
-    ]
+    """Return the people of one video. key_of: the names of people."""
+    keyed = [{} if coding is None else {key_of[name]: name for name in coding.frames.tiers} for coding in video.codings]
     keys = list(dict.fromkeys(key for names in keyed for key in names))
     found = {key: [names.get(key) for names in keyed] for key in keys}
     found = {key: names for key, names in found.items() if sum(name is not None for name in names) > 1}
@@ -142,7 +144,7 @@ def _of_video(
         for names, coding in zip(keyed, video.codings, strict=True)
     ]
     taken = _only_ones(video, coders, left, list(found.values()), warnings)
-    found |= {person_key(next(name for name in names if name is not None)): names for names in taken}
+    found |= {key_of[next(name for name in names if name is not None)]: names for names in taken}
     _warn_of_rest(video, coders, left, taken, warnings)
     codings = [coding for coding in video.codings if coding is not None]
     spans = next((s for c in codings if (s := options.spans_of(c.frames.video))), None)
@@ -153,7 +155,8 @@ def _of_video(
                 alone: list[str | None] = [None] * len(coders)
                 alone[at] = name
                 found[f"{coders[at].name}: {name}"] = alone
-    return [_person(video, key, names, spans) for key, names in found.items()]
+    _warn_of_ends(video, coders, warnings)
+    return [_person(video, key, names, spans, coders) for key, names in found.items()]
 
 
 def _left(names: Sequence[str], coding: CodedByOne | None, options: PairingOptions) -> list[str]:
@@ -224,24 +227,46 @@ def _warn_of_rest(
             )
 
 
-def _person(video: SameVideo, key: str, names: Sequence[str | None], spans: tuple[Span, ...] | None) -> SamePerson:
+def _warn_of_ends(video: SameVideo, coders: Sequence[Coder], warnings: list[str]) -> None:
+    """Warn of labels behind the end of what a program read of the video."""
+    ends = [
+        (coding.frames.end_s, coder.name)
+        for coding, coder in zip(video.codings, coders, strict=True)
+        if coder.classes is not None and coding is not None and coding.frames.end_s is not None
+    ]
+    if not ends:
+        return
+    end_s, program = max(ends)
+    for coding, coder in zip(video.codings, coders, strict=True):
+        if coder.classes is not None or coding is None:
+            continue
+        last_s = max((item.offset_s for items in coding.frames.tiers.values() for item in items), default=0.0)
+        if last_s > end_s + _LATE_S:
+            warnings.append(
+                f"{video.name}: {coder.name} has labels up to {clock(last_s)}, {program} ends at {clock(end_s)}: is it the same "
+                "video, and are the times seconds?"
+            )
+
+
+def _person(
+    video: SameVideo,
+    key: str,
+    names: Sequence[str | None],
+    spans: tuple[Span, ...] | None,
+    coders: Sequence[Coder],
+) -> SamePerson:
     parts = [None if coding is None else (coding.frames, coding.events) for coding in video.codings]
     frames, events = (
-        tuple(() if part is None else _tier(part[kind], name) for part, name in zip(parts, names, strict=True))
+        tuple(
+            () if part is None or name is None else part[kind].tiers.get(name, ())
+            for part, name in zip(parts, names, strict=True)
+        )
         for kind in (0, 1)
     )
     ends = [part[0].end_s for part in parts if part is not None and part[0].end_s is not None]
     end_s = max([*ends, *(max(item.offset_s for item in items) for items in frames if items)], default=0.0)
-    return SamePerson(video.name, key, frames, events, end_s, spans)
+    return SamePerson(video.name, key, frames, events, end_s, spans, name_in_all_videos(names, coders))
 
 
 def _seconds(coding: CodedByOne | None, name: str) -> float:
     return 0.0 if coding is None else sum(item.offset_s - item.onset_s for item in coding.frames.tiers[name])
-
-
-def _tier(coding: VideoAnnotations, name: str | None) -> tuple[Annotation, ...]:
-    """Return a tier by the name that the frames have; events may have another one for the same person."""
-    if name is None:
-        return ()
-    key = person_key(name)
-    return next((items for other, items in coding.tiers.items() if person_key(other) == key), ())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fercli.coding.annotations import Annotation, VideoAnnotations
 from fercli.coding.coders import CodedByOne, Coder
-from fercli.coding.pairing import PairingOptions, person_key, same_people
+from fercli.coding.pairing import PairingOptions, same_people
+from fercli.coding.person_names import person_key
 
 
 def coder(name: str, people: dict[str, str], *, program: bool = False, seconds: float = 2) -> Coder:
@@ -30,6 +33,51 @@ def test_person_key__is_equal_for_one_person(name: str):
 def test_person_key__keeps_names():
     assert person_key("Anna 2b") == "anna 2b"
     assert person_key("Largest face") == ""
+
+
+def test_same_people__spellings_of_one_name_are_one_person():
+    machine = coder("results", {"Anna": "neutral"}, program=True)
+    tiers = {"Anna": "neutral", " ANNA": "happiness", "anna ": "neutral"}
+    (person,) = same_people([coder("coder", tiers), machine], PairingOptions(), [])
+    assert [item.label for item in person.frames[0]] == ["neutral", "happiness", "neutral"]
+    assert [item.label for item in person.events[0]] == ["neutral", "happiness", "neutral"]
+
+
+@pytest.mark.parametrize(
+    "tiers", [{"Track 1": "happiness", "P1": "neutral"}, {"P1": "neutral", "Track 1": "happiness"}]
+)
+def test_same_people__a_participant_is_not_the_track_of_this_number(tiers: dict[str, str]):
+    machine = coder("results", tiers, program=True)
+    assert labels(coder("anna", {"P1": "neutral"}), machine)[0][0] == ["neutral", "neutral"]
+    assert labels(coder("anna", {"1": "happiness"}), machine)[0][0] == ["happiness", "happiness"]
+    both, warnings = labels(coder("anna", {"p1": "neutral", "Track 1": "happiness"}), machine)
+    assert (sorted(map(str, both)), warnings) == (["['happiness', 'happiness']", "['neutral', 'neutral']"], [])
+
+
+@pytest.mark.parametrize(
+    ("coded", "read", "name"),
+    [
+        ("Track 3", "Track 3", None),
+        ("P3", "Track 3", None),
+        ("P03", "P03", "p03"),
+        ("3", "P3", "p3"),
+        ("Anna", "Anna", "anna"),
+    ],
+)
+def test_same_people__have_a_name_in_all_videos_or_a_number_in_one(coded: str, read: str, name: str | None):
+    machine = coder("results", {read: "neutral"}, program=True)
+    (person,) = same_people([coder("coder", {coded: "neutral"}), machine], PairingOptions(), [])
+    assert (person.person, person.name) == ("anna" if name == "anna" else "3", name)
+
+
+def test_same_people__warns_of_labels_behind_the_end_of_the_rows():
+    machine = coder("results", {"1": "neutral"}, program=True)
+    videos = {"a": CodedByOne(*(replace(part, end_s=2.0) for part in (machine.videos["a"].frames,) * 2))}
+    _, warnings = labels(coder("anna", {"1": "neutral"}, seconds=500), replace(machine, videos=videos))
+    assert warnings == [
+        "a: anna has labels up to 8:20.0, results ends at 0:02.0: is it the same video, and are the times seconds?"
+    ]
+    assert labels(coder("anna", {"1": "neutral"}, seconds=3), replace(machine, videos=videos))[1] == []
 
 
 def test_same_people__names_whom_nobody_else_has():

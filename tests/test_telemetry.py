@@ -102,6 +102,6 @@ def test_predict__opens_no_connection_within_half_a_minute(photo: Path, tmp_path
         command = [*trace, sys.executable, "-c", code, "predict", str(photo)]
         running[name] = subprocess.Popen(command, env=env, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     for name, process in running.items():
-        assert "happiness" in process.communicate(timeout=300)[0]
+        assert "happiness" in process.communicate(timeout=600)[0]
         assert re.findall(r"^.*AF_INET.*$", (tmp_path / name).read_text(), re.M) == [], name
     assert _files(tmp_path / "home") == []

@@ -46,7 +46,7 @@ class Browser:
     def wait(self, script: str) -> Any:
         """Wait until JavaScript returns something true, and return it."""
         body = (
-            "const done = arguments[arguments.length - 1], end = Date.now() + 60000;"
+            "const done = arguments[arguments.length - 1], end = Date.now() + 180000;"
             f"const test = () => {{ {script} }};"
             "const again = () => { const value = test(); if (value || Date.now() > end) done(value);"
             " else setTimeout(again, 30); }; again();"
@@ -133,7 +133,7 @@ def browser(profile: Path) -> Iterator[Browser]:
             wanted = {
                 "goog:chromeOptions": options,
                 "goog:loggingPrefs": {"performance": "ALL", "browser": "ALL"},
-                "timeouts": {"script": 90_000},
+                "timeouts": {"script": 200_000},
             }
             session = _request(root, {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
             window = Browser(f"{root}/{session}")

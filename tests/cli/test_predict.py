@@ -217,7 +217,7 @@ def test_predict__continues_after_it_was_killed(
         damaged_clip(clips / f"{name}.mp4", broken=())
     arguments = ["predict", str(clips), "--out", str(out), "--quiet"]
     script = _KILLED.format(tests=str(Path(__file__).parents[1]))
-    killed = subprocess.run([sys.executable, "-c", script, *arguments], check=False, capture_output=True, timeout=300)
+    killed = subprocess.run([sys.executable, "-c", script, *arguments], check=False, capture_output=True, timeout=600)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert sorted(path.name for path in out.iterdir() if path.name[0] != ".") == ["a.mp4", "a.report.html"]
     detected: list[int] = []

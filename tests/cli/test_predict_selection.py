@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,28 @@ def test_predict__refuses_parts_that_make_no_sense(folder: Path, capsys: pytest.
 
 
 def test_predict__stops_a_camera_with_all_outputs_complete(fakes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    class AfterThreeFrames:
+        """A timer that ends when three frames have been searched for faces."""
+
+        def __init__(self, after_s: float, end: Callable[[], None]) -> None:
+            assert after_s == 0.3
+            fakes_detect = fakes.OneFace.detect
+            left = [3]
+
+            def detect(self: Any, frames: Any, **options: Any) -> Any:
+                left[0] -= len(frames)
+                if left[0] <= 0:
+                    end()
+                return fakes_detect(self, frames, **options)
+
+            monkeypatch.setattr(fakes.OneFace, "detect", detect)
+
+        def start(self) -> None:
+            pass
+
+        def cancel(self) -> None:
+            pass
+
     class Capture:
         def isOpened(self) -> bool:
             return True
@@ -104,6 +127,7 @@ def test_predict__stops_a_camera_with_all_outputs_complete(fakes: Any, tmp_path:
         def release(self) -> None:
             pass
 
+    monkeypatch.setattr("fercli.cli.console.Timer", AfterThreeFrames)
     monkeypatch.setattr(
         "fercli.media.camera.CameraReader", lambda number, **_: CameraReader(number, capture=lambda _: Capture())
     )
@@ -117,7 +141,7 @@ def test_predict__stops_a_camera_with_all_outputs_complete(fakes: Any, tmp_path:
     ]
     with (out / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) > 1
+    assert len(rows) >= 3
     assert (rows[0]["source"], rows[0]["time_s"]) == ("camera 0", "0.0")
     with VideoReader(out / "camera-0.mp4") as video:
         assert sum(1 for _ in video) == len(rows)

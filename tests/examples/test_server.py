@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import socket
+import re
 import subprocess
 import sys
 import time
@@ -32,34 +32,30 @@ class Server(NamedTuple):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     log = tmp_path_factory.mktemp("server") / "log.txt"
-    command = [sys.executable, "-m", "uvicorn", "server:app", "--app-dir", str(EXAMPLES), "--port", str(port)]
+    command = [sys.executable, "-m", "uvicorn", "server:app", "--app-dir", str(EXAMPLES), "--port", "0"]
     with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
         try:
-            _wait_for(port, process, log)
-            yield Server(f"http://127.0.0.1:{port}/predict", log)
+            yield Server(f"{_wait_for(process, log)}/predict", log)
         finally:
             process.terminate()
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(600):
+def _wait_for(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Return the address that the server says it listens at."""
+    for _ in range(3000):
+        said = log.read_text(encoding="utf-8")
+        if found := re.search(r"running on (http://127\.0\.0\.1:\d+)", said):
+            return found[1]
         if process.poll() is not None:
-            pytest.fail(log.read_text(encoding="utf-8"))
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.1)
+            pytest.fail(said)
+        time.sleep(0.1)
     pytest.fail("the server did not start")
 
 
 def _post(address: str, body: bytes) -> tuple[int, object]:
     try:
-        with urllib.request.urlopen(urllib.request.Request(address, data=body, method="POST"), timeout=60) as answer:
+        with urllib.request.urlopen(urllib.request.Request(address, data=body, method="POST"), timeout=300) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)

@@ -128,7 +128,7 @@ def test_feed__reads_while_a_large_folder_is_counted(folder: Path, monkeypatch: 
     counted = threading.Event()
 
     def slow(source: Source) -> int:
-        counted.wait(10)
+        counted.wait(300)
         return 5
 
     monkeypatch.setattr(counts, "_WAIT_S", 0.05)
@@ -136,7 +136,7 @@ def test_feed__reads_while_a_large_folder_is_counted(folder: Path, monkeypatch: 
     items = feed(find_sources([str(folder / "b.mp4")]))
     assert next(items).left is None
     counted.set()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 300
     while (left := next(items).left) is None and time.monotonic() < deadline:
         time.sleep(0.01)
         items = feed(find_sources([str(folder / "b.mp4")]))
@@ -181,9 +181,10 @@ def test_feed__reads_a_stream_as_it_is_sent(tmp_path: Path):
 
 def test_feed__counts_the_skipped_frames_of_a_stream(monkeypatch: pytest.MonkeyPatch):
     class Stream:
-        """Ten frames at once, the eleventh when it is asked for."""
+        """The first frame, nine more when it has been read, and the eleventh on request."""
 
-        frames, broken, last = None, "cut off after 1.0 s", threading.Event()
+        frames, broken = None, "cut off after 1.0 s"
+        begun, waiting, last = threading.Event(), threading.Event(), threading.Event()
 
         def __enter__(self) -> Stream:
             return self
@@ -193,13 +194,18 @@ def test_feed__counts_the_skipped_frames_of_a_stream(monkeypatch: pytest.MonkeyP
 
         def __iter__(self) -> Iterator[Frame]:
             for number in range(11):
+                if number == 1:
+                    self.begun.wait(300)
                 if number == 10:
-                    self.last.wait(10)
+                    self.waiting.set()
+                    self.last.wait(300)
                 yield Frame(number, number / 10, np.zeros((4, 4, 3), np.uint8))
 
     monkeypatch.setattr("fercli.media.feed.open_video", lambda source: Stream())
     items = feed([Source(Path("rtsp"), "video", Path("rtsp"), address="rtsp://door")])
     first = next(items)
+    Stream.begun.set()
+    assert Stream.waiting.wait(300)
     time.sleep(1)  # the others have waited for too long by now
     Stream.last.set()
     *frames, end = items

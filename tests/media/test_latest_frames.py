@@ -66,7 +66,7 @@ class Sender:
     def _tell(self) -> None:
         self._taken.clear()
         self._wanted.set()
-        assert self._taken.wait(10)
+        assert self._taken.wait(300)
 
 
 def start(latest: LatestFrames, sender: Sender) -> Generator[Frame, None, None]:
@@ -136,11 +136,11 @@ def test_latest_frames__stops_on_request_without_further_frames():
     waits = Thread(target=lambda: left.append(list(frames)), daemon=True)
     waits.start()
     stop.set()
-    waits.join(10)
+    waits.join(300)
     assert left == [[]]
     assert not sender.closed.is_set()  # it is silent: its reader may not be disturbed
     sender.send_unheard()
-    assert sender.closed.wait(10)
+    assert sender.closed.wait(300)
 
 
 def test_latest_frames__closes_the_stream_when_its_reader_stops():
@@ -148,7 +148,7 @@ def test_latest_frames__closes_the_stream_when_its_reader_stops():
     frames = start(LatestFrames(lambda: sender), sender)
     sender.send_unheard()
     frames.close()
-    assert sender.closed.wait(10)
+    assert sender.closed.wait(300)
 
 
 def test_latest_frames__stops_on_request_while_the_stream_is_being_opened():
@@ -156,14 +156,14 @@ def test_latest_frames__stops_on_request_while_the_stream_is_being_opened():
 
     def silent() -> Sender:
         opening.set()
-        go_on.wait(20)  # as FFmpeg waits for a server that does not answer
+        go_on.wait(600)  # as FFmpeg waits for a server that does not answer
         return Sender()
 
     left: list[Iterable[Frame]] = []
     waits = Thread(target=lambda: left.append(list(LatestFrames(silent, stop=stop))), daemon=True)
     waits.start()
-    assert opening.wait(10)
+    assert opening.wait(300)
     stop.set()
-    waits.join(1)
+    waits.join(300)
     assert left == [[]]
     go_on.set()

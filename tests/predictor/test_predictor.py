@@ -200,7 +200,7 @@ def test_crops__checks_their_size(predictor: Predictor):
 
 def _run(code: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -45,16 +45,16 @@ def test_background__close_drops_calls_that_have_not_started():
 
     def first() -> None:
         started.set()
-        gate.wait(10)
+        gate.wait(300)
         done.append("first")
 
     calls.add(first)
     calls.add(lambda: done.append("second"))
-    started.wait(10)
+    assert started.wait(300)
     closing = Thread(target=calls.close)
     closing.start()
     while len(calls._waiting):  # the second is cancelled before the first may end
         pass
     gate.set()
-    closing.join(10)
+    closing.join(300)
     assert done == ["first"]

@@ -16,7 +16,7 @@ from fercli.system.locks import hold_lock
 
 HOLD = (
     "import sys, time\nfrom pathlib import Path\nfrom fercli.system.locks import hold_lock\n"
-    "with hold_lock(Path(sys.argv[1]), output=Path('out')):\n    print('held', flush=True)\n    time.sleep(60)"
+    "with hold_lock(Path(sys.argv[1]), output=Path('out')):\n    print('held', flush=True)\n    time.sleep(600)"
 )
 
 

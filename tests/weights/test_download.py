@@ -226,10 +226,10 @@ def test_open_location__opens_no_other_protocol(location):
 
 
 @contextlib.contextmanager
-def _raw_server(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+def _raw_server(answer: Callable[[socket.socket], object]) -> Iterator[str]:
     """A server that does as `answer` says with every connection."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(10)
+        listening.settimeout(300)
 
         def serve() -> None:
             with contextlib.suppress(OSError):
@@ -248,14 +248,12 @@ def test_download__from_a_server_that_trickles__ends(target, monkeypatch):
 
     def trickle(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-        for _ in range(200):
+        for _ in range(20_000):  # far longer than any machine takes; ends when the client is gone
             connection.sendall(b"x")
             time.sleep(0.02)
 
-    begun = time.monotonic()
     with _raw_server(trickle) as url, pytest.raises(DownloadError, match="less than 30 kB in"):
         fetch(url, target)
-    assert time.monotonic() - begun < 3
 
 
 def test_download__from_a_server_that_trickles_its_headers__ends(target, monkeypatch):
@@ -263,22 +261,20 @@ def test_download__from_a_server_that_trickles_its_headers__ends(target, monkeyp
 
     def trickle(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
-        for _ in range(100):
+        for _ in range(20_000):
             connection.sendall(b"x")
-            time.sleep(0.03)
+            time.sleep(0.02)
 
-    begun = time.monotonic()
     with _raw_server(trickle) as url, pytest.raises(DownloadError, match="has not answered in 0 s"):
         fetch(url, target)
-    assert time.monotonic() - begun < 2
 
 
 def test_download__from_a_silent_server__ends(target, monkeypatch):
     monkeypatch.setattr(locations, "TIMEOUT_S", 0.1)
-    begun = time.monotonic()
-    with _raw_server(lambda _: time.sleep(1)) as url, pytest.raises(DownloadError, match="timed out"):
+    ended = threading.Event()
+    with _raw_server(lambda _: ended.wait(300)) as url, pytest.raises(DownloadError, match="timed out"):
         fetch(url, target)
-    assert time.monotonic() - begun < 5
+    ended.set()
 
 
 @pytest.mark.parametrize("stated", [True, False])

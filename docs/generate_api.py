@@ -11,7 +11,13 @@ from pathlib import Path
 
 PAGE = Path(__file__).parent / "api.md"
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Predict": ("fercli.predictor:Predictor", "fercli.results:Prediction", "fercli.results:Face"),
+    "Predict": (
+        "fercli.predictor:Predictor",
+        "fercli.predict.image_result:ImageResult",
+        "fercli.results:Prediction",
+        "fercli.results:Face",
+        "fercli.rows.frames:to_frame",
+    ),
     "Load a network": (
         "fercli.weights.loaded_model:load_model",
         "fercli.weights.loaded_model:LoadedModel",

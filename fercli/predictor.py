@@ -21,7 +21,7 @@ from fercli.media.selection import FrameSelection
 from fercli.media.sources import Source, find_sources
 from fercli.predict.arguments import check_flags, check_networks, real_number
 from fercli.predict.boxes_file import read_boxes
-from fercli.predict.forked import OfOneProcess, never_freed
+from fercli.predict.forked import ProcessResults, keep_alive
 from fercli.predict.given_faces import FacesByFrame, FaceTable, GivenFaces, with_given_faces
 from fercli.predict.image_result import ImageResult
 from fercli.predict.inputs import (
@@ -268,13 +268,15 @@ class Predictor:
                 raise RefusedError(
                     "this Predictor runs in torch, which would wait forever in a forked process", fix=fix
                 )
-            never_freed(self._classifier)
-            never_freed(self._detector)
+            keep_alive(self._classifier)
+            keep_alive(self._detector)
             self._load()
 
     def _predict(self, items: Iterable[Item], options: PredictOptions, *, live: bool = False) -> Iterator[ImageResult]:
         self._reload_after_fork()
-        return OfOneProcess(predict_items(items, self._classifier, detector=self._detector, options=options, live=live))
+        return ProcessResults(
+            predict_items(items, self._classifier, detector=self._detector, options=options, live=live)
+        )
 
     def _file_or_stream(
         self, source: Source, options: PredictOptions, given: FaceTable | None

@@ -76,10 +76,9 @@ def json_line(value: object) -> None:
         typer.echo(one_line_json(value, default=_plain))
 
 
-def prepare_tables(*, needed: bool) -> None:
+def prepare_tables() -> None:
     """Import what tables need on another thread, while the caller loads networks."""
-    if needed:
-        Thread(target=import_module, args=("rich.table",), name="tables").start()
+    Thread(target=import_module, args=("rich.table",), name="tables").start()
 
 
 def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> RenderableType:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from fercli.formatting import pluralize, printable
 if TYPE_CHECKING:
     from fercli.cli.predict_summary import Summary
     from fercli.media.sources import Source
+    from fercli.system.stopwatch import Stopwatch
 
 
 def predict(
@@ -129,28 +130,10 @@ def predict(
     )
     protection.check(output.paths)
     cluster = Cluster(engine, address, workers, gpus_per_worker)
-    cluster.check(
-        out,
-        {
-            "--shard": shard,
-            "--save": save,
-            "--report": report,
-            "--json": json,
-            "--resume": resume,
-            "--overwrite": overwrite,
-            "--boxes": boxes,
-            "--confusion": confusion,
-            "--baseline": baseline,
-            "--people": people,
-            "--pseudonyms": pseudonyms,
-            "--processing-log": processing_log,
-            "--seconds": seconds,
-        },
-    )
+    cluster.check(out, context.params)
     selection = predict_inputs.frame_selection(fps, start, end)
-    inputs = predict_inputs.with_selection(predict_inputs.named_sources(sources, out, quiet=quiet), selection)
-    inputs = predict_inputs.with_reconnect(
-        inputs if seconds is None else predict_inputs.with_endless(inputs), reconnect
+    inputs = predict_inputs.as_requested(
+        predict_inputs.named_sources(sources, out, quiet=quiet), selection, seconds=seconds, reconnect_s=reconnect
     )
     known = People.read(baseline, people, inputs, track=track)
     summary = Summary(track=track)
@@ -158,9 +141,11 @@ def predict(
     inputs = output.of_shard(inputs)
     given = None if boxes is None else predict_inputs.given_faces(boxes, inputs)
     opened = partial(open_classifier, weights, cluster.engine_of_worker, convention=convention, prior=prior, flip=flip)
-    console.prepare_tables(needed=not json)
+    if not json:
+        console.prepare_tables()
     classifier = opened(device)
-    warn_of_alignment(classifier, detector if settings.detects else None)
+    if settings.detects:
+        warn_of_alignment(classifier, detector)
     face_detector = open_detector(detect, device) if settings.detects and not cluster.is_used else None
     names = protection.open_names(inputs, known, quiet=quiet)
     recorded = (
@@ -233,10 +218,14 @@ def predict(
     if not json:
         summary.show(quiet=quiet)
     if not quiet:
-        summary.show_times(watch, runs_on)
-        for path in output.paths:
-            console.say(printable(f"written to {path}"))
+        _say_end(summary, watch, runs_on, output.paths)
     _finish(summary, strict=strict, is_part=shard is not None)
+
+
+def _say_end(summary: Summary, watch: Stopwatch, runs_on: str, outputs: Sequence[Path]) -> None:
+    summary.show_times(watch, runs_on)
+    for path in outputs:
+        console.say(printable(f"written to {path}"))
 
 
 def _refuse_faults(inputs: list[Source], summary: Summary) -> None:
@@ -264,7 +253,7 @@ def _finish(summary: Summary, *, strict: bool, is_part: bool = False) -> None:
 
     is_part: the rest is in other shards, so that a few unreadable files may be everything here.
     """
-    from fercli.cli.predict_summary import CHECK
+    from fercli.cli.predict_summary import UNREADABLE_FIX
 
     failed = summary.failed
     if not failed:
@@ -278,6 +267,6 @@ def _finish(summary: Summary, *, strict: bool, is_part: bool = False) -> None:
     for path, reason in failed:
         console.say(printable(f"  {path}: {reason}"))
     if nothing_read:
-        raise DataError(f"none of the {len(failed)} sources could be read", fix=CHECK)
+        raise DataError(f"none of the {len(failed)} sources could be read", fix=UNREADABLE_FIX)
     if strict:
         raise RefusedError(f"{count} completely (--strict)", fix="remove these sources, or run without --strict")

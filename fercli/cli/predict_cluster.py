@@ -65,6 +65,13 @@ GpusOption = Annotated[
 ]
 
 
+# parameters of fer predict that need the results of all files in one process
+_OF_ONE_PROCESS = (
+    *("shard", "save", "report", "json", "resume", "overwrite", "boxes", "confusion", "baseline", "people"),
+    *("pseudonyms", "processing_log", "seconds"),
+)
+
+
 @dataclass(frozen=True)
 class Cluster:
     """--engine ray and its options. Raises: UsageError for these options with another engine."""
@@ -93,16 +100,17 @@ class Cluster:
         """The engine that loads the networks."""
         return "auto" if self.is_used else self.engine
 
-    def check(self, out: Path | None, others: Mapping[str, object]) -> None:
-        """Refuse options that need the results of all files in one process. others: option -> value, false if not given."""
+    def check(self, out: Path | None, parameters: Mapping[str, object]) -> None:
+        """Refuse options that need the results of all files in one process. parameters: of the command, by name."""
         if not self.is_used:
             return
         if out is None:
             raise UsageError("--engine ray needs a folder for the parts", fix="--out PARTS, which all machines share")
         from fercli.system.packages import require
 
-        for option, value in others.items():
-            if value:
+        for name in _OF_ONE_PROCESS:
+            if parameters[name]:
+                option = f"--{name.replace('_', '-')}"
                 raise UsageError(
                     f"{option} does not work with --engine ray, whose workers write parts",
                     fix=f"remove {option}; fer merge makes tables and a page from the parts",

@@ -55,7 +55,15 @@ def frame_selection(fps: float | None, start: str | None, end: str | None) -> Fr
     return FrameSelection(start_s, None if end is None else parse_time(end, option="--end"), fps)
 
 
-def with_selection(sources: list[Source], selection: FrameSelection) -> list[Source]:
+def as_requested(
+    sources: list[Source], selection: FrameSelection, *, seconds: float | None, reconnect_s: float | None
+) -> list[Source]:
+    """Return the sources with what --fps, --start, --end, --seconds and --reconnect ask for."""
+    selected = _with_selection(sources, selection)
+    return _with_reconnect(selected if seconds is None else _with_endless(selected), reconnect_s)
+
+
+def _with_selection(sources: list[Source], selection: FrameSelection) -> list[Source]:
     """Read only the selected frames of videos, one of which must be among the sources."""
     from fercli.media.animation import ANIMATED_SUFFIXES, is_animation
     from fercli.media.selection import EVERY_FRAME
@@ -69,7 +77,7 @@ def with_selection(sources: list[Source], selection: FrameSelection) -> list[Sou
     return [replace(source, selection=selection) for source in sources]
 
 
-def with_endless(sources: list[Source]) -> list[Source]:
+def _with_endless(sources: list[Source]) -> list[Source]:
     """Mark videos over http as endless, which cameras are, for --seconds."""
     sources = [
         replace(source, endless=True) if isinstance(source.address, str) and source.kind == "video" else source
@@ -80,13 +88,13 @@ def with_endless(sources: list[Source]) -> list[Source]:
     return sources
 
 
-def with_reconnect(sources: list[Source], away_s: float | None) -> list[Source]:
+def _with_reconnect(sources: list[Source], reconnect_s: float | None) -> list[Source]:
     """Open live sources again that break off, for --reconnect."""
-    if away_s is None:
+    if reconnect_s is None:
         return sources
     if not any(source.is_live for source in sources):
         raise UsageError("--reconnect needs a camera or stream among the sources", fix="remove --reconnect")
-    return [replace(source, reconnect_s=away_s) if source.is_live else source for source in sources]
+    return [replace(source, reconnect_s=reconnect_s) if source.is_live else source for source in sources]
 
 
 def describe_boxes(path: Path) -> str:

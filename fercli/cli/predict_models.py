@@ -46,20 +46,18 @@ def open_classifier(
     return with_flip(classifier) if flip else classifier
 
 
-def warn_of_alignment(classifier: Classifier, detector: str | None) -> None:
-    """Warn if the network was trained on faces that another detector aligned; None: nothing is aligned here."""
+def warn_of_alignment(classifier: Classifier, detector: str) -> None:
+    """Warn if the network was trained on faces that another detector aligned."""
     from fercli.data.align_record import alignment_differences
     from fercli.faces.detector import detector_version
 
-    if detector is None:
-        return
     differences = alignment_differences(classifier.card.data.get("alignment"), {"detector": detector_version(detector)})
     if differences:
         console.warn(f"faces are aligned differently from the training data of {classifier.card.name}: {differences}")
 
 
 def weights_settings(classifier: Classifier, weights: str | None) -> dict[str, str]:
-    """The file of the weights with its digest and the crop template, as settings."""
+    """Return the file of the weights with its digest, and the crop template, as settings."""
     from fercli.system.digest import file_sha256
     from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
 
@@ -70,7 +68,7 @@ def weights_settings(classifier: Classifier, weights: str | None) -> dict[str, s
 
 
 def assumptions(classifier: Classifier, prior: str | None, *, flip: bool) -> dict[str, str]:
-    """The label convention of a model that has several, the class shares of --prior, and --flip, as settings."""
+    """Return the label convention of a model that has several, the class shares of --prior, and --flip, as settings."""
     from fercli.weights.conventions import describe_convention
     from fercli.weights.flip import FLIP
     from fercli.weights.priors import describe_prior

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fercli.results import Prediction
     from fercli.system.stopwatch import Stopwatch
 
-CHECK = "check the path and that a viewer opens the file"
+UNREADABLE_FIX = "check the path and that a viewer opens the file"
 _BAR_LENGTH = 20  # characters
 _NAME = 16  # characters of a shortened name at least
 _STAGES = ("decode", "detect", "align", "classify", "track", "write")
@@ -99,7 +99,7 @@ class Summary:
 
     def fix_of(self, path: str) -> str:
         """Return what to do about a source that could not be read."""
-        return self._fixes.get(path, CHECK)
+        return self._fixes.get(path, UNREADABLE_FIX)
 
     def add_note(self, path: str, note: str) -> None:
         """Keep a sentence about a source that was read, such as one about its sound."""

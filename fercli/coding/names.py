@@ -10,6 +10,7 @@ from pathlib import Path
 from fercli.errors import DataError
 from fercli.formatting import pluralize
 from fercli.results import Prediction
+from fercli.system.names import matches_source
 from fercli.system.text_table import read_table
 
 COLUMNS = ("source", "track", "name")
@@ -27,9 +28,9 @@ class NameRow:
     name: str
     line: int | None = None
 
-    def fits(self, source: str) -> bool:
+    def matches(self, source: str) -> bool:
         """Whether the row is about a video."""
-        return self.source is None or self.source == source or Path(source).match(self.source)
+        return matches_source(source, self.source)
 
 
 class Names:
@@ -46,8 +47,8 @@ class Names:
         return [row.name for row in self._rows]
 
     def name_of(self, source: str, track: int | None) -> str | None:
-        """Return the name of a track, by the first row that fits; None without one."""
-        row = next((row for row in self._rows if row.track == track and row.fits(source)), None)
+        """Return the name of a track, by the first row that matches; None without one."""
+        row = next((row for row in self._rows if row.track == track and row.matches(source)), None)
         if row is not None:
             self._used.add(row)
         return None if row is None else row.name
@@ -88,7 +89,7 @@ class Names:
                 "where only the larger face counts: give them different names"
             )
         for row in self._rows:
-            if row not in self._used and not any(row.fits(source) for source in not_read):
+            if row not in self._used and not any(row.matches(source) for source in not_read):
                 line = "" if row.line is None else f" (line {row.line})"
                 found.append(f"the name {row.name}{line} is not used: {self._why_unused(row)}")
         return found

@@ -15,7 +15,7 @@ from fercli.config.labels import LabelSchema, schema
 from fercli.data.crops import LANDMARK_TEMPLATE
 from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.folder import open_official_folder
-from fercli.data.list_errors import ListErrors, first_few, pixels
+from fercli.data.list_errors import ListErrors, coordinate_px, first_few
 from fercli.data.reader import Published, Reader, class_counts
 from fercli.errors import DataError
 from fercli.faces.landmarks import five_of_68
@@ -148,7 +148,7 @@ def _box(row: Mapping[str, str]) -> Box | None:
     cells = [row[name].strip() for name in ("face_x", "face_y", "face_width", "face_height")]
     if not all(map(_is_number, cells)):
         return None
-    left, top, width, height = map(pixels, cells)
+    left, top, width, height = map(coordinate_px, cells)
     return (left, top, left + width, top + height) if width > 0 and height > 0 else None
 
 

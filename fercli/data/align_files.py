@@ -79,7 +79,7 @@ class AlignJournal:
 
     def __init__(self, root: Path) -> None:
         path = root / ALIGN_JOURNAL
-        if path.is_symlink():  # not written by fer, and to whatever file
+        if path.is_symlink():  # not written by fer: it may name any file
             path.unlink()
         if path.is_file():
             path.write_bytes(_complete_lines(path))
@@ -143,7 +143,9 @@ def _row(values: Mapping[str, str]) -> AlignRow:
     return AlignRow(
         source=values["source"],
         status=cast("AlignStatus", values["status"]),
-        output=str(inside(Path(), values["output"])) if values["output"] else None,  # it may be deleted
+        output=str(inside(Path(), values["output"]))
+        if values["output"]
+        else None,  # a path outside could be deleted later
         reason=values["reason"] or None,
         face=int(values["face"]) if values["face"] else None,
         faces=int(values["faces"]) if values.get("faces") else None,

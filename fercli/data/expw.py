@@ -8,7 +8,7 @@ from pathlib import Path
 from fercli.config.labels import LabelSchema, schema
 from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.folder import open_folder
-from fercli.data.list_errors import ListErrors, pixels
+from fercli.data.list_errors import ListErrors, coordinate_px
 from fercli.data.reader import Published, Reader, class_counts
 from fercli.results import Box
 from fercli.system.inside import inside
@@ -81,9 +81,9 @@ def _parse(text: str, labels: LabelSchema) -> tuple[str, str, int, Box]:
         raise ValueError(f"{len(fields)} fields, not {_FIELDS}")
     image, face, *numbers, _confidence, code = fields
     try:
-        top, left, right, bottom = map(pixels, numbers)  # in the official order
+        top, left, right, bottom = map(coordinate_px, numbers)  # in the official order
     except ValueError:
-        raise ValueError(f"the box {' '.join(numbers)!r} is not four numbers of a picture") from None
+        raise ValueError(f"the box {' '.join(numbers)!r} is not four pixel coordinates") from None
     if code not in labels.codes:
         raise ValueError(f"expression {code!r} is none of {labels.codes[0]}..{labels.codes[-1]}")
     if right <= left or bottom <= top:

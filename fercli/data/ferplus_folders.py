@@ -12,7 +12,7 @@ from fercli.config.labels import LabelSchema
 from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.fer2013_csv import SIDE, VOTE_CLASSES
 from fercli.data.fer2013_labels import label_of_votes
-from fercli.data.list_errors import ListErrors, pixels
+from fercli.data.list_errors import ListErrors, coordinate_px
 from fercli.errors import DataError
 from fercli.results import Box
 
@@ -93,7 +93,7 @@ def _parse(cells: Sequence[str]) -> tuple[str, Box, tuple[int, ...]]:
         raise ValueError(f"{name!r} is no file name")
     if not all(vote.isascii() and vote.isdigit() for vote in votes):
         raise ValueError("votes are not all whole numbers")
-    left, top, right, bottom = map(pixels, box.groups())
+    left, top, right, bottom = map(coordinate_px, box.groups())
     return name, (left, top, right, bottom), tuple(map(int, votes))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from fercli.errors import DataError
 
 _SHOWN = 10
-_FARTHEST_PX = 1e6
+_MAX_COORDINATE_PX = 1e6
 
 
 class ListErrors:
@@ -50,11 +50,11 @@ class ListErrors:
             raise DataError(f"{self.path} lists no image that exists{missing}", fix=self.fix)
 
 
-def pixels(text: str) -> float:
-    """Return a coordinate of a list. Raises: ValueError for a text that is no number, or no place in a picture."""
+def coordinate_px(text: str) -> float:
+    """Parse a pixel coordinate. Raises: ValueError for a text that is not a number, or beyond any picture."""
     number = float(text)
-    if not abs(number) <= _FARTHEST_PX:  # neither is NaN
-        raise ValueError(f"{text.strip()!r} is no place in a picture")
+    if not abs(number) <= _MAX_COORDINATE_PX:  # also for NaN
+        raise ValueError(f"{text.strip()!r} is not a pixel coordinate")
     return number
 
 

@@ -19,7 +19,7 @@ from fercli.system.json_file import write_json
 from fercli.system.json_text import parse_json
 
 PREPARED_CSV, PREPARED_JSON = "dataset.csv", "dataset.json"
-_MOST_VOTES = 1e6
+_MAX_VOTES = 1e6
 _FORMAT = 1
 _COLUMNS = ("path", "split", "label", "original_label", "row", "excluded", "duplicate_group", "duplicate_across_splits")
 VOTES = "votes_"
@@ -131,8 +131,8 @@ def _sample(root: Path, row: Mapping[str, str], split: Split, labels: Sequence[s
 
 def _votes(text: str) -> float:
     number = float(text)
-    if not 0 <= number <= _MOST_VOTES:
-        raise ValueError(f"{text!r} is no number of votes")
+    if not 0 <= number <= _MAX_VOTES:
+        raise ValueError(f"{text!r} is not a number of votes")
     return number
 
 

@@ -10,7 +10,7 @@ from fercli.data.align_files import finished_alignment
 from fercli.data.crops import LANDMARK_TEMPLATE
 from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.folder import open_official_folder
-from fercli.data.list_errors import ListErrors, pixels
+from fercli.data.list_errors import ListErrors, coordinate_px
 from fercli.data.reader import Published, Reader, class_counts
 from fercli.results import Landmarks
 
@@ -45,7 +45,9 @@ def basic_folder(root: Path) -> Path | None:
 def official_landmarks(basic: Path, stem: str) -> Landmarks:
     """The five official landmarks, set by annotators: eyes, nose, mouth corners, one `x y` a line."""
     lines = (basic / "Annotation" / "manual" / f"{stem}_manu_attri.txt").read_text(encoding="utf-8").splitlines()
-    left_eye, right_eye, nose, *corners = [(pixels(x), pixels(y)) for x, y in (line.split() for line in lines[:5])]
+    left_eye, right_eye, nose, *corners = [
+        (coordinate_px(x), coordinate_px(y)) for x, y in (line.split() for line in lines[:5])
+    ]
     left_corner, right_corner = corners
     return left_eye, right_eye, nose, left_corner, right_corner
 

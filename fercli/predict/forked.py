@@ -1,4 +1,4 @@
-"""Keep results that are computed in threads from being waited for in a forked process, which has no such threads."""
+"""What a forked process must not use: results and networks whose threads exist in the parent only."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from fercli.errors import RefusedError
 Result = TypeVar("Result")
 
 
-def never_freed(thing: object) -> None:
-    """Keep an object of the parent for as long as the child lives: freeing it would wait for threads of the parent."""
+def keep_alive(thing: object) -> None:
+    """Never free an object of the parent: that would wait for threads of the parent."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
-class OfOneProcess(Iterator[Result]):
-    """Results for the process that asked for them. Raises: RefusedError in a process that was forked from it since."""
+class ProcessResults(Iterator[Result]):
+    """An iterator that raises RefusedError in processes that were forked after it was created."""
 
     def __init__(self, results: Iterator[Result]) -> None:
         self._results, self._process = results, os.getpid()
@@ -38,4 +38,4 @@ class OfOneProcess(Iterator[Result]):
 
     def __del__(self) -> None:
         if os.getpid() != self._process:
-            never_freed(self._results)
+            keep_alive(self._results)

@@ -227,7 +227,7 @@ class Job:
                     if not 0 <= start <= end:
                         raise ValueError(f"rows from byte {start} to {end}")
                     if values.get("copy") is not None:
-                        inside(self.folder, values["copy"])  # it is written again
+                        inside(self.folder, values["copy"])  # which is replaced when the source is read again
                     done = Finished(**{**values, "rows": (start, end)})
                     if end <= size:
                         self.finished[done.key] = done

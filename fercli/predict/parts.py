@@ -169,7 +169,7 @@ def _settings_code(settings: Mapping[str, object], labels: Sequence[str]) -> str
 class Parts:
     """What a folder of parts has. parts: finished files by source, sorted. failed: source and reason.
 
-    missing: sources without a part, or with one that was cut off. missing_shards: numbers of shards that never began.
+    missing: sources without a complete part. missing_shards: numbers of shards that never began.
     left_out: number of parts that no shard lists: of another list of sources, of changed files, or of other settings.
     """
 
@@ -186,15 +186,8 @@ def read_parts(folder: Path) -> Parts:
     inventories = [_read_inventory(path) for path in sorted(folder.glob("shard-*-of-*.json"))]
     if not inventories:
         raise DataError(f"{folder} has no parts", fix="fer predict DIR --out PARTS --shard 1/4, ... --shard 4/4")
+    _check_same_run(inventories, folder)
     first = inventories[0]
-    for name, what in (("shards", "number of shards"), ("settings", "settings"), ("labels", "classes")):
-        for other in inventories[1:]:
-            if other[name] != first[name]:
-                both = " and ".join(f"{inventory['shard']}/{inventory['shards']}" for inventory in (first, other))
-                fix = "run all shards with the same settings and version of fer; another run needs another folder"
-                if name == "shards":
-                    fix = f"remove shard-*-of-{first[name]}.json or shard-*-of-{other[name]}.json: finished parts stay"
-                raise DataError(f"shards {both} in {folder} differ in their {what}{_difference(first, other)}", fix=fix)
     parts, failed, missing = [], [], []
     for entry in sorted((entry for inventory in inventories for entry in inventory["sources"]), key=_source_of):
         if entry["part"] is None:
@@ -218,8 +211,22 @@ def read_parts(folder: Path) -> Parts:
     )
 
 
+def _check_same_run(inventories: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """Raise DataError if two shards differ in their number, settings or classes."""
+    first = inventories[0]
+    for name, what in (("shards", "number of shards"), ("settings", "settings"), ("labels", "classes")):
+        other = next((inventory for inventory in inventories if inventory[name] != first[name]), None)
+        if other is None:
+            continue
+        both = " and ".join(f"{inventory['shard']}/{inventory['shards']}" for inventory in (first, other))
+        fix = "run all shards with the same settings and version of fer; another run needs another folder"
+        if name == "shards":
+            fix = f"remove shard-*-of-{first[name]}.json or shard-*-of-{other[name]}.json: finished parts stay"
+        raise DataError(f"shards {both} in {folder} differ in their {what}{_difference(first, other)}", fix=fix)
+
+
 def _difference(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
-    """How the runs of two shards differ, as far as they say it."""
+    """Return how the settings of two shards differ; empty for inventories of earlier versions, which have none."""
     before, after = (inventory.get("run") for inventory in (first, second))
     if not isinstance(before, dict) or not isinstance(after, dict):
         return ""

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.coding.recordings import ONLY_FRAME_S
 from fercli.predict.peaks import Peaks
 from fercli.predict.samples import Samples
 from fercli.predict.timeline import FINEST_S, Timeline
@@ -20,7 +21,6 @@ PEAK_COUNT, PEAK_APART_S = 2, 1.0
 SAMPLE_COUNT = 24
 MAX_PEOPLE = 40
 MAX_BINS_OF_ALL = 20_480  # of the timelines of all people together, so that pages stay small
-_SINGLE_FRAME_S = 0.04  # duration of the only frame of a video
 _ROUNDING_S = 1e-6
 _GONE_S = 5.0  # a person not seen for this time may be folded
 
@@ -101,7 +101,7 @@ class People(Generic[_Item]):
         self._classes, self._max_people, self._until_s = classes, max_people, until_s
         self._people: dict[Who, Person[_Item]] = {}
         self._pending: tuple[float, Sequence[SeenFace]] | None = None
-        self._interval_s = self._shortest_s = _SINGLE_FRAME_S
+        self._interval_s = self._shortest_s = ONLY_FRAME_S
 
     def add(self, time_s: float, faces: Sequence[SeenFace]) -> None:
         """Add the faces of the frame that begins at `time_s`."""

@@ -72,9 +72,7 @@ class _Video:
         self._held: deque[_Frame] = deque()
         self._newest: _Frame | None = None
         self._interval_s = 0.0
-        self._in_view_s: defaultdict[int, float] = defaultdict(
-            float
-        )  # of short tracks, in the frames that are held back
+        self._in_view_s: defaultdict[int, float] = defaultdict(float)  # of short tracks, in the frames held back
         self._long: set[int] = set()
         self._numbers: dict[int, int] = {}
 

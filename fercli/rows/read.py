@@ -10,20 +10,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from fercli.errors import DataError, RefusedError
+from fercli.errors import DataError
 from fercli.results import Prediction, Status
+from fercli.rows.parquet import read_cells, read_header
 from fercli.rows.records import PROBABILITY_PREFIX, prediction_from_cells, prediction_from_record
 from fercli.rows.run_record import RunRecord, read_settings, record_from
 from fercli.system.csv_file import plain_text
 from fercli.system.json_text import parse_json
-from fercli.system.packages import install_command
 
 TABLE_NAME = "predictions.csv"  # in a folder of fer predict --out
 _FIX = "give a table of fer predict --save, or a folder of fer predict --out"
-_WHOLE, _TEXTS = ("frame", "face", "track"), ("label", "person", "baseline", "detail")  # fields of a prediction
-_BATCH_ROWS, _LONGEST_TEXT = 1024, 131_072  # of Parquet files; csv has the same limit of a text
-_LEAST_BYTES, _PACKED = 64_000_000, 100  # of a row group: always allowed, and as many times the file
-_LONGEST_S = 1e8  # three years
+_INTEGERS, _TEXTS = ("frame", "face", "track"), ("label", "person", "baseline", "detail")  # fields of a prediction
+_MAX_TIME_S = 1e8  # three years
 _Numbered = Iterator[tuple[int, Any]]
 
 
@@ -83,74 +81,22 @@ def _read_csv(path: Path) -> SavedRows:
 
 
 def _read_parquet(path: Path) -> SavedRows:
-    try:
-        from pyarrow import ArrowException
-        from pyarrow.parquet import ParquetFile
-    except ModuleNotFoundError as error:
-        raise RefusedError(
-            "reading Parquet files needs pyarrow, which is not installed", fix=install_command("parquet")
-        ) from error
-
-    def rows() -> _Numbered:
-        number = 0
-        try:
-            with ParquetFile(path) as file:
-                _check_sizes(file.metadata, path)
-                for batch in file.iter_batches(batch_size=_BATCH_ROWS):
-                    for row in batch.to_pylist() if _has_short_texts(batch) else _refuse_texts():
-                        number += 1
-                        yield number, row
-        except (ArrowException, OSError) as error:
-            raise _damaged(path, error) from error
-
-    try:
-        with ParquetFile(path) as file:
-            names, metadata = file.schema_arrow.names, file.schema_arrow.metadata or {}
-    except (ArrowException, OSError) as error:
-        raise _damaged(path, error) from error
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise DataError(f"{path}: the column {twice[0]} is there twice", fix=_FIX)
+    names, settings = read_header(path, fix=_FIX)
     labels = _labels(names, path)
     run = RunRecord()
-    if b"fer" in metadata:
+    if settings is not None:
         try:
-            run = record_from(parse_json(metadata[b"fer"]), where=str(path))
+            run = record_from(parse_json(settings), where=str(path))
         except (ValueError, TypeError, AttributeError) as error:
             raise DataError(f"{path}: the settings in its metadata are damaged ({error})", fix=_FIX) from error
-    return SavedRows(path, labels, run, lambda: _parsed(path, rows(), lambda row: prediction_from_cells(row, labels)))
-
-
-def _check_sizes(metadata: Any, path: Path) -> None:
-    """Raise ValueError for a part of a Parquet file that takes far more memory than the file is large."""
-    limit = max(_LEAST_BYTES, _PACKED * path.stat().st_size)
-    for number in range(metadata.num_row_groups):
-        size = metadata.row_group(number).total_byte_size
-        if size > limit:
-            raise ValueError(f"a part takes {size / 1e6:,.0f} MB when it is unpacked")
-
-
-def _has_short_texts(batch: Any) -> bool:
-    """Whether no text of a batch of rows is longer than those of a CSV file may be."""
-    import pyarrow
-    from pyarrow import compute
-
-    for column in batch.columns:
-        is_text = pyarrow.types.is_string(column.type) or pyarrow.types.is_large_string(column.type)
-        if is_text and (compute.max(compute.binary_length(column)).as_py() or 0) > _LONGEST_TEXT:
-            return False
-    return True
-
-
-def _refuse_texts() -> list[Any]:
-    raise ValueError(f"a text of more than {_LONGEST_TEXT:,} bytes")
-
-
-def _damaged(path: Path, error: Exception) -> Exception:
-    """The error for a Parquet file that cannot be decoded; errors of the operating system are kept."""
-    if isinstance(error, OSError) and error.errno is not None:
-        return error
-    reason = next(iter(str(error).splitlines()), "no reason was given")
-    return DataError(f"{path}: not a Parquet file, or a damaged one ({reason})", fix=_FIX)
+    return SavedRows(
+        path,
+        labels,
+        run,
+        lambda: _parsed(
+            path, enumerate(read_cells(path, fix=_FIX), start=1), lambda row: prediction_from_cells(row, labels)
+        ),
+    )
 
 
 def _read_json_lines(path: Path) -> SavedRows:
@@ -202,7 +148,7 @@ def _check(row: Prediction) -> None:
         raise ValueError(f"the source is {row.source!r}, not a name")
     if row.status not in get_args(Status):
         raise ValueError(f"the status is {row.status!r}, none of {', '.join(get_args(Status))}")
-    for name in _WHOLE:
+    for name in _INTEGERS:
         value = getattr(row, name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
             raise ValueError(f"{name} is {value!r}, not a whole number")
@@ -215,8 +161,8 @@ def _check(row: Prediction) -> None:
     for number in numbers:
         if number is not None and not (isinstance(number, int | float) and math.isfinite(number)):
             raise ValueError(f"{number!r} is not a finite number")
-    if row.time_s is not None and abs(row.time_s) > _LONGEST_S:
-        raise ValueError(f"{row.time_s:g} s is no time in a recording")
+    if row.time_s is not None and abs(row.time_s) > _MAX_TIME_S:
+        raise ValueError(f"{row.time_s:g} s is not a time in a recording")
 
 
 def _check_order(last: Prediction, row: Prediction) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from fercli.errors import DataError
 from fercli.system.files import replacing
 
 BOM = "\ufeff"  # tells spreadsheets that a file is UTF-8
@@ -41,18 +39,6 @@ class LineFeeds:
 def csv_writer(file: TextIO) -> Any:
     """Return a csv writer whose rows end with a line feed; cells may contain line feeds and carriage returns."""
     return csv.writer(LineFeeds(file))
-
-
-@contextmanager
-def reading_csv(path: Path, *, fix: str) -> Iterator[None]:
-    """Turn errors of a csv file that is being read into DataError: another encoding, cells of unlimited length.
-
-    fix: what the file should be.
-    """
-    try:
-        yield
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not a csv file in UTF-8 ({error})", fix=fix) from error
 
 
 def write_rows(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]], *, bom: bool = False) -> None:

@@ -20,7 +20,7 @@ from fercli.system.protobuf import Field, fields, layout, string_pair
 DIGEST = "digest"  # key in the metadata of both formats
 DigestState = Literal["verified", "none"]
 
-_ONNX_COVERED = ("card", "interface", "precision")  # keys of the metadata that the answers depend on
+_ONNX_COVERED = ("card", "interface", "precision")  # keys of the metadata that the outputs depend on
 _SAFETENSORS_COVERED = ("card", "part", "provenance")
 _METADATA_PROPS, _KEY, _VALUE = 14, 1, 2  # field numbers of ModelProto and of StringStringEntryProto
 _LARGEST_HEADER = 100_000_000  # bytes; the limit of safetensors

@@ -1,10 +1,11 @@
-"""File names that Windows, macOS and Linux accept, so that results can be moved between them."""
+"""Names of files: those that Windows, macOS and Linux accept, and those that a pattern matches."""
 
 from __future__ import annotations
 
 import os
 import re
 import unicodedata
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import TypeVar
 
@@ -37,6 +38,11 @@ def portable_name(name: str) -> str:
 def clash_key(path: PurePath) -> str:
     """Return a text that is equal for paths of one file: Windows and macOS ignore case, macOS the form of accents."""
     return unicodedata.normalize("NFC", str(path)).casefold()
+
+
+def matches_source(name: str, pattern: str | None) -> bool:
+    """Whether a source has a name or matches a pattern, both also of the end of its path; None matches every source."""
+    return pattern is None or name == pattern or fnmatchcase(name, pattern) or Path(name).match(pattern)
 
 
 def is_too_long(path: Path) -> bool:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 _NO_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate memory", "cannot allocate memory", "pthread_create")
-MEMORY_BYTES = 4 << 30  # of networks that are not shipped; hundreds of times that of the shipped one
+_MEMORY_BYTES = 4 << 30  # of networks that are not shipped; hundreds of times that of the shipped one
 _ENOUGH_BYTES = 256_000_000  # of memory for any file that is small itself
 _ERRORS_ONLY, _FATAL_ONLY = 3, 4  # ONNX Runtime's log severities
 _FUNCTIONS = 25  # field number of ModelProto
@@ -48,7 +48,7 @@ def open_session(
 
     threads: CPU threads of one run; None is `cpu_threads()`. batches: sorted batch sizes that will run, for which TensorRT
     builds one engine; without them it builds another one whenever a batch is outside the range it has seen. limited: on
-    the CPU, let the networks of all such sessions together take at most MEMORY_BYTES.
+    the CPU, let the networks of all such sessions together take at most 4 GiB.
     Raises: WeightsError for a missing, broken or changed file and for one with functions, DeviceError if a GPU was
     requested and is not available.
     Only `auto` may fall back to the CPU, and then returns the name of the CPU provider.
@@ -100,11 +100,11 @@ def open_session(
 def _register_limited_memory() -> None:
     """Let ONNX Runtime have a CPU allocator with a limit, for the sessions that ask for it."""
     onnxruntime = onnx_runtime()
-    place = onnxruntime.OrtMemoryInfo(
+    memory = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
-    limit = onnxruntime.OrtArenaCfg({"max_mem": MEMORY_BYTES, "arena_extend_strategy": 1})  # no more than is asked for
-    onnxruntime.create_and_register_allocator(place, limit)
+    limit = onnxruntime.OrtArenaCfg({"max_mem": _MEMORY_BYTES, "arena_extend_strategy": 1})  # no more than is asked for
+    onnxruntime.create_and_register_allocator(memory, limit)
 
 
 def _on_cpu(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
@@ -124,7 +124,7 @@ def _on_cpu(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.Infe
         with path.open("rb"):
             pass  # too many open files, and a file without permission, are no fault of its content
         raise WeightsError(
-            f"{path} is not an ONNX file that ONNX Runtime can run ({_first_line(str(error))})", fix="fer export --onnx"
+            f"{path} is not an ONNX file that ONNX Runtime can run ({first_line(str(error))})", fix="fer export --onnx"
         ) from error
     release_unused_memory()  # loading takes several times the size of the file
     return session
@@ -152,7 +152,7 @@ def is_runtime_error(error: Exception) -> bool:
 def _failure(device: str, what: str, error: Exception) -> DeviceError:
     """The error for a requested GPU that exists but does not work."""
     return DeviceError(
-        f"device {device} was requested, but {what} ({_first_line(str(error))})",
+        f"device {device} was requested, but {what} ({first_line(str(error))})",
         fix="another --device, or run `fer doctor` to see what is missing",
     )
 
@@ -177,7 +177,7 @@ def runs(device: str, run_once: Callable[[], object], *, first: str) -> bool:
 def _refusal(device: str, preferred: str, running: str, log: str) -> DeviceError:
     """The error for a GPU provider that did not start, with the libraries that are missing."""
     onnxruntime = onnx_runtime()
-    detail = f" ({_first_line(log)})" if log.strip() else ""
+    detail = f" ({first_line(log)})" if log.strip() else ""
     if preferred == TENSORRT_PROVIDER and running == CUDA_PROVIDER:
         return DeviceError(
             f"device {device} was requested, but ONNX Runtime chose {running}: TensorRT's libraries do not load{detail}",
@@ -278,5 +278,6 @@ def _refuse_functions(path: Path) -> None:
         )
 
 
-def _first_line(text: str) -> str:
+def first_line(text: str) -> str:
+    """Return the first line of a message of ONNX Runtime."""
     return next(iter(text.strip().splitlines()), "no reason was given")

@@ -18,21 +18,21 @@ def prefetched(items: Iterator[T]) -> Generator[T, None, None]:
     Where the caller stops early, the item that is being computed is waited for one second only.
     """
     requests: SimpleQueue[bool] = SimpleQueue()
-    answers: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+    results: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
 
     def work() -> None:
         while requests.get():
             try:
-                answers.put((next(items, _END), None))
+                results.put((next(items, _END), None))
             except BaseException as error:  # noqa: BLE001 - raised in the other thread
-                answers.put((None, error))
+                results.put((None, error))
 
     thread = Thread(target=work, name="prefetch", daemon=True)
     thread.start()
     try:
         requests.put(True)
         while True:
-            item, error = answers.get()
+            item, error = results.get()
             if error is not None:
                 raise error
             if item is _END:

@@ -93,13 +93,13 @@ def open_onnx(path: Path, *, device: str = "auto", convention: str | None = None
     face = np.zeros((1, card.model.input.size, card.model.input.size, 3), np.uint8)
     probe(session, onnx_inputs(face, card, interface) | switches, output, len(card.labels), path)
 
-    def answer(crops: NDArray[np.uint8], options: Any = None) -> NDArray[np.float32]:
+    def logits(crops: NDArray[np.uint8], options: Any = None) -> NDArray[np.float32]:
         inputs = onnx_inputs(crops, card, interface) | switches
         return np.asarray(run_bound(session, inputs, output, options), np.float32)
 
     def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         with nullcontext() if trusted else run_limits(path, len(crops)) as options:
-            return answer(crops, options)
+            return logits(crops, options)
 
     if running == "cpu":
         return LoadedClassifier(card, "onnx", running, run)
@@ -108,7 +108,7 @@ def open_onnx(path: Path, *, device: str = "auto", convention: str | None = None
         return run(padded_batch(crops, GPU_BATCH_SIZES))[: len(crops)]
 
     blank = np.zeros((GPU_BATCH_SIZES[-1], card.model.input.size, card.model.input.size, 3), np.uint8)
-    if not runs(device, lambda: [answer(blank[:count]) for count in GPU_BATCH_SIZES], first="faces"):
+    if not runs(device, lambda: [logits(blank[:count]) for count in GPU_BATCH_SIZES], first="faces"):
         return open_onnx(path, device="cpu", convention=convention)
     return LoadedClassifier(card, "onnx", running, run_padded, batch_size=GPU_BATCH_SIZES[-1])
 

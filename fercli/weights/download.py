@@ -28,7 +28,7 @@ _ATTEMPTS = 3  # consecutive ones without progress
 _WAITS_S = (0.5, 2.0)
 _MAX_BYTES = 4_000_000_000
 _SLOW_BYTES, _SLOW_S = 30_000, 30.0  # fewer bytes in so much time end a download
-_ANSWER_S = 60.0  # until the headers are complete, pages of confirmation included
+_HEADERS_S = 60.0  # until the headers are complete, pages of confirmation included
 _MB = 1_000_000
 
 
@@ -91,7 +91,7 @@ def _fetch(location: str, partial: Path, note: Path, progress: Progress) -> None
     """Download the rest of the file in one connection; DownloadError if it broke."""
     start, etag = _resumable(location, partial, note)
     headers = {"Range": f"bytes={start}-", **({"If-Range": etag} if etag else {})} if start else {}
-    with _answer(location, headers) as response:
+    with _opened(location, headers) as response:
         if response.status == 416:  # the partial file is longer than the file, or of another file
             partial.unlink(missing_ok=True)
             raise DownloadError("the server has no bytes after those of the partial file", permanent=False)
@@ -118,21 +118,24 @@ def _fetch(location: str, partial: Path, note: Path, progress: Progress) -> None
         raise DownloadError("the file is empty", permanent=True)
 
 
-def _answer(location: str, headers: Mapping[str, str]) -> Any:
-    """The open response; a server may send its headers as slowly as the file, so that no read of them takes long."""
-    answers: queue.SimpleQueue[tuple[Any, Exception | None]] = queue.SimpleQueue()
+def _opened(location: str, headers: Mapping[str, str]) -> Any:
+    """Return the open response. Raises: DownloadError if its headers are not complete after _HEADERS_S.
 
-    def ask() -> None:
+    A server may send them so slowly that no single read of them takes long.
+    """
+    results: queue.SimpleQueue[tuple[Any, Exception | None]] = queue.SimpleQueue()
+
+    def connect() -> None:
         try:
-            answers.put((open_location(location, headers), None))
+            results.put((open_location(location, headers), None))
         except Exception as error:  # noqa: BLE001 - raised below
-            answers.put((None, error))
+            results.put((None, error))
 
-    threading.Thread(target=ask, name="download", daemon=True).start()
+    threading.Thread(target=connect, name="download", daemon=True).start()
     try:
-        response, error = answers.get(timeout=_ANSWER_S)
+        response, error = results.get(timeout=_HEADERS_S)
     except queue.Empty:
-        raise DownloadError(f"the server has not answered in {_ANSWER_S:.0f} s", permanent=True) from None
+        raise DownloadError(f"the server has not answered in {_HEADERS_S:.0f} s", permanent=True) from None
     try:
         if error is not None:
             raise error

@@ -1,4 +1,4 @@
-"""Run an opened ONNX file once with a blank face: whether its interface, class count and answers are what its card says."""
+"""Run an opened ONNX file once with a blank face: whether its interface and the number of its classes are those of its card."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fercli.errors import WeightsError
 from fercli.system.devices import onnx_runtime
-from fercli.system.onnx_session import is_runtime_error
+from fercli.system.onnx_session import first_line, is_runtime_error
 
 LIMIT_S = 20.0  # a face takes milliseconds
 _STOP_S = 10.0  # to wait for a run to stop; it looks between two operators
@@ -28,12 +28,12 @@ def probe(session: Any, inputs: Mapping[str, NDArray[Any]], output: str, classes
     """
     options = onnx_runtime().RunOptions()
     options.log_severity_level = _FATAL_ONLY
-    answers: list[Any] = []
+    outputs: list[Any] = []
     faults: list[Exception] = []
 
     def run() -> None:
         try:
-            answers.extend(session.run([output], dict(inputs), options))
+            outputs.extend(session.run([output], dict(inputs), options))
         except Exception as error:  # noqa: BLE001 - whatever the file makes ONNX Runtime raise
             faults.append(error)
 
@@ -45,8 +45,10 @@ def probe(session: Any, inputs: Mapping[str, NDArray[Any]], output: str, classes
         thread.join(_STOP_S)  # a thread that comes back while the interpreter ends would abort the process
         raise WeightsError(f"{path}: one face takes more than {LIMIT_S:.0f} seconds", fix=_FIX)
     if faults:
-        raise WeightsError(f"{path} does not run as its card says ({first_line(faults[0])})", fix=_FIX) from faults[0]
-    scores = np.asarray(answers[0])
+        raise WeightsError(
+            f"{path} does not run as its card says ({first_line(str(faults[0]))})", fix=_FIX
+        ) from faults[0]
+    scores = np.asarray(outputs[0])
     if scores.dtype.kind != "f" or scores.shape != (1, classes):
         raise WeightsError(
             f"{path} returns {scores.dtype} {list(scores.shape)} for a face, its card has {classes} classes", fix=_FIX
@@ -68,24 +70,19 @@ def run_limits(path: Path, faces: int) -> Iterator[Any]:
     try:
         yield options
     except Exception as error:
-        if not is_runtime_error(error) and not isinstance(error, RuntimeError):  # the second with bound inputs
+        if not is_runtime_error(error) and not isinstance(error, RuntimeError):  # raised with bound inputs
             raise
         late = f"a face takes more than {LIMIT_S:.0f} seconds"
-        reason = late if options.terminate else f"it does not run for every face ({first_line(error)})"
+        reason = late if options.terminate else f"it does not run for every face ({first_line(str(error))})"
         raise WeightsError(f"{path}: {reason}", fix=_FIX) from error
     finally:
         timer.cancel()
 
 
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's message, or its type."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
-
-
 def check_finite(logits: NDArray[Any], name: str) -> None:
-    """Raise WeightsError if an answer is not a finite number: it would be shown as a label."""
+    """Raise WeightsError if an output is not a finite number: it would be shown as a label."""
     if not np.isfinite(logits).all():
         raise WeightsError(
-            f"{name}: the network's answers are not finite numbers",
+            f"{name}: the network's outputs are not finite numbers",
             fix="its weights are damaged: get or train them again",
         )

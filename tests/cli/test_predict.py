@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -34,7 +35,7 @@ def test_predict__shows_pictures_and_sums_up_videos(folder: Path, capsys: pytest
     assert "warning: 1 of 3 sources could not be read completely:\n" in err
     assert err.rstrip().endswith("b.jpg: not a picture, despite its suffix .jpg")
     for stage in ("decode", "detect", "align", "classify", "track", "write"):
-        assert f" {stage} 0." in err
+        assert re.search(rf" {stage} \d+\.\d\d s", err)  # however slow the machine
 
 
 def test_predict__reports_skipped_files(folder: Path, capsys: pytest.CaptureFixture[str]):

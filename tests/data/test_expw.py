@@ -54,7 +54,7 @@ def test_expw__refuses_boxes_that_are_in_no_picture(box: str, official_tree):
     root = official_tree("expw")
     with (root / "label" / "label.lst").open("a") as file:
         file.write(f"\nphoto_0_0.jpg 7 {box} 80.5 0\n")
-    with pytest.raises(DataError, match="is not four numbers of a picture"):
+    with pytest.raises(DataError, match="is not four pixel coordinates"):
         open_dataset("expw", root)
 
 

@@ -174,7 +174,7 @@ def test_read_rows__of_damaged_parquet_is_an_error_of_the_file(classified, write
     [
         ("source", 5, "the source is 5"),
         ("time_s", "abc", "'abc' is not a finite number"),
-        ("time_s", -1e18, "-1e+18 s is no time in a recording"),
+        ("time_s", -1e18, "-1e+18 s is not a time in a recording"),
         ("track", [1], r"track is [1], not a whole number"),
         ("frame", "x", "frame is 'x', not a whole number"),
         ("person", {"a": 1}, "person is {'a': 1}, not a text"),

@@ -3,7 +3,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import pytest
 
 from fercli.system.files import free_name
-from fercli.system.names import clash_key, is_too_long, portable_name, portable_path
+from fercli.system.names import clash_key, is_too_long, matches_source, portable_name, portable_path
 
 
 # what Windows documents as reserved: < > : " / \ | ? *, control characters, device names with any ending, final dots and spaces
@@ -63,3 +63,19 @@ def test_path__is_too_long_for_windows_without_long_paths(length: int, too_long:
 
 def test_free_name__differs_by_more_than_case():
     assert free_name(Path("out/a.jpg"), {clash_key(Path("out/A.JPG"))}) == Path("out/a-2.jpg")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        (None, True),
+        ("talks/day[1].mp4", True),  # a name, although [1] is also a pattern
+        ("day*.mp4", True),
+        ("*/day*", True),
+        ("*", True),
+        ("ay[1].mp4", False),
+        ("other/*.mp4", False),
+    ],
+)
+def test_matches_source__by_name_or_pattern_also_of_its_end(pattern: str | None, expected: bool):
+    assert matches_source("talks/day[1].mp4", pattern) is expected

@@ -257,7 +257,7 @@ def test_download__from_a_server_that_trickles__ends(target, monkeypatch):
 
 
 def test_download__from_a_server_that_trickles_its_headers__ends(target, monkeypatch):
-    monkeypatch.setattr(download_module, "_ANSWER_S", 0.3)
+    monkeypatch.setattr(download_module, "_HEADERS_S", 0.3)
 
     def trickle(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")

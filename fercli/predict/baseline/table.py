@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from fercli.errors import DataError, UsageError
@@ -12,6 +11,7 @@ from fercli.formatting import clock
 from fercli.media.sources import Source
 from fercli.predict.baseline.spans import OPTION, Request, parse_request
 from fercli.results import Who
+from fercli.system.names import matches_source
 from fercli.system.text_table import read_table
 
 COLUMNS = ("source", "person", "span", "neutral")
@@ -33,10 +33,9 @@ class BaselineRow:
     neutral: Path | None
     where: str = OPTION
 
-    def fits(self, name: str) -> bool:
-        """Whether a source belongs to this row: by its name, its file name, or the pattern."""
-        path = Path(name)
-        return self.source is None or fnmatchcase(name, self.source) or path.match(self.source)
+    def matches(self, name: str) -> bool:
+        """Whether a source belongs to this row."""
+        return matches_source(name, self.source)
 
     def shows(self, name: str) -> bool:
         """Whether a picture is one of this person: by the source, else by the person's name.
@@ -44,7 +43,7 @@ class BaselineRow:
         The name is that of a folder, the stem of the file, or what the stem begins with before a sign: anna_2.jpg.
         """
         if self.source is not None or self.person is None:
-            return self.fits(name)
+            return self.matches(name)
         path, person = Path(name), self.person
         begins = path.stem.startswith(person) and not path.stem[len(person) : len(person) + 1].isalnum()
         return begins or person in path.parts[:-1]
@@ -60,7 +59,7 @@ class Baselines:
         """Return when each person of a video rests; later rows win. tracks: person -> track."""
         found: dict[Who, Request] = {}
         for row in self._rows:
-            if row.neutral is not None or not row.fits(source):
+            if row.neutral is not None or not row.matches(source):
                 continue
             for who, track in tracks.items():
                 if row.person in (None, str(who), str(track)):
@@ -93,14 +92,14 @@ class Baselines:
                 if not any(row.shows(name) for name in pictures):
                     raise DataError(f"{row.where}: no picture of {row.person or row.source}", fix=_names(pictures))
                 continue
-            fitting = [name for name in videos if row.fits(name)]
-            if row.source is not None and not fitting:
+            matching = [name for name in videos if row.matches(name)]
+            if row.source is not None and not matching:
                 raise DataError(f"{row.where}: no video {row.source}", fix=_names(videos))
-            people = [(who, track) for name in fitting for who, track in videos[name].items()]
+            people = [(who, track) for name in matching for who, track in videos[name].items()]
             if row.person is not None and all(row.person not in (str(who), str(track)) for who, track in people):
                 known = ", ".join(dict.fromkeys(str(who) for who, _ in people if who is not None))
                 raise DataError(f"{row.where}: no person {row.person}", fix=f"people and tracks: {known or 'none'}")
-            longest = max(fitting, key=lambda name: ends_s[name], default=None)
+            longest = max(matching, key=lambda name: ends_s[name], default=None)
             if row.request is not None and longest is not None and row.request.start_s >= ends_s[longest]:
                 raise DataError(
                     f"{row.where}: {row.request} is after the end of {Path(longest).name} ({clock(ends_s[longest])})",
@@ -119,7 +118,7 @@ class Baselines:
                 fix=f"{OPTION} people.csv",
             )
         for row in self._rows:
-            if row.source is not None and not any(row.fits(source.name) for source in sources):
+            if row.source is not None and not any(row.matches(source.name) for source in sources):
                 raise DataError(f"{row.where}: no file {row.source}", fix=_names([source.name for source in sources]))
 
 

@@ -71,8 +71,8 @@ _DETECTORS = (
 
 
 @dataclass
-class Baselined:
-    """Of whom a resting expression was subtracted. subtracted: how many tracks, people and pictures; without: the others."""
+class BaselineCounts:
+    """How many tracks, people and pictures a resting expression was subtracted from. without: the names of the others."""
 
     subtracted: int = 0
     without: list[str] = field(default_factory=list)
@@ -86,7 +86,7 @@ class Baselined:
 
 
 def methods(
-    card: WeightsCard, run: Mapping[str, object], *, videos: bool = True, baselined: Baselined | None = None
+    card: WeightsCard, run: Mapping[str, object], *, videos: bool = True, baselines: BaselineCounts | None = None
 ) -> str:
     """Return a paragraph for a methods section, with the settings of this run. videos: there are some."""
     parts = [
@@ -99,7 +99,7 @@ def methods(
         *_stated(run, _OF_FACES),
         *(_stated(run, _OF_VIDEOS) if videos else ()),
         *(_tracking(run) if videos else ()),
-        *_baseline(str(run.get("baseline", "off")), baselined or Baselined()),
+        *_baseline(str(run.get("baseline", "off")), baselines or BaselineCounts()),
         *_uncertain(card, run),
     ]
     if videos:
@@ -171,13 +171,13 @@ def _tracking(run: Mapping[str, object]) -> Iterator[str]:
         yield "Tracks were named by hand; tracks with one name are one person."
 
 
-def _baseline(setting: str, baselined: Baselined) -> Iterator[str]:
+def _baseline(setting: str, baselines: BaselineCounts) -> Iterator[str]:
     """Yield how resting expressions were subtracted, and of whom they were not."""
     request = setting.partition(", subtracted")[0]
     if request == "off":
         return
-    without = ", ".join(baselined.without[:_NAMED]) + (", ..." if len(baselined.without) > _NAMED else "")
-    if not baselined.subtracted:
+    without = ", ".join(baselines.without[:_NAMED]) + (", ..." if len(baselines.without) > _NAMED else "")
+    if not baselines.subtracted:
         yield (
             f"No resting expression was subtracted, although it was asked for ({request}): nobody was long enough in view "
             "at rest."
@@ -189,7 +189,7 @@ def _baseline(setting: str, baselined: Baselined) -> Iterator[str]:
         f"{MARGIN:g} for neutral: the median of the log probabilities at rest, {where}."
     )
     if without:
-        count = pluralize(len(baselined.without), "track, person or picture", "tracks, people or pictures")
+        count = pluralize(len(baselines.without), "track, person or picture", "tracks, people or pictures")
         yield f"Nothing was subtracted for {count} ({without}), whose rest was not in view for long enough."
 
 

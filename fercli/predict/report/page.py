@@ -28,7 +28,7 @@ from fercli.media.images import Rgb
 from fercli.media.sources import Source
 from fercli.predict.report.about import accuracy, legend, settings, uncertainty
 from fercli.predict.report.coding_tables import corrected_table, summary_table
-from fercli.predict.report.methods import Baselined, methods, references
+from fercli.predict.report.methods import BaselineCounts, methods, references
 from fercli.predict.report.overview import VideoOverview
 from fercli.predict.report.pictures import picture_card
 from fercli.predict.report.video import VideoSection
@@ -88,7 +88,7 @@ class HtmlReport:
         self._poster: bytes | None = None
         self._coded: list[tuple[str, CodedVideo]] = []
         self._unread: list[tuple[str, str]] = []
-        self._baselined = Baselined()
+        self._baselines = BaselineCounts()
         self._kept: list[tuple[str, str]] = []
 
     def __enter__(self) -> HtmlReport:
@@ -138,7 +138,7 @@ class HtmlReport:
             self._keep(self._picture_parts, card)
             self._card_lengths.append(len(card) + 1)
             if predictions[0].detection is not None:
-                self._baselined.add(name, predictions[0].baseline)
+                self._baselines.add(name, predictions[0].baseline)
             self._cards += 1
 
     def add_kept(self, name: str, what: str) -> None:
@@ -156,7 +156,7 @@ class HtmlReport:
         self._coded.append((name, coded))
         for item in coded.summaries:
             if item.level != "video":
-                self._baselined.add(f"{who_name(item.person)} of {name}", item.baseline)
+                self._baselines.add(f"{who_name(item.person)} of {name}", item.baseline)
         if self._links and overview is not None:
             link = self._links[-1]
             link.overview = overview
@@ -198,7 +198,7 @@ class HtmlReport:
             player=self._player if single else None,
             poster=self._poster if single else None,
             player_begin_s=self._source.selection.start_s if self._source is not None else 0.0,
-            methods=methods(card, self._settings, videos=bool(self._videos or self._links), baselined=self._baselined),
+            methods=methods(card, self._settings, videos=bool(self._videos or self._links), baselines=self._baselines),
             references=references(self._settings),
             videos=self._videos,
             links=self._links,

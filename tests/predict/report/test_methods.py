@@ -13,7 +13,7 @@ from fercli.config.labels import schema
 from fercli.config.presets import MODELS
 from fercli.config.templates import template
 from fercli.predict.options import PredictOptions
-from fercli.predict.report.methods import Baselined, methods, references
+from fercli.predict.report.methods import BaselineCounts, methods, references
 from fercli.weights.card import WeightsCard
 
 CARD = WeightsCard("fake", "7", schema("rafdb").names, "rafdb", template("arcface"), MODELS["btn-tiny"])
@@ -118,7 +118,7 @@ def test_methods__state_the_class_shares_of_the_weights():
 )
 def test_methods__explain_the_baseline(request_text: str, words: str):
     run = {**RUN, "baseline": f"{request_text}, subtracted in logit space, margin 3 for neutral"}
-    text = methods(CARD, run, baselined=Baselined(2, ["Track 3 of a.mp4"]))
+    text = methods(CARD, run, baselines=BaselineCounts(2, ["Track 3 of a.mp4"]))
     assert words in text
     assert "with a margin of 3 for neutral" in text
     assert "Nothing was subtracted for 1 track, person or picture (Track 3 of a.mp4)" in text
@@ -128,6 +128,6 @@ def test_methods__explain_the_baseline(request_text: str, words: str):
 
 def test_methods__do_not_state_a_baseline_that_was_not_subtracted():
     run = {**RUN, "baseline": "auto, subtracted in logit space, margin 3 for neutral"}
-    text = methods(CARD, run, baselined=Baselined(0, ["Anna of a.mp4"]))
+    text = methods(CARD, run, baselines=BaselineCounts(0, ["Anna of a.mp4"]))
     assert "No resting expression was subtracted, although it was asked for (auto)" in text
     assert "was subtracted in logit space" not in text

@@ -24,11 +24,6 @@ def test_names__belong_to_a_track_of_one_source_or_of_all(tmp_path: Path):
     assert read_names(_names(tmp_path, "track,name\n2,Bert\n")).name_of("a.mp4", 2) == "Bert"
 
 
-def test_names__a_spreadsheet_may_have_saved_them_with_semicolons(tmp_path: Path):
-    (tmp_path / "names.csv").write_bytes("source;track;name\r\na.mp4;1;J\u00f6rg\r\n".encode("cp1252"))
-    assert read_names(tmp_path / "names.csv").name_of("talks/a.mp4", 1) == "J\u00f6rg"
-
-
 def _rows(*tracks: int, frame: int = 0) -> list[Prediction]:
     face, values = Face((0.0, 0.0, 9.0, 9.0), 0.9, None), {"neutral": 0.6, "anger": 0.4}
     return [

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from fercli.media.images import Rgb
 
 VIDEO_SUFFIXES = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".3gp", ".3g2", ".ogv"),
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".3gp", ".3g2", ".ogv", ".ogm", ".qt"),
     *(
         ".mpg",
         ".mpeg",
+        ".mpe",
+        ".m1v",
         ".m2v",
         ".ts",
         ".mts",
@@ -21,10 +23,8 @@ VIDEO_SUFFIXES = (
         ".dv",
         ".mjpeg",
         ".mjpg",
-        ".qt",
-        ".f4v",
-        ".ogm",
     ),
+    *(".f4v", ".divx", ".rm", ".rmvb", ".wtv", ".h264", ".264", ".h265", ".265", ".hevc", ".ivf", ".nut", ".y4m"),
 )
 
 

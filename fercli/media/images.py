@@ -26,11 +26,11 @@ from fercli.media.picture_files import (
 from fercli.media.pixel_values import read_deep_png
 from fercli.media.rgb_pixels import ORIENTATIONS, to_rgb, turned
 from fercli.media.rgb_pixels import Rgb as Rgb  # noqa: PLC0414 - for the modules that read pictures
-from fercli.media.tiff import is_tiff
+from fercli.media.tiff import directory_position, is_tiff
 from fercli.system.files import replacing
 
 _PLAIN_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif")
-IMAGE_SUFFIXES = (*_PLAIN_SUFFIXES, ".heic", ".heif", ".avif")
+IMAGE_SUFFIXES = (*_PLAIN_SUFFIXES, ".heic", ".heif", ".avif", ".jpe", ".apng", ".dib", ".jp2")
 
 _FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".jfif": "JPEG", ".png": "PNG", ".bmp": "BMP", ".webp": "WEBP"} | {
     ".tif": "TIFF",
@@ -278,12 +278,13 @@ def _describe_unknown(path: Path) -> str:
     if path.stat().st_size == 0:
         return "the file is empty"
     with path.open("rb") as file:
-        head = file.read(12)
-    if head[4:8] == b"ftyp" and head[8:] in _PICTURE_BRANDS:
+        head = file.read(16)
+    if head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS:
         return "the picture is broken"
     if is_tiff(head[:4]):
-        return "a TIFF of a kind that cannot be read"
-    content = "a video, not a picture" if _is_video(head) else "not a picture"
+        is_cut = directory_position(head) >= path.stat().st_size
+        return "the picture is truncated" if is_cut else "a TIFF of a kind that cannot be read"
+    content = "a video, not a picture" if _is_video(head[:12]) else "not a picture"
     return f"{content}, despite its suffix {path.suffix}" if path.suffix else content
 
 

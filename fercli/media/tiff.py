@@ -40,6 +40,12 @@ def is_tiff(head: bytes) -> bool:
     return head in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
+def directory_position(head: bytes) -> int:
+    """Position of the first directory of a TIFF. head: its first 16 bytes."""
+    number = head[8:16] if b"+" in head[2:4] else head[4:8]
+    return int.from_bytes(number, "little" if head[:1] == b"I" else "big")
+
+
 @dataclass(frozen=True)
 class Layout:
     """How the first picture of a TIFF is stored."""

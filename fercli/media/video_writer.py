@@ -40,7 +40,12 @@ class VideoWriter:
         sound: Path | str | None = None,
         part: FrameSelection = EVERY_FRAME,
     ) -> None:
-        self._options = {"crf": str(crf), "preset": preset, "bf": "1", "g": "120"}  # a key frame every few seconds, to seek
+        self._options = {
+            "crf": str(crf),
+            "preset": preset,
+            "bf": "1",
+            "g": "120",
+        }  # a key frame every few seconds, to seek
         self._path = path
         self._container = _open_mp4(path)
         self._sound_path, self._part = sound, part

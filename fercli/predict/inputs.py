@@ -198,8 +198,10 @@ def _array_fix(array: NDArray[Any]) -> str:
 
 def _seconds(time_s: object) -> float:
     seconds = real_number(time_s, "the time of a frame", fix="pairs (seconds, frame)")
-    if not math.isfinite(seconds):
-        raise UsageError(f"the time of a frame is {seconds}: must be finite", fix="pairs (seconds, frame)")
+    if not 0 <= seconds < math.inf:
+        raise UsageError(
+            f"the time of a frame is {seconds}: must be finite and at least 0", fix="count seconds from the first frame"
+        )
     return seconds
 
 

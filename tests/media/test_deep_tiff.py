@@ -220,3 +220,11 @@ def test_read_rgb__says_that_a_tiff_is_of_another_kind(grey: np.ndarray, tmp_pat
     tifffile.imwrite(tmp_path / "a.tif", grey.astype(np.complex64), photometric="minisblack")
     with pytest.raises(DataError, match=r"a\.tif: a TIFF of a kind that cannot be read"):
         read_rgb(tmp_path / "a.tif")
+
+
+def test_read_rgb__says_that_a_tiff_is_cut_off(tmp_path: Path):
+    path = tmp_path / "a.tif"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)).save(path, compression="tiff_lzw")
+    path.write_bytes(path.read_bytes()[:1000])  # its directory is at the end
+    with pytest.raises(DataError, match=r"a\.tif: the picture is truncated"):
+        read_rgb(path)

@@ -165,6 +165,14 @@ def test_find_sources__reports_a_file_in_an_unreadable_folder(folder: Path, monk
     assert [source.fault for source in found] == ["permission denied", None]
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.jpe", "image"), ("a.APNG", "image"), ("a.h264", "video"), ("a.rmvb", "video")]
+)
+def test_find_sources__reads_what_is_less_usual_in_folders(name: str, kind: str, tmp_path: Path):
+    (tmp_path / name).write_bytes(b"x")
+    assert [(source.path.name, source.kind) for source in find_sources([str(tmp_path)])] == [(name, kind)]
+
+
 def test_find_sources__takes_pictures_by_any_of_their_suffixes(folder: Path):
     for name in ("d.jfif", "e.HEIC"):
         (folder / "in" / name).write_bytes(b"x")

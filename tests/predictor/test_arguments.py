@@ -53,7 +53,9 @@ def test_video__refuses_rates_that_are_none(fps: Any, predictor: Predictor):
         predictor.video([BRIGHT], fps=fps)
 
 
-@pytest.mark.parametrize("times", [(float("nan"), 0.1), (0.0, float("inf")), (5.0, 0.1), ("0", "1"), (None, None)])
+@pytest.mark.parametrize(
+    "times", [(float("nan"), 0.1), (0.0, float("inf")), (5.0, 0.1), (-1.0, 0.0), ("0", "1"), (None, None)]
+)
 def test_video__refuses_times_that_are_not_in_order(times: tuple[Any, Any], predictor: Predictor):
     with pytest.raises(UsageError, match="frame"):
         list(predictor.video([(time_s, BRIGHT) for time_s in times]))

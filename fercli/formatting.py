@@ -1,4 +1,4 @@
-"""Numbers as people read them: percentages, intervals, counts with their nouns, durations.
+"""Values as text: percentages, intervals, counts with their nouns, durations, JSON, escapes for the terminal.
 
 Shares are fractions in 0..1. Functions that end in `_percent` return the bare number, for a column whose header has the unit.
 """
@@ -12,11 +12,9 @@ from typing import Any, overload
 
 Interval = tuple[float, float]
 
-# C0 and C1 controls, line separators, signs without width, and the controls of bidirectional text
+# C0 and C1 controls, line separators, characters without width, and the controls of bidirectional text
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
-
-
-_LINE_ENDS = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "\x85\u2028\u2029"})  # which JSON allows in texts
+_LINE_ENDS = str.maketrans({char: f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"})  # which JSON allows in texts
 
 
 def one_line_json(value: Any, *, default: Callable[[Any], Any] | None = None) -> str:
@@ -25,15 +23,15 @@ def one_line_json(value: Any, *, default: Callable[[Any], Any] | None = None) ->
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """Return a text for a terminal: signs that move the cursor, change colours or the direction are shown as escapes.
+    """Return a text for a terminal: characters that move the cursor, change colours or the direction are shown as escapes.
 
     lines: keep line feeds and tabs.
     """
     return _CONTROLS.sub(lambda found: found[0] if lines and found[0] in "\n\t" else _escape(found[0]), text)
 
 
-def _escape(sign: str) -> str:
-    return sign.encode("unicode_escape").decode("ascii")
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
 
 
 def percent(share: float, decimals: int | None = None) -> str:

@@ -172,7 +172,7 @@ class Predictor:
         """Predict a video frame by frame, in constant memory; yields one result per frame with `frame` and `time_s`.
 
         video: a file, an http or rtsp address, a camera number, or frames: pairs (seconds, RGB), or RGB with fps.
-        fps: read so many frames per second, by their times; of frames without times, their rate. start_s, end_s: read the
+        fps: how many frames per second are read, by their times; of frames without times, their rate. start_s, end_s: read the
         frames shown from the one time on until before the other. `frame` and `time_s` stay those of the whole video.
         track: number the people. smooth_s: time constant of the moving average of the probabilities along a track.
         detect_every: run the detector on every n-th frame and move the faces by optical flow in between.

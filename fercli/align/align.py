@@ -95,7 +95,7 @@ def align(
 
     target: None aligns RAF-DB in its official layout in place, where training finds the crops.
     overwrite: replace a run with other settings. shard: align only its pictures; `merge_shards` ends the work of all of
-    them. chunk_pictures: at most so many pictures are searched together.
+    them. chunk_pictures: how many pictures are searched together at most.
     Raises: DataError if there are no pictures, UsageError for invalid settings, RefusedError if `target` contains a run
     with other settings or other files.
     """

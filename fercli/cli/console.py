@@ -168,7 +168,7 @@ def names_from_stdin() -> list[str]:
 
 @contextmanager
 def interrupt_sets(event: Event, *, after_s: float | None = None) -> Iterator[None]:
-    """Let the first Ctrl-C, or the end of so many seconds, set the event; a second Ctrl-C interrupts as usual."""
+    """Let the first Ctrl-C, or the end of `after_s` seconds, set the event; a second Ctrl-C interrupts as usual."""
     usual = signal.getsignal(signal.SIGINT)
 
     def first(*_: object) -> None:

@@ -157,7 +157,7 @@ def _without_copies(sources: list[Source], names: list[str]) -> tuple[list[Sourc
 
 
 def _searched(name: str) -> Path | None:
-    """The folder that is searched: the name itself, or the part of a pattern before its first sign; None for a file."""
+    """The folder that is searched: the name itself, or the part of a pattern before its first wildcard; None for a file."""
     path = Path(name)
     if path.is_dir():
         return path

@@ -37,7 +37,7 @@ def better_shift_s(
 
 
 def _kappa(pairs: Sequence[NDArray[np.int64]], classes: int, shift: int) -> tuple[float, int]:
-    """Return kappa if the first coding is later by so many units, and how many units are compared."""
+    """Return kappa with the first coding later by `shift` units, and how many units are compared."""
     counts = np.zeros((classes, classes))
     for one, two in pairs:
         if len(one) <= abs(shift):

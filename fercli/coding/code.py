@@ -22,7 +22,7 @@ from fercli.rows.run_record import RunRecord
 
 @dataclass(frozen=True)
 class CodedVideo:
-    """What is known of one video. seconds: from the begin of its first to the end of its last frame that was read."""
+    """The summaries and episodes of one video. begin_s, end_s: start of the first and end of the last frame that was read."""
 
     source: str
     begin_s: float

@@ -105,8 +105,8 @@ def read_coder(path: Path, options: EpisodeOptions, names: Names | None = None) 
 
 def _observations(path: Path) -> tuple[Path, str]:
     """Return the path of a BORIS project and the text after #; other paths as they are."""
-    file, sign, text = str(path).rpartition("#")
-    return (Path(file), text) if sign and file.lower().endswith(".boris") else (path, "")
+    file, separator, text = str(path).rpartition("#")
+    return (Path(file), text) if separator and file.lower().endswith(".boris") else (path, "")
 
 
 def _read(

@@ -54,7 +54,7 @@ class EpisodeOptions:
 class Episode:
     """A time in which a person shows one expression. Times are seconds of the video.
 
-    person: the number of a track, or a name; tracks: the numbers of all its tracks. apex_s: begin of the frame with the highest
+    person: the number of a track, or a name; tracks: the numbers of all its tracks. apex_s: start of the frame with the highest
     smoothed probability, which is `peak`. mean: mean over time of the smoothed probability from onset to offset. baseline: of
     the person, see `Track`.
     """

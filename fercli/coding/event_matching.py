@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Event:
-    """A label from onset to offset in seconds. cut_onset, cut_offset: it goes on outside of the part that was to be coded."""
+    """A label from onset to offset in seconds. cut_onset, cut_offset: it continues outside of the part that was to be coded."""
 
     label: str
     onset_s: float

@@ -16,7 +16,7 @@ from fercli.results import who_name
 
 STEP_S = 0.04
 _SHOWN = 5
-_LATE_S = 1.0  # by which a label may end behind the last frame
+_LATE_S = 1.0  # by which a label may end after the last frame
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,7 @@ def _warn_of_rest(
 
 
 def _warn_of_ends(video: SameVideo, coders: Sequence[Coder], warnings: list[str]) -> None:
-    """Warn of labels behind the end of what a program read of the video."""
+    """Warn of labels after the end of what a program read of the video."""
     ends = [
         (coding.frames.end_s, coder.name)
         for coding, coder in zip(video.codings, coders, strict=True)

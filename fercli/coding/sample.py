@@ -67,7 +67,7 @@ class Sample:
 def draw_sample(
     rows: SavedRows, *, minutes: float, segment_s: float = SEGMENT_S, seed: int = 0, names: Names | None = None
 ) -> Sample:
-    """Draw segments until they last so many minutes: in turn one from every stratum, at random within it.
+    """Draw segments until they last `minutes` minutes: in turn one from every stratum, at random within it.
 
     Segments without anybody in view are not drawn. names: of tracks. Raises: DataError if the table has no video with a face.
     """

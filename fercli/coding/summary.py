@@ -25,7 +25,7 @@ class Summary:
     """A track of a video, a named person, or with the level `video` all of them together.
 
     person: the number of the track, or the name; tracks: the numbers of all its tracks.
-    first_s, last_s: begin of the first and end of the last frame with the person (of the video: of the frames that were read).
+    first_s, last_s: start of the first and end of the last frame with the person (of the video: of the frames that were read).
     frames: frames with the person (of the video: frames that were read). frames_without_face, without_face_s: decoded frames
     with nobody in view; not_decoded_s: frames that could not be decoded; of a person these three are None.
     in_view_s: time with the person in view; of the video the sum over its people, so two people in view for 1 s are 2 s, with

@@ -41,7 +41,7 @@ def misspelled(name: str) -> str | None:
     letters = re.sub(r"[^a-z]", "", name.lower())
     if name.strip().lower() in known or len(letters) < 3:
         return None
-    if letters in known:  # with digits or signs: "1_fear"
+    if letters in known:  # with digits or punctuation: "1_fear"
         return letters
     near = difflib.get_close_matches(letters, sorted(known), n=1, cutoff=0.8)
     return near[0] if near else None

@@ -10,7 +10,7 @@ SCHEMES = ("http", "https", *LIVE_SCHEMES)
 _PATTERN = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 _LOGIN = re.compile(r"(?<=://)[^/?#]*@")
 _HOST_LESS = ("udp", "tcp", "srt", "rtmp")  # FFmpeg listens at such an address, as udp://:1234
-_KEPT = "%/:=&?~#+!$,;'@()*[]"  # signs with a meaning in an address, and what is encoded already
+_KEPT = "%/:=&?~#+!$,;'@()*[]"  # characters with a meaning in an address, and what is encoded already
 
 
 def is_address(text: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-_SEARCHED = 16_000_000  # bytes behind the last packet, where a file may still have an index and the sound of its end
+_SEARCHED = 16_000_000  # bytes after the last packet, where a file may still have an index and the sound of its end
 _HEADERS = {  # of formats of which FFmpeg reads the first recording only (Matroska: two)
     "mov": re.compile(rb"\0\0\0.ftyp", re.DOTALL),
     "matroska": re.compile(rb"\x1aE\xdf\xa3.{1,64}(?:matroska|webm)", re.DOTALL),
@@ -15,9 +15,9 @@ _HEADERS = {  # of formats of which FFmpeg reads the first recording only (Matro
 
 
 def has_unread_recording(path: Path, format_name: str, read_to: int) -> bool:
-    """Whether the header of another recording stands behind the packets that were read.
+    """Whether the packets that were read are followed by the header of another recording.
 
-    format_name: FFmpeg's. read_to: position in the file behind the last packet of the pictures.
+    format_name: FFmpeg's. read_to: position in the file after the last packet of the pictures.
     """
     header = _HEADERS.get(format_name.partition(",")[0])
     if header is None:

@@ -21,7 +21,7 @@ def is_complete(
 
     Fewer packets than stated are no proof of a missing end, as edit lists remove some; nor is a missing index of Matroska.
     packets: how many were read of the picture track. stated_packets: how many it has by the header, 0 if unknown.
-    read_to: position in the file behind the last packet.
+    read_to: position in the file after the last packet.
     """
     if path is None:
         return (format_name.startswith("mov") and 0 < stated_packets <= packets) or None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _REORDERED = 32  # frames; pictures are decoded at most so much earlier than they are shown
-_SOUND_BACK_S = 0.05  # sound that steps back less has imprecise times, or a position behind that of the next recording
+_SOUND_BACK_S = 0.05  # sound that steps back less has imprecise times, or a position after that of the next recording
 
 
 class JoinedTimes:

@@ -16,7 +16,7 @@ def without_end_marker(content: bytes, size_wh: tuple[int, int]) -> Image.Image 
     """Decode a JPEG without its last bytes; None if pixels, or scans that refine them, are missing.
 
     size_wh: at which it is decoded; large ones are read at a fraction of their size.
-    Two different fillings are put behind the data. Pixels that are missing would be decoded from them, and differ.
+    Two different fillings are appended to the data. Pixels that are missing would be decoded from them, and differ.
     """
     content = content.rstrip(b"\xff")
     if not has_all_scans(content):

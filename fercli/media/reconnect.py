@@ -18,8 +18,8 @@ _RETRY_S = 1.0  # between two attempts
 class Reconnecting:
     """Frames of a stream that is opened again after it ended or failed, until it was away for `away_s`.
 
-    Indices go on, and times follow the clock, so that a gap is as long as the stream was away. A frame without pixels stands
-    at the begin of each gap. stop: ends the attempts. broken: after the last frame, why the stream was not taken up again.
+    Indices continue, and times follow the clock, so that a gap is as long as the stream was away. A frame without pixels stands
+    at the start of each gap. stop: ends the attempts. broken: after the last frame, why the stream was not continued.
     Raises: DataError if the stream cannot be opened the first time.
     """
 

@@ -59,7 +59,7 @@ def find_start(container: Any, stream: Any, start_s: float, *, seconds: Seconds)
 
 
 def _first_group(packets: Iterator[Any]) -> list[Any] | None:
-    """Return the first packets up to one behind the key frame; None unless the video begins with a plain key frame."""
+    """Return the first packets up to the one after the key frame; None unless the video begins with a plain key frame."""
     group: list[Any] = []
     for packet in packets:
         if packet.pts is None:

@@ -32,7 +32,7 @@ _LATE_OPTIONS = {"probesize": "64000000", "analyzeduration": "600000000"}  # byt
 _AAC_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)  # Hz
 _AAC_BITS_PER_CHANNEL = 80_000  # bit/s
 _GAP_S = 0.1  # a larger gap between sounds is filled with silence; smaller ones are imprecise times
-_SILENT_END_S = 60  # of silence behind the last picture: broken times can be days late
+_SILENT_END_S = 60  # of silence after the last picture: broken times can be days late
 _EARLY = 200  # packets of sound that may come before the first picture of their recording
 _PIECE = 4096  # samples of silence that are encoded together
 

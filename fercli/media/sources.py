@@ -17,7 +17,7 @@ from fercli.media.images import IMAGE_SUFFIXES, files_below, is_animated, is_pic
 from fercli.media.selection import EVERY_FRAME, FrameSelection
 from fercli.system.names import LONG_PATHS, is_too_long
 
-_GLOB_SIGNS = frozenset("*?[")
+_WILDCARDS = frozenset("*?[")
 _CAMERA_FILE = re.compile(r"/dev/video(\d{1,4})")
 _CAMERA = re.compile(r"\d{1,4}", re.ASCII)
 _LIVE_SUFFIXES = (".mjpg", ".mjpeg")  # network cameras that stream JPEG pictures
@@ -110,7 +110,7 @@ def _expand(argument: str, on_skipped: Callable[[Path], None] | None) -> Iterato
         yield _camera(int(argument))
     elif device := _CAMERA_FILE.fullmatch(argument):
         yield _camera(int(device[1]))
-    elif path.exists() or not _GLOB_SIGNS & set(argument):
+    elif path.exists() or not _WILDCARDS & set(argument):
         yield _from_file(path, Path(path.name))
     else:
         try:

@@ -82,7 +82,7 @@ class Layout:
 
     @property
     def extra(self) -> tuple[int, ...] | None:
-        """Kinds of the samples behind the colours; None if they are not stated."""
+        """Kinds of the samples after the colours; None if they are not stated."""
         return self._numbers(_EXTRA, 0) if _EXTRA in self.tags else None
 
     @property
@@ -212,13 +212,13 @@ def layout_of(content: bytes) -> Layout:
 
 
 def _next(content: bytes, position: int, order: str, is_big: bool) -> int:
-    """Position of the directory behind one; 0 if there is none."""
+    """Position of the directory after this one; 0 if there is none."""
     count_code, entry, next_code = ("Q", 20, "Q") if is_big else ("H", 12, "I")
     size = struct.calcsize(order + count_code)
     (count,) = struct.unpack(order + count_code, content[position : position + size])
     end = position + size + count * entry
-    behind = content[end : end + struct.calcsize(order + next_code)]
-    return int(struct.unpack(order + next_code, behind)[0]) if len(behind) == struct.calcsize(order + next_code) else 0
+    field = content[end : end + struct.calcsize(order + next_code)]
+    return int(struct.unpack(order + next_code, field)[0]) if len(field) == struct.calcsize(order + next_code) else 0
 
 
 def _one_strip(data: memoryview, order: str, compression: int, rows: int, row_bytes: int) -> bytes:
@@ -235,7 +235,7 @@ def _one_strip(data: memoryview, order: str, compression: int, rows: int, row_by
 
 
 def _unpacked(block: NDArray[np.uint8], bits: int, count: int) -> NDArray[np.uint16]:
-    """Return [H, count] integers of so many bits, the highest first, of rows of bytes."""
+    """Return [H, count] integers of `bits` bits, the highest first, of rows of bytes."""
     ones = np.unpackbits(block, axis=1)[:, : count * bits].reshape(len(block), count, bits)
     return (ones * (1 << np.arange(bits - 1, -1, -1)).astype(np.uint16)).sum(axis=-1, dtype=np.uint16)
 

@@ -75,7 +75,7 @@ class VideoReader:
         self._live = live
         self._failed = False  # an error ended reading
         self._packets, self._end_s = 0, 0.0  # read so far; end of the last frame
-        self._read_to = 0  # position in the file behind the last packet
+        self._read_to = 0  # position in the file after the last packet
         self._fix = _FIX if self._path else _FIX_ADDRESS
         self._selection = selection
         self._start: Start | None = None

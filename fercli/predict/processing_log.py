@@ -199,10 +199,10 @@ def shown_command(arguments: Sequence[str], *, hidden: Iterable[str]) -> str:
     names = {name for name in hidden if name}
     words = []
     for word in arguments:
-        option, sign, value = word.partition("=")
+        option, equals, value = word.partition("=")
         if word in names:
             words.append("(hidden)")
-        elif sign and value in names:
+        elif equals and value in names:
             words.append(f"{option}=(hidden)")
         else:
             words.append(f"'{word}'" if " " in word else word)

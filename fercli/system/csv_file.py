@@ -11,23 +11,23 @@ from fercli.system.files import replacing
 
 BOM = "\ufeff"  # tells spreadsheets that a file is UTF-8
 # how formulas begin; also in double width, which spreadsheets in East Asian languages accept
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _APOSTROPHE = "'"
 
 
 def spreadsheet_text(value: Any) -> Any:
     """Return a text that a spreadsheet would take for a formula after an apostrophe; other values as they are."""
-    return f"{_APOSTROPHE}{value}" if isinstance(value, str) and value.startswith(_FORMULA_SIGNS) else value
+    return f"{_APOSTROPHE}{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
 
 
 def plain_text(value: Any) -> Any:
     """Return what `spreadsheet_text` was given."""
-    is_marked = isinstance(value, str) and value.startswith(_APOSTROPHE) and value[1:].startswith(_FORMULA_SIGNS)
+    is_marked = isinstance(value, str) and value.startswith(_APOSTROPHE) and value[1:].startswith(_FORMULA_STARTS)
     return value[1:] if is_marked else value
 
 
 class LineFeeds:
-    """Ends rows with a line feed only, although the csv writer ends them with both signs so that it quotes both in cells."""
+    """Ends rows with a line feed only, although the csv writer ends them with both characters so that it quotes both in cells."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file

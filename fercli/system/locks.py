@@ -15,7 +15,7 @@ from fercli.errors import RefusedError
 
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of network file systems without locks
 _LONGEST = 20  # bytes of a process number
-_OFFSET = 1 << 20  # of the byte that is locked on Windows, behind the text
+_OFFSET = 1 << 20  # of the byte that is locked on Windows, after the text
 
 
 @contextlib.contextmanager

@@ -76,4 +76,4 @@ def _from_header(text: str) -> tuple[str, int, str]:
 
 
 def _separator(line: str) -> str:
-    return next((sign for sign in "\t;" if sign in line), ",")
+    return next((char for char in "\t;" if char in line), ",")

@@ -27,7 +27,7 @@ def seconds_of(text: str, where: str) -> float:
 
 
 def looks_like_frames(texts: Iterable[str]) -> bool:
-    """Whether the two digits behind h:mm:ss are probably numbers of frames: all are below 30, and not all are 0."""
+    """Whether the two digits after h:mm:ss are probably numbers of frames: all are below 30, and not all are 0."""
     matches = [match for text in texts if (match := _TWO_DIGITS.fullmatch(text.strip()))]
     numbers = [int(match.group(1)) for match in matches]
     return len(numbers) >= _FEWEST and 0 < max(numbers) < _HIGHEST_RATE

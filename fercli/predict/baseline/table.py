@@ -40,7 +40,7 @@ class BaselineRow:
     def shows(self, name: str) -> bool:
         """Whether a picture is one of this person: by the source, else by the person's name.
 
-        The name is that of a folder, the stem of the file, or what the stem begins with before a sign: anna_2.jpg.
+        The name is that of a folder, the stem of the file, or what the stem begins with before a punctuation mark: anna_2.jpg.
         """
         if self.source is not None or self.person is None:
             return self.matches(name)
@@ -125,7 +125,7 @@ class Baselines:
 def read_baselines(text: str) -> Baselines:
     """Return what --baseline names: `auto`, a span such as 0:00-0:10, or a csv file.
 
-    Columns of the file: `person` (of a video: track or name; of pictures: a folder or the begin of a file name), `span`
+    Columns of the file: `person` (of a video: track or name; of pictures: a folder or the start of a file name), `span`
     (0:00-0:10 or auto) for videos or `neutral` (path, also relative to the file) for pictures, and optionally `source`
     (name or pattern of the files that the row is about).
     Raises: UsageError, DataError with the line.

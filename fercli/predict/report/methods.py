@@ -47,7 +47,7 @@ _TRACKING = (
 
 @dataclass(frozen=True)
 class _Detector:
-    """A face detector in a text: the begin of the setting, its name with a citation, and the reference."""
+    """A face detector in a text: how the setting begins, its name with a citation, and the reference."""
 
     key: str
     citation: str

@@ -238,7 +238,7 @@ def _chunks(parts: Any) -> Iterator[Markup]:
 
 
 def _every(parts: Any, lengths: Sequence[int], step: int) -> Iterator[Markup]:
-    """Every so many pieces of HTML, from the first on. lengths: characters of the pieces."""
+    """Yield every `step`-th piece of HTML, from the first on. lengths: characters of the pieces."""
     parts.seek(0)
     for index, length in enumerate(lengths):
         piece = parts.read(length)

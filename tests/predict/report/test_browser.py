@@ -218,7 +218,7 @@ def test_zoom__widens_all_timelines_and_they_scroll_together(page: Any):
     page.js("document.querySelectorAll('.view')[1].scrollLeft = 0")
     page.wait("return document.querySelector('.view').scrollLeft === 0")
     x, y = _at(page, 0)
-    page.point(x + 4, y)  # the left edge is the begin of the video again
+    page.point(x + 4, y)  # the left edge is the start of the video again
     assert _tip(page).splitlines()[0 if _tip(page)[1] == ":" else 1].startswith("0:00.") or "0:00." in _tip(page)
     page.js("document.querySelector('[data-zoom=all]').click()")
     assert (

@@ -55,7 +55,7 @@ def probability_percent(probability: float) -> str:
 
 
 def percents(shares: Sequence[float], decimals: int = 0) -> list[str]:
-    """Shares of one whole as percentages that add up to 100: those cut off most are rounded up (largest remainder).
+    """Return shares of one whole as percentages that add up to 100: those cut off most are rounded up (largest remainder).
 
     Each differs from the exact value by less than its last decimal.
     """
@@ -133,7 +133,7 @@ def duration(seconds: float) -> str:
 
 
 def clock(time_s: float, *, decimals: int = 1) -> str:
-    """0:03.2, 12:00.0, 1:02:03.5: minutes and seconds, hours where there are any."""
+    """Format a time as 0:03.2, 12:00.0 or 1:02:03.5: minutes and seconds, hours where there are any."""
     scale = 10**decimals
     units = round(time_s * scale)  # rounded once, so that 59.96 s is 1:00.0
     seconds, rest = divmod(units, scale)

@@ -27,10 +27,10 @@ class CropNames:
             self._taken.add(clash_key(self._first[picture]))
 
     def first(self, picture: str) -> str:
-        """Path of a picture's first or only crop."""
+        """Return the path of a picture's first or only crop."""
         return self._first[picture].as_posix()
 
     def further(self, picture: str, face: int) -> str:
-        """Path of the crop of its face with this index. It is not recorded, as no other picture can have the same path."""
+        """Return the path of the crop of its face with this index. It is not recorded: no other picture can have this path."""
         first = self._first[picture]
         return free_name(first.with_stem(f"{first.stem}-face{face}"), self._taken).as_posix()

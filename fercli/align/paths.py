@@ -27,7 +27,7 @@ class AlignPaths:
     basic: Path | None = None
 
     def labelled_face(self, picture: Path) -> Point | None:
-        """Centre of the face that the label belongs to: the mean of the five landmarks of RAF-DB's annotators, if any."""
+        """Return the centre of the face that the label belongs to: the mean of the annotators' five landmarks of RAF-DB, if any."""
         if self.basic is None:
             return None
         try:

@@ -17,7 +17,7 @@ _PARTIAL = ".*.part.*"  # the temporary names of `replacing`
 def earlier_rows(
     source: Path, target: Path, settings: AlignSettings, *, overwrite: bool, record: Path | None = None
 ) -> tuple[dict[str, list[AlignRow]], set[str]]:
-    """Rows of an earlier run that are still valid, by source, and the paths of the crops of those that are not.
+    """Return the rows of an earlier run that are still valid, by source, and the paths of the crops of those that are not.
 
     Prepares `target` for writing; with `overwrite` no row is valid. record: the folder of the rows of a shard, which
     other shards do not write; by default, `target`.

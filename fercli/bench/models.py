@@ -140,7 +140,7 @@ def bench_models(
 
 
 def default_precisions(device: str, *, faces: Path | None) -> tuple[Precision, ...]:
-    """Precisions that are measured by default: fp16 on a GPU, int8 on the CPU if there are faces for calibration."""
+    """Return the precisions that are measured by default: fp16 on a GPU, int8 on the CPU if there are faces for calibration."""
     if device.startswith(("cuda", "tensorrt")):
         return ("fp32", "fp16")
     return ("fp32",) if faces is None else ("fp32", "int8")

@@ -163,7 +163,7 @@ class _Loss:
 
 
 def cosine(one: Tensor, other: Tensor) -> float:
-    """Cosine similarity of two gradients, summed in float64: tens of millions of float32 terms lose the third digit."""
+    """Return the cosine similarity of two gradients, summed in float64: tens of millions of float32 terms lose the third digit."""
     one, other = one.double(), other.double()
     return float(one @ other / (one.norm() * other.norm()))
 

@@ -170,7 +170,7 @@ def ablate(
 
 
 def parse_values(text: str) -> tuple[float, ...]:
-    """The value of --values: `16,32,64`, or `1:3:0.25` (first, last, step); UsageError for anything else."""
+    """Return the value of --values: `16,32,64`, or `1:3:0.25` (first, last, step); UsageError for anything else."""
     try:
         if ":" not in text:
             values = tuple(float(part) for part in text.split(",") if part.strip())

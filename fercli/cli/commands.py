@@ -65,7 +65,7 @@ class _Bench(LazyGroup):
 
 
 def group(name: str, cls: type[LazyGroup]) -> typer.Typer:
-    """A group of commands with plain-text help pages: rich ones would double the time of `fer --help`."""
+    """Return a group of commands with plain-text help pages: rich ones would double the time of `fer --help`."""
     return typer.Typer(name=name, cls=cls, rich_markup_mode=None, no_args_is_help=True)
 
 

@@ -64,7 +64,7 @@ def show(result: str | RenderableType) -> None:
 
 
 def width() -> int:
-    """Columns that a table on stdout may have: those of the terminal, or in a pipe as many as it needs."""
+    """Return how many columns a table on stdout may have: those of the terminal; in a pipe, as many as it needs."""
     from rich.console import Console
 
     return Console().width if sys.stdout.isatty() else _PIPE_WIDTH

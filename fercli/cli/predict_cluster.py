@@ -118,7 +118,7 @@ class Cluster:
         require("--engine ray", ["ray", "pandas"])
 
     def device(self, device: str) -> str:
-        """The device of a worker."""
+        """Return the device of a worker."""
         return "cuda" if self.gpus_per_worker and device == "auto" else device
 
     def run(

@@ -18,7 +18,7 @@ class Part:
 
 
 def named(text: str, weight: int, *, shortest: int = 12) -> Part:
-    """A name, which may be cut at its end."""
+    """Return a name, which may be cut at its end."""
     widths = [width for width in (40, 28, 20, shortest) if width < len(text)]
     return Part((text, *(f"{text[: width - 1]}…" for width in widths)), weight)
 
@@ -58,7 +58,7 @@ def progress_line(
 
 
 def unique_heads(names: Sequence[str], *, shortest: int = 3) -> list[str]:
-    """The shortest heads of the names that differ from each other: neutral, happiness -> neu, hap."""
+    """Return the shortest heads of the names that differ from each other: neutral, happiness -> neu, hap."""
     heads = []
     for name in names:
         others = [other for other in names if other != name]

@@ -86,7 +86,7 @@ def run_config(
     settings: Sequence[str] | None,
     saved: SavedConfig | None = None,
 ) -> RunConfig:
-    """The run that the options describe, over those of an earlier one; UsageError for unknown presets and settings.
+    """Return the run that the options describe, over those of an earlier one; UsageError for unknown presets and settings.
 
     schema: what the data set was recognised as; without it `dataset` is the name of one.
     """
@@ -113,7 +113,7 @@ def run_config(
 
 
 def presets_for(schema: str, model: str | None, recipe: str | None) -> tuple[BtnConfig, TrainConfig]:
-    """The paper's model and recipe for the paper's data sets, the compact ones for everything else."""
+    """Return the paper's model and recipe for the paper's data sets, the compact ones for everything else."""
     from fercli.config.presets import RECIPES, model_preset, with_recipe
     from fercli.config.presets import recipe as recipe_preset
 
@@ -123,7 +123,7 @@ def presets_for(schema: str, model: str | None, recipe: str | None) -> tuple[Btn
 
 
 def reason_of_recipe(schema: str, recipe: str | None, saved: SavedConfig | None) -> str:
-    """Why the run has its recipe, for the first lines of a run."""
+    """Return why the run has its recipe, for the first lines of a run."""
     from fercli.config.labels import SCHEMAS
     from fercli.config.presets import RECIPES
 

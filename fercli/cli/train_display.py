@@ -56,7 +56,7 @@ class TrainBar:
         return self.step.seconds_left + (self.run.runs - self.run.number) * whole
 
     def line(self, width: int, ascii_only: bool = False) -> str:
-        """The line for a terminal of this width."""
+        """Return the line for a terminal of this width."""
         run, step, left = self.run, self.step, self.seconds_left()
         before, after = [], []
         if run.runs > 1:
@@ -112,7 +112,7 @@ def live_report(*, quiet: bool) -> Iterator[Callable[[TrainEvent], None]]:
 
 
 def epoch_line(event: EpochReport) -> str:
-    """A finished epoch in one line, with what was measured."""
+    """Return a finished epoch in one line, with what was measured."""
     parts = [f"epoch {event.epoch}: loss {event.loss:.3f}", f"train {percent(event.train_accuracy, 1)}"]
     for split, accuracy, mean_accuracy in (
         ("validation", event.val_accuracy, event.val_mean_accuracy),

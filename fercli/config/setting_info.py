@@ -203,7 +203,7 @@ def setting_info(name: str, hint: Any) -> SettingInfo:
 
 
 def documented_settings() -> frozenset[str]:
-    """Names of all settings with an entry."""
+    """Return the names of all settings with an entry."""
     return frozenset(_entries())
 
 

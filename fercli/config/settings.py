@@ -42,7 +42,7 @@ def leaves_of(config: object, prefix: str = "") -> dict[str, Any]:
 
 
 def list_settings(*configs: object) -> list[tuple[SettingInfo, Any]]:
-    """Every setting of the configurations with its description and value."""
+    """Return every setting of the configurations with its description and value."""
     return [
         (setting_info(name, hint), leaves_of(config)[name])
         for config in configs

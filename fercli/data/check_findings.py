@@ -28,7 +28,7 @@ class CheckFinding:
 
 
 def compare_counts(dataset: Dataset, published: Published | None) -> list[CheckFinding]:
-    """Differences from the published counts; empty classes of a data set without any."""
+    """Return the differences from the published counts; empty classes of a data set without any."""
     if published is None:
         return []
     findings = []
@@ -61,13 +61,13 @@ def compare_counts(dataset: Dataset, published: Published | None) -> list[CheckF
 
 
 def report_missing(dataset: Dataset) -> list[CheckFinding]:
-    """Images that the official lists name and that do not exist."""
+    """Return the images that the official lists name and that do not exist."""
     missing = dataset.missing
     return [_error(f"{pluralize(len(missing), 'listed image')} missing: {_first(missing)}")] if missing else []
 
 
 def report_unreadable(dataset: Dataset, unreadable: Sequence[tuple[Sample, str | None]]) -> list[CheckFinding]:
-    """Pictures that cannot be decoded, with the reason."""
+    """Return the pictures that cannot be decoded, with the reason."""
     if not unreadable:
         return []
     reasons = [f"{sample.called(dataset.root)}: {error}" for sample, error in unreadable]
@@ -75,7 +75,7 @@ def report_unreadable(dataset: Dataset, unreadable: Sequence[tuple[Sample, str |
 
 
 def report_face_boxes(dataset: Dataset, pictures: Sequence[PictureInfo]) -> list[CheckFinding]:
-    """Faces whose box or landmarks are outside their picture."""
+    """Return the faces whose box or landmarks are outside their picture."""
     outside, landmarks_outside = [], []
     for sample, picture in zip(dataset.samples, pictures, strict=True):
         if picture.size_wh is None or (sample.box_xyxy is None and sample.landmarks is None):
@@ -100,7 +100,7 @@ def report_face_boxes(dataset: Dataset, pictures: Sequence[PictureInfo]) -> list
 
 
 def report_duplicates(duplicates: Duplicates, published: Published | None) -> list[CheckFinding]:
-    """More images that also occur in train than are known; duplicates with different labels."""
+    """Return findings about duplicates: more images that also occur in train than are known, or different labels."""
     findings = []
     for split, count in duplicates.in_train.items():
         known = published.duplicates.get(split, 0) if published else 0
@@ -115,7 +115,7 @@ def report_duplicates(duplicates: Duplicates, published: Published | None) -> li
 
 
 def report_position(position: FacePosition | None, searched: int, expected: str) -> list[CheckFinding]:
-    """How the crops differ from those that a model of this data set gets when it predicts."""
+    """Return how the crops differ from those that a model of this data set gets when it predicts."""
     faces = position.faces if position else 0
     findings = []
     if searched and 2 * faces < searched:
@@ -129,7 +129,7 @@ def report_position(position: FacePosition | None, searched: int, expected: str)
 
 
 def report_changes(path: Path, changes: ManifestChanges) -> list[CheckFinding]:
-    """Images that were changed, removed or added since the manifest was written."""
+    """Return the images that were changed, removed or added since the manifest was written."""
     parts = [
         f"{len(names)} {kind} ({_first(names)})"
         for kind, names in (("changed", changes.changed), ("removed", changes.removed), ("added", changes.added))

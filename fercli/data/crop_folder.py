@@ -34,6 +34,6 @@ def read_crops(paths: Sequence[Path], size: int) -> NDArray[np.uint8]:
 
 
 def evenly_spaced(items: Sequence[_T], limit: int) -> list[_T]:
-    """Up to `limit` items, evenly spaced from the first to the last."""
+    """Return up to `limit` items, evenly spaced from the first to the last."""
     indices = np.unique(np.linspace(0, len(items) - 1, min(limit, len(items))).round().astype(int))
     return [items[index] for index in indices]

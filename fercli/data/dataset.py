@@ -44,7 +44,7 @@ class Sample:
     mislabelled: bool = False
 
     def called(self, root: Path) -> str:
-        """Unique name of the face in its data set: the official one, or its path relative to `root`."""
+        """Return the unique name of the face in its data set: the official one, or its path relative to `root`."""
         if self.name is not None:
             return self.name
         return (self.path.relative_to(root) if self.path.is_relative_to(root) else self.path).as_posix()
@@ -96,7 +96,7 @@ class Dataset:
         return tuple(s for s in self.samples if s.split == name and (with_unlabelled or s.label is not None))
 
     def counts(self, split: Split) -> dict[str, int]:
-        """Labelled images per class name of one split, in label order, zeros included."""
+        """Return the labelled images per class name of one split, in label order, zeros included."""
         counts = dict.fromkeys(self.labels, 0)
         for sample in self.split(split):
             counts[self.labels[sample.label or 0]] += 1
@@ -104,7 +104,7 @@ class Dataset:
 
 
 def listing_fingerprint(dataset: Dataset) -> str:
-    """Sha256 of every sample's name, split, label, votes and face position, as a data set's lists give them."""
+    """Return the SHA-256 of every sample's name, split, label, votes and face position, as a data set's lists give them."""
     digest = hashlib.sha256(str(dataset.alignment["fingerprint"]).encode() if dataset.alignment else b"")
     for sample in dataset.samples:
         label = None if sample.label is None else dataset.labels[sample.label]

@@ -66,7 +66,7 @@ def read_expw(root: Path, labels: LabelSchema) -> Dataset:
 
 
 def split_of(image: str) -> Split:
-    """The split of a photo, by the sha256 of its file name: 20 % test, 10 % val, the rest train.
+    """Return the split of a photo, by the sha256 of its file name: 20 % test, 10 % val, the rest train.
 
     All faces of one photo are in one split, and it does not depend on the other files in the folder.
     """

@@ -12,7 +12,7 @@ from fercli.system.digest import file_sha256
 
 
 def data_fingerprint(dataset: Dataset) -> str:
-    """Fingerprint of a data set: its own, else that of its lists."""
+    """Return the fingerprint of a data set: its own, else that of its lists."""
     return dataset.fingerprint or listing_fingerprint(dataset)
 
 

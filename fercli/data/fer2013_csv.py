@@ -103,7 +103,7 @@ def read_pixels_at(path: Path, offset: int) -> NDArray[np.uint8]:
 
 
 def majority(votes: Sequence[int]) -> str | None:
-    """FERPlus' majority rule: single votes are dropped, the winner holds more than half of the rest.
+    """Apply FERPlus's majority rule: single votes are dropped, the winner holds more than half of the rest.
 
     Votes in the order of VOTE_CLASSES; returns a class, `unknown` or `NF`, or None without a winner.
     Source: Barsoum et al. 2016, section 3, as in Microsoft's published code.
@@ -113,7 +113,7 @@ def majority(votes: Sequence[int]) -> str | None:
 
 
 def without_single_votes(votes: Sequence[int]) -> tuple[int, ...]:
-    """Votes with every 1 set to 0: Microsoft's outlier rule."""
+    """Return the votes with every 1 set to 0: Microsoft's outlier rule."""
     return tuple(0 if vote <= 1 else vote for vote in votes)
 
 

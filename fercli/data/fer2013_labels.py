@@ -45,13 +45,13 @@ def label_rows(rows: Sequence[FerRow], votes: Sequence[VoteRow] | None, *, by_ma
 
 
 def label_of_votes(votes: Sequence[int]) -> tuple[str | None, NoLabelReason | None, bool]:
-    """The winner of one image's votes, or the reason why there is none; and whether it is usable for training."""
+    """Return the winner of one image's votes, or the reason why there is none; and whether it is usable for training."""
     label, reason = _majority_label(votes)
     return label, reason, label is not None or (reason == "no_majority" and _has_expressions(votes))
 
 
 def copy_groups(rows: Sequence[FerRow], usable: Sequence[bool]) -> dict[int, str]:
-    """Groups of usable rows with identical pixels, by row: twelve digits of the pixels' sha256."""
+    """Return the groups of usable rows with identical pixels, by row: twelve digits of the pixels' sha256."""
     members: Mapping[bytes, list[int]] = defaultdict(list)
     for index, (row, is_usable) in enumerate(zip(rows, usable, strict=True)):
         if is_usable:

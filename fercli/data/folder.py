@@ -78,7 +78,7 @@ def open_official_folder(root: Path, labels: LabelSchema) -> Dataset:
 
 
 def given_folder(option: str, name: str, folder: Path | str) -> str:
-    """How the folder of a named data set is given: `--data DIR`, `--truth NAME=DIR`, or `fer data check NAME DIR`."""
+    """Return how the folder of a named data set is given: `--data DIR`, `--truth NAME=DIR`, or `fer data check NAME DIR`."""
     if option == "--data":
         return f"{option} {folder}"
     return f"{option} {name}={folder}" if option.startswith("--") else f"{option} {name} {folder}"

@@ -41,12 +41,12 @@ def inspect_pictures(samples: Sequence[Sample]) -> Iterator[PictureInfo]:
 
 
 def pixel_hashes(samples: Sequence[Sample]) -> Iterator[str | None]:
-    """`PictureInfo.pixels_sha256` of every sample's picture, in order, on all threads; None if it cannot be read."""
+    """Return `PictureInfo.pixels_sha256` of every sample's picture, in order, on all threads; None if it cannot be read."""
     return _in_threads(_pixel_hash, samples)
 
 
 def picture_errors_of(samples: Sequence[Sample]) -> Iterator[str | None]:
-    """Why each sample's picture cannot be decoded, None if it can; in order, on all threads."""
+    """Return why each sample's picture cannot be decoded, None if it can; in order, on all threads."""
     return _in_threads(_error, samples)
 
 

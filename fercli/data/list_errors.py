@@ -39,12 +39,12 @@ class ListErrors:
             raise DataError(f"{self.path} cannot be read ({error})", fix=self.fix) from error
 
     def raise_if_any(self) -> None:
-        """DataError with the first ten errors, missing images among them; images alone that are missing raise nothing."""
+        """Raise DataError with the first ten errors, missing images among them; images alone that are missing raise nothing."""
         if len(self._all) > len(self.missing):
             raise DataError(f"{self.path}: {first_few(self._all)}", fix=self.fix)
 
     def raise_if_empty(self, samples: Collection[object]) -> None:
-        """DataError where no listed image exists."""
+        """Raise DataError where no listed image exists."""
         if not samples:
             missing = f": {first_few(self.missing)}" if self.missing else ""
             raise DataError(f"{self.path} lists no image that exists{missing}", fix=self.fix)
@@ -59,6 +59,6 @@ def coordinate_px(text: str) -> float:
 
 
 def first_few(messages: Sequence[str]) -> str:
-    """The first ten messages and the number of the others."""
+    """Return the first ten messages and the number of the others."""
     more = f"; and {len(messages) - _SHOWN} more" if len(messages) > _SHOWN else ""
     return "; ".join(messages[:_SHOWN]) + more

@@ -20,7 +20,7 @@ from fercli.system.chunks import chunked
 
 
 def targets_of(samples: Sequence[Sample], classes: int, loss: LossConfig) -> Tensor:
-    """Training targets: class indices int64 [B], or with `loss.soft_targets` distributions float32 [B, N].
+    """Return the training targets: class indices int64 [B], or with `loss.soft_targets` distributions float32 [B, N].
 
     soft_targets: votes divided by their sum, mixed with the original label with the weight `loss.first_label`; a sample
     without votes gets all its weight on its label. single_votes=false drops a class's only vote where others have more.
@@ -44,7 +44,7 @@ def targets_of(samples: Sequence[Sample], classes: int, loss: LossConfig) -> Ten
 
 
 def labels_of(samples: Sequence[Sample]) -> Tensor:
-    """Class indices int64 [B], -1 for a sample without a label; for class balancing."""
+    """Return the class indices int64 [B], -1 for a sample without a label; for class balancing."""
     return torch.tensor([-1 if s.label is None else s.label for s in samples], dtype=torch.int64)
 
 

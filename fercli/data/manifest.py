@@ -28,7 +28,7 @@ class ManifestChanges:
 
 
 def manifest_rows(dataset: Dataset, pictures: Sequence[PictureInfo]) -> list[tuple[str, ...]]:
-    """One row for every sample with its picture, in the order of the columns."""
+    """Return one row for every sample with its picture, in the order of the columns."""
     rows: list[tuple[str, ...]] = []
     for sample, picture in zip(dataset.samples, pictures, strict=True):
         label = "" if sample.label is None else dataset.labels[sample.label]
@@ -55,7 +55,7 @@ def compare_manifest(path: Path, rows: Sequence[Sequence[str]]) -> ManifestChang
 
 
 def require_manifest_of(dataset: Dataset, path: Path) -> None:
-    """DataError unless the manifest contains every sample of the data set, in its split; it may contain others too."""
+    """Raise DataError unless the manifest contains every sample of the data set, in its split; it may contain others too."""
     fix = f"fer data check DATA --manifest {path} writes one"
     if not path.is_file():
         raise DataError(f"there is no manifest {path}", fix=fix)

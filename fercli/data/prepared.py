@@ -59,7 +59,7 @@ def write_prepared(
 
 
 def fingerprint(records: Iterable[Record], pixel_hashes: Iterable[str]) -> str:
-    """Sha256 of every record's path, split and label with its picture's hash: equal fingerprints are equal data sets."""
+    """Return the SHA-256 of every record's path, split and label with its picture's hash: equal ones are equal data sets."""
     digest = hashlib.sha256()
     for record, pixels in zip(records, pixel_hashes, strict=True):
         digest.update(f"{record.path},{record.split},{record.label},{record.votes},{pixels}\n".encode())

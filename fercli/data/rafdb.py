@@ -38,12 +38,12 @@ def read_rafdb(root: Path, labels: LabelSchema) -> Dataset:
 
 
 def basic_folder(root: Path) -> Path | None:
-    """The folder with the official list: this one or its `basic` folder; None if there is none."""
+    """Return the folder with the official list: this one or its `basic` folder; None if there is none."""
     return next((folder for folder in (root, root / "basic") if (folder / LABEL_LIST).is_file()), None)
 
 
 def official_landmarks(basic: Path, stem: str) -> Landmarks:
-    """The five official landmarks, set by annotators: eyes, nose, mouth corners, one `x y` a line."""
+    """Return the five official landmarks, set by annotators: eyes, nose, mouth corners, one `x y` a line."""
     lines = (basic / "Annotation" / "manual" / f"{stem}_manu_attri.txt").read_text(encoding="utf-8").splitlines()
     left_eye, right_eye, nose, *corners = [
         (coordinate_px(x), coordinate_px(y)) for x, y in (line.split() for line in lines[:5])

@@ -56,5 +56,5 @@ class Reader:
 
 
 def class_counts(labels: LabelSchema, *counts: int) -> dict[str, int]:
-    """Counts in the order of the official codes, by class name."""
+    """Return the counts in the order of the official codes, by class name."""
     return dict(zip(labels.names, counts, strict=True))

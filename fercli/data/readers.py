@@ -23,7 +23,7 @@ READERS: Mapping[str, Reader] = {
 
 
 def all_readers() -> Mapping[str, Reader]:
-    """The data sets of READERS, and those that installed packages add (entry points fercli.data_sets).
+    """Return the data sets of READERS, and those that installed packages add (entry points fercli.data_sets).
 
     Raises: UsageError for an entry that is no Reader of its name.
     """

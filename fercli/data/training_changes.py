@@ -47,7 +47,7 @@ class TrainingChanges:
 def parse_changes(
     *, images: int | None, noise: float, noise_seed: int, relabel: Path | None, skip_unreadable: bool = False
 ) -> TrainingChanges:
-    """The changes from command-line options; UsageError for a number out of range."""
+    """Return the changes from command-line options; UsageError for a number out of range."""
     try:
         return TrainingChanges(images, noise, noise_seed, None if relabel is None else str(relabel), skip_unreadable)
     except ValueError as error:

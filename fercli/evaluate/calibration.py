@@ -69,7 +69,7 @@ def calibration(probabilities: ArrayLike, truth: ArrayLike, *, temperature: floa
 
 
 def expected_calibration_error(probabilities: ArrayLike, truth: ArrayLike, *, bins: int = BINS) -> float:
-    """Mean gap between confidence and accuracy over equal-width bins of the top probability (Guo et al. 2017, Eq. 3).
+    """Return the mean gap between confidence and accuracy over equal-width bins of the top probability (Guo et al. 2017, Eq. 3).
 
     Args: probabilities [B, N], truth [B]. Returns 0..1; nan without images.
     """
@@ -117,13 +117,13 @@ class RiskCoverage:
     best_aurc: float
 
     def accuracy_at(self, coverage: float) -> float:
-        """Accuracy of the most confident share of images, rounded up to whole images."""
+        """Return the accuracy of the most confident share of images, rounded up to whole images."""
         kept = math.ceil(round(coverage * len(self.coverage), 9))
         return float(1 - self.risk[max(1, kept) - 1])
 
 
 def risk_coverage(probabilities: ArrayLike, truth: ArrayLike) -> RiskCoverage:
-    """The risk-coverage curve of the top probability: rows [B, N], class indices [B]; ValueError without images."""
+    """Return the risk-coverage curve of the top probability: rows [B, N], class indices [B]; ValueError without images."""
     table, true = np.asarray(probabilities, np.float64), np.asarray(truth, np.int64)
     if not true.size:
         raise ValueError("cannot compute the risk-coverage curve: no images")

@@ -51,7 +51,7 @@ class DatasetPredictions:
         return self.probabilities_at(self.temperature)
 
     def probabilities_at(self, temperature: float) -> NDArray[np.float32]:
-        """Softmax of the logits, or its mean over each image and its mirror image: float32 [B, N]."""
+        """Return the softmax of the logits, or its mean over each image and its mirror image: float32 [B, N]."""
         if self.flipped is None:
             return softmax(self.logits, temperature)
         return flip_averaged_softmax(self.logits, self.flipped, temperature)

@@ -68,7 +68,7 @@ def paired_test(
 
 
 def mcnemar(only_a: int, only_b: int) -> tuple[float, float]:
-    """Exact two-sided p-value and mid-p of McNemar's test (1947) that only_a and only_b have the same expectation."""
+    """Return the exact two-sided p-value and mid-p of McNemar's test (1947) that only_a and only_b have the same expectation."""
     from scipy.stats import binom
 
     total, fewer = only_a + only_b, min(only_a, only_b)

@@ -28,29 +28,29 @@ def confusion(truth: ArrayLike, predicted: ArrayLike, classes: int) -> Confusion
 
 
 def overall_accuracy(matrix: ConfusionMatrix) -> float:
-    """Share of all images that are classified correctly, 0..1; nan without images."""
+    """Return the share of all images that are classified correctly, 0..1; nan without images."""
     return float(np.trace(matrix) / matrix.sum()) if matrix.sum() else math.nan
 
 
 def class_accuracies(matrices: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Share of each class's images that are classified correctly (recall): [..., N], nan for a class without images."""
+    """Return the share of each class's images that are classified correctly (recall): [..., N], nan for a class without images."""
     counts = matrices.sum(axis=-1)  # [..., N]
     hits = np.diagonal(matrices, axis1=-2, axis2=-1)  # [..., N]
     return np.divide(hits, counts, out=np.full(counts.shape, np.nan), where=counts > 0)
 
 
 def mean_class_accuracies(matrices: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Mean of the class accuracies [...], every class that has images counting once; each matrix needs an image."""
+    """Return the mean of the class accuracies [...], every class that has images counting once; each matrix needs an image."""
     return np.nanmean(class_accuracies(matrices), axis=-1)
 
 
 def mean_class_accuracy(matrix: ConfusionMatrix) -> float:
-    """Mean of the class accuracies of one matrix; nan without images."""
+    """Return the mean of the class accuracies of one matrix; nan without images."""
     return float(mean_class_accuracies(matrix)) if matrix.sum() else math.nan
 
 
 def macro_f1s(matrices: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Mean [...] of 2 TP / (2 TP + FP + FN) over the classes that occur in truth; each matrix needs an image."""
+    """Return the mean [...] of 2 TP / (2 TP + FP + FN) over the classes that occur in truth; each matrix needs an image."""
     truth = matrices.sum(axis=-1)  # [..., N]
     hits = np.diagonal(matrices, axis1=-2, axis2=-1)
     both = truth + matrices.sum(axis=-2)
@@ -58,7 +58,7 @@ def macro_f1s(matrices: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def macro_f1(matrix: ConfusionMatrix) -> float:
-    """Macro F1 of one matrix; nan without images."""
+    """Return the macro F1 of one matrix; nan without images."""
     return float(macro_f1s(matrix)) if matrix.sum() else math.nan
 
 
@@ -72,7 +72,7 @@ def negative_log_likelihoods(logits: ArrayLike, truth: ArrayLike, temperature: f
 
 
 def negative_log_likelihood(logits: ArrayLike, truth: ArrayLike, temperature: float = 1.0) -> float:
-    """Mean of `negative_log_likelihoods`."""
+    """Return the mean of `negative_log_likelihoods`."""
     return float(negative_log_likelihoods(logits, truth, temperature).mean())
 
 
@@ -96,7 +96,7 @@ def fit_temperature(logits: ArrayLike, truth: ArrayLike) -> float:
 
 
 def wilson_interval(right: int, total: int, *, z: float = _Z95) -> tuple[float, float]:
-    """Wilson's score interval for a share of `right` in `total` (1927), 95 % by default; (0, 1) without images."""
+    """Return Wilson's score interval for a share of `right` in `total` (1927), 95 % by default; (0, 1) without images."""
     if total == 0:
         return 0.0, 1.0
     share, spread = right / total, z * z / total

@@ -53,7 +53,7 @@ def published_rows(table: str) -> tuple[PublishedRow, ...]:
 
 
 def published_settings(table: str) -> dict[str, dict[str, float]]:
-    """Accuracies of a study's table in percent, by setting and then by data set, in the paper's order."""
+    """Return the accuracies of a study's table in percent, by setting and then by data set, in the paper's order."""
     settings: dict[str, dict[str, float]] = {}
     for row in published_rows(table):
         if row.accuracy is not None:

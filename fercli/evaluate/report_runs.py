@@ -68,7 +68,7 @@ def count_text(dataset: str, score: Score) -> tuple[str, str]:
 
 
 def published_images(dataset: str, split: str) -> int | None:
-    """Images of a split as published; None for another data set, or where no number is known."""
+    """Return the published number of images of a split; None for another data set, or where no number is known."""
     if dataset not in READERS:
         return None
     return next(

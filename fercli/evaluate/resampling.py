@@ -32,7 +32,7 @@ def bootstrap_tables(
 
 
 def percentile_interval(values: NDArray[np.float64], *, level: float = 0.95) -> Interval:
-    """The middle `level` of resampled values [R]."""
+    """Return the middle `level` of resampled values [R]."""
     tail = (1 - level) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)

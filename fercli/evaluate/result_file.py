@@ -81,7 +81,7 @@ class ResultFile:
         return by_split.get("test") or by_split.get("val") or self.scores[0]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, in the layout of the file: the format first."""
+        """Return plain values, in the layout of the file: the format first."""
         return {"format": self.format, **asdict(self)}
 
 

@@ -192,7 +192,7 @@ class EvaluationResult:
 
 
 def to_result_file(result: EvaluationResult, *, with_predictions: bool = True) -> ResultFile:
-    """Everything that was measured, in the layout of result.json; with_predictions: predictions.csv is beside it."""
+    """Return everything that was measured, in the layout of result.json; with_predictions: predictions.csv is beside it."""
     copies = result.copies
     evaluation: dict[str, Any] = {
         "calibration": {"before": asdict(result.before), "after": asdict(result.after)},

@@ -73,13 +73,13 @@ class Score:
             raise ValueError("class figures are not in the order of the labels")
 
     def for_card(self) -> dict[str, Any]:
-        """The figures that a weights card keeps."""
+        """Return the figures that a weights card keeps."""
         names = ("split", "images", "accuracy", "mean_accuracy", "class_accuracy", "calibration_error")
         return {name: getattr(self, name) for name in names}
 
 
 def one_class_text(predicted: str, images: int) -> str:
-    """Warning that a network distinguishes no classes."""
+    """Return a warning that a network distinguishes no classes."""
     return f"all predictions of {pluralize(images, 'image')} are one class, {predicted}: the network distinguishes no classes"
 
 
@@ -129,7 +129,7 @@ def selection_text(code: SelectionCode | None, sentence: str | None) -> str | No
 
 
 def selection_code(scores: Mapping[str, Any]) -> SelectionCode | None:
-    """By which protocol weights were selected, from a card's scores; None where the card has none.
+    """Return by which protocol weights were selected, from a card's scores; None where the card has none.
 
     Cards before 0.2.0 have no code, only the sentence `selected_by`, which names the split.
     """

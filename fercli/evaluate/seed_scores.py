@@ -35,11 +35,11 @@ class SeedsEvaluation:
     runs: tuple[tuple[Path, EvaluationResult], ...]
 
     def over_seeds(self, figure: Callable[[EvaluationResult], float]) -> SeedScore:
-        """Mean and standard deviation of a figure."""
+        """Return the mean and standard deviation of a figure."""
         return seed_score([figure(result) for _, result in self.runs])
 
     def as_dict(self) -> dict[str, Any]:
-        """The content of seeds.json, in the layout of that of `fer train --seeds`."""
+        """Return the content of seeds.json, in the layout of that of `fer train --seeds`."""
         score = self.runs[0][1].score
         return {
             "runs": [{"seed": result.seed, "folder": run.name} for run, result in self.runs],

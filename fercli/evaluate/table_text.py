@@ -16,7 +16,7 @@ class Percentage:
 
 
 def percentage(shares: Sequence[float | None]) -> Percentage | None:
-    """Mean and deviation of shares in 0..1; None where one is missing."""
+    """Return the mean and deviation of shares in 0..1; None where one is missing."""
     values = [100 * share for share in shares if share is not None]
     if not values or len(values) < len(shares):
         return None

@@ -93,8 +93,9 @@ class _Columns:
         return between
 
     def weights(self, heights: Indices) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-        """Factors that turn sums over windows of these heights [h] into means: a row [3 size] for each distinct height, and
-        the index of the row of each window.
+        """Return the factors that turn sums over windows of these heights [h] into means.
+
+        A row [3 size] for each distinct height, and the index of the row of each window.
         """
         distinct, inverse = np.unique(heights, return_inverse=True)
         return _weight(distinct[:, None] * self._widths), inverse

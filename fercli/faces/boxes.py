@@ -36,7 +36,7 @@ class Detections:
 
 
 def suppress(boxes: Boxes, scores: NDArray[np.float32], limit: float) -> NDArray[np.int64]:
-    """Non-maximum suppression by intersection over union; returns indices, best score first."""
+    """Suppress boxes that overlap a better one, by intersection over union; returns indices, best score first."""
     if not len(boxes):
         return np.zeros(0, np.int64)
     corners = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1).astype(np.float64)
@@ -66,7 +66,7 @@ def pixels_inside(boxes: Boxes, width: int, height: int) -> NDArray[np.int32]:
 
 
 def suppress_by_minimum(boxes: Boxes, scores: NDArray[np.float32], limit: float) -> NDArray[np.int64]:
-    """Non-maximum suppression by intersection over minimum: a box inside another one counts as the same face.
+    """Suppress boxes that overlap a better one, by intersection over minimum: a box inside another one counts as the same face.
 
     Drops every box whose overlap with a better one exceeds `limit` of the smaller of the two areas.
     Returns indices, best score first; areas include the last pixel, as in facenet-pytorch.

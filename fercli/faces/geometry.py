@@ -12,7 +12,7 @@ Transform = NDArray[np.float64]  # [2, 3]: target = matrix[:, :2] @ source + mat
 
 
 def similarity_transform(source: ArrayLike, target: ArrayLike) -> Transform:
-    """Least-squares rotation, scale and shift that takes `source` points to `target`; never a reflection.
+    """Return the least-squares rotation, scale and shift that takes `source` points to `target`; never a reflection.
 
     Args: both [K, 2], K >= 2. Returns float64 [2, 3].
     Raises: ValueError if the source points all coincide. Source: Umeyama 1991, Eq. 40-43. In two dimensions, with points

@@ -57,7 +57,7 @@ class _Level:
         return -(-(self.height - _STRIDE) // _STRIDE) - 4
 
     def strips(self) -> Iterator[range]:
-        """The output rows in parts whose pixels and features fit in a core's cache."""
+        """Return the output rows in parts whose pixels and features fit in a core's cache."""
         rows = max(_LEAST_ROWS, _PIXELS // self.width // _STRIDE)
         parts = max(1, round(self.outputs / rows))
         edges = [self.outputs * part // parts for part in range(parts + 1)]

@@ -44,7 +44,7 @@ class FaceSearch:
         self._previous: _Previous | None = None
 
     def faces(self, chunk: Sequence[Item]) -> list[list[Seen]]:
-        """Faces of every item, in order; none for an item that could not be read. Chunks must follow the video's order."""
+        """Return the faces of every item, in order; none for an item that could not be read. Chunks follow the video's order."""
         due = self._due(chunk)
         detected: dict[int, list[Face]] = {}  # by index in the chunk
         for is_frame, min_face_px in self._min_face_px.items():

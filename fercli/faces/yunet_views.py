@@ -43,7 +43,7 @@ class View:
     max_px: float
 
     def on_fixed_canvas(self) -> View:
-        """The same on a canvas of one of a few shapes, for devices that build a plan for every shape.
+        """Return this view on a canvas of one of a few shapes, for devices that build a plan for every shape.
 
         The picture is shifted by whole cells of the network's maps, so that its detections stay the same.
         """

@@ -19,7 +19,7 @@ _DEFAULT_MS = 100  # of a frame without a duration, as browsers show it
 
 
 def count_frames(path: Path) -> int:
-    """Frames of an animated picture; 1 for any other file."""
+    """Return the number of frames of an animated picture; 1 for any other file."""
     try:
         with picture_errors(path), open_picture(path) as picture:
             return int(getattr(picture, "n_frames", 1)) if picture.format in ANIMATED_FORMATS else 1

@@ -36,11 +36,11 @@ class Remaining:
         self._stop.set()
 
     def after(self, index: int) -> int | None:
-        """Number still to come after this source."""
+        """Return the number still to come after this source."""
         return None if self._counts is None else self._after[index]
 
     def after_frame(self, index: int, read: int) -> int | None:
-        """Number still to come when `read` frames of this source have been read."""
+        """Return the number still to come when `read` frames of this source have been read."""
         return None if self._counts is None else max(0, self._counts[index] - read) + self._after[index]
 
     def _count(self) -> None:
@@ -55,7 +55,7 @@ class Remaining:
 
 
 def count_items(source: Source) -> int:
-    """Pictures and frames of a source, by its header; 1 for a file that cannot be opened, whose error is one item.
+    """Return the number of pictures and frames of a source, by its header; 1 for a file that cannot be opened.
 
     The frames of a video whose header does not count them are its duration times its mean frame rate.
     """

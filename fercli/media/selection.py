@@ -63,7 +63,7 @@ class FrameSelection:
         return self.end_s is not None and time_s + _ROUNDING_S >= self.end_s
 
     def interval(self, time_s: float) -> int:
-        """Index of the interval of 1/fps seconds in which a frame is shown. Needs fps."""
+        """Return the index of the interval of 1/fps seconds in which a frame is shown. Needs fps."""
         return math.floor((time_s - self.start_s + _ROUNDING_S) * (self.fps or 0))
 
     def frames_of(self, frames: int | None, rate: float | None) -> int | None:

@@ -41,7 +41,7 @@ def is_tiff(head: bytes) -> bool:
 
 
 def directory_position(head: bytes) -> int:
-    """Position of the first directory of a TIFF. head: its first 16 bytes."""
+    """Return the position of the first directory of a TIFF. head: its first 16 bytes."""
     number = head[8:16] if b"+" in head[2:4] else head[4:8]
     return int.from_bytes(number, "little" if head[:1] == b"I" else "big")
 
@@ -60,7 +60,7 @@ class Layout:
         return tuple(int(one) for one in value) if isinstance(value, tuple) else (int(value),)
 
     def number(self, tag: int, default: int = 0) -> int:
-        """The first value of a tag."""
+        """Return the first value of a tag."""
         return self._numbers(tag, default)[0]
 
     @property

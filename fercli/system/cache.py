@@ -9,7 +9,7 @@ VARIABLE = "FER_CACHE"
 
 
 def cache_folder() -> Path:
-    """The folder that FER_CACHE names, else the platform's cache folder for this user; it may not exist yet."""
+    """Return the folder that FER_CACHE names, else the platform's cache folder for this user; it may not exist yet."""
     override = os.environ.get(VARIABLE, "")
     if override:
         return Path(override).expanduser()
@@ -19,20 +19,20 @@ def cache_folder() -> Path:
 
 
 def downloads_folder() -> Path:
-    """Downloaded files, exactly as published."""
+    """Return the folder of downloaded files, exactly as published."""
     return cache_folder() / "downloads"
 
 
 def pulled_folder() -> Path:
-    """Weights converted to this project's format; commands look weights up here by name."""
+    """Return the folder of weights in this project's format; commands look weights up here by name."""
     return cache_folder() / "weights"
 
 
 def receipts_folder() -> Path:
-    """Where each download came from, with its hash; receipts stay when the files are deleted."""
+    """Return the folder of receipts: where each download came from, with its hash, also after files are deleted."""
     return cache_folder() / "receipts"
 
 
 def engine_folder() -> Path:
-    """TensorRT engines and timing caches that were built on this machine."""
+    """Return the folder of TensorRT engines and timing caches that were built on this machine."""
     return cache_folder() / "tensorrt"

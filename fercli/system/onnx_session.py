@@ -226,7 +226,7 @@ def padded_batch(batch: NDArray[Any], sizes: Sequence[int]) -> NDArray[Any]:
 
 
 def engine_shapes(inputs: Sequence[Any], batches: Sequence[int]) -> dict[str, str]:
-    """TensorRT's options for an engine that serves every batch size from the first to the last, best at the middle one.
+    """Return the options of TensorRT for an engine that serves every batch size from the first to the last, best at the middle one.
 
     inputs: of a session (`name`, `shape`). Empty without batch sizes, or if more than the batch size varies.
     """

@@ -57,7 +57,7 @@ def require(work: str, modules: Sequence[str]) -> None:
 
 
 def missing_packages(work: str, modules: Sequence[str]) -> RefusedError:
-    """The error for work that needs these missing modules: their names, and the command that installs them."""
+    """Return the error for work that needs these missing modules: their names, and the command that installs them."""
     names = [OPTIONAL[module].distribution for module in modules]
     listed = " and ".join([*([", ".join(names[:-1])] if names[1:] else []), names[-1]])
     extras = dict.fromkeys(OPTIONAL[module].extra for module in modules)
@@ -66,12 +66,12 @@ def missing_packages(work: str, modules: Sequence[str]) -> RefusedError:
 
 
 def install_command(*extras: str) -> str:
-    """The command that adds extras to this installation; in double quotes, which every shell and cmd.exe takes."""
+    """Return the command that adds extras to this installation; in double quotes, which every shell and cmd.exe takes."""
     return f'{pip_install()} "fercli[{",".join(extras)}]"'
 
 
 def pip_install() -> str:
-    """`pip install` of the environment that runs this process: by its Python's path where it is not activated."""
+    """Return `pip install` of the environment that runs this process: by its Python's path where it is not activated."""
     in_environment = sys.prefix != sys.base_prefix
     if not in_environment or os.environ.get("VIRTUAL_ENV") == sys.prefix:
         return "pip install"

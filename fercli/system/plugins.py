@@ -17,7 +17,7 @@ Group = Literal["fercli.image_backbones", "fercli.losses", "fercli.data_sets"]
 
 
 def plugin_names(group: Group) -> tuple[str, ...]:
-    """Names that installed packages add to a group, sorted."""
+    """Return the names that installed packages add to a group, sorted."""
     return tuple(sorted(_entries(group)))
 
 

@@ -35,5 +35,5 @@ class Shard:
 
 
 def text_digest(text: str) -> str:
-    """Sha256 of a text, which may have bytes that are no UTF-8, in hexadecimal digits."""
+    """Return the SHA-256 of a text, which may have bytes that are not UTF-8, in hexadecimal digits."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

@@ -9,7 +9,7 @@ from fercli.errors import WeightsError
 
 
 def weights_folders() -> tuple[Path, ...]:
-    """The folders that are searched for shipped weights: inside the installed package, or `weights/` of a clone."""
+    """Return the folders that are searched for shipped weights: inside the installed package, or `weights/` of a clone."""
     package = Path(fercli.__file__).parent
     return package / "_weights", package.parent / "weights"
 
@@ -21,7 +21,7 @@ def is_shipped(path: Path) -> bool:
 
 
 def detector_file(name: str) -> Path:
-    """Path of a shipped network of a face detector; WeightsError if the installation lacks it."""
+    """Return the path of a shipped network of a face detector; WeightsError if the installation lacks it."""
     for folder in weights_folders():
         if (folder / "detector" / name).is_file():
             return folder / "detector" / name

@@ -47,7 +47,7 @@ def augment(images: Tensor, config: AugmentConfig, random: BatchRandom) -> Tenso
 
 
 def affine_matrices(config: AugmentConfig, random: BatchRandom) -> Tensor:
-    """Random [B, 2, 3] maps from output to input coordinates in -1..1: flip, rotation, zoom, shift."""
+    """Return random [B, 2, 3] maps from output to input coordinates in -1..1: flip, rotation, zoom, shift."""
     mirror = torch.where(random.per_image() < config.flip, -1.0, 1.0)
     angle = random.per_image_symmetric(math.radians(config.rotate))
     zoom = 1 / (1 + random.per_image_symmetric(config.scale))

@@ -41,11 +41,11 @@ class Components:
         return self.config.train
 
     def batches(self, epoch: int) -> list[list[int]]:
-        """Indices of an epoch's batches over all processes."""
+        """Return the indices of an epoch's batches over all processes."""
         return self.data.batches(epoch, self.config, self.group)
 
     def origin(self, schedules: list[int]) -> dict[str, Any]:
-        """Provenance of the weights for their cards, besides the recipe."""
+        """Return the provenance of the weights for their cards, besides the recipe."""
         teachers = [{"file": teacher.path.name, "sha256": teacher.sha256} for teacher in self.teachers]
         origin: dict[str, Any] = {"started_from": self.started_from, "schedules": schedules}
         return origin | ({"teachers": teachers} if teachers else {})

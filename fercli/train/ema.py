@@ -10,7 +10,7 @@ _Tensors = list[Tensor] | tuple[Tensor, ...]
 
 
 def averaged_model(model: nn.Module, decay: float) -> AveragedModel:
-    """A copy of the model whose `update_parameters(model)` averages parameters and buffers; integer buffers are copied.
+    """Return a copy of the model whose `update_parameters(model)` averages parameters and buffers; integer buffers are copied.
 
     Early updates use the smaller decay (1 + n) / (10 + n) of update n, so that the random start is forgotten.
     """

@@ -15,7 +15,7 @@ from fercli.train.random_numbers import BatchRandom
 
 
 def to_unit(crops: Tensor, config: InputConfig) -> Tensor:
-    """uint8 crops [B, 3, S, S] to float 0..1 in channels-last memory, grey where the model wants it (ITU-R 601)."""
+    """Convert uint8 crops [B, 3, S, S] to float 0..1 in channels-last memory, grey where the model wants it (ITU-R 601)."""
     unit = crops.float() / 255
     if config.colour == "grey":
         weights = torch.tensor((0.299, 0.587, 0.114), device=unit.device).view(1, 3, 1, 1)
@@ -30,18 +30,18 @@ def normalise(crops: Tensor, config: InputConfig) -> Tensor:
 
 
 def training_input(crops: Tensor, model: BTN, config: TrainConfig, random: BatchRandom) -> Tensor:
-    """uint8 crops [B, 3, S, S] to the augmented, normalised input of a training step, in the recipe's memory format."""
+    """Convert uint8 crops [B, 3, S, S] to the augmented, normalised input of a training step, in the recipe's memory format."""
     augmented = augment(to_unit(crops, model.config.input), config.augment, random)
     images = erase(normalise(augmented, model.config.input), config.augment, random)
     return images.contiguous(memory_format=memory_format(config))
 
 
 def evaluation_input(crops: Tensor, model: BTN, config: TrainConfig) -> Tensor:
-    """uint8 crops [B, 3, S, S] to the normalised input of an evaluation, in the recipe's memory format."""
+    """Convert uint8 crops [B, 3, S, S] to the normalised input of an evaluation, in the recipe's memory format."""
     unit = to_unit(crops, model.config.input)
     return normalise(unit, model.config.input).contiguous(memory_format=memory_format(config))
 
 
 def memory_format(config: TrainConfig) -> torch.memory_format:
-    """Channels last or contiguous, as in the recipe."""
+    """Return the memory format: channels last or contiguous, as in the recipe."""
     return torch.channels_last if config.channels_last else torch.contiguous_format

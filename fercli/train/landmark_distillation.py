@@ -33,7 +33,7 @@ def move_points(points: Tensor, matrices: Tensor) -> Tensor:
 
 
 def interocular_error(predicted: Tensor, truth: Tensor) -> Tensor:
-    """Mean distance of points [B, 68, 2] divided by the distance of the outer eye corners, [B]."""
+    """Return the mean distance of points [B, 68, 2] divided by the distance of the outer eye corners, [B]."""
     left, right = (truth[:, index] for index in OUTER_EYE_CORNERS)
     scale = torch.linalg.vector_norm(left - right, dim=1).clamp_min(1e-3)
     return torch.linalg.vector_norm(predicted - truth, dim=2).mean(dim=1) / scale
@@ -58,7 +58,7 @@ def distill_step(
     config: AugmentConfig,
     generator: torch.Generator,
 ) -> float:
-    """One step of the student towards the teacher's points on augmented crops [B, 3, S, S] in 0..1; returns the mean error.
+    """Take one step of the student towards the teacher's points on augmented crops [B, 3, S, S] in 0..1; returns the mean error.
 
     The loss is smooth L1 on the points in units of a twentieth of the side, so that single large errors do not dominate.
     """

@@ -29,7 +29,7 @@ class EventWriter(Protocol):
 
 
 def logger_names(texts: Sequence[str]) -> tuple[LoggerName, ...]:
-    """The loggers of these names, each once. Raises: UsageError for an unknown name."""
+    """Return the loggers of these names, each once. Raises: UsageError for an unknown name."""
     for text in texts:
         if text not in get_args(LoggerName):
             raise UsageError(f"unknown logger {text!r}", fix=f"--logger {', '.join(get_args(LoggerName))}")

@@ -10,7 +10,7 @@ from fercli.models.btn import BTN
 
 
 def make_optimizer(model: BTN, config: TrainConfig) -> torch.optim.Optimizer:
-    """The recipe's optimizer over the trainable weights, with `backbone_lr` applied to the image branch.
+    """Return the recipe's optimizer over the trainable weights, with `backbone_lr` applied to the image branch.
 
     Every group keeps its factor in `lr_scale`; norms, biases and single vectors get no weight decay.
     """
@@ -37,5 +37,5 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
 
 
 def learning_rate(optimizer: torch.optim.Optimizer) -> float:
-    """The learning rate that is reported: the last group's, which is not scaled down for the image branch."""
+    """Return the learning rate that is reported: the last group's, which is not scaled down for the image branch."""
     return float(optimizer.param_groups[-1]["lr"])

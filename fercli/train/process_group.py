@@ -33,15 +33,15 @@ class ProcessGroup:
         return self.rank == 0
 
     def part_sizes(self, count: int) -> tuple[int, ...]:
-        """How many of `count` rows each process has; they differ by one at most."""
+        """Return how many of `count` rows each process has; they differ by one at most."""
         return split_evenly(count, self.size)
 
     def part_start(self, count: int) -> int:
-        """Index of the first of `count` rows that this process has."""
+        """Return the index of the first of `count` rows that this process has."""
         return sum(self.part_sizes(count)[: self.rank])
 
     def own_part(self, rows: Sequence[T]) -> Sequence[T]:
-        """This process's part of a batch's rows; the parts in the order of the ranks are the batch."""
+        """Return this process's part of a batch's rows; the parts in the order of the ranks are the batch."""
         start = self.part_start(len(rows))
         return rows[start : start + self.part_sizes(len(rows))[self.rank]]
 
@@ -50,7 +50,7 @@ class ProcessGroup:
         return rows if self.size == 1 else cast(Tensor, _GatherRows.apply(rows, tuple(sizes), self.rank))
 
     def sum(self, numbers: Tensor) -> Tensor:
-        """The sum over all processes, without gradients."""
+        """Return the sum over all processes, without gradients."""
         if self.size > 1:
             numbers = numbers.detach().clone()
             dist.all_reduce(numbers)
@@ -79,7 +79,7 @@ class ProcessGroup:
 
 
 def split_evenly(count: int, parts: int) -> tuple[int, ...]:
-    """Sizes of `parts` parts of `count` rows; they differ by one at most, the larger ones first."""
+    """Return the sizes of `parts` parts of `count` rows; they differ by one at most, the larger ones first."""
     return tuple(count // parts + (part < count % parts) for part in range(parts))
 
 

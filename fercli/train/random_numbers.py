@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def seeded_generator(*numbers: int) -> torch.Generator:
-    """A CPU generator seeded by several numbers, such as seed, epoch and step."""
+    """Return a CPU generator seeded by several numbers, such as seed, epoch and step."""
     seed = 0
     for number in numbers:
         seed = (seed * 1_000_003 + number + 1) % (2**63 - 1)
@@ -32,16 +32,16 @@ class BatchRandom:
     batch_size: int | None = None
 
     def per_image(self) -> Tensor:
-        """One uniform value in 0..1 for every image, [B]."""
+        """Return one uniform value in 0..1 for every image, [B]."""
         size = self.images if self.batch_size is None else self.batch_size
         return torch.rand(size, generator=self.generator)[self.start : self.start + self.images]
 
     def per_image_symmetric(self, limit: float) -> Tensor:
-        """One uniform value in -limit..limit for every image, [B]."""
+        """Return one uniform value in -limit..limit for every image, [B]."""
         return (self.per_image() * 2 - 1) * limit
 
     def per_batch(self) -> float:
-        """One uniform value in 0..1 for the batch."""
+        """Return one uniform value in 0..1 for the batch."""
         return torch.rand(1, generator=self.generator).item()
 
 

@@ -74,7 +74,7 @@ class Reporter:
 def epoch_report(
     state: TrainingState, scores: Mapping[Split, tuple[float, float]], *, lr: float, val_loss: float | None, best: bool
 ) -> EpochReport:
-    """The report of the epoch that `state.sums` holds. scores: overall and mean class accuracy of the scored splits."""
+    """Return the report of the epoch that `state.sums` holds. scores: overall and mean class accuracy of the scored splits."""
     sums = state.sums
     val_accuracy, val_mean_accuracy = scores.get("val", (None, None))
     test_accuracy, test_mean_accuracy = scores.get("test", (None, None))

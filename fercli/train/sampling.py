@@ -10,7 +10,7 @@ from fercli.train.random_numbers import seeded_generator
 
 
 def epoch_order(labels: Tensor, config: TrainConfig, epoch: int) -> Tensor:
-    """Indices [M] of the images of one epoch, M = len(labels).
+    """Return the indices [M] of the images of one epoch, M = len(labels).
 
     shuffle: every image once. balanced: M samples with replacement, an image of class c with weight n_c ** -balance; with
     balance 1 every class is sampled equally often (ImbalancedDatasetSampler's distribution). Images without a label (-1) have

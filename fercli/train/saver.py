@@ -66,7 +66,7 @@ class Saver:
 
 
 def read_checkpoint(folder: RunFolder) -> dict[str, Any] | None:
-    """What `Saver` wrote, None if it has not written yet; WeightsError for the checkpoint of an earlier version."""
+    """Return what `Saver` wrote, None if it has not written yet; WeightsError for the checkpoint of an earlier version."""
     if not folder.checkpoint.is_file():
         return None
     saved = load_checkpoint(folder.checkpoint)

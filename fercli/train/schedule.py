@@ -8,7 +8,7 @@ from fercli.config.training import TrainConfig
 
 
 def lr_factor(config: TrainConfig, epochs_done: float) -> float:
-    """Factor on the base learning rate after `epochs_done` epochs (a fraction inside an epoch).
+    """Return the factor on the base learning rate after `epochs_done` epochs (a fraction inside an epoch).
 
     exponential: gamma ** whole epochs, as PyTorch's ExponentialLR stepped once per epoch. cosine: to 0 at the end.
     """
@@ -22,10 +22,10 @@ def lr_factor(config: TrainConfig, epochs_done: float) -> float:
 
 
 def refined_share(config: TrainConfig, epochs_done: float) -> float:
-    """Share of the network's own prediction in the target of L_VIT: 0 before `loss.refine_after` epochs."""
+    """Return the share of the network's own prediction in the target of L_VIT: 0 before `loss.refine_after` epochs."""
     return config.loss.refine if epochs_done >= config.loss.refine_after else 0.0
 
 
 def cosine_factor(share: float) -> float:
-    """Half a cosine from 1 to 0; share: how much of the schedule is done, 0..1."""
+    """Return half a cosine from 1 to 0; share: how much of the schedule is done, 0..1."""
     return 0.5 * (1 + math.cos(math.pi * min(1.0, share)))

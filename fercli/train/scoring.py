@@ -44,7 +44,7 @@ class Scorer:
         self._known: dict[tuple[int, Split], SplitLogits] = {}
 
     def logits(self, epoch: int, split: Split) -> SplitLogits:
-        """P_VIT and truth of a split with the weights of `epoch`, which the model has loaded."""
+        """Return P_VIT and truth of a split with the weights of `epoch`, which the model has loaded."""
         components = self.components
         if (epoch, split) not in self._known:
             with explain_failed_step(f"scoring the {split} images", folder=self.folder, recipe=components.recipe):
@@ -71,7 +71,7 @@ class Scorer:
 
 
 def predict_crops(model: BTN, reader: CropReader, recipe: TrainConfig, *, group: ProcessGroup) -> SplitLogits:
-    """P_VIT and truth of every image, in the order of the reader's crops, of which there is one at least.
+    """Return P_VIT and truth of every image, in the order of the reader's crops, of which there is one at least.
 
     All processes get all of them. In float32 whatever the recipe trains in, and with no more images at once than a
     micro-batch of training, so that a model that can be trained can be scored. P_VIT of an image does not depend on the
@@ -91,6 +91,6 @@ def predict_crops(model: BTN, reader: CropReader, recipe: TrainConfig, *, group:
 @exact_float32
 @torch.inference_mode()
 def predict_logits(model: BTN, images: Tensor) -> Tensor:
-    """P_VIT [B, N] of normalised images in evaluation mode, float32 on the CPU, computed without TF32."""
+    """Return P_VIT [B, N] of normalised images in evaluation mode, float32 on the CPU, computed without TF32."""
     model.eval()
     return model(images).float().cpu()

@@ -40,7 +40,7 @@ class SeedsResult:
     scores: tuple[SplitOverSeeds, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """The content of seeds.json: the folder of every run, which has its result.json, and the scores over all seeds."""
+        """Return the content of seeds.json: the folder of every run, which has its result.json, and the scores over all seeds."""
         return {
             "runs": [{"seed": run.seed, "folder": run.folder.name} for run in self.runs],
             "scores": [asdict(scores) for scores in self.scores],
@@ -86,7 +86,7 @@ def train_seeds(
 
 
 def scores_over_seeds(runs: Sequence[TrainResult]) -> tuple[SplitOverSeeds, ...]:
-    """Mean and standard deviation of every protocol's scores on every split."""
+    """Return the mean and standard deviation of every protocol's scores on every split."""
     return tuple(
         _over_seeds(runs, protocol, split)
         for protocol, selected in enumerate(runs[0].protocols)

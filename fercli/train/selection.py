@@ -47,13 +47,13 @@ class Selection:
             )
 
     def splits_to_score(self) -> tuple[Split, ...]:
-        """The splits to score after every epoch."""
+        """Return the splits to score after every epoch."""
         return tuple(split for protocol, split in _SELECTS_ON.items() if protocol in self.protocols)
 
     def update(
         self, state: TrainingState, epoch: int, scores: Mapping[Split, tuple[float, float]]
     ) -> dict[SelectionProtocol, BestEpoch]:
-        """Each protocol's best epoch, now that `epoch` has been scored.
+        """Return each protocol's best epoch, now that `epoch` has been scored.
 
         scores: overall and mean class accuracy by split. Of equal overall accuracies the higher mean class accuracy is better,
         then the earlier epoch.
@@ -66,7 +66,7 @@ class Selection:
         return best
 
     def describe(self, protocol: SelectionProtocol, epochs: int) -> str:
-        """How a protocol selected one of `epochs` epochs, for people."""
+        """Return how a protocol selected one of `epochs` epochs, for people."""
         if protocol == "last":
             return "last epoch (no selection)"
         if protocol == "test_best":

@@ -46,7 +46,7 @@ class CardValue:
 
 
 def part_sources(files: Sequence[str]) -> dict[PartName, Path]:
-    """The file that each pretrained part is loaded from: the last one that has it."""
+    """Return the file that each pretrained part is loaded from: the last one that has it."""
     sources: dict[PartName, Path] = {}
     for file in files:
         path = find_weights(file, (TORCH_SUFFIX,))
@@ -69,7 +69,7 @@ def require_parts(files: Sequence[str], model: BtnConfig, *, from_scratch: bool)
 
 
 def describe_start(files: Sequence[str]) -> str:
-    """One sentence: which part comes from which file."""
+    """Return one sentence: which part comes from which file."""
     sources = part_sources(files)
     whole = {path for file in files if part_of(path := find_weights(file, (TORCH_SUFFIX,))) is None}
     parts = [

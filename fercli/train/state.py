@@ -39,7 +39,7 @@ class EpochSums:
         self.terms = {name: self.terms.get(name, 0.0) + term * images for name, term in terms.items()}
 
     def mean_term(self, name: str) -> float | None:
-        """A term's mean over the images; None if the loss does not have it."""
+        """Return a term's mean over the images; None if the loss does not have it."""
         return self.terms[name] / self.images if name in self.terms else None
 
 
@@ -59,11 +59,11 @@ class TrainingState:
     schedules: list[int] = field(default_factory=list)
 
     def to_plain(self) -> dict[str, Any]:
-        """The state as nested dictionaries."""
+        """Return the state as nested dictionaries."""
         return asdict(self)
 
     @staticmethod
     def from_plain(values: Mapping[str, Any]) -> TrainingState:
-        """The state that `to_plain` returned."""
+        """Return the state that `to_plain` returned."""
         best = {protocol: BestEpoch(**epoch) for protocol, epoch in values["best"].items()}
         return TrainingState(**{**values, "sums": EpochSums(**values["sums"]), "best": best})

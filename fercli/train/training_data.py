@@ -32,11 +32,11 @@ class TrainingData:
     evaluation: Mapping[Split, Crops]
 
     def class_counts(self) -> Tensor:
-        """Number of labelled training images of every class, [N]."""
+        """Return the number of labelled training images of every class, [N]."""
         return torch.bincount(self.labels[self.labels >= 0], minlength=len(self.dataset.labels))
 
     def batches(self, epoch: int, config: RunConfig, group: ProcessGroup) -> list[list[int]]:
-        """Indices of an epoch's batches over all processes; a batch with fewer images than processes is left out.
+        """Return the indices of an epoch's batches over all processes; a batch with fewer images than processes is left out.
 
         Raises: UsageError if no batch is left.
         """

@@ -48,11 +48,11 @@ class Classifier(Protocol):
         ...
 
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """P_VIT of RGB crops uint8 [B, S, S, 3] (S = card.model.input.size): float32 [B, N]."""
+        """Return P_VIT of RGB crops uint8 [B, S, S, 3] (S = card.model.input.size): float32 [B, N]."""
         ...
 
     def classify(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Calibrated probabilities of RGB crops uint8 [B, S, S, 3]: float32 [B, N], columns as card.labels."""
+        """Return the calibrated probabilities of RGB crops uint8 [B, S, S, 3]: float32 [B, N], columns as card.labels."""
         ...
 
 
@@ -114,7 +114,7 @@ def open_onnx(path: Path, *, device: str = "auto", convention: str | None = None
 
 
 def expert_switch(optional: Sequence[str], card: WeightsCard) -> dict[str, NDArray[Any]]:
-    """The input that skips the frozen expert, if the file has it and the convention of the card does not use the expert.
+    """Return the input that skips the frozen expert, if the file has it and the convention of the card does not use the expert.
 
     optional: names of the file's optional inputs.
     """
@@ -122,7 +122,7 @@ def expert_switch(optional: Sequence[str], card: WeightsCard) -> dict[str, NDArr
 
 
 def onnx_inputs(crops: NDArray[np.uint8], card: WeightsCard, interface: Interface) -> dict[str, NDArray[Any]]:
-    """The inputs, by name, of a file with this interface for aligned crops uint8 [B, S, S, 3]."""
+    """Return the inputs, by name, of a file with this interface for aligned crops uint8 [B, S, S, 3]."""
     if interface == "images":
         return {INPUT: to_input(crops, card.model.input)}
     check_crops(crops, card.model.input)

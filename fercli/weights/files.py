@@ -169,7 +169,7 @@ def load_part(path: Path) -> tuple[dict[str, Tensor], PartCard]:
 
 
 def part_of(path: Path) -> PartName | None:
-    """The part of a network in a safetensors file, None for any other file; reads no tensor."""
+    """Return the part of a network in a safetensors file, None for any other file; reads no tensor."""
     part = _metadata(path).get("part")
     return next((name for name in get_args(PartName) if name == part), None)
 

@@ -41,7 +41,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def url_of(location: str) -> str:
-    """The URL of a location, as opened in a browser."""
+    """Return the URL of a location, as opened in a browser."""
     kind, _, rest = location.partition(":")
     if kind == "gdrive":
         return f"{GDRIVE}?{urllib.parse.urlencode({'export': 'download', 'id': rest})}"

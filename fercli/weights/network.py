@@ -51,19 +51,19 @@ class Network:
         return self.model.unit_scale.device
 
     def images(self, crops: NDArray[np.uint8]) -> Tensor:
-        """RGB crops uint8 [B, S, S, 3] as the network's input [B, 3, S, S]."""
+        """Return RGB crops uint8 [B, S, S, 3] as the network's input [B, 3, S, S]."""
         return input_tensor(crops, self.card.model.input, self.device)
 
     @exact_float32
     @torch.inference_mode()
     def logits(self, images: Tensor) -> NDArray[np.float32]:
-        """P_VIT float32 [B, N] of prepared images."""
+        """Return P_VIT float32 [B, N] of prepared images."""
         return torch.cat([self.model(part).float().cpu() for part in images.split(_CHUNK)]).numpy()
 
     @exact_float32
     @torch.inference_mode()
     def batch_embedding(self, images: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """P_VIT [B, N] and the embeddings [B, N, D] of prepared images; ValueError without the batch part."""
+        """Return P_VIT [B, N] and the embeddings [B, N, D] of prepared images; ValueError without the batch part."""
         parts = [self.model.batch_embedding(part) for part in images.split(_CHUNK)]
         p_vit, embedding = (torch.cat([part[index].float().cpu() for part in parts]).numpy() for index in (0, 1))
         return p_vit, embedding

@@ -33,7 +33,7 @@ def output_of(name: str, convention: str | None) -> str:
 
 
 def interface_of(metadata: Mapping[str, str]) -> Interface:
-    """The interface of a file with this metadata; files of version 0.1 without the entry take images."""
+    """Return the interface of a file with this metadata; files of version 0.1 without the entry take images."""
     name = metadata.get("interface", "images")
     if name == "crops":
         return "crops"

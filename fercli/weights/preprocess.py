@@ -29,7 +29,7 @@ def to_input(crops: NDArray[np.uint8], config: InputConfig) -> NDArray[np.float3
 
 
 def check_crops(crops: NDArray[np.uint8], config: InputConfig) -> None:
-    """ValueError unless crops are uint8 [B, S, S, 3] with S == config.size."""
+    """Raise ValueError unless crops are uint8 [B, S, S, 3] with S == config.size."""
     expected = (config.size, config.size, 3)
     if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != expected:
         raise ValueError(
@@ -38,19 +38,19 @@ def check_crops(crops: NDArray[np.uint8], config: InputConfig) -> None:
 
 
 def mirror(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Crops [B, S, S, 3] flipped horizontally."""
+    """Return crops [B, S, S, 3] flipped horizontally."""
     return np.ascontiguousarray(crops[:, :, ::-1])
 
 
 def flip_averaged_softmax(
     logits: NDArray[np.float32], mirrored: NDArray[np.float32], temperature: float = 1.0
 ) -> NDArray[np.float32]:
-    """Mean of the probabilities of faces and of their mirror images, from the logits [B, N] of each: float32."""
+    """Return the mean of the probabilities of faces and of their mirror images, from the logits [B, N] of each: float32."""
     return np.float32(0.5) * (softmax(logits, temperature) + softmax(mirrored, temperature))
 
 
 def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float32]:
-    """Softmax of logits [B, N] divided by a calibration temperature (Guo et al. 2017): float32, rows sum to 1."""
+    """Return the softmax of logits [B, N] divided by a calibration temperature (Guo et al. 2017): float32, rows sum to 1."""
     scaled = logits.astype(np.float64) / temperature
     exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     return (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)

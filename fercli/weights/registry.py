@@ -133,7 +133,7 @@ def registry_digest(content: Mapping[str, Any]) -> str:
 
 
 def find_entry(name: str, registry: Mapping[str, RegistryEntry]) -> RegistryEntry:
-    """The entry of that name, or the archive that contains it. Raises: WeightsError with the most similar name."""
+    """Return the entry of that name, or the archive that contains it. Raises: WeightsError with the most similar name."""
     for entry in registry.values():
         if name == entry.name or name in entry.outputs:
             return entry

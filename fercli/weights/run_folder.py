@@ -85,13 +85,13 @@ class RunFolder:
         return self.path / "events"
 
     def weights(self, protocol: str) -> Path:
-        """Weights chosen by a selection protocol: last, val (named best) or test_best."""
+        """Return the weights chosen by a selection protocol: last, val (named best) or test_best."""
         return self.path / {"val": "best.safetensors", "last": "last.safetensors"}.get(
             protocol, "test-best.safetensors"
         )
 
     def predictions(self, protocol: str, split: str) -> Path:
-        """Predictions of these weights for every image of a split."""
+        """Return the predictions of these weights for every image of a split."""
         return self.path / "predictions" / f"{self.weights(protocol).stem}-{split}.csv"
 
     @property
@@ -100,7 +100,7 @@ class RunFolder:
 
 
 def seed_folders(path: Path) -> tuple[Path, ...]:
-    """The run folders of `fer train --seeds` in a folder, by seed; empty for anything else."""
+    """Return the run folders of `fer train --seeds` in a folder, by seed; empty for anything else."""
     if not path.is_dir() or RunFolder(path).config.is_file():
         return ()
     runs = [run.parent for run in path.glob("seed-*/config.json") if run.parent.name[5:].isdecimal()]
@@ -108,7 +108,7 @@ def seed_folders(path: Path) -> tuple[Path, ...]:
 
 
 def run_weights(path: Path, suffixes: Sequence[str]) -> Path | None:
-    """The weights that are the result of a run's folder, with one of these suffixes, preferred ones first.
+    """Return the weights that are the result of a run's folder, with one of these suffixes, preferred ones first.
 
     An exported file counts if it is not older than the weights. None for a folder that is no run. Raises: WeightsError for a
     run without such weights, and for a folder with the runs of several seeds.

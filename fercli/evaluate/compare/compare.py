@@ -134,7 +134,7 @@ def compare(
 
 
 def comparison_record(result: Comparison) -> dict[str, Any]:
-    """All figures as plain values, without the list of images."""
+    """Return all figures as plain values, without the list of images."""
     record = asdict(result)
     record["changed"] = {
         kind: sum(change.kind == kind for change in result.changes) for kind in ("gained", "lost", "neither")

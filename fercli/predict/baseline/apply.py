@@ -61,12 +61,12 @@ class Correction:
         )
 
     def values(self, prediction: Prediction) -> NDArray[np.float64]:
-        """The probabilities [N] of a prediction, in the order of the labels."""
+        """Return the probabilities [N] of a prediction, in the order of the labels."""
         probabilities = prediction.probabilities or {}
         return np.array([probabilities[label] for label in self.labels])
 
     def at_rest(self, prediction: Prediction) -> NDArray[np.float64]:
-        """The resting probabilities [N] of the person of a neutral picture."""
+        """Return the resting probabilities [N] of the person of a neutral picture."""
         return resting(self.values(prediction)[None])
 
 

@@ -44,7 +44,7 @@ class ForeignFormat:
 
 
 def preset_config(name: str) -> Callable[[], BtnConfig]:
-    """A function that returns the model preset of that name; the presets are imported when it is called."""
+    """Return a function that returns the model preset of that name; the presets are imported when it is called."""
 
     def config() -> BtnConfig:
         from fercli.config.presets import model_preset

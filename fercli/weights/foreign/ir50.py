@@ -15,7 +15,7 @@ _FIRST = (0, 3, 7, 21)  # index of the first block of every stage in face.evoLVe
 
 
 def ir50_rules() -> Rules:
-    """Rules to rename the tensors, without the prefix of the network that contains them."""
+    """Return the rules to rename the tensors, without the prefix of the network that contains them."""
     rules = [(r"input_layer\.(\d\.\w+)", r"stem.\1")]
     for stage in range(3):
         flat = [

@@ -21,7 +21,7 @@ _LEVEL = {"low": ("conv_23", "conv_3"), "middle": ("conv_34", "conv_4"), "high":
 
 
 def mobilefacenet_rules() -> Rules:
-    """Rules to rename the tensors, without the prefix of the network that contains them."""
+    """Return the rules to rename the tensors, without the prefix of the network that contains them."""
     rules = []
     for old, new in (("conv1", "conv1"), ("conv2_dw", "conv2"), ("conv_6_sep", "high.3")):
         rules += [(rf"{old}\.{layer}\.(\w+)", rf"{new}.{index}.\1") for layer, index in _LAYER.items()]

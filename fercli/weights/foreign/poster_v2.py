@@ -42,7 +42,7 @@ def convert_poster_v2(source: Mapping[str, Tensor]) -> Conversion:
 
 
 def poster_v2_config() -> BtnConfig:
-    """btn-base as POSTER_V2 runs it: its landmark branch was trained on normalised images."""
+    """Return the configuration of btn-base as POSTER_V2 runs it: its landmark branch was trained on normalised images."""
     from fercli.config.presets import model_preset
 
     base = model_preset("btn-base")

@@ -31,6 +31,7 @@ _LATE_FORMATS = ("flv", "mpegts", "mpeg")  # their tracks appear with their firs
 _LATE_OPTIONS = {"probesize": "64000000", "analyzeduration": "600000000"}  # bytes, us
 _AAC_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)  # Hz
 _AAC_BITS_PER_CHANNEL = 80_000  # bit/s
+_MOST_SHIFT_S = 1.0  # between a packet and its first sound; more is the border of two recordings
 _GAP_S = 0.1  # a larger gap between sounds is filled with silence; smaller ones are imprecise times
 _SILENT_END_S = 60  # of silence after the last picture: broken times can be days late
 _EARLY = 200  # packets of sound that may come before the first picture of their recording
@@ -147,11 +148,21 @@ class Sound:
                 self._damaged += 1  # silent, the rest keeps its time
                 continue
             time_s = start_s if packet.size else time_s
+            if frames and packet.size:
+                time_s += _shift_s(frames[0], packet)
             for frame in frames:
                 for piece in samples.at(time_s, frame):
                     yield from self._out.encode(piece)
                 time_s += frame.samples / frame.sample_rate
         yield from self._out.encode(None)
+
+
+def _shift_s(frame: Any, packet: Any) -> float:
+    """How much later than its packet the first frame of a packet begins: decoders leave out samples, or hold them back."""
+    if frame.pts is None or packet.pts is None:
+        return 0.0
+    shift_s = float(frame.pts * frame.time_base) - float(packet.pts * packet.time_base)
+    return shift_s if abs(shift_s) < _MOST_SHIFT_S else 0.0
 
 
 class SampleConverter:
@@ -169,7 +180,7 @@ class SampleConverter:
         expected = round(time_s * self._rate)
         if expected < self._written - _GAP_S * self._rate:
             return
-        if expected > self._written + _GAP_S * self._rate:
+        if expected > self._written + (_GAP_S * self._rate if self._written else 0):
             yield from self._silence(expected - self._written)
         key = (frame.format.name, frame.layout.name, frame.sample_rate)
         if key != self._key:

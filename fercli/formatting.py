@@ -57,13 +57,15 @@ def probability_percent(probability: float) -> str:
 def percents(shares: Sequence[float], decimals: int = 0) -> list[str]:
     """Return shares of one whole as percentages that add up to 100: those cut off most are rounded up (largest remainder).
 
-    Each differs from the exact value by less than its last decimal.
+    Each differs from the exact value by less than its last decimal. Of equal remainders that of the smaller share is rounded up,
+    so that the order of the shares makes no difference.
     """
     total, steps = sum(shares), 10**decimals
     exact = [100 * steps * share / total if total else 0.0 for share in shares]
     whole = [int(value + 1e-9) for value in exact]
     missing = round(sum(exact)) - sum(whole)
-    for index in sorted(range(len(exact)), key=lambda index: whole[index] - exact[index])[:missing]:
+    by_remainder = sorted(range(len(exact)), key=lambda index: (round(whole[index] - exact[index], 9), exact[index]))
+    for index in by_remainder[:missing]:
         whole[index] += 1
     least = f"< {1 / steps:.{decimals}f} %"
     pairs = zip(whole, exact, strict=True)

@@ -221,7 +221,9 @@ def _show_video(path: str, video: _Video) -> None:
     # longest first, uncertain time last
     times = sorted(video.seconds.items(), key=lambda item: (item[0] == UNCERTAIN, -item[1]))
     total_s = sum(seconds for _, seconds in times)
-    shares = percents([seconds for _, seconds in times], 1)
+    from fercli.coding.summary import whole_shares
+
+    shares = percents(whole_shares([seconds for _, seconds in times]), 1)  # as in summary.csv
     rows = [
         [name, f"{seconds:.1f}", share, "█" * round(_BAR_LENGTH * seconds / max(total_s, 1e-9))]
         for (name, seconds), share in zip(times, shares, strict=True)

@@ -52,6 +52,18 @@ def test_times__count_pictures_and_frames_apart(capsys: pytest.CaptureFixture[st
     assert "images per second" in text
 
 
+def test_show__shares_are_rounded_as_those_of_summary_csv(capsys: pytest.CaptureFixture[str]):
+    # 0.3114410 and 0.0614408 of the time: with six decimals, as in summary.csv, their remainders are equal
+    summary = Summary()
+    for time_s, label in ((0.0, "sadness"), (6.131124, "fear"), (7.340667, "anger"), (13.513500, "anger")):
+        face = Prediction("b.mp4", "ok", 0, time_s, 0, FACE, label, {label: 1.0})
+        summary.add(ImageResult(CLIP, RGB, time_s, (face,), 0))
+    summary.show()
+    text = capsys.readouterr().out
+    shares = re.findall(r"(\w+) +[\d.]+ +([\d.]+) %", text)
+    assert shares == [("anger", "62.7"), ("sadness", "31.1"), ("fear", "6.2")]
+
+
 def test_show__shares_of_a_video_add_up_to_100(capsys: pytest.CaptureFixture[str]):
     summary = Summary()
     for frame, value in enumerate((0.8, 0.3, 0.9)):

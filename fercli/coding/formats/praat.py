@@ -16,19 +16,24 @@ from fercli.results import who_name
 from fercli.system.files import replacing
 from fercli.system.text_table import read_text
 
+_NOTE_TIER = "note"
 # Praat reads numbers, texts in quotes (a quote within is doubled) and <flags>; everything else is a comment
 _TOKEN = re.compile(r'"((?:[^"]|"")*)"|<(\w+)>|(?<![^\s=\[])(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?=\s|$)')
 
 
 def write_praat(path: Path, video: VideoAnnotations, *, end_s: float) -> None:
-    """Write one video as a TextGrid of end_s seconds; times without an annotation are intervals without a text."""
+    """Write one video as a TextGrid of end_s seconds; times without an annotation are intervals without a text.
+
+    A note about the video is the mark of a point at 0 s, in a tier of its own.
+    """
     video = with_plain_names(video)
     tiers = dict(video.tiers) or {who_name(None): ()}
     if video.spans is not None:
         tiers[SPAN_TIER] = tuple(Annotation("code this", *span) for span in video.spans)
     end_s = max([end_s, *(item.offset_s for items in tiers.values() for item in items)])
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', ""]
-    lines += ["xmin = 0", f"xmax = {_time(end_s)}", "tiers? <exists>", f"size = {len(tiers)}", "item []:"]
+    size = len(tiers) + bool(video.note)
+    lines += ["xmin = 0", f"xmax = {_time(end_s)}", "tiers? <exists>", f"size = {size}", "item []:"]
     for number, (name, of_tier) in enumerate(tiers.items(), start=1):
         intervals = list(_without_gaps(of_tier, end_s))
         lines += [f"    item [{number}]:", '        class = "IntervalTier"', f"        name = {_quoted(name)}"]
@@ -36,6 +41,10 @@ def write_praat(path: Path, video: VideoAnnotations, *, end_s: float) -> None:
         for index, (begin_s, until_s, text) in enumerate(intervals, start=1):
             lines += [f"        intervals [{index}]:", f"            xmin = {_time(begin_s)}"]
             lines += [f"            xmax = {_time(until_s)}", f"            text = {_quoted(text)}"]
+    if video.note:
+        lines += [f"    item [{size}]:", '        class = "TextTier"', f"        name = {_quoted(_NOTE_TIER)}"]
+        lines += ["        xmin = 0", f"        xmax = {_time(end_s)}", "        points: size = 1"]
+        lines += ["        points [1]:", "            number = 0", f"            mark = {_quoted(video.note)}"]
     with replacing(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
 

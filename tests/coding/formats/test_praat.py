@@ -54,3 +54,16 @@ def test_read_praat__refuses_other_files(text: str, tmp_path: Path):
     (tmp_path / "a.TextGrid").write_text(text)
     with pytest.raises(DataError, match="not a TextGrid"):
         read_praat(tmp_path / "a.TextGrid")
+
+
+def test_praat__a_note_is_a_point_that_praatio_reads_and_fer_ignores(tmp_path: Path):
+    tiers = {"Anna": (Annotation("sadness", 0.5, 1.0),)}
+    video = VideoAnnotations("a.mp4", tiers, 2.0, note='resting expression subtracted: Anna ("0:00-0:10")')
+    write_praat(tmp_path / "a.TextGrid", video, end_s=2.0)
+    textgrid = pytest.importorskip("praatio.textgrid")
+    grid = textgrid.openTextgrid(str(tmp_path / "a.TextGrid"), includeEmptyIntervals=False)
+    assert grid.tierNames == ("Anna", "note")
+    (point,) = grid.getTier("note").entries
+    assert (point.time, point.label.replace('""', '"')) == (0, video.note)
+    (read,) = read_praat(tmp_path / "a.TextGrid")
+    assert dict(read.tiers) == tiers

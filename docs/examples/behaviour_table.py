@@ -15,11 +15,15 @@ import pandas as pd
 def read_people(results: Path, conditions: Path) -> pd.DataFrame:
     """Return one row per track or person and condition; someone with a name is one person in all videos of a condition.
 
-    Raises: ValueError for a video without a condition, and for two videos of one name that the conditions do not tell apart.
+    Raises: ValueError for a table of conditions without these columns, a video without a condition, and two videos of one name
+    that the conditions do not tell apart.
     """
     summary = pd.read_csv(results / "summary.csv", dtype={"track": str, "person": str})
     people = summary[summary["level"] != "video"]
-    given = dict(pd.read_csv(conditions, dtype=str)[["video", "condition"]].itertuples(index=False))
+    table = pd.read_csv(conditions, dtype=str, sep=None, engine="python", encoding="utf-8-sig").dropna(how="all")
+    if not {"video", "condition"} <= set(table.columns):
+        raise ValueError(f"{conditions}: the columns are {', '.join(table.columns)}, not video and condition")
+    given = dict(table[["video", "condition"]].itertuples(index=False))
     found = {source: _video(source, given) for source in people["source"].unique()}
     missing = sorted(Path(source).name for source, video in found.items() if video is None)
     if missing:
@@ -78,4 +82,7 @@ def markdown(frame: pd.DataFrame) -> str:
 
 
 if __name__ == "__main__":
-    print(markdown(table(read_people(Path(sys.argv[1]), Path(sys.argv[2])))))
+    try:
+        print(markdown(table(read_people(Path(sys.argv[1]), Path(sys.argv[2])))))
+    except ValueError as error:
+        sys.exit(f"error: {error}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fercli.cli import console, options
+from fercli.cli import coding_options, console, options
 from fercli.cli.predict_privacy import LogOption
 from fercli.cli.table_log import table_log
 from fercli.formatting import pluralize
@@ -34,6 +34,7 @@ def baseline(
             "--save", metavar="FILE", help="New table: .csv, .parquet or .jsonl.", rich_help_panel=options.OUTPUT
         ),
     ],
+    people: coding_options.PeopleFile = None,
     processing_log: LogOption = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
@@ -51,7 +52,11 @@ def baseline(
     from fercli.rows.read import read_rows
 
     rows = read_rows(table)
-    with table_log(processing_log, context, [table, Path(rest) if Path(rest).is_file() else None], [save]):
-        corrected = correct_rows(rows, read_baselines(rest), save, overwrite=overwrite, on_note=console.warn)
+    names = coding_options.read_people(people)
+    with table_log(processing_log, context, [table, Path(rest) if Path(rest).is_file() else None, people], [save]):
+        corrected = correct_rows(
+            rows, read_baselines(rest), save, names=names, overwrite=overwrite, on_note=console.warn
+        )
+        coding_options.warn_of_names(names)
     if not quiet:
         console.say(f"baseline subtracted from {pluralize(corrected, 'face')}, written to {save}")

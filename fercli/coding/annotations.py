@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 SPAN_TIER = "to code"  # the tier with the parts that a coder was asked to code
 Span = tuple[float, float]
@@ -25,7 +25,8 @@ class VideoAnnotations:
 
     video: path or name of the media file, else the name of the file that holds the annotations. tiers: person ->
     annotations in order of onset. end_s: end of what was coded; None if the format does not say. spans: the parts that were
-    coded; None: everything up to end_s. note: about the whole video. warnings: what its reader found unusual.
+    coded; None: everything up to end_s. note: about the whole video. warnings: what its reader found unusual. tracks: of
+    a program, the numbers of the tracks of every person who has a name.
     """
 
     video: str
@@ -34,3 +35,4 @@ class VideoAnnotations:
     spans: tuple[Span, ...] | None = None
     note: str = ""
     warnings: tuple[str, ...] = ()
+    tracks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)

@@ -150,7 +150,8 @@ def _machine(recording: Recording, options: EpisodeOptions) -> CodedByOne:
     }
     end_s = float(recording.end_s[-1])
     events = annotations_of(code_video(recording, options), recording.source)
-    return CodedByOne(VideoAnnotations(recording.source, tiers, end_s), events)
+    tracks = {track.person: track.numbers for track in recording.tracks if isinstance(track.person, str)}
+    return CodedByOne(VideoAnnotations(recording.source, tiers, end_s, tracks=tracks), events)
 
 
 def _runs(recording: Recording, index: int) -> Iterator[Annotation]:

@@ -25,7 +25,8 @@ def person_key(name: str) -> str:
 def person_keys(codings: Sequence[CodedByOne | None]) -> dict[str, str]:
     """Return the key of every name in the codings of a video.
 
-    If one coding has both `P2`, which is a name there, and `Track 2`, these are two people, and `P2` is no number.
+    If one coding has both `P2`, which is a name there, and `Track 2`, these are two people, and `P2` is no number. `Track 3` is
+    the person whom a program gives a name and this number; so is `3`, if nobody has this key.
     """
     tiers = [{*coding.frames.tiers, *coding.events.tiers} for coding in codings if coding is not None]
     numbers = [Counter(person_key(plain) for plain in {_plain(name) for name in names}) for names in tiers]
@@ -34,6 +35,13 @@ def person_keys(codings: Sequence[CodedByOne | None]) -> dict[str, str]:
         key = person_key(name)
         is_name = _PARTICIPANT.match(_plain(name)) and any(count[key] > 1 for count in numbers)
         keys[name] = _plain(name) if is_name else key
+    people = {str(n): keys[person] for c in codings if c for person, ns in c.frames.tracks.items() for n in ns}
+    taken = {keys[name] for coding in codings if coding for name in coding.frames.tracks}
+    taken |= {keys[name] for coding in codings if coding and coding.frames.tracks for name in coding.frames.tiers}
+    for name, key in keys.items():
+        is_track = _TRACK.match(_plain(name)) and (key not in taken or _plain(name).startswith("track"))
+        if is_track and key in people:
+            keys[name] = people[key]
     return keys
 
 

@@ -29,6 +29,17 @@ def test_baseline__writes_a_corrected_table(table: Path, tmp_path: Path, capsys:
     assert "baseline subtracted from 10 faces" in capsys.readouterr().err
 
 
+def test_baseline__of_people_who_are_named_in_a_file(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "names.csv").write_text("source;track;name\na.mp4;1;Anna\na.mp4;9;Ben\n", encoding="utf-8")
+    (tmp_path / "rest.csv").write_text("person;span\nAnna;0:00-0:01\n", encoding="utf-8")
+    out = tmp_path / "new.csv"
+    options = ["--people", str(tmp_path / "names.csv"), "--save", str(out)]
+    assert main(["baseline", str(table), str(tmp_path / "rest.csv"), *options]) == 0
+    assert {(row.person, row.track, row.label) for row in read_rows(out).predictions()} == {("Anna", 1, "neutral")}
+    assert read_rows(out).run.settings["names of people"] == "given"
+    assert "the name Ben (line 3) is not used" in capsys.readouterr().err
+
+
 def test_baseline__refuses_what_is_neither_span_nor_file(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

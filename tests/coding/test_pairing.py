@@ -55,6 +55,22 @@ def test_same_people__a_participant_is_not_the_track_of_this_number(tiers: dict[
 
 
 @pytest.mark.parametrize(
+    ("coded", "read"),
+    [
+        ({"Track 1": "neutral", "Track 3": "happiness"}, {"Anna": "neutral", "P1": "happiness"}),
+        ({"1": "happiness", "track 2": "neutral"}, {"Anna": "neutral", "P1": "happiness"}),
+        ({"3": "happiness", "Person 2": "neutral"}, {"Anna": "neutral", "Ben": "happiness"}),
+    ],
+)
+def test_same_people__tracks_that_were_named_after_the_coding(coded: dict[str, str], read: dict[str, str]):
+    machine = coder("results", read, program=True)
+    frames = replace(machine.videos["a"].frames, tracks={"Anna": (1, 2), ("P1" if "P1" in read else "Ben"): (3,)})
+    machine = replace(machine, videos={"a": CodedByOne(frames, machine.videos["a"].events)})
+    found, warnings = labels(coder("coder", coded), machine)
+    assert (sorted(found), warnings) == ([["happiness", "happiness"], ["neutral", "neutral"]], [])
+
+
+@pytest.mark.parametrize(
     ("coded", "read", "name"),
     [
         ("Track 3", "Track 3", None),

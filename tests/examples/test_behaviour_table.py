@@ -62,3 +62,15 @@ def test_table__someone_with_a_name_is_one_person_in_all_videos(tmp_path: Path):
     conditions.write_text("video,condition\nday1.mp4,talk\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"several videos are called day1\.mp4"):
         example["read_people"](tmp_path, conditions)
+
+
+def test_table__conditions_as_a_spreadsheet_saves_them(tmp_path: Path):
+    example = runpy.run_path(str(EXAMPLE))
+    (tmp_path / "summary.csv").write_text(SUMMARY, encoding="utf-8")
+    conditions = tmp_path / "conditions.csv"
+    conditions.write_text("video;condition\r\na.mp4;alone\r\nb.mp4;together\r\n;\r\n", encoding="utf-8-sig")
+    data = example["read_people"](tmp_path, conditions)
+    assert data["condition"].tolist() == ["alone", "alone", "together", "together"]
+    conditions.write_text("clip,group\na.mp4,alone\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="the columns are clip, group, not video and condition"):
+        example["read_people"](tmp_path, conditions)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from fercli.coding.names import SETTING as NAMES
+from fercli.coding.names import Names
 from fercli.config.detect import MIN_RELIABLE_PX
 from fercli.errors import DataError
 from fercli.predict.baseline.apply import Correction, is_known, tracked, without_baseline
@@ -21,18 +23,24 @@ SETTING = "baseline"
 
 
 def correct_rows(
-    rows: SavedRows, baselines: Baselines, out: Path, *, overwrite: bool = False, on_note: Callable[[str], None]
+    rows: SavedRows,
+    baselines: Baselines,
+    out: Path,
+    *,
+    names: Names | None = None,
+    overwrite: bool = False,
+    on_note: Callable[[str], None],
 ) -> int:
     """Write the rows with the baselines subtracted as a new table; returns how many faces were corrected.
 
-    A neutral picture is one of the pictures of the table. on_note: called with sentences about who has no baseline.
+    A neutral picture is one of the pictures of the table. names: of tracks, which the new table has, too. on_note: called with
+    sentences about who has no baseline.
     Raises: DataError if a baseline was subtracted before, a row of the table of people is about nobody, or nobody has a baseline;
     what `open_table` raises.
     """
     check_table_path(out, overwrite=overwrite)
-    neutral = neutral_index(rows.labels)
     correction = Correction(rows.labels, rows.run.uncertain_below or 0.0, _min_reliable_px(rows.run))
-    rests, people = _rests(rows, baselines, correction, neutral, on_note)
+    rests, people = _rests(_predictions(rows, names), rows.path, baselines, correction, on_note)
     if not rests:
         raise DataError(
             f"{rows.path}: nobody has a baseline, so there is nothing to correct",
@@ -40,9 +48,9 @@ def correct_rows(
         )
     corrected = 0
     stated = f"{baseline_setting(baselines)}; subtracted for {len(rests)} of {people} tracks and pictures"
-    settings = {**rows.run.settings, SETTING: stated}
+    settings = {**rows.run.settings, **({} if names is None else {NAMES: "given"}), SETTING: stated}
     with open_table(out, rows.labels, run=replace(rows.run, settings=settings), overwrite=overwrite) as table:
-        for prediction in rows.predictions():
+        for prediction in _predictions(rows, names):
             result = _corrected(prediction, rests, baselines, correction)
             corrected += result.baseline is not None
             table.add((result,))
@@ -54,20 +62,29 @@ def baseline_setting(baselines: Baselines) -> str:
     return f"{baselines.text}, subtracted in logit space where the column baseline has a value, margin {MARGIN:g} for neutral"
 
 
+def _predictions(rows: SavedRows, names: Names | None) -> Iterator[Prediction]:
+    return rows.predictions() if names is None else names.of_rows(rows.predictions())
+
+
 def _rests(
-    rows: SavedRows, baselines: Baselines, correction: Correction, neutral: int, on_note: Callable[[str], None]
+    predictions: Iterable[Prediction],
+    path: Path,
+    baselines: Baselines,
+    correction: Correction,
+    on_note: Callable[[str], None],
 ) -> tuple[dict[tuple[str, Who], Rest], int]:
     """Return the people at rest by source and person, and how many people there are."""
     videos: dict[str, RestingFaces] = {}
     tracks: dict[str, dict[Who, int | None]] = {}
     pictures: dict[str, Prediction] = {}
     ends_s: dict[str, float] = {}
-    for prediction in rows.predictions():
+    neutral = neutral_index(correction.labels)
+    for prediction in predictions:
         if _moves(prediction):
             tracks.setdefault(prediction.source, {})
             ends_s[prediction.source] = prediction.time_s or 0.0
         if prediction.baseline is not None:
-            raise DataError(f"{rows.path}: a baseline was subtracted before", fix="use the table without it")
+            raise DataError(f"{path}: a baseline was subtracted before", fix="use the table without it")
         if prediction.probabilities is None or not is_known(prediction):
             continue
         if not _moves(prediction):

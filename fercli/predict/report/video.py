@@ -162,7 +162,6 @@ class VideoSection:
     def _tiles(self, people: Sequence[Person[bytes]]) -> list[Tile]:
         seen = self._people
         everybody = [*(person.track for person in people), *seen.folded.tracks]
-        named = any(isinstance(who, str) for who in everybody)
         begin_s, end_s = self._span_s()
         without_face = f"{pluralize(seen.frames_without_face, 'frame')}, {seen.without_face_s:.1f} s"
         lost = [pluralize(self._lost_frames, "frame")] if self._lost_frames else []
@@ -174,17 +173,23 @@ class VideoSection:
                 "min:s" + (f", from {clock(begin_s)} to {clock(end_s)}" if begin_s else ""),
             ),
             Tile("Frames", f"{seen.frames:,}", f"{seen.frames / max(end_s - begin_s, 1e-9):.1f} per second"),
-            Tile(
-                "People and tracks", f"{len(everybody):,}", f"{count_text(everybody)}, {pluralize(seen.faces, 'face')}"
-            )
-            if named
-            else Tile("Tracks", "none" if None in everybody else f"{len(everybody):,}", pluralize(seen.faces, "face")),
+            self._people_tile(everybody),
             Tile("Without a face", percent(seen.frames_without_face / max(seen.frames, 1)), without_face),
             self._uncertain(),
             Tile("Not decoded", "incomplete", "; ".join(unread), alarm=True)
             if unread
             else Tile("Not decoded", "nothing"),
         ]
+
+    def _people_tile(self, everybody: Sequence[Who]) -> Tile:
+        """Number of tracks or people, as on the index; those in view for less than half a second are named apart."""
+        shown = everybody if self.coded is None else self.coded.people
+        faces = pluralize(self._people.faces, "face")
+        if len(shown) < len(everybody):
+            faces += f", {len(everybody) - len(shown):,} more below {MIN_TRACK_S:g} s"
+        if any(isinstance(who, str) for who in everybody):
+            return Tile("People and tracks", f"{len(shown):,}", f"{count_text(shown)}, {faces}")
+        return Tile("Tracks", "none" if None in everybody else f"{len(shown):,}", faces)
 
     def _span_s(self) -> tuple[float, float]:
         """Return when the first frame begins and the last one ends."""

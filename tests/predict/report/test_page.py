@@ -269,6 +269,16 @@ def test_report__names_people_and_lists_them(tmp_path: Path):
     assert "1.0 s in view" in page.text
 
 
+def test_report__counts_the_tracks_that_it_and_the_index_list(tmp_path: Path):
+    with HtmlReport(tmp_path / "a.html", CARD) as report:
+        for number in range(10):
+            brief = [replace(_face("anger", 0.9, track=2), face=1)] if number < 3 else []
+            rows = [replace(row, frame=number, time_s=number / 10) for row in [_face("fear", 0.9), *brief]]
+            report.add(_source("a.mp4"), RGB, rows, time_s=number / 10)
+    source = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert "<dt>Tracks</dt><dd>1<small>13 faces, 1 more below 0.5 s</small>" in source
+
+
 def test_report__without_pictures_shows_no_face(tmp_path: Path):
     with HtmlReport(tmp_path / "a.html", CARD, pictures=False) as report:
         report.add(_source("a.png", "image"), RGB, [_face("fear", 0.9)])

@@ -21,7 +21,8 @@ from fercli.errors import ExitCode, UsageError
 from fercli.models.btn import BTN
 from fercli.train.losses import other_loss
 from fercli.weights.classifier import open_torch
-from fercli.weights.files import find_weights, read_card
+from fercli.weights.files import read_card
+from fercli.weights.find import find_weights
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8")

@@ -23,7 +23,8 @@ from fercli.export.precision import Precision
 from fercli.progress import Progress, silent
 from fercli.system.devices import cpu_threads, resolve_device, torch_name
 from fercli.weights.card import WeightsCard
-from fercli.weights.files import TORCH_SUFFIX, find_weights, save_weights
+from fercli.weights.files import TORCH_SUFFIX, save_weights
+from fercli.weights.find import find_weights
 from fercli.weights.preprocess import to_input
 
 BASELINE, TORCH = "baseline in torch", "torch"

@@ -25,7 +25,8 @@ from fercli.system.devices import (
     onnx_runtime,
 )
 from fercli.system.packages import OPTIONAL, install_command, pip_install
-from fercli.weights.files import read_card, shipped_weights
+from fercli.weights.files import read_card
+from fercli.weights.find import shipped_weights
 
 # (distributions that provide it, module, purpose); those that OPTIONAL lists are not needed by `fer predict`
 _PACKAGES: Sequence[tuple[tuple[str, ...], str, str]] = (

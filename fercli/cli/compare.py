@@ -11,7 +11,7 @@ from fercli.cli import console, options
 from fercli.formatting import in_percent, interval_percent, pluralize, probability_percent, signed_percent
 
 if TYPE_CHECKING:
-    from fercli.evaluate.compare.compare import Comparison
+    from fercli.evaluate.compare.comparison import Comparison
 
 
 def compare(

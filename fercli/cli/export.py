@@ -115,7 +115,8 @@ def export(
     from fercli.export.export import export as run
     from fercli.export.options import ExportOptions
     from fercli.export.program import export_program
-    from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
+    from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX
+    from fercli.weights.find import find_weights
 
     if onnx == pt2:
         raise UsageError("choose one format: --onnx or --pt2", fix="fer export --onnx")

@@ -59,7 +59,8 @@ def warn_of_alignment(classifier: Classifier, detector: str) -> None:
 def weights_settings(classifier: Classifier, weights: str | None) -> dict[str, str]:
     """Return the file of the weights with its digest, and the crop template, as settings."""
     from fercli.system.digest import file_sha256
-    from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
+    from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX
+    from fercli.weights.find import find_weights
 
     file = find_weights(weights, (ONNX_SUFFIX if classifier.engine == "onnx" else TORCH_SUFFIX,))
     crop = classifier.card.crop

@@ -163,7 +163,8 @@ def warn_about_saved(saved: SavedConfig, config: RunConfig, fingerprint: str | N
     """Warn where the data or the starting weights differ from those of the saved run."""
     from fercli.cli import console
     from fercli.system.digest import file_sha256
-    from fercli.weights.files import TORCH_SUFFIX, find_weights
+    from fercli.weights.files import TORCH_SUFFIX
+    from fercli.weights.find import find_weights
 
     if saved.fingerprint is not None and fingerprint != saved.fingerprint:
         console.warn(f"the data set differs from that of {saved.path}: other images, labels or changes")

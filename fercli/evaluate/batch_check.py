@@ -22,7 +22,8 @@ from fercli.progress import Progress
 from fercli.system.chunks import chunked
 from fercli.weights.card import WeightsCard
 from fercli.weights.classifier import LogitsFunction, open_onnx, open_torch
-from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
+from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX
+from fercli.weights.find import find_weights
 from fercli.weights.preprocess import to_input
 
 if TYPE_CHECKING:

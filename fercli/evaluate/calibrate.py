@@ -23,7 +23,8 @@ from fercli.system.files import refuse_existing
 from fercli.weights.card import WeightsCard
 from fercli.weights.classifier import Classifier, open_torch
 from fercli.weights.conventions import head_key
-from fercli.weights.files import TORCH_SUFFIX, find_weights, load_weights, save_weights
+from fercli.weights.files import TORCH_SUFFIX, load_weights, save_weights
+from fercli.weights.find import find_weights
 
 if TYPE_CHECKING:
     from torch import Tensor

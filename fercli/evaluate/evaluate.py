@@ -42,7 +42,8 @@ from fercli.system.digest import file_sha256
 from fercli.system.files import refuse_existing_folder, replacing_folder
 from fercli.system.packages import TORCH, is_installed, require
 from fercli.weights.classifier import Classifier, load_classifier
-from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
+from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX
+from fercli.weights.find import find_weights
 from fercli.weights.flip import FLIP, with_flip
 from fercli.weights.priors import class_shares, describe_prior, with_prior
 

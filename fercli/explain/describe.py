@@ -20,7 +20,8 @@ from fercli.system.files import refuse_existing_folder, replacing_folder
 from fercli.system.json_file import write_json
 from fercli.system.model_digest import DigestState, check_digest
 from fercli.weights.card import WeightsCard
-from fercli.weights.files import find_weights, read_card
+from fercli.weights.files import read_card
+from fercli.weights.find import find_weights
 from fercli.weights.run_folder import seed_folders
 
 DESCRIPTION_NAME = "describe.json"

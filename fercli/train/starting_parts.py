@@ -12,7 +12,8 @@ from fercli.config.model import BtnConfig
 from fercli.config.settings import leaves_of, value_text
 from fercli.config.validate import from_dict
 from fercli.errors import UsageError, WeightsError
-from fercli.weights.files import TORCH_SUFFIX, PartName, find_weights, part_of, read_card
+from fercli.weights.files import TORCH_SUFFIX, PartName, part_of, read_card
+from fercli.weights.find import find_weights
 
 PRETRAINED: tuple[PartName, ...] = get_args(PartName)
 _NAMES = {"image_backbone": "image branch", "landmark_backbone": "landmark branch"}

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from fercli.errors import WeightsError
 from fercli.system.digest import file_sha256
 from fercli.weights.conventions import CONVENTION_HEADS
-from fercli.weights.files import check_keys, find_weights, load_part, load_weights, part_of
+from fercli.weights.files import check_keys, load_part, load_weights, part_of
+from fercli.weights.find import find_weights
 
 if TYPE_CHECKING:
     from fercli.models.btn import BTN

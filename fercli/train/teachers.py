@@ -25,7 +25,8 @@ from fercli.system.chunks import chunked
 from fercli.system.digest import file_sha256
 from fercli.train.process_group import ProcessGroup
 from fercli.weights.classifier import CHUNK, Classifier, open_onnx, open_torch
-from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, find_weights
+from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX
+from fercli.weights.find import find_weights
 from fercli.weights.preprocess import flip_averaged_softmax, mirror
 
 

@@ -17,7 +17,8 @@ from fercli.errors import UsageError, WeightsError
 from fercli.system.digest import file_sha256
 from fercli.system.files import refuse_existing
 from fercli.weights.card import WeightsCard
-from fercli.weights.files import TORCH_SUFFIX, check_keys, find_weights, load_weights, save_weights
+from fercli.weights.files import TORCH_SUFFIX, check_keys, load_weights, save_weights
+from fercli.weights.find import find_weights
 
 
 def average(weights: Sequence[str | Path], out: Path, *, overwrite: bool = False) -> WeightsCard:

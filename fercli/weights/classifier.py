@@ -18,7 +18,8 @@ from fercli.system.onnx_session import open_session, optional_inputs, padded_bat
 from fercli.system.packages import TORCH, require
 from fercli.system.shipped import is_shipped
 from fercli.weights.card import WeightsCard
-from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, card_from, find_weights
+from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, card_from
+from fercli.weights.find import find_weights
 from fercli.weights.onnx_interface import CROPS, EXPERT, INPUT, OUTPUT, POINTS, Interface, interface_of, output_of
 from fercli.weights.onnx_probe import check_finite, probe, run_limits
 from fercli.weights.preprocess import check_crops, softmax, to_input

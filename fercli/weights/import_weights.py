@@ -8,7 +8,8 @@ from pathlib import Path
 from fercli.errors import UsageError, WeightsError
 from fercli.system.cache import pulled_folder
 from fercli.system.digest import file_sha256
-from fercli.weights.files import TORCH_SUFFIX, shipped_weights
+from fercli.weights.files import TORCH_SUFFIX
+from fercli.weights.find import shipped_weights
 from fercli.weights.foreign.convert import CardDetails, ConvertReport, convert
 from fercli.weights.foreign.formats import AUTO
 from fercli.weights.pull import BY_HAND

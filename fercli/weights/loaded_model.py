@@ -17,7 +17,8 @@ from fercli.faces.crop import resize_crop
 from fercli.models.btn import BTN
 from fercli.system.devices import resolve_device
 from fercli.weights.card import WeightsCard
-from fercli.weights.files import TORCH_SUFFIX, find_weights
+from fercli.weights.files import TORCH_SUFFIX
+from fercli.weights.find import find_weights
 from fercli.weights.network import load_btn
 from fercli.weights.preprocess import to_input
 

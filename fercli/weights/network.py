@@ -25,7 +25,8 @@ from fercli.system.json_text import parse_json
 from fercli.weights.card import WeightsCard
 from fercli.weights.checkpoint import load_checkpoint
 from fercli.weights.conventions import DEFAULT_HEAD, head_key
-from fercli.weights.files import TORCH_SUFFIX, check_keys, find_weights, load_weights, read_card
+from fercli.weights.files import TORCH_SUFFIX, check_keys, load_weights, read_card
+from fercli.weights.find import find_weights
 from fercli.weights.run_folder import RunFolder
 from fercli.weights.torch_input import input_tensor
 

@@ -11,7 +11,8 @@ from fercli.errors import FerError
 from fercli.system.cache import downloads_folder, pulled_folder
 from fercli.system.digest import file_sha256
 from fercli.system.model_digest import check_digest
-from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, check_tensors, part_of, read_card, shipped_weights
+from fercli.weights.files import ONNX_SUFFIX, TORCH_SUFFIX, check_tensors, part_of, read_card
+from fercli.weights.find import shipped_weights
 from fercli.weights.receipts import read_receipt
 from fercli.weights.registry import RegistryEntry, find_entry, read_registry
 from fercli.weights.versions import hashes_of, read_versions

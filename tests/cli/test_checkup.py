@@ -10,7 +10,7 @@ from fercli.cli import checkup as step
 from fercli.cli.checkup import check_installation
 from fercli.config.presets import model_preset
 from fercli.config.templates import template
-from fercli.weights import files as weights
+from fercli.weights import find
 from fercli.weights.card import WeightsCard
 
 
@@ -48,7 +48,7 @@ def default_model(tmp_path, monkeypatch):
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     helper.set_model_props(model, {"card": card.to_json()})
     onnx.save(model, tmp_path / "fer-compact.onnx")
-    monkeypatch.setattr(weights, "weights_folders", lambda: (tmp_path,))
+    monkeypatch.setattr(find, "weights_folders", lambda: (tmp_path,))
     return tmp_path / "fer-compact.onnx"
 
 
@@ -64,7 +64,7 @@ def test_check_installation__a_complete_installation_is_ready(default_model):
 
 
 def test_check_installation__without_weights_is_not_ready(tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "weights_folders", lambda: (tmp_path,))
+    monkeypatch.setattr(find, "weights_folders", lambda: (tmp_path,))
     checkup = check_installation()
     assert not checkup.ready
     assert any("no weights named fer-compact" in fault.problem and fault.blocking for fault in checkup.faults)

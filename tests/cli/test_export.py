@@ -10,7 +10,7 @@ from fercli.errors import ExitCode
 from fercli.export.float16_storage import Float16Storage
 from fercli.export.options import ExportReport
 from fercli.export.parity import Parity
-from fercli.weights import files as weights
+from fercli.weights import find
 
 PARITY = Parity("generated", 32, (1, 2, 7, 32), 2e-3, 3e-4, 1.5, 1.0, 1.0, 2e-6, "2.9", "onnxruntime 1.30")
 STORAGE = Float16Storage(31, ("cross.0.gamma",), 2.1e-4)
@@ -30,7 +30,7 @@ def calls(monkeypatch, tmp_path):
         return report if options.device == "cpu" else replace(report, device_parity=on_device)
 
     monkeypatch.setattr("fercli.export.export.export", export)
-    monkeypatch.setattr(weights, "weights_folders", lambda: (tmp_path,))
+    monkeypatch.setattr(find, "weights_folders", lambda: (tmp_path,))
     (tmp_path / "fer-compact.safetensors").touch()
     return calls
 

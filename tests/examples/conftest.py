@@ -5,7 +5,8 @@ from onnx import helper
 
 from fercli.export.preprocessing import add_preprocessing
 from fercli.weights.card import WeightsCard
-from fercli.weights.files import find_weights, read_card
+from fercli.weights.files import read_card
+from fercli.weights.find import find_weights
 
 
 @pytest.fixture(scope="session")

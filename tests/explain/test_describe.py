@@ -17,7 +17,8 @@ from fercli.explain import describe as module
 from fercli.explain.describe import describe, level
 from fercli.models.counting import ModuleCount, NetworkCount
 from fercli.models.state_keys import StateKey
-from fercli.weights.files import find_weights, read_card
+from fercli.weights.files import read_card
+from fercli.weights.find import find_weights
 
 
 def count(name: str, parameters: int, macs: int = 0) -> ModuleCount:

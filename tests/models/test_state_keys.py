@@ -10,7 +10,8 @@ from safetensors import safe_open
 from fercli.config.presets import MODELS
 from fercli.config.training import LossConfig
 from fercli.models.state_keys import StateKey, state_keys
-from fercli.weights.files import find_weights, read_card
+from fercli.weights.files import read_card
+from fercli.weights.find import find_weights
 
 
 def test_state_keys__of_inference_are_those_of_a_weights_file():

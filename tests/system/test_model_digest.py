@@ -21,7 +21,8 @@ from fercli.system.model_digest import add_onnx_digest, check_digest
 from fercli.system.onnx_session import open_session
 from fercli.system.shipped import detector_file
 from fercli.weights.card import WeightsCard
-from fercli.weights.files import PartCard, find_weights, load_part, load_weights, save_part, save_weights
+from fercli.weights.files import PartCard, load_part, load_weights, save_part, save_weights
+from fercli.weights.find import find_weights
 from fercli.weights.registry import read_registry
 
 CARD = WeightsCard(

@@ -16,7 +16,8 @@ from fercli.faces.crop import crop_face
 from fercli.faces.detector import open_detector
 from fercli.media.images import read_rgb
 from fercli.weights.classifier import load_classifier
-from fercli.weights.files import DEFAULT_NAME, find_weights, load_weights, read_card
+from fercli.weights.files import load_weights, read_card
+from fercli.weights.find import DEFAULT_NAME, find_weights
 from fercli.weights.onnx_interface import onnx_metadata
 
 SUFFIXES = (".onnx", ".safetensors")

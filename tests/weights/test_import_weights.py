@@ -7,7 +7,8 @@ import hashlib
 import pytest
 
 from fercli.errors import UsageError, WeightsError
-from fercli.weights.files import find_weights, load_part
+from fercli.weights.files import load_part
+from fercli.weights.find import find_weights
 from fercli.weights.import_weights import import_weights
 from fercli.weights.pull import pull
 from fercli.weights.receipts import read_receipt

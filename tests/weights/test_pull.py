@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from fercli.errors import WeightsError
-from fercli.weights.files import find_weights, load_part
+from fercli.weights.files import load_part
+from fercli.weights.find import find_weights
 from fercli.weights.pull import pull
 from fercli.weights.receipts import read_receipt
 from fercli.weights.verify import verify

@@ -13,7 +13,8 @@ import pytest
 from fercli.cli.main import main
 from fercli.errors import ExitCode, WeightsError
 from fercli.system.digest import file_sha256
-from fercli.weights.files import find_weights, read_card
+from fercli.weights.files import read_card
+from fercli.weights.find import find_weights
 from fercli.weights.verify import verify
 from fercli.weights.versions import read_versions, restore
 

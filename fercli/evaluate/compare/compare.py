@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from fercli.data.dataset import paper_order
 from fercli.data.open import open_dataset
 from fercli.errors import DataError, UsageError
+from fercli.evaluate.compare.comparison import ChangedImage, ClassComparison, ComparedModel, Comparison
 from fercli.evaluate.compare.page import comparison_page
-from fercli.evaluate.mcnemar import PairedTest, mcnemar, paired_test
+from fercli.evaluate.mcnemar import mcnemar, paired_test
 from fercli.evaluate.metrics import confusion, mean_class_accuracy, overall_accuracy, wilson_interval
 from fercli.evaluate.prediction_table import PredictionTable, read_predictions
 from fercli.evaluate.result_file import ResultFile, predictions_path, read_result, result_path
 from fercli.evaluate.scores import one_class_text
-from fercli.formatting import Interval, pluralize
+from fercli.formatting import pluralize
 from fercli.system.csv_file import write_rows
 from fercli.system.files import refuse_existing_folder, replacing_folder
 from fercli.system.json_file import write_json
@@ -27,65 +28,6 @@ from fercli.system.json_file import write_json
 COMPARISON_NAME = "comparison.json"
 CHANGED_NAME = "changed.csv"
 COMPARISON_PAGE_NAME = "compare.html"
-
-
-@dataclass(frozen=True)
-class ComparedModel:
-    """One of the two evaluations, on the images that both have.
-
-    name: model name, or the folder name if there is no result.json. unpaired: number of images that the other one lacks.
-    """
-
-    name: str
-    path: Path
-    accuracy: float
-    accuracy_interval: Interval
-    mean_accuracy: float
-    unpaired: int
-
-
-@dataclass(frozen=True)
-class ChangedImage:
-    """An image that the two classify differently. kind: gained (only B is right), lost (only A), or neither is right.
-
-    label_a, label_b: the predicted classes. probability_a, probability_b: the probabilities of these.
-    """
-
-    source: str
-    truth: str
-    label_a: str
-    label_b: str
-    probability_a: float
-    probability_b: float
-    kind: Literal["gained", "lost", "neither"]
-
-
-@dataclass(frozen=True)
-class ClassComparison:
-    """One class: its images, those that only A or only B classifies correctly, and the exact McNemar p-value."""
-
-    name: str
-    images: int
-    only_a: int
-    only_b: int
-    p_value: float
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """B against A. changes: gained images first, then lost, then others; most confident predictions of B first.
-
-    warnings: what limits the comparison. collapsed: both predict one class for every image, so that a test says nothing about
-    the two networks.
-    """
-
-    a: ComparedModel
-    b: ComparedModel
-    test: PairedTest
-    classes: tuple[ClassComparison, ...]
-    changes: tuple[ChangedImage, ...]
-    warnings: tuple[str, ...]
-    collapsed: bool
 
 
 def compare(

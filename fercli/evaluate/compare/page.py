@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from fercli.data.dataset import Dataset, Sample
+from fercli.evaluate.compare.comparison import ChangedImage, Comparison
 from fercli.formatting import in_percent, interval_percent, p_value, pluralize, probability_percent, signed_percent
 from fercli.html.pages import render
 from fercli.html.parts import FaceCard, Table, face_card
-
-if TYPE_CHECKING:
-    from fercli.evaluate.compare.compare import ChangedImage, Comparison
 
 COLLAPSED = "No test: both predict one class for every image, so a difference says nothing about the two networks."
 _MAX_SHOWN = 48  # images of each kind

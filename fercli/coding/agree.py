@@ -97,7 +97,10 @@ def agree(
         raise _nothing_in_common(coders)
     compare = _Comparison(tuple(coders), tuple(people), tuple(labels), classes, options, tolerance_s, seed)
     pairs = [compare.pair(one, two) for one, two in combinations(range(len(coders)), 2)]
-    warnings += [*unusual(coders, people, labels, options), *late_clocks(coders, people, labels, classes, options)]
+    warnings += [
+        *unusual(coders, people, labels, classes, options),
+        *late_clocks(coders, people, labels, classes, options),
+    ]
     ratings = np.maximum(np.concatenate(labels, axis=1), -1)
     hands = [index for index, coder in enumerate(coders) if coder.classes is None]
     several = len(coders) > 2

@@ -36,13 +36,14 @@ def unusual(
     coders: Sequence[Coder],
     people: Sequence[SamePerson],
     labels: Sequence[NDArray[np.int64]],
+    classes: Sequence[str],
     options: PairingOptions,
 ) -> Iterator[str]:
     """Yield what is unusual about the codings by people: much time without a label, and two labels at one time."""
     for index, coder in enumerate(coders):
         if coder.classes is not None:
             continue
-        both_s = sum(overlap_s(person.frames[index], options.label) for person in people)
+        both_s = sum(overlap_s(person.frames[index], classes, options.label) for person in people)
         if both_s > _OVERLAP_S:
             yield f"{coder.name}: for {both_s:.1f} s a person has two labels at a time; the one that begins later counts"
         own = [found for found, person in zip(labels, people, strict=True) if person.frames[index]]

@@ -81,11 +81,12 @@ def classes_of(
 def read_mapping(path: Path) -> dict[str, str]:
     """Read what labels stand for from a csv file with the columns label and expression. Raises: DataError with the line."""
     table = read_table(path)
-    if not {"label", "expression"} <= set(table.header):
+    columns = {name.strip().lower(): name for name in table.header}
+    if not {"label", "expression"} <= set(columns):
         raise DataError(f"{path}: no columns label and expression", fix="a header label,expression")
     pairs = {}
     for line, row in table.rows:
-        label, expression = row["label"].strip(), row["expression"].strip()
+        label, expression = (row[columns[name]].strip() for name in ("label", "expression"))
         if not label or not expression:
             raise DataError(f"{path}, line {line}: a label or an expression is missing", fix="smile,happiness")
         pairs[label] = pairs[canonical(label)] = canonical(expression)

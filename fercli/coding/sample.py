@@ -180,15 +180,16 @@ def read_sample(path: Path) -> dict[str, tuple[Span, ...]]:
     if not path.is_file():
         raise DataError(f"{path}: no such file", fix=fix)
     table = read_table(path)
-    if not {"source", "begin_s", "end_s"} <= set(table.header):
+    columns = {name.strip().lower(): name for name in table.header}
+    if not {"source", "begin_s", "end_s"} <= set(columns):
         raise DataError(f"{path}: not a sample.csv, its columns are {', '.join(table.header)}", fix=fix)
     spans: dict[str, list[Span]] = {}
     for line, row in table.rows:
         try:
-            begin_s, end_s = (float(row[name].replace(",", ".")) for name in ("begin_s", "end_s"))
+            begin_s, end_s = (float(row[columns[name]].replace(",", ".")) for name in ("begin_s", "end_s"))
         except ValueError as error:
             raise DataError(f"{path}, line {line}: not a sample.csv ({error})", fix=fix) from error
         if not 0 <= begin_s < end_s < math.inf:
             raise DataError(f"{path}, line {line}: {begin_s:g} to {end_s:g} s is no part of a video", fix=fix)
-        spans.setdefault(row["source"], []).append((begin_s, end_s))
+        spans.setdefault(row[columns["source"]].strip(), []).append((begin_s, end_s))
     return {name: tuple(items) for name, items in spans.items()}

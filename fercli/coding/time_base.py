@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import accumulate
 
 import numpy as np
@@ -73,10 +74,10 @@ def _free(items: Sequence[Annotation], spans: Sequence[Span]) -> Iterator[Span]:
             yield at_s, end_s
 
 
-def overlap_s(items: Sequence[Annotation], label_of: LabelOf) -> float:
-    """Return for how long two annotations with different labels hold at the same time."""
+def overlap_s(items: Sequence[Annotation], classes: Sequence[str], label_of: LabelOf) -> float:
+    """Return for how long two annotations with different known labels hold at the same time."""
     total_s = 0.0
-    ordered = sorted(items, key=lambda item: item.onset_s)
+    ordered = sorted(_known(items, classes, label_of), key=lambda item: item.onset_s)
     for index, item in enumerate(ordered):
         for later in ordered[index + 1 :]:
             if later.onset_s >= item.offset_s:
@@ -97,13 +98,14 @@ def known_events(
     """Return the events of known expressions that the other coder could have coded, with the names of the classes.
 
     They are cut at the ends of the parts that were to be coded, as a coder sees nothing else. At least half of their time has
-    a label in the other coding: whatever it is, `uncertain` for a program. other: the annotations of the other coder.
+    a known label in the other coding: whatever it is, `uncertain` for a program. Those of one label that overlap are one event.
+    other: the annotations of the other coder.
     """
     found = []
-    ordered = sorted(other, key=lambda item: item.onset_s)
+    ordered = sorted(_known(other, classes, label_of), key=lambda item: item.onset_s)
     onsets_s = [item.onset_s for item in ordered]
     ends_s = list(accumulate((item.offset_s for item in ordered), max))  # of all so far
-    for item in items:
+    for item in _without_overlaps(items, label_of):
         label = label_of(item.label)
         if label not in classes:
             continue
@@ -114,6 +116,26 @@ def known_events(
             if offset_s > onset_s and free_s <= (1 - _COVERED) * (offset_s - onset_s) + 1e-9:
                 found.append(Event(label, onset_s, offset_s, onset_s > item.onset_s, offset_s < item.offset_s))
     return found
+
+
+def _known(items: Sequence[Annotation], classes: Sequence[str], label_of: LabelOf) -> list[Annotation]:
+    """Return the annotations with a class or `uncertain`: others are about something else, such as gaze, in the same time."""
+    return [item for item in items if label_of(item.label) in (*classes, UNCERTAIN)]
+
+
+def _without_overlaps(items: Sequence[Annotation], label_of: LabelOf) -> list[Annotation]:
+    """Return annotations in order of onset; those of one label that overlap, such as copies, as one."""
+    joined: list[Annotation] = []
+    last: dict[str, int] = {}  # by label, index of the last one
+    for item in sorted(items, key=lambda item: item.onset_s):
+        label = label_of(item.label)
+        before = joined[last[label]] if label in last else None
+        if before is not None and item.onset_s < before.offset_s - 1e-9:
+            joined[last[label]] = replace(before, offset_s=max(before.offset_s, item.offset_s))
+        else:
+            last[label] = len(joined)
+            joined.append(item)
+    return joined
 
 
 def _joined(spans: Sequence[Span]) -> list[Span]:

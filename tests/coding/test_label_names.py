@@ -51,6 +51,8 @@ def test_read_mapping__of_a_spreadsheet(tmp_path: Path):
     path = tmp_path / "labels.csv"
     path.write_bytes("label;expression\r\nÜberraschung;Surprised\r\n".encode("cp1252"))
     assert read_mapping(path)["überraschung"] == "surprise"
+    path.write_text("Label;Expression\nFreude;happy\n", encoding="utf-8")
+    assert read_mapping(path)["freude"] == "happiness"
     path.write_text("label,expression\nx,\n")
     with pytest.raises(DataError, match=r"labels\.csv, line 2"):
         read_mapping(path)

@@ -75,6 +75,11 @@ def test_write_empty__is_read_by_pympi_and_praatio(sample: Sample, classes, tmp_
     assert [entry.label for entry in grid.getTier("to code").entries] == ["code this"] * len(sample.segments)
 
 
+def test_read_sample__of_a_spreadsheet(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("Source;Begin_s;End_s\n a.mp4;0,5;2\n", encoding="utf-8")
+    assert read_sample(tmp_path / "a.csv") == {"a.mp4": ((0.5, 2.0),)}
+
+
 def test_read_sample__refuses_other_files(tmp_path: Path):
     (tmp_path / "a.csv").write_text("source,begin\nx,1\n")
     with pytest.raises(DataError, match=r"not a sample\.csv"):

@@ -27,19 +27,25 @@ def test_known_events__count_where_the_other_coder_has_a_label():
         ("happiness",),
         str,
         spans=None,
-        other=items(("nod", 0, 0.6), ("sadness", 3.1, 4.4), ("sadness", 5.5, 7)),
+        other=items(("uncertain", 0, 0.6), ("happiness", 3.1, 4.4), ("gaze", 2, 4), ("happiness", 5.5, 7)),
     )
     assert [item.onset_s for item in found] == [0, 5]
+
+
+def test_known_events__of_one_label_that_overlap_are_one():
+    coded = items(("happiness", 0, 2), ("happiness", 1, 3), ("happiness", 1, 3), ("sadness", 2, 3), ("happiness", 3, 4))
+    found = known_events(coded, ("happiness", "sadness"), str, spans=None, other=items(("happiness", 0, 9)))
+    assert found == [Event("happiness", 0, 3), Event("sadness", 2, 3), Event("happiness", 3, 4)]
 
 
 def test_known_events__are_cut_at_the_parts_to_code():
     # sadness 0 to 6 s; the coder of 2 to 4 s, and of 4 to 5 s, cannot see where it begins
     found = known_events(
-        items(("sadness", 0, 6)), ("sadness",), str, spans=((4, 5), (2, 4), (7, 8)), other=items(("x", 2, 5))
+        items(("sadness", 0, 6)), ("sadness",), str, spans=((4, 5), (2, 4), (7, 8)), other=items(("sadness", 2, 5))
     )
     assert found == [Event("sadness", 2, 5, cut_onset=True, cut_offset=True)]
 
 
 def test_overlap_s__is_the_time_of_two_labels():
     coded = items(("happiness", 0, 2), ("sadness", 1.5, 3), ("sadness", 2.5, 4), ("fear", 5, 6))
-    assert overlap_s(coded, str) == 0.5
+    assert overlap_s((*coded, *items(("gaze", 0, 9))), ("happiness", "sadness", "fear"), str) == 0.5

@@ -6,11 +6,13 @@ Layout: https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
+
+import numpy as np
 
 from fercli.coding.annotations import SPAN_TIER, Annotation, VideoAnnotations
 from fercli.coding.formats.plain_names import plain_name, with_plain_names
@@ -96,18 +98,15 @@ def read_elan(path: Path) -> list[VideoAnnotations]:
         root = ET.parse(path).getroot()
     except ET.ParseError as error:
         raise DataError(f"{path}: not an ELAN file ({error})", fix="open it in ELAN and save it again") from error
-    slots = {slot.get("TIME_SLOT_ID"): float(slot.get("TIME_VALUE", "nan")) / 1000 for slot in root.iter("TIME_SLOT")}
+    slots = {
+        slot.get("TIME_SLOT_ID", ""): float(slot.get("TIME_VALUE", "nan")) / 1000 for slot in root.iter("TIME_SLOT")
+    }
     tiers: dict[str, list[Annotation]] = {}
     for tier in root.iter("TIER"):
         person = (tier.get("PARTICIPANT") or tier.get("TIER_ID") or "").strip()
         if tier.get("TIER_ID") == SPAN_TIER:
             person = SPAN_TIER
-        of_person = tiers.setdefault(person, [])
-        for item in tier.iter("ALIGNABLE_ANNOTATION"):
-            begin, end = (slots.get(item.get(name), float("nan")) for name in ("TIME_SLOT_REF1", "TIME_SLOT_REF2"))
-            label = (item.findtext("ANNOTATION_VALUE") or "").strip()
-            if label and end > begin:  # False for times that are not set
-                of_person.append(Annotation(label, begin, end))
+        tiers.setdefault(person, []).extend(_aligned(tier, slots))
     name, origin_s = _media(root)
     if origin_s:
         tiers = {
@@ -124,6 +123,29 @@ def read_elan(path: Path) -> list[VideoAnnotations]:
             spans=None if spans is None else tuple((item.onset_s, item.offset_s) for item in spans),
         )
     ]
+
+
+def _aligned(tier: ET.Element, slots: Mapping[str, float]) -> Iterator[Annotation]:
+    """Yield the annotations of a tier. Slots without a time divide the time between their neighbours evenly, as in ELAN."""
+    items = [
+        (
+            item.get("TIME_SLOT_REF1", ""),
+            item.get("TIME_SLOT_REF2", ""),
+            (item.findtext("ANNOTATION_VALUE") or "").strip(),
+        )
+        for item in tier.iter("ALIGNABLE_ANNOTATION")
+    ]
+    used = list(dict.fromkeys(slot for first, second, _ in items for slot in (first, second)))
+    times = np.array([slots.get(slot, np.nan) for slot in used])
+    known = np.flatnonzero(np.isfinite(times))
+    if len(known):
+        # in the order of the annotations, which those of a subdivided one follow
+        filled = np.interp(np.arange(len(times)), known, times[known])
+        times = np.where(np.isfinite(times), times, filled)
+    time_s = dict(zip(used, times.tolist(), strict=True))
+    for first, second, label in items:
+        if label and time_s[second] > time_s[first]:
+            yield Annotation(label, time_s[first], time_s[second])
 
 
 def _media(root: ET.Element) -> tuple[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,6 +64,27 @@ def test_read_elan__times_are_those_of_the_video(tmp_path: Path):
     eaf.to_file(tmp_path / "talk.eaf")
     (read,) = read_elan(tmp_path / "talk.eaf")
     assert (read.video, read.tiers["default"]) == ("file:///C:/my videos/talk 1.mp4", (Annotation("Happy", 2.0, 2.4),))
+
+
+def test_read_elan__subdivided_time_is_divided_evenly(tmp_path: Path):
+    eaf = Eaf()
+    eaf.add_annotation("default", 1000, 4000, "neutral")
+    eaf.add_tier("Anna")
+    for begin, label in ((1000, "happiness"), (2000, "sadness"), (3000, "fear")):
+        eaf.add_annotation("Anna", begin, begin + 1000, label)
+    eaf.to_file(str(tmp_path / "a.eaf"))
+    root = ET.parse(tmp_path / "a.eaf").getroot()
+    first, second, third = root.findall(".//TIER[@TIER_ID='Anna']//ALIGNABLE_ANNOTATION")
+    for one, next_one in ((first, second), (second, third)):  # as ELAN: one slot, without a time
+        next_one.set("TIME_SLOT_REF1", one.get("TIME_SLOT_REF2", ""))
+        del root.find(f".//TIME_SLOT[@TIME_SLOT_ID='{one.get('TIME_SLOT_REF2')}']").attrib["TIME_VALUE"]
+    ET.ElementTree(root).write(tmp_path / "a.eaf")
+    (video,) = read_elan(tmp_path / "a.eaf")
+    assert video.tiers["Anna"] == (
+        Annotation("happiness", 1.0, 2.0),
+        Annotation("sadness", 2.0, 3.0),
+        Annotation("fear", 3.0, 4.0),
+    )
 
 
 def test_read_elan__refuses_other_files(tmp_path: Path):

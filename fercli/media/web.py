@@ -71,6 +71,7 @@ def _response(address: str, name: str) -> Iterator[Any]:
             yield response
     except HTTPError as error:
         error.close()
-        raise DataError(f"{name}: the server returned {error.code} {error.reason}", fix=_FIX) from error
+        reason = str(error.reason).splitlines()[0] if error.reason else ""
+        raise DataError(f"{name}: the server returned {error.code} {reason}".rstrip(), fix=_FIX) from error
     except (URLError, OSError, ValueError, OverflowError, HTTPException) as error:
         raise DataError(f"{name}: the server did not respond ({getattr(error, 'reason', error)})", fix=_FIX) from error

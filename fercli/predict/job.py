@@ -97,10 +97,13 @@ class Job:
         if before is None or not resume:
             self.finished, self._earlier = {}, None
         elif before != self._settings:
-            different = [name for name in {**before, **self._settings} if before.get(name) != self._settings.get(name)]
+            pairs = [
+                (name, before.get(name, "not set"), self._settings.get(name, "not set"))
+                for name in {**before, **self._settings}
+            ]
             raise RefusedError(
                 f"the job in {folder} has different settings: "
-                + "; ".join(f"{name}: {before.get(name)}, now {self._settings.get(name)}" for name in different),
+                + "; ".join(f"{name}: {earlier}, now {now}" for name, earlier, now in pairs if earlier != now),
                 fix="the same options as before, or --overwrite",
             )
 

@@ -91,7 +91,9 @@ def test_pseudonyms__stay_when_a_job_is_resumed_and_files_were_renamed(folder: P
     assert [event["event"] for event in last].count("kept") == 2
     capsys.readouterr()
     assert _run(tmp_path, folder, "--resume") == 1
-    assert "different settings: names of files and people" in capsys.readouterr().err
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "different settings" in line)
+    assert "different settings: names of files and people: " in line
+    assert line.endswith(", now not set")
 
 
 def test_pseudonyms__key_among_the_results__is_refused(folder: Path, tmp_path: Path, capsys):

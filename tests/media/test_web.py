@@ -85,3 +85,10 @@ def test_fetch__logs_in_and_keeps_the_password_to_itself(server: str):
 def test_fetch__reports_a_server_that_does_not_respond():
     with pytest.raises(DataError, match=r"http://127\.0\.0\.1:9/a\.jpg: the server did not respond \(.*refused"):
         fetch("http://127.0.0.1:9/a.jpg", name="http://127.0.0.1:9/a.jpg")
+
+
+def test_fetch__of_an_address_that_leads_to_itself__has_a_reason_of_one_line(file_server: Any):
+    address = file_server.serve("/a.jpg", location="/a.jpg")
+    with pytest.raises(DataError, match="the server returned 302 The HTTP server returned a redirect error") as raised:
+        fetch(address, name="a.jpg")
+    assert "\n" not in raised.value.message

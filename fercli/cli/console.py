@@ -33,7 +33,7 @@ _PIPE_WIDTH = 10_000  # characters; wide enough that no row is wrapped in a pipe
 def say(text: str) -> None:
     """Write a message to stderr, above the progress line if there is one."""
     # not typer.echo, which writes past the stream that rich puts in the place of stderr while a line is drawn
-    with suppress(OSError):  # a message that nobody can read is no reason to lose results
+    with suppress(OSError):  # a message that nobody can read must not lose results
         sys.stderr.write(f"{printable(text, lines=True)}\n")
         sys.stderr.flush()
 

@@ -47,9 +47,9 @@ _PROPOSED = {
 def classes_of(
     coders: Sequence[Coder], people: Sequence[SamePerson], options: PairingOptions, warnings: list[str]
 ) -> tuple[str, ...]:
-    """Return the classes of the program, else all labels of the coders; what is no class is added to `warnings`.
+    """Return the classes of the program, else all labels of the coders; labels that are not classes are added to `warnings`.
 
-    Raises: UsageError if a label is mapped to what is no class; DataError if a coder uses no class at all.
+    Raises: UsageError if a label is mapped to something that is not a class; DataError if a coder uses no class at all.
     """
     given = next((coder.classes for coder in coders if coder.classes), None)
     used = [_seconds(people, index, options) for index in range(len(coders))]
@@ -66,7 +66,7 @@ def classes_of(
             )
         if unknown:
             warnings.append(
-                f"{coder.name}: labels that are no expression of the others are not counted: {_shown(unknown)}; "
+                f"{coder.name}: labels that are not expressions of the others are not counted: {_shown(unknown)}; "
                 f"say what they stand for with {_map_options(unknown, classes)}"
             )
         others = {name for other in used if other is not seconds for name in other}

@@ -105,7 +105,7 @@ class Names:
 def read_names(path: Path) -> Names:
     """Read a table with the columns track and name, and optionally source, as people and spreadsheets save it.
 
-    Raises: DataError with the line for a missing column, a track that is no number and an empty name.
+    Raises: DataError with the line for a missing column, a track that is not a number and an empty name.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file", fix=_EXAMPLE)

@@ -25,7 +25,7 @@ def person_key(name: str) -> str:
 def person_keys(codings: Sequence[CodedByOne | None]) -> dict[str, str]:
     """Return the key of every name in the codings of a video.
 
-    If one coding has both `P2`, which is a name there, and `Track 2`, these are two people, and `P2` is no number. `Track 3` is
+    If one coding has both `P2`, which is a name there, and `Track 2`, these are two people, and `P2` is not a number. `Track 3` is
     the person whom a program gives a name and this number; so is `3`, if nobody has this key.
     """
     tiers = [{*coding.frames.tiers, *coding.events.tiers} for coding in codings if coding is not None]

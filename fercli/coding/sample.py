@@ -190,6 +190,6 @@ def read_sample(path: Path) -> dict[str, tuple[Span, ...]]:
         except ValueError as error:
             raise DataError(f"{path}, line {line}: not a sample.csv ({error})", fix=fix) from error
         if not 0 <= begin_s < end_s < math.inf:
-            raise DataError(f"{path}, line {line}: {begin_s:g} to {end_s:g} s is no part of a video", fix=fix)
+            raise DataError(f"{path}, line {line}: {begin_s:g} to {end_s:g} s is not a part of a video", fix=fix)
         spans.setdefault(row[columns["source"]].strip(), []).append((begin_s, end_s))
     return {name: tuple(items) for name, items in spans.items()}

@@ -14,7 +14,7 @@ from fercli.coding.annotations import Annotation, Span
 from fercli.coding.event_matching import Event
 from fercli.coding.recordings import UNCERTAIN
 
-MIN_GAP_S = 0.3  # a shorter time without a label is no event
+MIN_GAP_S = 0.3  # a shorter time without a label is not an event
 _COVERED = 0.5  # share of an event that the other coder must have coded
 LabelOf = Callable[[str], str]
 

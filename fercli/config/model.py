@@ -193,7 +193,7 @@ class BtnConfig:
             errors.append(f"conventions must be distinct names of letters and digits, got {shown(self.conventions)}")
         unknown = set(self.expert.heads) - {DEFAULT_HEAD_NAME, *self.conventions}
         if unknown:
-            errors.append(f"expert.heads names {', '.join(sorted(unknown))}, which is no head of the network")
+            errors.append(f"expert.heads names {', '.join(sorted(unknown))}, which is not a head of the network")
         left, top, right, bottom = self.expert.crop
         if not (left < right and top < bottom):
             errors.append(f"expert.crop must have left < right and top < bottom, got {self.expert.crop}")

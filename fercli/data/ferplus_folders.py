@@ -90,7 +90,7 @@ def _parse(cells: Sequence[str]) -> tuple[str, Box, tuple[int, ...]]:
     if box is None:
         raise ValueError(f"the box {text!r} is not like (0, 0, 48, 48)")
     if not name or Path(name).name != name:
-        raise ValueError(f"{name!r} is no file name")
+        raise ValueError(f"{name!r} is not a file name")
     if not all(vote.isascii() and vote.isdigit() for vote in votes):
         raise ValueError("votes are not all whole numbers")
     left, top, right, bottom = map(coordinate_px, box.groups())

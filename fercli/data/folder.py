@@ -117,7 +117,7 @@ def _class_name(folder: str, labels: LabelSchema | None, root: Path, option: str
     meant = misspelled(folder)
     near = f" (did you mean {canonical(meant)}?)" if meant and canonical(meant) in labels.names else ""
     raise DataError(
-        f"{root}: {folder!r} is no class of {labels.name}{near}",
+        f"{root}: {folder!r} is not a class of {labels.name}{near}",
         fix=f"classes: {', '.join(labels.names)}, or the official codes {labels.codes[0]}..{labels.codes[-1]}",
     )
 

@@ -25,7 +25,7 @@ READERS: Mapping[str, Reader] = {
 def all_readers() -> Mapping[str, Reader]:
     """Return the data sets of READERS, and those that installed packages add (entry points fercli.data_sets).
 
-    Raises: UsageError for an entry that is no Reader of its name.
+    Raises: UsageError for an entry that is not a Reader of its name.
     """
     installed = {}
     for name in plugin_names("fercli.data_sets"):

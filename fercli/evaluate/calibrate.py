@@ -84,7 +84,7 @@ def calibrate(
 
     The adjustment is added to the classifier's bias, so that every engine has it. How common classes are is counted on the
     train split, without one on the fitted split. The test split is scored, nothing is fitted to it.
-    Raises: UsageError for an output that is no .safetensors, DataError for splits without known images.
+    Raises: UsageError for an output that is not a .safetensors file, DataError for splits without known images.
     """
     if out.suffix != TORCH_SUFFIX:
         raise UsageError(f"the output {out} must end in {TORCH_SUFFIX}", fix=str(out.with_suffix(TORCH_SUFFIX)))

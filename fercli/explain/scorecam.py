@@ -63,7 +63,7 @@ class ScoreCam:
                 _module(network.model, layer)
             if self.target not in ("label", "predicted", *network.card.labels):
                 raise UsageError(
-                    f"--target {self.target} is no class of {network.card.name}",
+                    f"--target {self.target} is not a class of {network.card.name}",
                     fix=f"label, predicted, {', '.join(network.card.labels)}",
                 )
         _library()

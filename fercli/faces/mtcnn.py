@@ -21,7 +21,7 @@ from fercli.system.devices import cpu_threads
 _SMALL_SIDE = 192  # a smaller picture is enlarged to this, as MTCNN finds few faces that fill a tiny picture
 _SMALL_CANVAS = MAX_SIDE_RANGE[0]  # side of the black canvas that an enlarged picture is centred on
 _MIN_SHRUNKEN_FACE = 20  # px: the smallest face searched for in a picture that was shrunk to max_side
-_BATCH_PIXELS = 1_000_000  # per pass: bounds the memory of the first, fully convolutional stage; more is no faster
+_BATCH_PIXELS = 1_000_000  # per pass: bounds the memory of the first, fully convolutional stage; more is not faster
 _MAX_CONCURRENT = 4  # passes at once: one computes while another waits for its last strip or suppresses boxes
 
 

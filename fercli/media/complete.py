@@ -19,7 +19,7 @@ def is_complete(
 ) -> bool | None:
     """Return whether nothing is missing at the end of a file; None if the container does not tell.
 
-    Fewer packets than stated are no proof of a missing end, as edit lists remove some; nor is a missing index of Matroska.
+    Fewer packets than stated do not prove a missing end, as edit lists remove some; nor does a missing index of Matroska.
     packets: how many were read of the picture track. stated_packets: how many it has by the header, 0 if unknown.
     read_to: position in the file after the last packet.
     """

@@ -25,7 +25,7 @@ class MediaDetails:
 
 
 def media_details(path: Path) -> MediaDetails | None:
-    """Return what the header of a media file states; None if it is no media file, or states no length."""
+    """Return what the header of a media file states; None if it is not a media file, or states no length."""
     try:
         if is_list(path):
             return None

@@ -15,7 +15,7 @@ from fercli.media.jpeg import has_many_scans, is_sequential
 from fercli.media.metadata import may_have_metadata, without_metadata
 from fercli.media.tiff_size import tiff_size
 
-# Formats of photos. Others of Pillow start programs (EPS), read other files, or are no pictures of faces.
+# Formats of photos. Others of Pillow start programs (EPS), read other files, or are not pictures of faces.
 FORMATS = (
     *("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "DIB", "PPM", "GIF", "AVIF"),
     *("JPEG2000", "TGA", "QOI", "PCX", "SGI", "HEIF"),

@@ -26,7 +26,7 @@ class TiffSize(NamedTuple):
 def tiff_size(file: Path | io.BytesIO) -> TiffSize | None:
     """Return the size of the first picture of a TIFF.
 
-    None for a file that is no TIFF, or whose tags cannot be read.
+    None for a file that is not a TIFF, or whose tags cannot be read.
     """
     try:
         with _opened(file) as opened:
@@ -60,7 +60,7 @@ def _tags(file: BinaryIO) -> Iterator[tuple[int, int]]:
     head = file.read(16)
     order = _ORDERS.get(head[:2])
     if order is None:
-        raise ValueError("no TIFF")
+        raise ValueError("not a TIFF")
     is_big = struct.unpack(order + "H", head[2:4])[0] == 43  # BigTIFF
     count_code, entry, room = ("Q", "HHQ", 8) if is_big else ("H", "HHI", 4)
     (start,) = struct.unpack(order + ("Q" if is_big else "I"), head[8:16] if is_big else head[4:8])

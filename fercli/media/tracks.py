@@ -46,7 +46,7 @@ def packets(container: Any, *streams: Any) -> Iterator[Any]:
         while True:
             try:
                 packet = next(demuxer, None)
-            except Exception as error:  # PyAV's errors are no closed set, and only PyAV runs here
+            except Exception as error:  # PyAV's errors are not a closed set, and only PyAV runs here
                 if len(flushed) == len(streams):
                     return  # all was read
                 raise DemuxError(error) from error

@@ -149,7 +149,7 @@ def refuse_sources(outputs: Iterable[Path], sources: Sequence[Source]) -> None:
 
 
 def _refuse_beside_sources(folder: Path, outputs: Iterable[Path], sources: Sequence[Source]) -> None:
-    """Raise UsageError if sources are in the folder, and a copy would replace a file that is no copy of an earlier run."""
+    """Raise UsageError if sources are in the folder, and a copy would replace a file that is not a copy of an earlier run."""
     root = folder.resolve()
     if not any(source.address is None and root in source.real_path.parents for source in sources):
         return

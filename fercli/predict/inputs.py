@@ -61,7 +61,7 @@ def check_pictures(given: object) -> None:
 
 
 def picture_items(pictures: Iterable[Picture], *, first: int = 0) -> Iterator[Item]:
-    """Yield the decoded pictures; those named by paths as `feed` does. Raises: UsageError for what is no picture.
+    """Yield the decoded pictures; those named by paths as `feed` does. Raises: UsageError for what is not a picture.
 
     first: number of the first picture, in the names of those without a path.
     """

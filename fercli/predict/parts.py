@@ -244,7 +244,7 @@ def _read_inventory(path: Path) -> dict[str, Any]:
                 raise TypeError(f"{name} is a {type(inventory[name]).__name__}")
         for entry in inventory["sources"]:
             if not isinstance(entry["source"], str) or not isinstance(entry["part"], str | None):
-                raise TypeError("a source is no text")
+                raise TypeError("a source is not a text")
     except (ValueError, LookupError, TypeError) as error:
         raise DataError(f"{path} is damaged ({error!r})", fix="remove it and run its shard again") from error
     return inventory

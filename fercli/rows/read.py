@@ -42,7 +42,7 @@ class SavedRows:
 def read_rows(path: Path) -> SavedRows:
     """Open a table by its suffix; of a folder of `fer predict --out` its predictions.csv.
 
-    Raises: DataError if it cannot be read or is no such table, RefusedError if pyarrow is missing for Parquet.
+    Raises: DataError if it cannot be read or is not such a table, RefusedError if pyarrow is missing for Parquet.
     """
     if path.is_dir():
         path = path / TABLE_NAME

@@ -15,7 +15,7 @@ def write_json(
 ) -> None:
     """Write a JSON object in UTF-8. default: turns other values into JSON's. allow_nan: False raises ValueError for NaN.
 
-    Letters are written as they are; if a name has bytes that are no text, everything beyond ASCII is escaped.
+    Letters are written as they are; if a name has bytes that are not text, everything beyond ASCII is escaped.
     """
     text = json.dumps(values, indent=2, ensure_ascii=False, default=default, allow_nan=allow_nan)
     try:

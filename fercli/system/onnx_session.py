@@ -122,7 +122,7 @@ def _on_cpu(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.Infe
         if not is_runtime_error(error):
             raise
         with path.open("rb"):
-            pass  # too many open files, and a file without permission, are no fault of its content
+            pass  # too many open files, and a file without permission, are not faults of its content
         raise WeightsError(
             f"{path} is not an ONNX file that ONNX Runtime can run ({first_line(str(error))})", fix="fer export --onnx"
         ) from error
@@ -264,7 +264,7 @@ def check_file(path: Path) -> None:
 def _refuse_functions(path: Path) -> None:
     """Raise WeightsError for a file with functions of its own: 40 that call each other twice are 2 ** 40 nodes when loaded.
 
-    `fer export` writes none. A file that is no protobuf message is left to ONNX Runtime.
+    `fer export` writes none. A file that is not a protobuf message is left to ONNX Runtime.
     """
     try:
         with path.open("rb") as file:

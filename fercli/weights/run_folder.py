@@ -110,7 +110,7 @@ def seed_folders(path: Path) -> tuple[Path, ...]:
 def run_weights(path: Path, suffixes: Sequence[str]) -> Path | None:
     """Return the weights that are the result of a run's folder, with one of these suffixes, preferred ones first.
 
-    An exported file counts if it is not older than the weights. None for a folder that is no run. Raises: WeightsError for a
+    An exported file counts if it is not older than the weights. None for a folder that is not a run. Raises: WeightsError for a
     run without such weights, and for a folder with the runs of several seeds.
     """
     folder = RunFolder(path)

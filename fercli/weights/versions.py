@@ -92,7 +92,7 @@ def restore(
 
 
 def _read(folder: Path, version: EarlierVersion, suffix: str) -> bytes:
-    """Read a file by its hash in git. Raises: WeightsError if the folder is no clone, or lacks the file."""
+    """Read a file by its hash in git. Raises: WeightsError if the folder is not a clone, or lacks the file."""
     words = ["git", "cat-file", "blob", version.blob[suffix]]
     try:
         # a clone without the old files would download them

@@ -95,7 +95,7 @@ def test_agree__maps_labels_and_reports_unknown_ones(machine: Coder):
     result = agree([coder, machine], PairingOptions(step_s=0.1, names={"smile": "happiness"}))
     assert seconds(result)["happiness", "happiness"] == 1.0
     assert result.warnings == (
-        "anna: labels that are no expression of the others are not counted: nods (1.0 s); "
+        "anna: labels that are not expressions of the others are not counted: nods (1.0 s); "
         "say what they stand for with --map nods=EXPRESSION",
         "anna: 50 % of the time has no label and is not compared; if the coder left out what is neutral: --gaps neutral",
     )

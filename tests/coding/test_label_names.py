@@ -1,4 +1,4 @@
-"""Labels of coders that are no expression: what stands for what is said by the user."""
+"""Labels of coders that are not expressions: what stands for what is said by the user."""
 
 from __future__ import annotations
 

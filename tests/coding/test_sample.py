@@ -85,7 +85,7 @@ def test_read_sample__refuses_other_files(tmp_path: Path):
     with pytest.raises(DataError, match=r"not a sample\.csv"):
         read_sample(tmp_path / "a.csv")
     (tmp_path / "a.csv").write_text("source,begin_s,end_s\nx,5,1\n")
-    with pytest.raises(DataError, match="line 2: 5 to 1 s is no part of a video"):
+    with pytest.raises(DataError, match="line 2: 5 to 1 s is not a part of a video"):
         read_sample(tmp_path / "a.csv")
 
 

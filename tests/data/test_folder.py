@@ -70,7 +70,7 @@ def test_open_folder__affectnet7_omits_contempt(tree):
 
 
 def test_open_folder__refuses_classes_the_data_set_does_not_have(tree):
-    with pytest.raises(DataError, match="'8' is no class of rafdb"):
+    with pytest.raises(DataError, match="'8' is not a class of rafdb"):
         open_folder(tree("train/8/a.png"), labels=schema("rafdb"))
 
 
@@ -97,5 +97,5 @@ def test_open_folder__asks_for_a_misspelled_class(tree, folder: str, meant: str 
 
 
 def test_open_folder__suggests_the_nearest_class_of_a_known_data_set(tree):
-    with pytest.raises(DataError, match=r"'supprise' is no class of rafdb \(did you mean surprise\?\)"):
+    with pytest.raises(DataError, match=r"'supprise' is not a class of rafdb \(did you mean surprise\?\)"):
         open_folder(tree("train/supprise/a.png"), labels=schema("rafdb"))

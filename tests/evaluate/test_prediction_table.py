@@ -1,4 +1,4 @@
-"""Tables of predictions: what is written is read again, and what is no table is refused."""
+"""Tables of predictions: what is written is read again, and what is not a table is refused."""
 
 from __future__ import annotations
 

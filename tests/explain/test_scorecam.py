@@ -79,7 +79,7 @@ def test_as_maps__tokens_become_a_map_averaged_over_the_levels():
         (lambda: ScoreCam(layers=("F9",)), "no layer F9", UsageError),
         (lambda: ScoreCam(layers=("mla",)), "--layer mla needs the batch part", WeightsError),
         (lambda: ScoreCam(head="cba"), "--head cba needs the batch part", WeightsError),
-        (lambda: ScoreCam(target="joy"), "--target joy is no class", UsageError),
+        (lambda: ScoreCam(target="joy"), "--target joy is not a class", UsageError),
     ],
 )
 def test_scorecam__what_a_network_lacks_is_named(draw, make_run, three_classes, tmp_path, figure, message, kind):

@@ -72,5 +72,5 @@ def test_btn__adds_the_expert_to_the_heads_that_use_it_alone(model):
 
 
 def test_config__refuses_an_expert_of_a_head_that_is_not_there():
-    with pytest.raises(ValueError, match=r"expert\.heads names felt, which is no head"):
+    with pytest.raises(ValueError, match=r"expert\.heads names felt, which is not a head"):
         replace(CONFIG, expert=ExpertConfig(heads=("felt",)))

@@ -154,7 +154,7 @@ def test_fer_threads__is_the_number_of_threads_of_every_engine(monkeypatch, rest
     monkeypatch.setenv("FER_THREADS", "many")
     torch.set_num_threads(4)
     devices.resolve_device("cpu")
-    assert torch.get_num_threads() == 4, "a value that is no number changes nothing"
+    assert torch.get_num_threads() == 4, "a value that is not a number changes nothing"
 
 
 @pytest.mark.slow

@@ -43,7 +43,7 @@ class _Observation:
 def read_boris_export(table: TextTable) -> list[VideoAnnotations]:
     """Return the state events, with the times of the videos; point events are left out.
 
-    Raises: DataError for a time that is no number, a state event that never ends, and only point events.
+    Raises: DataError for a time that is not a number, a state event that never ends, and only point events.
     """
     columns = {name.strip().lower(): name for name in reversed(table.header)}
     observations: dict[str, _Observation] = {}

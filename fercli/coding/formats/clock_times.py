@@ -11,7 +11,7 @@ _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:[.,]\d*)?(?:e[-+]?\d+)?)",
 _WITH_FRAMES = re.compile(r"\d+:\d{1,2}:\d{1,2}[:;]\d{1,3}")
 _TWO_DIGITS = re.compile(r"\d+:\d{2}:\d{2}[.,](\d{2})")
 _HIGHEST_RATE = 30  # frames per second: two digits below it are perhaps numbers of frames
-_FEWEST = 10  # times from which on this is no chance
+_FEWEST = 10  # times from which on this is not chance
 
 
 def seconds_of(text: str, where: str) -> float:
@@ -21,7 +21,7 @@ def seconds_of(text: str, where: str) -> float:
         fix = "seconds, m:ss or h:mm:ss"
         if _WITH_FRAMES.fullmatch(text.strip()):
             fix += ", with a fraction of a second instead of the number of a frame: 0:00:05.48"
-        raise DataError(f"{where}: {text.strip()!r} is no time", fix=fix)
+        raise DataError(f"{where}: {text.strip()!r} is not a time", fix=fix)
     hours, minutes, seconds = (float((part or "0").replace(",", ".")) for part in match.groups())
     return hours * 3600 + minutes * 60 + seconds
 

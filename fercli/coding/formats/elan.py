@@ -92,7 +92,7 @@ def _add_types(root: ET.Element, vocabulary: Sequence[str]) -> None:
 def read_elan(path: Path) -> list[VideoAnnotations]:
     """Read the aligned annotations of all tiers; tiers of one participant are one person. Times are those of the video.
 
-    Raises: DataError if the file is no ELAN file.
+    Raises: DataError if the file is not an ELAN file.
     """
     try:
         root = ET.parse(path).getroot()

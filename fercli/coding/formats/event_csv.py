@@ -48,7 +48,7 @@ def read_event_csv(table: TextTable) -> list[VideoAnnotations]:
     """Return the events of a table, one column per kind of value; a time column may have a unit in its name.
 
     The cells of a video without events may be empty. Events without a duration are left out, with a warning.
-    Raises: DataError for missing columns, a time that is no number, an event that ends before it begins, and one whose video or
+    Raises: DataError for missing columns, a time that is not a number, an event that ends before it begins, and one whose video or
     person is missing although other rows have one.
     """
     columns = _columns(table)

@@ -67,7 +67,7 @@ def read_openface(table: TextTable) -> list[VideoAnnotations]:
             values = {name: float(row[name]) for name in ("timestamp", "success", *units)}
             face = int(float(row.get("face_id") or 0))
         except ValueError as error:
-            raise DataError(f"{table.path}, line {line}: a cell is no number", fix="export it again") from error
+            raise DataError(f"{table.path}, line {line}: a cell is not a number", fix="export it again") from error
         faces.setdefault(face, []).append((values["timestamp"], values))
     tiers: dict[str, tuple[Annotation, ...]] = {}
     for face, frames in faces.items():
@@ -106,4 +106,4 @@ def _clock(text: str, path: Path, line: int) -> float:
         hours, minutes, seconds = text.strip().split(":")
         return int(hours) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
     except ValueError as error:
-        raise DataError(f"{path}, line {line}: {text!r} is no video time", fix="hh:mm:ss.fff") from error
+        raise DataError(f"{path}, line {line}: {text!r} is not a video time", fix="hh:mm:ss.fff") from error

@@ -71,7 +71,7 @@ def _quoted(text: str) -> str:
 
 
 def read_praat(path: Path) -> list[VideoAnnotations]:
-    """Read the interval tiers; intervals without a text are no annotations. Raises: DataError for another file."""
+    """Read the interval tiers; intervals without a text are not annotations. Raises: DataError for another file."""
     tokens = _tokens(path)
     fail = DataError(f"{path}: not a TextGrid in a text format", fix="in Praat: Save as text file...")
     try:

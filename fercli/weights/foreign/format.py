@@ -26,7 +26,7 @@ class ForeignFormat:
     part: the part of BTN that the tensors fill, None for a whole model. config: the BTN they fit.
     convert: rename the file's tensors. signature_keys: tensor names that occur in this format only; one of them is enough to
         recognise it.
-    read: read the file; suffix: of files that are no torch checkpoint, by which the format is recognised instead.
+    read: read the file; suffix: of files that are not torch checkpoints, by which the format is recognised instead.
     measure_statistics: give batch norms true statistics (`--faces`), where the file has none.
     """
 

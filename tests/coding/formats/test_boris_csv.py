@@ -89,7 +89,7 @@ def test_boris_export__tabular_events_are_paired(tmp_path: Path):
         (["Anna sadness START 1.0"], "observation one: sadness of Anna begins at 1.00 s and never ends"),
         (["Anna sadness STOP 1.0"], "line 2: sadness ends, but never began"),
         (["Anna blink POINT 1.0"], "only point events"),
-        (["Anna sadness START NA"], "line 2: 'NA' is no time"),
+        (["Anna sadness START NA"], "line 2: 'NA' is not a time"),
     ],
 )
 def test_boris_export__errors_say_where(events: list[str], message: str, tmp_path: Path):

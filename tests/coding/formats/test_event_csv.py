@@ -118,12 +118,12 @@ def test_datavyu__a_cell_without_an_offset_is_an_error(tmp_path: Path):
             "video;label;onset;offset\na;sad;0;6\n\na;happy;19,6;9,4\n",
             r"line 4: happy ends at 9\.4 s, before it begins",
         ),
-        ("label,start,end\nx,00:00:01:12,2\n", "line 2: '00:00:01:12' is no time"),
-        ("label,start,end\nx,-1,2\n", "line 2: '-1' is no time"),
-        ("label,start,end\nx,nan,2\n", "line 2: 'nan' is no time"),
+        ("label,start,end\nx,00:00:01:12,2\n", "line 2: '00:00:01:12' is not a time"),
+        ("label,start,end\nx,-1,2\n", "line 2: '-1' is not a time"),
+        ("label,start,end\nx,nan,2\n", "line 2: 'nan' is not a time"),
         ("label,start,end\nx,1,\n", "line 2: x has no end"),
         ("a,b\n1,2\n", "no column of the label"),
-        ("label,start,end\nx,soon,2\n", "line 2: 'soon' is no time"),
+        ("label,start,end\nx,soon,2\n", "line 2: 'soon' is not a time"),
     ],
 )
 def test_event_csv__refuses_other_tables(text: str, message: str, tmp_path: Path):

@@ -28,7 +28,6 @@ Picture: TypeAlias = Rgb | Image.Image | bytes | bytearray | memoryview | IO[byt
 Pixels: TypeAlias = Rgb | Image.Image
 Frames: TypeAlias = Iterable[Pixels] | Iterable[tuple[float, Pixels]]  # frames alone, or each with its time in seconds
 
-_Encoded = bytes | bytearray | memoryview
 _LONGEST_PATH = 4096  # PATH_MAX of Linux; Windows allows 32,767 with a prefix, macOS 1,024
 _PICTURES = "an array, a PIL picture, encoded bytes or a path"
 

@@ -171,25 +171,33 @@ def test_prepare__equal_input_has_an_equal_fingerprint(fer2013, ferplus, tmp_pat
     assert first.fingerprint == again.fingerprint != original.fingerprint
 
 
-@pytest.fixture(scope="module")
-def official(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def official(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The official fer2013.csv, made from the reference material."""
-    path = tmp_path_factory.mktemp("official") / "fer2013.csv"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["make_fer2013_csv.py", str(path)])
-        runpy.run_path(str(shared / "data/fer2013/make_fer2013_csv.py"))
-    return path
+    monkeypatch.setattr(sys, "argv", ["make_fer2013_csv.py", str(tmp_path / "fer2013.csv")])
+    runpy.run_path(str(shared / "data/fer2013/make_fer2013_csv.py"))
+    return tmp_path / "fer2013.csv"
 
 
 @pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_prepare__of_the_real_ferplus_has_the_published_counts(official, shared, tmp_path):
-    result = prepare(official, tmp_path / "out", ferplus=shared / "data/fer2013/fer2013new.csv")
+def test_prepare__of_the_real_files_has_the_published_counts(official, shared, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "fercli.data.prepare._write_images", lambda *_: None
+    )  # 70,000 files, as those of the tests above
+    result = prepare(official, tmp_path / "ferplus", ferplus=shared / "data/fer2013/fer2013new.csv")
     assert result.total == {"train": 25060, "val": 3199, "test": 3153}  # as published with the FERPlus rule
     assert tuple(result.counts["train"].values()) == (8740, 7287, 3149, 3014, 2100, 119, 532, 119)
     assert tuple(result.counts["test"].values()) == (1090, 893, 396, 384, 273, 18, 83, 16)
-    _check_subset_lists(tmp_path / "out", shared)
+    _check_subset_lists(tmp_path / "ferplus", shared)
+
+    result = prepare(official, tmp_path / "original")
+    assert tuple(result.counts["train"].values()) == (3995, 436, 4097, 7215, 4830, 3171, 4965)
+    assert tuple(result.counts["val"].values()) == (467, 56, 496, 895, 653, 415, 607)
+    assert tuple(result.counts["test"].values()) == (491, 55, 528, 879, 594, 416, 626)
+    found = result.duplicates
+    assert (found.in_train, found.conflicting) == ({"val": 280, "test": 288}, 57)
 
 
 def _check_subset_lists(root: Path, shared: Path) -> None:
@@ -205,15 +213,3 @@ def _check_subset_lists(root: Path, shared: Path) -> None:
     assert len(listed) == 605
     assert all(name in labels for _, name in listed)
     assert sum(labels[name] == order[int(code)] for code, name in listed) == 592
-
-
-@pytest.mark.slow
-@pytest.mark.shared
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_prepare__of_the_real_fer2013_has_the_published_counts(official, tmp_path):
-    result = prepare(official, tmp_path / "out")
-    assert tuple(result.counts["train"].values()) == (3995, 436, 4097, 7215, 4830, 3171, 4965)
-    assert tuple(result.counts["val"].values()) == (467, 56, 496, 895, 653, 415, 607)
-    assert tuple(result.counts["test"].values()) == (491, 55, 528, 879, 594, 416, 626)
-    found = result.duplicates
-    assert (found.in_train, found.conflicting) == ({"val": 280, "test": 288}, 57)

@@ -187,9 +187,9 @@ def test_export__int8_is_calibrated_on_crops_and_small(exported, translated, wei
 
 def test_export__the_papers_network_is_translated_for_any_batch_size(tmp_path):
     # the public code of the baseline exports the batch size as a constant
-    options = ExportOptions(store="fp32", batches=(1, 2, 7))
+    options = ExportOptions(store="fp32", batches=(1, 2, 3))
     report = export(random_weights("btn-base", tmp_path), tmp_path / "base.onnx", options)
-    assert report.parity.batches == (1, 2, 7)
+    assert report.parity.batches == (1, 2, 3)
     assert report.parity.top1_agreement == 1
     assert report.parity.max_difference < 1e-3
 

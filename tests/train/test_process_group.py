@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -139,24 +138,18 @@ def test_step__that_is_not_finite_in_one_process_raises_in_all_and_moves_nothing
         assert steps["broken", size, rank] == {"error": "the loss became nan", "weights": True}
 
 
-def _process(rank: int, size: int, port: int, folder: Path) -> None:
-    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=size)
+def _process(rank: int, size: int, folder: Path) -> None:
+    meeting = (folder / f"meeting-{size}").as_uri()  # a port that was free may be taken by now
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=size)
     for case in CASES:
         torch.save(one_step(case, ProcessGroup(rank, size)), folder / f"{case}-{size}-{rank}.pt")
     dist.destroy_process_group()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 if __name__ == "__main__":
     forks = multiprocessing.get_context("fork")
     for size in (2, 4):
-        port = free_port()
-        group = [forks.Process(target=_process, args=(rank, size, port, Path(sys.argv[1]))) for rank in range(size)]
+        group = [forks.Process(target=_process, args=(rank, size, Path(sys.argv[1]))) for rank in range(size)]
         for process in group:
             process.start()
         for process in group:

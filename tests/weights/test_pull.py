@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import tarfile
 from pathlib import Path
@@ -200,9 +201,10 @@ def test_layouts__are_those_of_the_reference(shared, foreign):
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "classes", "layout"), [("rafdb", 7, "rafdb"), ("affectnet8", 8, "affectnet8-npy")])
 def test_pull__a_poster_checkpoint_predicts_evaluates_and_exports_like_a_trained_model(
-    file_server, registry, foreign, tmp_path, cache, official_tree, name, classes, layout
+    file_server, registry, foreign, tmp_path, cache, official_tree, monkeypatch, name, classes, layout
 ):
     from fercli.cli.main import main
+    from fercli.export.options import ExportOptions
     from fercli.models.btn import BTN
     from fercli.weights.classifier import load_classifier
     from fercli.weights.files import load_weights
@@ -225,6 +227,8 @@ def test_pull__a_poster_checkpoint_predicts_evaluates_and_exports_like_a_trained
     assert main(["eval", "poster", name, "--data", str(official_tree(layout, each=1)), "--device", "cpu"]) == 0
     if classes == 8:  # an export takes a minute, and the number of classes changes one layer of it
         return
+    few = functools.partial(ExportOptions, batches=(2,))  # the comparison with more is that of any other network
+    monkeypatch.setattr("fercli.export.options.ExportOptions", few)
     exported = tmp_path / "poster.onnx"
     assert main(["export", "--onnx", "--weights", "poster", "--out", str(exported)]) == 0
     onnx_probabilities = load_classifier(exported, "onnx", "cpu").classify(crops)

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fercli.cli import console, options
-from fercli.formatting import percent, pluralize
-
-if TYPE_CHECKING:
-    from fercli.bench.faces import FacesBench
-    from fercli.bench.models import ModelsBench
-    from fercli.bench.train import TrainBench
-    from fercli.bench.video import VideoBench
+from fercli.cli.bench_tables import show_faces, show_models, show_train, show_video
+from fercli.formatting import pluralize
 
 Rounds = Annotated[int, typer.Option("--rounds", min=1, help="Number of measurements of each variant, in turns.")]
 
@@ -44,7 +39,7 @@ def faces(
     if json:
         console.json_line(result)
     else:
-        _show_faces(result)
+        show_faces(result)
 
 
 def video(
@@ -75,7 +70,7 @@ def video(
     if json:
         console.json_line(result)
     else:
-        _show_video(result)
+        show_video(result)
 
 
 def models(
@@ -134,31 +129,7 @@ def models(
     if json:
         console.json_line(result)
     else:
-        _show_models(result)
-
-
-def _show_models(result: ModelsBench) -> None:
-    rows = [
-        [
-            row.model,
-            row.format,
-            row.precision,
-            row.device,
-            row.batch,
-            f"{row.size_mb:.1f} MB",
-            _share(row.accuracy),
-            f"{row.ms_per_face:.1f} ({row.spread_ms[0]:.1f}-{row.spread_ms[1]:.1f})",
-            f"{row.faces_per_s:.1f}",
-            f"{row.times_reference:.2f}",
-            _megabytes(row.peak_mb),
-            percent(row.share, 0),
-        ]
-        for row in result.rows
-    ]
-    columns = ["model", "format", "precision", "device", "batch", "size", "accuracy", "ms/face", "faces/s"]
-    columns += ["speed-up", "memory", "of peak"]
-    title = f"{pluralize(result.threads, 'thread')}, {result.peak_gflops:.0f} GFLOP/s in a float32 matrix product"
-    console.show(console.table(title, columns, rows))
+        show_models(result)
 
 
 def train(
@@ -199,37 +170,7 @@ def train(
     if json:
         console.json_line(result)
     else:
-        _show_train(result)
-
-
-def _show_train(result: TrainBench) -> None:
-    slowest = result.steps[0].seconds[0]
-    rows = [
-        [
-            step.name,
-            *(f"{seconds:.2f}" for seconds in step.seconds),
-            f"{slowest / step.seconds[0]:.2f}",
-            f"{step.cpu_s:.2f}",
-            _megabytes(step.peak_mb),
-            f"{step.cosine:.6f}",
-        ]
-        for step in result.steps
-    ]
-    columns = [
-        "step",
-        "seconds (median)",
-        "min",
-        "max",
-        "speed-up",
-        "CPU seconds",
-        "peak memory",
-        "gradient",
-    ]
-    title = (
-        f"{result.model}, {pluralize(result.batch, 'image')}, {result.device}, {pluralize(result.threads, 'thread')}"
-    )
-    console.show(console.table(title, columns, rows))
-    console.show("gradient: cosine similarity with the gradient of the reference step")
+        show_train(result)
 
 
 def gpu(
@@ -289,69 +230,3 @@ def start(
 
 def _seconds(value: float | None) -> str | None:
     return None if value is None else f"{value:.2f} s"
-
-
-def _show_faces(result: FacesBench) -> None:
-    rows = [
-        [
-            run.name,
-            run.faces,
-            run.pictures_without,
-            *(f"{rate:.2f}" for rate in run.images_per_s),
-            f"{run.speed_ratio:.2f}",
-            f"{run.processor_ms:.0f} ms",
-            _megabytes(run.peak_mb),
-        ]
-        for run in result.runs
-    ]
-    columns = ["detector", "faces", "no face", "images/s (median)", "min", "max", "speed-up", "CPU time", "peak memory"]
-    title = f"{pluralize(result.images, 'picture')}, {result.device}, {pluralize(result.threads, 'thread')}"
-    console.show(console.table(title, columns, rows))
-    console.show(
-        f"mtcnn and facenet-pytorch: lowest overlap of a box {result.worst_iou:.4f}, "
-        f"largest landmark difference {result.worst_px:.3f} px"
-    )
-    for name in result.different:
-        console.show(f"mtcnn and facenet-pytorch find different faces: {name}")
-
-
-def _show_video(result: VideoBench) -> None:
-    rows = [
-        [
-            run.name,
-            run.frames,
-            f"{run.frames_per_s:.1f}",
-            f"{run.processor_ms:.1f} ms",
-            _megabytes(run.peak_mb),
-            _share(run.faces_missed),
-            _share(run.faces_added),
-            _share(run.landmark_error),
-            _share(run.same_label),
-        ]
-        for run in result.runs
-    ]
-    columns = [
-        "",
-        "frames",
-        "frames/s",
-        "CPU time",
-        "peak memory",
-        "missed",
-        "added",
-        "landmark error",
-        "same label",
-    ]
-    console.show(
-        console.table(f"{result.video}, {result.device}, {pluralize(result.threads, 'thread')}", columns, rows)
-    )
-    for run in result.runs:
-        stages = ", ".join(f"{name} {1000 * seconds / run.frames:.1f}" for name, seconds in run.stages_s.items())
-        console.show(f"{run.name}: milliseconds per frame: {stages}")
-
-
-def _megabytes(value: float | None) -> str | None:
-    return None if value is None else f"{value:.0f} MB"
-
-
-def _share(value: float | None) -> str | None:
-    return None if value is None else percent(value, 1)

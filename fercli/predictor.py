@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from fercli.media.selection import FrameSelection
 from fercli.media.sources import Source, find_sources
 from fercli.predict.arguments import check_flags, check_networks, real_number
 from fercli.predict.boxes_file import read_boxes
-from fercli.predict.forked import ProcessResults, keep_alive
+from fercli.predict.forked import ProcessResults, fork_lock, keep_alive
 from fercli.predict.given_faces import FacesByFrame, FaceTable, GivenFaces, with_given_faces
 from fercli.predict.image_result import ImageResult
 from fercli.predict.inputs import (
@@ -42,18 +41,6 @@ from fercli.weights.card import WeightsCard
 from fercli.weights.classifier import load_classifier
 from fercli.weights.flip import with_flip
 from fercli.weights.priors import class_shares, with_prior
-
-_reloading = threading.Lock()
-
-
-def _new_lock() -> None:
-    """A thread that does not exist in the forked process may hold the lock of its parent."""
-    global _reloading  # noqa: PLW0603 - a lock for each process
-    _reloading = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_new_lock)
 
 
 class Predictor:
@@ -257,7 +244,7 @@ class Predictor:
         """
         if os.getpid() == self._process:
             return
-        with _reloading:
+        with fork_lock():
             if os.getpid() == self._process:
                 return  # another thread was first
             fix = 'create it in the child process, or multiprocessing.get_context("spawn")'

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
 from collections.abc import Iterator
 from typing import TypeVar
 
 from fercli.errors import RefusedError
 
 Result = TypeVar("Result")
+_lock = threading.Lock()
+
+
+def fork_lock() -> threading.Lock:
+    """Return a lock of this process: the parent's may be held by one of its threads, which a fork does not copy."""
+    return _lock
+
+
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603 - one for each process
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def keep_alive(thing: object) -> None:

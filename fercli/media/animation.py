@@ -10,7 +10,7 @@ from fercli.errors import DataError
 from fercli.formatting import pluralize
 from fercli.media.frames import Frame
 from fercli.media.images import picture_errors, upright_rgb
-from fercli.media.picture_files import ANIMATED_FORMATS, head_of, open_picture
+from fercli.media.picture_files import ANIMATED_FORMATS, check_size, head_of, open_picture
 from fercli.media.selection import EVERY_FRAME, FrameChooser, FrameSelection
 
 ANIMATED_SUFFIXES = (".webp", ".png", ".apng", ".avif")  # of animated pictures; .gif files are read as videos
@@ -79,6 +79,7 @@ class AnimationReader:
             while index < self._count and not self._selection.ends_before(time_s):
                 with picture_errors(self._path):
                     self._picture.seek(index)
+                    check_size(*self._picture.size)  # a frame may enlarge a GIF
                     self._picture.load()
                     duration_s = float(self._picture.info.get("duration") or _DEFAULT_MS) / 1000
                     rgb = upright_rgb(self._picture.copy()) if chooser.takes(time_s) else None

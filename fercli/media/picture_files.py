@@ -33,7 +33,7 @@ _JPEG_HEAD = 1 << 20  # bytes with the segments before its first scan
 # raised by Pillow's decoders for broken files, in addition to OSError
 BROKEN = (
     *(SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError),
-    *(EOFError, RuntimeError, MemoryError, struct.error, zlib.error),
+    *(EOFError, RuntimeError, MemoryError, struct.error, zlib.error, Image.DecompressionBombError),
 )
 
 

@@ -35,7 +35,7 @@ _STATING_ASPECT = (
     "mxf",
     "nut",
 )  # formats whose header may overrule that of the frames
-_STATING_END = ("matroska", "flv")  # formats whose duration may be the time at which the last frame ends
+_STATING_END = ("matroska", "flv", "mov")  # formats whose duration may be the time at which the last frame ends
 _FIX = "check that a video player opens the file; if not, get it again"
 _FIX_ADDRESS = "check the address in a video player"
 
@@ -285,14 +285,17 @@ def _duration_s(picture: Any) -> float:
 def _stated_duration_s(container: Any, stream: Any, end_s: float) -> float | None:
     """Duration of the video track by the header; None if unknown, or if it may be that of the sound.
 
-    end_s: of the last frame. In Matroska and FLV files the duration counts from time 0 or, by some programs, from the start.
+    end_s: of the last frame. Files of some formats may state the time at which the last frame ends, from time 0 on.
     """
-    if stream.duration is not None:
-        return float(stream.duration * stream.time_base)
     tag = stream.metadata.get("DURATION")
-    if tag is None and (container.duration is None or len(container.streams) > 1):
-        return None
-    stated_s = float(container.duration) / av.time_base if tag is None else _tagged_s(tag)
+    if stream.duration is not None:
+        stated_s: float | None = float(stream.duration * stream.time_base)
+    elif tag is not None:
+        stated_s = _tagged_s(tag)
+    elif container.duration is None or len(container.streams) > 1:
+        stated_s = None
+    else:
+        stated_s = float(container.duration) / av.time_base
     start_s = float(container.start_time or 0) / av.time_base
     if stated_s is None or start_s <= 0 or not container.format.name.startswith(_STATING_END):
         return stated_s

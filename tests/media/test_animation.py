@@ -93,3 +93,16 @@ def test_feed__reports_where_an_animation_breaks_off(tmp_path: Path):
     items = list(feed(find_sources([str(tmp_path / "a.png")])))
     assert [item.frame for item in items] == [0, 1, None]
     assert items[-1].fault == "cut off after 0.2 s; 2 frames read"
+
+
+@pytest.mark.parametrize("side", [10_000, 65_535])  # over our limit, and over that of Pillow
+def test_feed__ends_an_animation_before_a_frame_over_the_limit_of_pixels(side: int, tmp_path: Path):
+    path = tmp_path / "a.jpg"
+    content = bytearray(_animated(tmp_path / "a.gif").read_bytes())
+    descriptor = content.rindex(b"\x21\xf9\x04") + 8  # behind the extension of the last frame
+    assert content[descriptor : descriptor + 1] == b"\x2c"
+    content[descriptor + 5 : descriptor + 9] = side.to_bytes(2, "little") * 2
+    path.write_bytes(content)
+    items = list(feed(find_sources([str(path)])))
+    assert [(item.frame, item.fault) for item in items] == [(0, None), (1, None), (None, items[-1].fault)]
+    assert items[-1].fault == "cut off after 0.4 s; 2 frames read"

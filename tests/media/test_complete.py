@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -77,3 +78,24 @@ def test_last_frame__is_not_held_where_times_begin_late(name: str, codec: str, t
     np.testing.assert_allclose([frame.time_s for frame in frames], np.arange(10) / 10, atol=0.002)
     assert frames[-1].duration_s == pytest.approx(0.1, abs=0.002)
     assert video.broken is None
+
+
+def test_reader__takes_a_clip_that_begins_late_and_was_trimmed_for_complete(tmp_path: Path):
+    path = _clip(tmp_path / "a.mp4", "mjpeg")
+    content = path.read_bytes()
+    place = content.index(b"edts") - 4
+    old = int.from_bytes(content[place : place + 4], "big")
+    # two seconds of nothing, then the 0.4 s from the third frame on (times of the movie in ms, of the track in 1/10240 s)
+    entries = struct.pack(">IiI", 2000, -1, 0x10000) + struct.pack(">IiI", 400, 2048, 0x10000)
+    edits = struct.pack(">I4sI4sII", 16 + 8 + len(entries), b"edts", 16 + len(entries), b"elst", 0, 2) + entries
+    content = content[:place] + edits + content[place + old :]
+    for box in (b"moov", b"trak"):  # the index is behind the frames, so that their places stay
+        start = content.index(box) - 4
+        size = int.from_bytes(content[start : start + 4], "big") + len(edits) - old
+        content = content[:start] + size.to_bytes(4, "big") + content[start + 4 :]
+    path.write_bytes(content)
+    with VideoReader(path) as video:
+        frames = list(video)
+    assert (len(frames), video.broken) == (4, None)
+    np.testing.assert_allclose([frame.time_s for frame in frames], [0, 0.1, 0.2, 0.3], atol=0.002)
+    assert frames[-1].duration_s == pytest.approx(0.1, abs=0.002)

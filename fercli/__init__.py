@@ -1,7 +1,7 @@
 """fercli: facial expression recognition with the Batch Transformer Network.
 
-`Predictor` reads faces from Python, `load_model` loads a network with its card and preprocessing; importing this package
-loads nothing else.
+`Predictor` predicts expressions, `load_model` loads a network with its card and preprocessing. Importing this package loads
+nothing else.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""A registry of weights for tests, and a checkpoint to pull."""
+"""A card, a registry of weights for tests, and a checkpoint to pull."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+
+from fercli.config.presets import model_preset
+from fercli.config.templates import template
+from fercli.weights.card import WeightsCard
 
 
 @pytest.fixture(scope="module")
@@ -26,3 +30,16 @@ def registry(tmp_path, cache):
         return path
 
     return write
+
+
+@pytest.fixture
+def card():
+    return WeightsCard(
+        name="test",
+        version="3",
+        labels=("neutral", "happiness"),
+        schema="pair",
+        crop=template("arcface"),
+        model=model_preset("btn-tiny"),
+        temperature=1.5,
+    )

@@ -3,24 +3,8 @@ import dataclasses
 import pytest
 import torch
 
-from fercli.config.presets import model_preset
-from fercli.config.templates import template
 from fercli.errors import WeightsError
-from fercli.weights.card import WeightsCard
 from fercli.weights.files import PartCard, check_keys, load_part, load_weights, read_card, save_part, save_weights
-
-
-@pytest.fixture
-def card():
-    return WeightsCard(
-        name="test",
-        version="3",
-        labels=("neutral", "happiness"),
-        schema="pair",
-        crop=template("arcface"),
-        model=model_preset("btn-tiny"),
-        temperature=1.5,
-    )
 
 
 def test_save_weights__numbers_and_card_come_back(tmp_path, card):

@@ -4,26 +4,10 @@ import os
 import pytest
 import torch
 
-from fercli.config.presets import model_preset
-from fercli.config.templates import template
 from fercli.errors import WeightsError
 from fercli.weights import find
-from fercli.weights.card import WeightsCard
 from fercli.weights.files import save_weights
 from fercli.weights.find import find_weights, shipped_weights
-
-
-@pytest.fixture
-def card():
-    return WeightsCard(
-        name="test",
-        version="3",
-        labels=("neutral", "happiness"),
-        schema="pair",
-        crop=template("arcface"),
-        model=model_preset("btn-tiny"),
-        temperature=1.5,
-    )
 
 
 def test_find_weights__a_path_is_itself(tmp_path):

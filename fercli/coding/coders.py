@@ -12,7 +12,7 @@ from fercli.coding.annotations import Annotation, VideoAnnotations
 from fercli.coding.code import code_video
 from fercli.coding.episodes import EpisodeOptions
 from fercli.coding.export import annotations_of
-from fercli.coding.formats.boris import read_boris
+from fercli.coding.formats.boris import is_boris_project, read_boris
 from fercli.coding.formats.boris_csv import is_boris_export, read_boris_export
 from fercli.coding.formats.elan import read_elan
 from fercli.coding.formats.event_csv import read_datavyu, read_event_csv
@@ -34,6 +34,7 @@ _TABLES = (".csv", ".tsv", ".txt", ".parquet", ".jsonl")
 _WORKBOOKS = (".xlsx", ".xls", ".ods", ".numbers")
 SAMPLE_NAME = "sample.csv"
 PARTS_NAME = "parts.csv"  # the same without the predictions, for the coder
+_LONGEST_S = 1e6  # of a video: 11 days
 _KNOWN = "give .eaf, .TextGrid, .boris or csv files, or tables of fer predict"
 
 
@@ -76,8 +77,9 @@ def read_coder(path: Path, options: EpisodeOptions, names: Names | None = None) 
     files = [path]
     if path.is_dir():
         table = path / TABLE_NAME
-        known = (*_READERS, *_TABLES, ".boris")
-        files = [table] if table.is_file() else sorted(file for file in path.iterdir() if file.suffix.lower() in known)
+        known = (*_READERS, *_TABLES)
+        files = [table] if table.is_file() else sorted(path.iterdir())
+        files = [file for file in files if file.suffix.lower() in known or is_boris_project(file)]
         files = [file for file in files if file.name not in (SAMPLE_NAME, PARTS_NAME) and not file.name.startswith(".")]
     if not files or not files[0].is_file():
         raise DataError(f"{path}: no such file, or a folder without coded files", fix=_KNOWN)
@@ -85,22 +87,38 @@ def read_coder(path: Path, options: EpisodeOptions, names: Names | None = None) 
     program: SavedRows | None = None
     for file in files:
         items, rows = _read(file, options, observations, names)
+        for item in items:
+            _check_times(file, item.frames)
         program = rows or program
         found += [(file, item) for item in items]
     videos: dict[str, CodedByOne] = {}
     for name, (file, item) in zip(short_names([item.frames.video for _, item in found]), found, strict=True):
         if name in videos:
             fix = "give one file or folder per coder"
-            if file.suffix.lower() == ".boris":
+            if is_boris_project(file):
                 fix = f"name the observations of one coder by a text in their names: {file}#anna"
             raise DataError(f"{file}: the video {name} is coded twice", fix=fix)
         videos[name] = item
-    name = path.name if path.is_dir() else path.stem
+    name = path.name if path.is_dir() else path.name.removesuffix(".gz").rpartition(".")[0] or path.name
     name = f"{name}#{observations}" if observations else name
     if program is None:
         return Coder(name, videos)
     settings = {"weights": program.run.weights or "unknown", **program.run.settings, **options.as_settings()}
     return Coder(name, videos, program.labels, settings)
+
+
+def _check_times(path: Path, coding: VideoAnnotations) -> None:
+    """Raise DataError for times that no video has."""
+    last = max(
+        (item for items in coding.tiers.values() for item in items), key=lambda item: item.offset_s, default=None
+    )
+    if last is not None and not last.offset_s <= _LONGEST_S:
+        raise DataError(
+            f"{path}: {last.label} ends at {last.offset_s:.15g} s, which is {last.offset_s / 86400:.1f} days",
+            fix="times are seconds; for milliseconds, call the columns onset_ms and offset_ms",
+        )
+    if coding.end_s is not None and not coding.end_s <= _LONGEST_S:
+        raise DataError(f"{path}: the video lasts {coding.end_s:g} s by this file", fix="correct its length in seconds")
 
 
 def _observations(path: Path) -> tuple[Path, str]:
@@ -113,7 +131,7 @@ def _read(
     path: Path, options: EpisodeOptions, observations: str, names: Names | None
 ) -> tuple[list[CodedByOne], SavedRows | None]:
     suffix = path.suffix.lower()
-    if suffix == ".boris":
+    if is_boris_project(path):
         return [CodedByOne(item, item) for item in read_boris(path, observations)], None
     reader = _READERS.get(suffix)
     if reader is None and suffix in (".csv", ".tsv", ".txt"):

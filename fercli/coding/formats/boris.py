@@ -5,6 +5,8 @@ Layout: https://boris.readthedocs.io, and the project files of BORIS 8. A state 
 
 from __future__ import annotations
 
+import gzip
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -19,6 +21,7 @@ from fercli.system.json_file import write_json
 from fercli.system.json_text import parse_json
 
 _PLAYERS = [str(number) for number in range(1, 9)]
+_MOST_BYTES = 1 << 28  # of a compressed project
 _STATE, _NOBODY = "State event", "No focal subject"
 
 
@@ -118,18 +121,33 @@ def _keys(behaviours: Sequence[str]) -> dict[str, str]:
     return keys
 
 
+def is_boris_project(path: Path) -> bool:
+    """Whether a file is a project of BORIS by its name, plain or compressed."""
+    return path.name.lower().endswith((".boris", ".boris.gz"))
+
+
+def _text(path: Path) -> str:
+    if path.suffix.lower() != ".gz":
+        return path.read_text(encoding="utf-8-sig")
+    with gzip.open(path) as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"more than {_MOST_BYTES:,} bytes")
+    return content.decode("utf-8-sig")
+
+
 def read_boris(path: Path, observations: str = "") -> list[VideoAnnotations]:
     """Read the state events of observations of media files, those whose name contains a text. Times are those of the video.
 
     Raises: DataError for another file, a state event without its end, point events alone, or no such observation.
     """
     try:
-        project = parse_json(path.read_text(encoding="utf-8-sig"))
+        project = parse_json(_text(path))
         states = {item["code"] for item in project["behaviors_conf"].values() if item["type"].startswith("State")}
         found = {name: item for name, item in project["observations"].items() if observations in name}
         read = [video for name, item in found.items() for video in _videos(path, name, item, states)]
         used = {str(row[2]) for item in found.values() for row in item["events"]}
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, OSError) as error:
         raise DataError(f"{path}: not a BORIS project ({error})", fix="save the project in BORIS 8") from error
     if not found:
         shown = ", ".join(list(project["observations"])[:8]) or "none"
@@ -145,7 +163,7 @@ def read_boris(path: Path, observations: str = "") -> list[VideoAnnotations]:
 def _videos(path: Path, name: str, observation: Mapping[str, Any], states: set[str]) -> list[VideoAnnotations]:
     """Return the videos of an observation."""
     tiers = _state_events(path, name, observation, states)
-    files = observation.get("file", {})
+    files = observation.get("file") or {}  # a list without an item in live observations
     played = list(files.get(_PLAYERS[0], ())) or [file for player in _PLAYERS for file in files.get(player, ())][:1]
     return videos_of(
         f"{path}, observation {name}", tiers, played or [name], observation.get("media_info", {}).get("length", {})
@@ -160,7 +178,7 @@ def videos_of(
     where: for errors. lengths: of files in seconds. Raises: DataError for an unknown length of one of several files.
     """
     if len(played) < 2:
-        end_s = float(lengths[played[0]]) if played[0] in lengths else None
+        end_s = float(lengths[played[0]]) if lengths.get(played[0]) is not None else None
         return [VideoAnnotations(played[0], {person: tuple(items) for person, items in tiers.items()}, end_s)]
     videos = []
     begin_s = 0.0
@@ -191,6 +209,8 @@ def _state_events(
     tiers: dict[str, list[Annotation]] = {}
     for row in sorted(observation["events"], key=lambda row: float(row[0])):
         time_s, subject, behaviour = float(row[0]) - shift_s, str(row[1]), str(row[2])
+        if not math.isfinite(time_s):
+            raise ValueError(f"an event of {behaviour} at {row[0]}")
         if behaviour not in states:
             continue
         key = (subject, behaviour, str(row[3]))

@@ -19,6 +19,7 @@ from fercli.coding.formats.plain_names import plain_name, with_plain_names
 from fercli.errors import DataError
 from fercli.system.files import replacing
 
+_AGAIN = "open it in ELAN and save it again"
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 _INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 _TYPE, _PLAIN_TYPE, _VOCABULARY = "expression", "span", "expressions"
@@ -97,10 +98,13 @@ def read_elan(path: Path) -> list[VideoAnnotations]:
     try:
         root = ET.parse(path).getroot()
     except ET.ParseError as error:
-        raise DataError(f"{path}: not an ELAN file ({error})", fix="open it in ELAN and save it again") from error
-    slots = {
-        slot.get("TIME_SLOT_ID", ""): float(slot.get("TIME_VALUE", "nan")) / 1000 for slot in root.iter("TIME_SLOT")
-    }
+        raise DataError(f"{path}: not an ELAN file ({error})", fix=_AGAIN) from error
+    if root.tag != "ANNOTATION_DOCUMENT":
+        raise DataError(f"{path}: not an ELAN file (it is {root.tag})", fix=_AGAIN)
+    try:
+        slots = {slot.get("TIME_SLOT_ID", ""): _seconds(slot) for slot in root.iter("TIME_SLOT")}
+    except ValueError as error:
+        raise DataError(f"{path}: a time slot is no number of milliseconds ({error})", fix=_AGAIN) from error
     tiers: dict[str, list[Annotation]] = {}
     for tier in root.iter("TIER"):
         person = (tier.get("PARTICIPANT") or tier.get("TIER_ID") or "").strip()
@@ -123,6 +127,12 @@ def read_elan(path: Path) -> list[VideoAnnotations]:
             spans=None if spans is None else tuple((item.onset_s, item.offset_s) for item in spans),
         )
     ]
+
+
+def _seconds(slot: ET.Element) -> float:
+    """Return the time of a slot; NaN if it has none."""
+    text = slot.get("TIME_VALUE")
+    return float("nan") if text is None else int(text) / 1000
 
 
 def _aligned(tier: ET.Element, slots: Mapping[str, float]) -> Iterator[Annotation]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import json
 import os
@@ -150,3 +151,25 @@ def test_read_boris__says_that_point_events_have_no_duration(tmp_path: Path):
     path.write_text(path.read_text().replace("State event", "Point event"))
     with pytest.raises(DataError, match=r"only point events were coded \(blink, smile\)"):
         read_boris(path)
+
+
+def test_read_boris__of_a_compressed_project_and_of_a_live_observation(project: Path):
+    events = [[1.0, "Anna", "sadness", "", "", "NA"], [2.0, "Anna", "sadness", "", "", "NA"]]
+    content = json.loads(project.read_text(encoding="utf-8"))
+    content["observations"] = {"talk": {"type": "LIVE", "file": [], "time offset": 0, "events": events}}
+    packed = project.with_suffix(".boris.gz")
+    packed.write_bytes(gzip.compress(json.dumps(content).encode()))
+    coder = read_coder(packed, EpisodeOptions())
+    assert coder.name == "a"
+    assert coder.videos["talk"].events.tiers == {"Anna": (Annotation("sadness", 1.0, 2.0),)}
+    packed.write_bytes(b"no gzip")
+    with pytest.raises(DataError, match="not a BORIS project"):
+        read_coder(packed, EpisodeOptions())
+
+
+def test_read_boris__refuses_times_that_are_no_numbers(project: Path):
+    content = project.read_text(encoding="utf-8")
+    content = content.replace('"events": [', '"events": [["NaN", "", "sadness", "", "", "NA"], ', 1)
+    project.write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match="an event of sadness at NaN"):
+        read_boris(project)

@@ -87,7 +87,18 @@ def test_read_elan__subdivided_time_is_divided_evenly(tmp_path: Path):
     )
 
 
-def test_read_elan__refuses_other_files(tmp_path: Path):
-    (tmp_path / "a.eaf").write_text("no xml")
-    with pytest.raises(DataError, match="not an ELAN file"):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("no xml", "not an ELAN file"),
+        ("<html/>", r"not an ELAN file \(it is html\)"),
+        (
+            '<ANNOTATION_DOCUMENT><TIME_SLOT TIME_SLOT_ID="t" TIME_VALUE="x"/></ANNOTATION_DOCUMENT>',
+            "a time slot is no number",
+        ),
+    ],
+)
+def test_read_elan__refuses_other_files(text: str, message: str, tmp_path: Path):
+    (tmp_path / "a.eaf").write_text(text)
+    with pytest.raises(DataError, match=message):
         read_elan(tmp_path / "a.eaf")

@@ -82,6 +82,13 @@ def test_event_csv__another_video_may_be_without_people(tmp_path: Path):
     assert found == {"a": {"1": (Annotation("sad", 0, 1),)}, "b": {"": (Annotation("sad", 1, 2),)}}
 
 
+@pytest.mark.parametrize("offset", ["3600000", "1e999", "2000000"])
+def test_event_csv__refuses_times_that_no_video_has(offset: str, tmp_path: Path):
+    (tmp_path / "a.csv").write_text(f"label,onset,offset\nsad,0,1\nhappy,1,{offset}\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"a\.csv: happy ends at .* days"):
+        read_coder(tmp_path / "a.csv", EpisodeOptions())
+
+
 def warnings_of(path: Path, text: str) -> tuple[str, ...]:
     path.write_text(text, encoding="utf-8")
     return next(iter(read_coder(path, EpisodeOptions()).videos.values())).frames.warnings

@@ -107,14 +107,11 @@ def evaluate(
     samples = labelled_samples(dataset, options.split)
     raw_data = open_second(options.end_to_end, "--end-to-end") if options.end_to_end else None
     raw_samples = labelled_samples(raw_data, options.split) if raw_data else ()
-    classifier = load_classifier(weights, options.engine, options.device, convention=options.convention)
-    if options.prior is not None:
-        classifier = with_prior(classifier, class_shares(options.prior, classifier.card.labels))
+    classifier = _load_classifier(weights, options)
     known = known_samples(classifier, dataset, samples)
     subsets = [read_subset(path, dataset, known) for path in options.subsets]
-    seed, batch_size = options.seed, options.batch_size
     predictions = predict_samples(
-        classifier, dataset, known, batch_size=batch_size, flip=options.flip, progress=progress
+        classifier, dataset, known, batch_size=options.batch_size, flip=options.flip, progress=progress
     )
     copies = _copies(dataset, predictions, options, progress=progress)
     result = _result(classifier, dataset, samples, predictions, subsets, options=options, copies=copies)
@@ -125,8 +122,8 @@ def evaluate(
             predictions,
             kinds,
             images=options.degrade_images,
-            seed=seed,
-            batch_size=batch_size,
+            seed=options.seed,
+            batch_size=options.batch_size,
             progress=progress,
         )
         result = replace(result, curves=curves)
@@ -142,28 +139,31 @@ def evaluate(
         )
         result = replace(result, end_to_end=end_to_end)
     if options.batch_check:
-        indices = sample_indices(len(known), CHECKED_IMAGES, seed=seed)
-        check = batch_check(
-            weights,
-            predictions,
-            indices,
-            device=options.device,
-            convention=options.convention,
-            seed=seed,
-            progress=progress,
-        )
-        _refuse_dependence(check)
-        result = replace(result, batch_check=check)
+        result = replace(result, batch_check=_batch_check(weights, predictions, options, progress=progress))
     if out is not None:
         from fercli.evaluate.output_folder import Details, write_evaluation
 
         result = replace(result, model=add_network_size(result.model, classifier, weights))
-        settings = {"seed": seed, "batch size": batch_size, "bootstrap": f"{RESAMPLES:,} resamples within classes"}
         pictures_root = raw_data.root if raw_data else None
-        details = Details(predictions, dataset.root, pictures, pictures_root, settings, seed)
+        details = Details(predictions, dataset.root, pictures, pictures_root, _settings(options), options.seed)
         with replacing_folder(out) as temporary:
             write_evaluation(temporary, result, details)
     return result
+
+
+def _load_classifier(weights: str | Path | None, options: EvaluateOptions) -> Classifier:
+    classifier = load_classifier(weights, options.engine, options.device, convention=options.convention)
+    if options.prior is None:
+        return classifier
+    return with_prior(classifier, class_shares(options.prior, classifier.card.labels))
+
+
+def _settings(options: EvaluateOptions) -> dict[str, object]:
+    return {
+        "seed": options.seed,
+        "batch size": options.batch_size,
+        "bootstrap": f"{RESAMPLES:,} resamples within classes",
+    }
 
 
 def _end_to_end(
@@ -274,7 +274,19 @@ def _copies(
     return CopiesInTrain(count, message, score)
 
 
-def _refuse_dependence(check: BatchCheck) -> None:
+def _batch_check(
+    weights: str | Path | None, predictions: DatasetPredictions, options: EvaluateOptions, *, progress: Progress
+) -> BatchCheck:
+    """Check that predictions do not depend on the batch. Raises: RefusedError if they do."""
+    check = batch_check(
+        weights,
+        predictions,
+        sample_indices(len(predictions.truth), CHECKED_IMAGES, seed=options.seed),
+        device=options.device,
+        convention=options.convention,
+        seed=options.seed,
+        progress=progress,
+    )
     if not check.passed:
         worst = max(check.engines, key=lambda item: item.max_difference)
         raise RefusedError(
@@ -282,3 +294,4 @@ def _refuse_dependence(check: BatchCheck) -> None:
             f"(accepted: {check.tolerance:g}) and {worst.changed} of {check.images} images change their class",
             fix="do not publish such an accuracy; report it with the weights and the output of fer doctor",
         )
+    return check

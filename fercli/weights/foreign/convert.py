@@ -79,13 +79,8 @@ def convert(
         another shape (IncompleteError where tensors are missing, with their names).
     """
     details = details or CardDetails()
-    if source_format != AUTO and source_format not in formats:
-        raise UsageError(f"unknown checkpoint format {source_format!r}", fix=f"--from {' | '.join((AUTO, *formats))}")
-    if out.suffix != TORCH_SUFFIX:
-        raise UsageError(f"the output {out} must end in {TORCH_SUFFIX}", fix=str(out.with_suffix(TORCH_SUFFIX)))
+    _check_paths(source, out, source_format, formats)
     refuse_existing(out, overwrite=overwrite)
-    if source.suffix == TORCH_SUFFIX:
-        raise UsageError(f"{source} is safetensors already, there is nothing to convert", fix="use it as it is")
     known, conversion = _read(source, source_format, formats)
     if faces is not None and known.measure_statistics is None:
         raise UsageError(
@@ -129,6 +124,15 @@ def convert(
         labels=names,
         statistics_faces=measured,
     )
+
+
+def _check_paths(source: Path, out: Path, source_format: str, formats: Mapping[str, ForeignFormat]) -> None:
+    if source_format != AUTO and source_format not in formats:
+        raise UsageError(f"unknown checkpoint format {source_format!r}", fix=f"--from {' | '.join((AUTO, *formats))}")
+    if out.suffix != TORCH_SUFFIX:
+        raise UsageError(f"the output {out} must end in {TORCH_SUFFIX}", fix=str(out.with_suffix(TORCH_SUFFIX)))
+    if source.suffix == TORCH_SUFFIX:
+        raise UsageError(f"{source} is safetensors already, there is nothing to convert", fix="use it as it is")
 
 
 def _read(source: Path, source_format: str, formats: Mapping[str, ForeignFormat]) -> tuple[ForeignFormat, Conversion]:

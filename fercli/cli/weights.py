@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,8 @@ from fercli.weights.foreign.formats import AUTO
 
 if TYPE_CHECKING:
     from fercli.weights.pull import PullResult
+    from fercli.weights.registry import RegistryEntry
+    from fercli.weights.versions import EarlierVersion
 
 Registry = Annotated[
     Path | None,
@@ -37,20 +40,7 @@ def list_weights(registry: Registry = None, json: options.Json = False, quiet: o
     entries = read_registry(registry)
     pulled = {name: read_receipt(name) is not None for name in entries}
     if json:
-        console.json_line(
-            [
-                {"name": entry.name, "description": entry.description, "kind": entry.kind,
-                 "urls": [url_of(location) for location in entry.locations], "sha256": entry.sha256,
-                 "licence": entry.licence, "outputs": entry.outputs, "pulled": pulled[entry.name]}
-                for entry in entries.values()
-            ]
-            + [
-                {"name": version.name, "description": "earlier version of the default model", "kind": "version",
-                 "blob": version.blob, "sha256": version.sha256, "outputs": [version.name],
-                 "pulled": version.is_restored}
-                for version in versions.values()
-            ]
-        )  # fmt: skip
+        console.json_line(_records(entries.values(), pulled) + _version_records(versions.values()))
         return
     rows = [
         (
@@ -72,6 +62,39 @@ def list_weights(registry: Registry = None, json: options.Json = False, quiet: o
             console.say("next:  fer weights restore NAME copies one from the history of a clone")
     if not quiet:
         console.say(f"next:  fer weights pull NAME (into {cache_folder()}; FER_CACHE=DIR changes it)")
+
+
+def _records(entries: Iterable[RegistryEntry], pulled: Mapping[str, bool]) -> list[dict[str, object]]:
+    from fercli.weights.locations import url_of
+
+    return [
+        {
+            "name": entry.name,
+            "description": entry.description,
+            "kind": entry.kind,
+            "urls": [url_of(location) for location in entry.locations],
+            "sha256": entry.sha256,
+            "licence": entry.licence,
+            "outputs": entry.outputs,
+            "pulled": pulled[entry.name],
+        }
+        for entry in entries
+    ]
+
+
+def _version_records(versions: Iterable[EarlierVersion]) -> list[dict[str, object]]:
+    return [
+        {
+            "name": version.name,
+            "description": "earlier version of the default model",
+            "kind": "version",
+            "blob": version.blob,
+            "sha256": version.sha256,
+            "outputs": [version.name],
+            "pulled": version.is_restored,
+        }
+        for version in versions
+    ]
 
 
 def pull(

@@ -12,7 +12,7 @@ from fercli.coding.export import Written
 from fercli.coding.formats.boris import write_boris
 from fercli.coding.formats.elan import write_elan
 from fercli.coding.formats.praat import write_praat
-from fercli.coding.media_links import MediaFolder, link_media, within_media
+from fercli.coding.media_links import Media, MediaFolder, link_media, within_media
 from fercli.coding.people_page import PAGE_NAME, write_people
 from fercli.coding.sample import Sample, write_parts, write_sample
 from fercli.coding.video_names import short_names
@@ -40,47 +40,60 @@ def write_empty(
     Raises: RefusedError if a file exists.
     """
     videos = sample.annotations()
-    paths = [folder / SAMPLE_NAME, folder / PARTS_NAME]
-    if to in ("elan", "praat"):
-        suffix = {"elan": ".eaf", "praat": ".TextGrid"}[to]
-        for name in short_names([video.video for video in videos]):
-            paths.append(free_name(folder / f"{name}{suffix}", {clash_key(path) for path in paths}))
-    else:
-        paths.append(folder / {"boris": "to-code.boris", "csv": "to-code.csv"}[to])
-    for path in [*paths, folder / PAGE_NAME] if pictures else paths:
+    sample_path, parts_path, page_path = (folder / name for name in (SAMPLE_NAME, PARTS_NAME, PAGE_NAME))
+    coded = _coded_paths(folder, videos, to)
+    written = Written([sample_path, parts_path, *coded])
+    for path in [*written.paths, page_path] if pictures else written.paths:
         refuse_existing(path, overwrite=overwrite)
-    sample_path, parts_path, *coded = paths
-    warnings: list[str] = []
-    there = MediaFolder(media, tuple(video.video for video in videos))
+    folder_of_media = MediaFolder(media, tuple(video.video for video in videos))
     if pictures:
-        people_path = folder / PAGE_NAME
-        files = {there.find(video.video): video.video for video in videos}
+        files = {folder_of_media.find(video.video): video.video for video in videos}
         shown = {file: (Path(name).name, sample.moments[name]) for file, name in files.items() if file is not None}
         if shown:
-            write_people(people_path, shown, warnings)
-            paths.append(people_path)
+            write_people(page_path, shown, written.warnings)
+            written.paths.append(page_path)
     write_sample(sample_path, sample)
     write_parts(parts_path, sample)
     if to == "csv":
         write_rows(coded[0], _CSV_COLUMNS, _empty_rows(videos))
-        return Written(paths, warnings)
-    linked = [
-        link_media(video.video, folder, there, end_s=video.end_s or 0.0, fps=sample.fps[video.video], warnings=warnings)
-        for video in videos
-    ]
-    entries = [
-        (item, within_media(replace(video, video=item.path), item.length_s))
-        for item, video in zip(linked, videos, strict=True)
-    ]
-    if to == "elan":
-        for path, (_, video) in zip(coded, entries, strict=True):
+        return written
+    entries = []
+    for video in videos:
+        linked = link_media(
+            video.video,
+            folder,
+            folder_of_media,
+            end_s=video.end_s or 0.0,
+            fps=sample.fps[video.video],
+            warnings=written.warnings,
+        )
+        entries.append((linked, within_media(replace(video, video=linked.path), linked.length_s)))
+    _write_coded(coded, entries, to, classes)
+    return written
+
+
+def _coded_paths(folder: Path, videos: Sequence[VideoAnnotations], to: str) -> list[Path]:
+    """Return the paths of the files to code: one per video, or one for all."""
+    if to in ("boris", "csv"):
+        return [folder / f"to-code.{to}"]
+    suffix = {"elan": ".eaf", "praat": ".TextGrid"}[to]
+    paths: list[Path] = []
+    for name in short_names([video.video for video in videos]):
+        paths.append(free_name(folder / f"{name}{suffix}", {clash_key(path) for path in paths}))
+    return paths
+
+
+def _write_coded(
+    paths: Sequence[Path], entries: Sequence[tuple[Media, VideoAnnotations]], to: str, classes: Sequence[str]
+) -> None:
+    if to == "boris":
+        write_boris(paths[0], entries, behaviours=classes, description=_ASK)
+        return
+    for path, (media, video) in zip(paths, entries, strict=True):
+        if to == "elan":
             write_elan(path, video, vocabulary=classes, author="")
-    elif to == "praat":
-        for path, (item, video) in zip(coded, entries, strict=True):
-            write_praat(path, video, end_s=item.length_s)
-    else:
-        write_boris(coded[0], entries, behaviours=classes, description=_ASK)
-    return Written(paths, warnings)
+        else:
+            write_praat(path, video, end_s=media.length_s)
 
 
 def _empty_rows(videos: Sequence[VideoAnnotations]) -> list[list[object]]:

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fercli.cli.main import _system_error
 from fercli.errors import ExitCode
 from fercli.media.images import write_image
 from fercli.system.files import replacing
@@ -62,21 +61,6 @@ def test_replacing__names_the_output_when_the_disk_is_full(tmp_path: Path):
     assert caught.value.errno == errno.EFBIG
     assert caught.value.filename == str(tmp_path / "rows.csv")
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("fault", "fix"),
-    [
-        (errno.ENOSPC, "free space"),
-        (errno.EFBIG, "ulimit -f"),
-        (errno.EMFILE, "ulimit -n"),
-        (errno.ENOMEM, "memory"),
-    ],
-)
-def test_system_error__has_the_fix_of_its_cause(fault: int, fix: str):
-    message, how = _system_error(OSError(fault, os.strerror(fault), "out/a.csv"))
-    assert message == f"out/a.csv: {os.strerror(fault)}"
-    assert fix in how
 
 
 @pytest.mark.slow

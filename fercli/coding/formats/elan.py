@@ -46,6 +46,18 @@ def write_elan(path: Path, video: VideoAnnotations, *, vocabulary: Sequence[str]
         RELATIVE_MEDIA_URL=relative,
         MIME_TYPE=_MIME_TYPES.get(suffix, "unknown"),
     )
+    count = _add_tiers(root, video, author)
+    ET.SubElement(header, "PROPERTY", NAME="lastUsedAnnotationId").text = str(count)
+    if video.note:
+        ET.SubElement(header, "PROPERTY", NAME="note").text = video.note
+    _add_types(root, vocabulary)
+    ET.indent(root)
+    with replacing(path) as temporary:
+        ET.ElementTree(root).write(temporary, encoding="UTF-8", xml_declaration=True)
+
+
+def _add_tiers(root: ET.Element, video: VideoAnnotations, author: str) -> int:
+    """Add the times and the tiers, that of the parts to code last; returns the number of annotations."""
     times = ET.SubElement(root, "TIME_ORDER")
     tiers = dict(video.tiers)
     if video.spans is not None:
@@ -68,13 +80,7 @@ def write_elan(path: Path, video: VideoAnnotations, *, vocabulary: Sequence[str]
             ET.SubElement(item, "ANNOTATION_VALUE").text = annotation.label
     for time_ms, slot in sorted(slots):
         ET.SubElement(times, "TIME_SLOT", TIME_SLOT_ID=slot, TIME_VALUE=str(time_ms))
-    ET.SubElement(header, "PROPERTY", NAME="lastUsedAnnotationId").text = str(count)
-    if video.note:
-        ET.SubElement(header, "PROPERTY", NAME="note").text = video.note
-    _add_types(root, vocabulary)
-    ET.indent(root)
-    with replacing(path) as temporary:
-        ET.ElementTree(root).write(temporary, encoding="UTF-8", xml_declaration=True)
+    return count
 
 
 def _add_types(root: ET.Element, vocabulary: Sequence[str]) -> None:

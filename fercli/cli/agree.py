@@ -66,7 +66,7 @@ def agree(
     tolerance: Annotated[
         float,
         typer.Option(
-            "--tolerance", metavar="SECONDS", min=0, help="Events match if their onsets are at most so far apart."
+            "--tolerance", metavar="SECONDS", min=0, help="Events match if their onsets are at most this far apart."
         ),
     ] = 0.5,
     names: Annotated[
@@ -90,7 +90,7 @@ def agree(
         typer.Option(
             "--shift",
             metavar="CODING=SECONDS",
-            help="How much later the times of a coding are to be, if its clock began with another second of the video; repeatable.",
+            help="Add seconds to the times of a coding whose clock did not start with the video; repeatable.",
         ),
     ] = None,
     sample: Annotated[

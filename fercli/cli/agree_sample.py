@@ -21,7 +21,7 @@ def draw(
         Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for sample.csv and the files to code.")
     ],
     *,
-    minutes: Annotated[float, typer.Option("--minutes", min=0.1, help="How much to code.")] = 20.0,
+    minutes: Annotated[float, typer.Option("--minutes", min=0.1, help="Minutes of video to draw.")] = 20.0,
     segment: Annotated[
         float, typer.Option("--segment", metavar="SECONDS", min=1, help="Length of the parts that are drawn.")
     ] = 10.0,

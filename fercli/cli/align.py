@@ -70,7 +70,7 @@ def align(
         typer.Option(
             "--shard",
             metavar="I/N",
-            help="Align only part I of N of the pictures, on one of N machines; fer merge DST ends the work.",
+            help="Align only part I of N of the pictures, on one of N machines; fer merge DST completes the folder.",
         ),
     ] = None,
     overwrite: options.Overwrite = False,

@@ -70,7 +70,7 @@ MergeGap = Annotated[
         "--merge-gap",
         metavar="SECONDS",
         min=0,
-        help="Two episodes of one expression that are at most so far apart are one.",
+        help="Join two episodes of one expression that are at most this far apart.",
         rich_help_panel=EPISODES,
     ),
 ]

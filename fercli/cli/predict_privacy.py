@@ -29,7 +29,7 @@ PseudonymsOption = Annotated[
         "--pseudonyms",
         metavar="KEY.csv",
         help="Replace the names of files and people in all outputs by ids; the key file, which is made if it is missing, "
-        "has what they stand for.",
+        "lists what they stand for.",
         rich_help_panel=PANEL,
     ),
 ]

@@ -40,7 +40,7 @@ FromScratch = Annotated[
     bool,
     typer.Option(
         "--from-scratch",
-        help="Start parts that no --init-from file has at random; the landmark branch stays so, it is not trained.",
+        help="Start the parts that no --init-from file has from random weights; the landmark branch keeps them: it is not trained.",
         rich_help_panel=MODEL,
     ),
 ]

@@ -153,7 +153,7 @@ def hidden_settings(settings: Mapping[str, object], key: Key, files: Iterable[Pa
     shown = dict(settings)
     for path in files:
         if path is not None:
-            shown = {name: str(value).replace(path.name, "a file") for name, value in shown.items()}
+            shown = {name: str(value).replace(path.name, "whose name is hidden") for name, value in shown.items()}
     return {**shown, SETTING: f"replaced by ids, key {key.fingerprint}"}
 
 

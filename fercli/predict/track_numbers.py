@@ -14,7 +14,7 @@ from fercli.predict.image_result import ImageResult
 from fercli.results import MIN_TRACK_S, Prediction
 
 LOOK_AHEAD_S = 1.0
-_MAX_PIXELS = 32_000_000  # of the frames that are held back: 96 MB, half a second of full HD with 30 frames per second
+_MAX_PIXELS = 64_000_000  # of the frames that are held back: 192 MB, a second of full HD with 30 frames per second
 _ROUNDING_S = 1e-6
 
 
@@ -22,9 +22,9 @@ def with_track_numbers(results: Iterable[ImageResult], *, pixels: bool = True) -
     """Yield the results with the final numbers of their tracks, in order of first appearance.
 
     A frame in which a track begins is held back until it is known that the track is in view for MIN_TRACK_S, or for
-    LOOK_AHEAD_S. A face whose track is shorter has `track` None afterwards. If no track of a video is long enough, those of
-    its last second keep a number. Frames of live sources, and those beyond 32 megapixels, are not held back: in them
-    every track has a number.
+    LOOK_AHEAD_S, or that it cannot be. A face whose track is shorter has `track` None afterwards. If no track of a video is
+    long enough, those of its last second keep a number. Frames of live sources, and those beyond 64 megapixels, are not held
+    back: in them every track has a number.
     pixels: whether the pixels of frames are needed. If not, they are freed and read as black, with the same shape.
     """
     video: _Video | None = None
@@ -85,11 +85,17 @@ class _Video:
         self._held.append(frame)
         while self._held:
             first = self._held[0]
-            if not self._long >= first.tracks and frame.time_s - first.time_s < LOOK_AHEAD_S - _ROUNDING_S:
+            if not self._is_decided(first, frame.time_s):
                 if sum(held.pixels for held in self._held) <= _MAX_PIXELS:
                     return
                 self._long |= first.tracks
             yield self._release()
+
+    def _is_decided(self, frame: _Frame, now_s: float) -> bool:
+        """Whether it is known of every track of the first frame if it is long: within LOOK_AHEAD_S from its time on."""
+        left_s = LOOK_AHEAD_S - (now_s - frame.time_s)
+        short = MIN_TRACK_S - left_s - _ROUNDING_S
+        return left_s <= _ROUNDING_S or all(self._in_view_s[track] < short for track in frame.tracks - self._long)
 
     def end(self) -> Iterator[ImageResult]:
         """Yield the remaining frames; the newest is shown as long as the one before it."""

@@ -183,7 +183,8 @@ def _baseline(setting: str, baselines: BaselineCounts) -> Iterator[str]:
             "at rest."
         )
         return
-    where = f"in the calmest seconds of each ({CALMEST})" if request == AUTO else f"as stated by {request}"
+    stated = f"the {request}" if request.startswith("table ") else request
+    where = f"in the calmest seconds of each ({CALMEST})" if request == AUTO else f"as stated by {stated}"
     yield (
         "Of every track or person the expression at rest was subtracted in logit space, with a margin of "
         f"{MARGIN:g} for neutral: the median of the log probabilities at rest, {where}."

@@ -114,6 +114,7 @@ def test_methods__state_the_class_shares_of_the_weights():
             "in the calmest seconds of each (of the half of the seconds in which neutral was most probable those in which",
         ),
         ("0:00-0:10", "at rest, as stated by 0:00-0:10."),
+        ("table rest.csv", "at rest, as stated by the table rest.csv."),
     ],
 )
 def test_methods__explain_the_baseline(request_text: str, words: str):

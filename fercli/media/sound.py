@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -54,7 +56,8 @@ class Sound:
         self._samples: SampleConverter | None = None  # None where packets are copied
         codec = stream.codec_context
         format_name = source.format.name
-        if codec.codec.canonical_name in _COPIED and format_name.startswith(_COPIED_FROM):
+        is_usual = codec.codec.canonical_name in _COPIED and format_name.startswith(_COPIED_FROM)
+        if is_usual and _fits_mp4(stream):
             self._out = target.add_stream_from_template(stream)
             self._output = self._copies()
         else:
@@ -242,6 +245,20 @@ def _open(path: Path | str) -> Any | None:
 def _is_readable(stream: Any) -> bool:
     codec = stream.codec_context
     return codec is not None and bool(codec.sample_rate and codec.layout.nb_channels)
+
+
+def _fits_mp4(stream: Any) -> bool:
+    """Whether an MP4 file can describe a track. With a broken header, the error would come when the file is finished."""
+    trial = av.open(io.BytesIO(), "w", format="mp4", options={"movflags": "empty_moov+frag_keyframe"})
+    try:
+        trial.add_stream_from_template(stream)
+        trial.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    finally:
+        with contextlib.suppress(av.FFmpegError):
+            trial.close()
+    return True
 
 
 def _add_aac(target: Any, codec: Any) -> Any:

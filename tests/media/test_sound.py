@@ -228,3 +228,14 @@ def test_copy__is_not_filled_with_days_of_silence(tmp_path: Path):
     _copy_decodable(tmp_path / "late.mkv", tmp_path / "out.mp4")
     with av.open(str(tmp_path / "out.mp4")) as copy:
         assert copy.duration / av.time_base < 65
+
+
+def test_copy__is_written_although_the_header_of_the_sound_is_damaged(tmp_path: Path):
+    source = _clip(tmp_path / "in.mkv", "libopus")
+    content = source.read_bytes()
+    place = content.rindex(b"\x63\xa2", 0, content.index(b"OpusHead"))  # the element that has it
+    source.write_bytes(content[:place] + b"\x63\xa3" + content[place + 2 :])
+    note = _copy(source, tmp_path / "out.mp4")
+    with VideoReader(tmp_path / "out.mp4") as video:
+        assert len(list(video)) == 25
+    assert note is None or "sound" in note

@@ -32,6 +32,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+# `export` and `bench models` take the folder of a run in tests/test_nothing_sent.py
 LINES = [
     "eval RUN FACES --out OUT --quiet",
     "predict FACES/test/happiness --crops --weights RUN --quiet",
@@ -44,14 +45,12 @@ LINES = [
     "visualize attention FACES -w SEEDS --count 2 --out OUT --quiet",
     "audit SEEDS FACES --out OUT --quiet",
     "calibrate RUN FACES OUT.safetensors --quiet",
-    "export --onnx --weights RUN --out OUT.onnx --quiet",
     "weights average SEEDS/seed-0 SEEDS/seed-1 --out OUT.safetensors",
     "compare RUN SEEDS/seed-0",
     "report table4 --run RUN",
     "report table4 --run SEEDS --run other=RUN",
     "visualize attention FACES -w RUN --count 2 --out OUT --quiet",
     "audit RUN FACES --out OUT --quiet",
-    "bench models RUN --rounds 1 --batch 1 --quiet",
     "train FACES --init-from RUN --model btn-tiny --set epochs=1 --set batch_size=6 --set sam.rho=0 --out OUT --quiet",
     "train FACES --init-from RUN --teacher SEEDS/seed-0 --model btn-tiny --set epochs=1 --set batch_size=6 "
     "--set sam.rho=0 --out OUT --quiet",

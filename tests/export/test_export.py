@@ -6,7 +6,6 @@ import onnxruntime
 import pytest
 import torch
 
-from fercli.bench.models import random_weights
 from fercli.errors import DeviceError, RefusedError, UsageError, WeightsError
 from fercli.export import parity
 from fercli.export.export import export
@@ -183,15 +182,6 @@ def test_export__int8_is_calibrated_on_crops_and_small(exported, translated, wei
     assert report.size_bytes < 0.4 * exported.size_bytes
     operators = [node.op_type for node in onnx.load(report.out).graph.node]
     assert operators.count("DequantizeLinear") > 50
-
-
-def test_export__the_papers_network_is_translated_for_any_batch_size(tmp_path):
-    # the public code of the baseline exports the batch size as a constant
-    options = ExportOptions(store="fp32", batches=(1, 2, 3))
-    report = export(random_weights("btn-base", tmp_path), tmp_path / "base.onnx", options)
-    assert report.parity.batches == (1, 2, 3)
-    assert report.parity.top1_agreement == 1
-    assert report.parity.max_difference < 1e-3
 
 
 def test_export__refuses_an_existing_output(exported, weights):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,15 +22,20 @@ def ours() -> MtcnnCascade:
     return MtcnnCascade("cpu")
 
 
+@functools.cache
+def _their_networks() -> list[Any]:
+    from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
+
+    return [net().eval() for net in (PNet, RNet, ONet)]
+
+
 def theirs(frames: np.ndarray, min_face: float, thresholds=(0.6, 0.7, 0.7)) -> list[tuple[np.ndarray, np.ndarray]]:
     """Boxes [K, 5] with scores, and points [K, 5, 2], of every frame of [B, H, W, 3]."""
     import torch
-    from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
     from facenet_pytorch.models.utils.detect_face import detect_face
 
-    nets = [net().eval() for net in (PNet, RNet, ONet)]
     with torch.inference_mode():
-        boxes, points = detect_face(frames, min_face, *nets, thresholds, 0.709, "cpu")
+        boxes, points = detect_face(frames, min_face, *_their_networks(), thresholds, 0.709, "cpu")
     of_frames = zip(boxes, points, strict=True)
     return [(np.asarray(b, float).reshape(-1, 5), np.asarray(p, float).reshape(-1, 5, 2)) for b, p in of_frames]
 

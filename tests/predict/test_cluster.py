@@ -115,9 +115,12 @@ def _descendants(pid: int) -> list[int]:
 
 def _ray_workers(pid: int) -> list[int]:
     """The processes of Ray that read files."""
-    return [
-        number for number in _descendants(pid) if b"MapWorker" in (Path("/proc") / str(number) / "cmdline").read_bytes()
-    ]
+    found = []
+    for number in _descendants(pid):
+        with suppress(OSError):  # it has ended
+            if b"MapWorker" in (Path("/proc") / str(number) / "cmdline").read_bytes():
+                found.append(number)
+    return found
 
 
 def _addresses(pid: int) -> set[str]:
@@ -151,30 +154,42 @@ def test_address__of_a_socket_is_read_from_proc():
     assert _address("00000000000000000000000000000000:1F90") == "::"
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-def test_ray__with_a_killed_worker_has_the_rows_of_one_process(files: Path, tmp_path: Path):
-    pytest.importorskip("ray")
-    parts, one, merged = tmp_path / "parts", tmp_path / "one.csv", tmp_path / "merged.csv"
+def _run_with_a_killed_worker(files: Path, parts: Path, addresses: set[str]) -> tuple[bool, str]:
+    """Kill a worker after the first part, and note the addresses before: whether one was killed, and the output."""
     command = [sys.executable, "-m", "fercli", "predict", str(files), "--out", str(parts)]
     environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "160", "OMP_NUM_THREADS": "1"}
+    was_killed = False
     with subprocess.Popen(
         [*command, "--engine", "ray", "--workers", "2"], env=environment, stdout=subprocess.PIPE, text=True
     ) as run:
-        deadline = time.monotonic() + 300
-        addresses: set[str] = set()
+        deadline = time.monotonic() + 600
         while not list(parts.rglob("*.parquet")) and run.poll() is None and time.monotonic() < deadline:
             with suppress(OSError):
                 addresses |= _addresses(run.pid)
             time.sleep(0.02)
-        workers = _ray_workers(run.pid)
-        for worker in workers[:1]:
-            os.kill(worker, signal.SIGKILL)
-        out, _ = run.communicate(timeout=300)
+        for worker in _ray_workers(run.pid)[:1]:
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+                was_killed = True
+        out, _ = run.communicate(timeout=600)
     assert run.returncode == ExitCode.DONE
+    return was_killed, out
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_ray__with_a_killed_worker_has_the_rows_of_one_process(files: Path, tmp_path: Path):
+    pytest.importorskip("ray")
+    one, merged = tmp_path / "one.csv", tmp_path / "merged.csv"
+    addresses: set[str] = set()
+    for attempt in range(5):  # on a busy machine everything may be read before a worker is found
+        parts = tmp_path / f"parts{attempt}"
+        was_killed, out = _run_with_a_killed_worker(files, parts, addresses)
+        if was_killed:
+            break
+    assert was_killed, "a worker was killed while it read"
     assert addresses, "Ray's processes talk to each other"
     assert {address for address in addresses if not ipaddress.ip_address(address).is_loopback} == set()
-    assert workers, "a worker was killed while it read"
     assert main(["predict", str(files), "--save", str(one)]) == ExitCode.DONE
     assert main(["merge", str(parts), "--save", str(merged)]) == ExitCode.DONE
     assert rows(merged) == rows(one)

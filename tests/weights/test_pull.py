@@ -227,7 +227,8 @@ def test_pull__a_poster_checkpoint_predicts_evaluates_and_exports_like_a_trained
     assert main(["eval", "poster", name, "--data", str(official_tree(layout, each=1)), "--device", "cpu"]) == 0
     if classes == 8:  # an export takes a minute, and the number of classes changes one layer of it
         return
-    few = functools.partial(ExportOptions, batches=(2,))  # the comparison with more is that of any other network
+    # the paper's network at any batch size, which the public code of the baseline exports as a constant; 2 is tried below
+    few = functools.partial(ExportOptions, batches=(1, 3))
     monkeypatch.setattr("fercli.export.options.ExportOptions", few)
     exported = tmp_path / "poster.onnx"
     assert main(["export", "--onnx", "--weights", "poster", "--out", str(exported)]) == 0

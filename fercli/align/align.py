@@ -16,7 +16,7 @@ from fercli.align.resume import earlier_rows
 from fercli.align.shards import begin_shard
 from fercli.config.detect import DetectConfig
 from fercli.config.templates import template as named_template
-from fercli.data.align_files import AlignJournal, write_align_csv, write_settings
+from fercli.data.align_files import AlignJournal, write_align_csv, write_align_settings
 from fercli.data.align_record import (
     AffineTransform,
     Alignment,
@@ -122,7 +122,7 @@ def align(
         crops = CropNames(remaining, taken=[row.output for row in rows if row.output], stem_suffix=paths.stem_suffix)
     else:  # every shard gives every picture the same name
         crops = CropNames(names, stem_suffix=paths.stem_suffix)
-    write_settings(record, settings)
+    write_align_settings(record, settings)
     for path in outdated - {row.output for row in rows}:
         (paths.target / path).unlink(missing_ok=True)
     with AlignJournal(record) as journal:
@@ -135,7 +135,7 @@ def align(
     alignment = Alignment(settings, tuple(rows))
     if shard is not None:
         write_align_csv(record, rows)
-        write_settings(record, settings, counts=alignment.counts)
+        write_align_settings(record, settings, counts=alignment.counts)
         return align_result(paths, alignment, resumed=len(done), ignored=len(ignored))
     return finish(paths, alignment, resumed=len(done), ignored=len(ignored))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from fercli.align.contact_sheet import write_contact_sheet
 from fercli.align.label_tables import copy_labels
 from fercli.align.paths import AlignPaths
-from fercli.data.align_files import write_align_csv, write_settings
+from fercli.data.align_files import write_align_csv, write_align_settings
 from fercli.data.align_record import Alignment, AlignRow, AlignSettings
 from fercli.errors import DataError
 
@@ -57,7 +57,7 @@ def finish(
         )
     is_dataset = copy_labels(paths, alignment)
     sheet = write_contact_sheet(paths.source, target, alignment)
-    write_settings(target, alignment.settings, counts=counts if complete else None)
+    write_align_settings(target, alignment.settings, counts=counts if complete else None)
     return align_result(paths, alignment, resumed=resumed, ignored=ignored, is_dataset=is_dataset, sheet=sheet)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from fercli.align.paths import AlignPaths, align_paths
 from fercli.align.result import AlignResult, finish
 from fercli.align.resume import read_record, remove_partial, settings_difference
-from fercli.data.align_files import ALIGN_JSON, read_alignment, write_settings
+from fercli.data.align_files import ALIGN_JSON, read_alignment, write_align_settings
 from fercli.data.align_record import Alignment, AlignSettings
 from fercli.data.rafdb import ALIGNED
 from fercli.errors import DataError, RefusedError
@@ -47,7 +47,7 @@ def begin_shard(
             f"{paths.target} was aligned with other settings: {settings_difference(earlier.settings, settings)}",
             fix="--overwrite aligns it again; or give another output folder",
         )
-    write_settings(paths.target, settings)
+    write_align_settings(paths.target, settings)
     record = paths.target / RECORDS / shard.name
     record.mkdir(parents=True, exist_ok=True)
     folders = {"source": str(source.absolute()), "target": None if target is None else str(target.absolute())}

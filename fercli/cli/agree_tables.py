@@ -9,7 +9,7 @@ from fercli.formatting import percent, pluralize
 
 if TYPE_CHECKING:
     from fercli.coding.agree import Agreement, PairAgreement
-    from fercli.coding.agreement import Score
+    from fercli.coding.agreement import Estimate
 
 
 def show_agreement(result: Agreement) -> None:
@@ -69,7 +69,7 @@ def _show_pair(pair: PairAgreement, result: Agreement) -> None:
     console.show(console.table(title, head, table))
 
 
-def _percent(score: Score) -> str | None:
+def _percent(score: Estimate) -> str | None:
     return None if score.value is None else percent(score.value)
 
 
@@ -77,12 +77,12 @@ def _number(value: float | None) -> str | None:
     return None if value is None else f"{value:.2f}"
 
 
-def _with_interval(score: Score) -> str | None:
+def _with_interval(score: Estimate) -> str | None:
     interval = _interval(score)
     return f"{_number(score.value)} ({interval})" if interval else _number(score.value)
 
 
-def _interval(score: Score, *, as_percent: bool = False) -> str | None:
+def _interval(score: Estimate, *, as_percent: bool = False) -> str | None:
     if score.interval is None:
         return None
     return " to ".join(percent(end) if as_percent else f"{end:.2f}" for end in score.interval)

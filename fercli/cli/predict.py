@@ -21,13 +21,13 @@ from fercli.cli.predict_models import (
     warn_of_alignment,
     weights_settings,
 )
-from fercli.cli.predict_people import BaselineOption, BlurOption, DrawOption, NoPicturesOption, People
+from fercli.cli.predict_people import BaselineOption, BlurOption, DrawOption, NoPicturesOption, PeopleOptions
 from fercli.cli.predict_privacy import LogOption, Protection, PseudonymsOption, command_line
 from fercli.errors import DataError, RefusedError
 from fercli.formatting import pluralize, printable
 
 if TYPE_CHECKING:
-    from fercli.cli.predict_summary import Summary
+    from fercli.cli.predict_summary import RunSummary
     from fercli.media.sources import Source
     from fercli.system.stopwatch import Stopwatch
 
@@ -89,7 +89,7 @@ def predict(
       fer predict photo.jpg clip.mp4 --out results
     """
     from fercli.cli.predict_outputs import OutputOptions, Outputs
-    from fercli.cli.predict_summary import Summary
+    from fercli.cli.predict_summary import RunSummary
     from fercli.config.detect import DetectConfig
     from fercli.faces.detector import open_detector
     from fercli.predict import predict as stage
@@ -135,8 +135,8 @@ def predict(
     inputs = predict_inputs.as_requested(
         predict_inputs.named_sources(sources, out, quiet=quiet), selection, seconds=seconds, reconnect_s=reconnect
     )
-    known = People.read(baseline, people, inputs, track=track)
-    summary = Summary(track=track)
+    known = PeopleOptions.read(baseline, people, inputs, track=track)
+    summary = RunSummary(track=track)
     _refuse_faults(inputs, summary)
     inputs = output.of_shard(inputs)
     given = None if boxes is None else predict_inputs.given_faces(boxes, inputs)
@@ -222,13 +222,13 @@ def predict(
     _finish(summary, strict=strict, is_part=shard is not None)
 
 
-def _say_end(summary: Summary, watch: Stopwatch, runs_on: str, outputs: Sequence[Path]) -> None:
+def _say_end(summary: RunSummary, watch: Stopwatch, runs_on: str, outputs: Sequence[Path]) -> None:
     summary.show_times(watch, runs_on)
     for path in outputs:
         console.say(printable(f"written to {path}"))
 
 
-def _refuse_faults(inputs: list[Source], summary: Summary) -> None:
+def _refuse_faults(inputs: list[Source], summary: RunSummary) -> None:
     """Raise DataError, before anything is loaded, if no source can be read."""
     if all(source.fault for source in inputs):
         for source in inputs:
@@ -248,7 +248,7 @@ def _until_stopped(sources: list[Source], stop: Event, seconds: float | None, *,
         yield
 
 
-def _finish(summary: Summary, *, strict: bool, is_part: bool = False) -> None:
+def _finish(summary: RunSummary, *, strict: bool, is_part: bool = False) -> None:
     """List what could not be read; raise if that is everything, or with --strict anything.
 
     is_part: the rest is in other shards, so that a few unreadable files may be everything here.

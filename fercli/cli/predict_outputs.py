@@ -13,7 +13,7 @@ from fercli.errors import UsageError
 from fercli.predict.privacy import Privacy
 
 if TYPE_CHECKING:
-    from fercli.cli.predict_summary import Summary
+    from fercli.cli.predict_summary import RunSummary
     from fercli.coding.correction import Correction
     from fercli.media.sources import Source
     from fercli.predict.face_blur import FaceBlur
@@ -127,7 +127,7 @@ class Outputs:
         sources: Sequence[Source],
         card: WeightsCard,
         settings: Mapping[str, object],
-        summary: Summary,
+        summary: RunSummary,
         *,
         runs_on: str,
         log: ProcessingLog | None = None,

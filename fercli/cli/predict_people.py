@@ -51,14 +51,14 @@ NoPicturesOption = Annotated[
 
 
 @dataclass(frozen=True)
-class People:
+class PeopleOptions:
     """What --baseline and --people name."""
 
     baselines: Baselines | None
     names: Names | None
 
     @staticmethod
-    def read(baseline: str | None, people: Path | None, sources: Sequence[Source], *, track: bool) -> People:
+    def read(baseline: str | None, people: Path | None, sources: Sequence[Source], *, track: bool) -> PeopleOptions:
         """Read both files. Raises: UsageError, DataError before any work is done."""
         from fercli.coding.names import read_names
         from fercli.predict.baseline.table import read_baselines
@@ -68,7 +68,7 @@ class People:
         baselines = None if baseline is None else read_baselines(baseline)
         if baselines is not None:
             baselines.check(sources)
-        return People(baselines, None if people is None else read_names(people))
+        return PeopleOptions(baselines, None if people is None else read_names(people))
 
     @property
     def all_names(self) -> list[str]:
@@ -108,13 +108,13 @@ class People:
         on_note: Callable[[Source, str], None],
     ) -> Iterator[ImageResult]:
         """Return the results with names, and with the resting expressions subtracted."""
-        from fercli.predict.baseline.apply import Correction, neutral_rests, with_baselines
+        from fercli.predict.baseline.apply import BaselineCorrection, neutral_rests, with_baselines
 
         named = iter(results) if self.names is None else _with_names(results, self.names)
         if self.baselines is None:
             return named
         card = classifier.card
-        correction = Correction(card.labels, card.abstain_below, options.min_reliable_px)
+        correction = BaselineCorrection(card.labels, card.abstain_below, options.min_reliable_px)
         pictures = self.baselines.neutral_pictures
         neutral = {}
         if pictures:

@@ -14,7 +14,7 @@ from fercli.errors import UsageError
 from fercli.formatting import printable
 
 if TYPE_CHECKING:
-    from fercli.cli.predict_people import People
+    from fercli.cli.predict_people import PeopleOptions
     from fercli.media.sources import Source
     from fercli.predict.image_result import ImageResult
     from fercli.predict.processing_log import ProcessingLog
@@ -68,17 +68,17 @@ class Protection:
                     fix="--pseudonyms with a file elsewhere",
                 )
 
-    def open_names(self, sources: Sequence[Source], people: People, *, quiet: bool = False) -> Names:
+    def open_names(self, sources: Sequence[Source], people: PeopleOptions, *, quiet: bool = False) -> ShownNames:
         """Return the names of the run: ids with --pseudonyms."""
         if self.key_file is None:
-            return Names(sources)
+            return ShownNames(sources)
         from fercli.predict.pseudonyms import Key, Pseudonyms
 
         key = Key(self.key_file)
         if key.is_new and not quiet:
             console.say(printable(f"new key {self.key_file}: keep it secret, and apart from the results"))
         ids = Pseudonyms(key, sources, people=people.all_names, files=people.neutral_pictures)
-        return Names(ids.sources, ids, key, self.files)
+        return ShownNames(ids.sources, ids, key, self.files)
 
     def log(self, card: WeightsCard, settings: Mapping[str, object], outputs: Sequence[Path]) -> ProcessingLog | None:
         """Return the log of the run; None without --processing-log."""
@@ -98,7 +98,7 @@ class Protection:
         )
 
 
-class Names:
+class ShownNames:
     """How outputs name sources and people: as they are called, or by ids."""
 
     def __init__(

@@ -57,7 +57,7 @@ class _Video:
             self.seconds[name] = self.seconds.get(name, 0.0) + self._interval_s
 
 
-class Summary:
+class RunSummary:
     """Counts results in constant memory per video; of pictures it keeps a row per face.
 
     track: tracking is on. pictures, frames, faces: how many were read. finished_earlier: sources that an interrupted run had

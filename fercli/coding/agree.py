@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.coding import agreement
-from fercli.coding.agreement import ClassScore, Counts, Score
+from fercli.coding.agreement import ClassScore, Counts, Estimate
 from fercli.coding.agreement_hints import half_coded, late_clocks, unusual
 from fercli.coding.coders import Coder
 from fercli.coding.event_matching import match_events
@@ -41,9 +41,9 @@ class PairAgreement:
     read: str
     confusion: NDArray[np.int64]
     compared: int
-    agreement: Score
-    kappa: Score
-    alpha: Score
+    agreement: Estimate
+    kappa: Estimate
+    alpha: Estimate
     classes: tuple[ClassScore, ...]
     blocks: str
     events: tuple[EventScore, ...]
@@ -185,14 +185,14 @@ class _Comparison:
             sampled = np.zeros_like(sampled)  # no statistic is defined, so that there is no interval
             described += ": too few for intervals"
         precisions, recalls = ((function(counts), function(sampled)) for function in _BY_CLASS)
-        share, kappa, alpha = (agreement.score(function(counts), function(sampled)) for function in _OVERALL)
+        share, kappa, alpha = (agreement.estimate(function(counts), function(sampled)) for function in _OVERALL)
         by_class = tuple(
             ClassScore(
                 name,
                 int(counts[index].sum()),
                 int(counts[:, index].sum()),
-                agreement.score(precisions[0][index], precisions[1][:, index]),
-                agreement.score(recalls[0][index], recalls[1][:, index]),
+                agreement.estimate(precisions[0][index], precisions[1][:, index]),
+                agreement.estimate(recalls[0][index], recalls[1][:, index]),
             )
             for index, name in enumerate(self.classes)
         )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fercli.coding.agree import NOT_CODED, NOT_SEEN, Agreement, PairAgreement
-from fercli.coding.agreement import Score
+from fercli.coding.agreement import Estimate
 from fercli.coding.recordings import UNCERTAIN
 from fercli.formatting import percent
 from fercli.media.figures import empty_figure, plots_available, save_figure
@@ -55,10 +55,10 @@ def write_agreement(folder: Path, result: Agreement) -> None:
         cells = [[name, *values] for name, values in zip(rows, _seconds(pair, result.step_s), strict=True)]
         write_rows(folder / f"confusion{ending}.csv", [f"{pair.coded} / {pair.read} (s)", *columns], cells)
         if plots_available():
-            plot_confusion(folder / f"confusion{ending}.png", pair, result.step_s)
+            plot_agreement(folder / f"confusion{ending}.png", pair, result.step_s)
 
 
-def plot_confusion(path: Path, pair: PairAgreement, step_s: float) -> None:
+def plot_agreement(path: Path, pair: PairAgreement, step_s: float) -> None:
     """Draw the confusion matrix as PNG, PDF and SVG: shade and percentage of the row, seconds below."""
     rows, columns = confusion_names(pair)
     seconds = pair.confusion * step_s
@@ -94,7 +94,7 @@ def _class_rows(result: Agreement) -> Iterator[list[object]]:
             ]
 
 
-def _cells(score: Score) -> tuple[float | None, float | None, float | None]:
+def _cells(score: Estimate) -> tuple[float | None, float | None, float | None]:
     low, high = score.interval or (None, None)
     return score.value, low, high
 

@@ -17,7 +17,7 @@ Counts = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Score:
+class Estimate:
     """A statistic with its 95 % bootstrap interval; None where it is not defined."""
 
     value: float | None
@@ -31,8 +31,8 @@ class ClassScore:
     name: str
     coded: int
     read: int
-    precision: Score
-    recall: Score
+    precision: Estimate
+    recall: Estimate
 
 
 def percent_agreement(counts: Counts) -> Counts:
@@ -87,7 +87,7 @@ def resampled(blocks: Counts, *, seed: int, resamples: int = RESAMPLES) -> Count
     return np.tensordot(draws.astype(float), blocks, axes=1)
 
 
-def score(value: float | Counts, values: Counts) -> Score:
+def estimate(value: float | Counts, values: Counts) -> Estimate:
     """Return a value with the interval of its resampled values [R]; without one if most of them are undefined."""
     known = values[np.isfinite(values)]
     interval = None
@@ -95,7 +95,7 @@ def score(value: float | Counts, values: Counts) -> Score:
         low, high = np.quantile(known, [0.025, 0.975])
         interval = (float(low), float(high))
     number = float(value)
-    return Score(number if np.isfinite(number) else None, interval)
+    return Estimate(number if np.isfinite(number) else None, interval)
 
 
 def ratio(numerator: Counts, denominator: Counts) -> Counts:

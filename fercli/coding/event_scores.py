@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.coding import agreement
-from fercli.coding.agreement import Counts, Score
+from fercli.coding.agreement import Counts, Estimate
 from fercli.coding.event_matching import Event, Pair, mean_errors_s
 
 ALL = "all"
@@ -24,9 +24,9 @@ class EventScore:
     coded: int
     read: int
     matched: int
-    precision: Score
-    recall: Score
-    f1: Score
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
     onset_error_s: float | None
     offset_error_s: float | None
 
@@ -59,7 +59,7 @@ def event_scores(
         pairs = [pair for person in people for pair in person.pairs if name in (ALL, pair[0].label)]
         coded, read, matched = (int(counts[index, kind]) for kind in (_CODED, _READ, _MATCHED))
         precision, recall, f1 = (
-            agreement.score(value[index], drawn[:, index]) for value, drawn in zip(values, samples, strict=True)
+            agreement.estimate(value[index], drawn[:, index]) for value, drawn in zip(values, samples, strict=True)
         )
         onset_error_s, offset_error_s = mean_errors_s(pairs)
         scores.append(EventScore(name, coded, read, matched, precision, recall, f1, onset_error_s, offset_error_s))

@@ -36,7 +36,7 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Sample:
+class CodingSample:
     """The segments to code, by video and time; by video the people in view in them, the end and
     frame rate of the rows, and when every person is seen well.
     """
@@ -66,7 +66,7 @@ class Sample:
 
 def draw_sample(
     rows: SavedRows, *, minutes: float, segment_s: float = SEGMENT_S, seed: int = 0, names: Names | None = None
-) -> Sample:
+) -> CodingSample:
     """Draw segments until they last `minutes` minutes: in turn one from every stratum, at random within it.
 
     Segments without anybody in view are not drawn. names: of tracks. Raises: DataError if the table has no video with a face.
@@ -99,7 +99,7 @@ def draw_sample(
         for source, tracks in people.items()
     }
     moments = {video.source: _moments(video, shown[video.source], ordered) for video in videos}
-    return Sample(ordered, shown, ends_s, fps, moments)
+    return CodingSample(ordered, shown, ends_s, fps, moments)
 
 
 def _moments(video: Recording, people: Sequence[Who], segments: Sequence[Segment]) -> dict[Who, Moment]:
@@ -159,17 +159,17 @@ def _seconds(video: Recording, inside: NDArray[np.bool_]) -> NDArray[np.float64]
     return total
 
 
-def write_sample(path: Path, sample: Sample) -> None:
+def write_sample(path: Path, sample: CodingSample) -> None:
     """Write sample.csv."""
     write_rows(path, _COLUMNS, _rows(sample))
 
 
-def write_parts(path: Path, sample: Sample) -> None:
+def write_parts(path: Path, sample: CodingSample) -> None:
     """Write parts.csv, which does not show what was predicted."""
     write_rows(path, _COLUMNS[:-1], (row[:-1] for row in _rows(sample)))
 
 
-def _rows(sample: Sample) -> list[list[object]]:
+def _rows(sample: CodingSample) -> list[list[object]]:
     """Return the segments as the cells of _COLUMNS."""
     return [[item.source, round(item.begin_s, 6), round(item.end_s, 6), item.stratum] for item in sample.segments]
 

@@ -14,7 +14,7 @@ from fercli.coding.formats.elan import write_elan
 from fercli.coding.formats.praat import write_praat
 from fercli.coding.media_links import Media, MediaFolder, link_media, within_media
 from fercli.coding.people_page import PAGE_NAME, write_people
-from fercli.coding.sample import Sample, write_parts, write_sample
+from fercli.coding.sample import CodingSample, write_parts, write_sample
 from fercli.coding.video_names import short_names
 from fercli.system.csv_file import write_rows
 from fercli.system.files import free_name, refuse_existing
@@ -27,7 +27,7 @@ _ASK = "Code the parts that parts.csv lists"
 
 def write_empty(
     folder: Path,
-    sample: Sample,
+    sample: CodingSample,
     to: str,
     *,
     classes: Sequence[str],

@@ -60,7 +60,7 @@ def finished_alignment(root: Path) -> Alignment | None:
     return alignment
 
 
-def write_settings(root: Path, settings: AlignSettings, *, counts: Mapping[str, int] | None = None) -> None:
+def write_align_settings(root: Path, settings: AlignSettings, *, counts: Mapping[str, int] | None = None) -> None:
     """Write align.json; `counts` (pictures by status) only when the run is finished."""
     values: dict[str, Any] = {"format": _FORMAT, "settings": asdict(settings), "fingerprint": settings.fingerprint}
     values |= {"complete": counts is not None, "counts": dict(counts or {})}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fercli.config.detect import DetectConfig
 from fercli.faces.boxes import Detections, suppress
 from fercli.faces.yunet_network import BATCH_SIZES, YuNetNetwork
-from fercli.faces.yunet_views import SMALL_PICTURE, View, render, views_of
+from fercli.faces.yunet_views import SMALL_PICTURE, View, render_views, views_of
 from fercli.media.images import Rgb
 from fercli.results import Box, Face, Landmarks
 from fercli.system.chunks import chunked
@@ -66,7 +66,7 @@ class YuNetDetector:
         def search(frame: Rgb, of_frame: Sequence[View]) -> list[Detections]:
             return [
                 view.to_picture(self._network.detect([canvas], self._min_raw_score)[0])
-                for view, canvas in zip(of_frame, render(frame, of_frame), strict=True)
+                for view, canvas in zip(of_frame, render_views(frame, of_frame), strict=True)
             ]
 
         return list(self._pool.map(search, frames, views))
@@ -74,7 +74,7 @@ class YuNetDetector:
     def _in_batches(self, frames: Sequence[Rgb], views: Sequence[Sequence[View]]) -> list[list[Detections]]:
         """Detections of the views of every frame; canvases have fixed shapes, and those of one shape run together."""
         fixed = [[view.on_fixed_canvas() for view in of_frame] for of_frame in views]
-        canvases = [canvas for drawn in self._pool.map(render, frames, fixed) for canvas in drawn]
+        canvases = [canvas for drawn in self._pool.map(render_views, frames, fixed) for canvas in drawn]
         found: dict[int, Detections] = {}
         for batch in _batches([canvas.shape for canvas in canvases], BATCH_SIZES[-1]):
             found |= zip(

@@ -83,7 +83,7 @@ def views_of(height: int, width: int, min_face_px: float, max_side: int) -> list
     ]
 
 
-def render(rgb: Rgb, views: Sequence[View]) -> list[Rgb]:
+def render_views(rgb: Rgb, views: Sequence[View]) -> list[Rgb]:
     """Draw a picture [H, W, 3] on the black canvas of each of its views, finest first.
 
     A view is resized from the finer one before it, which is faster and as exact: area interpolation is a mean.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fercli.errors import DataError
 from fercli.media.picture_files import BROKEN, LIMIT_VARIABLE, check_tiff, content_of, head_of, pixel_limit
-from fercli.media.pixel_values import blend_on_white, levels_of, to_eight_bits
+from fercli.media.pixel_values import blend_on_white, display_range, to_eight_bits
 from fercli.media.rgb_pixels import Rgb, turned
 from fercli.media.tiff import ASSOCIATED, BLACK_IS_ZERO, RGB, UNASSOCIATED, WHITE_IS_ZERO, Layout, is_tiff, layout_of
 
@@ -51,7 +51,7 @@ def read_deep_tiff(file: Path | io.BytesIO, notes: list[str]) -> Rgb | None:
 
 
 def _rgb(layout: Layout, values: NDArray[np.generic], colours: int) -> Rgb:
-    levels = levels_of(values[..., :colours], layout.maximum)
+    levels = display_range(values[..., :colours], layout.maximum)
     rgb = to_eight_bits(values[..., :colours], levels)
     if layout.photometric == WHITE_IS_ZERO:
         rgb = 255 - rgb

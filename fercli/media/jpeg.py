@@ -12,7 +12,7 @@ _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # of a segment: in the d
 _MOST_SCANS = 50  # encoders write about ten
 
 
-class Segment(NamedTuple):
+class JpegSegment(NamedTuple):
     """A segment: bytes `start` to `end` of the file, marker and length included, and its payload."""
 
     marker: int
@@ -21,7 +21,7 @@ class Segment(NamedTuple):
     payload: bytes
 
 
-def segments(content: bytes) -> Iterator[Segment]:
+def segments(content: bytes) -> Iterator[JpegSegment]:
     """Yield the segments up to the end marker; the data of the scans, and bytes between segments, are skipped."""
     position = 2
     while (found := _MARKER.search(content, position)) is not None:
@@ -29,7 +29,7 @@ def segments(content: bytes) -> Iterator[Segment]:
         if marker == END or start + 4 > len(content):
             return
         position = start + 2 + int.from_bytes(content[start + 2 : start + 4], "big")
-        yield Segment(marker, start, position, content[start + 4 : position])
+        yield JpegSegment(marker, start, position, content[start + 4 : position])
 
 
 def is_sequential(content: bytes) -> bool:

@@ -19,21 +19,21 @@ _SAMPLE = 1 << 22  # values; of larger pictures only some rows decide
 _STRIP = 1 << 22  # values that are converted together
 
 
-class Levels(NamedTuple):
+class DisplayRange(NamedTuple):
     """The values that are shown as black and as white."""
 
     black: float
     white: float
 
 
-def to_eight_bits(values: NDArray[np.generic], levels: Levels | None = None) -> NDArray[np.uint8]:
+def to_eight_bits(values: NDArray[np.generic], levels: DisplayRange | None = None) -> NDArray[np.uint8]:
     """Scale integers or floats of any shape to 0..255. levels: default: those of `levels_of`.
 
     NaN is black, infinite values are white.
     """
     if values.dtype == np.uint8:
         return values.astype(np.uint8)
-    black, white = levels or levels_of(values)
+    black, white = levels or display_range(values)
     bytes_ = np.empty(values.shape, np.uint8)
     rows = max(1, _STRIP // max(1, values.size // max(1, len(values))))
     for top in range(0, len(values), rows):
@@ -42,7 +42,7 @@ def to_eight_bits(values: NDArray[np.generic], levels: Levels | None = None) -> 
     return bytes_
 
 
-def levels_of(values: NDArray[np.generic], maximum: int | None = None) -> Levels:
+def display_range(values: NDArray[np.generic], maximum: int | None = None) -> DisplayRange:
     """Return black and white of integers or floats, whatever part of the range of their type is used.
 
     White is the smallest usual maximum that the values fit in: 255 and those of 10, 12, 14, 16 (15 with a sign), 24, 31, 32,
@@ -54,7 +54,7 @@ def levels_of(values: NDArray[np.generic], maximum: int | None = None) -> Levels
     if np.issubdtype(values.dtype, np.floating):
         positive = finite[finite > 0]
         level = float(np.percentile(positive, _FLOAT_SHARE)) / _FLOAT_MARGIN if positive.size else 0.0
-        return Levels(0.0, _smallest(_FLOAT_WHITE, level))
+        return DisplayRange(0.0, _smallest(_FLOAT_WHITE, level))
     whole = _without_marks(finite, float(np.iinfo(values.dtype).max))  # type: ignore[type-var]
     lowest, level = np.percentile(whole, (100 - _SHARE, _SHARE)).tolist() if whole.size else (0.0, 0.0)
     is_signed = np.issubdtype(values.dtype, np.signedinteger)
@@ -62,7 +62,7 @@ def levels_of(values: NDArray[np.generic], maximum: int | None = None) -> Levels
     if maximum is not None and maximum in whites and maximum >= level:
         whites = (maximum,)
     white = _smallest(whites, max(level, -lowest))
-    return Levels(-white - 1 if lowest < -white / 2 else 0.0, white)
+    return DisplayRange(-white - 1 if lowest < -white / 2 else 0.0, white)
 
 
 def _smallest(whites: Sequence[float], level: float) -> float:
@@ -96,7 +96,7 @@ def read_deep_png(content: bytes) -> NDArray[np.uint8] | None:
         return np.repeat(to_eight_bits(stored)[..., None], 3, axis=2)
     if stored.shape[2] not in (3, 4):
         return None
-    levels = levels_of(stored[..., :3])
+    levels = display_range(stored[..., :3])
     rgb = to_eight_bits(stored[..., 2::-1], levels)
     if stored.shape[2] == 4:
         blend_on_white(rgb, stored[..., 3:], levels.white)

@@ -78,7 +78,7 @@ def read_checkpoint(folder: RunFolder) -> dict[str, Any] | None:
     return saved
 
 
-def restore(components: Components, saved: dict[str, Any]) -> TrainingState:
+def restore_state(components: Components, saved: dict[str, Any]) -> TrainingState:
     """Load a checkpoint into the components and return the run's state."""
     components.model.load_state_dict(saved["model"])
     components.step.optimizer.load_state_dict(saved["optimizer"])

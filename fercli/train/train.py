@@ -28,7 +28,7 @@ from fercli.train.process_group import ProcessGroup
 from fercli.train.reporter import Reporter
 from fercli.train.result import TrainResult, build_result, run_result_file, score_selected_weights
 from fercli.train.run_log import RunLog
-from fercli.train.saver import Saver, read_checkpoint, restore
+from fercli.train.saver import Saver, read_checkpoint, restore_state
 from fercli.train.scoring import Scorer
 from fercli.train.selected_weights import SelectedWeights
 from fercli.train.selection import Selection
@@ -90,7 +90,7 @@ def train(
         report = report if group.is_first else no_report
         group.run_on_first(lambda: held.enter_context(hold_lock(out / _LOCK, output=out)))
         saved = group.run_on_first(lambda: _open_folder(folder, config, facts, device, options=options, report=report))
-        state = TrainingState(schedules=[config.train.epochs]) if saved is None else restore(components, saved)
+        state = TrainingState(schedules=[config.train.epochs]) if saved is None else restore_state(components, saved)
         return _run(components, state, folder, selection, options=options, report=report)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fercli.cli.predict_summary import Summary
+from fercli.cli.predict_summary import RunSummary
 from fercli.media.selection import FrameSelection
 from fercli.media.sources import Source
 from fercli.predict.image_result import ImageResult
@@ -27,13 +27,13 @@ def _face(value: float, **other: object) -> Prediction:
     return Prediction("x", "ok", face=0, detection=FACE, label="fear", probabilities=probabilities, **other)  # type: ignore[arg-type]
 
 
-def _times(summary: Summary, capsys: pytest.CaptureFixture[str]) -> str:
+def _times(summary: RunSummary, capsys: pytest.CaptureFixture[str]) -> str:
     summary.show_times(Stopwatch(), "onnx on cpu")
     return capsys.readouterr().err
 
 
 def test_times__of_one_picture_are_in_the_singular(capsys: pytest.CaptureFixture[str]):
-    summary = Summary()
+    summary = RunSummary()
     assert _times(summary, capsys) == ""
     summary.add(ImageResult(PICTURE, RGB, None, (_face(0.8),)))
     text = _times(summary, capsys)
@@ -43,7 +43,7 @@ def test_times__of_one_picture_are_in_the_singular(capsys: pytest.CaptureFixture
 
 
 def test_times__count_pictures_and_frames_apart(capsys: pytest.CaptureFixture[str]):
-    summary = Summary()
+    summary = RunSummary()
     summary.add(ImageResult(PICTURE, RGB, None, (Prediction("x", "no_face"),)))
     for frame in range(2):
         summary.add(ImageResult(CLIP, RGB, frame / 25, (_face(0.8, frame=frame),), frame))
@@ -54,7 +54,7 @@ def test_times__count_pictures_and_frames_apart(capsys: pytest.CaptureFixture[st
 
 def test_show__shares_are_rounded_as_those_of_summary_csv(capsys: pytest.CaptureFixture[str]):
     # 0.3114410 and 0.0614408 of the time: with six decimals, as in summary.csv, their remainders are equal
-    summary = Summary()
+    summary = RunSummary()
     for time_s, label in ((0.0, "sadness"), (6.131124, "fear"), (7.340667, "anger"), (13.513500, "anger")):
         face = Prediction("b.mp4", "ok", 0, time_s, 0, FACE, label, {label: 1.0})
         summary.add(ImageResult(CLIP, RGB, time_s, (face,), 0))
@@ -65,7 +65,7 @@ def test_show__shares_are_rounded_as_those_of_summary_csv(capsys: pytest.Capture
 
 
 def test_show__shares_of_a_video_add_up_to_100(capsys: pytest.CaptureFixture[str]):
-    summary = Summary()
+    summary = RunSummary()
     for frame, value in enumerate((0.8, 0.3, 0.9)):
         label = "fear" if value > 0.5 else "anger"
         probabilities = {"fear": value, "anger": 1 - value}
@@ -80,14 +80,14 @@ def test_show__shares_of_a_video_add_up_to_100(capsys: pytest.CaptureFixture[str
 
 
 def test_show__a_near_certain_face_is_above_99_percent(capsys: pytest.CaptureFixture[str]):
-    summary = Summary()
+    summary = RunSummary()
     summary.add(ImageResult(PICTURE, RGB, None, (_face(0.9999),)))
     summary.show()
     assert "> 99 %" in capsys.readouterr().out
 
 
 def test_show__counts_time_in_view_not_frames(capsys: pytest.CaptureFixture[str]):
-    summary = Summary()
+    summary = RunSummary()
     # fear is held for 0.8 s; anger, an uncertain face and the last frame for 0.1 s each
     for frame, (time_s, value, status) in enumerate(
         [(0.0, 0.8, "ok"), (0.8, 0.3, "ok"), (0.9, 0.9, "uncertain"), (1.0, 0.9, "too_small")]
@@ -111,7 +111,7 @@ def test_table__of_a_narrow_terminal_has_one_line_per_face(
     width: int, box: bool, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("fercli.cli.console.width", lambda: width)
-    summary = Summary()
+    summary = RunSummary()
     source = Source(
         Path("in/a-long-name-of-a-photo-2026-11-28-17-31.jpg"),
         "image",
@@ -130,7 +130,7 @@ def test_table__of_a_narrow_terminal_has_one_line_per_face(
 def test_show__of_a_part_of_a_video_ends_where_the_part_does(capsys: pytest.CaptureFixture[str]):
     # frames of 0.4 s up to 1 s: the third one is shown for 0.2 s of it, with a face that has no track
     part = replace(CLIP, selection=FrameSelection(end_s=1.0))
-    summary = Summary()
+    summary = RunSummary()
     for frame, faces in enumerate(([1], [1], [1, None])):
         rows = tuple(_face(0.8, frame=frame, track=track) for track in faces)
         summary.add(ImageResult(part, RGB, frame * 0.4, rows, frame))

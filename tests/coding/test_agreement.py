@@ -54,7 +54,7 @@ def test_kappa__of_one_class_only_is_not_defined():
     counts = np.zeros((2, 2))
     counts[0, 0] = 10
     assert np.isnan(agreement.cohens_kappa(counts))
-    assert agreement.score(agreement.cohens_kappa(counts), np.full(5, np.nan)) == agreement.Score(None, None)
+    assert agreement.estimate(agreement.cohens_kappa(counts), np.full(5, np.nan)) == agreement.Estimate(None, None)
 
 
 def test_resampled__draws_whole_blocks():
@@ -65,4 +65,4 @@ def test_resampled__draws_whole_blocks():
     # the first block is drawn 0, 1 or 2 times with 1/4, 1/2, 1/4
     assert np.mean(sampled[:, 0, 0] == 2) == pytest.approx(0.5, abs=0.03)
     shares = agreement.percent_agreement(sampled)
-    assert agreement.score(1.0, shares).interval == (1.0, 1.0)
+    assert agreement.estimate(1.0, shares).interval == (1.0, 1.0)

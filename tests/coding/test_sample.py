@@ -11,7 +11,7 @@ from pympi.Elan import Eaf
 
 from fercli.coding.coders import read_coder
 from fercli.coding.episodes import EpisodeOptions
-from fercli.coding.sample import Sample, draw_sample, read_sample
+from fercli.coding.sample import CodingSample, draw_sample, read_sample
 from fercli.coding.sample_files import write_empty
 from fercli.errors import DataError, RefusedError
 from fercli.rows.read import SavedRows, read_rows
@@ -25,11 +25,11 @@ def rows(table_of, rows_of) -> SavedRows:
 
 
 @pytest.fixture
-def sample(rows: SavedRows) -> Sample:
+def sample(rows: SavedRows) -> CodingSample:
     return draw_sample(rows, minutes=1, seed=1)
 
 
-def test_sample__draws_every_stratum_and_nothing_without_a_face(sample: Sample):
+def test_sample__draws_every_stratum_and_nothing_without_a_face(sample: CodingSample):
     assert sample.seconds == 60
     assert Counter(item.stratum for item in sample.segments) == {"neutral": 3, "happiness": 2, "sadness": 1}
     assert [item.begin_s for item in sample.segments] == sorted(item.begin_s for item in sample.segments)
@@ -37,7 +37,7 @@ def test_sample__draws_every_stratum_and_nothing_without_a_face(sample: Sample):
     assert sample.people == {"in/a.mp4": (1,)}
 
 
-def test_sample__is_the_same_for_a_seed_and_all_if_there_is_less(rows: SavedRows, sample: Sample):
+def test_sample__is_the_same_for_a_seed_and_all_if_there_is_less(rows: SavedRows, sample: CodingSample):
     assert draw_sample(rows, minutes=1, seed=1) == sample
     assert draw_sample(rows, minutes=1, seed=2) != sample
     assert draw_sample(rows, minutes=60).seconds == 120
@@ -51,7 +51,7 @@ def test_sample__needs_a_face(table_of, rows_of):
 @pytest.mark.parametrize(
     ("to", "name"), [("elan", "a.eaf"), ("praat", "a.TextGrid"), ("csv", "to-code.csv"), ("boris", "to-code.boris")]
 )
-def test_write_empty__has_the_people_and_the_parts(sample: Sample, classes, to: str, name: str, tmp_path: Path):
+def test_write_empty__has_the_people_and_the_parts(sample: CodingSample, classes, to: str, name: str, tmp_path: Path):
     paths = write_empty(tmp_path / to, sample, to, classes=classes, media=None, overwrite=False).paths
     assert [path.name for path in paths] == ["sample.csv", "parts.csv", name]
     spans = tuple((item.begin_s, item.end_s) for item in sample.segments)
@@ -66,7 +66,7 @@ def test_write_empty__has_the_people_and_the_parts(sample: Sample, classes, to: 
         assert coder.videos["a"].frames.tiers == {"Track 1": ()}
 
 
-def test_write_empty__is_read_by_pympi_and_praatio(sample: Sample, classes, tmp_path: Path):
+def test_write_empty__is_read_by_pympi_and_praatio(sample: CodingSample, classes, tmp_path: Path):
     eaf = Eaf(write_empty(tmp_path / "e", sample, "elan", classes=classes, media=None, overwrite=False).paths[2])
     assert set(eaf.get_tier_names()) == {"Track 1", "to code"}
     assert len(eaf.get_annotation_data_for_tier("to code")) == len(sample.segments)

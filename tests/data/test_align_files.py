@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from fercli.data.align_files import AlignJournal, finished_alignment, read_alignment, write_align_csv, write_settings
+from fercli.data.align_files import (
+    AlignJournal,
+    finished_alignment,
+    read_alignment,
+    write_align_csv,
+    write_align_settings,
+)
 from fercli.data.align_record import Alignment, AlignRow, AlignSettings
 from fercli.errors import DataError
 from fercli.results import Face
@@ -24,17 +30,17 @@ ROWS = (
 
 
 def test_alignment__comes_back_as_it_was_written(tmp_path: Path):
-    write_settings(tmp_path, SETTINGS, counts={"ok": 1})
+    write_align_settings(tmp_path, SETTINGS, counts={"ok": 1})
     write_align_csv(tmp_path, reversed(ROWS))
     assert read_alignment(tmp_path) == Alignment(SETTINGS, ROWS, complete=True)
 
 
 def test_finished_alignment__refuses_a_run_that_was_interrupted(tmp_path: Path):
     assert finished_alignment(tmp_path) is None
-    write_settings(tmp_path, SETTINGS)
+    write_align_settings(tmp_path, SETTINGS)
     with pytest.raises(DataError, match="was interrupted"):
         finished_alignment(tmp_path)
-    write_settings(tmp_path, SETTINGS, counts={"ok": 1})
+    write_align_settings(tmp_path, SETTINGS, counts={"ok": 1})
     assert finished_alignment(tmp_path) is not None
 
 
@@ -43,7 +49,7 @@ def test_read_alignment__is_none_where_nothing_was_aligned(tmp_path: Path):
 
 
 def test_journal__counts_after_a_kill_in_the_middle_of_a_line(tmp_path: Path):
-    write_settings(tmp_path, SETTINGS)
+    write_align_settings(tmp_path, SETTINGS)
     with AlignJournal(tmp_path) as journal:
         journal.append(ROWS)
     path = tmp_path / ".align.journal.csv"
@@ -64,7 +70,7 @@ def test_read_alignment__refuses_a_broken_json(text: str, tmp_path: Path):
 @pytest.mark.parametrize("name", ["../x.png", "/etc/passwd", "a/../../x.png"])
 def test_read_alignment__refuses_crops_outside_its_folder(name: str, tmp_path: Path):
     # fer align --overwrite deletes the crops that the rows name
-    write_settings(tmp_path, SETTINGS)
+    write_align_settings(tmp_path, SETTINGS)
     write_align_csv(tmp_path, [AlignRow("a.jpg", "no_face", name, faces=0)])
     with pytest.raises(DataError, match=r"the row of a\.jpg is invalid"):
         read_alignment(tmp_path)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fercli.faces.yunet_views import SMALL_PICTURE, render, views_of
+from fercli.faces.yunet_views import SMALL_PICTURE, render_views, views_of
 
 
 def test_views__have_few_fixed_shapes_whatever_the_size_of_the_picture():
@@ -51,7 +51,7 @@ def test_views__show_the_smallest_face_with_twelve_pixels(
 def test_views__enlarge_a_small_picture_with_a_border():
     (view,) = views_of(48, 40, 20, 1600)
     assert (view.size_wh, view.offset_xy) == ((160, SMALL_PICTURE), (80, 64))
-    (canvas,) = render(np.full((48, 40, 3), 99, np.uint8), [view])
+    (canvas,) = render_views(np.full((48, 40, 3), 99, np.uint8), [view])
     assert canvas[64:256, 80:240].min() == 99
     assert canvas.sum() == 99 * 3 * 160 * 192
 
@@ -59,7 +59,7 @@ def test_views__enlarge_a_small_picture_with_a_border():
 def test_render__draws_the_coarse_view_like_one_of_the_picture_itself(astronaut: np.ndarray):
     picture = cv2.resize(astronaut, (1200, 900), interpolation=cv2.INTER_CUBIC)
     views = views_of(900, 1200, 20, 1600)
-    fine, coarse = render(picture, views)
+    fine, coarse = render_views(picture, views)
     assert (fine.shape, coarse.shape) == ((576, 736, 3), (256, 320, 3))
     direct = cv2.resize(picture, (320, 240), interpolation=cv2.INTER_AREA)
     assert coarse[:8].max() == coarse[-8:].max() == 0

@@ -31,7 +31,7 @@ Note = Callable[[Source, str], None]
 
 
 @dataclass(frozen=True)
-class Correction:
+class BaselineCorrection:
     """Corrects single predictions. labels: of the model, neutral among them. The others: when a prediction is unreliable."""
 
     labels: Sequence[str]
@@ -73,7 +73,7 @@ class Correction:
 def with_baselines(
     results: Iterable[ImageResult],
     baselines: Baselines,
-    correction: Correction,
+    correction: BaselineCorrection,
     *,
     neutral: Mapping[Path, Rest],
     on_note: Note,
@@ -94,7 +94,7 @@ def with_baselines(
 def neutral_rests(
     pictures: Sequence[Path],
     classifier: Classifier,
-    correction: Correction,
+    correction: BaselineCorrection,
     *,
     detector: FaceDetector | None,
     options: PredictOptions,
@@ -111,7 +111,11 @@ def neutral_rests(
 
 
 def _picture(
-    result: ImageResult, baselines: Baselines, correction: Correction, neutral: Mapping[Path, Rest], on_note: Note
+    result: ImageResult,
+    baselines: Baselines,
+    correction: BaselineCorrection,
+    neutral: Mapping[Path, Rest],
+    on_note: Note,
 ) -> ImageResult:
     """Correct the largest face of a picture: whose the others are is unknown."""
     row = baselines.row_of_picture(result.source.name)
@@ -127,7 +131,7 @@ def _picture(
 
 
 def _video(
-    results: Iterable[ImageResult], baselines: Baselines, correction: Correction, on_note: Note
+    results: Iterable[ImageResult], baselines: Baselines, correction: BaselineCorrection, on_note: Note
 ) -> Iterator[ImageResult]:
     resting_faces = RestingFaces()
     tracks: dict[Who, int | None] = {}
@@ -151,7 +155,7 @@ def _video(
 
 
 def _corrected(
-    predictions: Iterable[Prediction], rests: Mapping[Who, Rest], correction: Correction
+    predictions: Iterable[Prediction], rests: Mapping[Who, Rest], correction: BaselineCorrection
 ) -> Iterator[Prediction]:
     for prediction in predictions:
         rest = rests.get(prediction.who) if is_known(prediction) else None

@@ -10,7 +10,7 @@ from fercli.coding.names import SETTING as NAMES
 from fercli.coding.names import Names
 from fercli.config.detect import MIN_RELIABLE_PX
 from fercli.errors import DataError
-from fercli.predict.baseline.apply import Correction, is_known, tracked, without_baseline
+from fercli.predict.baseline.apply import BaselineCorrection, is_known, tracked, without_baseline
 from fercli.predict.baseline.correction import MARGIN, neutral_index
 from fercli.predict.baseline.spans import Rest, RestingFaces
 from fercli.predict.baseline.table import Baselines
@@ -39,7 +39,7 @@ def correct_rows(
     what `open_table` raises.
     """
     check_table_path(out, overwrite=overwrite)
-    correction = Correction(rows.labels, rows.run.uncertain_below or 0.0, _min_reliable_px(rows.run))
+    correction = BaselineCorrection(rows.labels, rows.run.uncertain_below or 0.0, _min_reliable_px(rows.run))
     rests, people = _rests(_predictions(rows, names), rows.path, baselines, correction, on_note)
     if not rests:
         raise DataError(
@@ -70,7 +70,7 @@ def _rests(
     predictions: Iterable[Prediction],
     path: Path,
     baselines: Baselines,
-    correction: Correction,
+    correction: BaselineCorrection,
     on_note: Callable[[str], None],
 ) -> tuple[dict[tuple[str, Who], Rest], int]:
     """Return the people at rest by source and person, and how many people there are."""
@@ -123,7 +123,7 @@ def _picture(path: Path, pictures: dict[str, Prediction]) -> Prediction | None:
 
 
 def _corrected(
-    prediction: Prediction, rests: Mapping[tuple[str, Who], Rest], baselines: Baselines, correction: Correction
+    prediction: Prediction, rests: Mapping[tuple[str, Who], Rest], baselines: Baselines, correction: BaselineCorrection
 ) -> Prediction:
     rest = rests.get((prediction.source, prediction.who)) if is_known(prediction) else None
     if rest is None or _moves(prediction):

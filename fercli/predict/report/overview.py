@@ -43,7 +43,7 @@ def video_overview(recording: Recording, coded: CodedVideo) -> VideoOverview:
     tracks = {track.person: track for track in recording.tracks}
     duration_s = coded.end_s - coded.begin_s
     parts = [duration(duration_s), pluralize(len(recording.numbers), "frame")]
-    parts.append(count_text([item.person for item in people]) if people else "nobody in view")
+    parts.append(people_text([item.person for item in people]) if people else "nobody in view")
     shown = tuple(
         PersonOverview(who_name(item.person), track_strip(recording, tracks[item.person]), shares_text(item))
         for item in people[:_SHOWN_PEOPLE]
@@ -51,7 +51,7 @@ def video_overview(recording: Recording, coded: CodedVideo) -> VideoOverview:
     return VideoOverview(", ".join(parts), shown, len(people) - len(shown))
 
 
-def count_text(everybody: Sequence[Who]) -> str:
+def people_text(everybody: Sequence[Who]) -> str:
     """Return how many tracks and named people there are: "2 tracks", "1 person and 2 tracks", "largest face of every frame"."""
     if None in everybody:
         return "largest face of every frame"

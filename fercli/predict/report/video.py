@@ -21,7 +21,7 @@ from fercli.media.images import Rgb
 from fercli.predict.people import MAX_PEOPLE, People, Person, SeenFace
 from fercli.predict.report.chart import Chart, make_chart, time_table
 from fercli.predict.report.coding_tables import episode_table, moment
-from fercli.predict.report.overview import VideoOverview, count_text, track_strip, video_overview
+from fercli.predict.report.overview import VideoOverview, people_text, track_strip, video_overview
 from fercli.predict.report.strip import Band
 from fercli.results import MIN_TRACK_S, Prediction, Who, is_frame, who_name
 
@@ -188,7 +188,7 @@ class VideoSection:
         if len(shown) < len(everybody):
             faces += f", {len(everybody) - len(shown):,} more below {MIN_TRACK_S:g} s"
         if any(isinstance(who, str) for who in everybody):
-            return Tile("People and tracks", f"{len(shown):,}", f"{count_text(shown)}, {faces}")
+            return Tile("People and tracks", f"{len(shown):,}", f"{people_text(shown)}, {faces}")
         return Tile("Tracks", "none" if None in everybody else f"{len(shown):,}", faces)
 
     def _span_s(self) -> tuple[float, float]:

@@ -12,7 +12,7 @@ import pytest
 from fercli.errors import DataError
 from fercli.media.sources import Source, find_sources
 from fercli.media.video_writer import VideoWriter
-from fercli.predict.baseline.apply import Correction, with_baselines
+from fercli.predict.baseline.apply import BaselineCorrection, with_baselines
 from fercli.predict.baseline.saved_rows import correct_rows
 from fercli.predict.baseline.table import read_baselines
 from fercli.predict.image_result import ImageResult
@@ -24,7 +24,7 @@ from fercli.rows.run_record import new_record
 LABELS = ("neutral", "happiness", "sadness")
 REST, SMILE = (0.15, 0.05, 0.8), (0.15, 0.45, 0.4)  # sad at rest; in the smile the odds of happiness are 9 times higher
 LAUGH = (0.02, 0.9, 0.08)  # odds of happiness 135 times those at rest: e^4.9
-CORRECTION = Correction(LABELS, abstain_below=0.0, min_reliable_px=10)
+CORRECTION = BaselineCorrection(LABELS, abstain_below=0.0, min_reliable_px=10)
 BOX = Face((10.0, 10.0, 60.0, 70.0), 0.95, None)
 
 

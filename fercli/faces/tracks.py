@@ -17,7 +17,9 @@ LOST_S = 2.0  # s: a face that is not detected for longer is recognised by appea
 _EXTRAPOLATE_S = 0.3  # s: how long the motion of an undetected face is extrapolated
 _REACH, _REACH_PER_S, _MAX_REACH = 0.6, 2.0, 3.0  # allowed distance from the expected position, in sides of the face
 _GROWTH, _GROWTH_PER_S = np.log(1.6), 0.5  # allowed change of size: log of the ratio of sides
-_MIN_SIMILARITY = 0.5  # correlation of appearance that is required of a face that was out of sight
+_MIN_SIMILARITY = (
+    0.5  # correlation of appearance, below which a face may be another one: after a cut, or where people cross
+)
 _OUT_OF_SIGHT_S = 0.25
 _MISSED_S = 0.1  # after a gap of more than this, the head must not be that of another person
 _DISSIMILARITY_COST, _GROWTH_COST = 2.0, 0.5  # relative to 1 for a distance of the whole reach
@@ -47,9 +49,10 @@ class Tracker:
     """Tracks the faces of one video. Numbers count from 1 in order of first appearance.
 
     Faces are assigned to tracks by expected position, size and appearance, all faces of a frame together (minimum total
-    cost, Hungarian method). A face that was missed for more than 0.1 s continues its track only if the colours of its head are
-    not those of another person. A track without a face ends after LOST_S. A face that fits no track gets the number of an
-    earlier one that is not in view if it looks the same (`KnownHeads`), otherwise a new number.
+    cost, Hungarian method). A face that was missed for more than 0.1 s, or that looks different from one frame to the next,
+    continues its track only if the colours of its head are not those of another person. A track without a face ends after
+    LOST_S. A face that fits no track gets the number of an earlier one that is not in view if it looks the same (`KnownHeads`),
+    otherwise a new number.
     """
 
     def __init__(self) -> None:
@@ -82,7 +85,7 @@ class Tracker:
         numbers = []
         for index, (face, match) in enumerate(zip(faces, matches, strict=True)):
             head = heads[index] if heads is not None else None
-            if match is None or self._is_other(match, head, face[1], time_s):
+            if match is None or self._is_other(match, face, head, time_s):
                 number = self._number(head, face[1], taken)
                 taken.add(number)
                 self._tracks = [track for track in self._tracks if track.number != number]
@@ -95,10 +98,14 @@ class Tracker:
             numbers.append(number)
         return numbers
 
-    def _is_other(self, track: _Track, head: Head | None, side: float, time_s: float) -> bool:
-        """Whether a face at the position of a track that was missed for a while is another person's."""
+    def _is_other(self, track: _Track, face: tuple[Floats, float, Floats], head: Head | None, time_s: float) -> bool:
+        """Whether a face at the position of a track is another person's: after a while without it, or after a cut."""
+        _, side, appearance = face
+        if head is None:
+            return False
         missed = time_s - track.seen_s > _MISSED_S + 1e-6
-        return missed and head is not None and self._known.contradicts(track.number, head, side)
+        changed = float(appearance @ track.appearance) < _MIN_SIMILARITY
+        return (missed or changed) and self._known.contradicts(track.number, head, side)
 
     def _number(self, head: Head | None, side: float, taken: Collection[int]) -> int:
         """The number of a face that fits no track: an earlier one, or the next."""

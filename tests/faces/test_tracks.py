@@ -105,3 +105,22 @@ def test_tracks__do_not_pass_to_another_person_at_the_same_position():
         for number in range(10):
             assert tracker.assign(number / 25, [_box(100)], ANNA[None], [head(100)]) == [1]
         assert tracker.assign(0.36 + gap_s, [_box(100)], ANNA[None], [head(value)]) == [expected]
+
+
+def test_tracks__do_not_pass_to_another_person_at_a_cut():
+    def head(value: float):
+        return lambda: np.full(768, value, np.float32)
+
+    cut_to, turned = np.array([0.0, 1.0]), np.array([0.4, 0.917])  # correlations with ANNA below 0.5
+    for appearance, value, expected in ((cut_to, 120, 2), (turned, 104, 1), (ANNA, 120, 1)):
+        tracker = Tracker()
+        for number in range(10):
+            assert tracker.assign(number / 25, [_box(100)], ANNA[None], [head(100)]) == [1]
+        assert tracker.assign(0.4, [_box(105)], appearance[None], [head(value)]) == [expected]
+    tracker = Tracker()  # shot, other shot, first shot again
+    found = []
+    for number in range(30):
+        is_other = 10 <= number < 20
+        appearance, value = (cut_to, 120) if is_other else (ANNA, 100)
+        found += tracker.assign(number / 25, [_box(100)], appearance[None], [head(value)])
+    assert found == [1] * 10 + [2] * 10 + [1] * 10

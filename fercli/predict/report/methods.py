@@ -37,7 +37,7 @@ _OF_VIDEOS = {
     SETTING: "Shares of time were also corrected by the confusion matrix of {}.",
 }
 _TRACKING = (
-    "Faces were tracked from frame to frame by position, size and appearance, and after more than 0.1 s without detection by the "
+    "Faces were tracked from frame to frame by position, size and appearance, after more than 0.1 s without detection and after a cut by the "
     f"colours of face and hair (another track beyond {OTHER_DISTANCE:g} units of CIELAB). A face that fitted no track of the last "
     f"{LOST_S:g} s got the number of an earlier track of the video if the colours of face and hair (16 x 16 pixels in CIELAB, "
     f"face at least {MIN_SIDE:g} px) differed by at most {MAX_DISTANCE:g} on average; {MEASURED}. Faces in view for less than "

@@ -37,11 +37,11 @@ _OF_VIDEOS = {
     SETTING: "Shares of time were also corrected by the confusion matrix of {}.",
 }
 _TRACKING = (
-    "Faces were tracked from frame to frame by position, size and appearance, after more than 0.1 s without detection and after a cut by the "
-    f"colours of face and hair (another track beyond {OTHER_DISTANCE:g} units of CIELAB). A face that fitted no track of the last "
-    f"{LOST_S:g} s got the number of an earlier track of the video if the colours of face and hair (16 x 16 pixels in CIELAB, "
-    f"face at least {MIN_SIDE:g} px) differed by at most {MAX_DISTANCE:g} on average; {MEASURED}. Faces in view for less than "
-    f"{MIN_TRACK_S:g} s have no track."
+    "Faces were tracked from frame to frame by position, size and appearance, and after more than 0.1 s without detection or "
+    f"a cut by the colours of face and hair (another track beyond {OTHER_DISTANCE:g} units of CIELAB). A face that fitted no "
+    f"track of the last {LOST_S:g} s got the number of an earlier track of the video if the colours of face and hair (16 x 16 "
+    f"pixels in CIELAB, face at least {MIN_SIDE:g} px) differed by at most {MAX_DISTANCE:g} on average; {MEASURED}. Faces in "
+    f"view for less than {MIN_TRACK_S:g} s have no track."
 )
 
 

@@ -128,6 +128,7 @@ def test_predict__stops_a_camera_with_all_outputs_complete(fakes: Any, tmp_path:
             pass
 
     monkeypatch.setattr("fercli.cli.console.Timer", AfterThreeFrames)
+    monkeypatch.setattr("fercli.media.latest_frames._LATE_S", 600)  # however busy the machine is
     monkeypatch.setattr(
         "fercli.media.camera.CameraReader", lambda number, **_: CameraReader(number, capture=lambda _: Capture())
     )

@@ -62,6 +62,8 @@ def test_camera__reports_what_is_wrong(pictures: int, words: str):
 
 
 def test_feed__stops_a_camera_on_request(monkeypatch: pytest.MonkeyPatch):
+    for name in ("_LATE_S", "_CLOSE_S"):
+        monkeypatch.setattr(f"fercli.media.latest_frames.{name}", 600)  # however busy the machine is
     capture, stop = FakeCapture(1000), Event()
     monkeypatch.setattr(camera, "CameraReader", lambda number, **_: CameraReader(number, capture=lambda _: capture))
     items = feed(find_sources(["0"]), stop=stop)

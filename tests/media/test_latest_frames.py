@@ -120,7 +120,7 @@ def test_latest_frames__takes_no_more_memory_however_much_comes(monkeypatch: pyt
 
 def test_latest_frames__an_error_comes_after_the_frames_before_it():
     sender = Sender()
-    frames = start(LatestFrames(lambda: sender), sender)
+    frames = start(LatestFrames(lambda: sender, clock=Clock()), sender)
     sender.send(2)
     sender.end(DataError("camera 0: delivers no frame", fix="another"))
     assert [next(frames).index for _ in range(2)] == [1, 2]

@@ -7,7 +7,6 @@ import hashlib
 import shutil
 import socket
 import threading
-import time
 import urllib.request
 from collections import namedtuple
 from collections.abc import Callable, Iterator
@@ -243,38 +242,45 @@ def _raw_server(answer: Callable[[socket.socket], object]) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/net.pth"
 
 
-def test_download__from_a_server_that_trickles__ends(target, monkeypatch):
+def _trickle(connection: socket.socket, start: bytes, ended: threading.Event) -> None:
+    """Send a byte every 0.02 s until the test has ended."""
+    connection.sendall(start)
+    while not ended.wait(0.02):
+        connection.sendall(b"x")
+
+
+@pytest.fixture
+def ended() -> Iterator[threading.Event]:
+    """Set when the test has ended."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def test_download__from_a_server_that_trickles__ends(target, monkeypatch, ended):
     monkeypatch.setattr(download_module, "_SLOW_S", 0.2)
-
-    def trickle(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-        for _ in range(20_000):  # far longer than any machine takes; ends when the client is gone
-            connection.sendall(b"x")
-            time.sleep(0.02)
-
-    with _raw_server(trickle) as url, pytest.raises(DownloadError, match="less than 30 kB in"):
+    start = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+    with (
+        _raw_server(lambda connection: _trickle(connection, start, ended)) as url,
+        pytest.raises(DownloadError, match="less than 30 kB in"),
+    ):
         fetch(url, target)
 
 
-def test_download__from_a_server_that_trickles_its_headers__ends(target, monkeypatch):
+def test_download__from_a_server_that_trickles_its_headers__ends(target, monkeypatch, ended):
     monkeypatch.setattr(download_module, "_HEADERS_S", 0.3)
-
-    def trickle(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
-        for _ in range(20_000):
-            connection.sendall(b"x")
-            time.sleep(0.02)
-
-    with _raw_server(trickle) as url, pytest.raises(DownloadError, match="has not answered in 0 s"):
+    start = b"HTTP/1.1 200 OK\r\nX-Long: "
+    with (
+        _raw_server(lambda connection: _trickle(connection, start, ended)) as url,
+        pytest.raises(DownloadError, match="has not answered in 0 s"),
+    ):
         fetch(url, target)
 
 
-def test_download__from_a_silent_server__ends(target, monkeypatch):
+def test_download__from_a_silent_server__ends(target, monkeypatch, ended):
     monkeypatch.setattr(locations, "TIMEOUT_S", 0.1)
-    ended = threading.Event()
     with _raw_server(lambda _: ended.wait(300)) as url, pytest.raises(DownloadError, match="timed out"):
         fetch(url, target)
-    ended.set()
 
 
 @pytest.mark.parametrize("stated", [True, False])

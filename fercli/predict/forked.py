@@ -28,9 +28,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
 
 
-def keep_alive(thing: object) -> None:
+def keep_alive(value: object) -> None:
     """Never free an object of the parent: that would wait for threads of the parent."""
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(value))
 
 
 class ProcessResults(Iterator[Result]):

@@ -36,9 +36,9 @@ def layout(file: BinaryIO) -> Iterator[Field]:
     Raises: ValueError for anything that is not a whole protobuf message.
     """
     end = file.seek(0, os.SEEK_END)
-    place = 0
-    while place < end:
-        file.seek(place)
+    start = 0
+    while start < end:
+        file.seek(start)
         key = _varint(file)
         number, wire_type = key >> 3, key & 7
         if wire_type == _VARINT:
@@ -50,8 +50,8 @@ def layout(file: BinaryIO) -> Iterator[Field]:
             content = file.tell()
         if length is None or not number or content + length > end:
             raise ValueError(f"not a protobuf message: field {number} of type {wire_type} at byte {content}")
-        yield Field(number, place, content, content + length, wire_type == _LENGTH)
-        place = content + length
+        yield Field(number, start, content, content + length, wire_type == _LENGTH)
+        start = content + length
 
 
 def string_pair(number: int, key: int, name: str, value_key: int, value: str) -> bytes:

@@ -26,6 +26,12 @@ from fercli.media.video_writer import VideoWriter
 from fercli.system.stopwatch import Stopwatch
 
 
+@pytest.fixture(autouse=True)
+def _counts_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait until all is counted, however busy the machine is."""
+    monkeypatch.setattr(counts, "_WAIT_S", 300)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A picture, and a clip of five frames."""

@@ -17,9 +17,7 @@ LOST_S = 2.0  # s: a face that is not detected for longer is recognised by appea
 _EXTRAPOLATE_S = 0.3  # s: how long the motion of an undetected face is extrapolated
 _REACH, _REACH_PER_S, _MAX_REACH = 0.6, 2.0, 3.0  # allowed distance from the expected position, in sides of the face
 _GROWTH, _GROWTH_PER_S = np.log(1.6), 0.5  # allowed change of size: log of the ratio of sides
-_MIN_SIMILARITY = (
-    0.5  # correlation of appearance, below which a face may be another one: after a cut, or where people cross
-)
+_MIN_SIMILARITY = 0.5  # correlation of appearance; below it a face may be another person's, as after a cut
 _OUT_OF_SIGHT_S = 0.25
 _MISSED_S = 0.1  # after a gap of more than this, the head must not be that of another person
 _DISSIMILARITY_COST, _GROWTH_COST = 2.0, 0.5  # relative to 1 for a distance of the whole reach

@@ -200,7 +200,7 @@ def pair(tmp_path: Path) -> Path:
     still = np.random.default_rng(0).integers(40, 90, (80, 180, 3), dtype=np.uint8)
     still[:, :90, 0] += 120
     still[:, 90:, 2] += 120
-    with VideoWriter(tmp_path / "pair.mp4") as writer:
+    with VideoWriter(tmp_path / "pair.mp4", crf=10) as writer:
         for number in range(20):
             still[:8, :8] = 255 if number % 2 else 0
             writer.write(still, number / 10)

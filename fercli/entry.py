@@ -8,7 +8,8 @@ import signal
 import sys
 import threading
 
-_BLOCKED = ("latest frames", "prefetch")  # threads that may wait for an address; nothing can break that off
+# threads that may wait for an address, or that load a network without end; nothing can break that off
+_BLOCKED = ("latest frames", "prefetch", "load network")
 # Loading creates 150,000 objects and no garbage; searching them every 700, as Python does, is a tenth of the time of a picture
 _OBJECTS_BETWEEN_COLLECTIONS, _LOADING_S = 30_000, 1.0
 
@@ -26,7 +27,7 @@ def run() -> None:
         if isinstance(end.code, int) and any(thread.name in _BLOCKED for thread in threading.enumerate()):
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(end.code)  # FFmpeg would call back into a Python that is shutting down, and crash
+            os._exit(end.code)  # FFmpeg and ONNX Runtime would call back into a Python that is shutting down, and crash
         raise
     except KeyboardInterrupt:
         os.write(2, b"interrupted\n")

@@ -99,7 +99,7 @@ def check(
       fer data check rafdb ~/rafdb
     """
     from fercli.data.check import check as step
-    from fercli.errors import ExitCode
+    from fercli.errors import DataError
 
     with console.progress(f"check {name}", quiet=quiet) as progress:
         result = step(
@@ -109,8 +109,12 @@ def check(
         console.json_line(asdict(result) | {"errors": result.errors})
     else:
         _show_check(result)
-    if result.errors or (strict and result.findings):
-        raise typer.Exit(ExitCode.DATA)
+    counted = [finding for finding in result.findings if strict or finding.severity == "error"]
+    if counted:
+        more = f", and {len(counted) - 1} more" if len(counted) > 1 else ""
+        raise DataError(
+            f"{result.root}: {counted[0].message}{more}", fix="correct what is listed, or get the data set again"
+        )
 
 
 def _show_check(result: CheckResult) -> None:

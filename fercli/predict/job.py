@@ -219,7 +219,7 @@ class Job:
             with open_text(path, "r") as file:
                 head = parse_json(next(file))
                 settings = head["settings"]
-                rows = self.folder / head["rows"]
+                rows = inside(self.folder, head["rows"])
                 rows = rows if rows.is_file() else self.folder / CSV_NAME
                 size = rows.stat().st_size
                 for line in file:

@@ -75,7 +75,10 @@ class PartsFolder:
         self._was_read, self._fault = False, ""
 
     def _part_path(self, source: Source) -> Path:
-        content = "" if source.fault or source.address is not None else file_sha256(source.path)
+        try:
+            content = "" if source.fault or source.address is not None else file_sha256(source.path)
+        except OSError:  # without permission, or removed since it was listed: reading it reports why
+            content = ""
         name = text_digest(f"{_name(source)}\n{content}")[:_HASH]
         return self._folder / name[:2] / f"{name}-{self._code}.parquet"
 

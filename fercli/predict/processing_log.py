@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,8 @@ class ProcessingLog:
             return
         facts: Event = {"source": utf8_text(source.name), "size": None, "sha256": None}
         if source.address is None and source.path.is_file():
-            facts |= {"size": file_state(source.path)[0], "sha256": file_sha256(source.path)}
+            with suppress(OSError):  # a file without permission, whose fault is logged
+                facts |= {"size": file_state(source.path)[0], "sha256": file_sha256(source.path)}
         self._write("read", **facts, **self._counts, fault=None if self._fault is None else utf8_text(self._fault))
         self._source = None
 

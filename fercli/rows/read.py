@@ -14,7 +14,7 @@ from fercli.errors import DataError
 from fercli.results import Prediction, Status
 from fercli.rows.parquet import read_cells, read_header
 from fercli.rows.records import PROBABILITY_PREFIX, prediction_from_cells, prediction_from_record
-from fercli.rows.run_record import RunRecord, read_settings, record_from
+from fercli.rows.run_record import RunRecord, read_settings, record_from, settings_path
 from fercli.system.csv_file import plain_text
 from fercli.system.json_text import parse_json
 
@@ -52,6 +52,11 @@ def read_rows(path: Path) -> SavedRows:
     if path.suffix not in readers:
         raise DataError(f"{path}: not a .csv, .parquet or .jsonl file", fix=_FIX)
     rows = readers[path.suffix](path)
+    if rows.run.labels and rows.labels and set(rows.run.labels) != set(rows.labels):
+        raise DataError(
+            f"{path}: its classes are {', '.join(rows.labels)}, those of its settings {', '.join(rows.run.labels)}",
+            fix=f"remove {settings_path(path)}, which belongs to another table",
+        )
     return replace(rows, run=replace(rows.run, labels=rows.run.labels or rows.labels))
 
 
@@ -105,7 +110,12 @@ def _read_json_lines(path: Path) -> SavedRows:
             yield from enumerate(file, start=1)
 
     def prediction(line: str) -> Prediction:
-        return prediction_from_record(parse_json(line))
+        row = prediction_from_record(parse_json(line))
+        if labels and row.probabilities and row.probabilities.keys() != set(labels):
+            raise ValueError(
+                f"its classes are {', '.join(row.probabilities)}, those of the rows before {', '.join(labels)}"
+            )
+        return row
 
     labels: tuple[str, ...] = ()
     for row in _parsed(path, lines(), prediction):
@@ -161,6 +171,8 @@ def _check(row: Prediction) -> None:
     for number in numbers:
         if number is not None and not (isinstance(number, int | float) and math.isfinite(number)):
             raise ValueError(f"{number!r} is not a finite number")
+    if not all(0 <= value <= 1 for value in (row.probabilities or {}).values()):
+        raise ValueError("a probability is not between 0 and 1")
     if row.time_s is not None and abs(row.time_s) > _MAX_TIME_S:
         raise ValueError(f"{row.time_s:g} s is not a time in a recording")
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import stat
 from pathlib import Path
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits; the file is read in pieces."""
+    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits; the file is read in pieces.
+
+    Raises: OSError, also for a pipe or a device, which may have no end.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

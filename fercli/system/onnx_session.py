@@ -8,6 +8,7 @@ import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 _NO_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate memory", "cannot allocate memory", "pthread_create")
 _MEMORY_BYTES = 4 << 30  # of networks that are not shipped; hundreds of times that of the shipped one
+LOAD_LIMIT_S = 60.0  # to load a network that is not shipped; the shipped one takes a tenth of a second
+_LOADING = "load network"  # name of the thread that loads such a network
+_FOLDED_BYTES, _FOLDED_TIMES = 16_000_000, 8  # of a constant computed while loading: always allowed, and times the file
 _ENOUGH_BYTES = 256_000_000  # of memory for any file that is small itself
 _ERRORS_ONLY, _FATAL_ONLY = 3, 4  # ONNX Runtime's log severities
 _FUNCTIONS = 25  # field number of ModelProto
@@ -48,7 +52,7 @@ def open_session(
 
     threads: CPU threads of one run; None is `cpu_threads()`. batches: sorted batch sizes that will run, for which TensorRT
     builds one engine; without them it builds another one whenever a batch is outside the range it has seen. limited: on
-    the CPU, let the networks of all such sessions together take at most 4 GiB.
+    the CPU, let the networks of all such sessions together take at most 4 GiB, and loading LOAD_LIMIT_S seconds.
     Raises: WeightsError for a missing, broken or changed file and for one with functions, DeviceError if a GPU was
     requested and is not available.
     Only `auto` may fall back to the CPU, and then returns the name of the CPU provider.
@@ -68,9 +72,11 @@ def open_session(
     if limited:
         _register_limited_memory()
         options.add_session_config_entry("session.use_env_allocators", "1")
+        largest = max(_FOLDED_BYTES, _FOLDED_TIMES * path.stat().st_size)  # larger ones are computed in each run
+        options.add_session_config_entry("optimization.constant_folding_max_output_size_in_bytes", str(largest))
+    on_cpu = _on_cpu_in_time(path, options) if limited else _on_cpu(path, options)
     if preferred == [CPU_PROVIDER]:
-        return _on_cpu(path, options), "cpu"
-    on_cpu = _on_cpu(path, options)
+        return on_cpu, "cpu"
     fp16 = session_metadata(on_cpu).get("precision") == "fp16"
     if preferred[0][0] == TENSORRT_PROVIDER:
         if not fp16:
@@ -105,6 +111,30 @@ def _register_limited_memory() -> None:
     )
     limit = onnxruntime.OrtArenaCfg({"max_mem": _MEMORY_BYTES, "arena_extend_strategy": 1})  # no more than is asked for
     onnxruntime.create_and_register_allocator(memory, limit)
+
+
+def _on_cpu_in_time(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    """Open a session as `_on_cpu` does, in at most LOAD_LIMIT_S seconds: a file may have constants that take hours to compute.
+
+    ONNX Runtime looks seldom whether to stop, so a thread loads the file, and goes on if it takes too long.
+    """
+    outcome: list[onnxruntime.InferenceSession | Exception] = []
+
+    def load() -> None:
+        try:
+            outcome.append(_on_cpu(path, options))
+        except Exception as error:  # noqa: BLE001 - raised below
+            outcome.append(error)
+
+    thread = Thread(target=load, name=_LOADING, daemon=True)
+    thread.start()
+    thread.join(LOAD_LIMIT_S)
+    if not outcome:
+        options.set_load_cancellation_flag(True)
+        raise WeightsError(f"{path}: loading takes more than {LOAD_LIMIT_S:.0f} seconds", fix="fer export --onnx")
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return outcome[0]
 
 
 def _on_cpu(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:

@@ -60,7 +60,12 @@ def test_prepare__user_errors_have_their_exit_codes(arguments, code, tmp_path, m
 def test_check__shows_counts_beside_published_ones_and_exits_with_3(official_tree, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["data", "check", "rafdb", str(official_tree("rafdb")), "--faces", "0"]) == ExitCode.DATA
-    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    printed = capsys.readouterr()
+    error, fix = [line for line in printed.err.splitlines() if line.startswith(("error: ", "fix: "))]
+    assert "train: 14 images, published are 12,271" in error
+    assert error.endswith(", and 1 more")
+    assert fix.startswith("fix: ")
+    shown = [line.split() for line in printed.out.splitlines()]
     assert ["test", "counted", "2", "2", "2", "2", "2", "2", "2", "14"] in shown
     assert ["test", "published", "329", "74", "160", "1185", "478", "162", "680", "3068"] in shown
     assert ["2", "errors,", "0", "warnings"] in shown
@@ -81,6 +86,7 @@ def test_check__strict_treats_warnings_as_errors(official_tree, tmp_path, capsys
     assert main(line) == ExitCode.DONE
     assert "warning: all: 168 images" in capsys.readouterr().out
     assert main([*line, "--strict"]) == ExitCode.DATA
+    assert "all: 168 images" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["rafdb", "affectnet7", "expw", "caer-s", "fer2013", "ferplus"])

@@ -121,8 +121,10 @@ def test_job__ignores_an_incomplete_line(tmp_path: Path, sources: list[Source]):
         '{"rows": "predictions.csv", "settings": {}}\n' + "[" * 200_000 + "\n",
         '{"rows": "predictions.csv", "settings": {}}\n{"key": "a", "size": 1, "modified_ns": 1, "rows": []}\n',
         '{"rows": "predictions.csv", "settings": {}}\n{"key": "a", "size": 1, "modified_ns": 1, "rows": [-9, 0]}\n',
+        '{"rows": "../secret.csv", "settings": {}}\n',
+        '{"rows": 5, "settings": {}}\n',
     ],
-    ids=["cut", "deep", "list", "no settings", "deep line", "no rows", "negative"],
+    ids=["cut", "deep", "list", "no settings", "deep line", "no rows", "negative", "outside", "number"],
 )
 def test_job__refuses_a_damaged_record(text: str, tmp_path: Path, sources: list[Source]):
     out = tmp_path / "out"

@@ -13,10 +13,13 @@ import pytest
 
 from fercli import __version__
 from fercli.cli.main import main
+from fercli.config.presets import model_preset
+from fercli.config.templates import template
 from fercli.errors import DataError, ExitCode, UsageError
 from fercli.media.sources import find_sources
-from fercli.predict.parts import read_parts, shard_sources
+from fercli.predict.parts import PartsFolder, read_parts, shard_sources
 from fercli.system.shards import Shard
+from fercli.weights.card import WeightsCard
 
 PHOTO = Path(__file__).parents[2] / "docs" / "images" / "astronaut.jpg"
 pytest.importorskip("pyarrow")
@@ -114,6 +117,17 @@ def test_shard__with_unreadable_files_only_is_done_and_names_them(
         assert run(index, 4) == ExitCode.DONE, "as often as it is started"
     found = read_parts(tmp_path / "parts")
     assert (len(found.parts), len(found.failed), found.missing, found.missing_shards) == (1, 5, (), ())
+
+
+def test_parts__of_a_file_that_vanished_leaves_the_others(photos: Path, tmp_path: Path):
+    # a file without permission, or removed after the folder was listed, ended the whole shard
+    sources = find_sources([str(photos)])
+    sources[0].path.unlink()
+    card = WeightsCard(
+        name="test", version="1", labels=("neutral", "anger"), schema="two", crop=template("arcface"),
+        model=model_preset("btn-tiny"),
+    )  # fmt: skip
+    assert PartsFolder(tmp_path / "parts", sources, card, {}).todo == sources
 
 
 def test_shard__of_files_that_are_all_unreadable_is_an_error(photos: Path, run: Callable[..., int]):

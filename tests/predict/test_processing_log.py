@@ -52,6 +52,20 @@ def test_log__has_what_was_read_and_stored_with_hashes(tmp_path: Path):
         assert words in text
 
 
+def test_log__names_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    # a file without permission ended the run, and what the other files gave was lost
+    def refuse(path: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "a.png").write_bytes(b"pixels")
+    [source] = find_sources([str(tmp_path / "a.png")])
+    monkeypatch.setattr("fercli.predict.processing_log.file_sha256", refuse)
+    with _log(tmp_path / "log.jsonl", tmp_path / "out") as log:
+        log.add(source, [Prediction(source.name, "unreadable", detail="permission denied")], decoded=False)
+    _, read, _ = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert (read["sha256"], read["fault"]) == (None, "permission denied")
+
+
 def test_log__of_several_runs_keeps_the_earlier_ones_also_killed_ones(tmp_path: Path):
     path = tmp_path / "log.jsonl"
     with _log(path, tmp_path / "out"):

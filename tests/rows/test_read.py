@@ -249,3 +249,30 @@ def test_read_rows__takes_a_video_that_was_given_twice(classified, write, tmp_pa
     assert [row.frame for row in read] == [0, 1, 2, 0, 1, 2]
     with pytest.raises(DataError, match=r"line 3: the time goes back from 0\.2 s to 0\.1 s"):
         list(read_rows(write(tmp_path / "b.csv", *rows[2::-1])).predictions())
+
+
+def test_read_rows__refuses_json_lines_of_two_models(classified, write, tmp_path: Path):
+    # cat a.jsonl b.jsonl: the classes of the second model were taken for those of the first
+    other = replace(classified, label="anger", probabilities={"neutral": 0.2, "anger": 0.8})
+    path = tmp_path / "both.jsonl"
+    one, two = write(tmp_path / "a.jsonl", classified), write(tmp_path / "b.jsonl", other)
+    path.write_text(one.read_text() + two.read_text())
+    with pytest.raises(DataError, match=r"both.jsonl, line 2: its classes are neutral, anger, .* neutral, happiness"):
+        list(read_rows(path).predictions())
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_read_rows__refuses_the_settings_of_another_model(suffix: str, classified, write, tmp_path: Path):
+    path = write(tmp_path / f"a{suffix}", classified)
+    settings = json.loads(settings_path(path).read_text())
+    settings_path(path).write_text(json.dumps({**settings, "labels": ["neutral", "anger"]}))
+    with pytest.raises(DataError, match="its classes are neutral, happiness, those of its settings neutral, anger"):
+        read_rows(path)
+
+
+def test_read_rows__refuses_probabilities_that_are_none(write, classified, tmp_path: Path):
+    # they sum to 1
+    path = write(tmp_path / "a.jsonl", classified)
+    path.write_text(path.read_text().replace("0.45", "-0.5").replace('"happiness": 0.55', '"happiness": 1.5'))
+    with pytest.raises(DataError, match="a probability is not between 0 and 1"):
+        list(read_rows(path).predictions())

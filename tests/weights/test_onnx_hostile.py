@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,19 @@ onnx_probe.LIMIT_S = float(sys.argv[3])
 status = main(["predict", sys.argv[1], "--weights", sys.argv[2], "--device", "cpu", "--crops"])
 print(Path('/proc/self/status').read_text().partition('VmHWM:')[2].split()[0]) # ru_maxrss may be that of the parent
 sys.exit(status)
+"""
+PREDICT = """
+from fercli.entry import run
+from fercli.system import onnx_session
+onnx_session.LOAD_LIMIT_S = 2.0
+run()
+"""
+LOAD = """
+import sys
+from pathlib import Path
+from fercli.system.onnx_session import open_session
+open_session(Path(sys.argv[1]), "cpu", limited=True)
+print(Path('/proc/self/status').read_text().partition('VmHWM:')[2].split()[0])
 """
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="memory is counted in KiB on Linux")]
 
@@ -120,6 +134,26 @@ def _huge_run(_: Path) -> onnx.ModelProto:
     ]
     return _model(nodes, [helper.make_tensor("factor", TensorProto.INT64, [2], [2**20, 2**18]),
                           helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0])])  # fmt: skip
+
+
+def _filled(shape: list[int]) -> list[onnx.NodeProto]:
+    """Build nodes that make `filled`, ones of this shape, from constants."""
+    size = helper.make_tensor("s", TensorProto.INT64, [len(shape)], shape)
+    one = helper.make_tensor("o", TensorProto.FLOAT, [1], [1.0])
+    return [helper.make_node("Constant", [], ["shape"], value=size),
+            helper.make_node("Constant", [], ["one"], value=one),
+            helper.make_node("Expand", ["one", "shape"], ["filled"])]  # fmt: skip
+
+
+def _products_of_constants() -> onnx.ModelProto:
+    """Build 3,000 products of matrices, which could be computed when the file is loaded: 10 ** 13 operations."""
+    names = ["filled", *(f"product{number}" for number in range(3000))]
+    nodes = [helper.make_node("MatMul", [before, "filled"], [after]) for before, after in pairwise(names)]
+    nodes += [
+        helper.make_node("ReduceMean", [names[-1]], ["mean"], keepdims=0),
+        helper.make_node("Add", ["means", "mean"], ["logits"]),
+    ]
+    return _model([*_filled([1500, 1500]), *nodes])
 
 
 def _contrast(factor: float) -> list[onnx.NodeProto]:
@@ -340,3 +374,32 @@ def test_predict__takes_shallow_branches_and_values_in_a_file_beside_it(tmp_path
     assert _predict(tmp_path, _nested(20), limit_s=200).returncode == 0
     (tmp_path / "values.bin").write_bytes(np.zeros(3, np.float32).tobytes())
     assert _predict(tmp_path, _add(_tensor("weights", [3], place="values.bin")), limit_s=200).returncode == 0
+
+
+def test_predict__ends_while_a_file_still_loads(tmp_path: Path):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(_products_of_constants().SerializeToString())
+    line = ["predict", str(tmp_path / "a.png"), "--weights", str(path), "--device", "cpu", "--crops"]
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    done = subprocess.run(
+        [sys.executable, "-c", PREDICT, *line], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 4, done.stderr
+    assert done.stderr.splitlines() == [
+        f"error: {path}: loading takes more than 2 seconds",
+        "fix: fer export --onnx",
+    ]
+
+
+def test_open_session__computes_no_large_constants_while_loading(tmp_path: Path):
+    # 400 MB from a file of less than one kilobyte, which took 800 MB to load
+    nodes = [
+        helper.make_node("ReduceMean", ["filled"], ["mean"], keepdims=0),
+        helper.make_node("Add", ["means", "mean"], ["logits"]),
+    ]
+    path = tmp_path / "m.onnx"
+    path.write_bytes(_model([*_filled([100_000_000]), *nodes]).SerializeToString())
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, str(path)], capture_output=True, text=True, timeout=300, check=True
+    )
+    assert int(done.stdout) < PEAK_KB

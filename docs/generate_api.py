@@ -6,8 +6,11 @@ Sphinx runs it before it reads the pages; by hand: `python docs/generate_api.py`
 from __future__ import annotations
 
 import inspect
+import re
 from importlib import import_module
 from pathlib import Path
+
+import fercli
 
 PAGE = Path(__file__).parent / "api.md"
 SECTIONS: dict[str, tuple[str, ...]] = {
@@ -56,7 +59,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 
 
 def page() -> str:
-    """The text of the page."""
+    """Return the text of the page."""
     parts = [
         "# API reference",
         "Generated from the source. Names without a leading underscore in these modules are stable within a minor version; "
@@ -70,13 +73,16 @@ def page() -> str:
 
 def _entry(module: str, name: str) -> str:
     thing = getattr(import_module(module), name)
-    parts = [f"### {name}", f"`from {module} import {name}`", _code(name, thing), _doc(thing)]
+    package = "fercli" if name in fercli.__all__ else module
+    parts = [f"### {name}", f"`from {package} import {name}`", _code(name, thing), _doc(thing)]
     if inspect.isclass(thing):
         for key, member in vars(thing).items():
             function = member.fget if isinstance(member, property) else member
             if not key.startswith("_") and inspect.isfunction(function) and function.__doc__:
-                signature = f"{key}" if isinstance(member, property) else _signature(key, function)
-                parts.append(f"**`{' '.join(signature.split())}`**\n\n{_doc(function)}")
+                parts.append(f"**`{key}`**")
+                if not isinstance(member, property):
+                    parts.append(_code(key, function))
+                parts.append(_doc(function))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -89,12 +95,19 @@ def _signature(name: str, thing: object) -> str:
         signature = inspect.signature(thing)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return name
-    one_line = f"{name}{signature}"
+    one_line = _plain(f"{name}{signature}")
     if len(one_line) <= 100 or not signature.parameters:
         return one_line
     lines = ",\n    ".join(str(parameter) for parameter in signature.parameters.values())
     result = "" if signature.return_annotation is inspect.Signature.empty else f" -> {signature.return_annotation}"
-    return f"{name}(\n    {lines},\n){result}"
+    return _plain(f"{name}(\n    {lines},\n){result}")
+
+
+def _plain(signature: str) -> str:
+    """Return a signature without `self`, quotes around types and addresses of functions."""
+    text = re.sub(r"\((\s*)self(?:,\s*)?", r"(\1", signature)
+    text = re.sub(r"<function (\w+) at 0x[0-9a-f]+>", r"\1", text)
+    return re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)
 
 
 def _doc(thing: object) -> str:

@@ -164,4 +164,5 @@ def test_api_reference__has_every_public_name_with_its_docstring():
         heading = page.index(f"### {name}\n")
         after = page[heading : page.find("### ", heading + 4)]
         assert "```python" in after
+        assert " at 0x" not in after
         assert len(after.splitlines()) > 6, name

@@ -14,6 +14,7 @@ from fercli.media.selection import EVERY_FRAME, FrameSelection
 from fercli.media.sound import Sound, open_sound
 
 _CLOCK = Fraction(1, 90_000)  # s: fine enough for any frame rate
+_LONGEST = round(3 * 3600 / _CLOCK)  # between two frames: MP4 states that of three with 31 bits
 _FIRST_S = 0.04  # s: duration of a single frame
 _RATE = 30  # frames/s: determines the H.264 level only; frames keep their own times
 _BT709 = 1  # ITU-T H.273: matrix, primaries and transfer of HD video; sRGB's primaries
@@ -53,6 +54,7 @@ class VideoWriter:
         self._sound: Sound | None = None
         self._stream: Any = None
         self._last_pts = -1
+        self._left_out = 0  # of gaps that are too long
         self._interval_s = _FIRST_S
 
     def __enter__(self) -> VideoWriter:
@@ -72,16 +74,26 @@ class VideoWriter:
         picture = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
             self._stream.width, self._stream.height, "yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
         )
-        pts = max(round(time_s / _CLOCK), self._last_pts + 1)
+        pts = self._pts(time_s)
         if self._last_pts >= 0:
             self._interval_s = float((pts - self._last_pts) * _CLOCK)
         if duration_s:
-            self._interval_s = duration_s
+            self._interval_s = min(duration_s, float(_LONGEST * _CLOCK))
         self._last_pts = picture.pts = pts
         picture.time_base = _CLOCK
         if self._sound is not None:
             self._sound.write_until(time_s)
         self._mux(picture)
+
+    def _pts(self, time_s: float) -> int:
+        """Timestamp of the next frame; a gap that MP4 cannot state, as broken timestamps have, is shortened."""
+        pts = max(round(time_s / _CLOCK) - self._left_out, self._last_pts + 1)
+        if self._last_pts < 0 or pts - self._last_pts <= _LONGEST:
+            return pts
+        if not self._left_out:
+            self._notes.append("gaps of more than 3 hours between frames are shortened in the copy")
+        self._left_out += pts - self._last_pts - _LONGEST
+        return self._last_pts + _LONGEST
 
     @property
     def note(self) -> str | None:

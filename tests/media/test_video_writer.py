@@ -201,3 +201,13 @@ def test_writer__keeps_the_sound_of_a_real_clip(shared: Path, tmp_path: Path):
         before_s, after_s = (float(packet.pts * packet.time_base) for packet in first)
     assert after_s == pytest.approx(before_s, abs=0.005)  # the sound begins 2.4 s after the pictures
     assert before_s > 2
+
+
+def test_writer__shortens_gaps_that_mp4_cannot_state(tmp_path: Path):
+    with VideoWriter(tmp_path / "a.mp4") as writer:
+        for number, time_s in enumerate((0.0, 1e8, 1e8 + 0.5, 3e8, 5e8, 7e8)):
+            writer.write(np.full((48, 64, 3), 40 * number, np.uint8), time_s, duration_s=1e8)
+    assert writer.note == "gaps of more than 3 hours between frames are shortened in the copy"
+    with VideoReader(tmp_path / "a.mp4") as video:
+        times = [frame.time_s for frame in video]
+    np.testing.assert_allclose(times, [0, 10_800, 10_800.5, 21_600.5, 32_400.5, 43_200.5], atol=0.001)

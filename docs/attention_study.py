@@ -10,8 +10,13 @@ reads S3 (bt.source=s3; with --mla F_MLA). Trunk and test images are the same in
 the wrong labels, the initial weights and the order of the images. Conditions: the share of wrong labels, `0`, `20` and `30`
 percent (symmetric), or `owner`, the labels of FER2013's owner. Scores are against FERPlus's majority labels. An interrupted study
 is continued by the same command. With --controls it trains `paper` and `cosine` with corrected targets, `+ attention` with a
-tenth of the weight of L_VIT, and the baseline with smoothed labels. `tables` writes results.md, rows.csv and the plots; with
---against ROW it compares with that row instead of the baseline. `curves` plots a study of `fer ablate` over the epochs:
+tenth of the weight of L_VIT, and the baseline with smoothed labels. Every run is a line of runs.csv. `tables` writes results.md
+and the plots; with --against ROW it compares with that row instead of the baseline. docs/attention_study.csv has the runs of
+docs/ablate.md, so its tables need no training:
+
+    python docs/attention_study.py tables runs/attention-study --runs docs/attention_study.csv
+
+`curves` plots a study of `fer ablate` over the epochs:
 
     python docs/attention_study.py curves runs/attention-noise/attention--refine-runs.csv curves.png
 """
@@ -20,7 +25,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -49,6 +53,7 @@ from fercli.system.files import replacing
 from fercli.train.ablation.plot import plot_study
 from fercli.train.ablation.studies import REFINE, Setting, build_study
 from fercli.train.attention_terms import batch_labels
+from fercli.train.ema import averaged_model
 from fercli.train.losses import btn_loss
 from fercli.train.optimizers import make_optimizer, set_learning_rate
 from fercli.train.random_numbers import seeded_generator
@@ -72,6 +77,19 @@ CONTROLS = (
     Setting("cosine, refine", (*_SETTINGS["cosine"], _REFINE)),
     Setting("little L_VIT", (*_SETTINGS["+ attention"], f"loss.vit={2 * (1 - REFINE):g}")),
     Setting("smoothed", (*_SETTINGS["baseline"], "loss.label_smoothing=0.3")),
+    Setting("smoothed as refined", (*_SETTINGS["baseline"], f"loss.label_smoothing={REFINE:g}")),
+)
+
+
+RUN_COLUMNS = (
+    *("condition", "mla", "row", "seed", "accuracy", "mean_accuracy"),
+    *("attention_own", "attention_images", "attention_spread", "attention_same_label", "attention_same_label_chance"),
+    *("attention_wrong_label", "attention_wrong_label_chance", "vit_on_wrong", "cba_on_wrong"),
+    *(
+        f"{signal}_{score}"
+        for signal in ("loss", "batch", "both")
+        for score in ("average_precision", "precision_at_300", "precision_at_1000")
+    ),
 )
 
 
@@ -122,6 +140,7 @@ def train_row(
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(parameter.requires_grad and not name.startswith(TRUNK))
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    average = averaged_model(model, config.train.ema) if config.train.loss.refine_from == "ema" else None
     optimizer = make_optimizer(model, config.train)
     steps = IMAGES // BATCH
     means: dict[str, float] = {}
@@ -137,17 +156,26 @@ def train_row(
             done = epoch + step / steps
             set_learning_rate(optimizer, config.train.lr * lr_factor(config.train, done))
             torch.manual_seed(seeded_generator(seed, 4, epoch, step).initial_seed())  # for drop path
+            output, teacher = model.classify_batch(levels), None
+            if average is not None:
+                with torch.no_grad():
+                    teacher = average.module.eval().classify_batch(levels).p_vit
+            elif config.train.loss.refine_from == "permuted":
+                teacher = model.batch.cba.permuted_logits(output.mix)
             loss, terms = btn_loss(
-                model.classify_batch(levels),
+                output,
                 labels[batch],
                 config.train.loss,
-                batch=batch_labels(labels[batch], labels[batch] != truth[batch]),
+                batch=batch_labels(labels[batch], truth[batch]),
                 refine=refined_share(config.train, done),
+                teacher=teacher,
             )
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(trained, config.train.grad_clip)
             optimizer.step()
+            if average is not None:
+                average.update_parameters(model)
             means = {name: means.get(name, 0.0) + float(value) / steps for name, value in terms.items()}
     return model.eval(), images, means
 
@@ -193,16 +221,20 @@ def run_one(features: dict[str, Any], row: Setting, condition: str, seed: int, *
     truth = features["test-label"]
     p_vit, _ = predict(model, features["test"])
     matrix = confusion(truth.numpy(), p_vit.argmax(axis=1), 8)
-    result: dict[str, Any] = {"row": row.name, "condition": condition, "seed": seed, "mla": mla}
-    result |= {"accuracy": overall_accuracy(matrix), "mean_accuracy": mean_class_accuracy(matrix), "training": means}
+    result: dict[str, Any] = {"row": row.name, "condition": condition, "seed": seed, "mla": int(mla)}
+    result |= {"accuracy": overall_accuracy(matrix), "mean_accuracy": mean_class_accuracy(matrix)}
+    result |= {name: value for name, value in means.items() if name.startswith("attention_")}
+    for name in ("vit", "cba"):
+        if means["wrong_labels"] and f"wrong_{name}_true" in means:
+            result[f"{name}_on_wrong"] = means[f"wrong_{name}_true"] / means["wrong_labels"]
     if condition == "0":  # labels of other images that it was not trained on: the owner's of the test images
         first = features["test-first"]
-        result["audit"] = audit(model, features["test"], first, first != truth, depth=1000)
+        result |= audit(model, features["test"], first, first != truth, depth=1000)
     else:  # the labels that it was trained on
         labels = noisy_labels(features, condition, seed)[images]
         wrong = labels != features["val-label"][images]
         levels = [level[images] for level in features["val"]]
-        result["audit"] = audit(model, levels, labels, wrong, depth=300)
+        result |= audit(model, levels, labels, wrong, depth=300)
     return result
 
 
@@ -211,33 +243,45 @@ def run_study(
 ) -> None:
     """Train what is missing, seed by seed, so that an interrupted study has whole pairs."""
     torch.set_num_threads(1)
-    features, log = torch.load(path), out / "runs.jsonl"
+    features, log = torch.load(path), out / "runs.csv"
     both = zip(features["val"], features["val-flip"], strict=True)
     features["train"] = [torch.cat(levels).float() for levels in both]
     out.mkdir(parents=True, exist_ok=True)
-    done = {(r["row"], r["condition"], r["seed"], r["mla"]) for r in read_runs(out)}
+    done = {(run["row"], run["condition"], run["seed"], run["mla"]) for run in read_runs(log)}
     for seed in range(seeds):
         for condition in conditions:
             for row in rows:
                 if (row.name, condition, seed, mla) not in done:
                     result = run_one(features, row, condition, seed, mla=mla)
-                    with log.open("a", encoding="utf-8") as file:
-                        file.write(json.dumps(result) + "\n")
+                    with log.open("a", encoding="utf-8", newline="") as file:
+                        writer = csv.DictWriter(file, RUN_COLUMNS, lineterminator="\n")
+                        if not file.tell():
+                            writer.writeheader()
+                        writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in result.items()})
                     sys.stdout.write(f"{condition} seed {seed} {row.name}: {100 * result['accuracy']:.2f} %\n")
 
 
-def read_runs(out: Path) -> list[dict[str, Any]]:
-    """All finished runs of a study."""
-    log = out / "runs.jsonl"
-    return [json.loads(line) for line in log.read_text("utf-8").splitlines()] if log.is_file() else []
+def read_runs(log: Path) -> list[dict[str, Any]]:
+    """All finished runs of a study, without the values that they do not have."""
+    if not log.is_file():
+        return []
+    with log.open(encoding="utf-8", newline="") as file:
+        return [{name: _value(name, text) for name, text in run.items() if text} for run in csv.DictReader(file)]
 
 
-def write_tables(out: Path, against: str) -> None:
-    """Write results.md, rows.csv and a plot for each condition and embedding (S3 or F_MLA) with at least two seeds.
+def _value(name: str, text: str) -> str | int | float:
+    if name in ("row", "condition"):
+        return text
+    return int(text) if name in ("seed", "mla") else float(text)
 
-    against: the row that the others are compared with.
+
+def write_tables(log: Path, out: Path, against: str) -> None:
+    """Write results.md and a plot for each condition and embedding (S3 or F_MLA) with at least two seeds.
+
+    log: the runs. against: the row that the others are compared with.
     """
-    runs, lines, table = read_runs(out), [], []
+    runs, lines = read_runs(log), []
+    out.mkdir(parents=True, exist_ok=True)
     groups = sorted({(run["condition"], run["mla"]) for run in runs})
     choices = (ROWS, (*_compared_with_controls(against), *CONTROLS))
     for condition, mla, choice in [(*group, rows) for group in groups for rows in choices]:
@@ -263,18 +307,12 @@ def write_tables(out: Path, against: str) -> None:
                 cells += [f"{signed_percent(found.mean)} ({interval})", _p(found.p), _p(corrected[row.name])]
                 cells.append("-" if found.resolvable is None else f"{100 * found.resolvable:.2f}")
             lines.append(f"| {' | '.join([*cells, *['-'] * (len(_COLUMNS) - len(cells))])} |")
-            table += [{"group": name, "row": row.name, "seed": seed, **_flat(by_row[row.name][seed])} for seed in seeds]
         lines.append("")
         study = replace(build_study("attention"), rows=tuple(rows))
         scores = [[100 * score for score in accuracy[row.name].values()] for row in rows]
         with replacing(out / f"{name}.png") as temporary:
             plot_study(temporary, study, scores, ylabel="accuracy on test (%)", title=_TITLES.get(name, name))
     (out / "results.md").write_text("\n".join(lines), encoding="utf-8")
-    columns = list(dict.fromkeys(column for row in table for column in row))
-    with (out / "rows.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(table)
 
 
 def _compared_with_controls(against: str) -> tuple[Setting, ...]:
@@ -295,6 +333,7 @@ _COLUMNS = (
     "images",
     "same label (chance)",
     "wrong label (chance)",
+    "P_VIT, P_CBA right on wrong",
     "difference (95 %)",
     "p",
     "p (Holm)",
@@ -307,7 +346,7 @@ def _cells(name: str, runs: Sequence[dict[str, Any]]) -> list[str]:
     score, mean_score = (seed_score([run[key] for run in runs]) for key in ("accuracy", "mean_accuracy"))
 
     def attention(key: str, digits: int = 2) -> str:
-        values = [run["training"].get(f"attention_{key}") for run in runs]
+        values = [run.get(f"attention_{key}") for run in runs]
         return "-" if None in values else f"{np.mean(values):.{digits}f}"
 
     cells = [name, mean_sd_percent(score.mean, score.sd), mean_sd_percent(mean_score.mean, mean_score.sd)]
@@ -315,15 +354,13 @@ def _cells(name: str, runs: Sequence[dict[str, Any]]) -> list[str]:
     for key in ("same_label", "wrong_label"):
         share = attention(key)
         cells.append(share if share == "-" else f"{share} ({attention(f'{key}_chance')})")
+    right = [[run.get(f"{name}_on_wrong") for run in runs] for name in ("vit", "cba")]
+    cells.append(", ".join("-" if None in values else f"{np.mean(values):.2f}" for values in right))
     return cells
 
 
 def _p(value: float | None) -> str:
     return "-" if value is None else p_value(value)
-
-
-def _flat(run: dict[str, Any]) -> dict[str, float]:
-    return {"accuracy": run["accuracy"], "mean_accuracy": run["mean_accuracy"], **run["training"], **run["audit"]}
 
 
 def plot_curves(runs: Path, out: Path) -> None:
@@ -367,10 +404,12 @@ def main() -> None:
     run.add_argument("--seeds", type=int, default=5)
     run.add_argument("--conditions", nargs="+", default=CONDITIONS, choices=CONDITIONS)
     run.add_argument("--rows", nargs="+", default=[row.name for row in ROWS])
-    run.add_argument("--controls", action="store_true")
+    controls = [row.name for row in CONTROLS]
+    run.add_argument("--controls", action="store_const", dest="rows", const=controls, help="all rows of that kind")
     run.add_argument("--mla", action="store_true")
     tables = commands.add_parser("tables")
     tables.add_argument("out", type=Path)
+    tables.add_argument("--runs", type=Path, help="default: OUT/runs.csv")
     tables.add_argument("--against", default="baseline", choices=[row.name for row in (*ROWS, *CONTROLS)])
     curves = commands.add_parser("curves")
     curves.add_argument("runs", type=Path)
@@ -379,7 +418,7 @@ def main() -> None:
     if options.command == "features":
         compute_features(options.data, options.out, options.weights)
     elif options.command == "tables":
-        write_tables(options.out, options.against)
+        write_tables(options.runs or options.out / "runs.csv", options.out, options.against)
     elif options.command == "curves":
         plot_curves(options.runs, options.out)
     else:
@@ -388,7 +427,7 @@ def main() -> None:
             options.out,
             seeds=options.seeds,
             conditions=options.conditions,
-            rows=CONTROLS if options.controls else [row for row in ROWS if row.name in options.rows],
+            rows=[row for row in (*ROWS, *CONTROLS) if row.name in options.rows],
             mla=options.mla,
         )
 

@@ -37,7 +37,8 @@ class EpochReport:
     """An epoch was trained and evaluated. Accuracies and shares are 0..1; None means not measured.
 
     data_wait: share of the epoch's training time spent waiting for images. memory_gib: peak memory of training, on the GPU
-    if there is one, else of the process. attention_...: diagnostics of class batch attention, see docs/train.md.
+    if there is one, else of the process. attention_..., ..._on_wrong: diagnostics of class batch attention and of predictions
+    for images with a wrong label, see docs/train.md.
     """
 
     epoch: int
@@ -65,6 +66,9 @@ class EpochReport:
     attention_same_label_chance: float | None = None
     attention_wrong_label: float | None = None
     attention_wrong_label_chance: float | None = None
+    wrong_labels: float | None = None
+    vit_on_wrong: float | None = None
+    cba_on_wrong: float | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 from pathlib import Path
 from types import ModuleType
@@ -36,24 +35,26 @@ def test_study__continues_where_it_stopped_and_writes_its_tables(study: ModuleTy
         features[f"{split}-first"] = (torch.arange(count) + (torch.arange(count) % 4 == 0)) % 8  # a quarter is wrong
     torch.save(features, tmp_path / "features.pt")
     rows = [row for row in study.ROWS if row.name in ("baseline", "+ refine")]
+    others = [row for row in study.ROWS if row.name in ("EMA teacher", "permuted")]
     for seeds in (1, 2):
         study.run_study(
             tmp_path / "features.pt", tmp_path / "out", seeds=seeds, conditions=["30"], rows=rows, mla=False
         )
-    runs = study.read_runs(tmp_path / "out")
+    runs = study.read_runs(tmp_path / "out" / "runs.csv")
     assert [(run["seed"], run["row"]) for run in runs] == [
         (seed, row) for seed in (0, 1) for row in ("baseline", "+ refine")
     ]
+    study.run_study(tmp_path / "features.pt", tmp_path / "controls", seeds=1, conditions=["0"], rows=others, mla=False)
+    assert [run["row"] for run in study.read_runs(tmp_path / "controls" / "runs.csv")] == ["EMA teacher", "permuted"]
     wrong = study.noisy_labels(features, "30", 0) != features["val-label"]
     assert int(wrong.sum()) == 24  # 30 % of 80, never the same class
-    study.write_tables(tmp_path / "out", "baseline")
-    with (tmp_path / "out" / "rows.csv").open() as file:
-        found = list(csv.DictReader(file))
-    assert {row["row"] for row in found} == {"baseline", "+ refine"}
-    assert [row["attention_own"] for row in found if row["row"] == "+ refine"] == ["0.0", "0.0"]
+    assert [run["attention_own"] for run in runs if run["row"] == "+ refine"] == [0.0, 0.0]
+    assert all(0 <= run["vit_on_wrong"] <= 1 for run in runs)
+    study.write_tables(tmp_path / "out" / "runs.csv", tmp_path / "out", "baseline")
     of_baseline = (tmp_path / "out" / "results.md").read_text(encoding="utf-8")
     assert "| + refine |" in of_baseline
-    study.write_tables(tmp_path / "out", "+ refine")
+    assert (tmp_path / "out" / "30.png").is_file()
+    study.write_tables(tmp_path / "out" / "runs.csv", tmp_path / "out", "+ refine")
     of_refine = (tmp_path / "out" / "results.md").read_text(encoding="utf-8")
     assert difference_of("baseline", of_refine) == -difference_of("+ refine", of_baseline)
 
@@ -61,4 +62,4 @@ def test_study__continues_where_it_stopped_and_writes_its_tables(study: ModuleTy
 def difference_of(row: str, results: str) -> float:
     """The difference in points of a row of the printed table."""
     line = next(line for line in results.splitlines() if line.startswith(f"| {row} |"))
-    return float(line.split("|")[8].split()[0])
+    return float(line.split("|")[9].split()[0])

@@ -100,7 +100,7 @@ loss.distill | from 0 | weight of KL(P_BT, P_VIT): the classifier learns from th
 loss.attention | from 0 | weight of -log(attention to other images with the same label) | fercli
 loss.refine | 0 to 1 | share of P_CBA's distribution, without gradient, in the target of L_VIT | fercli
 loss.refine_after | from 0 | epochs before loss.refine begins | fercli
-loss.refine_from | | prediction that corrects the target: cba, or vit (the image's own) as a control | fercli
+loss.refine_from | | prediction that corrects the target: cba; as controls vit, ema (averaged weights), permuted | fercli
 loss.label_smoothing | 0 to 1 | share of the target that is spread over all classes | Szegedy et al. 2016
 loss.soft_targets | | vote distributions as targets, if the data set has votes | Barsoum et al. 2016
 loss.single_votes | | with soft targets: keep classes with one vote | Barsoum et al. 2016

@@ -23,7 +23,8 @@ class LossConfig:
     attention: Weight = 0.0  # weight of -log(attention to other images of the batch with the same label)
     refine: Share = 0.0  # share of P_CBA's distribution, without gradient, in the target of L_VIT
     refine_after: Annotated[float, Within(0, 100_000)] = 1.0  # epochs before `refine` begins
-    refine_from: Literal["cba", "vit"] = "cba"  # vit: of P_VIT, the image's own prediction, as a control
+    # controls: P_VIT; P_VIT of averaged weights; P_CBA with the values of other images
+    refine_from: Literal["cba", "vit", "ema", "permuted"] = "cba"
     label_smoothing: Share = 0.0
     soft_targets: bool = False  # vote distributions instead of one label, if the data set has votes
     single_votes: bool = True  # with soft targets: keep classes with one vote, which FERPlus' own rule drops
@@ -38,9 +39,8 @@ class LossConfig:
     @property
     def uses_batch_transformer(self) -> bool:
         """Whether the batch transformer is needed: a loss of P_BT, P_CBA or the attention has a weight, or P_CBA is a target."""
-        return bool(
-            self.bt or self.cba or self.distill or self.attention or (self.refine and self.refine_from == "cba")
-        )
+        from_others = self.refine and self.refine_from in ("cba", "permuted")
+        return bool(self.bt or self.cba or self.distill or self.attention or from_others)
 
 
 @dataclass(frozen=True)
@@ -140,6 +140,8 @@ class TrainConfig:
             errors.append(f"accumulate must be at least 1 and at most {self.batch_size}, got {self.accumulate}")
         if self.augment.mixup + self.augment.cutmix > 1:
             errors.append("augment.mixup + augment.cutmix must be at most 1")
+        if self.loss.refine and self.loss.refine_from == "ema" and not self.ema:
+            errors.append("loss.refine_from=ema needs averaged weights: ema above 0")
         for name in ("erase_scale", "erase_ratio"):
             low, high = getattr(self.augment, name)
             if low > high:

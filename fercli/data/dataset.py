@@ -28,7 +28,7 @@ class Sample:
     landmarks: five points of the face in its picture, by which it is aligned while it is read; they outrank the box.
     offset: byte at which the image's line begins where `path` is a csv file of pixels.
     name: of the face in the official lists, where `path` alone does not identify it.
-    mislabelled: whether its label is known to be wrong, because label noise was added for a study.
+    true_label: its class before label noise was added for a study; None where none was.
     """
 
     path: Path
@@ -41,7 +41,12 @@ class Sample:
     landmarks: Landmarks | None = None
     offset: int | None = None
     name: str | None = None
-    mislabelled: bool = False
+    true_label: int | None = None
+
+    @property
+    def mislabelled(self) -> bool:
+        """Whether label noise gave it another class."""
+        return self.true_label is not None
 
     def called(self, root: Path) -> str:
         """Return the unique name of the face in its data set: the official one, or its path relative to `root`."""

@@ -144,7 +144,7 @@ def _swap_classes(sample: Sample, before: int, after: int) -> Sample:
     votes = sample.votes
     return replace(
         sample,
-        mislabelled=True,
+        true_label=before,
         label=None if sample.label is None else after,
         votes=None if votes is None else tuple(votes[swap.get(index, index)] for index in range(len(votes))),
         first_label=swap.get(sample.first_label, sample.first_label) if sample.first_label is not None else None,

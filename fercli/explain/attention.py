@@ -106,8 +106,8 @@ class BatchAttention:
         )
         write_csv(folder / "attention.csv", [row for n in range(len(labels)) for row in _rows(n, batch)])
         remarks = _remarks(batch, p_cba, values)
-        if self.truth is not None:
-            remarks = (*remarks[:3], _remark_on_wrong_labels(batch, self.truth), *remarks[3:])
+        if (remark := _remark_on_wrong_labels(batch, self.truth)) is not None:
+            remarks = (*remarks[:3], remark, *remarks[3:])
         page = attention_page(
             images[0],
             [self._class(n, batch) for n in range(len(labels))],
@@ -147,6 +147,7 @@ def _rows(n: int, batch: _Batch) -> list[dict[str, object]]:
             "rank": rank,
             "image": batch.images[j].name,
             "label": batch.images[j].label,
+            "true_label": batch.images[j].true_label,
             "attention": f"{row[j]:.8g}",
             "attention_of_others": None if j == 0 else f"{weights_of_others[j]:.8g}",
             "p_vit_logit": f"{batch.p_vit[j, n]:.4f}",
@@ -182,17 +183,25 @@ def _remarks(batch: _Batch, p_cba: NDArray[np.float64], values: NDArray[np.float
     return tuple(remarks)
 
 
-def _remark_on_wrong_labels(batch: _Batch, truth: str) -> str:
-    """Describe how much of the attention to other images goes to those whose label is wrong by a better data set."""
-    split = batch.images[0].sample.split
-    better = true_classes([image.name for image in batch.images], open_dataset(truth), split, data="the figure")
+def _remark_on_wrong_labels(batch: _Batch, truth: str | None) -> str | None:
+    """Describe how much of the attention to other images goes to those whose label is wrong; None if that is not known.
+
+    It is wrong by a better data set or, without one, by the class before the run's label noise.
+    """
+    if truth is not None:
+        split, source = batch.images[0].sample.split, truth
+        better = true_classes([image.name for image in batch.images], open_dataset(truth), split, data="the figure")
+    else:
+        better, source = [image.true_label for image in batch.images], "the data set, without the run's label noise"
+        if not any(better):
+            return None
     wrong = np.array(
         [name is not None and name != image.label for name, image in zip(better, batch.images, strict=True)]
     )
     to_wrong = float((batch.weights_of_others * wrong).sum(axis=2).mean())
     by_chance = float(wrong.mean())  # each image is another one for all but itself
     return (
-        f"{pluralize(int(wrong.sum()), 'image')} of the batch {'has' if wrong.sum() == 1 else 'have'} another label in {truth}. "
+        f"{pluralize(int(wrong.sum()), 'image')} of the batch {'has' if wrong.sum() == 1 else 'have'} another label in {source}. "
         f"They get {percent(to_wrong)} of the attention to other images; {percent(by_chance)} is expected by chance."
     )
 

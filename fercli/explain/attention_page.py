@@ -111,7 +111,8 @@ class _Pictures:
     def of(self, image: LabelledImage) -> _FacePicture:
         if image.name not in self._made:
             picture = picture_jpeg(load_crop(image.sample, _FACE_PX), longest=_FACE_PX)
-            self._made[image.name] = _FacePicture(image.name, image.label, picture)
+            label = image.label if image.true_label is None else f"{image.label}, wrong: {image.true_label}"
+            self._made[image.name] = _FacePicture(image.name, label, picture)
         return self._made[image.name]
 
 

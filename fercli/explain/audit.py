@@ -24,6 +24,7 @@ from fercli.explain.label_noise import (
     precision_at,
     suggest_labels,
 )
+from fercli.explain.trained_labels import classes_before_noise, with_trained_labels
 from fercli.explain.truth import true_classes
 from fercli.formatting import pluralize
 from fercli.progress import Progress, silent
@@ -117,19 +118,22 @@ def audit(
     Signals are -log of the label's probability: `loss` from P_VIT; `batch` from the other images of random batches, mixed
     by class batch attention; `batch_labels` from their labels, mixed in the same way; `votes` from the annotators' votes.
     `disagreement` is the KL divergence of P_VIT from the prediction of the other images, whatever the label.
-    truth: a data set with the same images and better labels, to evaluate the ranking; votes are then not used.
+    truth: a data set with the same images and better labels, to evaluate the ranking; votes are then not used. For a run that was
+    trained on this data with label noise, the noisy labels are ranked, and the labels before the noise are the truth.
     Raises: UsageError for unavailable signals, DataError if nothing can be ranked or compared, RefusedError if `out` exists.
     """
     refuse_existing_folder(out, overwrite=overwrite, mark=AUDIT_NAME)
-    dataset = open_dataset(data, folder)
+    dataset = with_trained_labels(open_dataset(data, folder), weights)
     network = load_network(weights, device=options.device)
     names = network.card.labels
     samples = _known_samples(dataset, options.split, names)
     labels = np.array([names.index(dataset.labels[sample.label or 0]) for sample in samples])
     image_names = [sample.called(dataset.root) for sample in samples]
-    better = None
+    better: list[str | None] | None = None
     if truth is not None:
         better = true_classes(image_names, open_second(truth, "--truth"), options.split, data=dataset.name)
+    elif before := classes_before_noise(dataset, options.split):
+        better = [before.get(name, names[label]) for name, label in zip(image_names, labels, strict=True)]
     signals = _signals(network, dataset, samples, labels, options, progress=progress, with_votes=better is None)
     ranked_by = tuple(name for name in options.by if name in signals.values)
     if not ranked_by:

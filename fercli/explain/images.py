@@ -19,11 +19,15 @@ _NAMED = 5  # missing images that an error names
 
 @dataclass(frozen=True)
 class LabelledImage:
-    """An image of a data set: its name there, its sample, and the name of its class."""
+    """An image of a data set: its name there, its sample, and the name of its class.
+
+    true_label: its class before label noise was added for a study; None where none was.
+    """
 
     name: str
     sample: Sample
     label: str
+    true_label: str | None = None
 
 
 def named_images(dataset: Dataset, split: Split, names: Sequence[str]) -> tuple[LabelledImage, ...]:
@@ -63,7 +67,12 @@ def sampled_images(
 def labelled_images(dataset: Dataset, split: Split) -> tuple[LabelledImage, ...]:
     """Return every labelled image of a split; DataError if there is none."""
     return tuple(
-        LabelledImage(sample.called(dataset.root), sample, class_name(dataset, sample))
+        LabelledImage(
+            sample.called(dataset.root),
+            sample,
+            class_name(dataset, sample),
+            None if sample.true_label is None else dataset.labels[sample.true_label],
+        )
         for sample in labelled_samples(dataset, split)
     )
 

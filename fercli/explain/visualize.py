@@ -13,6 +13,7 @@ from fercli.explain.attention import BatchAttention
 from fercli.explain.images import LabelledImage, named_images, sampled_images
 from fercli.explain.probabilities import Probabilities
 from fercli.explain.scorecam import ScoreCam
+from fercli.explain.trained_labels import with_trained_labels
 from fercli.explain.tsne import Tsne
 from fercli.progress import Progress, silent
 from fercli.system.files import refuse_existing_folder, replacing_folder
@@ -75,6 +76,8 @@ def visualize(
         raise UsageError(f"{len(options.names)} names for {len(weights)} networks", fix="--name once for each -w")
     refuse_existing_folder(out, overwrite=overwrite, mark=FIGURE_NAME)
     dataset = open_dataset(data, folder)
+    if isinstance(figure, BatchAttention):
+        dataset = with_trained_labels(dataset, weights[0])
     images = _images(figure, dataset, options)
     networks = [load_network(name, device=options.device) for name in weights]
     figure.check(networks)

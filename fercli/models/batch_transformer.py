@@ -28,12 +28,13 @@ MAX_LOGIT_SCALE = 100.0  # of cosine similarity, as in CLIP (Radford et al. 2021
 class BatchMix(NamedTuple):
     """Class scores mixed over the batch: P_CBA and P_BT [B, N], and the attention scores before the softmax [N, B, A].
 
-    A masked image has the score -inf.
+    A masked image has the score -inf. values: what was mixed, [A, N].
     """
 
     p_cba: Tensor
     p_bt: Tensor
     scores: Tensor
+    values: Tensor
 
 
 def class_batch_attention(
@@ -164,10 +165,22 @@ class ClassBatchAttention(nn.Module):
         queries, keys = self.directions(embedding, keys)
         self_offset = own if self.config.mask_self else None
         scores = attention_scores(queries, scale=self.scale, keys=keys, self_offset=self_offset)
-        p_cba = mix_values(scores, values)
+        p_cba = self.logits(scores, values)
+        return BatchMix(p_cba, sum_logits(p_cba, p_vit, value=self.config.value), scores, values)
+
+    def logits(self, scores: Tensor, values: Tensor) -> Tensor:
+        """Return P_CBA [B, N] of scores [N, B, A] before the softmax and values [A, N]."""
+        mixed = mix_values(scores, values)
         if self.config.value == "probs":
-            p_cba = (p_cba / p_cba.sum(dim=-1, keepdim=True)).clamp_min(1e-12).log()
-        return BatchMix(p_cba, sum_logits(p_cba, p_vit, value=self.config.value), scores)
+            return (mixed / mixed.sum(dim=-1, keepdim=True)).clamp_min(1e-12).log()
+        return mixed
+
+    def permuted_logits(self, mix: BatchMix) -> Tensor:
+        """Return P_CBA [B, N], without gradient, with every image's values replaced by those of the image before it.
+
+        A control: the order of a batch is random, so attention keeps its weights but no longer goes to similar images.
+        """
+        return self.logits(mix.scores.detach(), mix.values.detach().roll(1, dims=0))
 
     def _limit_scale(self) -> None:
         """Move the learned scale back into its range: beyond a limit it would get no gradient any more."""

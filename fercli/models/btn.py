@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from fercli.config.model import BtnConfig
 from fercli.config.training import LossConfig
 from fercli.models.backbones import image_backbone
-from fercli.models.batch_transformer import BatchTransformer, Gather
+from fercli.models.batch_transformer import BatchMix, BatchTransformer, Gather
 from fercli.models.cross_attention import CrossAttentionBlock, Levels
 from fercli.models.expert import Expert
 from fercli.models.mla_only import mla_only
@@ -30,7 +30,7 @@ class BatchOutput(NamedTuple):
     """Logits [B, N] of a training step: of the ViT, of class batch attention and of the batch transformer.
 
     p_cba, p_bt: None without the batch transformer. aux: only with ablate.mla_only = aux_head. image: of the image branch
-    alone, only with an image head. scores: of class batch attention before the softmax, [N, B, A], A images in all processes.
+    alone, only with an image head. mix: how class batch attention mixed the batch; None without the batch transformer.
     """
 
     p_vit: Tensor
@@ -38,7 +38,12 @@ class BatchOutput(NamedTuple):
     p_bt: Tensor | None
     aux: Tensor | None
     image: Tensor | None = None
-    scores: Tensor | None = None
+    mix: BatchMix | None = None
+
+    @property
+    def scores(self) -> Tensor | None:
+        """Scores of class batch attention before the softmax, [N, B, A], A images in all processes."""
+        return None if self.mix is None else self.mix.scores
 
 
 class BTN(nn.Module):
@@ -127,7 +132,7 @@ class BTN(nn.Module):
         if self.batch is None:
             return BatchOutput(p_vit, None, None, aux)
         mix = self.batch(levels, p_vit, gather, start)
-        return BatchOutput(p_vit, mix.p_cba, mix.p_bt, aux, scores=mix.scores)
+        return BatchOutput(p_vit, mix.p_cba, mix.p_bt, aux, mix=mix)
 
     def batch_embedding(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return P_VIT [B, N] and the queries of class batch attention, [B, N, D] float32; row b depends on image b alone.

@@ -20,17 +20,25 @@ _COLLAPSED = 0.9
 class BatchLabels(NamedTuple):
     """Labels [A] of the images that are attended to, whose rows from `start` on are this process's own.
 
-    wrong: bool [A], images whose label is known to be wrong; None if that is not known.
+    An image without one label has -1: its votes tie, or it is mixed with another image. truth: true classes [A], -1 where
+    unknown; None if nothing is known.
     """
 
     labels: Tensor
     start: int = 0
-    wrong: Tensor | None = None
+    truth: Tensor | None = None
+
+    @property
+    def wrong(self) -> Tensor:
+        """Whether an image's label is known to be wrong, bool [A]."""
+        if self.truth is None:
+            return torch.zeros_like(self.labels, dtype=torch.bool)
+        return (self.truth >= 0) & (self.labels >= 0) & (self.truth != self.labels)
 
     def same(self, count: int) -> Tensor:
         """Whether an image (column) has the label of one of the `count` own images (row) and is another one: [B, A]."""
-        own = self.labels[self.start : self.start + count]
-        return (own.unsqueeze(1) == self.labels) & ~self.itself(count)
+        own = self.labels[self.start : self.start + count].unsqueeze(1)
+        return (own == self.labels) & (own >= 0) & ~self.itself(count)
 
     def itself(self, count: int) -> Tensor:
         """Whether an image (column) is the own image of the row: [B, A]."""
@@ -39,20 +47,27 @@ class BatchLabels(NamedTuple):
 
 
 def batch_labels(
-    targets: Tensor,
-    wrong: Tensor | None = None,
+    labels: Tensor,
+    truth: Tensor | None = None,
     *,
     gather: Callable[[Tensor], Tensor] | None = None,
     start: int = 0,
 ) -> BatchLabels:
-    """Labels of a batch from the targets of this process: class indices [B], or distributions [B, N], whose mode counts.
+    """Labels of a batch from those of this process, and its true classes, [B] each.
 
     gather: collects rows of all processes where attention crosses processes; the rows of this one begin at `start`.
     """
-    labels = targets if targets.ndim == 1 else targets.argmax(dim=1)
     if gather is None:
-        return BatchLabels(labels, 0, wrong)
-    return BatchLabels(gather(labels), start, None if wrong is None else gather(wrong.long()).bool())
+        return BatchLabels(labels, 0, truth)
+    return BatchLabels(gather(labels), start, None if truth is None else gather(truth))
+
+
+def target_classes(targets: Tensor) -> Tensor:
+    """The class of each target, [B]: class indices [B], or the mode of distributions [B, N]; -1 where two classes are equal."""
+    if targets.ndim == 1:
+        return targets
+    first, second = targets.topk(2, dim=1).values.unbind(dim=1)
+    return targets.argmax(dim=1).masked_fill(first == second, -1)
 
 
 def attention_loss(scores: Tensor, batch: BatchLabels, *, count: int) -> Tensor:
@@ -70,9 +85,9 @@ def attention_loss(scores: Tensor, batch: BatchLabels, *, count: int) -> Tensor:
         return scores.sum() * 0.0
     log_mass = log_weights.masked_fill(~allowed, -math.inf).logsumexp(dim=-1)  # [N, B]
     total = torch.zeros_like(has_one, dtype=scores.dtype).where(~has_one, -log_mass.mean(dim=0)).sum()
-    counts = (batch.labels.unsqueeze(1) == batch.labels).sum(dim=1)  # [A]
     images = len(batch.labels)
-    return total / (counts > 1).sum().clamp_min(1) * (images / count)
+    with_another = BatchLabels(batch.labels).same(images).any(dim=1).sum()  # in all processes
+    return total / with_another.clamp_min(1) * (images / count)
 
 
 @torch.no_grad()
@@ -82,7 +97,7 @@ def attention_diagnostics(scores: Tensor, batch: BatchLabels, *, count: int) -> 
     attention_own: weight of the image itself; attention_images: effective number of images, the exponential of the
     entropy; attention_spread: that number divided by A. Of the attention to other images: attention_same_label, the share of
     those with the same label, and attention_wrong_label, of those whose label is known to be wrong; `..._chance` is the share
-    of such images among the others.
+    of such images among the others. Images without one label have no image of the same label.
     """
     itself = batch.itself(scores.shape[1])
     keys = scores.shape[2]
@@ -101,10 +116,28 @@ def attention_diagnostics(scores: Tensor, batch: BatchLabels, *, count: int) -> 
         "attention_same_label": mean((of_others * same).sum(dim=-1)),
         "attention_same_label_chance": mean(same.sum(dim=-1) / max(1, keys - 1)),
     }
-    if batch.wrong is not None:
+    if batch.truth is not None:
         wrong = (batch.wrong & ~itself).float()  # [B, A]
         terms["attention_wrong_label"] = mean((of_others * wrong).sum(dim=-1))
         terms["attention_wrong_label_chance"] = mean(wrong.sum(dim=-1) / max(1, keys - 1))
+    return terms
+
+
+@torch.no_grad()
+def wrong_label_terms(p_vit: Tensor, p_cba: Tensor | None, batch: BatchLabels, *, count: int) -> dict[str, Tensor]:
+    """How many images of the step's `count` have a wrong label, and for how many of these a prediction is the true class.
+
+    Args: logits [B, N]. Returns shares of all images: wrong_labels, wrong_vit_true and wrong_cba_true; nothing where no true
+    class is known.
+    """
+    if batch.truth is None:
+        return {}
+    own = slice(batch.start, batch.start + len(p_vit))
+    wrong, truth = batch.wrong[own], batch.truth[own]
+    terms = {"wrong_labels": wrong.sum() / count}
+    for name, logits in (("vit", p_vit), ("cba", p_cba)):
+        if logits is not None:
+            terms[f"wrong_{name}_true"] = (wrong & (logits.argmax(dim=1) == truth)).sum() / count
     return terms
 
 

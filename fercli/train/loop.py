@@ -15,7 +15,7 @@ from fercli.evaluate import metrics
 from fercli.train.batches import reading_ahead
 from fercli.train.components import Components
 from fercli.train.inputs import training_input
-from fercli.train.mixing import mix_images
+from fercli.train.mixing import left_unmixed, mix_images
 from fercli.train.optimisation_step import NotFiniteError, all_finite
 from fercli.train.optimizers import learning_rate, set_learning_rate
 from fercli.train.random_numbers import BatchRandom, seeded_generator
@@ -98,10 +98,20 @@ class TrainingLoop:
         random = BatchRandom(generator, len(crops), start=components.group.part_start(count), batch_size=count)
         images = training_input(crops.to(components.device, non_blocking=True), components.model, recipe, random)
         targets = targets.to(components.device, non_blocking=True)
-        images, targets = mix_images(images, targets, components.model.num_classes, recipe.augment, random)
-        wrong = components.data.wrong
-        own_wrong = None if wrong is None else wrong[list(indices)].to(components.device)
-        result = components.step(images, targets, count=count, epochs_done=epochs_done, wrong=own_wrong)
+        images, mixed = mix_images(images, targets, components.model.num_classes, recipe.augment, random)
+        labels = components.data.classes[list(indices)].to(components.device)
+        if mixed is not targets:
+            labels = labels.masked_fill(~left_unmixed(targets, mixed), -1)
+        truth = components.data.truth
+        result = components.step(
+            images,
+            mixed,
+            count=count,
+            epochs_done=epochs_done,
+            labels=labels,
+            truth=None if truth is None else truth[list(indices)].to(components.device),
+            average=None if components.ema is None else components.ema.module,
+        )
         if components.ema is not None:
             components.ema.update_parameters(components.model)
         sums.add(result.loss, result.terms, correct=result.correct, images=result.images)

@@ -13,7 +13,13 @@ from fercli.config.training import LossConfig
 from fercli.errors import UsageError
 from fercli.models.btn import BatchOutput
 from fercli.system.plugins import load_plugin, plugin_names
-from fercli.train.attention_terms import BatchLabels, attention_diagnostics, attention_loss, batch_labels
+from fercli.train.attention_terms import (
+    BatchLabels,
+    attention_diagnostics,
+    attention_loss,
+    target_classes,
+    wrong_label_terms,
+)
 
 # Letters: B images, N classes.
 
@@ -41,6 +47,7 @@ def btn_loss(
     count: int | None = None,
     batch: BatchLabels | None = None,
     refine: float = 0.0,
+    teacher: Tensor | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """L = vit L_VIT + bt L_BT + cba L_CBA (+ aux, image, distill, attention), averaged over the batch, in float32.
 
@@ -48,7 +55,7 @@ def btn_loss(
     Args: targets are class indices [B] (int64) or distributions [B, N] (float); class_weights [N] or None; log_prior [N] is
     multiplied by logit_adjustment and added to the logits; count divides the sum if these B images are a part of a batch;
     batch: the labels of the images that are attended to, by default those of `targets`; refine: share of the network's own
-    prediction in the target of L_VIT.
+    prediction in the target of L_VIT; teacher: see `refined_targets`.
     Returns the loss and its unweighted terms and diagnostics of the attention, detached, by name.
     """
     shift = None if log_prior is None else config.logit_adjustment * log_prior
@@ -66,7 +73,7 @@ def btn_loss(
         if logits is not None and weight:
             truth = targets
             if name == "vit" and refine:
-                truth = refined_targets(targets, output, config, shift=shift, share=refine)
+                truth = refined_targets(targets, output, config, shift=shift, share=refine, teacher=teacher)
             # summed and divided by B: PyTorch's own mean divides by the weights for indices, but by B for distributions
             adjusted = logits.float() if shift is None else logits.float() + shift
             summed = F.cross_entropy(
@@ -83,8 +90,9 @@ def btn_loss(
         term = _divergence(output.p_bt.detach(), output.p_vit) / divisor
         total = total + config.distill * term
         terms["distill"] = term.detach()
+    batch = BatchLabels(target_classes(targets)) if batch is None else batch
+    terms |= wrong_label_terms(output.p_vit, output.p_cba, batch, count=divisor)
     if output.scores is not None:
-        batch = batch_labels(targets) if batch is None else batch
         if config.attention:
             term = attention_loss(output.scores, batch, count=divisor)
             total = total + config.attention * term
@@ -94,16 +102,24 @@ def btn_loss(
 
 
 def refined_targets(
-    targets: Tensor, output: BatchOutput, config: LossConfig, *, shift: Tensor | None, share: float
+    targets: Tensor,
+    output: BatchOutput,
+    config: LossConfig,
+    *,
+    shift: Tensor | None,
+    share: float,
+    teacher: Tensor | None = None,
 ) -> Tensor:
     """(1 - share) label + share softmax(P_CBA), [B, N] without gradient: what the other images predict corrects the label.
 
-    With loss.refine_from = vit the image's own prediction. shift: [N], added to its logits as to those of the losses.
-    Raises: ValueError without P_CBA.
+    With loss.refine_from = vit the image's own prediction; with ema and permuted `teacher`, logits [B, N]: P_VIT of the
+    averaged weights, or P_CBA with the values of other images. shift: [N], added to its logits as to those of the losses.
+    Raises: ValueError without that prediction.
     """
-    teacher = output.p_vit if config.refine_from == "vit" else output.p_cba
+    if config.refine_from in ("cba", "vit"):
+        teacher = output.p_vit if config.refine_from == "vit" else output.p_cba
     if teacher is None:
-        raise ValueError("loss.refine needs the batch transformer")
+        raise ValueError(f"loss.refine_from={config.refine_from} needs a prediction that is missing")
     logits = teacher.detach().float() if shift is None else teacher.detach().float() + shift
     labels = targets if targets.ndim == 2 else F.one_hot(targets, logits.shape[1])
     return labels * (1 - share) + logits.softmax(dim=1) * share

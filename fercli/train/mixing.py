@@ -39,6 +39,13 @@ def mix_images(
     return mixed, distributions * own + distributions.roll(1, dims=0) * (1 - own)
 
 
+def left_unmixed(before: Tensor, after: Tensor) -> Tensor:
+    """Which targets `mix_images` left as they were, bool [B]: indices [B] or distributions before, distributions after."""
+    if before.ndim == 1:
+        before = F.one_hot(before, after.shape[1]).float()
+    return torch.isclose(before, after).all(dim=1)
+
+
 def _rectangles(side: int, random: BatchRandom) -> Tensor:
     """One square inside each image, bool [B, S, S]."""
     length = (_uniform(random, _CUTMIX_SIDE) * side).round()

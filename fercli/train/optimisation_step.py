@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from fercli.config.training import LossConfig, TrainConfig
 from fercli.models.btn import BTN
 from fercli.models.mobilefacenet import Taps
-from fercli.train.attention_terms import batch_labels
+from fercli.train.attention_terms import batch_labels, target_classes
 from fercli.train.batch_norm import frozen_statistics, synchronise_batch_norm
 from fercli.train.losses import btn_loss
 from fercli.train.optimizers import make_optimizer
@@ -50,8 +50,8 @@ class NetworkWithLoss(nn.Module):
     """The network with its loss as one module, so that DistributedDataParallel and the compiler see the whole pass.
 
     forward: images [B, 3, S, S] with targets, of a batch that has `sizes` images in each process -> these images' part of the
-    batch's mean loss (the parts of all processes add up to it), its terms, and P_VIT [B, N]. refine: see `btn_loss`; wrong:
-    which labels are known to be wrong, [B].
+    batch's mean loss (the parts of all processes add up to it), its terms, and P_VIT [B, N]. refine, teacher: see `btn_loss`;
+    labels, truth: see `OptimisationStep`.
     """
 
     def __init__(
@@ -76,7 +76,9 @@ class NetworkWithLoss(nn.Module):
         count: int,
         *,
         refine: float = 0.0,
-        wrong: Tensor | None = None,
+        labels: Tensor,
+        truth: Tensor | None = None,
+        teacher: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         def gather(rows: Tensor) -> Tensor:
             return self.gather_rows(rows, sizes)
@@ -84,8 +86,10 @@ class NetworkWithLoss(nn.Module):
         start = sum(sizes[: self.group.rank])
         several = self.group.size > 1
         output = self.model.forward_batch(images, taps, gather if several else None, start)
-        across = several and self.model.config.cba.gather and output.scores is not None
+        across = several and self.model.config.cba.gather and output.mix is not None
         with torch.autocast(images.device.type, enabled=False):
+            if refine and self.config.refine_from == "permuted" and self.model.batch and output.mix:
+                teacher = self.model.batch.cba.permuted_logits(output.mix)
             loss, terms = btn_loss(
                 output,
                 targets,
@@ -93,8 +97,9 @@ class NetworkWithLoss(nn.Module):
                 class_weights=self.class_weights,
                 log_prior=self.log_prior,
                 count=count,
-                batch=batch_labels(targets, wrong, gather=gather if across else None, start=start),
+                batch=batch_labels(labels, truth, gather=gather if across else None, start=start),
                 refine=refine,
+                teacher=teacher,
             )
         return loss, terms, output.p_vit
 
@@ -138,18 +143,27 @@ class OptimisationStep:
         *,
         count: int | None = None,
         epochs_done: float = math.inf,
-        wrong: Tensor | None = None,
+        labels: Tensor | None = None,
+        truth: Tensor | None = None,
+        average: nn.Module | None = None,
     ) -> StepResult:
         """Update the weights once, or raise NotFiniteError in all processes if a loss, gradient or statistic is not finite.
 
         Args: images [B, 3, S, S] normalised, targets [B] indices or [B, N] distributions, this process's part of a batch of
         `count` images in all processes (default: B times the number of processes). epochs_done: for what begins during
-        training (loss.refine_after). wrong: which labels are known to be wrong, [B]; for diagnostics only.
+        training (loss.refine_after). labels: classes [B] that supervise the attention, by default those of the targets, -1 for
+        an image without one; truth: true classes [B], -1 where unknown, for diagnostics only. average: the network with
+        averaged weights, for loss.refine_from = ema.
         """
         count = len(images) * self.group.size if count is None else count
         self.model.train()
-        micro_batches = self._micro_batches(images, targets, wrong, count)
         refine = refined_share(self.config, epochs_done)
+        known = {
+            "labels": target_classes(targets) if labels is None else labels,
+            "truth": truth,
+            "teacher": self._average_prediction(average, images) if refine else None,
+        }
+        micro_batches = self._micro_batches(images, targets, known, count)
         passes = [self._accumulate_gradients(micro_batches, count, refine)]
         must_be_finite = {"the loss": passes[0]["loss"]}
         if self.sam is not None:
@@ -176,20 +190,32 @@ class OptimisationStep:
         terms = dict(zip(sums, numbers[len(must_be_finite) :], strict=True))
         return StepResult(loss=terms.pop("loss"), correct=terms.pop("correct"), terms=terms, images=count)
 
-    def _micro_batches(self, images: Tensor, targets: Tensor, wrong: Tensor | None, count: int) -> list[_MicroBatch]:
+    @torch.no_grad()
+    def _average_prediction(self, average: nn.Module | None, images: Tensor) -> Tensor | None:
+        """P_VIT [B, N] of the averaged weights where they correct the targets; a row depends on its image alone."""
+        if average is None or self.config.loss.refine_from != "ema":
+            return None
+        with self._autocast():
+            prediction: Tensor = average.eval()(images)
+        return prediction.float()
+
+    def _micro_batches(
+        self, images: Tensor, targets: Tensor, known: Mapping[str, Tensor | None], count: int
+    ) -> list[_MicroBatch]:
         """The batch in as many parts as the recipe accumulates, the same number in each process."""
         parts = max(1, min(self.config.accumulate, count // self.group.size))
         own_sizes = split_evenly(len(images), parts)
         sizes_by_rank = [split_evenly(size, parts) for size in self.group.part_sizes(count)]
         frozen = self.model.config.landmark.bn == "frozen"
         micro_batches = []
-        wrong_parts = [None] * parts if wrong is None else wrong.split(own_sizes)
-        split = zip(images.split(own_sizes), targets.split(own_sizes), wrong_parts, strict=True)
-        for index, (part_images, part_targets, part_wrong) in enumerate(split):
+        known_parts = {name: [None] * parts if rows is None else rows.split(own_sizes) for name, rows in known.items()}
+        split = zip(images.split(own_sizes), targets.split(own_sizes), strict=True)
+        for index, (part_images, part_targets) in enumerate(split):
             with self._autocast():
                 taps = self.model.landmark_taps(part_images) if frozen else None
             sizes = tuple(part_sizes[index] for part_sizes in sizes_by_rank)
-            micro_batches.append(_MicroBatch(part_images, part_targets, part_wrong, taps, sizes))
+            part_known = {name: rows[index] for name, rows in known_parts.items()}
+            micro_batches.append(_MicroBatch(part_images, part_targets, part_known, taps, sizes))
         return micro_batches
 
     def _accumulate_gradients(
@@ -204,7 +230,7 @@ class OptimisationStep:
             with contextlib.nullcontext() if batch is micro_batches[-1] else self._no_sync():
                 with self._autocast():
                     loss, terms, p_vit = self.network(
-                        batch.images, batch.targets, batch.taps, batch.sizes, count, refine=refine, wrong=batch.wrong
+                        batch.images, batch.targets, batch.taps, batch.sizes, count, refine=refine, **batch.known
                     )
                 scaled = loss * self.group.size  # DDP takes the mean over the processes, the batch's loss is their sum
                 (self.scaler.scale(scaled) if self.scaler is not None else scaled).backward()
@@ -254,11 +280,14 @@ def all_finite(tensors: Iterable[Tensor]) -> bool:
 
 @dataclass(frozen=True)
 class _MicroBatch:
-    """A part of a batch: this process's images with their targets, and how many of the part's images every process has."""
+    """A part of a batch: this process's images with their targets, and how many of the part's images every process has.
+
+    known: labels, truth and teacher of `NetworkWithLoss`.
+    """
 
     images: Tensor
     targets: Tensor
-    wrong: Tensor | None
+    known: dict[str, Tensor | None]
     taps: Taps | None
     sizes: tuple[int, ...]
 

@@ -104,4 +104,7 @@ def epoch_report(
         attention_same_label_chance=sums.mean_term("attention_same_label_chance"),
         attention_wrong_label=sums.mean_term("attention_wrong_label"),
         attention_wrong_label_chance=sums.mean_term("attention_wrong_label_chance"),
+        wrong_labels=sums.mean_term("wrong_labels"),
+        vit_on_wrong=sums.share_of("wrong_vit_true", "wrong_labels"),
+        cba_on_wrong=sums.share_of("wrong_cba_true", "wrong_labels"),
     )

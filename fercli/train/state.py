@@ -42,6 +42,10 @@ class EpochSums:
         """Return a term's mean over the images; None if the loss does not have it."""
         return self.terms[name] / self.images if name in self.terms else None
 
+    def share_of(self, name: str, whole: str) -> float | None:
+        """A term divided by another one of which it is a part; None without them, or if the other one is 0."""
+        return self.terms[name] / self.terms[whole] if name in self.terms and self.terms.get(whole) else None
+
 
 @dataclass
 class TrainingState:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fercli.config.training import LossConfig
 from fercli.data.dataset import Dataset, Sample, Split
 from fercli.data.holdout import train_and_validation
 from fercli.data.loader import Crops, in_batches, labels_of, targets_of
 from fercli.errors import DataError, UsageError
+from fercli.train.attention_terms import target_classes
 from fercli.train.process_group import ProcessGroup
 from fercli.train.sampling import epoch_order
 from fercli.weights.run_folder import RunConfig
@@ -21,13 +23,15 @@ from fercli.weights.run_folder import RunConfig
 class TrainingData:
     """labels: class indices [M] of the training images, -1 without a label. evaluation: the splits val and test.
 
-    wrong: whether a training image's label is known to be wrong, bool [M]; None where nothing is known.
+    classes: the class of each training target [M], which supervises attention; -1 where its votes have no winner. truth: the
+    true classes [M], -1 where unknown; None where every label counts as right.
     """
 
     dataset: Dataset
     train: Crops
     labels: Tensor
-    wrong: Tensor | None
+    classes: Tensor
+    truth: Tensor | None
     evaluation_samples: Mapping[Split, Sequence[Sample]]
     evaluation: Mapping[Split, Crops]
 
@@ -66,14 +70,35 @@ def training_data(dataset: Dataset, config: RunConfig) -> TrainingData:
     )
     _require_two_classes(dataset, train_samples)
     evaluation: dict[Split, Sequence[Sample]] = {"val": val_samples, "test": dataset.split("test")}
+    targets = targets_of(train_samples, len(dataset.labels), recipe.loss)
     return TrainingData(
         dataset=dataset,
-        train=Crops(train_samples, targets_of(train_samples, len(dataset.labels), recipe.loss), size),
+        train=Crops(train_samples, targets, size),
         labels=labels_of(train_samples),
-        wrong=torch.tensor([sample.mislabelled for sample in train_samples]) if config.changes.noise else None,
+        classes=_classes(train_samples, targets, recipe.loss),
+        truth=_truth(train_samples, config),
         evaluation_samples=evaluation,
         evaluation={split: Crops(samples, labels_of(samples), size) for split, samples in evaluation.items()},
     )
+
+
+def _by_first_label(sample: Sample, loss: LossConfig) -> bool:
+    """Whether the class of a sample's target is the original label, whatever the votes are."""
+    return loss.soft_targets and loss.first_label > 0.5 and sample.first_label is not None
+
+
+def _classes(samples: Sequence[Sample], targets: Tensor, loss: LossConfig) -> Tensor:
+    """The class of each target, [M]; -1 where two classes are equal, or votes without a winner decide."""
+    with_winner = torch.tensor([sample.label is not None or _by_first_label(sample, loss) for sample in samples])
+    return target_classes(targets).masked_fill(~with_winner, -1)
+
+
+def _truth(samples: Sequence[Sample], config: RunConfig) -> Tensor | None:
+    """The classes before label noise, or the votes' winners where the original labels are the targets; None without either."""
+    if not config.changes.noise and not any(_by_first_label(sample, config.train.loss) for sample in samples):
+        return None
+    labels = [sample.label if sample.true_label is None else sample.true_label for sample in samples]
+    return torch.tensor([-1 if label is None else label for label in labels])
 
 
 def _require_two_classes(dataset: Dataset, samples: Sequence[Sample]) -> None:

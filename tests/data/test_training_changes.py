@@ -50,6 +50,9 @@ def test_mislabelled__marks_the_images_it_changed():
     after = mislabelled(before, 3, share=0.2, seed=0)
     changed = [old.label != new.label for old, new in zip(before, after, strict=True)]
     assert [sample.mislabelled for sample in after] == changed
+    assert [sample.true_label for sample in after] == [
+        old.label if is_changed else None for old, is_changed in zip(before, changed, strict=True)
+    ]
 
 
 def test_mislabelled__depends_on_the_seed():

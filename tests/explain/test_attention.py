@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from fercli.data.open import open_dataset
+from fercli.data.training_changes import TrainingChanges, apply_changes
 from fercli.errors import UsageError, WeightsError
 from fercli.explain.attention import BatchAttention
 from fercli.explain.images import load_crops, sampled_images
@@ -110,3 +114,30 @@ def test_attention__to_wrong_labels_is_stated_beside_chance(draw, make_run, thre
     share = arrays["attention_of_others"][:, :, wrong].sum(axis=2).mean()
     assert f"{percent(float(share))} of the attention to other images" in remark
     assert f"{percent(float(wrong.mean()))} is expected" in remark
+
+
+def test_attention__of_a_run_with_label_noise_marks_the_wrong_labels(draw, rows_of, make_run, two_classes, tmp_path):
+    faces = open_dataset(str(two_classes(train=8)))
+    run = make_run("run")
+    changes = TrainingChanges(noise=0.25)
+    noisy = apply_changes(faces, changes)
+    record = json.loads(RunFolder(run).config.read_text())
+    record |= {"changes": asdict(changes), "fingerprint": noisy.fingerprint}
+    RunFolder(run).config.write_text(json.dumps(record))
+    wrong = {
+        sample.called(noisy.root): (noisy.labels[sample.label], noisy.labels[sample.true_label])
+        for sample in noisy.split("train")
+        if sample.true_label is not None
+    }
+    result = draw(BatchAttention(), [run], faces, tmp_path / "out", count=len(noisy.split("train")), split="train")
+    rows = [row for row in rows_of(tmp_path / "out" / "attention.csv") if row["class"] == "sadness"]
+    assert {row["image"]: (row["label"], row["true_label"]) for row in rows if row["true_label"]} == wrong
+    [remark] = [remark for remark in result.remarks if "label noise" in remark]
+    assert remark.startswith(f"{len(wrong)} images of the batch have another label")
+    page = (tmp_path / "out" / "attention.html").read_text(encoding="utf-8")
+    assert any(f"{label}, wrong: {true}" in page for label, true in wrong.values())
+    # another data set than the run's keeps its labels
+    record["fingerprint"] = "other"
+    RunFolder(run).config.write_text(json.dumps(record))
+    other = draw(BatchAttention(), [run], faces, tmp_path / "other", count=10, split="train")
+    assert not any("label noise" in remark for remark in other.remarks)

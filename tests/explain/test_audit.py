@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from fercli.explain.audit import SIGNALS, AuditOptions, audit
 from fercli.media.images import write_image
 from fercli.train.options import TrainOptions
 from fercli.train.train import train
-from fercli.weights.run_folder import RunConfig
+from fercli.weights.run_folder import RunConfig, RunFolder
 
 Faces = Callable[..., Dataset]
 ON_TEST = AuditOptions(split="test", device="cpu", show=1)
@@ -90,6 +90,30 @@ def test_audit__finds_planted_labels_and_training_reads_the_corrections(plain: F
     assert {sample.path.name: sample.label for sample in corrected.split("train")} == {
         sample.path.name: sample.label for sample in clean.split("train")
     }
+
+
+def test_audit__of_a_run_with_label_noise_ranks_the_noisy_labels(make_run, two_classes, tmp_path: Path):
+    faces = open_dataset(str(two_classes(train=8)))
+    run = RunFolder(make_run("run"))
+    changes = TrainingChanges(noise=0.25)
+    noisy = apply_changes(faces, changes)
+    record = json.loads(run.config.read_text())
+    run.config.write_text(json.dumps(record | {"changes": asdict(changes), "fingerprint": noisy.fingerprint}))
+    options = replace(ON_TEST, split="train")
+    result = audit(str(run.path), str(faces.root), tmp_path / "audit", options)
+    train_images = len(faces.split("train"))
+    assert (result.checked, result.wrong) == (train_images, pytest.approx(round(0.25 * train_images) / train_images))
+    assert "25 % label noise (seed 0)" in result.data
+    found = {row["path"]: (row["label"], row["truth"]) for row in rows_of(tmp_path / "audit" / "audit.csv")}
+    clean = {s.called(faces.root): faces.labels[s.label] for s in faces.split("train")}
+    assert {name: truth for name, (_, truth) in found.items()} == clean
+    assert {name: label for name, (label, _) in found.items()} == {
+        s.called(noisy.root): noisy.labels[s.label] for s in noisy.split("train")
+    }
+    # the labels of another data set than the run's stay as they are
+    run.config.write_text(json.dumps(record | {"changes": asdict(changes), "fingerprint": "other"}))
+    other = audit(str(run.path), str(faces.root), tmp_path / "other", options)
+    assert (other.wrong, other.checked) == (None, 0)
 
 
 def test_audit__weights_without_a_batch_part_rank_by_loss_with_a_warning(make_run, three_classes, tmp_path: Path):

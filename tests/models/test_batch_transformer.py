@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -139,7 +140,7 @@ def test_centred_directions__have_the_gradient_of_their_numbers():
     assert torch.autograd.gradcheck(mix, (embedding, values, scale))
 
 
-def cosine_attention(**settings: float) -> ClassBatchAttention:
+def cosine_attention(**settings: Any) -> ClassBatchAttention:
     torch.manual_seed(0)
     config = CbaConfig(similarity="cosine", mask_self=True, **settings)
     return ClassBatchAttention(config, channels=8, positions=9, num_classes=N, kernel=1)
@@ -167,3 +168,19 @@ def test_class_batch_attention_module__learns_a_scale_that_stays_in_its_range():
     assert float(cba.scale.detach()) == pytest.approx(100.0)
     cba(features, scores)
     assert float(cba.log_scale.detach()) == pytest.approx(math.log(100))  # where it has a gradient again
+
+
+@pytest.mark.parametrize("value", ["logits", "probs"])
+def test_permuted_logits__keep_the_weights_and_take_the_values_of_the_image_before(value: Literal["logits", "probs"]):
+    features = torch.randn(6, 8, 3, 3, generator=torch.Generator().manual_seed(2))
+    p_vit = torch.randn(6, N, generator=torch.Generator().manual_seed(3), requires_grad=True)
+    cba = cosine_attention(value=value)
+    mix = cba(features, p_vit)
+    weights, values = mix.scores.softmax(dim=-1).detach(), p_vit.detach()
+    values = values.softmax(dim=-1) if value == "probs" else values
+    found = cba.permuted_logits(mix)
+    assert not found.requires_grad
+    for i in range(6):
+        row = [sum(float(weights[n, i, j] * values[(j - 1) % 6, n]) for j in range(6)) for n in range(N)]
+        expected = row if value == "logits" else [math.log(share / sum(row)) for share in row]
+        assert found[i].tolist() == pytest.approx(expected, abs=1e-5)

@@ -11,13 +11,14 @@ from fercli.train.attention_terms import (
     BatchLabels,
     attention_diagnostics,
     attention_loss,
-    batch_labels,
     collapse_warning,
+    target_classes,
+    wrong_label_terms,
 )
 
 N, B = 2, 5
 LABELS = torch.tensor([0, 1, 0, 2, 1])  # image 3 has no other one of its label
-WRONG = torch.tensor([False, True, False, False, False])
+TRUTH = torch.tensor([0, 0, -1, 2, 1])  # image 1 has a wrong label, the class of image 2 is unknown
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_attention_diagnostics__equal_a_loop(scores: torch.Tensor):
         "attention_wrong_label": mean([others[n, i][1] if i != 1 else 0.0 for n, i in rows]),
         "attention_wrong_label_chance": mean([1 / 4, 0, 1 / 4, 1 / 4, 1 / 4]),
     }
-    found = attention_diagnostics(scores, BatchLabels(LABELS, 0, WRONG), count=B)
+    found = attention_diagnostics(scores, BatchLabels(LABELS, 0, TRUTH), count=B)
     assert {name: float(value) for name, value in found.items()} == pytest.approx(expected, rel=1e-5)
 
 
@@ -104,10 +105,48 @@ def test_attention_diagnostics__of_a_lone_image_are_finite():
     )
 
 
-def test_batch_labels__take_the_mode_of_a_distribution():
-    targets = torch.tensor([[0.2, 0.8], [0.6, 0.4]])
-    assert batch_labels(targets).labels.tolist() == [1, 0]
-    assert batch_labels(torch.tensor([3, 1])).labels.tolist() == [3, 1]
+def test_attention_loss__leaves_out_images_without_a_label_as_a_loop_does(scores: torch.Tensor):
+    labels = torch.tensor([0, -1, 0, -1, 0])  # two images without a label are not of the same label
+    terms = []
+    for n in range(N):
+        for i in (0, 2, 4):
+            row = weights_by_hand(scores, n, i)
+            terms.append(-math.log(sum(w for j, w in enumerate(row) if j != i and labels[j] == 0)))
+    free = scores.clone().requires_grad_()
+    loss = attention_loss(free, BatchLabels(labels), count=B)
+    assert float(loss.detach()) == pytest.approx(sum(terms) / len(terms))
+    (gradient,) = torch.autograd.grad(loss, free)
+    assert gradient[:, [1, 3]].abs().max() == 0.0
+    assert torch.autograd.gradcheck(lambda s: attention_loss(s, BatchLabels(labels), count=B), free)
+    found = attention_diagnostics(scores, BatchLabels(labels), count=B)
+    others = [weights_by_hand(scores, n, i, without_itself=True) for n in range(N) for i in (0, 2, 4)]
+    same = sum(w[0] + w[2] + w[4] for w in others) / (N * B)  # the weight of the image itself is 0
+    assert float(found["attention_same_label"]) == pytest.approx(same, rel=1e-5)
+    assert float(found["attention_same_label_chance"]) == pytest.approx(3 * (2 / 4) / B)
+
+
+def test_target_classes__are_the_modes_of_distributions_and_none_for_ties():
+    targets = torch.tensor([[0.2, 0.8, 0.0], [0.6, 0.4, 0.0], [0.4, 0.2, 0.4]])
+    assert target_classes(targets).tolist() == [1, 0, -1]
+    assert target_classes(torch.tensor([3, 1])).tolist() == [3, 1]
+
+
+def test_wrong_label_terms__count_true_predictions_for_wrong_labels_by_hand():
+    labels, truth = torch.tensor([0, 1, 0, -1, 1]), torch.tensor([1, 0, -1, 1, 1])  # images 0 and 1 are wrong
+    p_vit = torch.tensor([[0.0, 1.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])  # right for image 0
+    p_cba = torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])  # right for both
+    whole = wrong_label_terms(p_vit, p_cba, BatchLabels(labels, 0, truth), count=5)
+    assert {name: float(value) for name, value in whole.items()} == pytest.approx(
+        {"wrong_labels": 2 / 5, "wrong_vit_true": 1 / 5, "wrong_cba_true": 2 / 5}
+    )
+    parts = [
+        wrong_label_terms(p_vit[rows], p_cba[rows], BatchLabels(labels, start, truth), count=5)
+        for start, rows in ((0, slice(0, 1)), (1, slice(1, 5)))
+    ]
+    for name, value in whole.items():
+        torch.testing.assert_close(parts[0][name] + parts[1][name], value)
+    assert wrong_label_terms(p_vit, None, BatchLabels(labels), count=5) == {}
+    assert "wrong_cba_true" not in wrong_label_terms(p_vit, None, BatchLabels(labels, 0, truth), count=5)
 
 
 def test_collapse_warning__names_both_kinds_of_collapse():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import pytest
 import torch
 
 from fercli.config.training import LossConfig
+from fercli.models.batch_transformer import BatchMix
 from fercli.models.btn import BatchOutput
 from fercli.train.losses import btn_loss, class_weights, refined_targets
 
@@ -76,6 +78,16 @@ def test_refined_targets__mix_label_and_p_cba_by_hand():
     torch.testing.assert_close(soft, torch.tensor([[0.6, 0.4]]))
 
 
+@pytest.mark.parametrize("source", ["ema", "permuted"])
+def test_refined_targets__of_another_teacher_are_its_logits(source: Literal["ema", "permuted"]):
+    output = BatchOutput(p_vit=EVEN, p_cba=EVEN, p_bt=SURE, aux=None)
+    config = LossConfig(refine_from=source)
+    found = refined_targets(TRUTH, output, config, shift=None, share=0.4, teacher=SURE)
+    torch.testing.assert_close(found, torch.tensor([[0.9, 0.1]]))
+    with pytest.raises(ValueError, match=source):
+        refined_targets(TRUTH, output, config, shift=None, share=0.4)
+
+
 def test_refined_targets__use_the_logits_that_the_losses_use():
     # with the prior (1/4, 3/4) the adjusted P_CBA is even
     shift = torch.tensor([1 / 4, 3 / 4]).log()
@@ -102,7 +114,7 @@ def test_btn_loss__supervised_attention_is_added_with_its_weight():
     # two images of one label, each with the weight 1/4 on the other one: -log(1/4)
     scores = torch.tensor([[[math.log(3.0), 0.0], [0.0, math.log(3.0)]]])
     logits = torch.zeros(2, 1)
-    output = BatchOutput(logits, logits, logits, None, None, scores)
+    output = BatchOutput(logits, logits, logits, None, mix=BatchMix(logits, logits, scores, logits))
     config = LossConfig(vit=0, bt=0, cba=0, attention=0.5)
     loss, terms = btn_loss(output, torch.tensor([0, 0]), config)
     assert float(loss) == pytest.approx(0.5 * math.log(4))

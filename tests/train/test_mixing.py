@@ -12,7 +12,7 @@ import torch
 from fercli.config.presets import MODELS, RECIPES
 from fercli.config.training import AugmentConfig, SamConfig, TrainConfig
 from fercli.data.open import open_dataset
-from fercli.train.mixing import mix_images
+from fercli.train.mixing import left_unmixed, mix_images
 from fercli.train.options import TrainOptions
 from fercli.train.random_numbers import BatchRandom, seeded_generator
 from fercli.train.train import train
@@ -71,6 +71,13 @@ def test_mix_images__mixes_the_share_asked_for_and_keeps_distributions():
     assert torch.equal(targets[~changed], distributions[~changed])
     # 1,000 draws of probability 1/2: standard error 0.016
     assert changed.float().mean() == pytest.approx(0.5, abs=0.06)
+
+
+def test_left_unmixed__are_targets_that_mixing_did_not_change():
+    # image 0 is mixed with another class, image 1 with its own, image 2 with none
+    after = torch.tensor([[0.7, 0.3], [0.0, 1.0], [0.0, 1.0]])
+    assert left_unmixed(torch.tensor([0, 1, 1]), after).tolist() == [False, True, True]
+    assert left_unmixed(torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]]), after).tolist() == [False, True, False]
 
 
 def test_train_config__refuses_probabilities_that_add_up_to_more_than_one():

@@ -5,6 +5,7 @@ Run as a script this file is the driver: it loads torch once and forks the proce
 
 from __future__ import annotations
 
+import copy
 import multiprocessing
 import os
 import subprocess
@@ -31,6 +32,8 @@ CASES = {
     "masked": (replace(RECIPE, sam=SamConfig(rho=0.0)), 7),  # no image attends to itself
     # bounded and supervised attention that corrects the labels, over the whole batch; labels 0, 1, 2 in turn
     "plus": (replace(RECIPE, sam=SamConfig(rho=0.0), loss=LossConfig(attention=1.0, refine=0.5)), 7),
+    "permuted": (replace(RECIPE, sam=SamConfig(rho=0.0), loss=LossConfig(refine=0.5, refine_from="permuted")), 7),
+    "ema": (replace(RECIPE, sam=SamConfig(rho=0.0), ema=0.9, loss=LossConfig(refine=0.5, refine_from="ema")), 7),
     "broken": (replace(RECIPE, lr=1e-3, sync_bn=False, loss=LossConfig(bt=0, cba=0)), 8),  # the last image is NaN
     "local": (replace(RECIPE, sam=SamConfig(rho=0.0)), 8),  # CBA within each process, as DataParallel has it
 }
@@ -71,7 +74,13 @@ def one_step(case: str, group: ProcessGroup) -> dict[str, Any]:
             step(images[mine], targets[mine], count=count)
         same = all(torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True))
         return {"error": str(caught.value), "weights": same}
-    result = step(images[mine], targets[mine], count=count, wrong=mine % 4 == 0)
+    # every fourth image has a wrong label, and the second one has none
+    labels, truth = targets.clone(), (targets + (torch.arange(count) % 4 == 0)) % 3
+    labels[1] = -1
+    average = copy.deepcopy(model)
+    with torch.no_grad():
+        average.vit.head.weight.mul_(-1)  # another teacher than the network itself
+    result = step(images[mine], targets[mine], count=count, labels=labels[mine], truth=truth[mine], average=average)
     gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     buffers = {name: b for name, b in model.named_buffers() if "running" in name}
     return {
@@ -99,7 +108,7 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int, int]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 4])
-@pytest.mark.parametrize("case", ["sam", "uneven", "masked", "plus"])
+@pytest.mark.parametrize("case", ["sam", "uneven", "masked", "plus", "permuted", "ema"])
 def test_step__of_several_processes_is_that_of_one_with_the_whole_batch(steps: Any, case: str, size: int):
     whole = steps[case, 1, 0]
     for rank in range(size):

@@ -42,6 +42,17 @@ def test_epoch_report__has_means_over_images_and_none_for_what_was_not_measured(
     assert (report.images_per_s, report.data_wait, report.memory_gib) == (2.5, 0.25, 2.0)
 
 
+def test_epoch_report__divides_true_predictions_by_the_wrong_labels_of_the_epoch():
+    state = state_after_a_step()
+    state.sums = EpochSums()
+    for wrong, true, images in ((0.2, 0.1, 10), (0.5, 0.5, 4)):  # 2 wrong labels, 1 predicted truly; then 2 and 2
+        state.sums.add(1.0, {"wrong_labels": wrong, "wrong_vit_true": true}, correct=0, images=images)
+    report = epoch_report(state, {}, lr=0.1, val_loss=None, best=True)
+    assert report.wrong_labels == pytest.approx(4 / 14)
+    assert (report.vit_on_wrong, report.cba_on_wrong) == (pytest.approx(3 / 4), None)
+    assert epoch_report(state_after_a_step(), {}, lr=0.1, val_loss=None, best=True).vit_on_wrong is None
+
+
 def test_epoch__warns_once_while_attention_stays_collapsed(tmp_path: Path):
     events: list[TrainEvent] = []
     state = state_after_a_step()

@@ -112,6 +112,30 @@ def test_train__with_corrected_labels_resumes_exactly_and_logs_the_attention(
     # 2 of 8 images are wrong: of the five others of a batch of six, 0 to 2
     assert 0 <= float(row["attention_wrong_label_chance"]) <= 2 / 5
     assert float(row["loss_attention"]) > 0
+    wrong = round(6 * float(row["wrong_labels"]))  # of the six images of the epoch, without an incomplete batch
+    assert float(row["wrong_labels"]) == pytest.approx(wrong / 6)
+    assert wrong in (1, 2)
+    assert {float(row[name]) for name in ("vit_on_wrong", "cba_on_wrong")} <= {0, 0.5, 1}
+
+
+@pytest.mark.slow
+def test_train__with_the_averaged_weights_as_teacher_resumes_exactly(
+    config_of: ConfigOf, stop_after: StopAfter, faces: Dataset, tmp_path: Path, recipe: TrainConfig
+):
+    runs = []
+    for loss in (LossConfig(bt=0, cba=0, refine=0.5, refine_after=0.5, refine_from="ema"), LossConfig(bt=0, cba=0)):
+        config = config_of(replace(recipe, epochs=2, loss=loss))
+        runs.append(tmp_path / f"whole{len(runs)}")
+        train(faces, runs[-1], config=config, options=CPU)
+    config = config_of(
+        replace(recipe, epochs=2, loss=LossConfig(bt=0, cba=0, refine=0.5, refine_after=0.5, refine_from="ema"))
+    )
+    with pytest.raises(KeyboardInterrupt):
+        train(faces, tmp_path / "cut", config=config, options=replace(CPU, save_every_s=0), report=stop_after(3))
+    train(faces, tmp_path / "cut", config=config, options=replace(CPU, resume=True))
+    whole, without, cut = (load_checkpoint(run / "checkpoint.pt")["model"] for run in (*runs, tmp_path / "cut"))
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
+    assert not all(torch.equal(whole[name], without[name]) for name in whole)
 
 
 @pytest.mark.slow

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from fercli.config.training import TrainConfig
-from fercli.data.dataset import Dataset
+from fercli.config.training import LossConfig, TrainConfig
+from fercli.data.dataset import Dataset, Sample
+from fercli.data.training_changes import TrainingChanges
 from fercli.errors import DataError, ExitCode, UsageError
 from fercli.train.process_group import ProcessGroup
 from fercli.train.training_data import training_data
@@ -45,3 +47,33 @@ def test_training_data__of_one_class_is_an_error_of_the_data(
     with pytest.raises(DataError, match="all training images are of the class happiness") as caught:
         training_data(replace(faces, samples=tuple(samples)), config_of())
     assert caught.value.exit_code == ExitCode.DATA
+
+
+def test_training_data__knows_which_labels_exist_and_which_are_wrong(
+    config_of: Callable[..., RunConfig], tmp_path: Path
+):
+    def sample(label: int | None, votes: tuple[float, ...], first: int | None, true: int | None = None) -> Sample:
+        return Sample(tmp_path, "train", label, votes=votes, first_label=first, true_label=true)
+
+    samples = (
+        sample(0, (8, 2), 0),
+        sample(1, (1, 9), 0),  # FER2013's label is not the votes' winner
+        sample(None, (5, 5), 1),  # a tie
+        sample(None, (4, 1), 1),  # no winner, because five people saw neither class
+        sample(0, (6, 4), None),
+    )
+    faces = Dataset("faces", "folder", ("happiness", "sadness"), samples, tmp_path)
+    loss = LossConfig(soft_targets=True)
+    recipe = TrainConfig(loss=loss, validation=0.0)
+    votes = training_data(faces, config_of(recipe))
+    assert (votes.classes.tolist(), votes.truth) == ([0, 1, -1, -1, 0], None)
+    first = training_data(faces, config_of(replace(recipe, loss=replace(loss, first_label=1.0))))
+    assert first.classes.tolist() == [0, 0, 1, 1, 0]  # an image without FER2013's label has its votes
+    assert first.truth is not None
+    assert first.truth.tolist() == [0, 1, -1, -1, 0]
+    noisy = replace(samples[0], label=1, votes=(2, 8), first_label=1, true_label=0)
+    config = replace(config_of(recipe), changes=TrainingChanges(noise=0.2))
+    swapped = training_data(replace(faces, samples=(noisy, *samples[1:])), config)
+    assert swapped.classes.tolist() == [1, 1, -1, -1, 0]
+    assert swapped.truth is not None
+    assert swapped.truth.tolist() == [0, 1, -1, -1, 0]

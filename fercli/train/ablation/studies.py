@@ -191,12 +191,22 @@ def _attention() -> Study:
         Setting(
             "+ refine",
             _attention_settings(mask_self=True, cosine=True, attention=1.0, refine=REFINE),
-            note="+ refine: the row above, and P_CBA corrects the target of L_VIT. This is --recipe btn-plus.",
+            note="+ refine: the row above, and P_CBA corrects the target of L_VIT, as in --recipe btn-plus.",
         ),
         Setting(
             "own teacher",
             _attention_settings(mask_self=True, cosine=True, attention=1.0, refine=REFINE, refine_from="vit"),
-            note="own teacher: a control for + refine, where the image's own P_VIT corrects the target.",
+            note="own teacher: + refine with the image's own P_VIT as the target, which is L_VIT with less weight.",
+        ),
+        Setting(
+            "EMA teacher",
+            _attention_settings(mask_self=True, cosine=True, attention=1.0, refine=REFINE, refine_from="ema"),
+            note="EMA teacher: + refine with P_VIT of the averaged weights (ema) as the target.",
+        ),
+        Setting(
+            "permuted",
+            _attention_settings(mask_self=True, cosine=True, attention=1.0, refine=REFINE, refine_from="permuted"),
+            note="permuted: + refine with attention to random images instead of similar ones.",
         ),
         Setting(
             "detached",
@@ -214,7 +224,7 @@ def _attention_settings(
     cosine: bool = False,
     attention: float = 0.0,
     refine: float = 0.0,
-    refine_from: Literal["cba", "vit"] = "cba",
+    refine_from: Literal["cba", "vit", "ema", "permuted"] = "cba",
     detach: bool = False,
 ) -> tuple[str, ...]:
     return (

@@ -110,6 +110,8 @@ def test_attention__rows_state_everything_they_differ_in_whatever_the_recipe():
     assert (found["+ refine"].model.cba, found["+ refine"].train.loss) == (plus.model.cba, plus.train.loss)
     assert found["detached"].model.batch.detach
     own = found["own teacher"].train.loss
+    sources = {name: found[name].train.loss.refine_from for name in ("+ refine", "EMA teacher", "permuted")}
+    assert sources == {"+ refine": "cba", "EMA teacher": "ema", "permuted": "permuted"}
     assert replace(own, refine_from="cba") == found["+ refine"].train.loss
     with pytest.raises(UsageError, match="has no values"):
         build_study("attention", values=[1.0])

@@ -290,18 +290,21 @@ def write_tables(log: Path, out: Path, against: str) -> None:
         if len(rows) < 2:
             continue
         by_row = {row.name: {run["seed"]: run for run in group if run["row"] == row.name} for row in rows}
-        seeds = sorted(set.intersection(*(set(found) for found in by_row.values())))
-        if len(seeds) < 2 or against not in by_row:
+        # a row may have fewer seeds than the one it is compared with
+        of_row = {name: sorted(set(found) & set(by_row.get(against, {}))) for name, found in by_row.items()}
+        rows = [row for row in rows if len(of_row[row.name]) >= 2]
+        if len(rows) < 2 or against not in [row.name for row in rows]:
             continue
+        seeds = sorted(set.intersection(*(set(of_row[row.name]) for row in rows)))
         name = f"{condition}{'-mla' if mla else ''}{'' if choice is ROWS else '-controls'}"
-        lines += [f"**{name}**, seeds {', '.join(map(str, seeds))}", "", *_HEADER]
-        accuracy = {row.name: {seed: by_row[row.name][seed]["accuracy"] for seed in seeds} for row in rows}
+        lines += [f"**{name}**, compared with {against}", "", *_HEADER]
+        accuracy = {row.name: {s: by_row[row.name][s]["accuracy"] for s in of_row[row.name]} for row in rows}
         differences = {
             row.name: paired_difference(accuracy[row.name], accuracy[against]) for row in rows if row.name != against
         }
         corrected = dict(zip(differences, holm([difference.p for difference in differences.values()]), strict=True))
         for row in rows:
-            cells = _cells(row.name, [by_row[row.name][seed] for seed in seeds])
+            cells = _cells(row.name, [by_row[row.name][seed] for seed in of_row[row.name]])
             if (found := differences.get(row.name)) is not None:
                 interval = interval_percent(found.interval, signed=True)
                 cells += [f"{signed_percent(found.mean)} ({interval})", _p(found.p), _p(corrected[row.name])]
@@ -309,7 +312,9 @@ def write_tables(log: Path, out: Path, against: str) -> None:
             lines.append(f"| {' | '.join([*cells, *['-'] * (len(_COLUMNS) - len(cells))])} |")
         lines.append("")
         study = replace(build_study("attention"), rows=tuple(rows))
-        scores = [[100 * score for score in accuracy[row.name].values()] for row in rows]
+        if not seeds or study.baseline not in by_row:
+            continue
+        scores = [[100 * accuracy[row.name][seed] for seed in seeds] for row in rows]
         with replacing(out / f"{name}.png") as temporary:
             plot_study(temporary, study, scores, ylabel="accuracy on test (%)", title=_TITLES.get(name, name))
     (out / "results.md").write_text("\n".join(lines), encoding="utf-8")
@@ -327,6 +332,7 @@ _TITLES = {
 }
 _COLUMNS = (
     "row",
+    "seeds",
     "accuracy, mean ± sd",
     "mean class",
     "own weight",
@@ -349,7 +355,12 @@ def _cells(name: str, runs: Sequence[dict[str, Any]]) -> list[str]:
         values = [run.get(f"attention_{key}") for run in runs]
         return "-" if None in values else f"{np.mean(values):.{digits}f}"
 
-    cells = [name, mean_sd_percent(score.mean, score.sd), mean_sd_percent(mean_score.mean, mean_score.sd)]
+    cells = [
+        name,
+        str(len(runs)),
+        mean_sd_percent(score.mean, score.sd),
+        mean_sd_percent(mean_score.mean, mean_score.sd),
+    ]
     cells += [attention("own"), attention("images", 1)]
     for key in ("same_label", "wrong_label"):
         share = attention(key)

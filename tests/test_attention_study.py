@@ -62,4 +62,4 @@ def test_study__continues_where_it_stopped_and_writes_its_tables(study: ModuleTy
 def difference_of(row: str, results: str) -> float:
     """The difference in points of a row of the printed table."""
     line = next(line for line in results.splitlines() if line.startswith(f"| {row} |"))
-    return float(line.split("|")[9].split()[0])
+    return float(line.split("|")[10].split()[0])

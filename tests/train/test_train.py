@@ -131,7 +131,7 @@ def test_train__with_the_averaged_weights_as_teacher_resumes_exactly(
         replace(recipe, epochs=2, loss=LossConfig(bt=0, cba=0, refine=0.5, refine_after=0.5, refine_from="ema"))
     )
     with pytest.raises(KeyboardInterrupt):
-        train(faces, tmp_path / "cut", config=config, options=replace(CPU, save_every_s=0), report=stop_after(3))
+        train(faces, tmp_path / "cut", config=config, options=replace(CPU, save_every_s=0), report=stop_after(1))
     train(faces, tmp_path / "cut", config=config, options=replace(CPU, resume=True))
     whole, without, cut = (load_checkpoint(run / "checkpoint.pt")["model"] for run in (*runs, tmp_path / "cut"))
     assert all(torch.equal(whole[name], cut[name]) for name in whole)

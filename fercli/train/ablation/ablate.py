@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,7 @@ from fercli.system.files import replacing
 from fercli.system.json_file import write_json
 from fercli.train.ablation.plot import plot_study
 from fercli.train.ablation.studies import PAPER, Study
-from fercli.train.ablation.table import RowResult, write_markdown
+from fercli.train.ablation.table import DIAGNOSTICS, RowResult, write_markdown
 from fercli.train.seed_statistics import PairedDifference, holm, paired_difference
 from fercli.weights.run_folder import RunConfig, RunFolder
 
@@ -120,6 +121,7 @@ class _RunScore:
     split: str
     epoch: int
     collapsed: bool
+    diagnostics: dict[str, float]
 
 
 def _read_score(run: StudyRun) -> _RunScore:
@@ -130,7 +132,24 @@ def _read_score(run: StudyRun) -> _RunScore:
         raise DataError(error.message, fix=f"remove {run.folder} and start again") from error
     score = result.main_score
     collapsed = score.single_prediction is not None
-    return _RunScore(score.accuracy, score.mean_accuracy, score.images, score.split, result.epoch or 0, collapsed)
+    return _RunScore(
+        score.accuracy,
+        score.mean_accuracy,
+        score.images,
+        score.split,
+        result.epoch or 0,
+        collapsed,
+        _last_diagnostics(RunFolder(run.folder).metrics),
+    )
+
+
+def _last_diagnostics(metrics: Path) -> dict[str, float]:
+    """The diagnostics of the last epoch that a run has, by their names in metrics.csv."""
+    if not metrics.is_file():
+        return {}
+    with metrics.open(encoding="utf-8", newline="") as file:
+        last = list(csv.DictReader(file))[-1:]
+    return {name: float(row[name]) for row in last for name in DIAGNOSTICS if row.get(name)}
 
 
 def _result(
@@ -194,9 +213,17 @@ def _row_results(
             difference=differences.get(row.name),
             p_holm=p_holm.get(row.name),
             collapsed=collapsed[row.name],
+            diagnostics=_mean_diagnostics([scores[row.name, seed].diagnostics for seed in seeds]),
         )
         for row in study.rows
     )
+
+
+def _mean_diagnostics(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Means over the runs of what all of them have."""
+    return {
+        name: sum(run[name] for run in runs) / len(runs) for name in DIAGNOSTICS if all(name in run for run in runs)
+    }
 
 
 def _write(
@@ -227,6 +254,7 @@ def _run_row(run: StudyRun, score: _RunScore) -> dict[str, Any]:
         "accuracy": f"{score.accuracy:.6f}",
         "mean_accuracy": f"{score.mean_accuracy:.6f}",
         "epoch": score.epoch,
+        **{name: f"{score.diagnostics[name]:.6g}" if name in score.diagnostics else None for name in DIAGNOSTICS},
         "settings": " ".join(run.settings),
         "folder": run.folder.name,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,17 @@ from fercli.formatting import in_percent, interval_percent, mean_sd_percent, p_v
 from fercli.train.ablation.studies import Study
 from fercli.train.seed_statistics import PairedDifference
 
+# columns of metrics.csv, means over the last epoch's training images, and what they are called in the table
+DIAGNOSTICS = {
+    "attention_own": "own weight",
+    "attention_images": "images",
+    "attention_same_label": "same label",
+    "attention_same_label_chance": "by chance",
+    "attention_wrong_label": "wrong label",
+    "attention_wrong_label_chance": "by chance",
+    "vit_on_wrong": "P_VIT right on wrong labels",
+    "cba_on_wrong": "P_CBA right on wrong labels",
+}
 _DATA_NAMES = {"rafdb": "RAF-DB", "affectnet7": "AffectNet-7", "affectnet8": "AffectNet-8"}
 
 
@@ -20,7 +31,7 @@ class RowResult:
     """What a row of a study measured. Scores are shares in 0..1; published: the paper's percentages by data set.
 
     same_data: whether one of the published numbers is from this data set. difference: to the baseline, None for the baseline.
-    collapsed: seeds whose predictions are all one class.
+    collapsed: seeds whose predictions are all one class. diagnostics: means over the seeds, by DIAGNOSTICS.
     """
 
     name: str
@@ -32,6 +43,7 @@ class RowResult:
     difference: PairedDifference | None
     p_holm: float | None
     collapsed: tuple[int, ...] = ()
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def all_collapsed(self) -> bool:
@@ -58,6 +70,7 @@ class RowResult:
             "p": _format_p(difference.p if difference else None),
             "p_holm": _format_p(self.p_holm),
             "resolvable": in_percent(difference.resolvable if difference else None),
+            **{name: f"{self.diagnostics[name]:.4f}" if name in self.diagnostics else None for name in DIAGNOSTICS},
         }
 
 
@@ -78,9 +91,25 @@ def write_markdown(path: Path, study: Study, rows: Sequence[RowResult], *, proto
         "|---|---|---|---|---|---|---|",
         *(f"| {' | '.join(_cells(row))} |" for row in rows),
         "",
+        *_diagnostics_table(rows, study.name),
         *(f"- {note}" for note in (*study.all_notes, *_reading_notes(rows, paper))),
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _diagnostics_table(rows: Sequence[RowResult], title: str) -> list[str]:
+    """What the last epoch's attention and predictions were like, with the diagnostics that any row has."""
+    names = [name for name in DIAGNOSTICS if any(name in row.diagnostics for row in rows)]
+    if not names:
+        return []
+    lines = [
+        f"| {title}, last epoch | {' | '.join(DIAGNOSTICS[name] for name in names)} |",
+        "|---" * (len(names) + 1) + "|",
+    ]
+    for row in rows:
+        cells = [f"{row.diagnostics[name]:.2f}" if name in row.diagnostics else "-" for name in names]
+        lines.append(f"| {row.name} | {' | '.join(cells)} |")
+    return [*lines, ""]
 
 
 def _cells(row: RowResult) -> tuple[str, ...]:

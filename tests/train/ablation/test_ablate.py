@@ -136,6 +136,29 @@ def test_ablate__files_hold_the_published_numbers_beside_the_measured_ones(tmp_p
     assert json.loads((tmp_path / "components.json").read_text())["config"]["dataset"] == "rafdb"
 
 
+def test_ablate__tables_have_the_attention_of_the_last_epoch(tmp_path: Path):
+    class Diagnosed(Trainer):
+        """Writes two epochs of metrics, with an own weight of 0.2 and a tenth more per seed where there is L_CBA."""
+
+        def __call__(self, config: RunConfig, folder: Path) -> None:
+            super().__call__(config, folder)
+            own = f"{0.2 + 0.1 * config.train.seed}" if config.train.loss.cba else ""
+            lines = ["epoch,attention_own,vit_on_wrong", "1,0.9,0.9", f"2,{own},0.5"]
+            RunFolder(folder).metrics.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    run(tmp_path, Diagnosed(), name="losses")
+    text = (tmp_path / "losses.md").read_text(encoding="utf-8")
+    assert "| losses, last epoch | own weight | P_VIT right on wrong labels |" in text
+    assert "| VIT | - | 0.50 |" in text
+    assert "| VIT + CBA | 0.30 | 0.50 |" in text
+    with (tmp_path / "losses.csv").open(encoding="utf-8") as file:
+        table = {row["row"]: row for row in csv.DictReader(file)}
+    assert [table[name]["attention_own"] for name in ("VIT", "VIT + CBA")] == ["", "0.3000"]
+    with (tmp_path / "losses-runs.csv").open(encoding="utf-8") as file:
+        owns = [row["attention_own"] for row in csv.DictReader(file) if row["row"] == "VIT + CBA"]
+    assert owns == ["0.2", "0.3", "0.4"]
+
+
 def test_ablate__published_numbers_are_of_the_same_data_however_it_was_named(tmp_path: Path):
     other = "None of the published numbers is from this data set"
     result = run(tmp_path / "a", Trainer(), config=replace(CONFIG, dataset="/faces/basic"))

@@ -13,7 +13,7 @@ from fercli.coding.episodes import EpisodeOptions
 from fercli.coding.formats.boris import write_boris
 from fercli.coding.formats.elan import write_elan
 from fercli.coding.formats.praat import write_praat
-from fercli.coding.media_links import Media, MediaFolder, link_media, within_media
+from fercli.coding.media_links import Media, MediaFolder, link_media, warn_of_missing, within_media
 from fercli.coding.tables import with_episode_settings, write_events
 from fercli.coding.video_names import short_names
 from fercli.errors import UsageError
@@ -57,12 +57,16 @@ class _Job:
     def author(self) -> str:
         return self.coded.run.weights or f"fer {__version__}"
 
+    @property
+    def media_folder(self) -> MediaFolder:
+        return MediaFolder(self.media, tuple(video.source for video in self.coded.videos))
+
     def linked_annotations(self, video: CodedVideo, folder: Path) -> tuple[Media, VideoAnnotations]:
         """Return the video as a file in a folder links it, and its episodes."""
         media = link_media(
             video.source,
             folder,
-            MediaFolder(self.media, tuple(other.source for other in self.coded.videos)),
+            self.media_folder,
             end_s=video.end_s,
             fps=video.frames_per_second,
             warnings=self.written.warnings,
@@ -94,6 +98,8 @@ def export_events(
         refuse_existing(out, overwrite=overwrite)
     job = _Job(coded, out, options, media, bom, overwrite, Written())
     form.write(job)
+    if to != "csv":
+        warn_of_missing(job.media_folder, job.media_folder.sources, job.written.warnings)
     return job.written
 
 

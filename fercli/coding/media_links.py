@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -10,6 +11,7 @@ from fercli.coding.annotations import VideoAnnotations
 from fercli.formatting import clock
 from fercli.media.frames import VIDEO_SUFFIXES
 
+_SHOWN = 5
 _SHORTER_S = 1.0  # by which a file may end before the last frame that was read
 
 
@@ -52,15 +54,12 @@ def link_media(
 ) -> Media:
     """Return the video of rows as a file in `folder` links it, with what the header of the video states.
 
-    end_s, fps: by the rows, for a video that is not there or whose header cannot be read; both add a sentence to `warnings`.
+    end_s, fps: by the rows, for a video that is not there (see `warn_of_missing`) or whose header cannot be read, which adds a
+    sentence to `warnings`.
     """
     name = _name(source)
     path = media.find(source)
     if path is None:
-        warnings.append(
-            f"{source} was not found and is linked as {name}, with the length and frame rate of the rows: "
-            "name its folder with --media"
-        )
         return Media(name, end_s, fps)
     linked = Media(Path(os.path.relpath(path, folder)).as_posix(), end_s, fps)
     from fercli.media.details import media_details  # FFmpeg is needed for exports only
@@ -80,6 +79,21 @@ def link_media(
         has_picture=details.has_picture,
         has_sound=details.has_sound,
     )
+
+
+def warn_of_missing(media: MediaFolder, sources: Sequence[str], warnings: list[str]) -> None:
+    """Add one sentence about all videos that are not there."""
+    missing = [source for source in dict.fromkeys(sources) if media.find(source) is None]
+    rest = "with the length and frame rate of the rows: name"
+    if len(missing) == 1:
+        warnings.append(
+            f"{missing[0]} was not found and is linked as {_name(missing[0])}, {rest} its folder with --media"
+        )
+    elif missing:
+        shown = ", ".join(map(_name, missing[:_SHOWN])) + (", ..." if len(missing) > _SHOWN else "")
+        warnings.append(
+            f"{len(missing)} videos were not found and are linked by name ({shown}), {rest} their folder with --media"
+        )
 
 
 def within_media(annotations: VideoAnnotations, length_s: float) -> VideoAnnotations:

@@ -11,7 +11,7 @@ from praatio import textgrid
 from fercli.coding.code import code_tables
 from fercli.coding.episodes import EpisodeOptions
 from fercli.coding.export import export_events
-from fercli.coding.media_links import Media, MediaFolder, link_media
+from fercli.coding.media_links import Media, MediaFolder, link_media, warn_of_missing
 from fercli.coding.people_page import Moment
 from fercli.coding.sample import draw_sample
 from fercli.coding.sample_files import write_empty
@@ -75,10 +75,23 @@ def test_link_media__says_what_is_taken_from_the_rows(write_clip, tmp_path: Path
     write_clip(tmp_path / "b.mp4", seconds=1.0, sound=False)
     assert link_media("b.mp4", tmp_path, MediaFolder(tmp_path), end_s=9.0, fps=10.0, warnings=warnings).length_s == 9.0
     assert warnings == [
-        "in/a.mp4 was not found and is linked as a.mp4, with the length and frame rate of the rows: "
-        "name its folder with --media",
         f"{tmp_path / 'a.mp4'}: no length could be read from its header, so it is that of the rows",
         f"{tmp_path / 'b.mp4'} lasts 0:01.0, the rows 0:09.0: is it the video that was read?",
+    ]
+
+
+def test_warn_of_missing__is_one_sentence_about_all_videos(tmp_path: Path):
+    (tmp_path / "here.mp4").write_bytes(b"x")
+    warnings: list[str] = []
+    media = MediaFolder(tmp_path)
+    warn_of_missing(media, ["in/here.mp4"], warnings)
+    assert warnings == []
+    warn_of_missing(media, ["in/a.mp4", "in/here.mp4"], warnings)
+    warn_of_missing(media, [f"in/{number}.mp4" for number in range(30)], warnings)
+    assert warnings == [
+        "in/a.mp4 was not found and is linked as a.mp4, with the length and frame rate of the rows: name its folder with --media",
+        "30 videos were not found and are linked by name (0.mp4, 1.mp4, 2.mp4, 3.mp4, 4.mp4, ...), with the length and frame "
+        "rate of the rows: name their folder with --media",
     ]
 
 

@@ -14,5 +14,8 @@ _MODULES = {"Predictor": "fercli.predictor", "load_model": "fercli.weights.loade
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:  # imported by name, so that reading the version loads none of it
+        if name == "load_model":
+            packages = import_module("fercli.system.packages")
+            packages.require("fercli.load_model", packages.TORCH)
         return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

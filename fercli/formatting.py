@@ -12,8 +12,10 @@ from typing import Any, overload
 
 Interval = tuple[float, float]
 
-# C0 and C1 controls, line separators, characters without width, and the controls of bidirectional text
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+# C0 and C1 controls, line separators, characters without width, the controls of bidirectional text, and surrogates
+_CONTROLS = re.compile(
+    "[\ud800-\udfff\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff]"
+)
 _LINE_ENDS = str.maketrans({char: f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"})  # which JSON allows in texts
 
 
@@ -31,6 +33,8 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 
 def _escape(char: str) -> str:
+    if "\udc80" <= char <= "\udcff":  # a byte of a file name that is not UTF-8: as in rows
+        return f"\\x{ord(char) - 0xDC00:02x}"
     return char.encode("unicode_escape").decode("ascii")
 
 

@@ -17,7 +17,7 @@ import fercli
 from fercli.cli.main import main
 from fercli.config.presets import MODELS
 from fercli.config.settings import override
-from fercli.errors import ExitCode, UsageError
+from fercli.errors import ExitCode, RefusedError, UsageError
 from fercli.models.btn import BTN
 from fercli.train.losses import other_loss
 from fercli.weights.classifier import open_torch
@@ -65,6 +65,13 @@ def test_load_model__gives_the_predictions_of_the_classifier():
     assert one.shape == (1, len(card.labels))
     assert preprocess(np.zeros((30, 50, 3), np.uint8)).shape == (1, 3, size, size)
     assert not network.training
+
+
+def test_load_model__without_torch_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    # the light installation raised ModuleNotFoundError
+    monkeypatch.setattr("fercli.system.packages.is_installed", lambda _: False)
+    with pytest.raises(RefusedError, match=r"fercli\.load_model needs torch and torchvision, which are not installed"):
+        _ = fercli.load_model
 
 
 @pytest.mark.parametrize("bad", [np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), torch.zeros(3, 4, 4), "photo.jpg"])

@@ -22,6 +22,7 @@ from fercli.formatting import (
     signed_percent,
     without_middle,
 )
+from fercli.results import utf8_text
 
 
 @pytest.mark.parametrize(
@@ -127,6 +128,11 @@ def test_without_middle__keeps_the_beginning_and_the_suffix():
 )
 def test_printable__escapes_signs_that_are_unseen_or_change_what_is_seen(sign: str):
     assert printable(f"a{sign}b") == "a" + sign.encode("unicode_escape").decode() + "b"
+
+
+def test_printable__spells_bytes_that_are_not_utf8_as_rows_do():
+    # a table showed caf\udce9.jpg, with its columns out of line, and --json caf\xe9.jpg
+    assert printable("caf\udce9.jpg") == utf8_text("caf\udce9.jpg") == r"caf\xe9.jpg"
 
 
 def test_printable__keeps_joiners_of_names_and_emoji():

@@ -149,11 +149,11 @@ def collapse_warning(own: float | None, spread: float | None) -> str | None:
     if own is not None and own >= _COLLAPSED:
         return (
             f"class batch attention has collapsed onto the image itself (own weight {own:.2f}), so P_CBA is P_VIT and the "
-            "batch adds nothing: --set cba.mask_self=true, or --recipe btn-plus"
+            "batch adds nothing: --set cba.mask_self=true"
         )
     if spread is not None and spread >= _COLLAPSED:
         return (
             f"class batch attention is nearly uniform (effective number of images: {percent(spread, 0)} of the batch), so P_CBA "
-            "is the mean of the batch: --set cba.similarity=cosine --set loss.attention=1, or --recipe btn-plus"
+            "is the mean of the batch: --set cba.similarity=cosine --set loss.attention=1"
         )
     return None

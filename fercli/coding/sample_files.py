@@ -12,7 +12,7 @@ from fercli.coding.export import Written
 from fercli.coding.formats.boris import write_boris
 from fercli.coding.formats.elan import write_elan
 from fercli.coding.formats.praat import write_praat
-from fercli.coding.media_links import Media, MediaFolder, link_media, within_media
+from fercli.coding.media_links import Media, MediaFolder, link_media, warn_of_missing, within_media
 from fercli.coding.people_page import PAGE_NAME, write_people
 from fercli.coding.sample import CodingSample, write_parts, write_sample
 from fercli.coding.video_names import short_names
@@ -57,6 +57,7 @@ def write_empty(
     if to == "csv":
         write_rows(coded[0], _CSV_COLUMNS, _empty_rows(videos))
         return written
+    warn_of_missing(folder_of_media, folder_of_media.sources, written.warnings)
     entries = []
     for video in videos:
         linked = link_media(

@@ -95,6 +95,14 @@ def test_warn_of_missing__is_one_sentence_about_all_videos(tmp_path: Path):
     ]
 
 
+def test_write_empty__says_that_a_video_is_not_there(table_of, rows_of, tmp_path: Path):
+    sample = draw_sample(read_rows(table_of(*rows_of("nnnnnnnnnn", source="in/away.mp4"))), minutes=1)
+    written = write_empty(tmp_path / "elan", sample, "elan", classes=("neutral",), media=None, overwrite=False)
+    assert [text.partition(",")[0] for text in written.warnings] == [
+        "in/away.mp4 was not found and is linked as away.mp4"
+    ]
+
+
 def test_export_events__a_video_without_anybody_has_an_empty_tier(table_of, rows_of, tmp_path: Path):
     coded = code_tables([table_of(*rows_of("......"))], OPTIONS)
     for to in ("elan", "praat"):

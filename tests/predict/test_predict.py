@@ -233,9 +233,12 @@ def test_predict__detects_in_every_nth_frame_and_moves_faces_in_between(pair: Pa
 
 
 def test_predict__states_the_smoothing(tmp_path: Path):
+    blocks = np.random.default_rng(0).integers(0, 190, (10, 10, 1), dtype=np.uint8)
+    pattern = blocks.repeat(8, axis=0).repeat(9, axis=1).repeat(3, axis=2)
     with VideoWriter(tmp_path / "turn.mp4") as writer:
         for number in range(20):
-            writer.write(np.full((80, 90, 3), (200, 0, 0) if number < 10 else (0, 0, 200), np.uint8), number / 10)
+            frame = pattern + np.uint8((20, 0, 0) if number < 10 else (0, 0, 20))  # the same face: no cut
+            writer.write(frame, number / 10)
     sources = find_sources([str(tmp_path)])
     options = PredictOptions(smooth_s=0.5)
     results = list(predict(sources, RednessClassifier(), detector=BrightDetector(), options=options))

@@ -75,7 +75,7 @@ def _merge_predictions(
     written = ", ".join(str(path) for path in merged.files)
     if json:
         failed = _failed(found)
-        counts = {"rows": merged.rows, "sources": len(found.parts), "left_out": found.left_out}
+        counts = {"rows": merged.rows, "sources": len(found.parts), "left_out": found.left_out, "lists": found.lists}
         console.json_line({**counts, "failed": failed, **_gaps(found)})
     else:
         console.show(
@@ -87,6 +87,9 @@ def _merge_predictions(
             "of other settings"
         )
     problems = [f"could not be read: {source}: {detail}" for source, detail in found.failed]
+    if found.lists:
+        given = ", ".join(f"shard {shard}: {count:,}" for shard, count in found.lists)
+        problems.append(f"shards had different lists of sources ({given}), so some may be missing: run the shards again")
     _end(problems, found.missing, found.missing_shards, written, strict=strict)
 
 

@@ -138,7 +138,7 @@ def predict(
     known = PeopleOptions.read(baseline, people, inputs, track=track)
     summary = RunSummary(track=track)
     _refuse_faults(inputs, summary)
-    inputs = output.of_shard(inputs)
+    inputs, whole = output.of_shard(inputs)
     given = None if boxes is None else predict_inputs.given_faces(boxes, inputs)
     opened = partial(open_classifier, weights, cluster.engine_of_worker, convention=convention, prior=prior, flip=flip)
     if not json:
@@ -186,6 +186,7 @@ def predict(
             recorded,
             summary,
             runs_on=runs_on,
+            whole=whole,
             correction=correction,
             log=protection.log(classifier.card, recorded | {"engine": runs_on}, output.paths),
         ) as outputs,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fercli.media.sources import Source
     from fercli.predict.face_blur import FaceBlur
     from fercli.predict.image_result import ImageResult
-    from fercli.predict.parts import PartsFolder
+    from fercli.predict.parts import PartsFolder, SourceList
     from fercli.predict.processing_log import ProcessingLog
     from fercli.predict.report.page import HtmlReport
     from fercli.predict.results_folder import ResultsFolder
@@ -84,12 +84,14 @@ class OutputOptions:
             )
         PARQUET.check()
 
-    def of_shard(self, sources: list[Source]) -> list[Source]:
-        """Return those sources that belong to the shard; all without one."""
-        from fercli.predict.parts import shard_sources
+    def of_shard(self, sources: list[Source]) -> tuple[list[Source], SourceList | None]:
+        """Return those sources that belong to the shard, and what all shards were given; all sources without a shard."""
+        from fercli.predict.parts import SourceList, shard_sources
         from fercli.system.shards import Shard
 
-        return sources if self.shard is None else shard_sources(Shard.parse(self.shard), sources)
+        if self.shard is None:
+            return sources, None
+        return shard_sources(Shard.parse(self.shard), sources), SourceList.of(sources)
 
     def correction(self, card: WeightsCard, settings: Mapping[str, object]) -> Correction | None:
         """Read the confusion matrix of --confusion, which must have been measured with these settings."""
@@ -116,7 +118,8 @@ class OutputOptions:
 class Outputs:
     """All outputs of a run, open.
 
-    settings: what shapes the predictions. runs_on: engine and device. log: records what is read and stored.
+    settings: what shapes the predictions. runs_on: engine and device. whole: the list of sources that shards divide.
+    log: records what is read and stored.
     correction: of the shares of time.
     todo: sources that remain to be read. finished: sources that an earlier run read.
     """
@@ -130,6 +133,7 @@ class Outputs:
         summary: RunSummary,
         *,
         runs_on: str,
+        whole: SourceList | None = None,
         log: ProcessingLog | None = None,
         correction: Correction | None = None,
     ) -> None:
@@ -157,7 +161,9 @@ class Outputs:
             from fercli.system.shards import Shard
 
             shard = Shard.parse(options.shard)
-            self._folder = PartsFolder(options.folder, sources, card, settings, shown_settings=self._shown, shard=shard)
+            self._folder = PartsFolder(
+                options.folder, sources, card, settings, shown_settings=self._shown, shard=shard, whole=whole
+            )
             self.todo, self.finished = self._folder.todo, self._folder.finished
         elif options.folder is not None:
             from fercli.predict.results_folder import ResultsFolder

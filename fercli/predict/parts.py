@@ -7,9 +7,9 @@ written under a temporary name: what exists is complete, and a restarted shard c
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,19 @@ _LISTED = 3  # differences in a message
 _WHOLE = Shard(1, 1)
 
 
+@dataclass(frozen=True)
+class SourceList:
+    """What all shards of a run must have been given: the number of sources, and a hash of their names."""
+
+    sources: int
+    digest: str
+
+    @classmethod
+    def of(cls, sources: Iterable[Source]) -> SourceList:
+        names = sorted(map(_name, sources))
+        return cls(len(names), text_digest("\n".join(names)))
+
+
 def shard_sources(shard: Shard, sources: Sequence[Source]) -> list[Source]:
     """Select the sources of a shard by a hash of their path below the folder that the user named. Raises: UsageError."""
     if any(source.is_live for source in sources):
@@ -45,7 +58,7 @@ def shard_sources(shard: Shard, sources: Sequence[Source]) -> list[Source]:
 class PartsFolder:
     """Writes a part for every source; the interface is that of ResultsFolder.
 
-    settings: what shapes the predictions. shard: None for a worker that writes no inventory.
+    settings: what shapes the predictions. shard: None for a worker that writes no inventory. whole: the list of all shards.
     todo: sources without a finished part. finished: those with one.
     """
 
@@ -57,10 +70,11 @@ class PartsFolder:
         settings: Mapping[str, object],
         *,
         shard: Shard | None = None,
+        whole: SourceList | None = None,
         shown_settings: Mapping[str, object] | None = None,
     ) -> None:
         PARQUET.check()
-        self._folder, self._shard, self._labels = folder, shard, card.labels
+        self._folder, self._shard, self._whole, self._labels = folder, shard, whole, card.labels
         self._run = record_run(card, shown_settings or settings).as_dict()
         self._settings, self._code = settings, _settings_code(settings, card.labels)
         self._paths = {source.key: self._part_path(source) for source in sources}
@@ -85,7 +99,7 @@ class PartsFolder:
     def __enter__(self) -> PartsFolder:
         if self._shard is not None:
             listed = [(source.name, self.part_name(source)) for source in self._sources]
-            write_inventory(self._folder, self._settings, self._labels, listed, shard=self._shard)
+            write_inventory(self._folder, self._settings, self._labels, listed, shard=self._shard, whole=self._whole)
         return self
 
     def part_name(self, source: Source) -> str:
@@ -150,6 +164,7 @@ def write_inventory(
     sources: Sequence[tuple[str, str | None]],
     *,
     shard: Shard = _WHOLE,
+    whole: SourceList | None = None,
 ) -> None:
     """Write the list of the sources of a shard. sources: name, and path of the part, None if it is not known yet."""
     values = {
@@ -160,7 +175,8 @@ def write_inventory(
         "run": {"fer": __version__, **{name: str(value) for name, value in settings.items()}},
     }
     listed = [{"source": utf8_text(name), "part": part} for name, part in sources]
-    write_json(folder / f"shard-{shard.name}.json", {**values, "labels": list(labels), "sources": listed})
+    given = {} if whole is None else {"list": asdict(whole)}
+    write_json(folder / f"shard-{shard.name}.json", {**values, **given, "labels": list(labels), "sources": listed})
 
 
 def _settings_code(settings: Mapping[str, object], labels: Sequence[str]) -> str:
@@ -174,6 +190,7 @@ class Parts:
 
     missing: sources without a complete part. missing_shards: numbers of shards that never began.
     left_out: number of parts that no shard lists: of another list of sources, of changed files, or of other settings.
+    lists: if not all shards were given the same list of sources, the first shard of every list with its number of sources.
     """
 
     labels: tuple[str, ...]
@@ -182,6 +199,7 @@ class Parts:
     missing: tuple[str, ...]
     missing_shards: tuple[int, ...]
     left_out: int = 0
+    lists: tuple[tuple[str, int], ...] = ()
 
 
 def read_parts(folder: Path) -> Parts:
@@ -211,7 +229,19 @@ def read_parts(folder: Path) -> Parts:
         missing=tuple(missing),
         missing_shards=tuple(number for number in range(1, first["shards"] + 1) if number not in began),
         left_out=sum(1 for _ in folder.glob("*/*.parquet")) - len({path for _, path in parts}),
+        lists=_different_lists(inventories),
     )
+
+
+def _different_lists(inventories: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, int], ...]:
+    """The first shard of every list of sources with its length, `(("1/4", 120), ...)`; empty if there is one list."""
+    first: dict[str, tuple[str, int]] = {}
+    for inventory in inventories:
+        given = inventory.get("list")  # inventories of earlier versions have none
+        if isinstance(given, dict):
+            shard = f"{inventory['shard']}/{inventory['shards']}"
+            first.setdefault(str(given.get("digest")), (shard, int(given.get("sources", 0))))
+    return tuple(first.values()) if len(first) > 1 else ()
 
 
 def _check_same_run(inventories: Sequence[Mapping[str, Any]], folder: Path) -> None:

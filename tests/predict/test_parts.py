@@ -352,3 +352,23 @@ def test_merge__says_how_many_parts_belong_to_another_list(
     assert (json.loads(captured.out)["sources"], json.loads(captured.out)["left_out"]) == (3, 2)
     assert "2 parts in" in captured.err
     assert "left out" in captured.err
+
+
+def test_merge__warns_of_shards_that_had_different_lists_of_sources(
+    photos: Path, run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    run(1, 2)
+    shutil.copy(PHOTO, photos / "added.jpg")
+    run(2, 2)
+    capsys.readouterr()
+    merge = ["merge", str(tmp_path / "parts"), "--save", str(tmp_path / "all.csv"), "--overwrite", "--json"]
+    assert main([*merge, "--strict"]) == ExitCode.REFUSED
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["lists"] == [["1/2", 6], ["2/2", 7]]
+    assert "shards had different lists of sources (shard 1/2: 6, shard 2/2: 7)" in captured.err
+    run(1, 2)
+    capsys.readouterr()
+    assert main(merge) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["lists"] == []
+    assert "different lists" not in captured.err

@@ -89,7 +89,9 @@ def _merge_predictions(
     problems = [f"could not be read: {source}: {detail}" for source, detail in found.failed]
     if found.lists:
         given = ", ".join(f"shard {shard}: {count:,}" for shard, count in found.lists)
-        problems.append(f"shards had different lists of sources ({given}), so some may be missing: run the shards again")
+        problems.append(
+            f"shards had different lists of sources ({given}), so some may be missing: run the shards again"
+        )
     _end(problems, found.missing, found.missing_shards, written, strict=strict)
 
 

@@ -47,7 +47,8 @@ def test_forward_batch__stays_on_the_gpu(name):
     config = model_preset(name)
     with FakeTensorMode():
         output = _on_gpu(BTN(config, 7)).train().forward_batch(_images(config))
-    assert [part.device.type for part in output if part is not None] == ["cuda"] * 4  # P_VIT, P_CBA, P_BT, attention
+    assert output.mix is not None
+    assert {part.device.type for part in (output.p_vit, *output.mix)} == {"cuda"}
 
 
 def test_forward__a_cpu_tensor_raises():

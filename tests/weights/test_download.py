@@ -257,22 +257,19 @@ def ended() -> Iterator[threading.Event]:
     event.set()
 
 
-def test_download__from_a_server_that_trickles__ends(target, monkeypatch, ended):
-    monkeypatch.setattr(download_module, "_SLOW_S", 0.2)
-    start = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+@pytest.mark.parametrize(
+    ("limit", "seconds", "start", "message"),
+    [
+        ("_SLOW_S", 0.2, b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", "less than 30 kB in"),
+        ("_HEADERS_S", 0.3, b"HTTP/1.1 200 OK\r\nX-Long: ", "has not answered in 0 s"),
+    ],
+    ids=["content", "headers"],
+)
+def test_download__from_a_server_that_trickles__ends(limit, seconds, start, message, target, monkeypatch, ended):
+    monkeypatch.setattr(download_module, limit, seconds)
     with (
         _raw_server(lambda connection: _trickle(connection, start, ended)) as url,
-        pytest.raises(DownloadError, match="less than 30 kB in"),
-    ):
-        fetch(url, target)
-
-
-def test_download__from_a_server_that_trickles_its_headers__ends(target, monkeypatch, ended):
-    monkeypatch.setattr(download_module, "_HEADERS_S", 0.3)
-    start = b"HTTP/1.1 200 OK\r\nX-Long: "
-    with (
-        _raw_server(lambda connection: _trickle(connection, start, ended)) as url,
-        pytest.raises(DownloadError, match="has not answered in 0 s"),
+        pytest.raises(DownloadError, match=message),
     ):
         fetch(url, target)
 

@@ -15,6 +15,7 @@ from fercli.data.open import open_dataset, open_second
 from fercli.errors import DataError, UsageError
 from fercli.explain.audit_files import RankedImage, write_audit_csv, write_sheets
 from fercli.explain.batch_attention import Similarity, predict_from_others
+from fercli.explain.images import sampling_generator
 from fercli.explain.label_noise import (
     average_precision,
     cross_entropy,
@@ -202,7 +203,8 @@ def _signals(
     values = {"loss": cross_entropy(probabilities, labels)}
     predictions = [probabilities]
     if embedding is not None:
-        from_others, label_shares = _predictions_of_others(network, embedding, p_vit, labels, options)
+        random = sampling_generator(options.seed, samples)
+        from_others, label_shares = _predictions_of_others(network, embedding, p_vit, labels, options, random=random)
         values["disagreement"] = kl_divergence(probabilities, from_others)
         values["batch"] = cross_entropy(from_others, labels)
         values["batch_labels"] = cross_entropy(label_shares, labels)
@@ -242,11 +244,12 @@ def _predictions_of_others(
     p_vit: NDArray[np.float32],
     labels: NDArray[np.int64],
     options: AuditOptions,
+    *,
+    random: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Average over random batches the probabilities and label shares [B, N] from the other images of the batch."""
     similarity = Similarity.of(network)
     probabilities, label_shares = np.zeros_like(p_vit), np.zeros_like(p_vit)
-    random = np.random.default_rng(options.seed)
     for _ in range(options.rounds):
         # parts of equal size, so that no image is left in a batch of its own
         parts = max(1, round(len(labels) / options.batch_size))

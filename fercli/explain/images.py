@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from fercli.errors import DataError
 from fercli.evaluate.dataset_predictions import class_name, labelled_samples
 
 _NAMED = 5  # missing images that an error names
+_SAMPLING = 1 << 16  # stream of random numbers; those of a class in label changes are below it
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,18 @@ def named_images(dataset: Dataset, split: Split, names: Sequence[str]) -> tuple[
     return tuple(by_name.get(name) or by_name[str(Path(name).resolve())] for name in names)
 
 
+def sampling_generator(seed: int, samples: Iterable[Sample]) -> np.random.Generator:
+    """Return random numbers to draw from samples: others than those of label noise with this seed, which put wrong labels first."""
+    has_noise = any(sample.true_label is not None for sample in samples)
+    return np.random.default_rng([seed, _SAMPLING] if has_noise else seed)
+
+
 def sampled_images(
     dataset: Dataset, split: Split, count: int, *, seed: int, balanced: bool
 ) -> tuple[LabelledImage, ...]:
     """Sample `count` images; balanced: the same number of each class as far as there are enough."""
     images = labelled_images(dataset, split)
-    order = np.random.default_rng(seed).permutation(len(images)).tolist()
+    order = sampling_generator(seed, (image.sample for image in images)).permutation(len(images)).tolist()
     if balanced:
         taken: dict[str, int] = {}
         ranked = []

@@ -141,3 +141,11 @@ def test_attention__of_a_run_with_label_noise_marks_the_wrong_labels(draw, rows_
     RunFolder(run).config.write_text(json.dumps(record))
     other = draw(BatchAttention(), [run], faces, tmp_path / "other", count=10, split="train")
     assert not any("label noise" in remark for remark in other.remarks)
+
+
+def test_batch__of_a_run_with_label_noise_is_not_drawn_with_the_numbers_of_the_noise(two_classes):
+    noisy = apply_changes(open_dataset(str(two_classes(train=40))), TrainingChanges(noise=0.25, noise_seed=0))
+    images = sampled_images(noisy, "train", 20, seed=0, balanced=False)
+    wrong = sum(image.true_label is not None for image in images)
+    assert len(noisy.split("train")) == 80
+    assert 1 <= wrong <= 10  # all 20 with the same random numbers; 5 are expected

@@ -22,15 +22,17 @@ CONTEMPT = CLASSES.index("contempt")
 HEADS = ("votes", "owner", "posed")
 SIDE = 96
 RAREST = 0.015  # smallest share of a class that balanced softmax assumes
+FER, PORTRAIT, EXPRESSION, CONTROL = range(4)  # kinds of pictures; the last two are synthetic, see `synthesize.py`
 
 
 @dataclass(frozen=True)
 class Images:
     """Pictures uint8 [M, s, s] with places and labels, as `prepare.py` writes them.
 
-    split: 0 train, 1 validation. kind: 0 FER2013, 1 portraits. label, owner: class index [M] by majority and by FER2013's
-    owner, -1 without one. votes, own: distributions [M, N]; has_votes: bool [M]. whole, aligned: maps [M, 2, 3] from crop
-    coordinates (0..1) to picture coordinates (0..1), of the whole picture and of the face aligned to the template.
+    split: 0 train, 1 validation. kind: FER2013, portraits, synthetic expressions, and neutral faces among them. label, owner:
+    class index [M] by majority and by FER2013's owner, -1 without one. votes, own: distributions [M, N]; has_votes: bool [M].
+    whole, aligned: maps [M, 2, 3] from crop coordinates (0..1) to picture coordinates (0..1), of the whole picture and of the
+    face aligned to the template.
     """
 
     imgs: Tensor
@@ -52,18 +54,20 @@ class Images:
     def save(self, path: Path) -> None:
         torch.save({field.name: getattr(self, field.name) for field in fields(self)}, path)
 
-    def pool(self) -> Tensor:
-        """Rows of an epoch: the training pictures, portraits three times."""
+    def pool(self, portraits: int = 3, synthetic: int = 0, random: torch.Generator | None = None) -> Tensor:
+        """Rows of an epoch: the training pictures, portraits several times, and so many of the synthetic faces at random."""
         train = (self.split == 0).nonzero().flatten()
-        portraits = train[self.kind[train] == 1]
-        return torch.cat([train, portraits, portraits])
+        kind = self.kind[train]
+        made = train[kind >= EXPRESSION]
+        made = made[torch.randperm(len(made), generator=random)[:synthetic]]
+        return torch.cat([train[kind < EXPRESSION], *[train[kind == PORTRAIT]] * (portraits - 1), made])
 
     def validation(self) -> Tensor:
         return ((self.split == 1) & (self.label >= 0)).nonzero().flatten()
 
     def owner_log_prior(self) -> Tensor:
         """log of the classes' shares among the owner's training labels, [N]."""
-        owner = self.owner[self.split == 0]
+        owner = self.owner[(self.split == 0) & (self.kind < EXPRESSION)]
         counts = torch.bincount(owner[owner >= 0], minlength=len(CLASSES))
         return log_class_prior(counts).clamp_min(torch.tensor(RAREST).log())
 

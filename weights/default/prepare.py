@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from heads import CLASSES, CONTEMPT, SIDE, Images
+from heads import CLASSES, CONTEMPT, PORTRAIT, SIDE, Images
 from torch import Tensor
 
 from fercli.config.templates import template
@@ -105,13 +105,12 @@ def people_images(folder: Path, detector: FaceDetector) -> Images:
     smile = torch.zeros(len(CLASSES))
     smile[0], smile[1] = 1 - SMILE, SMILE
     votes = torch.stack([neutral, smile])[label]
-    scale, offset = 1 / (1 + 2 * PORTRAIT_MARGIN), PORTRAIT_MARGIN / (1 + 2 * PORTRAIT_MARGIN)
-    inner = torch.tensor([[scale, 0.0, offset], [0.0, scale, offset]]).expand(len(label), 2, 3)
+    inner = inner_map().expand(len(label), 2, 3)
     zeros = torch.zeros(len(label), dtype=torch.long)
     return Images(
         torch.stack(pictures),
         zeros,
-        zeros + 1,
+        zeros + PORTRAIT,
         label,
         label,
         votes,
@@ -120,6 +119,12 @@ def people_images(folder: Path, detector: FaceDetector) -> Images:
         inner,
         inner,
     )
+
+
+def inner_map() -> Tensor:
+    """Map [2, 3] of the aligned face in a picture that has PORTRAIT_MARGIN around it."""
+    scale, offset = 1 / (1 + 2 * PORTRAIT_MARGIN), PORTRAIT_MARGIN / (1 + 2 * PORTRAIT_MARGIN)
+    return torch.tensor([[scale, 0.0, offset], [0.0, scale, offset]])
 
 
 def joined(parts: Sequence[Images]) -> Images:

@@ -7,6 +7,8 @@ images.pt   from `prepare.py`.
 --init      a state with three heads, or a .safetensors file with one, which is copied to all three.
 --answers   the folder of `answers.py`; --teachers names those to use, with a weight for each head. The target of a head is
             (1 - t) labels + t teachers, t of TAUGHT. The posed head has no labels, so without a teacher it is not trained.
+            Synthetic expressions teach all heads their own target, without a teacher.
+--synthetic how many faces of `synthesize.py` an epoch has, drawn anew for each; --portraits how often it has the portraits.
 --minutes   length of the run. The schedule is a function of the time used, so a slow machine makes fewer steps instead of an
             unfinished run. `--resume` goes on from the last checkpoint with the time that is left.
 
@@ -25,7 +27,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from heads import CLASSES, HEADS, Images, ThreeHeads, sample
+from heads import CLASSES, EXPRESSION, HEADS, Images, ThreeHeads, sample
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -98,15 +100,19 @@ def heads_loss(logits: Tensor, images: Images, rows: Tensor, answers: Answers | 
     """Mean loss of logits [B, H, N]: cross-entropies with labels and teachers, weighted by head.
 
     log_prior [N] is added to the logits of the owner's head for its labels (balanced softmax), so that the head itself assumes
-    no class shares.
+    no class shares. Synthetic expressions have neither this prior nor a teacher: all heads learn their own target.
     """
     logits = logits.float()
-    own = images.own[rows] * (1 - SMOOTHING) + SMOOTHING / len(CLASSES)
+    made = images.kind[rows] == EXPRESSION  # [B]
+    real = (~made).float()
+    smoothing = (SMOOTHING * real).unsqueeze(1)
+    own = images.own[rows] * (1 - smoothing) + smoothing / len(CLASSES)
     of_votes = _cross_entropy(logits[:, 0], images.votes[rows]) * images.has_votes[rows]
-    of_owner = _cross_entropy(logits[:, 1] + log_prior, own)
-    losses = torch.stack([of_votes, of_owner, torch.zeros(len(rows))], dim=1)  # [B, H]
+    of_owner = _cross_entropy(logits[:, 1] + log_prior * real.unsqueeze(1), own)
+    of_posed = _cross_entropy(logits[:, 2], own) * made
+    losses = torch.stack([of_votes, of_owner, of_posed], dim=1)  # [B, H]
     if answers is not None:
-        share = TAUGHT * answers.taught
+        share = real.unsqueeze(1) * TAUGHT * answers.taught  # [B, H]
         losses = (1 - share) * losses + share * _cross_entropy(logits, answers.mean[rows])
     return (losses * HEAD_WEIGHTS).sum(dim=1).mean()
 
@@ -163,7 +169,7 @@ class Run:
             looks = int(self.options.looks * min(1.0, self.progress.used / limit))
             if looks > self.progress.looks:
                 self.progress.looks = looks
-                epochs = self.progress.step * self.options.batch_size / len(self.images.pool())
+                epochs = self.progress.step * self.options.batch_size / len(self.order)
                 scores = validate(cast("ThreeHeads", self.average.module), self.images)
                 _say(f"{self.progress.used / 60:.1f} min, {epochs:.2f} epochs, loss {loss:.3f}: {scores}")
                 self._save()
@@ -185,8 +191,8 @@ class Run:
         batch = erase(self.model.normalise(random_crops(self.images, rows, random)), ERASE, random)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits, image = self.model.both(batch)
-        loss = heads_loss(logits, self.images, rows, self.answers, self.log_prior)
-        loss = loss + IMAGE_WEIGHT * heads_loss(image, self.images, rows, self.answers, self.log_prior)
+        given = (self.images, rows, self.answers, self.log_prior)
+        loss = heads_loss(logits, *given) + IMAGE_WEIGHT * heads_loss(image, *given)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         trained = [each for each in self.model.parameters() if each.requires_grad]
@@ -208,8 +214,9 @@ class Run:
         return rows
 
     def _shuffled(self) -> Tensor:
-        pool = self.images.pool()
-        return pool[torch.randperm(len(pool), generator=seeded_generator(self.options.seed, self.progress.epoch))]
+        random = seeded_generator(self.options.seed, self.progress.epoch)
+        pool = self.images.pool(self.options.portraits, self.options.synthetic, random)
+        return pool[torch.randperm(len(pool), generator=random)]
 
     def _save(self) -> None:
         state: dict[str, Any] = {name: getattr(self, name).state_dict() for name in ("model", "average", "optimizer")}
@@ -242,6 +249,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lr", type=float, default=5e-4)
     parser.add_argument("--ema", type=float, default=0.996)
     parser.add_argument("--looks", type=int, default=6, help="validations, spread over the run")
+    parser.add_argument("--portraits", type=int, default=3, help="times that an epoch has the portraits")
+    parser.add_argument("--synthetic", type=int, default=0, help="synthetic faces in an epoch")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true")
     return parser.parse_args()

@@ -1,0 +1,237 @@
+"""Add synthetic expressions to the pictures of `prepare.py`: neutral training faces, moved along facial action units.
+
+    python weights/default/synthesize.py images.pt --landmarks mobilefacenet_68.pt --expert faceapi_expression.onnx \
+        --out with_expressions.pt --seed 1
+
+FER2013 holds few posed or restrained expressions of anger, disgust and fear. Neutral faces that look at the camera with a closed
+mouth are warped to each expression several times; of those draws in which the expert (face-api.js's network) predicts the
+expression with at least --agreement, some are kept. Neutral faces that moved only a little are added with the labels of their
+source, so that traces of warping do not betray an expression.
+
+Writes the pictures of both files' format joined: kind 2 are expressions, kind 3 the faces that stay neutral. Their targets are the
+recipe's class with a share of the expert's prediction.
+
+Letters: M pictures, N classes, E = 7 classes of the expert, S side.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+import torch
+from action_units import Points, displacements, draw_intensities, varied
+from heads import CLASSES, CONTEMPT, CONTROL, EXPRESSION, SIDE, Images, sample
+from numpy.typing import NDArray
+from prepare import PORTRAIT_MARGIN, WHOLE, inner_map, joined
+from torch import Tensor
+from warp_face import express
+
+from fercli.config.templates import template
+from fercli.models.expression_network import CLASSES as EXPERT_CLASSES
+from fercli.models.mobilefacenet import LandmarkNet
+from fercli.weights.foreign.mobilefacenet import load_landmark_net
+
+Grey = NDArray[np.uint8]
+
+NEUTRAL_VOTES = 0.6  # smallest share of the votes for neutral of a face that is moved
+LANDMARK_SIDE = 112
+LANDMARK_CROPS = (1.12, 1.24)  # sides of the crops whose points must agree, in sides of the aligned face
+AGREEMENT, OFF_TEMPLATE, CLOSED = 0.06, 0.12, 0.10  # distances between the eye centres
+TURNED = 0.16  # largest shift of the nose from the middle of the eyes, in distances between the eye centres
+EXPERT_SIDE = 112
+EXPERT_CROP, EXPERT_DOWN = 0.92, 0.04  # side and shift of the expert's crop, in sides of the aligned face
+DRAWS = {  # for each class: draws per face, how many of them are kept at most, and the share of faces that get any
+    "neutral": (2, 2, 1.0),
+    "happiness": (2, 1, 0.6),
+    "surprise": (4, 2, 1.0),
+    "sadness": (4, 2, 1.0),
+    "anger": (6, 3, 1.0),
+    "disgust": (8, 3, 1.0),
+    "fear": (8, 3, 1.0),
+    "contempt": (1, 1, 0.6),
+}
+LABEL_SHARE, OWNER_SHARE = (
+    0.8,
+    0.4,
+)  # of the recipe in the targets of the votes and of the owner; the rest is the expert's
+SLIGHT = 0.6  # of a contempt's target, the rest is neutral: the expert does not know it
+
+
+@dataclass(frozen=True)
+class Source:
+    """A neutral face: its row, the grey picture [S, S] aligned with a margin, and its 68 points [68, 2] in pixels."""
+
+    row: int
+    picture: Grey
+    points: Points
+
+
+@dataclass(frozen=True)
+class Made:
+    """A face with a synthetic expression: row of its source, class index, picture, and the expert's probabilities [N]."""
+
+    row: int
+    label: int
+    picture: Grey
+    expert: Tensor
+
+
+class Expert:
+    """face-api.js's expression network on ONNX Runtime, for pictures [S, S] aligned with PORTRAIT_MARGIN."""
+
+    def __init__(self, path: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def probabilities(self, pictures: list[Grey]) -> Tensor:
+        """Probabilities [M, N]; that of contempt is 0."""
+        inner = SIDE / (1 + 2 * PORTRAIT_MARGIN)
+        side = EXPERT_CROP * inner
+        scale, left = side / EXPERT_SIDE, (SIDE - side) / 2
+        x, y = left + 0.5 * scale - 0.5, left + EXPERT_DOWN * inner + 0.5 * scale - 0.5
+        matrix = np.array([[scale, 0, x], [0, scale, y]])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        crops = [
+            cv2.warpAffine(
+                each.astype(np.float32),
+                matrix,
+                (EXPERT_SIDE, EXPERT_SIDE),
+                flags=flags,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+            for each in pictures
+        ]
+        [logits] = self.session.run(None, {"rgb": np.repeat(np.stack(crops)[:, None], 3, axis=1)})
+        found = torch.zeros(len(pictures), len(CLASSES))
+        found[:, [CLASSES.index(name) for name in EXPERT_CLASSES]] = torch.from_numpy(logits).softmax(dim=1)
+        return found
+
+
+def find_sources(images: Images, net: LandmarkNet) -> list[Source]:
+    """Neutral training faces with a closed mouth that look at the camera, where two crops give the same landmarks."""
+    aligned = (images.aligned - WHOLE).abs().sum(dim=(1, 2)) > 1e-3
+    neutral = (images.split == 0) & (images.label == 0) & (images.votes[:, 0] >= NEUTRAL_VOTES) & aligned
+    found = []
+    for rows in neutral.nonzero().flatten().split(64):
+        grown = (1 + 2 * PORTRAIT_MARGIN) * torch.eye(2, 3).expand(len(rows), 2, 3)
+        pictures = sample(images.imgs[rows], images.aligned[rows], grown)
+        points = torch.stack([landmarks(images, rows, net, side) for side in LANDMARK_CROPS])  # [2, B, 68, 2]
+        usable = usable_faces(points)
+        for index in usable.nonzero().flatten().tolist():
+            picture = (pictures[index, 0] * 255).round().byte().numpy()
+            found.append(Source(int(rows[index]), picture, points.mean(dim=0)[index].double().numpy()))
+    return found
+
+
+@torch.no_grad()
+def landmarks(images: Images, rows: Tensor, net: LandmarkNet, side: float) -> Tensor:
+    """Points [B, 68, 2] in pixels of the picture with a margin, from crops of `side` times the aligned face."""
+    grown = side * torch.eye(2, 3).expand(len(rows), 2, 3)
+    crops = sample(images.imgs[rows], images.aligned[rows], grown, LANDMARK_SIDE)
+    points = net(crops.expand(-1, 3, -1, -1)).view(-1, 68, 2)
+    return ((points - 0.5) * side / (1 + 2 * PORTRAIT_MARGIN) + 0.5) * SIDE
+
+
+def usable_faces(points: Tensor) -> Tensor:
+    """Which faces [B] have points [2, B, 68, 2] that agree, fit the template, and show a face from the front, mouth closed."""
+    mean = points.mean(dim=0)
+    left, right = mean[:, 36:42].mean(dim=1), mean[:, 42:48].mean(dim=1)
+    eyes = right - left
+    distance = eyes.norm(dim=1)
+    agreement = (points[0] - points[1]).norm(dim=2).mean(dim=1) / distance
+    nose = ((mean[:, 30] - left) * eyes).sum(dim=1) / distance**2
+    wanted = torch.from_numpy(template("fer2013").points_px(SIDE, margin=PORTRAIT_MARGIN)[:2]).float()
+    off = (torch.stack([left, right], dim=1) - wanted).norm(dim=2).mean(dim=1) / distance
+    mouth = (mean[:, 61:64].mean(dim=1) - mean[:, 65:68].mean(dim=1)).norm(dim=1) / distance
+    front = (nose - 0.5).abs() < TURNED
+    return (agreement < AGREEMENT) & front & (off < OFF_TEMPLATE) & (mouth < CLOSED)
+
+
+def expressions_of(source: Source, expert: Expert, agreement: float, random: np.random.Generator) -> list[Made]:
+    """Synthetic expressions of a face: those on which recipe and expert agree, and its slightly moved neutral face."""
+    made = []
+    for label, (draws, most, share) in DRAWS.items():
+        if random.random() >= share:
+            continue
+        pictures = []
+        for _ in range(draws):
+            intensities = draw_intensities(label, random)
+            moved = varied(displacements(intensities), random)
+            pictures.append(express(source.picture, source.points, moved, intensities, random))
+        index, predicted = CLASSES.index(label), expert.probabilities(pictures)
+        kept = agreeing(predicted, index, agreement)
+        for position in random.permutation(kept)[:most]:
+            made.append(Made(source.row, index, pictures[position], predicted[position]))
+    return made
+
+
+def agreeing(predicted: Tensor, index: int, agreement: float) -> list[int]:
+    """Draws [M, N] whose predicted probability of the class is high enough.
+
+    Neutral faces keep their label, so all are used. A slight contempt, which the expert does not know, may not be another
+    negative expression.
+    """
+    if CLASSES[index] == "neutral":
+        return list(range(len(predicted)))
+    if index == CONTEMPT:
+        others = [CLASSES.index(name) for name in ("sadness", "anger", "fear")]
+        return (predicted[:, others].sum(dim=1) < 0.5).nonzero().flatten().tolist()
+    return (predicted[:, index] >= agreement).nonzero().flatten().tolist()
+
+
+def as_images(made: list[Made], images: Images) -> Images:
+    """The synthetic faces with their targets; those that stay neutral have the labels of their source."""
+    rows, label = torch.tensor([each.row for each in made]), torch.tensor([each.label for each in made])
+    expert = torch.stack([each.expert for each in made])
+    control = (label == 0).unsqueeze(1)
+    recipe = torch.eye(len(CLASSES))[label]
+    slight = SLIGHT * torch.eye(len(CLASSES))[CONTEMPT] + (1 - SLIGHT) * torch.eye(len(CLASSES))[0]
+    contempt = (label == CONTEMPT).unsqueeze(1)
+    votes = torch.where(contempt, slight, LABEL_SHARE * recipe + (1 - LABEL_SHARE) * expert)
+    own = torch.where(contempt, slight, OWNER_SHARE * recipe + (1 - OWNER_SHARE) * expert)
+    owner = torch.where(label == CONTEMPT, -1, label)
+    inner = inner_map().expand(len(made), 2, 3)
+    return Images(
+        imgs=torch.from_numpy(np.stack([each.picture for each in made])),
+        split=torch.zeros_like(label),
+        kind=torch.where(label == 0, CONTROL, EXPRESSION),
+        label=label,
+        owner=torch.where(label == 0, images.owner[rows], owner),
+        votes=torch.where(control, images.votes[rows], votes),
+        has_votes=torch.ones(len(made), dtype=torch.bool),
+        own=torch.where(control, images.own[rows], own),
+        whole=inner,
+        aligned=inner,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("images", type=Path)
+    parser.add_argument("--landmarks", type=Path, required=True, help="a published MobileFaceNet with 68 points")
+    parser.add_argument("--expert", type=Path, required=True, help="face-api.js's expression network as ONNX file")
+    parser.add_argument(
+        "--agreement", type=float, default=0.5, help="smallest probability that the expert must predict"
+    )
+    parser.add_argument("--limit", type=int, help="faces to use, drawn at random; default: all")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    images, random = Images.load(options.images), np.random.default_rng(options.seed)
+    sources = find_sources(images, load_landmark_net(options.landmarks).eval())
+    expert = Expert(options.expert)
+    made: list[Made] = []
+    for index in random.permutation(len(sources))[: options.limit]:
+        made += expressions_of(sources[index], expert, options.agreement, random)
+    joined([images, as_images(made, images)]).save(options.out)
+
+
+if __name__ == "__main__":
+    main()

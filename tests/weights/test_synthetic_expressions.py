@@ -226,16 +226,34 @@ def test_pool__an_epoch_has_some_of_the_synthetic_faces_and_portraits_as_often_a
     assert joined.owner_log_prior().exp()[5].item() == pytest.approx(images.owner_log_prior().exp()[5].item())
 
 
-def test_heads_loss__an_expression_teaches_all_heads_without_prior_and_teacher(scripts: SimpleNamespace, images: Any):
+def test_heads_loss__an_expression_has_no_prior_and_a_teacher_for_the_votes_alone(
+    scripts: SimpleNamespace, images: Any
+):
     made = [scripts.synthesize.Made(0, 4, plain_picture(), torch.eye(8)[4])]
     joined = scripts.prepare.joined([images, scripts.synthesize.as_images(made, images)])
     logits = torch.zeros(1, 3, 8)
     logits[0, :, 4] = 2
     prior = torch.tensor([0.5, *[0.5 / 7] * 7]).log()
     answers = scripts.train.Answers(torch.full((SOURCES + 1, 3, 8), 1 / 8), torch.ones(3))
-    loss = scripts.train.heads_loss(logits, joined, torch.tensor([SOURCES]), answers, prior)
-    of_head = math.log(math.exp(2) + 7) - 2  # the target is anger alone, the expert agrees
-    assert loss.item() == pytest.approx((1.0 + 0.6 + 0.4) * of_head, rel=1e-5)
+    rows = torch.tensor([SOURCES])
+    of_label = math.log(math.exp(2) + 7) - 2  # the target is anger alone, the expert agrees
+    of_teacher = math.log(math.exp(2) + 7) - 2 / 8
+    loss = scripts.train.heads_loss(logits, joined, rows, answers, prior)
+    assert loss.item() == pytest.approx(0.5 * (of_label + of_teacher) + (0.6 + 0.4) * of_label, rel=1e-5)
+    without_votes = scripts.train.heads_loss(logits, joined, rows, answers, prior, votes_share=0.0)
+    assert without_votes.item() == pytest.approx((0.6 + 0.4) * of_label, rel=1e-5)
+
+
+def test_bent__some_crops_are_warped_smoothly_and_no_pixel_moves_far(scripts: SimpleNamespace):
+    ramp = torch.linspace(0, 1, 96).expand(400, 1, 96, 96)  # brightness is the position from left to right
+    random = scripts.train.BatchRandom(scripts.train.seeded_generator(0), 400)
+    crops = scripts.train.bent(ramp, random)
+    moved = (crops - ramp).abs().amax(dim=(1, 2, 3))
+    changed = moved > 1e-4
+    assert changed.float().mean().item() == pytest.approx(scripts.train.BENT, abs=0.08)
+    assert moved.max() < 1.3 * scripts.train.BEND / 2  # of the width; bicubic fields overshoot a little
+    steps = (crops[changed] - ramp[changed]).diff(dim=3).abs().max()
+    assert steps < 0.02  # neighbours, which differ by 0.01, move alike
 
 
 def test_main__writes_both_kinds_of_pictures(

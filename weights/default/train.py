@@ -7,7 +7,7 @@ images.pt   from `prepare.py`.
 --init      a state with three heads, or a .safetensors file with one, which is copied to all three.
 --answers   the folder of `answers.py`; --teachers names those to use, with a weight for each head. The target of a head is
             (1 - t) labels + t teachers, t of TAUGHT. The posed head has no labels, so without a teacher it is not trained.
-            Synthetic expressions teach all heads their own target, without a teacher.
+            Synthetic expressions teach the owner's and the posed head their own target, without a teacher.
 --synthetic how many faces of `synthesize.py` an epoch has, drawn anew for each; --portraits how often it has the portraits.
 --minutes   length of the run. The schedule is a function of the time used, so a slow machine makes fewer steps instead of an
             unfinished run. `--resume` goes on from the last checkpoint with the time that is left.
@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from heads import CLASSES, EXPRESSION, HEADS, Images, ThreeHeads, sample
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -43,6 +44,11 @@ GEOMETRY = AugmentConfig(flip=0.5, rotate=10, translate=0.05, scale=0.13)
 LIGHT = AugmentConfig(flip=0, brightness=0.12, contrast=0.2, gamma=0.25, light=0.15, lowres=0.08, blur=0.03)
 ERASE = AugmentConfig(erase=0.15, erase_scale=(0.02, 0.1))
 WHOLE, CLOSER = 0.5, 0.12  # shares of whole pictures and of closer crops; the others are aligned faces
+BENT, BENDS, BEND = (
+    0.4,
+    5,
+    0.06,
+)  # share of warped crops, points of the field a side, its largest shift (the crop is 2 wide)
 CLOSER_SIDES = (0.72, 0.95)  # of the aligned face
 HEAD_WEIGHTS = torch.tensor((1.0, 0.6, 0.4))
 TAUGHT = torch.tensor((0.5, 0.5, 1.0))
@@ -93,14 +99,34 @@ def random_crops(images: Images, rows: Tensor, random: BatchRandom) -> Tensor:
     low, high = CLOSER_SIDES
     side = torch.where(view > 1 - CLOSER, low + (high - low) * random.per_image(), 1.0)
     jitter = torch.cat([jitter[:, :, :2] * side.view(-1, 1, 1), jitter[:, :, 2:]], dim=2)
-    return augment(sample(images.imgs[rows], base, jitter), LIGHT, random)
+    crops = augment(sample(images.imgs[rows], base, jitter), LIGHT, random)
+    return bent(crops, random)
 
 
-def heads_loss(logits: Tensor, images: Images, rows: Tensor, answers: Answers | None, log_prior: Tensor) -> Tensor:
+def bent(crops: Tensor, random: BatchRandom) -> Tensor:
+    """Some crops [B, 1, S, S] with a smooth random warp, so that traces of warping do not betray a synthetic expression."""
+    count = len(crops)
+    field = torch.stack([random.per_image_symmetric(1.0) for _ in range(2 * BENDS * BENDS)], dim=1)
+    field = field.view(count, 2, BENDS, BENDS) * (BEND * random.per_image()).view(-1, 1, 1, 1)
+    field = field * (random.per_image() < BENT).view(-1, 1, 1, 1)
+    field = F.interpolate(field, size=crops.shape[-2:], mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
+    grid = F.affine_grid(torch.eye(2, 3).expand(count, 2, 3), list(crops.shape), align_corners=False)
+    return F.grid_sample(crops, grid + field, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def heads_loss(
+    logits: Tensor,
+    images: Images,
+    rows: Tensor,
+    answers: Answers | None,
+    log_prior: Tensor,
+    *,
+    votes_share: float = 1.0,
+) -> Tensor:
     """Mean loss of logits [B, H, N]: cross-entropies with labels and teachers, weighted by head.
 
     log_prior [N] is added to the logits of the owner's head for its labels (balanced softmax), so that the head itself assumes
-    no class shares. Synthetic expressions have neither this prior nor a teacher: all heads learn their own target.
+    no class shares. Synthetic expressions have no such prior, a teacher for the votes alone, and votes_share of their weight.
     """
     logits = logits.float()
     made = images.kind[rows] == EXPRESSION  # [B]
@@ -112,9 +138,12 @@ def heads_loss(logits: Tensor, images: Images, rows: Tensor, answers: Answers | 
     of_posed = _cross_entropy(logits[:, 2], own) * made
     losses = torch.stack([of_votes, of_owner, of_posed], dim=1)  # [B, H]
     if answers is not None:
-        share = real.unsqueeze(1) * TAUGHT * answers.taught  # [B, H]
+        share = (TAUGHT * answers.taught).repeat(len(rows), 1)  # [B, H]
+        share[:, 1:] *= real.unsqueeze(1)
         losses = (1 - share) * losses + share * _cross_entropy(logits, answers.mean[rows])
-    return (losses * HEAD_WEIGHTS).sum(dim=1).mean()
+    weights = HEAD_WEIGHTS.repeat(len(rows), 1)
+    weights[made, 0] *= votes_share
+    return (losses * weights).sum(dim=1).mean()
 
 
 def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
@@ -191,8 +220,10 @@ class Run:
         batch = erase(self.model.normalise(random_crops(self.images, rows, random)), ERASE, random)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits, image = self.model.both(batch)
-        given = (self.images, rows, self.answers, self.log_prior)
-        loss = heads_loss(logits, *given) + IMAGE_WEIGHT * heads_loss(image, *given)
+        given, share = (self.images, rows, self.answers, self.log_prior), self.options.synthetic_votes
+        loss = heads_loss(logits, *given, votes_share=share) + IMAGE_WEIGHT * heads_loss(
+            image, *given, votes_share=share
+        )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         trained = [each for each in self.model.parameters() if each.requires_grad]
@@ -251,6 +282,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--looks", type=int, default=6, help="validations, spread over the run")
     parser.add_argument("--portraits", type=int, default=3, help="times that an epoch has the portraits")
     parser.add_argument("--synthetic", type=int, default=0, help="synthetic faces in an epoch")
+    parser.add_argument(
+        "--synthetic-votes", type=float, default=1.0, help="weight of synthetic expressions for the votes"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true")
     return parser.parse_args()

@@ -313,3 +313,23 @@ def test_expert__sees_a_close_crop_and_its_classes_are_reordered(scripts: Simple
     order = [0, 1, 6, 2, 3, 5, 4]  # of the network: neutral, happiness, sadness, anger, fear, disgust, surprise
     powers = [math.exp(index) for index in order]
     assert found[1].tolist() == pytest.approx([*[power / sum(powers) for power in powers], 0], rel=1e-4)
+
+
+def test_expressions_of__a_strength_scales_the_movement(scripts: SimpleNamespace, monkeypatch: pytest.MonkeyPatch):
+    synthesize = scripts.synthesize
+    seen: list[dict[str, float]] = []
+
+    def express(picture: Any, points: Any, moved: Any, intensities: dict[str, float], random: Any) -> Any:
+        seen.append(intensities)
+        return picture
+
+    sure = SimpleNamespace(probabilities=lambda pictures: torch.eye(8)[4].expand(len(pictures), 8))
+    monkeypatch.setattr(synthesize, "express", express)
+    monkeypatch.setattr(synthesize, "DRAWS", {"anger": (40, 40, 1.0), "neutral": (5, 5, 1.0)})
+    source = synthesize.Source(0, plain_picture(), face_points())
+    options = synthesize.Options(strength=(0.25, 0.5))
+    made = synthesize.expressions_of(source, sure, options, np.random.default_rng(0))
+    assert [each.label for each in made].count(4) == 40
+    frowns = [each["4 brow lowerer"] for each in seen[:40]]  # drawn from 0.9 to 2, times 0.25 to 0.5
+    assert 0.9 * 0.25 <= min(frowns) < 0.5
+    assert 0.6 < max(frowns) <= 2 * 0.5

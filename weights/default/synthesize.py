@@ -64,6 +64,14 @@ SLIGHT = 0.6  # of a contempt's target, the rest is neutral: the expert does not
 
 
 @dataclass(frozen=True)
+class Options:
+    """agreement: smallest probability that the expert must predict. strength: range of a factor for all intensities of a face."""
+
+    agreement: float = 0.5
+    strength: tuple[float, float] = (1.0, 1.0)
+
+
+@dataclass(frozen=True)
 class Source:
     """A neutral face: its row, the grey picture [S, S] aligned with a margin, and its 68 points [68, 2] in pixels."""
 
@@ -117,7 +125,8 @@ class Expert:
 def find_sources(images: Images, net: LandmarkNet) -> list[Source]:
     """Neutral training faces with a closed mouth that look at the camera, where two crops give the same landmarks."""
     aligned = (images.aligned - WHOLE).abs().sum(dim=(1, 2)) > 1e-3
-    neutral = (images.split == 0) & (images.label == 0) & (images.votes[:, 0] >= NEUTRAL_VOTES) & aligned
+    real = (images.split == 0) & (images.kind < EXPRESSION)
+    neutral = real & (images.label == 0) & (images.votes[:, 0] >= NEUTRAL_VOTES) & aligned
     found = []
     for rows in neutral.nonzero().flatten().split(64):
         grown = (1 + 2 * PORTRAIT_MARGIN) * torch.eye(2, 3).expand(len(rows), 2, 3)
@@ -154,7 +163,7 @@ def usable_faces(points: Tensor) -> Tensor:
     return (agreement < AGREEMENT) & front & (off < OFF_TEMPLATE) & (mouth < CLOSED)
 
 
-def expressions_of(source: Source, expert: Expert, agreement: float, random: np.random.Generator) -> list[Made]:
+def expressions_of(source: Source, expert: Expert, options: Options, random: np.random.Generator) -> list[Made]:
     """Synthetic expressions of a face: those on which recipe and expert agree, and its slightly moved neutral face."""
     made = []
     for label, (draws, most, share) in DRAWS.items():
@@ -163,10 +172,13 @@ def expressions_of(source: Source, expert: Expert, agreement: float, random: np.
         pictures = []
         for _ in range(draws):
             intensities = draw_intensities(label, random)
+            if label != "neutral":
+                strength = random.uniform(*options.strength)
+                intensities = {unit: strength * value for unit, value in intensities.items()}
             moved = varied(displacements(intensities), random)
             pictures.append(express(source.picture, source.points, moved, intensities, random))
         index, predicted = CLASSES.index(label), expert.probabilities(pictures)
-        kept = agreeing(predicted, index, agreement)
+        kept = agreeing(predicted, index, options.agreement)
         for position in random.permutation(kept)[:most]:
             picture = pictures[position] if label == "neutral" else softened(pictures[position])
             made.append(Made(source.row, index, picture, predicted[position]))
@@ -226,18 +238,22 @@ def main() -> None:
     parser.add_argument(
         "--agreement", type=float, default=0.5, help="smallest probability that the expert must predict"
     )
+    parser.add_argument(
+        "--strength", type=float, nargs=2, default=(1.0, 1.0), help="range of a factor for all intensities"
+    )
     parser.add_argument("--limit", type=int, help="faces to use, drawn at random; default: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
+    given = parser.parse_args()
     cv2.setNumThreads(1)
-    images, random = Images.load(options.images), np.random.default_rng(options.seed)
-    sources = find_sources(images, load_landmark_net(options.landmarks).eval())
-    expert = Expert(options.expert)
+    images, random = Images.load(given.images), np.random.default_rng(given.seed)
+    options = Options(given.agreement, tuple(given.strength))
+    sources = find_sources(images, load_landmark_net(given.landmarks).eval())
+    expert = Expert(given.expert)
     made: list[Made] = []
-    for index in random.permutation(len(sources))[: options.limit]:
-        made += expressions_of(sources[index], expert, options.agreement, random)
-    joined([images, as_images(made, images)]).save(options.out)
+    for index in random.permutation(len(sources))[: given.limit]:
+        made += expressions_of(sources[index], expert, options, random)
+    joined([images, as_images(made, images)]).save(given.out)
 
 
 if __name__ == "__main__":

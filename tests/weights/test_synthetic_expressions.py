@@ -18,7 +18,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 FOLDER = Path(__file__).parents[2] / "weights" / "default"
-NAMES = ("heads", "action_units", "warp_face", "prepare", "synthesize", "train")
+NAMES = ("heads", "action_units", "warp_face", "prepare", "synthesize", "crops", "train")
 SIDE = 96
 SKIN = 150
 SOURCES = 6
@@ -247,11 +247,11 @@ def test_heads_loss__an_expression_has_no_prior_and_a_teacher_for_the_votes_alon
 def test_bent__some_crops_are_warped_smoothly_and_no_pixel_moves_far(scripts: SimpleNamespace):
     ramp = torch.linspace(0, 1, 96).expand(400, 1, 96, 96)  # brightness is the position from left to right
     random = scripts.train.BatchRandom(scripts.train.seeded_generator(0), 400)
-    crops = scripts.train.bent(ramp, random)
+    crops = scripts.crops.bent(ramp, random)
     moved = (crops - ramp).abs().amax(dim=(1, 2, 3))
     changed = moved > 1e-4
-    assert changed.float().mean().item() == pytest.approx(scripts.train.BENT, abs=0.08)
-    assert moved.max() < 1.3 * scripts.train.BEND / 2  # of the width; bicubic fields overshoot a little
+    assert changed.float().mean().item() == pytest.approx(scripts.crops.BENT, abs=0.08)
+    assert moved.max() < 1.3 * scripts.crops.BEND / 2  # of the width; bicubic fields overshoot a little
     steps = (crops[changed] - ramp[changed]).diff(dim=3).abs().max()
     assert steps < 0.02  # neighbours, which differ by 0.01, move alike
 

@@ -27,29 +27,20 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
+from crops import random_crops
 from heads import CLASSES, EXPRESSION, HEADS, Images, ThreeHeads, sample
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from fercli.config.presets import RECIPES
 from fercli.config.training import AugmentConfig
-from fercli.train.augment import affine_matrices, augment, erase
+from fercli.train.augment import erase
 from fercli.train.ema import averaged_model
 from fercli.train.optimizers import make_optimizer, set_learning_rate
 from fercli.train.random_numbers import BatchRandom, seeded_generator
 from fercli.train.schedule import cosine_factor
 
-GEOMETRY = AugmentConfig(flip=0.5, rotate=10, translate=0.05, scale=0.13)
-LIGHT = AugmentConfig(flip=0, brightness=0.12, contrast=0.2, gamma=0.25, light=0.15, lowres=0.08, blur=0.03)
 ERASE = AugmentConfig(erase=0.15, erase_scale=(0.02, 0.1))
-WHOLE, CLOSER = 0.5, 0.12  # shares of whole pictures and of closer crops; the others are aligned faces
-BENT, BENDS, BEND = (
-    0.4,
-    5,
-    0.06,
-)  # share of warped crops, points of the field a side, its largest shift (the crop is 2 wide)
-CLOSER_SIDES = (0.72, 0.95)  # of the aligned face
 HEAD_WEIGHTS = torch.tensor((1.0, 0.6, 0.4))
 TAUGHT = torch.tensor((0.5, 0.5, 1.0))
 IMAGE_WEIGHT = 0.3  # of the image branch's own heads
@@ -89,29 +80,6 @@ def read_answers(folder: Path, weights: dict[str, tuple[float, ...]]) -> Answers
         total = total + answer.expand(-1, len(HEADS), -1) * weight.view(1, -1, 1)
         shares = shares + weight
     return Answers(torch.as_tensor(total) / shares.clamp_min(1e-9).view(1, -1, 1), (shares > 0).float())
-
-
-def random_crops(images: Images, rows: Tensor, random: BatchRandom) -> Tensor:
-    """Whole pictures, aligned faces and closer ones [B, 1, S, S] in 0..1, each rotated, zoomed, shifted and flipped."""
-    view = random.per_image()
-    base = torch.where((view < WHOLE).view(-1, 1, 1), images.whole[rows], images.aligned[rows])
-    jitter = affine_matrices(GEOMETRY, random)
-    low, high = CLOSER_SIDES
-    side = torch.where(view > 1 - CLOSER, low + (high - low) * random.per_image(), 1.0)
-    jitter = torch.cat([jitter[:, :, :2] * side.view(-1, 1, 1), jitter[:, :, 2:]], dim=2)
-    crops = augment(sample(images.imgs[rows], base, jitter), LIGHT, random)
-    return bent(crops, random)
-
-
-def bent(crops: Tensor, random: BatchRandom) -> Tensor:
-    """Some crops [B, 1, S, S] with a smooth random warp, so that traces of warping do not betray a synthetic expression."""
-    count = len(crops)
-    field = torch.stack([random.per_image_symmetric(1.0) for _ in range(2 * BENDS * BENDS)], dim=1)
-    field = field.view(count, 2, BENDS, BENDS) * (BEND * random.per_image()).view(-1, 1, 1, 1)
-    field = field * (random.per_image() < BENT).view(-1, 1, 1, 1)
-    field = F.interpolate(field, size=crops.shape[-2:], mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
-    grid = F.affine_grid(torch.eye(2, 3).expand(count, 2, 3), list(crops.shape), align_corners=False)
-    return F.grid_sample(crops, grid + field, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def heads_loss(

@@ -76,7 +76,7 @@ def test_units__name_points_that_exist_and_are_known_by_side(scripts: SimpleName
     points = face_points()
     units = scripts.action_units
     sideways = {point for moves in units.UNITS.values() for move in moves if move.outward for point in move.points}
-    for point in sideways - {51, 57, 62, 66, 33}:  # these are in the middle
+    for point in sideways - set(units.MIDDLE):
         assert (points[point, 0] < 48) == (point in units.LEFT), point
 
 
@@ -99,6 +99,16 @@ def test_draw_intensities__a_neutral_face_moves_faintly(scripts: SimpleNamespace
     drawn = scripts.action_units.draw_intensities("neutral", np.random.default_rng(0))
     assert len(drawn) == 3
     assert all(abs(value) <= 0.35 for value in drawn.values())
+
+
+def test_varied__points_jitter_and_one_side_moves_more(scripts: SimpleNamespace):
+    random = np.random.default_rng(0)
+    moved = np.stack([scripts.action_units.varied(np.ones((68, 2)), random) for _ in range(400)])
+    left, right = moved[:, 36:42].mean(axis=(1, 2)), moved[:, 42:48].mean(axis=(1, 2))
+    assert 0.84 < left.min() < 0.87
+    assert 1.13 < right.max() < 1.16
+    assert np.abs(moved[:, 30].mean(axis=1) - (left + right) / 2).max() < 0.05  # the tip of the nose is in the middle
+    assert (moved[:, 36] - moved[:, 37]).std() == pytest.approx(0.008 * math.sqrt(2), rel=0.15)
 
 
 def test_warped__a_landmark_arrives_where_it_should_and_the_border_stays(scripts: SimpleNamespace):
@@ -137,21 +147,21 @@ def test_express__an_open_mouth_is_filled_between_the_lips(scripts: SimpleNamesp
     points, units = face_points(), scripts.action_units
     intensities = {"25 lips part": 1.0, "26 jaw drop": 1.5}
     moved = units.displacements(intensities)
-    darkest = [
+    faces = [
         scripts.warp_face.express(plain_picture(), points, moved, intensities, np.random.default_rng(seed))
         for seed in range(20)
     ]
-    inside = np.stack(darkest)[:, 76, 48]  # between the upper lip at 71 and the lower one at 72 + 32 (0.07 + 0.27) = 83
+    inside = np.stack(faces)[:, 76, 48]  # between the upper lip at 71 and the lower one at 72 + 32 (0.07 + 0.27) = 83
     assert inside.min() < 0.4 * SKIN  # without teeth
     assert inside.max() > 0.9 * SKIN  # with teeth
-    assert np.abs(np.stack(darkest)[:, 40:60, 45:51].astype(int) - SKIN).max() <= 1  # the nose is as it was
+    assert np.abs(np.stack(faces)[:, 40:60, 45:51].astype(int) - SKIN).max() <= 1  # the nose is as it was
     closed = scripts.warp_face.express(plain_picture(), points, moved * 0, {}, np.random.default_rng(0))
     assert np.abs(closed.astype(int) - SKIN).max() <= 1
 
 
 def test_usable_faces__from_the_front_with_a_closed_mouth_and_sure_points(scripts: SimpleNamespace):
     wanted = torch.from_numpy(
-        scripts.synthesize.template("fer2013").points_px(SIDE, margin=scripts.prepare.PORTRAIT_MARGIN)
+        scripts.synthesize.template("fer2013").points_px(SIDE, margin=scripts.prepare.PORTRAIT_MARGIN) - 0.5
     )
     points = torch.from_numpy(face_points())
     eyes = torch.tensor([[32.0, 38.0], [64.0, 38.0]])
@@ -244,22 +254,51 @@ def test_heads_loss__an_expression_has_no_prior_and_a_teacher_for_the_votes_alon
     assert without_votes.item() == pytest.approx((0.6 + 0.4) * of_label, rel=1e-5)
 
 
-def test_bent__some_crops_are_warped_smoothly_and_no_pixel_moves_far(scripts: SimpleNamespace):
+def test_randomly_warped__some_crops_are_warped_smoothly_and_no_pixel_moves_far(scripts: SimpleNamespace):
     ramp = torch.linspace(0, 1, 96).expand(400, 1, 96, 96)  # brightness is the position from left to right
     random = scripts.train.BatchRandom(scripts.train.seeded_generator(0), 400)
-    crops = scripts.crops.bent(ramp, random)
+    crops = scripts.crops.randomly_warped(ramp, random)
     moved = (crops - ramp).abs().amax(dim=(1, 2, 3))
     changed = moved > 1e-4
-    assert changed.float().mean().item() == pytest.approx(scripts.crops.BENT, abs=0.08)
-    assert moved.max() < 1.3 * scripts.crops.BEND / 2  # of the width; bicubic fields overshoot a little
+    assert changed.float().mean().item() == pytest.approx(scripts.crops.WARP_SHARE, abs=0.08)
+    assert moved.max() < 1.3 * scripts.crops.WARP_SHIFT / 2  # of the width; bicubic fields overshoot a little
     steps = (crops[changed] - ramp[changed]).diff(dim=3).abs().max()
     assert steps < 0.02  # neighbours, which differ by 0.01, move alike
+
+
+def test_find_sources__takes_neutral_training_faces_alone(scripts: SimpleNamespace, images: Any):
+    wanted = scripts.synthesize.template("fer2013").points_px(SIDE, margin=scripts.prepare.PORTRAIT_MARGIN) - 0.5
+    scale = np.linalg.norm(wanted[1] - wanted[0]) / 32
+    points = (face_points() - (48, 38)) * scale + wanted[:2].mean(axis=0)
+    grown = 1 + 2 * scripts.prepare.PORTRAIT_MARGIN
+    ramp = torch.linspace(0, 255, SIDE).round().byte().expand(SIDE, SIDE)
+    imgs, aligned, kind, votes = images.imgs.clone(), images.aligned.clone(), images.kind.clone(), images.votes.clone()
+    imgs[3] = ramp
+    votes[0, :2] = 0.5  # not neutral enough
+    aligned[1] = scripts.prepare.WHOLE  # no face was found
+    kind[2] = scripts.heads.CONTROL  # already warped
+    widths = []
+
+    class Net(torch.nn.Module):
+        def forward(self, crops: Any) -> Any:
+            widths.append(float(crops[0, 0, 50, -1] - crops[0, 0, 50, 0]))
+            side = scripts.synthesize.LANDMARK_CROPS[len(widths) - 1]
+            return (
+                torch.from_numpy(((points + 0.5) / SIDE - 0.5) * grown / side + 0.5).float().expand(len(crops), 68, 2)
+            )
+
+    changed = replace(images, imgs=imgs, aligned=aligned, kind=kind, votes=votes)
+    [source] = scripts.synthesize.find_sources(changed, Net())
+    assert source.row == 3
+    assert np.abs(source.picture.astype(int) - ramp.numpy().astype(int)).max() <= 1
+    assert np.abs(source.points - points).max() < 0.01
+    assert widths == pytest.approx([1.12 / grown, 1.24 / grown], abs=0.02)  # the crops see so much of the ramp
 
 
 def test_main__writes_both_kinds_of_pictures(
     scripts: SimpleNamespace, images: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    wanted = scripts.synthesize.template("fer2013").points_px(SIDE, margin=scripts.prepare.PORTRAIT_MARGIN)
+    wanted = scripts.synthesize.template("fer2013").points_px(SIDE, margin=scripts.prepare.PORTRAIT_MARGIN) - 0.5
     scale = np.linalg.norm(wanted[1] - wanted[0]) / 32
     points = (face_points() - (48, 38)) * scale + wanted[:2].mean(axis=0)
     grown = 1 + 2 * scripts.prepare.PORTRAIT_MARGIN
@@ -269,7 +308,9 @@ def test_main__writes_both_kinds_of_pictures(
         def forward(self, crops: Any) -> Any:
             assert crops.shape[1:] == (3, 112, 112)
             side = next(sides)  # the same points, seen in a crop of another side
-            return torch.from_numpy((points / SIDE - 0.5) * grown / side + 0.5).float().expand(len(crops), 68, 2)
+            return (
+                torch.from_numpy(((points + 0.5) / SIDE - 0.5) * grown / side + 0.5).float().expand(len(crops), 68, 2)
+            )
 
     class AgreesWithFear:
         def __init__(self, path: Path) -> None:
@@ -308,7 +349,11 @@ def test_expert__sees_a_close_crop_and_its_classes_are_reordered(scripts: Simple
     # side 0.92 / 1.24 of 96 px = 71.2, moved down by 0.04 / 1.24 of 96 = 3.1: rows 15.5 to 86.7, columns 12.4 to 83.6
     seen, unseen = plain_picture() * 0, plain_picture() * 0 + 255
     seen[15:88, 12:85], unseen[15:88, 12:85] = 255, 0
-    found = scripts.synthesize.Expert(tmp_path / "e.onnx").probabilities([unseen, seen])
+    edge = unseen.copy()
+    edge[15:88, 12:85] = 255
+    edge[18:84, 16:81] = 0  # dark but for the outermost pixels of the crop
+    found = scripts.synthesize.Expert(tmp_path / "e.onnx").probabilities([unseen, seen, edge])
+    assert found[2, 2] > 1.05 * found[2, 0]
     assert found[0].tolist() == pytest.approx([*[1 / 7] * 7, 0], rel=1e-5)
     order = [0, 1, 6, 2, 3, 5, 4]  # of the network: neutral, happiness, sadness, anger, fear, disgust, surprise
     powers = [math.exp(index) for index in order]
@@ -325,7 +370,7 @@ def test_expressions_of__a_strength_scales_the_movement(scripts: SimpleNamespace
 
     sure = SimpleNamespace(probabilities=lambda pictures: torch.eye(8)[4].expand(len(pictures), 8))
     monkeypatch.setattr(synthesize, "express", express)
-    monkeypatch.setattr(synthesize, "DRAWS", {"anger": (40, 40, 1.0), "neutral": (5, 5, 1.0)})
+    monkeypatch.setattr(synthesize, "ATTEMPTS", {"anger": (40, 40, 1.0), "neutral": (5, 5, 1.0)})
     source = synthesize.Source(0, plain_picture(), face_points())
     options = synthesize.Options(strength=(0.25, 0.5))
     made = synthesize.expressions_of(source, sure, options, np.random.default_rng(0))

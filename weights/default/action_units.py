@@ -1,8 +1,9 @@
 """Recipes of expressions: facial action units as movements of 68 landmarks.
 
-The units are those of the Facial Action Coding System (Ekman and Friesen, 1978), with the combinations that its authors name for
-each emotion (EMFACS), restrained and strong. How far a point moves is an estimate, in distances between the eye centres, for a
-person whose face moves clearly (intensity 1).
+The units have the numbers and names of the Facial Action Coding System (Ekman and Friesen, 1978). The recipes start from its
+authors' combinations for each emotion (EMFACS), with changes: unit 7 replaces 6 in happiness, contempt is unit 12 of one side
+without 14, and 4, 7, 9, 10, 15, 20 and 43 are added to some negative expressions. How far a point moves is an estimate, in
+distances between the eye centres, for a clear expression (intensity 1).
 
 Points are in the order of iBUG's 68: jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, outer lips 48-59, inner lips 60-67.
 """
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 Points = NDArray[np.float64]
 Intensities = dict[str, float]
 
-LEFT = (17, 18, 19, 20, 21, 31, 32, 36, 37, 38, 39, 40, 41, 48, 49, 50, 58, 59, 60, 61, 67)  # of the picture
+LEFT = (*range(8), 17, 18, 19, 20, 21, 31, 32, 36, 37, 38, 39, 40, 41, 48, 49, 50, 58, 59, 60, 61, 67)  # of the picture
+MIDDLE = (8, 27, 28, 29, 30, 33, 51, 57, 62, 66)
 INNER_BROWS, MIDDLE_BROWS, OUTER_BROWS = (20, 21, 22, 23), (19, 24), (17, 18, 25, 26)
 UPPER_LIDS, LOWER_LIDS = (37, 38, 43, 44), (40, 41, 46, 47)
 NOSTRILS, CORNERS, INNER_CORNERS = (31, 35), (48, 54), (60, 64)
@@ -78,7 +80,11 @@ UNITS: dict[str, tuple[Move, ...]] = {
     "12 left": _smile(48),
     "12 right": _smile(54),
     "15 lip corner depressor": (Move(CORNERS + INNER_CORNERS, 0.09, 0.01), Move((49, 53, 59, 55), 0.04)),
-    "17 chin raiser": (Move(LOWER_LIP + INNER_LOWER_LIP, -0.045), Move((7, 8, 9), -0.03), Move(UPPER_LIP, -0.015)),
+    "17 chin raiser": (
+        Move(LOWER_LIP + INNER_LOWER_LIP + INNER_UPPER_LIP, -0.045),
+        Move((7, 8, 9), -0.03),
+        Move(UPPER_LIP, -0.015),
+    ),
     "20 lip stretcher": (Move(CORNERS + INNER_CORNERS, 0.02, 0.10), Move((49, 53, 59, 55), 0.0, 0.05)),
     "24 lip pressor": (
         Move(UPPER_LIP, 0.045),
@@ -93,7 +99,7 @@ UNITS: dict[str, tuple[Move, ...]] = {
         Move((6, 7, 8, 9, 10), 0.16),
         Move(CORNERS, 0.04, -0.03),
     ),
-    "43 eyes closing": (Move(UPPER_LIDS, 0.02),),
+    "43 eye closure": (Move(UPPER_LIDS, 0.02),),  # only a lowered lid
 }
 
 _FROWN = (Part("4 brow lowerer", 0.9, 2.0), Part("5 upper lid raiser", 0.4, 1.2, 0.4))
@@ -109,7 +115,7 @@ _SADNESS = (
     Part("4 brow lowerer", 0.2, 1.2),
     Part("15 lip corner depressor", 0.5, 1.8),
     Part("17 chin raiser", 0.2, 1.3),
-    Part("43 eyes closing", 0.5, 2.0),
+    Part("43 eye closure", 0.5, 2.0),
 )
 
 Recipe = tuple[Part, ...]
@@ -209,7 +215,7 @@ FAINT_COUNT = 3
 
 
 def draw_intensities(label: str, random: np.random.Generator) -> Intensities:
-    """Draw the units of an expression; for `neutral` a few faint ones, so that a warped face does not betray its label."""
+    """Draw the units of an expression; for `neutral` a few faint ones, so that warped faces are of all classes."""
     if label == "neutral":
         names = random.choice(FAINT_UNITS, FAINT_COUNT, replace=False)
         return {str(name): float(random.uniform(-FAINT, FAINT)) for name in names}
@@ -235,5 +241,6 @@ def varied(moved: Points, random: np.random.Generator) -> Points:
     """The movement with noise, and with one side moving more than the other."""
     moved = moved + random.normal(0, JITTER, moved.shape)
     left, right = random.uniform(*ASYMMETRY), random.uniform(*ASYMMETRY)
-    sides = np.where(np.isin(np.arange(len(moved)), LEFT), left, right)
+    index = np.arange(len(moved))
+    sides = np.select([np.isin(index, LEFT), np.isin(index, MIDDLE)], [left, (left + right) / 2], right)
     return np.asarray(moved * sides[:, None])

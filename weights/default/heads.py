@@ -21,6 +21,7 @@ CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "f
 CONTEMPT = CLASSES.index("contempt")
 HEADS = ("votes", "owner", "posed")
 SIDE = 96
+PORTRAIT_REPEATS = 3  # in an epoch
 RAREST = 0.015  # smallest share of a class that balanced softmax assumes
 FER, PORTRAIT, EXPRESSION, CONTROL = range(4)  # kinds of pictures; the last two are synthetic, see `synthesize.py`
 
@@ -29,10 +30,10 @@ FER, PORTRAIT, EXPRESSION, CONTROL = range(4)  # kinds of pictures; the last two
 class Images:
     """Pictures uint8 [M, s, s] with places and labels, as `prepare.py` writes them.
 
-    split: 0 train, 1 validation. kind: FER2013, portraits, synthetic expressions, and neutral faces among them. label, owner:
-    class index [M] by majority and by FER2013's owner, -1 without one. votes, own: distributions [M, N]; has_votes: bool [M].
-    whole, aligned: maps [M, 2, 3] from crop coordinates (0..1) to picture coordinates (0..1), of the whole picture and of the
-    face aligned to the template.
+    split: 0 train, 1 validation. kind: FER, PORTRAIT, EXPRESSION (synthetic) or CONTROL (a slightly warped neutral face).
+    label, owner: class index [M] by majority and by FER2013's owner, -1 without one. votes, own: distributions [M, N];
+    has_votes: bool [M]. whole, aligned: maps [M, 2, 3] from crop coordinates (0..1) to picture coordinates (0..1), of the
+    whole picture and of the face aligned to the template.
     """
 
     imgs: Tensor
@@ -54,13 +55,15 @@ class Images:
     def save(self, path: Path) -> None:
         torch.save({field.name: getattr(self, field.name) for field in fields(self)}, path)
 
-    def pool(self, portraits: int = 3, synthetic: int = 0, random: torch.Generator | None = None) -> Tensor:
-        """Rows of an epoch: the training pictures, portraits several times, and so many of the synthetic faces at random."""
+    def pool(
+        self, *, portraits: int = PORTRAIT_REPEATS, synthetic: int = 0, random: torch.Generator | None = None
+    ) -> Tensor:
+        """Rows of an epoch: training pictures of FER2013 once, portraits `portraits` times, `synthetic` random synthetic faces."""
         train = (self.split == 0).nonzero().flatten()
         kind = self.kind[train]
         made = train[kind >= EXPRESSION]
         made = made[torch.randperm(len(made), generator=random)[:synthetic]]
-        return torch.cat([train[kind < EXPRESSION], *[train[kind == PORTRAIT]] * (portraits - 1), made])
+        return torch.cat([train[kind == FER], *[train[kind == PORTRAIT]] * portraits, made])
 
     def validation(self) -> Tensor:
         return ((self.split == 1) & (self.label >= 0)).nonzero().flatten()

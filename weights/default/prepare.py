@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from heads import CLASSES, CONTEMPT, PORTRAIT, SIDE, Images
+from heads import CLASSES, CONTEMPT, FER, PORTRAIT, SIDE, Images
 from torch import Tensor
 
 from fercli.config.templates import template
@@ -74,7 +74,7 @@ def fer_images(dataset: Dataset, detector: FaceDetector) -> Images:
     return Images(
         imgs=torch.stack(pictures),
         split=torch.tensor([int(each.split == "val") for each in samples]),
-        kind=torch.zeros(len(samples), dtype=torch.long),
+        kind=torch.full((len(samples),), FER),
         label=torch.tensor([_position(each.label, order) for each in samples]),
         owner=owner,
         votes=votes,

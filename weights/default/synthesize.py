@@ -4,14 +4,15 @@
         --out with_expressions.pt --seed 1
 
 FER2013 holds few posed or restrained expressions of anger, disgust and fear. Neutral faces that look at the camera with a closed
-mouth are warped to each expression several times; of those draws in which the expert (face-api.js's network) predicts the
+mouth are warped to each expression several times; of those attempts in which the expert (face-api.js's network) predicts the
 expression with at least --agreement, some are kept. Neutral faces that moved only a little are added with the labels of their
-source, so that traces of warping do not betray an expression.
+source, so that traces of warping do not identify an expression.
 
-Writes the pictures of both files' format joined: kind 2 are expressions, kind 3 the faces that stay neutral. Their targets are the
-recipe's class with a share of the expert's prediction.
+Writes the given pictures followed by the synthetic ones, in the same format: kind 2 is a synthetic expression, kind 3 a face that
+stays neutral. The target of an expression mixes the recipe's class with the expert's prediction; contempt, which the expert does
+not know, is mixed with neutral. Run `answers.py` on the written file before `train.py`.
 
-Letters: M pictures, N classes, E = 7 classes of the expert, S side.
+Letters: M pictures, B of them in a batch, N classes, S side.
 """
 
 from __future__ import annotations
@@ -36,16 +37,16 @@ from fercli.models.expression_network import CLASSES as EXPERT_CLASSES
 from fercli.models.mobilefacenet import LandmarkNet
 from fercli.weights.foreign.mobilefacenet import load_landmark_net
 
-Grey = NDArray[np.uint8]
+GreyPicture = NDArray[np.uint8]
 
 NEUTRAL_VOTES = 0.6  # smallest share of the votes for neutral of a face that is moved
 LANDMARK_SIDE = 112
 LANDMARK_CROPS = (1.12, 1.24)  # sides of the crops whose points must agree, in sides of the aligned face
-AGREEMENT, OFF_TEMPLATE, CLOSED = 0.06, 0.12, 0.10  # distances between the eye centres
+LANDMARK_ERROR, OFF_TEMPLATE, CLOSED = 0.06, 0.12, 0.10  # distances between the eye centres
 TURNED = 0.16  # largest shift of the nose from the middle of the eyes, in distances between the eye centres
 EXPERT_SIDE = 112
 EXPERT_CROP, EXPERT_DOWN = 0.92, 0.04  # side and shift of the expert's crop, in sides of the aligned face
-DRAWS = {  # for each class: draws per face, how many of them are kept at most, and the share of faces that get any
+ATTEMPTS = {  # for each class: attempts per face, how many of them are kept at most, and the share of faces that get any
     "neutral": (2, 2, 1.0),
     "happiness": (2, 1, 0.6),
     "surprise": (4, 2, 1.0),
@@ -55,12 +56,10 @@ DRAWS = {  # for each class: draws per face, how many of them are kept at most, 
     "fear": (8, 3, 1.0),
     "contempt": (1, 1, 0.6),
 }
-LABEL_SHARE, OWNER_SHARE = (
-    0.8,
-    0.4,
-)  # of the recipe in the targets of the votes and of the owner; the rest is the expert's
+LABEL_SHARE = 0.8  # of the recipe in the votes' target; the rest is the expert's prediction
+OWNER_SHARE = 0.4  # likewise for the owner's and the posed head
 SOFTENING = 0.5  # standard deviation in pixels: 9 instead of 13 % of a face's variance are in its Laplacian, real faces have 9 %
-SLIGHT = 0.6  # of a contempt's target, the rest is neutral: the expert does not know it
+SLIGHT = 0.6  # of contempt in its own target; the rest is neutral
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Source:
     """A neutral face: its row, the grey picture [S, S] aligned with a margin, and its 68 points [68, 2] in pixels."""
 
     row: int
-    picture: Grey
+    picture: GreyPicture
     points: Points
 
 
@@ -86,7 +85,7 @@ class Made:
 
     row: int
     label: int
-    picture: Grey
+    picture: GreyPicture
     expert: Tensor
 
 
@@ -98,7 +97,7 @@ class Expert:
         options.intra_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
-    def probabilities(self, pictures: list[Grey]) -> Tensor:
+    def probabilities(self, pictures: list[GreyPicture]) -> Tensor:
         """Probabilities [M, N]; that of contempt is 0."""
         inner = SIDE / (1 + 2 * PORTRAIT_MARGIN)
         side = EXPERT_CROP * inner
@@ -141,11 +140,14 @@ def find_sources(images: Images, net: LandmarkNet) -> list[Source]:
 
 @torch.no_grad()
 def landmarks(images: Images, rows: Tensor, net: LandmarkNet, side: float) -> Tensor:
-    """Points [B, 68, 2] in pixels of the picture with a margin, from crops of `side` times the aligned face."""
+    """Points [B, 68, 2] in pixels of the picture with a margin, from crops of `side` times the aligned face.
+
+    The centre of the first pixel is at 0.
+    """
     grown = side * torch.eye(2, 3).expand(len(rows), 2, 3)
     crops = sample(images.imgs[rows], images.aligned[rows], grown, LANDMARK_SIDE)
     points = net(crops.expand(-1, 3, -1, -1)).view(-1, 68, 2)
-    return ((points - 0.5) * side / (1 + 2 * PORTRAIT_MARGIN) + 0.5) * SIDE
+    return ((points - 0.5) * side / (1 + 2 * PORTRAIT_MARGIN) + 0.5) * SIDE - 0.5
 
 
 def usable_faces(points: Tensor) -> Tensor:
@@ -154,44 +156,44 @@ def usable_faces(points: Tensor) -> Tensor:
     left, right = mean[:, 36:42].mean(dim=1), mean[:, 42:48].mean(dim=1)
     eyes = right - left
     distance = eyes.norm(dim=1)
-    agreement = (points[0] - points[1]).norm(dim=2).mean(dim=1) / distance
+    error = (points[0] - points[1]).norm(dim=2).mean(dim=1) / distance
     nose = ((mean[:, 30] - left) * eyes).sum(dim=1) / distance**2
-    wanted = torch.from_numpy(template("fer2013").points_px(SIDE, margin=PORTRAIT_MARGIN)[:2]).float()
+    wanted = torch.from_numpy(template("fer2013").points_px(SIDE, margin=PORTRAIT_MARGIN)[:2]).float() - 0.5
     off = (torch.stack([left, right], dim=1) - wanted).norm(dim=2).mean(dim=1) / distance
     mouth = (mean[:, 61:64].mean(dim=1) - mean[:, 65:68].mean(dim=1)).norm(dim=1) / distance
     front = (nose - 0.5).abs() < TURNED
-    return (agreement < AGREEMENT) & front & (off < OFF_TEMPLATE) & (mouth < CLOSED)
+    return (error < LANDMARK_ERROR) & front & (off < OFF_TEMPLATE) & (mouth < CLOSED)
 
 
 def expressions_of(source: Source, expert: Expert, options: Options, random: np.random.Generator) -> list[Made]:
     """Synthetic expressions of a face: those on which recipe and expert agree, and its slightly moved neutral face."""
     made = []
-    for label, (draws, most, share) in DRAWS.items():
+    for label, (attempts, most, share) in ATTEMPTS.items():
         if random.random() >= share:
             continue
         pictures = []
-        for _ in range(draws):
+        for _ in range(attempts):
             intensities = draw_intensities(label, random)
             if label != "neutral":
                 strength = random.uniform(*options.strength)
                 intensities = {unit: strength * value for unit, value in intensities.items()}
             moved = varied(displacements(intensities), random)
-            pictures.append(express(source.picture, source.points, moved, intensities, random))
+            picture = express(source.picture, source.points, moved, intensities, random)
+            pictures.append(picture if label == "neutral" else softened(picture))
         index, predicted = CLASSES.index(label), expert.probabilities(pictures)
         kept = agreeing(predicted, index, options.agreement)
         for position in random.permutation(kept)[:most]:
-            picture = pictures[position] if label == "neutral" else softened(pictures[position])
-            made.append(Made(source.row, index, picture, predicted[position]))
+            made.append(Made(source.row, index, pictures[position], predicted[position]))
     return made
 
 
-def softened(picture: Grey) -> Grey:
-    """As little sharp as the pictures of FER2013, in which the drawn lines would betray a synthetic face."""
+def softened(picture: GreyPicture) -> GreyPicture:
+    """Blur a synthetic face to the sharpness of FER2013's pictures, so that sharp lines do not identify it."""
     return cv2.GaussianBlur(picture, (3, 3), SOFTENING).astype(np.uint8)
 
 
 def agreeing(predicted: Tensor, index: int, agreement: float) -> list[int]:
-    """Draws [M, N] whose predicted probability of the class is high enough.
+    """Attempts [M, N] whose predicted probability of the class is high enough.
 
     Neutral faces keep their label, so all are used. A slight contempt, which the expert does not know, may not be another
     negative expression.
@@ -199,7 +201,7 @@ def agreeing(predicted: Tensor, index: int, agreement: float) -> list[int]:
     if CLASSES[index] == "neutral":
         return list(range(len(predicted)))
     if index == CONTEMPT:
-        others = [CLASSES.index(name) for name in ("sadness", "anger", "fear")]
+        others = [CLASSES.index(name) for name in ("sadness", "anger", "disgust", "fear")]
         return (predicted[:, others].sum(dim=1) < 0.5).nonzero().flatten().tolist()
     return (predicted[:, index] >= agreement).nonzero().flatten().tolist()
 
@@ -236,10 +238,10 @@ def main() -> None:
     parser.add_argument("--landmarks", type=Path, required=True, help="a published MobileFaceNet with 68 points")
     parser.add_argument("--expert", type=Path, required=True, help="face-api.js's expression network as ONNX file")
     parser.add_argument(
-        "--agreement", type=float, default=0.5, help="smallest probability that the expert must predict"
+        "--agreement", type=float, default=Options.agreement, help="smallest probability that the expert must predict"
     )
     parser.add_argument(
-        "--strength", type=float, nargs=2, default=(1.0, 1.0), help="range of a factor for all intensities"
+        "--strength", type=float, nargs=2, default=Options.strength, help="range of a factor for all intensities"
     )
     parser.add_argument("--limit", type=int, help="faces to use, drawn at random; default: all")
     parser.add_argument("--seed", type=int, default=0)

@@ -6,9 +6,9 @@
 images.pt   from `prepare.py`.
 --init      a state with three heads, or a .safetensors file with one, which is copied to all three.
 --answers   the folder of `answers.py`; --teachers names those to use, with a weight for each head. The target of a head is
-            (1 - t) labels + t teachers, t of TAUGHT. The posed head has no labels, so without a teacher it is not trained.
-            Synthetic expressions teach the owner's and the posed head their own target, without a teacher.
---synthetic how many faces of `synthesize.py` an epoch has, drawn anew for each; --portraits how often it has the portraits.
+            (1 - t) labels + t teachers, t of TAUGHT. The posed head learns from teachers and synthetic expressions
+            only. Synthetic expressions train it and the owner's head with their own target, without a teacher.
+--synthetic number of random faces of `synthesize.py` in each epoch; --portraits repeats of the portraits in each epoch.
 --minutes   length of the run. The schedule is a function of the time used, so a slow machine makes fewer steps instead of an
             unfinished run. `--resume` goes on from the last checkpoint with the time that is left.
 
@@ -28,7 +28,7 @@ from typing import Any, cast
 
 import torch
 from crops import random_crops
-from heads import CLASSES, EXPRESSION, HEADS, Images, ThreeHeads, sample
+from heads import CLASSES, EXPRESSION, HEADS, PORTRAIT_REPEATS, Images, ThreeHeads, sample
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -94,23 +94,24 @@ def heads_loss(
     """Mean loss of logits [B, H, N]: cross-entropies with labels and teachers, weighted by head.
 
     log_prior [N] is added to the logits of the owner's head for its labels (balanced softmax), so that the head itself assumes
-    no class shares. Synthetic expressions have no such prior, a teacher for the votes alone, and votes_share of their weight.
+    no class shares. Synthetic expressions get no prior and no label smoothing, and teachers for the votes' head alone;
+    votes_share multiplies their loss of that head.
     """
     logits = logits.float()
-    made = images.kind[rows] == EXPRESSION  # [B]
-    real = (~made).float()
+    expression = images.kind[rows] == EXPRESSION  # [B]
+    real = (~expression).float()
     smoothing = (SMOOTHING * real).unsqueeze(1)
     own = images.own[rows] * (1 - smoothing) + smoothing / len(CLASSES)
     of_votes = _cross_entropy(logits[:, 0], images.votes[rows]) * images.has_votes[rows]
     of_owner = _cross_entropy(logits[:, 1] + log_prior * real.unsqueeze(1), own)
-    of_posed = _cross_entropy(logits[:, 2], own) * made
+    of_posed = _cross_entropy(logits[:, 2], own) * expression
     losses = torch.stack([of_votes, of_owner, of_posed], dim=1)  # [B, H]
     if answers is not None:
         share = (TAUGHT * answers.taught).repeat(len(rows), 1)  # [B, H]
         share[:, 1:] *= real.unsqueeze(1)
         losses = (1 - share) * losses + share * _cross_entropy(logits, answers.mean[rows])
     weights = HEAD_WEIGHTS.repeat(len(rows), 1)
-    weights[made, 0] *= votes_share
+    weights[expression, 0] *= votes_share
     return (losses * weights).sum(dim=1).mean()
 
 
@@ -151,6 +152,10 @@ class Run:
         self.average.n_averaged.fill_(1000)  # the start is trained, so the average may begin with it
         self.recipe = replace(RECIPES["compact"], lr=options.lr, backbone_lr=BACKBONE_LR)
         self.optimizer = make_optimizer(self.model.net, self.recipe)
+        if answers is not None and len(answers.mean) != len(images.imgs):
+            raise SystemExit(
+                f"the teachers predicted {len(answers.mean)} pictures, not {len(images.imgs)}: run answers.py again"
+            )
         self.log_prior = images.owner_log_prior()
         self.progress = Progress()
         self.checkpoint = options.out / "checkpoint.pt"
@@ -188,10 +193,7 @@ class Run:
         batch = erase(self.model.normalise(random_crops(self.images, rows, random)), ERASE, random)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits, image = self.model.both(batch)
-        given, share = (self.images, rows, self.answers, self.log_prior), self.options.synthetic_votes
-        loss = heads_loss(logits, *given, votes_share=share) + IMAGE_WEIGHT * heads_loss(
-            image, *given, votes_share=share
-        )
+        loss = self._loss(logits, rows) + IMAGE_WEIGHT * self._loss(image, rows)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         trained = [each for each in self.model.parameters() if each.requires_grad]
@@ -202,6 +204,10 @@ class Run:
         self.average.update_parameters(self.model)
         self.progress.step += 1
         return float(loss.detach())
+
+    def _loss(self, logits: Tensor, rows: Tensor) -> Tensor:
+        share = self.options.synthetic_votes
+        return heads_loss(logits, self.images, rows, self.answers, self.log_prior, votes_share=share)
 
     def _next_rows(self) -> Tensor:
         size = min(self.options.batch_size, len(self.order))
@@ -214,7 +220,7 @@ class Run:
 
     def _shuffled(self) -> Tensor:
         random = seeded_generator(self.options.seed, self.progress.epoch)
-        pool = self.images.pool(self.options.portraits, self.options.synthetic, random)
+        pool = self.images.pool(portraits=self.options.portraits, synthetic=self.options.synthetic, random=random)
         return pool[torch.randperm(len(pool), generator=random)]
 
     def _save(self) -> None:
@@ -248,7 +254,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lr", type=float, default=5e-4)
     parser.add_argument("--ema", type=float, default=0.996)
     parser.add_argument("--looks", type=int, default=6, help="validations, spread over the run")
-    parser.add_argument("--portraits", type=int, default=3, help="times that an epoch has the portraits")
+    parser.add_argument("--portraits", type=int, default=PORTRAIT_REPEATS, help="repeats of the portraits in an epoch")
     parser.add_argument("--synthetic", type=int, default=0, help="synthetic faces in an epoch")
     parser.add_argument(
         "--synthetic-votes", type=float, default=1.0, help="weight of synthetic expressions for the votes"

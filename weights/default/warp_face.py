@@ -1,5 +1,7 @@
 """Move the landmarks of a grey face, draw the wrinkles that come with it, and fill an opened mouth.
 
+Pixel coordinates have the centre of the first pixel at 0.
+
 Letters: S side of the picture in pixels, P control points of the spline.
 """
 
@@ -12,11 +14,11 @@ import numpy as np
 from action_units import Intensities, Points
 from numpy.typing import NDArray
 
-Grey = NDArray[np.float32]
+GreyFloat = NDArray[np.float32]
 
-STIFFNESS = 2.0  # of the spline: points need not be met exactly, so that a face does not fold
+STIFFNESS = 2.0  # of the spline: landmarks need not be met exactly, so that a face does not fold
 EAR_SIDE = (0, 1, 2, 14, 15, 16)  # points of the jaw beside the ears are left out: they are found less precisely
-BORDER_POINTS = 5  # on each edge of the picture, which do not move
+BORDER_POINTS = 9  # on each edge of the picture, which do not move
 GRID = 25  # the spline is evaluated on a grid of this side
 LINE_WIDTH = 0.035  # of a wrinkle, in distances between the eye centres
 DARKEST = 0.5  # of the skin's brightness that wrinkles take away at most
@@ -38,7 +40,7 @@ class FaceAxes:
         right = eyes / distance
         return cls(right, np.array([-right[1], right[0]]), distance)
 
-    def place(self, origin: NDArray[np.float64], x: float, y: float) -> NDArray[np.float64]:
+    def position(self, origin: NDArray[np.float64], x: float, y: float) -> NDArray[np.float64]:
         """The position x to the right and y below the origin, in distances between the eye centres."""
         return np.asarray(origin + self.eye_distance * (x * self.right + y * self.down))
 
@@ -46,27 +48,30 @@ class FaceAxes:
 def express(
     picture: NDArray[np.uint8], points: Points, moved: Points, intensities: Intensities, random: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """A grey face [S, S] whose points [68, 2] (pixels) moved by `moved` (distances between the eye centres), with wrinkles."""
+    """Warp a grey face [S, S] by `moved` [68, 2] (distances between the eye centres), draw its wrinkles and fill an opened mouth.
+
+    points: [68, 2] in pixels.
+    """
     axes = FaceAxes.of(points)
     target = points + axes.eye_distance * (moved[:, :1] * axes.right + moved[:, 1:] * axes.down)
     face = warped(picture, points, target)
     face *= 1 - wrinkles(target, intensities, axes, len(picture), random)
     opened = intensities.get("25 lips part", 0.0) + intensities.get("26 jaw drop", 0.0) > 0.3
-    if opened and _opening(target) > OPEN_MOUTH * axes.eye_distance:
+    if opened and _opening(target, axes) > OPEN_MOUTH * axes.eye_distance:
         jaw = intensities.get("26 jaw drop", 0.0)
         face = with_mouth(face, target, axes, lower_teeth=jaw < 0.6, random=random)
     return np.clip(face, 0, 255).astype(np.uint8)
 
 
-def warped(picture: NDArray[np.uint8], points: Points, target: Points) -> Grey:
-    """Move `points` [68, 2] to `target` by a thin-plate spline (Bookstein, 1989); the border of the picture [S, S] stays."""
+def warped(picture: NDArray[np.uint8], points: Points, target: Points) -> GreyFloat:
+    """Move `points` [68, 2] to `target` by a smoothed thin-plate spline (Bookstein, 1989); the border of the picture stays."""
     size = len(picture)
     use = [index for index in range(len(points)) if index not in EAR_SIDE]
     border = _border(size)
     to, source = np.vstack([target[use], border]), np.vstack([points[use], border])  # [P, 2]
     count = len(to)
     system = np.zeros((count + 3, count + 3))
-    system[:count, :count] = _spline(to, to) + STIFFNESS * np.eye(count)
+    system[:count, :count] = _spline(to, to) + np.diag(STIFFNESS * (np.arange(count) < len(use)))
     system[:count, count], system[:count, count + 1 :] = 1, to
     system[count:, :count] = system[:count, count:].T
     weights = np.linalg.solve(system, np.vstack([source - to, np.zeros((3, 2))]))
@@ -86,17 +91,19 @@ def warped(picture: NDArray[np.uint8], points: Points, target: Points) -> Grey:
     return moved.astype(np.float32)
 
 
-def wrinkles(points: Points, intensities: Intensities, axes: FaceAxes, size: int, random: np.random.Generator) -> Grey:
+def wrinkles(
+    points: Points, intensities: Intensities, axes: FaceAxes, size: int, random: np.random.Generator
+) -> GreyFloat:
     """Share of brightness [S, S] that the wrinkles of the units take away; not all of them appear in each face."""
 
     def strength(*units: str) -> float:
         return max(0.0, *(intensities.get(unit, 0.0) for unit in units))
 
     dark = np.zeros((size, size), np.float32)
-    width, place = LINE_WIDTH * axes.eye_distance, axes.place
+    width, position = LINE_WIDTH * axes.eye_distance, axes.position
 
     def draw(share: float, origin: NDArray[np.float64], *offsets: tuple[float, float], wide: float = 1.0) -> None:
-        dark[:] += share * soft_line([place(origin, x, y) for x, y in offsets], width * wide, size)
+        dark[:] += share * soft_line([position(origin, x, y) for x, y in offsets], width * wide, size)
 
     frown = min(1.6, strength("4 brow lowerer") + 0.6 * strength("9 nose wrinkler"))
     if frown > 0.3 and random.random() < 0.8:
@@ -115,9 +122,9 @@ def wrinkles(points: Points, intensities: Intensities, axes: FaceAxes, size: int
         share = random.uniform(0.08, 0.2) * min(1.5, fold)
         for side, nostril, corner in ((-1, points[31], points[48]), (1, points[35], points[54])):
             path = [
-                place(nostril, 0.06 * side, -0.06),
-                place(nostril, 0.2 * side, 0.1),
-                place(corner, 0.12 * side, -0.02),
+                position(nostril, 0.06 * side, -0.06),
+                position(nostril, 0.2 * side, 0.1),
+                position(corner, 0.12 * side, -0.02),
             ]
             dark += share * soft_line(path, width * 1.3, size)
     raised = strength("1 inner brow raiser", "2 outer brow raiser")
@@ -134,11 +141,13 @@ def wrinkles(points: Points, intensities: Intensities, axes: FaceAxes, size: int
     return np.clip(cv2.GaussianBlur(dark, (0, 0), 0.6), 0, DARKEST)
 
 
-def with_mouth(face: Grey, points: Points, axes: FaceAxes, *, lower_teeth: bool, random: np.random.Generator) -> Grey:
+def with_mouth(
+    face: GreyFloat, points: Points, axes: FaceAxes, *, lower_teeth: bool, random: np.random.Generator
+) -> GreyFloat:
     """Fill the opened inner lips: dark, and in two thirds of the faces with upper teeth, in some with lower ones too."""
     size = len(face)
     inside = np.zeros((size * 4, size * 4), np.float32)
-    cv2.fillPoly(inside, [np.round(points[60:68] * 4 * 8).astype(np.int32)], 1.0, cv2.LINE_AA, 3)
+    cv2.fillPoly(inside, [np.round((points[60:68] * 4 + 1.5) * 8).astype(np.int32)], 1.0, cv2.LINE_AA, 3)
     inside = cv2.GaussianBlur(cv2.resize(inside, (size, size), interpolation=cv2.INTER_AREA), (0, 0), 0.8)
     x, y = np.clip(points[30].astype(int), 3, size - 4)
     skin = float(np.median(face[y - 3 : y + 3, x - 3 : x + 3]))
@@ -158,17 +167,18 @@ def with_mouth(face: Grey, points: Points, axes: FaceAxes, *, lower_teeth: bool,
     return np.asarray(face * (1 - inside) + hole * inside)
 
 
-def soft_line(path: list[NDArray[np.float64]], width: float, size: int) -> Grey:
+def soft_line(path: list[NDArray[np.float64]], width: float, size: int) -> GreyFloat:
     """A line through points, 1 in its middle and fading to its sides, [S, S]."""
     line = np.zeros((size * 2, size * 2), np.float32)
-    corners = np.round(np.array(path) * 2 * 8).astype(np.int32)
+    corners = np.round((np.array(path) * 2 + 0.5) * 8).astype(np.int32)
     cv2.polylines(line, [corners], False, 1.0, max(1, round(width * 2)), cv2.LINE_AA, 3)
     line = cv2.GaussianBlur(line, (0, 0), width * 1.2)
     return cv2.resize(line / (line.max() + 1e-6), (size, size), interpolation=cv2.INTER_AREA)
 
 
-def _opening(points: Points) -> float:
-    return float(np.linalg.norm(points[61:64].mean(axis=0) - points[65:68].mean(axis=0)))
+def _opening(points: Points, axes: FaceAxes) -> float:
+    """Height of the opening between the inner lips in pixels; negative where they cross."""
+    return float((points[65:68].mean(axis=0) - points[61:64].mean(axis=0)) @ axes.down)
 
 
 def _spline(a: Points, b: Points) -> NDArray[np.float64]:
@@ -181,6 +191,6 @@ def _border(size: int) -> Points:
     return np.array([(x, y) for x in ticks for y in ticks if x in (0, size - 1) or y in (0, size - 1)])
 
 
-def _pixels(size: int) -> tuple[Grey, Grey]:
+def _pixels(size: int) -> tuple[GreyFloat, GreyFloat]:
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)
     return x, y

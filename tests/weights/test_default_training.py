@@ -21,7 +21,7 @@ from fercli.config.templates import template
 from fercli.results import Face
 
 FOLDER = Path(__file__).parents[2] / "weights" / "default"
-NAMES = ("heads", "prepare", "answers", "train", "build", "compress")
+NAMES = ("heads", "prepare", "answers", "train", "build", "compress", "mean")
 PEOPLE = 24
 
 
@@ -226,3 +226,17 @@ def test_table_of__is_where_the_values_are(scripts: dict[str, ModuleType]):
     values = np.repeat([-1.0, 0.25, 2.0], [5, 3, 1])
     table = scripts["compress"].table_of(values)
     assert {-1.0, 0.25, 2.0} <= set(table)
+
+
+def test_mean__averages_weights_and_keeps_counters(
+    scripts: dict[str, ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name, value, count in (("a", 1.0, 3), ("b", 2.0, 5), ("c", 6.0, 7)):
+        torch.save({"w": torch.full((2,), value).half(), "steps": torch.tensor(count)}, tmp_path / f"{name}.pt")
+    files = [str(tmp_path / f"{name}.pt") for name in "abc"]
+    monkeypatch.setattr(sys, "argv", ["mean.py", *files, "--out", str(tmp_path / "mean.pt")])
+    scripts["mean"].main()
+    mean = torch.load(tmp_path / "mean.pt")
+    assert mean["w"].tolist() == [3, 3]
+    assert mean["w"].dtype == torch.float16
+    assert mean["steps"].item() == 3

@@ -35,7 +35,7 @@ class PreprocessingParity:
     """Probabilities of images of any size by the file's preprocessing, compared with this package's.
 
     Each image counts by its largest difference, alone or in a batch with others of its size. clear_agreement: share of
-    images with the same class or a near-tie, whose top two probabilities differ by at most max_difference.
+    images with the same class or a near-tie, whose top two probabilities differ by at most what is accepted for each.
     """
 
     pictures: int
@@ -69,13 +69,12 @@ def compare_preprocessing(
         difference[batch] = np.maximum(difference[batch], np.abs(probabilities - expected[batch]))
         same[batch] &= probabilities.argmax(axis=1) == expected[batch].argmax(axis=1)
     second, first = np.sort(expected, axis=1)[:, -2:].T
-    largest = float(difference.max())
     return PreprocessingParity(
         pictures=len(pictures),
-        max_difference=largest,
+        max_difference=float(difference.max()),
         mean_difference=float(difference.mean()),
         top1_agreement=float(same.mean()),
-        clear_agreement=float((same | (first - second <= largest)).mean()),
+        clear_agreement=float((same | (first - second <= ACCEPTED_MAX)).mean()),
     )
 
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -5,6 +7,7 @@ import pytest
 from fercli.errors import RefusedError
 from fercli.export.preprocessing import add_preprocessing
 from fercli.export.preprocessing_parity import PreprocessingParity, compare_preprocessing, refuse_preprocessing
+from fercli.weights.onnx_interface import CROPS
 from fercli.weights.preprocess import to_input
 
 
@@ -34,6 +37,33 @@ def test_compare_preprocessing__notices_a_graph_that_shows_images_differently(ti
         lambda crops: 4 * _tile_means(crops[:, ::-1, ::-1].copy(), card), tmp_path / "whole.onnx", pictures, **options
     )
     assert other.mean_difference > 5 * same.mean_difference
+
+
+@pytest.mark.parametrize(
+    ("expected", "in_graph", "clear"),
+    [
+        ((0.39, 0.33, 0.28), (0.35, 0.37, 0.28), 1.0),  # 0.06 apart: two changes of 0.04 exchange them
+        ((0.55, 0.30, 0.15), (0.41, 0.44, 0.15), 0.0),  # 0.25 apart: no near-tie
+        ((0.55, 0.30, 0.15), (0.45, 0.40, 0.15), 1.0),  # the same class
+    ],
+)
+def test_compare_preprocessing__another_class_is_accepted_in_a_near_tie_alone(
+    card, monkeypatch, expected, in_graph, clear
+):
+    class Session:
+        def run(self, outputs, inputs):
+            return [np.repeat([in_graph], len(inputs[CROPS]), axis=0)]
+
+    monkeypatch.setattr("fercli.export.preprocessing_parity.open_session", lambda path, device: (Session(), "cpu"))
+    parity = compare_preprocessing(
+        lambda crops: card.temperature * np.log([expected]),
+        Path("whole.onnx"),
+        [np.zeros((9, 9, 3), np.uint8)],
+        card=card,
+        interface="crops",
+    )
+    assert parity.clear_agreement == clear
+    assert parity.max_difference == pytest.approx(np.abs(np.subtract(expected, in_graph)).max())
 
 
 def test_compare_preprocessing__notices_a_graph_that_aligns_a_whole_batch_by_its_first_face(

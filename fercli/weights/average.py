@@ -6,11 +6,12 @@ than any of them, at the inference cost of one. The mean of runs with different 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from fercli import __version__
 from fercli.errors import UsageError, WeightsError
@@ -19,6 +20,16 @@ from fercli.system.files import refuse_existing
 from fercli.weights.card import WeightsCard
 from fercli.weights.files import TORCH_SUFFIX, check_keys, load_weights, save_weights
 from fercli.weights.find import find_weights
+
+
+def mean_state(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the mean of each tensor of states with the same keys, in the first one's precision; integers are the first one's."""
+    return {
+        key: torch.stack([state[key].double() for state in states]).mean(dim=0).to(tensor.dtype)
+        if tensor.is_floating_point()
+        else tensor
+        for key, tensor in states[0].items()
+    }
 
 
 def average(weights: Sequence[str | Path], out: Path, *, overwrite: bool = False) -> WeightsCard:
@@ -43,12 +54,7 @@ def average(weights: Sequence[str | Path], out: Path, *, overwrite: bool = False
                     f"{path} and {paths[0]} differ in {what}", fix="average runs of the same network and data set"
                 )
         check_keys(state, first, where=str(path))
-    mean = {
-        key: torch.stack([tensor.double(), *(state[key].double() for state, _ in others)]).mean(dim=0).to(tensor.dtype)
-        if tensor.is_floating_point()
-        else tensor
-        for key, tensor in first.items()
-    }
+    mean = mean_state([first, *(state for state, _ in others)])
     origins = [
         {"file": path.name, "sha256": file_sha256(path), "provenance": own.provenance}
         for path, own in zip(paths, (card, *(other for _, other in others)), strict=True)

@@ -9,17 +9,8 @@ import argparse
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-
-def mean_of(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Mean of each tensor, in its own precision; counters are those of the first state."""
-    return {
-        name: torch.stack([state[name].float() for state in states]).mean(dim=0).to(first.dtype)
-        if first.is_floating_point()
-        else first
-        for name, first in states[0].items()
-    }
+from fercli.weights.average import mean_state
 
 
 def main() -> None:
@@ -27,7 +18,7 @@ def main() -> None:
     parser.add_argument("states", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    torch.save(mean_of([torch.load(path) for path in options.states]), options.out)
+    torch.save(mean_state([torch.load(path) for path in options.states]), options.out)
 
 
 if __name__ == "__main__":

@@ -99,23 +99,12 @@ class Expert:
 
     def probabilities(self, pictures: list[GreyPicture]) -> Tensor:
         """Probabilities [M, N]; that of contempt is 0."""
-        inner = SIDE / (1 + 2 * PORTRAIT_MARGIN)
-        side = EXPERT_CROP * inner
-        scale, left = side / EXPERT_SIDE, (SIDE - side) / 2
-        x, y = left + 0.5 * scale - 0.5, left + EXPERT_DOWN * inner + 0.5 * scale - 0.5
-        matrix = np.array([[scale, 0, x], [0, scale, y]])
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        crops = [
-            cv2.warpAffine(
-                each.astype(np.float32),
-                matrix,
-                (EXPERT_SIDE, EXPERT_SIDE),
-                flags=flags,
-                borderMode=cv2.BORDER_REPLICATE,
-            )
-            for each in pictures
-        ]
-        [logits] = self.session.run(None, {"rgb": np.repeat(np.stack(crops)[:, None], 3, axis=1)})
+        inner = 1 / (1 + 2 * PORTRAIT_MARGIN)
+        side, down = EXPERT_CROP * inner, EXPERT_DOWN * inner
+        left = (1 - side) / 2
+        base = torch.tensor([[side, 0.0, left], [0.0, side, left + down]]).expand(len(pictures), 2, 3)
+        crops = 255 * sample(torch.from_numpy(np.stack(pictures)), base, side=EXPERT_SIDE)
+        [logits] = self.session.run(None, {"rgb": crops.expand(-1, 3, -1, -1).numpy()})
         found = torch.zeros(len(pictures), len(CLASSES))
         found[:, [CLASSES.index(name) for name in EXPERT_CLASSES]] = torch.from_numpy(logits).softmax(dim=1)
         return found
